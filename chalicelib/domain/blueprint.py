@@ -1,0 +1,57 @@
+"""A definition: the saved repo, prompt and agent that each firing turns into a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What the API calls the type of a task."""
+
+    REPO_BLUEPRINT = "repo-blueprint"
+    STANDALONE = "standalone"
+    REPO_TASK = "repo-task"
+    WORKFLOW_RUN = "workflow-run"
+
+    @property
+    def run_type(self) -> Kind:
+        """The type of the runs that a definition of this kind spawns."""
+        return Kind.WORKFLOW_RUN if self is Kind.STANDALONE else Kind.REPO_TASK
+
+
+DEFINITION_KINDS = (Kind.REPO_BLUEPRINT, Kind.STANDALONE)
+RUN_KINDS = (Kind.REPO_TASK, Kind.WORKFLOW_RUN)
+AGENTS = ("claude-code", "codex", "copilot", "gemini", "opencode", "command")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blueprint:
+    """A reusable definition, or (never stored then) the settings of an ad-hoc run."""
+
+    id: str
+    kind: Kind
+    name: str
+    title: str
+    prompt: str
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    description: str = ""
+    prompt_template_id: str | None = None
+    repo_url: str | None = None
+    repo_branch: str | None = None
+    agent_type: str = "claude-code"
+    agent_command: str | None = None
+    model: str | None = None
+    max_turns: int | None = None
+    timeout_minutes: int = 60
+    max_retries: int = 3
+    priority: int = 100
+    max_concurrent: int = 2
+    secrets: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    params_schema: dict[str, object] | None = None
+    enabled: bool = True
+    paused_reason: str | None = None

@@ -1,0 +1,74 @@
+"""Everything a caller can get wrong, as types.
+
+* DomainError
+  - Invalid            the request makes no sense as written
+  - NotFound           it names something that is not there
+  - NotAllowed         the resource does not know this operation
+  - Conflict           it makes sense, but not now
+    - IllegalMove      a run cannot go from its state to that one
+    - Superseded       somebody else changed the thing first
+
+An error knows what happened, never which HTTP status that is: `web.http` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class DomainError(Exception):
+    """The base of every error a caller may act on."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a request: the field, and what would be right."""
+
+    field: str
+    message: str
+
+
+class Invalid(DomainError):
+    """The request makes no sense as written."""
+
+    def __init__(self, message: str, field: str = "", faults: Iterable[Fault] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.faults = tuple(faults) or ((Fault(field, message),) if field else ())
+
+    def within(self, prefix: str) -> Invalid:
+        """Return the same error with its fields named below `prefix`."""
+        faults = [Fault(f"{prefix}.{fault.field}", fault.message) for fault in self.faults]
+        return Invalid(self.message, f"{prefix}.{self.field}" if self.field else prefix, faults)
+
+
+class NotFound(DomainError):
+    """There is no such thing."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"there is no {kind} {key!r}")
+        self.kind = kind
+        self.key = key
+
+
+class NotAllowed(DomainError):
+    """The resource exists, but does not know this operation."""
+
+
+class Conflict(DomainError):
+    """The request makes sense, but not in the present state."""
+
+
+class IllegalMove(Conflict):
+    """A run cannot go from its present state to the wanted one."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(f"a task cannot go from {source} to {target}")
+        self.source = source
+        self.target = target
+
+
+class Superseded(Conflict):
+    """Somebody else changed the thing between our reading and our writing."""

@@ -1,0 +1,207 @@
+"""A run: one execution, and the only ways it may move."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.domain.errors import IllegalMove
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    PROVISIONING = "provisioning"
+    RUNNING = "running"
+    PR_OPENED = "pr_opened"
+    NEEDS_ATTENTION = "needs_attention"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+S = State
+MOVES: dict[State, frozenset[State]] = {
+    S.QUEUED: frozenset({S.PROVISIONING, S.CANCELLED, S.FAILED}),
+    S.PROVISIONING: frozenset({S.RUNNING, S.QUEUED, S.FAILED, S.CANCELLED}),
+    S.RUNNING: frozenset(
+        {S.PR_OPENED, S.COMPLETED, S.NEEDS_ATTENTION, S.FAILED, S.CANCELLED, S.QUEUED}
+    ),
+    S.NEEDS_ATTENTION: frozenset({S.PR_OPENED, S.QUEUED, S.COMPLETED, S.FAILED, S.CANCELLED}),
+    S.PR_OPENED: frozenset({S.COMPLETED, S.NEEDS_ATTENTION, S.FAILED, S.CANCELLED, S.QUEUED}),
+    S.FAILED: frozenset({S.QUEUED, S.PR_OPENED}),
+    S.CANCELLED: frozenset({S.QUEUED}),
+    S.COMPLETED: frozenset(),
+}
+
+FINAL = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
+HOLDS_SLOT = frozenset({S.PROVISIONING, S.RUNNING})
+ACTIVE = HOLDS_SLOT | {S.QUEUED}
+"""The states in which a run overlaps a new firing of its definition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One entry of a run's history, written by the same update as the state."""
+
+    id: str
+    from_state: State | None
+    to_state: State
+    trigger: str
+    message: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One try at a run's job; its log is a stream of its own."""
+
+    number: int
+    started_at: datetime
+    runner: str
+    ended_at: datetime | None = None
+    outcome: str | None = None
+    error_message: str | None = None
+    cost_usd: float | None = None
+    lines: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One execution of a blueprint, or of an ad-hoc request."""
+
+    id: str
+    type: str
+    title: str
+    firing_id: str
+    created_at: datetime
+    updated_at: datetime
+    state: State = State.QUEUED
+    version: int = 1
+    stage: str | None = None
+    attempt: int = 0
+
+    definition_id: str | None = None
+    definition_name: str | None = None
+    trigger_id: str | None = None
+    repo_url: str | None = None
+    repo_branch: str | None = None
+    agent_type: str = "claude-code"
+    model: str | None = None
+    max_turns: int | None = None
+    timeout_minutes: int = 60
+    max_retries: int = 3
+    priority: int = 100
+    max_concurrent: int = 2
+    repo_limit: int = 2
+    pool: str = "self-hosted"
+    secrets: tuple[str, ...] = ()
+    overlap_key: str | None = None
+
+    queued_at: datetime | None = None
+    not_before: datetime | None = None
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    provisioned_at: datetime | None = None
+    beat_at: datetime | None = None
+    failures: int = 0
+    retry_count: int = 0
+    waiting_for: str | None = None
+    resume_prompt: str | None = None
+
+    branch: str | None = None
+    head_sha: str | None = None
+    diff_stat: str | None = None
+    result_summary: str | None = None
+    error_message: str | None = None
+    error_class: str | None = None
+    cost_usd: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    model_used: str | None = None
+    session_id: str | None = None
+    pr_url: str | None = None
+    pr_number: int | None = None
+    pr_state: str | None = None
+    pr_checks_status: str | None = None
+    pr_review_status: str | None = None
+
+    history: tuple[Event, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def push_branch(self) -> str:
+        return f"optio/task-{self.id[:8]}"
+
+    @property
+    def queue_key(self) -> str:
+        """What the run waits behind: its repo, or for a standalone its definition."""
+        return f"repo#{self.repo_url}" if self.repo_url else f"definition#{self.definition_id}"
+
+    @property
+    def slots(self) -> dict[str, int]:
+        """The counters that a working run is held in, with their limits (the stage's aside)."""
+        held = {}
+        if self.repo_url:
+            held[f"repo#{self.repo_url}"] = self.repo_limit
+        if self.definition_id:
+            held[f"definition#{self.definition_id}"] = self.max_concurrent
+        return held
+
+    @property
+    def rank(self) -> str:
+        """The place in a queue: priority first, then age."""
+        queued = self.queued_at or self.created_at
+        return f"{self.priority:04d}#{queued:%Y%m%dT%H%M%S.%f}#{self.id}"
+
+
+def queued(run: Run, *, by: str, message: str) -> Run:
+    """Return a new run with the first entry of its history."""
+    event = _event(run, None, State.QUEUED, by=by, message=message, at=run.created_at)
+    return replace(run, history=(event,), queued_at=run.created_at)
+
+
+def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes: object) -> Run:
+    """Return `run` in state `to` with its history; raise `IllegalMove` where MOVES has no arrow."""
+    if to not in MOVES[run.state]:
+        raise IllegalMove(run.state, to)
+    event = _event(run, run.state, to, by=by, message=message, at=at)
+    final = to in FINAL
+    base: dict[str, object] = {
+        "state": to,
+        "version": run.version + 1,
+        "updated_at": at,
+        "history": (*run.history, event),
+        "completed_at": at if final else None,
+        "due_at": None if final else run.due_at,
+    }
+    return replace(run, **(base | changes))  # type: ignore[arg-type]
+
+
+def touch(run: Run, *, at: datetime, **changes: object) -> Run:
+    """Return `run` in the same state with `changes`, as a new version."""
+    base: dict[str, object] = {"version": run.version + 1, "updated_at": at}
+    return replace(run, **(base | changes))  # type: ignore[arg-type]
+
+
+def _event(
+    run: Run, source: State | None, to: State, *, by: str, message: str, at: datetime
+) -> Event:
+    number = len(run.history)
+    identity = uuid.uuid5(uuid.UUID(run.id), f"event#{number}")
+    return Event(
+        id=str(identity),
+        from_state=source,
+        to_state=to,
+        trigger=by,
+        message=message[:2048],
+        created_at=at,
+    )

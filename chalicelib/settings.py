@@ -1,0 +1,76 @@
+"""The only reader of the environment; names every table, queue and log group of a stage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a stage is configured with. Nothing is read before it is asked for."""
+
+    environment: Mapping[str, str]
+
+    @property
+    def stage(self) -> str:
+        return self.environment.get("STAGE", "dev")
+
+    @property
+    def region(self) -> str:
+        return self.environment.get("AWS_REGION") or self.environment.get(
+            "AWS_DEFAULT_REGION", "us-east-1"
+        )
+
+    def table(self, kind: str) -> str:
+        return f"optio-{self.stage}-{kind}"
+
+    def queue(self, kind: str) -> str:
+        return f"optio-{self.stage}-{kind}"
+
+    @property
+    def log_group(self) -> str:
+        return f"/optio/{self.stage}/runs"
+
+    @property
+    def bucket(self) -> str:
+        return self.environment.get("OPTIO_BUCKET", f"optio-{self.stage}-blobs")
+
+    @cached_property
+    def shards(self) -> int:
+        """How many parts a due index is written to; may be raised, never lowered."""
+        return self._whole("OPTIO_DUE_SHARDS", 4, least=1, most=64)
+
+    @cached_property
+    def interval(self) -> timedelta:
+        """The tick: whole minutes, 1 to 7, whatever fraction was asked for."""
+        asked = self._whole("OPTIO_WORKFLOW_TRIGGER_INTERVAL", 60000, least=1, most=10**9)
+        return timedelta(minutes=min(7, max(1, -(-asked // 60000))))
+
+    @cached_property
+    def missed_after(self) -> timedelta:
+        return timedelta(seconds=self._whole("OPTIO_MISSED_AFTER", 600, least=60, most=86400))
+
+    @cached_property
+    def max_concurrent(self) -> int:
+        """How many runs may work at once in the whole stage."""
+        return self._whole("OPTIO_MAX_CONCURRENT", 5, least=1, most=10000)
+
+    @cached_property
+    def retention(self) -> timedelta:
+        """How long ledger and finished runs are kept; never under a hook's replay window."""
+        return timedelta(days=self._whole("OPTIO_RETENTION_DAYS", 90, least=4, most=3650))
+
+    def _whole(self, name: str, default: int, *, least: int, most: int) -> int:
+        text = self.environment.get(name, "").strip()
+        if not text:
+            return default
+        if not text.isdigit() or not least <= int(text) <= most:
+            raise ValueError(f"{name} must be a whole number from {least} to {most}, not {text!r}")
+        return int(text)
+
+
+settings = Settings(os.environ)
