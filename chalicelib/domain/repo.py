@@ -1,0 +1,90 @@
+"""A repo: what is known of the place where the code lives, under one normal form of its URL."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.firing import SPACE
+
+SCHEMES = ("https", "http", "ssh", "git", "file")
+_SCP = re.compile(r"^(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>(?!//)[^\s]+)$")
+_SHORT = re.compile(r"^[\w.-]+/[\w.-]+$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repo:
+    """Settings that every run of a repo shares."""
+
+    id: str
+    url: str
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    setup_commands: str | None = None
+    secrets: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    default_branch: str | None = None
+    default_agent_type: str | None = None
+    max_concurrent_tasks: int = 2
+    test_command: str | None = None
+    auto_merge: bool = False
+    auto_resume: bool = False
+    max_auto_resumes: int = 10
+    runner: str | None = None
+    image: str | None = None
+    compute_type: str | None = None
+
+
+def repo_id(url: str) -> str:
+    """Return the id of the repo with this (normalised) URL: one URL, one row."""
+    return str(uuid.uuid5(SPACE, f"repo#{url}"))
+
+
+def normal_url(text: str) -> str:
+    """Return the one form of a repo's URL, so that one repo is one row.
+
+    `owner/name` means GitHub; `git@host:path` becomes `ssh://`; host in lower case; no trailing
+    slash, no `.git`. Raises `Invalid` for what git could not clone, or that carries a password.
+    """
+    text = text.strip()
+    if _SHORT.match(text):
+        text = f"https://github.com/{text}"
+    elif "://" not in text and (match := _SCP.match(text)):
+        user = match["user"] or "git"
+        text = f"ssh://{user}@{match['host']}/{match['path'].lstrip('/')}"
+    try:
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        raise _wrong(text) from None
+    if parts.scheme not in SCHEMES or any(c.isspace() or ord(c) < 32 for c in text):
+        raise _wrong(text)
+    path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
+    if not path.strip("/") or "/../" in f"{path}/" or host.startswith("-"):
+        raise _wrong(text)
+    if parts.query or parts.fragment:
+        raise _wrong(text)
+    if parts.scheme == "file":
+        return f"file://{path}"
+    if not host:
+        raise _wrong(text)
+    if parts.password or (parts.username and parts.scheme in ("http", "https")):
+        raise Invalid("a repo URL must not carry a credential", "repoUrl")
+    user = f"{parts.username}@" if parts.username else ""
+    where = host + (f":{port}" if port else "")
+    if host in ("github.com", "gitlab.com", "bitbucket.org"):
+        path = path.lower()
+    return f"{parts.scheme}://{user}{where}{path}"
+
+
+def _wrong(text: str) -> Invalid:
+    return Invalid(
+        f"{text!r} is not a repository that git can clone: write https://host/owner/name, "
+        "git@host:owner/name or owner/name",
+        "repoUrl",
+    )

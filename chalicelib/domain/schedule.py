@@ -1,0 +1,157 @@
+"""When a schedule fires. Nothing here reads the clock: the moment is an argument.
+
+The expression is read on the wall clock of its zone, as naive local time, and mapped to UTC here
+under the rule of cron(8): a schedule of fixed hours whose local time is skipped fires at the first
+instant after the gap, and one whose local time comes twice fires at its first coming only; one
+with `*` or a step in its hour field follows elapsed time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from chalicelib.domain.cron import Cron, parse_cron
+from chalicelib.domain.errors import Invalid
+
+WIDEST_SHIFT = timedelta(hours=26)
+"""More than any clock was ever set back at once, a zone's change of date included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A cron expression on the wall clock of one time zone, perhaps within bounds."""
+
+    cron: str
+    timezone: str = "UTC"
+    jitter: timedelta = timedelta(0)
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """Return the IANA time zone called `name`; raise `Invalid` where there is none."""
+    try:
+        if not name or name.startswith((".", "/")) or name != name.strip():
+            raise ValueError(name)
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise Invalid(
+            f"{name!r} is not an IANA time zone such as 'Europe/Berlin' or 'UTC'", "timezone"
+        ) from None
+
+
+def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
+    """Return the first cron instant strictly after `moment`, in UTC, or None past the end."""
+    after = moment.astimezone(UTC)
+    if schedule.start_at:
+        after = max(after, schedule.start_at.astimezone(UTC) - timedelta(microseconds=1))
+    cron, zone = parse_cron(schedule.cron), parse_zone(schedule.timezone)
+    found = _elapsed(cron, zone, after) if cron.every_hour else _fixed(cron, zone, after)
+    if found is None or (schedule.end_at and found > schedule.end_at):
+        return None
+    return found
+
+
+def occurrences(
+    schedule: Schedule, *, after: datetime, until: datetime, limit: int = 100_000
+) -> Iterator[datetime]:
+    """Yield each cron instant in `(after, until]`, oldest first, in UTC, at most `limit`."""
+    moment = next_after(schedule, after)
+    while moment is not None and moment <= until and limit > 0:
+        yield moment
+        limit -= 1
+        moment = next_after(schedule, moment)
+
+
+def preview(schedule: Schedule, moment: datetime, count: int = 5) -> list[datetime]:
+    """Return the next `count` moments at which `schedule` fires, its jitter included."""
+    upcoming: list[datetime] = []
+    found = next_after(schedule, moment)
+    while found is not None and len(upcoming) < count:
+        upcoming.append(found + schedule.jitter)
+        found = next_after(schedule, found)
+    return upcoming
+
+
+def jitter_of(trigger_id: str, seconds: int) -> timedelta:
+    """Return a trigger's own offset: whole seconds from 0 to `seconds`, always the same."""
+    digest = hashlib.sha256(trigger_id.encode()).digest()
+    return timedelta(seconds=int.from_bytes(digest[:8], "big") % (seconds + 1))
+
+
+def _fixed(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime | None:
+    local = after.astimezone(zone).replace(tzinfo=None) - WIDEST_SHIFT
+    for moment in _naive(cron, local):
+        instant = _first_coming(moment, zone)
+        if instant > after:
+            return instant
+    return None
+
+
+def _first_coming(local: datetime, zone: ZoneInfo) -> datetime:
+    """Map a local time to UTC: at its first coming, or at the end of the gap that skips it."""
+    instant = local.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local:
+        return instant
+    later = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    return _change(zone, min(instant, later) - timedelta(seconds=1), max(instant, later))
+
+
+def _elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime | None:
+    since, offset = after, _offset(zone, after)
+    while True:
+        # As long as the offset holds, local time is elapsed time; at a change, begin there anew.
+        moment = next(_naive(cron, (after + offset).replace(tzinfo=None)), None)
+        if moment is None:
+            return None
+        instant = (moment - offset).replace(tzinfo=UTC)
+        changed = _next_change(zone, since, instant)
+        if changed is None:
+            return instant
+        since, offset = changed, _offset(zone, changed)
+        after = changed - timedelta(microseconds=1)
+
+
+def _next_change(zone: ZoneInfo, after: datetime, until: datetime) -> datetime | None:
+    """Return the first change of the zone's offset in `(after, until]`, if there is one."""
+    step, low = timedelta(days=1), after
+    while low < until:
+        high = min(low + step, until)
+        if _offset(zone, low) != _offset(zone, high):
+            return _change(zone, low, high)
+        low = high
+    return None
+
+
+def _change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    """Return the whole second in `(low, high]` from which the offset of `low` no longer holds."""
+    before = _offset(zone, low)
+    low = low.replace(microsecond=0)
+    high = high.replace(microsecond=0) + timedelta(seconds=1 if high.microsecond else 0)
+    while high - low > timedelta(seconds=1):
+        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+        if _offset(zone, middle) == before:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
+
+
+def _naive(cron: Cron, after: datetime) -> Iterator[datetime]:
+    """Yield the local times of the wall clock that `cron` names, strictly after `after`."""
+    ticks = croniter(cron.expression, after, day_or=cron.either_day, max_years_between_matches=12)
+    while True:
+        try:
+            yield ticks.get_next(datetime)
+        except (ValueError, OverflowError):
+            return

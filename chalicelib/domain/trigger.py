@@ -1,0 +1,97 @@
+"""What fires a blueprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.domain import schedule as schedules
+from chalicelib.domain.schedule import Schedule
+
+MAX_PER_DEFINITION = 20
+
+
+class TriggerType(StrEnum):
+    """How a trigger comes to fire."""
+
+    MANUAL = "manual"
+    SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
+    TICKET = "ticket"
+
+
+class Overlap(StrEnum):
+    """What a schedule does while an earlier run of its definition is not over."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    BUFFER_ONE = "buffer_one"
+    CANCEL_OTHER = "cancel_other"
+
+
+class CatchUp(StrEnum):
+    """What becomes of the occurrences that an outage swallowed."""
+
+    ONE = "one"
+    SKIP = "skip"
+    ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """When a schedule trigger fires, and what it does when that is too often or too late."""
+
+    cron: str
+    timezone: str = "UTC"
+    overlap: Overlap = Overlap.ALLOW
+    catch_up: CatchUp = CatchUp.ONE
+    jitter_seconds: int = 0
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """One way in which a definition comes to fire."""
+
+    id: str
+    definition_id: str
+    definition_kind: str
+    type: TriggerType
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    enabled: bool = True
+    schedule: ScheduleConfig | None = None
+    param_mapping: dict[str, object] | None = field(default=None)
+    next_fire_at: datetime | None = None
+    due_at: datetime | None = None
+    last_fired_at: datetime | None = None
+    failures: int = 0
+    disabled_reason: str | None = None
+
+    @property
+    def timing(self) -> Schedule:
+        """The schedule as the rules of time know it."""
+        config = self.schedule
+        assert config is not None
+        return Schedule(
+            cron=config.cron,
+            timezone=config.timezone,
+            jitter=schedules.jitter_of(self.id, config.jitter_seconds),
+            start_at=config.start_at,
+            end_at=config.end_at,
+        )
+
+    def upcoming(self, after: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return the next cron instant after `after`, and the moment at which it fires."""
+        if self.schedule is None:
+            return None, None
+        moment = schedules.next_after(self.timing, after)
+        return moment, moment + self.jitter if moment else None
+
+    @property
+    def jitter(self) -> timedelta:
+        seconds = self.schedule.jitter_seconds if self.schedule else 0
+        return schedules.jitter_of(self.id, seconds)

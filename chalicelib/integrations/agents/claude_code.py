@@ -1,0 +1,107 @@
+"""Claude Code: `claude -p --output-format stream-json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
+from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
+
+_ERRORS = {
+    "authentication_failed": "credential",
+    "billing_error": "credential",
+    "rate_limit": "rate_limit",
+    "max_output_tokens": "context",
+}
+
+
+class ClaudeCodeParser(JsonLines):
+    """Ends with a `result` event; an API error has the subtype "success" and `is_error`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._result: Event | None = None
+        self._error: str | None = None
+
+    def lines(self, event: Event) -> Iterator[Line]:
+        kind = event["type"]
+        if kind == "system" and event.get("subtype") == "init":
+            self.session_id, self.model = event.get("session_id"), event.get("model")
+            yield Line("system", f"claude-code {event.get('claude_code_version', '')} {self.model}")
+        elif kind in ("assistant", "user"):
+            self._error = event.get("error") or self._error
+            yield from _message(kind, event.get("message") or {})
+        elif kind == "result":
+            self._result = event
+            self.turns = whole(event.get("num_turns"))
+
+    def end(self, exit_code: int, tail: str) -> AgentEnd:
+        result = self._result
+        if result is None:
+            return self.no_end(exit_code, tail)
+        end = self._costs(result)
+        if not result.get("is_error") and result.get("subtype") == "success":
+            return end
+        said = text_of(result.get("result")) or text_of(result.get("errors"))
+        if result.get("subtype") != "success":
+            return end.failed("agent", said or str(result.get("subtype")))
+        known = _ERRORS.get(self._error or "")
+        default = "overloaded" if self._error == "server_error" else "agent"
+        return end.failed(known or classify(said, result.get("api_error_status"), default), said)
+
+    def _costs(self, result: Event) -> AgentEnd:
+        """The end with its tokens, by model: `usage` is zero after a fallen-back stream."""
+        models: dict[str, Event] = result.get("modelUsage") or {}
+        usage = result.get("usage") or {}
+        used = max(models, key=lambda name: whole(models[name].get("outputTokens")), default=None)
+        denied = [str(each.get("tool_name")) for each in result.get("permission_denials") or []]
+        return AgentEnd(
+            ok=True,
+            session_id=result.get("session_id") or self.session_id,
+            model=used or self.model,
+            input_tokens=sum(whole(each.get("inputTokens")) for each in models.values())
+            or whole(usage.get("input_tokens")),
+            output_tokens=sum(whole(each.get("outputTokens")) for each in models.values())
+            or whole(usage.get("output_tokens")),
+            cost_usd=result.get("total_cost_usd"),
+            turns=self.turns,
+            summary=text_of(result.get("result")) or None,
+            refused_tools=tuple(dict.fromkeys(denied)),
+        )
+
+
+def _message(kind: str, message: Event) -> Iterator[Line]:
+    content = message.get("content")
+    if isinstance(content, str):
+        yield Line("text" if kind == "assistant" else "agent", content)
+        return
+    for part in content or []:
+        match part.get("type"):
+            case "text":
+                yield Line("text", part.get("text") or "")
+            case "thinking":
+                yield Line("thinking", part.get("thinking") or "")
+            case "tool_use":
+                yield Line("tool_use", call_of(part.get("name"), part.get("input")))
+            case "tool_result":
+                yield Line("tool_result", text_of(part.get("content")))
+
+
+class ClaudeCode:
+    """The runner is the sandbox, so every tool is allowed; root needs IS_SANDBOX for that."""
+
+    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+        argv = ["claude", "-p", "--output-format", "stream-json", "--verbose"]
+        argv += ["--dangerously-skip-permissions"]
+        argv += ["--model", task.model] if task.model else []
+        argv += ["--max-turns", str(task.max_turns)] if task.max_turns else []
+        quiet = {
+            "IS_SANDBOX": "1",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "CLAUDE_CODE_MAX_RETRIES": "3",
+        }
+        return Invocation(argv=tuple(argv), environment=quiet)
+
+    def parser(self) -> ClaudeCodeParser:
+        return ClaudeCodeParser()

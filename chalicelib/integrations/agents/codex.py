@@ -1,0 +1,93 @@
+"""Codex: `codex exec --json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
+from chalicelib.integrations.agents.streams import Event, JsonLines, text_of, whole
+
+
+class CodexParser(JsonLines):
+    """Ends with `turn.completed` or `turn.failed`; events of type `error` occur in good runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._usage: Event | None = None
+        self._failed: str | None = None
+
+    def lines(self, event: Event) -> Iterator[Line]:
+        match event["type"]:
+            case "thread.started":
+                self.session_id = event.get("thread_id")
+            case "turn.started":
+                self.turns += 1
+                self._usage = self._failed = None
+            case "turn.completed":
+                self._usage = event.get("usage") or {}
+            case "turn.failed":
+                self._failed = text_of((event.get("error") or {}).get("message")) or "turn failed"
+                yield Line("error", self._failed)
+            case "error":
+                yield Line("system", text_of(event.get("message")))
+            case "item.started" | "item.completed":
+                yield from self._item(event["type"] == "item.completed", event.get("item") or {})
+
+    def _item(self, completed: bool, item: Event) -> Iterator[Line]:
+        match item.get("type"), completed:
+            case "agent_message", True:
+                self.summary = text_of(item.get("text"))
+                yield Line("text", self.summary)
+            case "reasoning", True:
+                yield Line("thinking", text_of(item.get("text")))
+            case "command_execution", False:
+                yield Line("tool_use", f"shell: {item.get('command')}")
+            case "command_execution", True:
+                failed = f"\nexit code {item['exit_code']}" if item.get("exit_code") else ""
+                yield Line("tool_result", f"{text_of(item.get('aggregated_output'))}{failed}")
+            case "error", True:
+                yield Line("system", text_of(item.get("message")))
+            case _, True:
+                rest = {key: item[key] for key in item if key not in ("id", "type")}
+                yield Line("tool_use", f"{item.get('type')}: {text_of(rest)}")
+
+    def end(self, exit_code: int, tail: str) -> AgentEnd:
+        if self._failed is not None:
+            return self.so_far().failed(classify(self._failed), self._failed)
+        if self._usage is None:
+            return self.no_end(exit_code, tail)
+        return replace(
+            self.so_far(),
+            input_tokens=whole(self._usage.get("input_tokens")),
+            output_tokens=whole(self._usage.get("output_tokens")),
+        )
+
+
+class Codex:
+    """The runner is the sandbox; codex's own needs kernel features that containers lack."""
+
+    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+        argv = ["codex", "exec", "--json", "--skip-git-repo-check"]
+        argv += ["--dangerously-bypass-approvals-and-sandbox"]
+        argv += ["-m", task.model] if task.model else []
+        key = environment.get("CODEX_API_KEY") or environment.get("OPENAI_API_KEY")
+        base = environment.get("OPENAI_BASE_URL")
+        return Invocation(
+            argv=(*argv, "-"),
+            environment={"CODEX_API_KEY": key} if key else {},
+            files={".codex/config.toml": _provider(base)} if base else {},
+        )
+
+    def parser(self) -> CodexParser:
+        return CodexParser()
+
+
+def _provider(base_url: str) -> str:
+    return (
+        'model_provider = "optio"\ncheck_for_update_on_startup = false\n\n'
+        '[model_providers.optio]\nname = "optio"\n'
+        f"base_url = {json.dumps(base_url)}\n"
+        'env_key = "CODEX_API_KEY"\nwire_api = "responses"\n'
+    )

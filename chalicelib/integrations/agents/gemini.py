@@ -1,0 +1,88 @@
+"""Gemini CLI: `gemini --yolo --output-format stream-json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
+from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
+
+
+class GeminiParser(JsonLines):
+    """Ends with a `result` event; exits 0 on a failed stream and when terminated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._result: Event | None = None
+        self._error = ""
+        self._said = ""
+
+    def lines(self, event: Event) -> Iterator[Line]:
+        kind = event["type"]
+        if kind == "message" and event.get("role") == "assistant":
+            self._said += text_of(event.get("content"))
+            if event.get("delta"):
+                return
+        yield from self._flushed()
+        match kind:
+            case "init":
+                self.session_id, self.model = event.get("session_id"), event.get("model")
+            case "tool_use":
+                self.turns += 1
+                yield Line("tool_use", call_of(event.get("tool_name"), event.get("parameters")))
+            case "tool_result":
+                yield Line("tool_result", text_of(event.get("output") or event.get("error")))
+            case "error":
+                self._error = text_of(event.get("message"))
+                yield Line("error", self._error)
+            case "result":
+                self._result = event
+
+    def _flushed(self) -> Iterator[Line]:
+        """The pieces of a message as one line: a secret cut in two must not escape redaction."""
+        if self._said:
+            self.summary, self._said = self._said, ""
+            yield Line("text", self.summary)
+
+    def end(self, exit_code: int, tail: str) -> AgentEnd:
+        result = self._result
+        if result is None:
+            return self.no_end(exit_code, tail)
+        stats = result.get("stats") or {}
+        models: dict[str, Event] = stats.get("models") or {}
+        used = max(models, key=lambda name: whole(models[name].get("total_tokens")), default=None)
+        end = replace(
+            self.so_far(),
+            model=used or self.model,
+            input_tokens=whole(stats.get("input_tokens")),
+            output_tokens=whole(stats.get("output_tokens")),
+            turns=whole(stats.get("tool_calls")) + 1,
+        )
+        if result.get("status") == "success":
+            return end
+        said = text_of((result.get("error") or {}).get("message")) or self._error
+        return end.failed(classify(said), said or str(result.get("status")))
+
+
+class Gemini:
+    """Settings are a file: there is no flag for updates, telemetry and the turn limit."""
+
+    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+        argv = ("gemini", "--yolo", "--output-format", "stream-json")
+        settings: dict[str, object] = {
+            "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
+            "privacy": {"usageStatisticsEnabled": False},
+            "telemetry": {"enabled": False},
+        }
+        if task.max_turns:
+            settings["model"] = {"maxSessionTurns": task.max_turns}
+        return Invocation(
+            argv=(*argv, "-m", task.model) if task.model else argv,
+            environment={"GEMINI_CLI_TRUST_WORKSPACE": "true"},
+            files={".gemini/settings.json": json.dumps(settings)},
+        )
+
+    def parser(self) -> GeminiParser:
+        return GeminiParser()

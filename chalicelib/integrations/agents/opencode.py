@@ -1,0 +1,88 @@
+"""OpenCode: `opencode run --format json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
+from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
+
+EMPTY_STEPS = 20
+"""After so many answers without a token in a row the program never stops by itself."""
+
+
+class OpenCodeParser(JsonLines):
+    """Has no final event: the last step's reason and the sums of all steps are its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._error: tuple[str, int | None] | None = None
+        self._reason: str | None = None
+        self._input = self._output = self._empty = 0
+        self._cost = 0.0
+
+    def lines(self, event: Event) -> Iterator[Line]:
+        self.session_id = event.get("sessionID") or self.session_id
+        part = event.get("part") or {}
+        match event["type"]:
+            case "text":
+                self.summary = text_of(part.get("text"))
+                yield Line("text", self.summary)
+            case "reasoning":
+                yield Line("thinking", text_of(part.get("text")))
+            case "tool_use":
+                state = part.get("state") or {}
+                yield Line("tool_use", call_of(part.get("tool"), state.get("input")))
+                yield Line("tool_result", text_of(state.get("output") or state.get("error")))
+            case "step_finish":
+                self._count(part)
+            case "error":
+                error = event.get("error") or {}
+                data = error.get("data") or {}
+                self._error = (text_of(data.get("message") or error), data.get("statusCode"))
+                yield Line("error", self._error[0])
+
+    def _count(self, part: Event) -> None:
+        tokens = part.get("tokens") or {}
+        cache = tokens.get("cache") or {}
+        output = whole(tokens.get("output"))
+        self.turns += 1
+        self._reason = part.get("reason")
+        self._input += sum(map(whole, (tokens.get("input"), cache.get("read"), cache.get("write"))))
+        self._output += output
+        self._cost += float(part.get("cost") or 0)
+        self._empty = 0 if output or self._reason != "unknown" else self._empty + 1
+        if self._empty >= EMPTY_STEPS:
+            self.hopeless = f"the model's stream was cut {self._empty} times in a row"
+
+    def end(self, exit_code: int, tail: str) -> AgentEnd:
+        end = replace(
+            self.so_far(),
+            input_tokens=self._input,
+            output_tokens=self._output,
+            cost_usd=round(self._cost, 6),
+        )
+        if self.hopeless:
+            return end.failed("network", self.hopeless)
+        if self._error is not None:
+            said, status = self._error
+            return end.failed(classify(said, status), said)
+        if self._reason == "length":
+            return end.failed("context", "the last answer was cut at its maximal length")
+        if self._reason != "stop" or exit_code != 0:
+            failed = self.no_end(exit_code, tail)
+            return end.failed(failed.error_class or "no_output", f"exit code {exit_code} {tail}")
+        return end
+
+
+class OpenCode:
+    """The model is `provider/model`; keys come by each provider's own variable."""
+
+    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+        argv = ("opencode", "run", "--format", "json")
+        quiet = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_PERMISSION": '{"*":"allow"}'}
+        return Invocation(argv=(*argv, "-m", task.model) if task.model else argv, environment=quiet)
+
+    def parser(self) -> OpenCodeParser:
+        return OpenCodeParser()

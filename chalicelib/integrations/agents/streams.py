@@ -1,0 +1,81 @@
+"""What the agents that print JSON lines have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from chalicelib.integrations.agents.base import AgentEnd, Line, classify
+
+Event = dict[str, Any]
+
+
+class JsonLines:
+    """Reads events; what is no event is kept as plain output of the agent."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.hopeless: str | None = None
+        self.session_id: str | None = None
+        self.model: str | None = None
+        self.summary: str | None = None
+
+    def feed(self, line: str) -> list[Line]:
+        event = parsed(line)
+        if event is None:
+            return [Line("agent", line)] if line.strip() else []
+        try:
+            return [entry for entry in self.lines(event) if entry.content.strip()]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return [Line("agent", line)]
+
+    def lines(self, event: Event) -> Iterator[Line]:
+        """Note what `event` tells and yield its log lines."""
+        raise NotImplementedError
+
+    def so_far(self) -> AgentEnd:
+        return AgentEnd(
+            ok=True,
+            session_id=self.session_id,
+            model=self.model,
+            turns=self.turns or None,
+            summary=self.summary,
+        )
+
+    def no_end(self, exit_code: int, tail: str) -> AgentEnd:
+        """The end of a program that never told how it ended."""
+        said = f"exit code {exit_code}, no final event" + (f": {tail}" if tail else "")
+        return self.so_far().failed(classify(tail, default="no_output"), said)
+
+
+def parsed(line: str) -> Event | None:
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+
+
+def text_of(value: object) -> str:
+    """Return a tool's input or output as text: text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(text_of(part) for part in value)
+    if isinstance(value, dict) and isinstance(value.get("text"), str):
+        return str(value["text"])
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def call_of(name: object, arguments: object) -> str:
+    """Return a tool call as one line: its name, then the command or the arguments."""
+    if isinstance(arguments, dict) and isinstance(arguments.get("command"), str):
+        return f"{name}: {arguments['command']}"
+    return f"{name}: {text_of(arguments)}"
+
+
+def whole(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0

@@ -1,0 +1,94 @@
+"""The ledger in DynamoDB, and the one transaction that writes a firing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from pynamodb.exceptions import DoesNotExist
+
+from chalicelib.domain.decision import Decision
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.firing import Brief, Claim, Firing
+from chalicelib.settings import settings
+from chalicelib.storage import codec, pages
+from chalicelib.storage.blobs import Blobs
+from chalicelib.storage.claims import absent_or_expired, claim_record, read_claim
+from chalicelib.storage.records import BlueprintRecord, FiringRecord, RunRecord, TriggerRecord
+from chalicelib.storage.runs import record_of as run_record
+from chalicelib.storage.transactions import Transaction
+from chalicelib.storage.triggers import record_of as trigger_record
+
+
+class DynamoFirings:
+    """The store of firings."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def commit(self, decision: Decision) -> None:
+        """Write firing, run and the trigger's next time, or raise `Taken` and write nothing."""
+        firing = decision.firing
+        transaction = Transaction()
+        transaction.put("firing", self._record(decision), FiringRecord.id.does_not_exist())
+        if decision.run:
+            transaction.put("run", run_record(decision.run), RunRecord.id.does_not_exist())
+        if definition := decision.definition:
+            same = BlueprintRecord.version == definition.version
+            transaction.check("definition", BlueprintRecord, definition.id, same)
+        if decision.trigger:
+            before, after = decision.trigger
+            unchanged = TriggerRecord.version == before.version
+            transaction.put("trigger", trigger_record(after), unchanged)
+        if claim := decision.claim:
+            free = absent_or_expired(firing.fired_at)
+            transaction.put("claim", claim_record(claim), free)
+        transaction.commit()
+
+    def _record(self, decision: Decision) -> FiringRecord:
+        firing = decision.firing
+        kept_until = firing.fired_at + settings.retention + timedelta(days=1)
+        packed = codec.pack(decision.brief) if decision.brief else None
+        return FiringRecord(
+            id=firing.id,
+            definition_id=firing.definition_id,
+            trigger_id=firing.trigger_id,
+            age=codec.age(firing.fired_at, firing.id),
+            data=codec.dump(firing),
+            brief=self._blobs.keep(f"firings/{firing.id}", packed) if packed else None,
+            expires_at=int(kept_until.timestamp()),
+        )
+
+    def get(self, firing_id: str) -> Firing:
+        return codec.load(Firing, self._row(firing_id).data)
+
+    def brief(self, firing_id: str) -> Brief | None:
+        kept = self._row(firing_id).brief
+        return codec.unpack(Brief, self._blobs.fetch(kept)) if kept else None
+
+    def _row(self, firing_id: str) -> FiringRecord:
+        try:
+            return FiringRecord.get(firing_id, consistent_read=True)
+        except DoesNotExist:
+            raise NotFound("firing", firing_id) from None
+
+    def claimed(self, key: str, now: datetime) -> Claim | None:
+        return read_claim(key, now)
+
+    def of_definition(
+        self, definition_id: str, before: str | None, limit: int
+    ) -> tuple[list[Firing], str | None]:
+        rows = pages.newest(FiringRecord.of_definition, definition_id, before, limit + 1)
+        return _page(rows, limit)
+
+    def of_trigger(
+        self, trigger_id: str, before: str | None, limit: int
+    ) -> tuple[list[Firing], str | None]:
+        rows = pages.newest(FiringRecord.of_trigger, trigger_id, before, limit + 1)
+        return _page(rows, limit)
+
+
+def _page(rows: Iterable[Any], limit: int) -> tuple[list[Firing], str | None]:
+    kept, position = pages.page(rows, limit)
+    return [codec.load(Firing, row.data) for row in kept], position

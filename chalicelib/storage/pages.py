@@ -1,0 +1,35 @@
+"""Reading lists a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pynamodb.indexes import GlobalSecondaryIndex
+
+
+def newest(index: GlobalSecondaryIndex[Any], key: str, before: str | None, limit: int) -> list[Any]:
+    """Return at most `limit` rows under `key`, the youngest first, older than `before`."""
+    condition = index.age < before if before else None  # type: ignore[attr-defined]
+    return list(
+        index.query(key, range_key_condition=condition, scan_index_forward=False, limit=limit)
+    )
+
+
+def page(rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
+    """Cut `rows` (one more than asked for, youngest first) and say where the next page begins."""
+    ordered = list(rows)
+    kept = ordered[:limit]
+    return kept, (kept[-1].age if len(ordered) > limit else None)
+
+
+def due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[Any]:
+    """Yield what is due, shard by shard; without a lower bound, so that the overdue come too."""
+    for number in range(shards):
+        yield from index.query(str(number), range_key_condition=index.due_at <= until)  # type: ignore[attr-defined]
+
+
+def merged(read: Callable[[str], list[Any]], keys: Iterable[str]) -> list[Any]:
+    """Return the rows of several parts of one list as one list, the youngest first."""
+    rows = [row for key in keys for row in read(key)]
+    return sorted(rows, key=lambda row: str(row.age), reverse=True)

@@ -1,0 +1,60 @@
+"""Repos in DynamoDB: the id is made of the normal URL, so one URL is one row."""
+
+from __future__ import annotations
+
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+
+from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.repo import Repo, repo_id
+from chalicelib.storage import codec
+from chalicelib.storage.records import RepoRecord
+from chalicelib.storage.transactions import condition_failed
+
+
+class DynamoRepos:
+    """The store of repos."""
+
+    def get(self, repo_id: str) -> Repo:
+        try:
+            return codec.load(Repo, RepoRecord.get(repo_id, consistent_read=True).data)
+        except DoesNotExist:
+            raise NotFound("repo", repo_id) from None
+
+    def find(self, url: str) -> Repo | None:
+        try:
+            return self.get(repo_id(url))
+        except NotFound:
+            return None
+
+    def add(self, new: Repo) -> None:
+        try:
+            _record(new).save(condition=RepoRecord.id.does_not_exist())
+        except PutError as error:
+            if not condition_failed(error):
+                raise
+            raise Conflict(f"the repo {new.url} is there already") from error
+
+    def put(self, new: Repo, was: Repo) -> None:
+        try:
+            _record(new).save(condition=RepoRecord.version == was.version)
+        except PutError as error:
+            if not condition_failed(error):
+                raise
+            raise Superseded(f"repo {new.url} changed meanwhile") from error
+
+    def remove(self, old: Repo) -> None:
+        try:
+            _record(old).delete(condition=RepoRecord.version == old.version)
+        except DeleteError as error:
+            if not condition_failed(error):
+                raise
+            raise Superseded(f"repo {old.url} changed meanwhile") from error
+
+    def all(self) -> list[Repo]:
+        """Return every repo by URL. A stage has few; nothing hot reads this list."""
+        repos = [codec.load(Repo, record.data) for record in RepoRecord.scan()]
+        return sorted(repos, key=lambda repo: repo.url)
+
+
+def _record(repo: Repo) -> RepoRecord:
+    return RepoRecord(id=repo.id, version=repo.version, data=codec.dump(repo))

@@ -1,0 +1,56 @@
+"""Counters of working runs in DynamoDB. They hold ids, so that a lost slot can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pynamodb.expressions.condition import size
+
+from chalicelib.domain.run import Run
+from chalicelib.storage.records import RunRecord, SlotRecord
+from chalicelib.storage.runs import record_of
+from chalicelib.storage.transactions import Transaction
+
+STAGE = "stage"
+
+
+class DynamoSlots:
+    """The store of slots. Moving a run and taking or freeing its slots is one transaction."""
+
+    def take(self, new: Run, was: Run, limits: dict[str, int]) -> None:
+        """Move the run and hold it in each counter; raise `Taken` naming what was full."""
+        transaction = Transaction()
+        transaction.put("run", record_of(new), RunRecord.version == was.version)
+        for counter, limit in limits.items():
+            free = SlotRecord.held.does_not_exist() | (size(SlotRecord.held) < limit)
+            hold = SlotRecord.held.add({new.id})
+            transaction.update(counter, SlotRecord(id=counter), [hold], free)
+        transaction.commit()
+
+    def free(self, new: Run, was: Run, counters: Collection[str]) -> None:
+        """Move the run and let go of its slots."""
+        transaction = Transaction()
+        transaction.put("run", record_of(new), RunRecord.version == was.version)
+        for counter in counters:
+            let_go = SlotRecord.held.delete({new.id})
+            transaction.update(counter, SlotRecord(id=counter), [let_go])
+        transaction.commit()
+
+    def held(self, counter: str) -> frozenset[str]:
+        for record in SlotRecord.batch_get([counter], consistent_read=True):
+            return frozenset(record.held or ())
+        return frozenset()
+
+    def drop(self, counter: str, run_ids: Collection[str]) -> None:
+        SlotRecord(id=counter).update(actions=[SlotRecord.held.delete(set(run_ids))])
+
+    def await_stage(self, queue_key: str) -> None:
+        SlotRecord(id=STAGE).update(actions=[SlotRecord.waiting.add({queue_key})])
+
+    def awaiting_stage(self) -> frozenset[str]:
+        for record in SlotRecord.batch_get([STAGE], consistent_read=True):
+            return frozenset(record.waiting or ())
+        return frozenset()
+
+    def leave_stage(self, queue_key: str) -> None:
+        SlotRecord(id=STAGE).update(actions=[SlotRecord.waiting.delete({queue_key})])

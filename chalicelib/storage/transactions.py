@@ -1,0 +1,96 @@
+"""One DynamoDB transaction, with its cancellation told apart by its reasons."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.ports import Taken
+from chalicelib.settings import settings
+
+PATIENCE_SECONDS = 2.0
+_CHECK, _DELETE, _PUT, _UPDATE = range(4)
+"""The order in which pynamodb sends the items, and so that of the cancellation reasons."""
+_PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+@cache
+def connection() -> Connection:
+    """Return the connection that all transactions of this process share."""
+    return Connection(region=settings.region)
+
+
+class Transaction:
+    """Writes that happen together or not at all; each has the name of the part it stands for."""
+
+    def __init__(self) -> None:
+        self._items: list[tuple[int, str, Callable[[Any], None]]] = []
+
+    def put(self, part: str, record: Model, condition: Any = None) -> None:
+        self._add(_PUT, part, lambda write: write.save(record, condition=condition))
+
+    def check(self, part: str, model: type[Model], key: str, condition: Any) -> None:
+        self._add(
+            _CHECK, part, lambda write: write.condition_check(model, key, condition=condition)
+        )
+
+    def update(
+        self, part: str, record: Model, actions: Sequence[Any], condition: Any = None
+    ) -> None:
+        self._add(
+            _UPDATE,
+            part,
+            lambda write: write.update(record, actions=list(actions), condition=condition),
+        )
+
+    def delete(self, part: str, record: Model, condition: Any = None) -> None:
+        self._add(_DELETE, part, lambda write: write.delete(record, condition=condition))
+
+    def _add(self, kind: int, part: str, step: Callable[[Any], None]) -> None:
+        if len(self._items) == 100:
+            raise ValueError("a transaction holds at most 100 items")
+        self._items.append((kind, part, step))
+
+    def commit(self) -> None:
+        """Write all, or raise `Taken` with the parts whose condition failed.
+
+        A conflict with another transaction says nothing about the outcome, so it is tried again
+        with jitter for two seconds; a failed condition is final.
+        """
+        items = sorted(self._items, key=lambda item: item[0])
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                with TransactWrite(connection=connection()) as write:
+                    for _, _, step in items:
+                        step(write)
+                return
+            except TransactWriteError as error:
+                codes = _codes(error)
+                lost = [
+                    part
+                    for (_, part, _), code in zip(items, codes, strict=False)
+                    if code == "ConditionalCheckFailed"
+                ]
+                if lost:
+                    raise Taken(lost) from error
+                if not _PASSING & set(codes) or time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.01, 0.1))
+
+
+def _codes(error: TransactWriteError) -> list[str]:
+    return [reason.code if reason else "None" for reason in error.cancellation_reasons]
+
+
+def condition_failed(error: PynamoDBException) -> bool:
+    """Whether a single write was refused by its own condition."""
+    return error.cause_response_code == "ConditionalCheckFailedException"

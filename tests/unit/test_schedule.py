@@ -1,0 +1,297 @@
+"""When a schedule fires: strict parsing, daylight saving, bounds, and the vectors of others."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain.cron import parse_cron
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schedule import (
+    Schedule,
+    jitter_of,
+    next_after,
+    occurrences,
+    parse_zone,
+    preview,
+)
+from tests.shared import shared
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+
+
+def firings(cron: str, zone: str, after: str, until: str) -> list[str]:
+    schedule = Schedule(cron=cron, timezone=zone)
+    found = occurrences(schedule, after=utc(after), until=utc(until))
+    return [f"{moment:%Y-%m-%dT%H:%MZ}" for moment in found]
+
+
+DECIDED = {
+    "aliases are not five fields": ("@hourly", "@daily", "@weekly", "@monthly"),
+    "a day field that starts with * is unrestricted, so both day fields must hold": (
+        "* * */10 * Sun",
+        "0 0 */5 Apr,Aug,Oct Mon",
+        "0 0 */2 * 1-5",
+        "0 16 */2 * sat",
+    ),
+    "a fixed hour that is skipped fires at the end of the gap": (
+        "30 2 11 Mar *",
+        "0 2 * * *",
+        "30 1 * * *",
+        "30 1,2 * * *",
+        "0 12 * * *",
+        "30 2 * * 7",
+    ),
+    "a fixed hour that comes twice fires at its first coming": (
+        "30 1 04 Nov *",
+        "0 1 * * *",
+        "* 1-6 * * *",
+    ),
+    "a step longer than its field is a mistake": ("1 1 */100,1-7 * MON",),
+    "a backward range is a mistake": (
+        "0 0 1 Apr-Feb *",
+        "0 0 * * 7-mon",
+        "0 0 * * 7-tue",
+        "0 0 * * 7-wed",
+        "0 0 * * 7-thu",
+        "0 0 * * 7-sat",
+        "0 0 * * Thu-Tue/2",
+        "0 0 * * thu-tue/2",
+        "0 0 * * Thu-Tue/3",
+        "0 0 * * thu-tue/3",
+        "0 0 * * mon-0",
+        "0 0 * * tue-0",
+        "0 0 * * wed-0",
+        "0 0 * * sat-0",
+    ),
+}
+"""Where we differ from a published vector on purpose, and why; see docs/schedules.md."""
+
+
+def _expected(row: dict[str, object]) -> bool:
+    schedule = Schedule(cron=str(row["expr"]), timezone=str(row["tz"]))
+    moment = utc(str(row["start"]))
+    for text in row["expected"]:  # type: ignore[attr-defined]
+        found = next_after(schedule, moment)
+        if found != utc(text):
+            return False
+        moment = found
+    return True
+
+
+def _holds(row: dict[str, object]) -> bool:
+    try:
+        return _expected(row)
+    except Invalid:
+        return False
+
+
+def test_the_published_vectors_agree_but_for_what_was_decided():
+    rows = json.loads(shared("cron", "vectors.json").read_text())
+
+    differing = {row["expr"] for row in rows["vectors"] if not _holds(row)}
+
+    assert differing == {expression for group in DECIDED.values() for expression in group}
+
+
+def test_what_others_refuse_is_refused():
+    rows = json.loads(shared("cron", "vectors.json").read_text())
+    for row in rows["invalid"]:
+        with pytest.raises(Invalid):
+            parse_cron(row["expr"])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("* * * *", id="four fields"),
+        pytest.param("0 * * * * *", id="six fields"),
+        pytest.param("@reboot", id="alias"),
+        pytest.param("0 0 L * *", id="last day"),
+        pytest.param("0 0 * * 1#2", id="second monday"),
+        pytest.param("R * * * *", id="random"),
+        pytest.param("H * * * *", id="hashed"),
+        pytest.param("0 22-3 * * *", id="backward range"),
+        pytest.param("60 * * * *", id="out of range"),
+        pytest.param("*/0 * * * *", id="step of nothing"),
+        pytest.param("0 0 30 2 *", id="never comes"),
+        pytest.param("0 0 31 4,6 *", id="never comes in two months"),
+        pytest.param("0 0 * * *" + " " * 300, id="endless"),
+    ],
+)
+def test_what_is_no_cron_expression_is_refused_by_its_field(expression: str):
+    with pytest.raises(Invalid) as caught:
+        parse_cron(expression)
+
+    assert caught.value.faults[0].field == "cronExpression"
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", " UTC"])
+def test_an_unknown_zone_is_refused_by_its_field(name: str):
+    with pytest.raises(Invalid) as caught:
+        parse_zone(name)
+
+    assert caught.value.faults[0].field == "timezone"
+
+
+@pytest.mark.parametrize(
+    "cron, zone, after, until, expected",
+    [
+        pytest.param(
+            "30 2 * * *",
+            "Europe/Berlin",
+            "2026-03-28T12:00Z",
+            "2026-03-30T12:00Z",
+            ["2026-03-29T01:00Z", "2026-03-30T00:30Z"],
+            id="a skipped fixed hour fires at the end of the gap",
+        ),
+        pytest.param(
+            "0,30 2,3 * * *",
+            "Europe/Berlin",
+            "2026-03-28T12:00Z",
+            "2026-03-29T12:00Z",
+            ["2026-03-29T01:00Z", "2026-03-29T01:30Z"],
+            id="what falls together fires once",
+        ),
+        pytest.param(
+            "30 1 * * *",
+            "America/New_York",
+            "2026-10-31T12:00Z",
+            "2026-11-02T12:00Z",
+            ["2026-11-01T05:30Z", "2026-11-02T06:30Z"],
+            id="a fixed hour that comes twice fires once",
+        ),
+        pytest.param(
+            "30 * * * *",
+            "America/New_York",
+            "2026-11-01T04:45Z",
+            "2026-11-01T07:45Z",
+            ["2026-11-01T05:30Z", "2026-11-01T06:30Z", "2026-11-01T07:30Z"],
+            id="every hour is every elapsed hour in autumn",
+        ),
+        pytest.param(
+            "0 */2 * * *",
+            "Europe/Berlin",
+            "2026-03-28T23:30Z",
+            "2026-03-29T04:30Z",
+            ["2026-03-29T02:00Z", "2026-03-29T04:00Z"],
+            id="a step never fires for a gap",
+        ),
+        pytest.param(
+            "45 * * * *",
+            "Australia/Lord_Howe",
+            "2026-04-04T13:30Z",
+            "2026-04-04T17:00Z",
+            ["2026-04-04T13:45Z", "2026-04-04T14:45Z", "2026-04-04T15:15Z", "2026-04-04T16:15Z"],
+            id="half an hour comes twice on Lord Howe",
+        ),
+    ],
+)
+def test_daylight_saving_follows_cron_8(
+    cron: str, zone: str, after: str, until: str, expected: list[str]
+):
+    assert firings(cron, zone, after, until) == expected
+
+
+def test_bounds_are_inclusive_and_a_schedule_may_be_over():
+    schedule = Schedule(
+        cron="0 9 * * *", start_at=utc("2026-05-04T09:00Z"), end_at=utc("2026-05-05T09:00Z")
+    )
+
+    assert preview(schedule, utc("2026-01-01T00:00Z")) == [
+        utc("2026-05-04T09:00Z"),
+        utc("2026-05-05T09:00Z"),
+    ]
+    assert next_after(schedule, utc("2026-05-05T09:00Z")) is None
+
+
+def test_jitter_shows_in_the_preview_and_stays_out_of_the_arithmetic():
+    offset = jitter_of("trigger", 300)
+    schedule = Schedule(cron="0 9 * * *", jitter=offset)
+
+    assert timedelta(0) <= offset <= timedelta(seconds=300)
+    assert preview(schedule, utc("2026-05-04T00:00Z"), 1) == [utc("2026-05-04T09:00Z") + offset]
+    assert next_after(schedule, utc("2026-05-04T09:00Z")) == utc("2026-05-05T09:00Z")
+
+
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
+
+
+@st.composite
+def _expressions(draw: st.DrawFn) -> str:
+    minute = draw(st.sampled_from(["*", "0", "*/20", "15,45", "30", "59"]))
+    hour = draw(st.sampled_from(["*", "*/3", "1", "2", "0-3", "1,2", "23"]))
+    day = draw(st.sampled_from(["*", "*/2", "1-7", "29"]))
+    weekday = draw(st.sampled_from(["*", "sun", "1-5", "*/2"]))
+    return f"{minute} {hour} {day} * {weekday}"
+
+
+def _values(field: str, least: int, most: int) -> set[int]:
+    found: set[int] = set()
+    for item in field.replace("sun", "0").split(","):
+        span, _, step = item.partition("/")
+        low, _, high = span.partition("-")
+        first, last = (least, most) if span == "*" else (int(low), int(high or low))
+        found |= set(range(first, last + 1, int(step or 1)))
+    return found
+
+
+def _oracle(expression: str, zone: ZoneInfo, after: datetime, until: datetime) -> set[datetime]:
+    """Walk minute by minute: by elapsed time, or over the wall clock where hours are fixed."""
+    minute, hour, day, _, weekday = expression.split()
+    minutes, hours = _values(minute, 0, 59), _values(hour, 0, 23)
+    days, weekdays = _values(day, 1, 31), _values(weekday, 0, 6)
+    either = not (day.startswith("*") or weekday.startswith("*"))
+
+    def named(local: datetime) -> bool:
+        of_month, of_week = local.day in days, local.isoweekday() % 7 in weekdays
+        on_day = (of_month or of_week) if either else (of_month and of_week)
+        return local.minute in minutes and local.hour in hours and on_day
+
+    found: set[datetime] = set()
+    seen: set[datetime] = set()
+    moment = after - timedelta(days=1)
+    previous = moment.astimezone(zone).replace(tzinfo=None)
+    while moment <= until:
+        local = moment.astimezone(zone).replace(tzinfo=None)
+        if "*" in hour or "/" in hour:
+            if named(local):
+                found.add(moment)
+        else:
+            skipped = previous + timedelta(minutes=1)
+            while skipped < local:
+                if named(skipped):
+                    found.add(moment)
+                skipped += timedelta(minutes=1)
+            if named(local) and local not in seen:
+                found.add(moment)
+            seen.add(local)
+        previous = max(previous, local) if "*" not in hour else local
+        moment += timedelta(minutes=1)
+    return {moment for moment in found if after < moment <= until}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    _expressions(),
+    st.sampled_from(ZONES),
+    st.sampled_from(["2026-03-07", "2026-03-28", "2026-04-04", "2026-10-03", "2026-10-24"]),
+)
+def test_every_minute_of_three_days_agrees_with_a_walk_minute_by_minute(
+    expression: str, zone: str, day: str
+):
+    after = utc(f"{day}T00:00Z")
+    until = after + timedelta(days=3)
+    schedule = Schedule(cron=expression, timezone=zone)
+
+    found = set(occurrences(schedule, after=after, until=until))
+
+    assert found == _oracle(expression, ZoneInfo(zone), after, until)
