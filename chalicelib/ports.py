@@ -116,6 +116,12 @@ class Repos(Protocol):
     def all(self) -> list[Repo]: ...
 
 
+class Keys(Protocol):
+    """Who may: the roles of API keys."""
+
+    def role(self, token: str) -> str | None: ...
+
+
 class Queue(Protocol):
     """Messages to the steps. A message is a hint: it may come late, twice, or never."""
 
@@ -147,6 +153,7 @@ class World(Protocol):
     """Everything outside the core, in one hand."""
 
     def now(self) -> datetime: ...
+    def wait(self, span: timedelta) -> None: ...
     @property
     def policy(self) -> Policy: ...
     @property

@@ -2,15 +2,87 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import cache
+import time
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+
+from chalicelib import ports
+from chalicelib.settings import settings
 
 
 class Wiring:
     """The real world: tables, queues and services of this stage."""
 
+    @property
+    def policy(self) -> ports.Policy:
+        return settings
+
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def wait(self, span: timedelta) -> None:
+        time.sleep(max(0.0, span.total_seconds()))
+
+    @cached_property
+    def blueprints(self) -> ports.Blueprints:
+        from chalicelib.storage.blueprints import DynamoBlueprints
+
+        return DynamoBlueprints()
+
+    @cached_property
+    def triggers(self) -> ports.Triggers:
+        from chalicelib.storage.triggers import DynamoTriggers
+
+        return DynamoTriggers()
+
+    @cached_property
+    def firings(self) -> ports.Firings:
+        from chalicelib.storage.blobs import Blobs
+        from chalicelib.storage.firings import DynamoFirings
+
+        return DynamoFirings(Blobs(settings.bucket, settings.region))
+
+    @cached_property
+    def runs(self) -> ports.Runs:
+        from chalicelib.storage.runs import DynamoRuns
+
+        return DynamoRuns()
+
+    @cached_property
+    def slots(self) -> ports.Slots:
+        from chalicelib.storage.slots import DynamoSlots
+
+        return DynamoSlots()
+
+    @cached_property
+    def repos(self) -> ports.Repos:
+        from chalicelib.storage.repos import DynamoRepos
+
+        return DynamoRepos()
+
+    @cached_property
+    def keys(self) -> ports.Keys:
+        from chalicelib.storage.keys import DynamoKeys
+
+        return DynamoKeys()
+
+    @cached_property
+    def fire_queue(self) -> ports.Queue:
+        from chalicelib.integrations.queues import SqsQueue
+
+        return SqsQueue(settings.queue("fire"), settings.region)
+
+    @cached_property
+    def steps_queue(self) -> ports.Queue:
+        from chalicelib.integrations.queues import SqsQueue
+
+        return SqsQueue(settings.queue("steps"), settings.region)
+
+    @cached_property
+    def logs(self) -> ports.Logs:
+        from chalicelib.integrations.logs import CloudWatchLogs
+
+        return CloudWatchLogs(settings.log_group, settings.region)
 
 
 @cache

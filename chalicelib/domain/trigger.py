@@ -21,15 +21,6 @@ class TriggerType(StrEnum):
     TICKET = "ticket"
 
 
-class Overlap(StrEnum):
-    """What a schedule does while an earlier run of its definition is not over."""
-
-    ALLOW = "allow"
-    SKIP = "skip"
-    BUFFER_ONE = "buffer_one"
-    CANCEL_OTHER = "cancel_other"
-
-
 class CatchUp(StrEnum):
     """What becomes of the occurrences that an outage swallowed."""
 
@@ -40,11 +31,10 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
-    """When a schedule trigger fires, and what it does when that is too often or too late."""
+    """When a schedule trigger fires, and what becomes of what an outage swallowed."""
 
     cron: str
     timezone: str = "UTC"
-    overlap: Overlap = Overlap.ALLOW
     catch_up: CatchUp = CatchUp.ONE
     jitter_seconds: int = 0
     start_at: datetime | None = None

@@ -10,7 +10,7 @@ from pynamodb.indexes import GlobalSecondaryIndex
 
 def newest(index: GlobalSecondaryIndex[Any], key: str, before: str | None, limit: int) -> list[Any]:
     """Return at most `limit` rows under `key`, the youngest first, older than `before`."""
-    condition = index.age < before if before else None  # type: ignore[attr-defined]
+    condition = type(index).age < before if before else None  # type: ignore[attr-defined]
     return list(
         index.query(key, range_key_condition=condition, scan_index_forward=False, limit=limit)
     )
@@ -26,7 +26,7 @@ def page(rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
 def due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[Any]:
     """Yield what is due, shard by shard; without a lower bound, so that the overdue come too."""
     for number in range(shards):
-        yield from index.query(str(number), range_key_condition=index.due_at <= until)  # type: ignore[attr-defined]
+        yield from index.query(str(number), range_key_condition=type(index).due_at <= until)  # type: ignore[attr-defined]
 
 
 def merged(read: Callable[[str], list[Any]], keys: Iterable[str]) -> list[Any]:

@@ -11,7 +11,10 @@ from chalicelib.integrations.agents.streams import Event, JsonLines, text_of, wh
 
 
 class CodexParser(JsonLines):
-    """Ends with `turn.completed` or `turn.failed`; events of type `error` occur in good runs."""
+    """Ends with `turn.completed` or `turn.failed`; events of type `error` occur in good runs.
+
+    What codex calls a turn is a whole conversation: counted is each answer that used a tool.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,6 +39,8 @@ class CodexParser(JsonLines):
                 yield from self._item(event["type"] == "item.completed", event.get("item") or {})
 
     def _item(self, completed: bool, item: Event) -> Iterator[Line]:
+        if completed and item.get("type") not in ("agent_message", "reasoning", "error"):
+            self.turns += 1
         match item.get("type"), completed:
             case "agent_message", True:
                 self.summary = text_of(item.get("text"))

@@ -76,6 +76,8 @@ class Gemini:
             "privacy": {"usageStatisticsEnabled": False},
             "telemetry": {"enabled": False},
         }
+        if environment.get("GEMINI_API_KEY"):
+            settings["security"] = {"auth": {"selectedType": "gemini-api-key"}}
         if task.max_turns:
             settings["model"] = {"maxSessionTurns": task.max_turns}
         return Invocation(

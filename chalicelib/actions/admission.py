@@ -1,0 +1,97 @@
+"""Admission: which queued runs may begin to work, by priority, then age, within the limits."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+
+from chalicelib.actions import sending
+from chalicelib.actions.moving import RUNNER_WAIT, STAGE
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.run import HOLDS_SLOT, Run, State, move
+from chalicelib.ports import Taken, World
+
+
+def admit(world: World, queue_key: str) -> None:
+    """Give the free slots to what waits behind `queue_key`, or for a slot of the whole stage.
+
+    The queues that wait for the stage are merged by rank, so that whose message came first does
+    not decide. Safe to repeat, and to run twice at once.
+    """
+    keys = {queue_key} | world.slots.awaiting_stage()
+    blocked: set[str] = set()
+    for run in heapq.merge(*(_ready(world, key) for key in sorted(keys)), key=lambda r: r.rank):
+        if blocked & set(run.slots):
+            continue
+        full = _take(world, run)
+        if STAGE in full and _stage_full(world, keys):
+            return
+        blocked |= full - {STAGE}
+    for key in keys - {queue_key}:
+        world.slots.leave_stage(key)
+    if queue_key in world.slots.awaiting_stage():
+        world.slots.leave_stage(queue_key)
+
+
+def _ready(world: World, key: str) -> Iterator[Run]:
+    """Yield the runs that wait behind `key` and may start, in the order of their rank."""
+    for run_id in world.runs.waiting(key):
+        try:
+            run = world.runs.get(run_id)
+        except NotFound:
+            continue  # the index is behind the table
+        waiting = run.state is State.QUEUED and run.queue_key == key
+        if waiting and (run.not_before is None or run.not_before <= world.now()):
+            yield run
+
+
+def _take(world: World, run: Run) -> frozenset[str]:
+    """Admit `run`, and return the counters that were full: none when it was admitted, or gone."""
+    now = world.now()
+    new = move(
+        run,
+        State.PROVISIONING,
+        by="admission",
+        message="admitted",
+        at=now,
+        provisioned_at=now,
+        due_at=now + RUNNER_WAIT,
+        waiting_for="a runner",
+    )
+    limits = {**run.slots, STAGE: world.policy.max_concurrent}
+    for _ in range(2):
+        try:
+            world.slots.take(new, run, limits)
+        except Taken as taken:
+            if "run" in taken.parts:
+                return frozenset()
+            dropped = [_drop_lost(world, counter) for counter in taken.parts]
+            if not any(dropped):
+                return taken.parts
+            continue
+        sending.send_soon(world, [new])
+        return frozenset()
+    return frozenset(limits)
+
+
+def _drop_lost(world: World, counter: str) -> bool:
+    """Drop the slots of a full counter whose runs are not working any more."""
+    lost = [run_id for run_id in world.slots.held(counter) if not _works(world, run_id)]
+    if lost:
+        world.slots.drop(counter, lost)
+    return bool(lost)
+
+
+def _works(world: World, run_id: str) -> bool:
+    try:
+        return world.runs.get(run_id).state in HOLDS_SLOT
+    except NotFound:
+        return False
+
+
+def _stage_full(world: World, keys: Collection[str]) -> bool:
+    """Note that these queues wait for the stage; false when a slot came free meanwhile."""
+    waiting = world.slots.awaiting_stage()
+    for key in sorted(set(keys) - waiting):
+        world.slots.await_stage(key)
+    return len(world.slots.held(STAGE)) >= world.policy.max_concurrent

@@ -1,0 +1,209 @@
+"""What a runner may do: claim a run, beat while it works, and report its end, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.actions import moving
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.firing import Brief
+from chalicelib.domain.log import LogLine
+from chalicelib.domain.prompt import framed
+from chalicelib.domain.repo import Repo
+from chalicelib.domain.run import Attempt, Run, State
+from chalicelib.ports import World
+
+BEAT_NOTED_EVERY = timedelta(seconds=15)
+OVERTIME = timedelta(minutes=2)
+"""How long after its time limit a job is told to stop, should its runner not do so itself."""
+BACKOFF = timedelta(seconds=30)
+LONGEST_BACKOFF = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """All that a runner needs for one attempt."""
+
+    run: Run
+    brief: Brief
+    prompt: str
+    repo: Repo | None
+    continues: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How an attempt ended, in the words of its runner."""
+
+    outcome: str
+    stage: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+    transient: bool = False
+    branch: str | None = None
+    head_sha: str | None = None
+    diff_stat: str | None = None
+    result_summary: str | None = None
+    session_id: str | None = None
+    model_used: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    lines: tuple[LogLine, ...] = ()
+
+
+def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
+    """Start the most urgent provisioning run of `pool`, or return None when there is none."""
+    for run_id in world.runs.waiting(f"pool#{pool}"):
+        try:
+            run = world.runs.get(run_id)
+            if run.state is not State.PROVISIONING or run.pool != pool:
+                continue
+            return _start(world, run, runner)
+        except (NotFound, Superseded):
+            continue
+    return None
+
+
+def _start(world: World, run: Run, runner: str) -> Job | None:
+    now = world.now()
+    brief = world.firings.brief(run.firing_id) or Brief()
+    number = run.attempt + 1
+    started = moving.advance(
+        world,
+        run,
+        State.RUNNING,
+        by="runner",
+        message=f"claimed by {runner}",
+        attempt=number,
+        stage="clone" if run.repo_url else "agent",
+        started_at=run.started_at or now,
+        beat_at=now,
+        due_at=now + moving.SILENCE,
+        waiting_for=None,
+        attempts=(*run.attempts, Attempt(number=number, started_at=now, runner=runner)),
+    )
+    continues = run.resume_prompt is not None and run.branch is not None
+    return Job(
+        run=started,
+        brief=brief,
+        prompt=framed(started, run.resume_prompt or brief.prompt),
+        repo=world.repos.find(run.repo_url) if run.repo_url else None,
+        continues=continues,
+    )
+
+
+def beat(
+    world: World, run_id: str, attempt: int, stage: str | None, lines: Sequence[LogLine]
+) -> str | None:
+    """Keep the lines and the sign of life; return why the job has to stop, or None to go on.
+
+    Raises `Superseded` for an older attempt: nothing of it is kept.
+    """
+    run = world.runs.get(run_id)
+    if run.attempt != attempt:
+        raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
+    if lines:
+        world.logs.write(run_id, attempt, lines)
+    if run.state is not State.RUNNING:
+        return "cancelled" if run.state is State.CANCELLED else "superseded"
+    now = world.now()
+    if now > _begun(run) + timedelta(minutes=run.timeout_minutes) + OVERTIME:
+        return "over time"
+    _note(world, run, stage, now)
+    return None
+
+
+def _begun(run: Run) -> datetime:
+    return run.attempts[-1].started_at if run.attempts else run.updated_at
+
+
+def _note(world: World, run: Run, stage: str | None, now: datetime) -> None:
+    """Write the beat down, but not each one: a row pays for every write."""
+    fresh = run.beat_at is not None and now - run.beat_at < BEAT_NOTED_EVERY
+    if fresh and stage in (None, run.stage):
+        return
+    try:
+        moving.update(
+            world, run, stage=stage or run.stage, beat_at=now, due_at=now + moving.SILENCE
+        )
+    except Superseded:
+        return  # the next beat learns what happened
+
+
+def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
+    """End an attempt; raise `Superseded` when the run has moved on, its cost noted all the same."""
+    run = world.runs.get(run_id)
+    if end.lines and run.attempt == attempt:
+        world.logs.write(run_id, attempt, end.lines)
+    attempts = moving.ended(
+        run.attempts,
+        attempt,
+        ended_at=world.now(),
+        outcome=end.outcome,
+        error_message=end.error_message,
+        cost_usd=end.cost_usd,
+    )
+    if run.attempt != attempt or run.state is not State.RUNNING:
+        if attempts != run.attempts:
+            moving.update(world, run, attempts=attempts)
+        raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
+    facts = _facts(run, end) | {"attempts": attempts}
+    if end.outcome == "failed":
+        return _failed(world, run, end, facts)
+    nothing = end.outcome == "no_changes"
+    summary = end.result_summary or ""
+    pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
+    message = "no changes" if nothing else pushed
+    return moving.advance(
+        world,
+        run,
+        State.COMPLETED,
+        by="runner",
+        message=message,
+        result_summary="; ".join(part for part in (message, summary) if part)[:8192],
+        error_message=None,
+        error_class=None,
+        stage=None,
+        **facts,
+    )
+
+
+def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
+    message = end.error_message or "the job failed without a word"
+    errors = {"error_message": message[:2048], "error_class": end.error_class}
+    if end.transient and run.retry_count < run.max_retries:
+        return moving.requeue(
+            world,
+            run,
+            by="runner",
+            message=f"will be tried again: {message}",
+            backoff=min(LONGEST_BACKOFF, BACKOFF * 2**run.retry_count),
+            retry_count=run.retry_count + 1,
+            **(facts | errors),
+        )
+    return moving.advance(
+        world, run, State.FAILED, by="runner", message=message, **(facts | errors)
+    )
+
+
+def _facts(run: Run, end: Report) -> dict[str, object]:
+    """Return what an attempt adds to its run; money and tokens add up over attempts."""
+    return {
+        "branch": end.branch or run.branch,
+        "head_sha": end.head_sha or run.head_sha,
+        "diff_stat": end.diff_stat or run.diff_stat,
+        "session_id": end.session_id or run.session_id,
+        "model_used": end.model_used or run.model_used,
+        "input_tokens": _sum(run.input_tokens, end.input_tokens),
+        "output_tokens": _sum(run.output_tokens, end.output_tokens),
+        "cost_usd": _sum(run.cost_usd, end.cost_usd),
+    }
+
+
+def _sum(total: float | None, more: float | None) -> float | None:
+    if total is None or more is None:
+        return more if total is None else total
+    return total + more

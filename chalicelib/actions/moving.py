@@ -1,0 +1,76 @@
+"""The one way to move a run: state, history, slots and messages belong together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from chalicelib.actions import sending
+from chalicelib.domain.errors import Superseded
+from chalicelib.domain.run import HOLDS_SLOT, Attempt, Run, State, move, touch
+from chalicelib.ports import Taken, World
+
+STAGE = "stage"
+ADMIT_AGAIN = timedelta(minutes=1)
+RUNNER_WAIT = timedelta(minutes=5)
+SILENCE = timedelta(seconds=90)
+
+
+def advance(world: World, run: Run, to: State, *, by: str, message: str, **changes: object) -> Run:
+    """Move `run` by compare-and-swap, free its slots where it stops working, and tell the queue.
+
+    Raises `IllegalMove` where the state machine has no such arrow and `Superseded` where somebody
+    else moved the run first.
+    """
+    new = move(run, to, by=by, message=message, at=world.now(), **changes)
+    frees = run.state in HOLDS_SLOT and to not in HOLDS_SLOT
+    if frees:
+        try:
+            world.slots.free(new, run, [*run.slots, STAGE])
+        except Taken as taken:
+            raise Superseded(f"task {run.id!r} changed meanwhile") from taken
+    else:
+        world.runs.put(new, run)
+    sending.send_soon(world, [new])
+    if frees or to is State.QUEUED:
+        sending.send_admit(world, [run.queue_key])
+    return new
+
+
+def update(world: World, run: Run, **changes: object) -> Run:
+    """Change a run within its state, by compare-and-swap."""
+    new = touch(run, at=world.now(), **changes)
+    world.runs.put(new, run)
+    return new
+
+
+def requeue(
+    world: World,
+    run: Run,
+    *,
+    by: str,
+    message: str,
+    backoff: timedelta = timedelta(0),
+    **changes: object,
+) -> Run:
+    """Send a run back to its queue, to be looked at again after `backoff`."""
+    now = world.now()
+    base: dict[str, object] = {
+        "stage": None,
+        "queued_at": run.queued_at or now,
+        "not_before": now + backoff if backoff else None,
+        "due_at": now + (backoff or ADMIT_AGAIN),
+        "provisioned_at": None,
+        "beat_at": None,
+    }
+    return advance(world, run, State.QUEUED, by=by, message=message, **(base | changes))
+
+
+def ended(attempts: tuple[Attempt, ...], number: int, **changes: object) -> tuple[Attempt, ...]:
+    """Return the attempts with `changes` noted on the one of this number."""
+    from_number = {attempt.number: attempt for attempt in attempts}
+    if number not in from_number:
+        return attempts
+    old = from_number[number]
+    fields = {name: getattr(old, name) for name in Attempt.__dataclass_fields__}
+    from_number[number] = Attempt(**(fields | changes))
+    return tuple(from_number[key] for key in sorted(from_number))

@@ -1,0 +1,104 @@
+"""Runs by hand: started, cancelled, tried again, taken up again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chalicelib.actions import moving, sending
+from chalicelib.actions.definitions import check, repeated
+from chalicelib.actions.firing import Occurrence, decide
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.errors import Conflict, IllegalMove, Invalid
+from chalicelib.domain.firing import Claim, Outcome
+from chalicelib.domain.run import FINAL, Run, State
+from chalicelib.ports import Taken, World
+
+RESUMABLE = (State.NEEDS_ATTENTION, State.PR_OPENED)
+
+
+def start(
+    world: World,
+    definition: Blueprint,
+    params: Mapping[str, object],
+    *,
+    stored: bool = True,
+    claim: Claim | None = None,
+) -> Run:
+    """Fire by hand; a definition that is not `stored` is an ad-hoc task.
+
+    With a claim (an Idempotency-Key) the same request finds the run that the first one started.
+    """
+    if stored and not definition.enabled:
+        raise Conflict(f"{definition.name!r} is paused: resume it first")
+    if not stored:
+        check(definition)
+    identity = claim.key if claim else str(uuid.uuid4())
+    occurrence = Occurrence(
+        source=definition.id if stored else "ad-hoc",
+        identity=identity,
+        trigger_type="manual",
+        params=params,
+    )
+    decision = decide(world, definition, occurrence, stored=stored)
+    if decision.firing.outcome is not Outcome.FIRED or decision.run is None:
+        raise Invalid(decision.firing.reason or "it cannot be rendered", "prompt")
+    run = decision.run
+    kept = replace(claim, result=run.id) if claim else None
+    try:
+        world.firings.commit(replace(decision, claim=kept))
+    except Taken as taken:
+        if claim and taken.parts & {"claim", "firing", "run"}:
+            return world.runs.get(repeated(world, claim))
+        raise Conflict(f"{definition.name!r} changed meanwhile, try again") from taken
+    sending.send_soon(world, [run])
+    return run
+
+
+def cancel(world: World, run_id: str) -> Run:
+    """Stop a run that is not final; its runner hears of it with the next beat."""
+    run = world.runs.get(run_id)
+    if run.state in FINAL:
+        raise IllegalMove(run.state, State.CANCELLED)
+    return moving.advance(
+        world, run, State.CANCELLED, by="user", message="cancelled", stage=None, waiting_for=None
+    )
+
+
+def retry(world: World, run_id: str) -> Run:
+    """Try a failed or cancelled run again, from its beginning."""
+    run = world.runs.get(run_id)
+    if run.state not in (State.FAILED, State.CANCELLED):
+        raise IllegalMove(run.state, State.QUEUED)
+    return moving.requeue(
+        world,
+        run,
+        by="user",
+        message="tried again",
+        queued_at=world.now(),
+        due_at=world.now(),
+        retry_count=0,
+        error_message=None,
+        error_class=None,
+        resume_prompt=None,
+    )
+
+
+def resume(world: World, run_id: str, prompt: str) -> Run:
+    """Take a run up again on its own branch, with a new prompt."""
+    run = world.runs.get(run_id)
+    with_branch = run.state is State.FAILED and run.branch is not None
+    if run.state not in RESUMABLE and not with_branch:
+        raise IllegalMove(run.state, State.QUEUED)
+    return moving.requeue(
+        world,
+        run,
+        by="user",
+        message="resumed",
+        queued_at=world.now(),
+        due_at=world.now(),
+        resume_prompt=prompt,
+        error_message=None,
+        error_class=None,
+    )

@@ -1,0 +1,60 @@
+"""Messages for what is due soon. One function for every kind of row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from chalicelib.domain.run import Run
+from chalicelib.domain.trigger import Trigger
+from chalicelib.ports import Due, Queue, World
+
+LONGEST_DELAY = timedelta(seconds=900)
+SLACK = timedelta(seconds=15)
+"""How much later than planned a tick may come; what is due by then was sent by its committer."""
+
+
+def send_soon(world: World, rows: Iterable[Trigger | Run]) -> None:
+    """Send the message of each committed row whose moment the next tick would see too late."""
+    horizon = world.now() + world.policy.interval + SLACK
+    send(world, [_due(row) for row in rows if row.due_at and row.due_at < horizon])
+
+
+def send(world: World, rows: Iterable[Due]) -> None:
+    """Send one message for each due row, so that it arrives at its moment and never before."""
+    now = world.now()
+    found = list(rows)
+    for kind in ("trigger", "run"):
+        messages = [(_message(row), _delay(row.at, now)) for row in found if row.kind == kind]
+        if messages:
+            _queue(world, kind).send(messages)
+
+
+def send_admit(world: World, queue_keys: Iterable[str]) -> None:
+    """Ask for the admission of what waits behind each key: a slot was freed, or a run came."""
+    messages = [({"step": "admit", "key": key}, timedelta(0)) for key in dict.fromkeys(queue_keys)]
+    if messages:
+        world.steps_queue.send(messages)
+
+
+def _queue(world: World, kind: str) -> Queue:
+    return world.fire_queue if kind == "trigger" else world.steps_queue
+
+
+def _due(row: Trigger | Run) -> Due:
+    assert row.due_at is not None
+    if isinstance(row, Trigger):
+        return Due("trigger", row.id, row.due_at, row.definition_id)
+    return Due("run", row.id, row.due_at)
+
+
+def _message(row: Due) -> dict[str, str]:
+    if row.kind == "trigger":
+        return {"triggerId": row.id, "definitionId": row.definition_id or ""}
+    return {"step": "run", "runId": row.id}
+
+
+def _delay(at: datetime, now: datetime) -> timedelta:
+    """Whole seconds, rounded down, so that the rest is waited out by the one who acts."""
+    seconds = (at - now) // timedelta(seconds=1)
+    return min(LONGEST_DELAY, timedelta(seconds=max(0, seconds)))

@@ -1,0 +1,17 @@
+"""The tick: what is due soon gets its message. Its cost depends on what is due, on nothing else."""
+
+from __future__ import annotations
+
+from chalicelib.actions import sending
+from chalicelib.ports import World
+
+
+def tick(world: World) -> int:
+    """Send a message for each row due within the next two intervals; return their number.
+
+    Without a lower bound, so that what an earlier message failed to settle comes again.
+    """
+    until = world.now() + 2 * world.policy.interval
+    rows = [*world.triggers.due(until), *world.runs.due(until)]
+    sending.send(world, rows)
+    return len(rows)

@@ -1,0 +1,85 @@
+"""What happens to a run whose moment has come: nobody moved it, or it is its turn."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from chalicelib.actions import admission, moving
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.run import Run, State
+from chalicelib.ports import World
+
+LONGEST_PATIENCE = timedelta(minutes=10)
+
+
+def look_after(world: World, run_id: str) -> None:
+    """Do what the state of a run calls for now. A message too early or too late does nothing."""
+    try:
+        run = world.runs.get(run_id)
+    except NotFound:
+        return
+    if run.due_at is None or run.due_at > world.now():
+        return
+    try:
+        if run.state is State.QUEUED:
+            _queued(world, run)
+        elif run.state is State.PROVISIONING:
+            _unclaimed(world, run)
+        elif run.state is State.RUNNING:
+            _silent(world, run)
+    except Superseded:
+        return  # whoever moved it looks after it
+
+
+def _queued(world: World, run: Run) -> None:
+    admission.admit(world, run.queue_key)
+    now = world.now()
+    waited = now - (run.queued_at or run.created_at)
+    again = now + min(LONGEST_PATIENCE, moving.ADMIT_AGAIN + waited / 2)
+    current = world.runs.get(run.id)
+    if current.state is State.QUEUED:
+        reason = "a free slot"
+        moving.update(world, current, due_at=again, waiting_for=reason)
+
+
+def _unclaimed(world: World, run: Run) -> None:
+    moving.requeue(
+        world,
+        run,
+        by="watchdog",
+        message="no runner asked for it within 5 minutes",
+        waiting_for="a runner",
+    )
+
+
+def _silent(world: World, run: Run) -> None:
+    """A runner without a beat for 90 s is dead: the next attempt takes over."""
+    attempts = moving.ended(
+        run.attempts,
+        run.attempt,
+        ended_at=world.now(),
+        outcome="lost",
+        error_message="the runner was lost: no beat for 90 s",
+    )
+    if run.retry_count >= run.max_retries:
+        moving.advance(
+            world,
+            run,
+            State.FAILED,
+            by="watchdog",
+            message="the runner was lost and no retry is left",
+            attempts=attempts,
+            error_class="lost_runner",
+            error_message="the runner was lost: no beat for 90 s, and no retry is left",
+        )
+        return
+    moving.requeue(
+        world,
+        run,
+        by="watchdog",
+        message="the runner was lost: no beat for 90 s",
+        attempts=attempts,
+        retry_count=run.retry_count + 1,
+        error_class="lost_runner",
+        error_message="the runner was lost: no beat for 90 s",
+    )

@@ -1,0 +1,26 @@
+"""Time in: the minute tick, and what is due at its moment."""
+
+from __future__ import annotations
+
+from chalice.app import CloudWatchEvent, Rate
+
+from chalicelib import wiring
+from chalicelib.actions import schedules, ticking
+from chalicelib.pipeline.steps import Message, Steps
+from chalicelib.settings import settings
+
+steps = Steps(__name__)
+
+
+@steps.schedule(Rate(int(settings.interval.total_seconds()) // 60, unit=Rate.MINUTES))
+def tick(event: CloudWatchEvent) -> None:
+    """Send a message for each row that is due within the look-ahead."""
+    ticking.tick(wiring.world())
+
+
+@steps.batch_step(queue=settings.queue("fire"))
+def fire(messages: list[Message]) -> None:
+    """Settle what is due of each trigger named. Safe to repeat."""
+    schedules.fire_due(
+        wiring.world(), [(message["triggerId"], message["definitionId"]) for message in messages]
+    )

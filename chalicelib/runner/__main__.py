@@ -1,0 +1,84 @@
+"""`python -m chalicelib.runner`: a runner until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+
+from chalicelib.runner import processes
+from chalicelib.runner.api import Api
+from chalicelib.runner.service import Service
+
+log = logging.getLogger("chalicelib.runner")
+
+_DESCRIPTOR = "OPTIO_RUNNER_TOKEN_DESCRIPTOR"
+
+
+def main() -> int:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s runner %(message)s")
+    if not sys.platform.startswith("linux"):
+        log.error("a runner needs Linux: it ends the processes of a job through /proc and prctl")
+        return 2
+    token = _token()
+    if not arguments.url or not token:
+        log.error("OPTIO_URL (or --url) and OPTIO_RUNNER_TOKEN are needed")
+        return 2
+    processes.hide_memory()
+    processes.adopt_orphans()
+    service = Service(
+        api=Api(arguments.url, token),
+        name=arguments.name,
+        concurrency=arguments.concurrency,
+        once=arguments.once,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.drain())
+    log.info("runner_started: %s at %s", arguments.name, arguments.url)
+    service.run()
+    log.info("runner_ended")
+    return 0
+
+
+def _token() -> str:
+    """Return the token, after it has left the environment of this process.
+
+    What a process was started with stays readable in /proc for its whole life, to root in any
+    case: so this one starts itself anew, and reads the token from a descriptor.
+    """
+    if _DESCRIPTOR in os.environ:
+        with os.fdopen(int(os.environ.pop(_DESCRIPTOR))) as stream:
+            return stream.read()
+    token = os.environ.pop("OPTIO_RUNNER_TOKEN", "").strip()
+    if token:
+        reading, writing = os.pipe()
+        os.write(writing, token.encode())
+        os.close(writing)
+        os.set_inheritable(reading, True)
+        environment = {**os.environ, _DESCRIPTOR: str(reading)}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+    return token
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chalicelib.runner", description=__doc__)
+    parser.add_argument("--url", default=os.environ.get("OPTIO_URL"), help="the API's address")
+    parser.add_argument("--concurrency", type=_some, default=1, help="how many jobs at once")
+    parser.add_argument("--name", default=socket.gethostname(), help="what the API calls it")
+    parser.add_argument("--once", action="store_true", help="do one job, if there is one, and end")
+    return parser.parse_args()
+
+
+def _some(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The runner's side of the protocol: JSON over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from chalicelib.runner.errors import Away, Refused, Superseded
+
+_AGAIN = frozenset({401, 403, 408, 425, 429})
+"""Refusals that pass: a key that is being changed, a limit on requests."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would take the token elsewhere."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API of one installation, as one runner sees it."""
+
+    url: str
+    token: str
+
+    def claim(self, runner: str) -> dict[str, Any] | None:
+        """Return a job, or nothing when there is none."""
+        answer = self._post("claim", {"runner": runner}, timedelta(seconds=30))
+        return answer["job"] if answer else None
+
+    def beat(self, body: Mapping[str, object]) -> str | None:
+        """Return why the job has to stop, or nothing."""
+        answer = self._post("beat", body, timedelta(seconds=10)) or {}
+        return None if answer.get("continue", True) else str(answer.get("reason") or "cancelled")
+
+    def report(self, body: Mapping[str, object]) -> None:
+        self._post("report", body, timedelta(seconds=30))
+
+    def _post(
+        self, name: str, body: Mapping[str, object], timeout: timedelta
+    ) -> dict[str, Any] | None:
+        request = urllib.request.Request(
+            f"{self.url.rstrip('/')}/api/runner/{name}",
+            data=json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self.token}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "User-Agent": "optio-runner",
+            },
+        )
+        opener = urllib.request.build_opener(_NoRedirect)
+        try:
+            with opener.open(request, timeout=timeout.total_seconds()) as response:
+                content = response.read()
+                answer = json.loads(content) if content.strip() else None
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _refusal(error) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Away(str(error) or type(error).__name__) from error
+        return answer if isinstance(answer, dict) else None
+
+
+def _refusal(error: urllib.error.HTTPError) -> Exception:
+    try:
+        text = error.read(2000).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):
+        text = ""
+    if error.code in (404, 409, 410):
+        return Superseded(text)
+    if error.code >= 500 or error.code < 400 or error.code in _AGAIN:
+        return Away(f"{error.code} {text}")
+    return Refused(error.code, text)

@@ -1,0 +1,36 @@
+"""When a job has to end before its time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+from chalicelib.runner.errors import Failure, Stopped
+
+
+class Control:
+    """The stage of a job, its time limit, and whether somebody wants it to stop."""
+
+    def __init__(self, timeout: timedelta) -> None:
+        self.stage = "clone"
+        self._timeout = timeout
+        self._deadline = time.monotonic() + timeout.total_seconds()
+        self._reason: str | None = None
+        self.stopped = threading.Event()
+
+    def stop(self, reason: str) -> None:
+        if self._reason is None:
+            self._reason = reason
+        self.stopped.set()
+
+    def check(self) -> None:
+        """Raise when the job must end."""
+        if self._reason == "over time" or time.monotonic() > self._deadline:
+            raise Failure("timeout", f"timed out after {self._limit()} in {self.stage}")
+        if self._reason is not None:
+            raise Stopped(self._reason)
+
+    def _limit(self) -> str:
+        minutes = self._timeout.total_seconds() / 60
+        return f"{minutes:g} minute{'' if minutes == 1 else 's'}"

@@ -1,0 +1,55 @@
+"""What ends a job early.
+
+* JobError
+  - Failure    the job cannot succeed: its class and message go into the report
+  - Stopped    somebody wants it to end: a cancel, a newer attempt, the runner itself
+* ApiError
+  - Away       the API cannot be reached now: try again
+  - Refused    the API does not accept the request, and will not later
+  - Superseded the run has moved on: drop the job
+"""
+
+from __future__ import annotations
+
+TRANSIENT = frozenset({"overloaded", "network", "rate_limit"})
+
+
+class JobError(Exception):
+    """The base of what ends a job early."""
+
+
+class Failure(JobError):
+    """The job cannot succeed."""
+
+    def __init__(self, error_class: str, message: str) -> None:
+        super().__init__(message)
+        self.error_class = error_class
+        self.message = message
+
+
+class Stopped(JobError):
+    """Somebody wants the job to end."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ApiError(Exception):
+    """The base of what the API may answer instead of an answer."""
+
+
+class Away(ApiError):
+    """The API cannot be reached now, or has a fault of its own."""
+
+
+class Refused(ApiError):
+    """The API does not accept the request."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"{status} {text}".strip())
+        self.status = status
+
+
+class Superseded(ApiError):
+    """The run has moved on without this attempt."""

@@ -1,0 +1,131 @@
+"""Git, run by us: with no configuration but our own, and the token in no place but its environment.
+
+Setup and agent may leave anything in the workspace: hooks, filters, an fsmonitor, another remote.
+So the token is only there while no process of theirs lives, commits are made and pushed from a
+repository of our own which merely borrows the workspace's objects, and the push names its URL.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.runner import shell
+from chalicelib.runner.control import Control
+from chalicelib.runner.errors import Failure
+from chalicelib.runner.log import Log
+from chalicelib.runner.place import path
+from chalicelib.runner.text import Lines, last_lines
+
+_ASKPASS = """#!/bin/sh
+case "$1" in
+Username*) echo x-access-token ;;
+*) printf '%s\\n' "$OPTIO_GIT_TOKEN" ;;
+esac
+"""
+
+_SAFE = (
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "protocol.ext.allow=never"),
+    *("-c", "advice.addEmbeddedRepo=false"),
+    *("-c", "gc.auto=0"),
+    *("-c", "push.recurseSubmodules=no"),
+    *("-c", "submodule.recurse=false"),
+)
+
+_FROM_RUNNER = (
+    *("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK"),
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What git answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def reason(self) -> str:
+        return last_lines(self.err) or f"git exited {self.code}"
+
+
+@dataclass(frozen=True)
+class Git:
+    """Git in one job; `private` makes directories that no program of the job has seen."""
+
+    control: Control
+    log: Log
+    private: Callable[[], Path]
+    token: str | None
+
+    def local(self, *arguments: str, cwd: Path, **extra: str) -> Said:
+        """Run git without a token."""
+        return self._run(arguments, cwd, extra)
+
+    def remote(self, *arguments: str, cwd: Path) -> Said:
+        """Run git with the token, through a script that is written anew each time."""
+        extra = {"GIT_ASKPASS": "/bin/false"}
+        if self.token:
+            script = self.private() / "askpass"
+            script.write_text(_ASKPASS)
+            script.chmod(0o700)
+            extra = {"GIT_ASKPASS": str(script), "OPTIO_GIT_TOKEN": self.token}
+        return self._run(arguments, cwd, extra, shown=True)
+
+    def sure(self, *arguments: str, cwd: Path, **extra: str) -> str:
+        """Return what a local command prints; raise where it fails."""
+        said = self.local(*arguments, cwd=cwd, **extra)
+        if said.code != 0:
+            raise Failure("push", f"git {arguments[0]} failed: {said.reason}")
+        return said.out.strip()
+
+    def _run(
+        self, arguments: tuple[str, ...], cwd: Path, extra: dict[str, str], *, shown: bool = False
+    ) -> Said:
+        out: list[str] = []
+        err: list[str] = []
+
+        def complain(line: str) -> None:
+            err.append(line)
+            if shown and line.strip():
+                self.log.add("git", line)
+
+        code = shell.run(
+            shell.Program(
+                argv=("git", *_SAFE, *arguments), cwd=cwd, environment=self._environment(extra)
+            ),
+            self.control,
+            out=Lines(out.append, None),
+            err=Lines(complain, self.log.redactor),
+        )
+        return Said(code, "\n".join(out), "\n".join(err))
+
+    def _environment(self, extra: dict[str, str]) -> dict[str, str]:
+        kinds = "https:ssh:http"
+        if os.environ.get("OPTIO_ALLOW_FILE_REPOS") == "1":
+            kinds += ":file"
+        kept = {name: os.environ[name] for name in _FROM_RUNNER if name in os.environ}
+        person = {"NAME": "Optio", "EMAIL": "optio@localhost"}
+        names = {f"GIT_{who}_{k}": v for who in ("AUTHOR", "COMMITTER") for k, v in person.items()}
+        return {
+            **kept,
+            **names,
+            "PATH": path(),
+            "HOME": "/nonexistent",
+            "LANG": "C.UTF-8",
+            "GIT_ALLOW_PROTOCOL": kinds,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new",
+            **extra,
+        }

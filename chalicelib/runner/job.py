@@ -1,0 +1,115 @@
+"""`python -m chalicelib.runner.job`: one job, read from standard input, done and reported.
+
+Standard input stays open for as long as the runner lives; its end is the order to stop, whether
+the runner closed it or was killed. This process adopts every orphan below it and ends them all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from chalicelib.runner import place, processes, report
+from chalicelib.runner.api import Api
+from chalicelib.runner.beats import PATIENCE, Beats
+from chalicelib.runner.control import Control
+from chalicelib.runner.errors import Failure, Stopped
+from chalicelib.runner.log import Log
+from chalicelib.runner.order import Order
+from chalicelib.runner.redact import Redactor
+from chalicelib.runner.stages import Result, Stages
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN = "the runner was stopped"
+SHUTDOWN_PATIENCE = timedelta(seconds=5)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s job %(message)s")
+    processes.hide_memory()
+    processes.adopt_orphans()
+    given = _first_line()
+    order = Order.of(given["job"])
+    control = Control(order.timeout)
+    signal.signal(signal.SIGTERM, lambda *_: control.stop(SHUTDOWN))
+    threading.Thread(target=_watch_runner, args=(control,), daemon=True).start()
+    lines = Log(Redactor([*secrets_of(order), given["token"]]))
+    api = Api(given["url"], given["token"])
+    body = do(order, api, control, lines, Path(given["directory"]))
+    if body is None:
+        return 0
+    gone = body["errorMessage"] == SHUTDOWN
+    return 0 if report.send(api, body, *([SHUTDOWN_PATIENCE] if gone else [])) else 1
+
+
+def do(
+    order: Order, api: Api, control: Control, lines: Log, root: Path
+) -> dict[str, object] | None:
+    """Do the job and clear up behind it; return the report, or nothing where none is wanted."""
+    beats = Beats(api, order, lines, control)
+    result = Result()
+    stages = Stages(order, place.Place(root), control, lines, result, beats.confirm)
+    ended: dict[str, Any] = {}
+    beats.start()
+    try:
+        stages.go()
+    except Failure as failure:
+        ended = {"error_class": failure.error_class, "message": failure.message}
+    except Stopped as stopped:
+        ended = {"message": stopped.reason, "transient": stopped.reason == SHUTDOWN}
+        if stopped.reason == SHUTDOWN:
+            ended["error_class"] = "crash"
+    except Exception as error:
+        log.exception("job_crashed", extra={"run": order.run_id})
+        message = f"the runner failed in {control.stage}: {type(error).__name__}: {error}"
+        ended = {"error_class": "crash", "message": message}
+    finally:
+        if not processes.end_descendants():
+            log.error("processes_left", extra={"run": order.run_id})
+        place.remove(root)
+    if ended.get("message") == "dropped":
+        return None
+    if ended:
+        lines.add("error", ended["message"], always=True)
+    shutdown = ended.get("message") == SHUTDOWN
+    beats.close(SHUTDOWN_PATIENCE if shutdown else PATIENCE)
+    return report.body_of(order, result, lines, stage=control.stage, **ended)
+
+
+def secrets_of(order: Order) -> list[str]:
+    """Return every value that must not be seen."""
+    secrets = list(order.secrets.values())
+    if order.repo:
+        secrets.append(order.repo.token or "")
+        secrets.append(unquote(urlsplit(order.repo.url).password or ""))
+    return [secret for secret in secrets if secret]
+
+
+def _first_line() -> dict[str, Any]:
+    data = b""
+    while not data.endswith(b"\n"):
+        piece = os.read(0, 65536)
+        if not piece:
+            raise SystemExit("no job on standard input")
+        data += piece
+    given: dict[str, Any] = json.loads(data)
+    return given
+
+
+def _watch_runner(control: Control) -> None:
+    while os.read(0, 4096):
+        pass
+    control.stop(SHUTDOWN)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

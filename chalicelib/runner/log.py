@@ -1,0 +1,79 @@
+"""The log of one attempt: numbered lines, kept until the API has them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chalicelib.runner.redact import Redactor
+from chalicelib.runner.text import clean, cut
+
+TOTAL_BYTES = 50 * 1024 * 1024
+BEAT_BYTES = 200 * 1024
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line, ready to be sent."""
+
+    seq: int
+    timestamp: str
+    type: str
+    content: str
+
+    @property
+    def size(self) -> int:
+        return len(self.content.encode("utf-8", "replace")) + 120
+
+    def json(self) -> dict[str, object]:
+        return {
+            "seq": self.seq,
+            "timestamp": self.timestamp,
+            "logType": self.type,
+            "content": self.content,
+        }
+
+
+class Log:
+    """What all stages of a job write to, from any thread."""
+
+    def __init__(self, redactor: Redactor, total_bytes: int = TOTAL_BYTES) -> None:
+        self.redactor = redactor
+        self._room = total_bytes
+        self._pending: deque[Entry] = deque()
+        self._seq = 0
+        self._full = False
+        self._lock = threading.Lock()
+
+    def add(self, kind: str, content: str, *, always: bool = False) -> None:
+        """Keep one line; when the log is full, only what must be said `always`."""
+        content = cut(self.redactor.redact(clean(content)).encode("utf-8", "replace").decode())
+        with self._lock:
+            if self._full and not always:
+                return
+            self._room -= len(content.encode())
+            if self._room < 0 and not always:
+                self._full = True
+                kind, content = "system", "the log is full: further lines are left out"
+            self._seq += 1
+            moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self._pending.append(Entry(self._seq, moment, kind, content))
+
+    def batch(self, limit: int = BEAT_BYTES) -> list[Entry]:
+        """Return the oldest unsent lines, about `limit` bytes of them, and keep them."""
+        batch: list[Entry] = []
+        with self._lock:
+            for entry in self._pending:
+                limit -= entry.size
+                if batch and limit < 0:
+                    break
+                batch.append(entry)
+        return batch
+
+    def forget(self, batch: list[Entry]) -> None:
+        """The API has these lines."""
+        with self._lock:
+            while batch and self._pending and self._pending[0].seq <= batch[-1].seq:
+                self._pending.popleft()

@@ -1,0 +1,74 @@
+"""A job as the API orders it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from chalicelib.integrations.agents.base import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repo:
+    """Where to clone from and push to."""
+
+    url: str
+    push_branch: str
+    branch: str | None = None
+    continue_branch: bool = False
+    setup_commands: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Repo:
+        return cls(
+            url=body["url"],
+            push_branch=body["pushBranch"],
+            branch=body.get("branch"),
+            continue_branch=bool(body.get("continueBranch")),
+            setup_commands=body.get("setupCommands"),
+            token=body.get("token"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One attempt at a run's job."""
+
+    run_id: str
+    attempt: int
+    title: str
+    prompt: str
+    agent_type: str
+    task: Task
+    timeout: timedelta
+    repo: Repo | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Order:
+        agent = body.get("agent") or {}
+        seconds = body.get("timeoutSeconds") or (body.get("timeoutMinutes") or 60) * 60
+        return cls(
+            run_id=body["runId"],
+            attempt=body["attempt"],
+            title=body.get("title") or "Optio task",
+            prompt=body.get("prompt") or "",
+            agent_type=agent.get("type") or "command",
+            task=Task(
+                command=agent.get("command"),
+                model=agent.get("model"),
+                max_turns=agent.get("maxTurns"),
+            ),
+            timeout=timedelta(seconds=seconds),
+            repo=Repo.of(body["repo"]) if body.get("repo") else None,
+            environment=_texts(body.get("environment")),
+            secrets=_texts(body.get("secrets")),
+        )
+
+
+def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: str(value) for name, value in (values or {}).items() if value is not None}

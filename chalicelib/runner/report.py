@@ -1,0 +1,82 @@
+"""How a job ended, told to the API until it answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+
+from chalicelib.integrations.agents.base import AgentEnd
+from chalicelib.runner.api import Api
+from chalicelib.runner.errors import TRANSIENT, Away, Refused, Superseded
+from chalicelib.runner.log import Log
+from chalicelib.runner.order import Order
+from chalicelib.runner.stages import Result
+from chalicelib.runner.text import clean, cut
+
+log = logging.getLogger(__name__)
+
+ERROR_BYTES = 2048
+SUMMARY_BYTES = 8192
+PATIENCE = timedelta(minutes=10)
+
+
+def body_of(
+    order: Order,
+    result: Result,
+    lines: Log,
+    *,
+    stage: str,
+    error_class: str | None = None,
+    message: str | None = None,
+    transient: bool = False,
+) -> dict[str, object]:
+    """Return the report; nothing in it says more than the log may say."""
+    agent = result.agent or AgentEnd(ok=False)
+    redact = lines.redactor.redact
+    return {
+        "runId": order.run_id,
+        "attempt": order.attempt,
+        "outcome": "failed" if message else result.outcome,
+        "stage": stage,
+        "errorClass": error_class,
+        "errorMessage": cut(redact(clean(message)), ERROR_BYTES) if message else None,
+        "transient": transient or error_class in TRANSIENT,
+        "branch": result.branch,
+        "headSha": result.head_sha,
+        "baseSha": result.base_sha,
+        "diffStat": result.diff_stat,
+        "resultSummary": cut(redact(clean(agent.summary)), SUMMARY_BYTES)
+        if agent.summary
+        else None,
+        "lines": [entry.json() for entry in lines.batch()],
+        "agent": {
+            "sessionId": agent.session_id,
+            "modelUsed": agent.model,
+            "inputTokens": agent.input_tokens,
+            "outputTokens": agent.output_tokens,
+            "costUsd": agent.cost_usd,
+            "turns": agent.turns,
+        },
+    }
+
+
+def send(api: Api, body: dict[str, object], patience: timedelta = PATIENCE) -> bool:
+    """Return whether the API knows how the job ended."""
+    until = time.monotonic() + patience.total_seconds()
+    pause = 0.5
+    while True:
+        try:
+            api.report(body)
+        except Superseded:
+            log.info("report_superseded", extra={"run": body["runId"]})
+        except Refused as error:
+            log.error("report_refused: %s", error, extra={"run": body["runId"]})
+        except Away as error:
+            if time.monotonic() + pause > until:
+                log.error("report_lost: %s", error, extra={"run": body["runId"]})
+                return False
+            time.sleep(pause)
+            pause = min(pause * 2, 15)
+            continue
+        return True

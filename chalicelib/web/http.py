@@ -1,0 +1,183 @@
+"""HTTP in and out: who may, what a body is, how an answer and an error look."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import wiring
+from chalicelib.domain.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+)
+from chalicelib.domain.firing import Claim, moment_text
+
+log = logging.getLogger(__name__)
+LARGEST_BODY = 1024 * 1024
+KEY_LIVES = timedelta(hours=24)
+
+
+class Unauthorized(DomainError):
+    """No credential, or none that we know."""
+
+
+class Forbidden(DomainError):
+    """A known credential that may not do this."""
+
+
+class TooLarge(DomainError):
+    """The request is over 1 MiB."""
+
+
+class NotJson(DomainError):
+    """The body is of another type."""
+
+
+STATUS: dict[type[DomainError], int] = {
+    Invalid: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    NotAllowed: 405,
+    Conflict: 409,
+    TooLarge: 413,
+    NotJson: 415,
+}
+
+
+class Routes(Blueprint):
+    """A chalice Blueprint whose views may raise any `DomainError`.
+
+    Chalice turns an unknown exception into a 500 before middleware sees it, so the translation
+    happens here, around the view. Every view needs a key, unless it is declared open; `role` is
+    what the key has to be besides an admin's.
+    """
+
+    def at(
+        self, method: str, path: str, *, open: bool = False, role: str = "admin"
+    ) -> Callable[[Callable[..., Response]], Any]:
+        register = self.route(path, methods=[method], content_types=["*/*"])
+
+        def around(view: Callable[..., Response]) -> Any:
+            @functools.wraps(view)
+            def answering(**params: str) -> Response:
+                try:
+                    if not open:
+                        _authorize(self.current_request, role)
+                    return view(**{name: unquote(value) for name, value in params.items()})
+                except DomainError as error:
+                    return _refusal(error)
+
+            return register(answering)
+
+        return around
+
+
+def _refusal(error: DomainError) -> Response:
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    faults = error.faults if isinstance(error, Invalid) else ()
+    details = [{"field": fault.field, "message": fault.message} for fault in faults]
+    body: dict[str, object] = {"error": str(error), "details": details}
+    return answer(body, status)
+
+
+def _authorize(request: Request, role: str) -> None:
+    header = str(request.headers.get("authorization") or "")
+    kind, _, token = header.partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
+        raise Unauthorized("send the header Authorization: Bearer optio_pat_…")
+    found = wiring.world().keys.role(token.strip())
+    if found is None:
+        raise Unauthorized("this API key is not known")
+    if found not in ("admin", role):
+        raise Forbidden(f"this needs a key of role {role}")
+
+
+def answer(body: object, status: int = 200) -> Response:
+    """Return a JSON answer, serialised here: what chalice serialises itself it may fail on."""
+    text = "" if status == 204 else json.dumps(body, ensure_ascii=False, default=_plain)
+    headers: dict[str, str | list[str]] = {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+    }
+    return Response(body=text, status_code=status, headers=headers)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return moment_text(value)
+    raise TypeError(f"{type(value)} is no JSON")
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """Return the JSON object of a request, or raise what is wrong with it."""
+    raw = raw_of(request)
+    if len(raw) > LARGEST_BODY:
+        raise TooLarge("a request holds at most 1 MiB")
+    if not raw.strip():
+        return {}
+    kind = str(request.headers.get("content-type") or "application/json").split(";")[0].strip()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise NotJson("send the body as Content-Type: application/json")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise Invalid("the body is not valid JSON") from None
+    if not isinstance(body, dict):
+        raise Invalid("the body must be a JSON object")
+    return body
+
+
+def raw_of(request: Request) -> bytes:
+    """Return the very bytes of the body."""
+    raw = request.raw_body
+    return raw if isinstance(raw, bytes) else raw.encode()
+
+
+def claim_of(request: Request, result: str) -> Claim | None:
+    """Return the claim that an Idempotency-Key makes for 24 hours, if the request has one."""
+    key = str(request.headers.get("idempotency-key") or "").strip()
+    if not key:
+        return None
+    if len(key) > 255:
+        raise Invalid("an Idempotency-Key has at most 255 characters", "Idempotency-Key")
+    where = f"{request.method} {request.context.get('path') or request.path}"
+    return Claim(
+        key=f"key#{hashlib.sha256(f'{where} {key}'.encode()).hexdigest()}",
+        digest=hashlib.sha256(raw_of(request)).hexdigest(),
+        result=result,
+        expires_at=wiring.world().now() + KEY_LIVES,
+    )
+
+
+def query(request: Request, name: str, default: str = "") -> str:
+    """Return a parameter of the query string."""
+    return str(dict(request.query_params or {}).get(name) or default)
+
+
+def limit_of(request: Request, most: int = 100, default: int = 50) -> int:
+    """Return how many things a page of the asked list may have."""
+    text = query(request, "limit", str(default))
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        raise Invalid(f"limit must be 1 to {most}", "limit")
+    return int(text)
+
+
+def known_id(kind: str, text: str) -> str:
+    """Return an id in its normal form; a malformed one names nothing."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise NotFound(kind, text) from None

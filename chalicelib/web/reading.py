@@ -1,0 +1,157 @@
+"""From requests to domain objects."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.repo import Repo
+from chalicelib.domain.trigger import CatchUp, ScheduleConfig, Trigger, TriggerType
+from chalicelib.web import models
+
+
+def without_meaningless(body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the body without the fields that mean nothing here, and their names."""
+    ignored = [name for name in models.MEANINGLESS if name in body]
+    return {name: value for name, value in body.items() if name not in ignored}, ignored
+
+
+def definition(
+    request: models.NewTask, thing_id: str, repo: Repo | None, at: datetime
+) -> Blueprint:
+    """Return the definition (or ad-hoc task) that a request describes."""
+    kind = Kind(request.type)
+    faults = list(_faults(request, kind))
+    if faults:
+        raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
+    name = request.name or request.title or ""
+    agent = request.agent_type or (repo.default_agent_type if repo else None) or "claude-code"
+    retries = request.max_retries
+    if retries is None:
+        retries = 1 if kind is Kind.STANDALONE else 3
+    return Blueprint(
+        id=thing_id,
+        kind=kind,
+        name=name,
+        title=request.title or name,
+        description=request.description,
+        prompt=request.prompt,
+        repo_url=request.repo_url,
+        repo_branch=request.repo_branch,
+        agent_type=agent,
+        agent_command=request.agent_command,
+        model=request.model,
+        max_turns=request.max_turns,
+        timeout_minutes=request.timeout_minutes,
+        max_retries=retries,
+        priority=request.priority,
+        max_concurrent=request.max_concurrent,
+        environment=request.environment,
+        enabled=request.enabled,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _faults(request: models.NewTask, kind: Kind) -> list[Fault]:
+    faults = []
+    if not (request.name or request.title):
+        faults.append(Fault("name", "give a name or a title"))
+    if kind is Kind.STANDALONE and (request.repo_url or request.repo_branch):
+        faults.append(Fault("repoUrl", "a standalone task has no repo"))
+    if kind is not Kind.STANDALONE and not request.repo_url:
+        faults.append(Fault("repoUrl", f"a {kind.value} needs a repo"))
+    if kind is Kind.REPO_TASK and request.triggers:
+        faults.append(Fault("triggers", "only a repo-blueprint or a standalone has triggers"))
+    if request.agent_type == "command" and not request.agent_command:
+        faults.append(Fault("agentCommand", "the agent 'command' needs a script"))
+    if request.agent_command and request.agent_type != "command":
+        faults.append(Fault("agentCommand", "only the agent 'command' has a script"))
+    return faults
+
+
+def trigger(request: Any, owner: Blueprint, at: datetime, prefix: str = "") -> Trigger:
+    """Return the trigger that a request describes."""
+    config = request.config if request.type == "schedule" else None
+    return Trigger(
+        id=str(uuid.uuid4()),
+        definition_id=owner.id,
+        definition_kind=owner.kind.value,
+        type=TriggerType(request.type),
+        created_at=at,
+        updated_at=at,
+        enabled=request.enabled,
+        schedule=_schedule(config, prefix) if config else None,
+        param_mapping=request.param_mapping,
+    )
+
+
+def _schedule(config: models.ScheduleConfig, prefix: str) -> ScheduleConfig:
+    for name, moment in (("startAt", config.start_at), ("endAt", config.end_at)):
+        if moment and moment.tzinfo is None:
+            raise Invalid("write the time with its offset or Z", f"{prefix}config.{name}")
+    if config.start_at and config.end_at and config.end_at <= config.start_at:
+        raise Invalid("endAt must come after startAt", f"{prefix}config.endAt")
+    return ScheduleConfig(
+        cron=config.cron_expression,
+        timezone=config.timezone,
+        catch_up=CatchUp(config.catch_up_policy),
+        jitter_seconds=config.jitter_seconds,
+        start_at=config.start_at,
+        end_at=config.end_at,
+    )
+
+
+def patched_definition(was: Blueprint, body: dict[str, Any], repo: Repo | None) -> Blueprint:
+    """Return a definition with the fields of `body` changed."""
+    for fixed in ("type", "triggers"):
+        if fixed in body:
+            raise Invalid(f"{fixed} cannot be changed", fixed)
+    before = _fields(was)
+    request = models.parsed(models.NewTask, {**before, **body, "type": was.kind.value})
+    new = definition(request, was.id, repo, was.updated_at)
+    return replace(new, created_at=was.created_at, paused_reason=None)
+
+
+def _fields(thing: Blueprint) -> dict[str, Any]:
+    fields = {
+        to_camel(name): getattr(thing, name)
+        for name in models.Definition.model_fields
+        if name not in ("type",)
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def patched_trigger(was: Trigger, body: dict[str, Any], owner: Blueprint) -> Trigger:
+    """Return a trigger with the fields of `body` changed; a config is replaced as a whole."""
+    if "type" in body and body["type"] != was.type.value:
+        raise Invalid("the type of a trigger cannot be changed", "type")
+    models.parsed(models.TriggerPatch, {k: v for k, v in body.items() if k != "type"})
+    fields = {"type": was.type.value, "enabled": was.enabled, "paramMapping": was.param_mapping}
+    if "config" not in body and was.schedule:
+        new = trigger_from(fields | body | {"config": _config(was.schedule)}, owner, was.updated_at)
+    else:
+        new = trigger_from(fields | body, owner, was.updated_at)
+    return replace(was, enabled=new.enabled, param_mapping=new.param_mapping, schedule=new.schedule)
+
+
+def _config(config: ScheduleConfig) -> dict[str, Any]:
+    return {
+        "cronExpression": config.cron,
+        "timezone": config.timezone,
+        "catchUpPolicy": config.catch_up.value,
+        "jitterSeconds": config.jitter_seconds,
+        "startAt": config.start_at,
+        "endAt": config.end_at,
+    }
+
+
+def trigger_from(body: dict[str, Any], owner: Blueprint, at: datetime) -> Trigger:
+    """Return the trigger that a body describes."""
+    return trigger(models.parsed(models.NewTrigger, {"trigger": body}).trigger, owner, at)

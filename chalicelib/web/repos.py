@@ -1,0 +1,68 @@
+"""Repos over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.domain.repo import Repo, repo_id
+from chalicelib.web import models, views
+from chalicelib.web.http import Routes, answer, body_of, known_id
+
+routes = Routes(__name__)
+
+
+@routes.at("GET", "/api/repos")
+def index() -> Response:
+    """List the repos, by URL."""
+    repos = [views.repo(repo) for repo in wiring.world().repos.all()]
+    return answer({"repos": repos, "nextCursor": None})
+
+
+@routes.at("POST", "/api/repos")
+def create() -> Response:
+    """Make a repo known, under the one normal form of its URL."""
+    asked = models.parsed(models.NewRepo, body_of(routes.current_request))
+    now = wiring.world().now()
+    new = _with(
+        Repo(id=repo_id(asked.repo_url), url=asked.repo_url, created_at=now, updated_at=now), asked
+    )
+    wiring.world().repos.add(new)
+    return answer({"repo": views.repo(new)}, 201)
+
+
+@routes.at("GET", "/api/repos/{repo}")
+def show(repo: str) -> Response:
+    """Return one repo."""
+    return answer({"repo": views.repo(wiring.world().repos.get(known_id("repo", repo)))})
+
+
+@routes.at("PATCH", "/api/repos/{repo}")
+def edit(repo: str) -> Response:
+    """Change the settings of a repo."""
+    was = wiring.world().repos.get(known_id("repo", repo))
+    asked = models.parsed(models.RepoFields, body_of(routes.current_request))
+    named = {name: getattr(asked, name) for name in asked.model_fields_set}
+    new = replace(was, **named, version=was.version + 1, updated_at=wiring.world().now())
+    wiring.world().repos.put(new, was)
+    return answer({"repo": views.repo(new)})
+
+
+@routes.at("DELETE", "/api/repos/{repo}")
+def remove(repo: str) -> Response:
+    """Forget a repo's settings; its tasks stay."""
+    wiring.world().repos.remove(wiring.world().repos.get(known_id("repo", repo)))
+    return answer({}, 204)
+
+
+def _with(repo: Repo, asked: models.RepoFields) -> Repo:
+    return replace(
+        repo,
+        setup_commands=asked.setup_commands,
+        environment=asked.environment,
+        default_branch=asked.default_branch,
+        default_agent_type=asked.default_agent_type,
+        max_concurrent_tasks=asked.max_concurrent_tasks,
+    )

@@ -1,0 +1,150 @@
+"""The runner protocol over HTTP: claim, beat, report."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+
+from chalice.app import Response
+from pydantic import Field, StringConstraints
+
+from chalicelib import wiring
+from chalicelib.actions import jobs
+from chalicelib.domain.log import LogLine
+from chalicelib.web import models
+from chalicelib.web.http import Routes, answer, body_of, known_id
+
+routes = Routes(__name__)
+_KIND = re.compile(r"^[a-z_]{1,32}$")
+
+
+class Claim(models.Model):
+    runner: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Line(models.Model):
+    seq: Annotated[int, Field(ge=1, le=10**9)]
+    timestamp: datetime
+    log_type: Annotated[str, StringConstraints(pattern=_KIND)]
+    content: str
+
+
+class Beat(models.Model):
+    run_id: str
+    attempt: int
+    stage: Literal["clone", "setup", "agent", "push"] | None = None
+    lines: Annotated[list[Line], Field(max_length=10000)] = []
+
+
+class AgentEnd(models.Model):
+    session_id: str | None = None
+    model_used: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    turns: int | None = None
+
+
+class Report(Beat):
+    outcome: Literal["succeeded", "no_changes", "failed"]
+    error_class: str | None = None
+    error_message: str | None = None
+    transient: bool = False
+    branch: str | None = None
+    head_sha: str | None = None
+    base_sha: str | None = None
+    diff_stat: str | None = None
+    result_summary: str | None = None
+    agent: AgentEnd | None = None
+
+
+@routes.at("POST", "/api/runner/claim", role="runner")
+def claim() -> Response:
+    """Give the most urgent waiting job to a runner, or 204."""
+    asked = models.parsed(Claim, body_of(routes.current_request))
+    job = jobs.claim(wiring.world(), asked.runner)
+    return answer({"job": _job(job)}) if job else answer({}, 204)
+
+
+@routes.at("POST", "/api/runner/beat", role="runner")
+def beat() -> Response:
+    """Take a sign of life and log lines; tell the runner to go on or to stop."""
+    asked = models.parsed(Beat, body_of(routes.current_request))
+    reason = jobs.beat(
+        wiring.world(), known_id("run", asked.run_id), asked.attempt, asked.stage, _lines(asked)
+    )
+    return answer({"continue": reason is None, "reason": reason})
+
+
+@routes.at("POST", "/api/runner/report", role="runner")
+def report() -> Response:
+    """Take the end of an attempt, once."""
+    asked = models.parsed(Report, body_of(routes.current_request))
+    agent = asked.agent or AgentEnd()
+    end = jobs.Report(
+        outcome=asked.outcome,
+        stage=asked.stage,
+        error_class=asked.error_class,
+        error_message=asked.error_message,
+        transient=asked.transient,
+        branch=asked.branch,
+        head_sha=asked.head_sha,
+        diff_stat=asked.diff_stat,
+        result_summary=asked.result_summary,
+        session_id=agent.session_id,
+        model_used=agent.model_used,
+        input_tokens=agent.input_tokens,
+        output_tokens=agent.output_tokens,
+        cost_usd=agent.cost_usd,
+        lines=_lines(asked),
+    )
+    run = jobs.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
+    return answer({"state": run.state.value})
+
+
+def _lines(asked: Beat) -> tuple[LogLine, ...]:
+    return tuple(
+        LogLine(
+            seq=line.seq,
+            timestamp=line.timestamp,
+            log_type=line.log_type,
+            content=line.content,
+            attempt=asked.attempt,
+        )
+        for line in asked.lines
+    )
+
+
+def _job(job: jobs.Job) -> dict[str, object]:
+    run, repo = job.run, job.repo
+    return {
+        "runId": run.id,
+        "attempt": run.attempt,
+        "type": run.type,
+        "title": run.title,
+        "prompt": job.prompt,
+        "agent": {
+            "type": run.agent_type,
+            "command": job.brief.agent_command,
+            "model": run.model,
+            "maxTurns": run.max_turns,
+        },
+        "repo": {
+            "url": run.repo_url,
+            "branch": run.repo_branch,
+            "pushBranch": run.push_branch,
+            "continueBranch": job.continues,
+            "setupCommands": repo.setup_commands if repo else None,
+            "token": None,
+        }
+        if run.repo_url
+        else None,
+        "environment": {
+            **(repo.environment if repo else {}),
+            **(job.brief.environment or {}),
+        },
+        "secrets": {},
+        "timeoutMinutes": run.timeout_minutes,
+        "attemptStartedAt": run.attempts[-1].started_at,
+    }

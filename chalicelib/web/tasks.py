@@ -1,0 +1,191 @@
+"""Tasks over HTTP: one polymorphic resource, definitions and runs alike."""
+
+from __future__ import annotations
+
+import uuid
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import definitions, runs
+from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
+from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
+from chalicelib.domain.repo import Repo
+from chalicelib.domain.run import Run, State
+from chalicelib.web import models, reading, views
+from chalicelib.web.http import Routes, answer, body_of, claim_of, known_id, limit_of, query
+
+routes = Routes(__name__)
+
+
+def found(task_id: str) -> Blueprint | Run:
+    """Return whatever has this id."""
+    task_id = known_id("task", task_id)
+    world = wiring.world()
+    try:
+        return world.blueprints.get(task_id)
+    except NotFound:
+        return world.runs.get(task_id)
+
+
+def definition_of(task_id: str) -> Blueprint:
+    """Return the definition with this id; a run does not know what is asked of one."""
+    thing = found(task_id)
+    if isinstance(thing, Run):
+        raise NotAllowed("this task is a run, not a definition")
+    return thing
+
+
+@routes.at("GET", "/api/tasks")
+def index() -> Response:
+    """List tasks of one type, newest first; `all` means the definitions, then the runs."""
+    request = routes.current_request
+    kind = query(request, "type", Kind.REPO_TASK.value)
+    state = query(request, "state")
+    if kind not in [*Kind, "all"]:
+        raise Invalid(f"type must be one of {', '.join(Kind)}, all", "type")
+    if state and state not in list(State):
+        raise Invalid(f"state must be one of {', '.join(State)}", "state")
+    if state and kind in DEFINITION_KINDS:
+        raise Invalid("only runs have a state", "state")
+    limit, cursor = limit_of(request), query(request, "cursor") or None
+    if kind == "all":
+        return _all(cursor, limit, state)
+    things, position = _page(kind, cursor, limit, state)
+    return answer({"tasks": things, "nextCursor": position})
+
+
+def _page(
+    kind: str, cursor: str | None, limit: int, state: str
+) -> tuple[list[views.View], str | None]:
+    world = wiring.world()
+    if kind in DEFINITION_KINDS:
+        found, position = world.blueprints.newest(kind, cursor, limit)
+        return [views.blueprint(thing, summary=True) for thing in found], position
+    listed, position = world.runs.newest(kind, cursor, limit)
+    kept = [run for run in listed if not state or run.state == state]
+    return [views.run(run) for run in kept], position
+
+
+def _all(cursor: str | None, limit: int, state: str) -> Response:
+    kinds: list[str] = [*RUN_KINDS] if state else [*DEFINITION_KINDS, *RUN_KINDS]
+    kind, _, position = (cursor or kinds[0]).partition("|")
+    if kind not in kinds:
+        raise Invalid("this cursor is not one of ours", "cursor")
+    things, following = _page(kind, position or None, limit, state)
+    rest = kinds[kinds.index(kind) + 1 :]
+    after = f"{kind}|{following}" if following else (rest[0] if rest else None)
+    return answer({"tasks": things, "nextCursor": after})
+
+
+@routes.at("POST", "/api/tasks")
+def create() -> Response:
+    """Make a definition with its triggers, or start an ad-hoc task."""
+    world = wiring.world()
+    request = routes.current_request
+    body, ignored = reading.without_meaningless(body_of(request))
+    asked = models.parsed(models.NewTask, body)
+    new = reading.definition(asked, str(uuid.uuid4()), _repo(asked.repo_url), world.now())
+    warnings = {"warnings": [f"{name} means nothing here" for name in ignored]} if ignored else {}
+    if new.kind is Kind.REPO_TASK:
+        run = runs.start(world, new, {}, stored=False, claim=claim_of(request, ""))
+        return answer({"task": _whole(run), "triggers": [], **warnings}, 201)
+    triggers = [
+        reading.trigger(trigger, new, world.now(), f"triggers.{number}.")
+        for number, trigger in enumerate(asked.triggers)
+    ]
+    claim = claim_of(request, new.id)
+    made, kept, _ = definitions.create(world, new, triggers, claim)
+    shown = [views.trigger(trigger, world.now()) for trigger in kept]
+    return answer({"task": views.blueprint(made), "triggers": shown, **warnings}, 201)
+
+
+def _repo(url: str | None) -> Repo | None:
+    return wiring.world().repos.find(url) if url else None
+
+
+def _whole(run: Run) -> views.View:
+    return views.run(run, wiring.world().firings.brief(run.firing_id))
+
+
+@routes.at("GET", "/api/tasks/{task_id}")
+def show(task_id: str) -> Response:
+    """Return a definition or a run, whichever has this id."""
+    thing = found(task_id)
+    view = _whole(thing) if isinstance(thing, Run) else views.blueprint(thing)
+    return answer({"task": view})
+
+
+@routes.at("PATCH", "/api/tasks/{task_id}")
+def edit(task_id: str) -> Response:
+    """Change a definition."""
+    body, _ = reading.without_meaningless(body_of(routes.current_request))
+    was = definition_of(task_id)
+    url = body.get("repoUrl", was.repo_url)
+    new = reading.patched_definition(was, body, _repo(url if isinstance(url, str) else None))
+    return answer({"task": views.blueprint(definitions.change(wiring.world(), was, new))})
+
+
+@routes.at("DELETE", "/api/tasks/{task_id}")
+def remove(task_id: str) -> Response:
+    """Remove a definition with its triggers; its runs stay."""
+    definitions.remove(wiring.world(), definition_of(task_id).id)
+    return answer({}, 204)
+
+
+@routes.at("POST", "/api/tasks/{task_id}/runs")
+def start(task_id: str) -> Response:
+    """Fire a definition by hand."""
+    request = routes.current_request
+    asked = models.parsed(models.RunRequest, body_of(request))
+    definition = definition_of(task_id)
+    run = runs.start(wiring.world(), definition, asked.params, claim=claim_of(request, ""))
+    return answer({"runId": run.id, "type": run.type}, 202)
+
+
+@routes.at("GET", "/api/tasks/{task_id}/runs")
+def runs_of(task_id: str) -> Response:
+    """List the runs of a definition, newest first."""
+    request = routes.current_request
+    thing = found(task_id)
+    if isinstance(thing, Run):
+        return answer({"runs": [], "nextCursor": None})
+    cursor = query(request, "cursor") or None
+    listed, position = wiring.world().runs.of_definition(thing.id, cursor, limit_of(request))
+    return answer({"runs": [views.run(run) for run in listed], "nextCursor": position})
+
+
+@routes.at("GET", "/api/tasks/{task_id}/runs/{run_id}")
+def run_of(task_id: str, run_id: str) -> Response:
+    """Return one run of a definition."""
+    run = wiring.world().runs.get(known_id("run", run_id))
+    if run.definition_id != known_id("task", task_id):
+        raise NotFound("run", run_id)
+    return answer({"run": _whole(run)})
+
+
+@routes.at("POST", "/api/tasks/{task_id}/cancel")
+def cancel(task_id: str) -> Response:
+    """Stop a run that is not final."""
+    return answer({"task": _whole(runs.cancel(wiring.world(), _run_with(task_id)))}, 202)
+
+
+@routes.at("POST", "/api/tasks/{task_id}/retry")
+def retry(task_id: str) -> Response:
+    """Try a failed or cancelled run again."""
+    return answer({"task": _whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
+
+
+@routes.at("POST", "/api/tasks/{task_id}/resume")
+def resume(task_id: str) -> Response:
+    """Take a run up again on its branch, with a new prompt."""
+    asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))
+    run = runs.resume(wiring.world(), _run_with(task_id), asked.prompt)
+    return answer({"task": _whole(run)}, 202)
+
+
+def _run_with(task_id: str) -> str:
+    thing = found(task_id)
+    if isinstance(thing, Blueprint):
+        raise NotAllowed("this is for a run, this task is a definition")
+    return thing.id

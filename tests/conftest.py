@@ -1,0 +1,131 @@
+"""A whole stage in memory: the real app, the real stores on moto, and a clock that can be set."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_SESSION_TOKEN="testing",
+    AWS_DEFAULT_REGION="us-east-1",
+    STAGE="test",
+)
+os.environ.pop("AWS_PROFILE", None)
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from chalice.test import Client
+from moto import mock_aws
+
+from app import app
+from chalicelib import wiring
+from chalicelib.settings import settings
+from chalicelib.storage import transactions
+from chalicelib.storage.records import TABLES, KeyRecord
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+TOKEN = "optio_pat_test"
+RUNNER_TOKEN = "optio_pat_runner"
+
+
+class Stage:
+    """A user's, a runner's and the clock's hand on a stage."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.now = NOON
+
+    def call(
+        self, method: str, path: str, body: object = None, *, token: str = TOKEN, **headers: str
+    ) -> tuple[int, Any]:
+        sent = {"Content-Type": "application/json", **headers}
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        raw = (
+            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        )
+        answer = self._client.http.request(method, path, headers=sent, body=raw)
+        return answer.status_code, json.loads(answer.body) if answer.body else None
+
+    def ok(self, method: str, path: str, body: object = None, **headers: str) -> Any:
+        status, answer = self.call(method, path, body, **headers)
+        assert status < 300, (status, answer)
+        return answer
+
+    def pass_time(self, span: timedelta) -> None:
+        """Let the clock run, tick each minute, and let every message that is due arrive."""
+        end = self.now + span
+        while self.now < end:
+            self.now += min(timedelta(minutes=1), end - self.now)
+            self._client.lambda_.invoke(
+                "tick",
+                self._client.events.generate_cw_event("aws.events", "Scheduled Event", {}, []),
+            )
+            self.settle()
+
+    def settle(self) -> None:
+        """Deliver messages until none is left. A message that comes early has to do no harm."""
+        for _ in range(20):
+            if not self._deliver("fire", "fire") + self._deliver("steps", "advance"):
+                return
+
+    def _deliver(self, queue: str, function: str) -> int:
+        sqs = boto3.client("sqs", region_name=settings.region)
+        url = sqs.get_queue_url(QueueName=settings.queue(queue))["QueueUrl"]
+        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        if found:
+            records = [
+                {
+                    "messageId": message["MessageId"],
+                    "body": message["Body"],
+                    "receiptHandle": message["ReceiptHandle"],
+                }
+                for message in found
+            ]
+            result = self._client.lambda_.invoke(function, {"Records": records}).payload
+            assert result == {"batchItemFailures": []}
+            for message in found:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return len(found)
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    with mock_aws():
+        transactions.connection.cache_clear()
+        wiring.world.cache_clear()
+        for table in TABLES:
+            table._connection = None
+            table.create_table(wait=True)
+        sqs = boto3.client("sqs", region_name=settings.region)
+        for kind in ("fire", "steps"):
+            sqs.create_queue(QueueName=settings.queue(kind))
+        boto3.client("logs", region_name=settings.region).create_log_group(
+            logGroupName=settings.log_group
+        )
+        boto3.client("s3", region_name=settings.region).create_bucket(Bucket=settings.bucket)
+        for token, role in ((TOKEN, "admin"), (RUNNER_TOKEN, "runner")):
+            KeyRecord(
+                id=hashlib.sha256(token.encode()).hexdigest(),
+                name=role,
+                role=role,
+                created_at="2026-05-04T12:00:00Z",
+            ).save()
+        yield
+        wiring.world.cache_clear()
+
+
+@pytest.fixture
+def stage(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with Client(app) as client:
+        stage = Stage(client)
+        monkeypatch.setattr(wiring.Wiring, "now", lambda self: stage.now)
+        monkeypatch.setattr(wiring.Wiring, "wait", lambda self, span: None)
+        yield stage

@@ -1,0 +1,237 @@
+"""The agents' output, as real programs printed it and in miniature."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from chalicelib.integrations.agents import AGENTS, agent_for
+from chalicelib.integrations.agents.base import AgentEnd, Line, Task
+
+SHARED = Path(os.environ.get("OPTIO_SHARED") or Path(__file__).resolve().parents[3] / "shared")
+STREAMS = SHARED / "data" / "agent-streams"
+
+recorded = pytest.mark.skipif(
+    not STREAMS.is_dir(), reason=f"NO RECORDED AGENT STREAMS at {STREAMS}: set OPTIO_SHARED"
+)
+
+
+def read(kind: str, stream: str, exit_code: int = 0, tail: str = "") -> tuple[AgentEnd, list[Line]]:
+    agent = agent_for(kind)
+    assert agent is not None
+    parser = agent.parser()
+    lines = [line for raw in stream.splitlines() for line in parser.feed(raw)]
+    return parser.end(exit_code, tail), lines
+
+
+def replay(kind: str, name: str) -> tuple[AgentEnd, list[Line]]:
+    meta = STREAMS / f"{name}.meta.json"
+    code = json.loads(meta.read_text())["exit_code"] if meta.exists() else 1
+    stderr = (STREAMS / f"{name}.stderr").read_text(errors="replace")
+    return read(kind, (STREAMS / f"{name}.jsonl").read_text(), code, stderr[-1000:])
+
+
+@recorded
+@pytest.mark.parametrize("kind", sorted(set(AGENTS) - {"command"}))
+@pytest.mark.parametrize("scenario", ["success", "multi", "failtool"])
+def test_a_good_run_is_good_with_its_summary_and_costs(kind: str, scenario: str):
+    name = f"failtool-{kind}" if scenario == "failtool" else f"{kind}-{scenario}"
+
+    end, lines = replay(kind, name)
+
+    assert end.ok
+    assert end.error_class is None
+    assert end.summary == "Done: I created hello.txt."
+    assert end.session_id
+    assert end.turns
+    assert {"tool_use", "text"} <= {line.type for line in lines}
+    if kind != "copilot":
+        assert end.input_tokens
+        assert end.output_tokens
+    if kind in ("claude-code", "opencode"):
+        assert end.cost_usd
+    if kind != "codex" and kind != "opencode":
+        assert end.model
+
+
+@recorded
+@pytest.mark.parametrize(
+    "name, error_class",
+    [
+        ("claude-code-e400", "credential"),
+        ("claude-code-e401", "credential"),
+        ("claude-code-e401-maxretries1", "credential"),
+        ("claude-code-nokey", "credential"),
+        ("claude-code-e429-maxretries2", "rate_limit"),
+        ("claude-code-e500-maxretries2", "overloaded"),
+        ("claude-code-e529", "overloaded"),
+        ("claude-code-e529-maxretries2", "overloaded"),
+        ("claude-code-nonet", "network"),
+        ("claude-code-maxtok", "context"),
+        ("claude-code-loop", "agent"),
+        ("claude-code-hang-sigterm", "no_output"),
+        ("codex-e400", "credential"),
+        ("codex-e401", "credential"),
+        ("codex-e403", "credential"),
+        ("codex-e429", "rate_limit"),
+        ("codex-e500", "overloaded"),
+        ("codex-e529", "overloaded"),
+        ("codex-cut", "network"),
+        ("codex-hang-sigterm", "no_output"),
+        ("gemini-e401", "credential"),
+        ("gemini-e500-long", "overloaded"),
+        ("gemini-cut", "network"),
+        ("gemini-nokey", "credential"),
+        ("opencode-e401", "credential"),
+        ("opencode-e500", "overloaded"),
+        ("opencode-cut", "network"),
+        ("opencode-slowtool-sigterm", "no_output"),
+        ("opencode-hang-sigterm", "no_output"),
+        ("copilot-e401", "credential"),
+        ("copilot-e500", "overloaded"),
+        ("copilot-e529", "overloaded"),
+        ("copilot-nokey", "credential"),
+        ("copilot-hang-sigterm", "no_output"),
+    ],
+)
+def test_a_bad_run_has_its_class(name: str, error_class: str):
+    kind = next(kind for kind in AGENTS if name.startswith(kind))
+
+    end, _ = replay(kind, name)
+
+    assert not end.ok
+    assert end.error_class == error_class
+    assert end.error_message
+
+
+@recorded
+def test_claude_says_why_it_stopped_at_the_turn_limit():
+    end, _ = replay("claude-code", "claude-code-loop")
+
+    assert "maximum number of turns (3)" in (end.error_message or "")
+
+
+@recorded
+@pytest.mark.parametrize("name", ["claude-code-cut-maxretries2", "claude-code-mid_error"])
+def test_a_stream_that_claude_recovered_is_a_good_run_with_its_tokens(name: str):
+    end, _ = replay("claude-code", name)
+
+    assert end.ok
+    assert end.input_tokens == 2400
+
+
+@recorded
+def test_opencode_is_given_up_when_it_would_retry_for_ever():
+    agent = agent_for("opencode")
+    assert agent is not None
+    parser = agent.parser()
+
+    fed = 0
+    for line in (STREAMS / "opencode-cut.jsonl").read_text().splitlines():
+        parser.feed(line)
+        fed += 1
+        if parser.hopeless:
+            break
+
+    assert fed < 100
+
+
+def test_an_api_error_is_an_error_though_claude_calls_it_success():
+    result = {"type": "result", "subtype": "success", "is_error": True, "api_error_status": 529}
+
+    end, _ = read("claude-code", json.dumps({**result, "result": "Overloaded"}))
+
+    assert not end.ok
+    assert end.error_class == "overloaded"
+    assert end.error_message == "the model's service is overloaded or broken: Overloaded"
+
+
+def test_errors_on_the_way_do_not_spoil_a_good_run_of_codex():
+    stream = """
+{"type":"thread.started","thread_id":"t1"}
+{"type":"turn.started"}
+{"type":"error","message":"Reconnecting... 1/2"}
+{"type":"item.completed","item":{"type":"agent_message","text":"done"}}
+{"type":"turn.completed","usage":{"input_tokens":10,"output_tokens":2}}
+"""
+    end, lines = read("codex", stream)
+
+    assert end == AgentEnd(
+        ok=True, session_id="t1", turns=1, summary="done", input_tokens=10, output_tokens=2
+    )
+    assert lines == [Line("system", "Reconnecting... 1/2"), Line("text", "done")]
+
+
+def test_gemini_that_exits_0_with_an_error_has_failed():
+    end, _ = read("gemini", '{"type":"result","status":"error","error":{"message":"code 429"}}')
+
+    assert end.error_class == "rate_limit"
+
+
+def test_pieces_of_a_message_of_gemini_become_one_line():
+    stream = """
+{"type":"message","role":"assistant","content":"the sec","delta":true}
+{"type":"message","role":"assistant","content":"ret","delta":true}
+{"type":"result","status":"success"}
+"""
+    end, lines = read("gemini", stream)
+
+    assert lines == [Line("text", "the secret")]
+    assert end.summary == "the secret"
+
+
+@pytest.mark.parametrize("kind", sorted(set(AGENTS) - {"command"}))
+@pytest.mark.parametrize(
+    "stream",
+    [
+        "",
+        "plain words",
+        "{",
+        "[]",
+        '{"type": 3}',
+        '{"type":"assistant","message":7}',
+        '{"type":"result","modelUsage":[]}\n{"type":"item.completed","item":"x"}',
+        '{"type":"step_finish","part":"x"}',
+        '{"type":"assistant.message","data":[1]}',
+        "[" * 100_000,
+    ],
+)
+def test_no_stream_breaks_a_parser(kind: str, stream: str):
+    end, _ = read(kind, stream)
+
+    assert not end.ok
+
+
+@pytest.mark.parametrize("kind", sorted(AGENTS))
+def test_neither_prompt_nor_key_is_an_argument(kind: str):
+    agent = agent_for(kind)
+    assert agent is not None
+    keys = {"OPENAI_API_KEY": "sk-secret", "ANTHROPIC_API_KEY": "sk-secret"}
+
+    call = agent.invocation(Task(command="true", model="m1", max_turns=5), keys)
+
+    assert "sk-secret" not in " ".join(call.argv)
+    assert "sk-secret" not in "".join(call.files.values())
+
+
+def test_a_command_is_judged_by_its_exit_code():
+    end, lines = read("command", "one\ntwo", exit_code=3)
+
+    assert lines == [Line("agent", "one"), Line("agent", "two")]
+    assert end.error_class == "agent"
+    assert end.error_message == "the agent failed: the command exited 3: one\ntwo"
+
+
+def test_the_summary_of_a_command_is_the_end_of_its_output():
+    end, _ = read("command", "x" * 10_000 + "\nlast words")
+
+    assert end.ok
+    assert len(end.summary or "") <= 4096
+    assert (end.summary or "").endswith("last words")
+
+
+def test_an_unknown_agent_is_nothing():
+    assert agent_for("hal") is None

@@ -1,0 +1,128 @@
+"""What leaves a job: clean lines without secrets."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+
+from chalicelib.runner.log import Log
+from chalicelib.runner.redact import Redactor
+from chalicelib.runner.text import LINE_BYTES, Lines
+
+SECRET = 'p4ss/wörd "of+the" king=='
+
+
+def lines_of(*pieces: bytes, secrets: tuple[str, ...] = ()) -> list[str]:
+    heard: list[str] = []
+    lines = Lines(heard.append, Redactor(secrets))
+    for piece in pieces:
+        lines.feed(piece)
+    lines.close()
+    return heard
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(SECRET, id="as it is"),
+        pytest.param(json.dumps(SECRET)[1:-1], id="in JSON"),
+        pytest.param(json.dumps(SECRET, ensure_ascii=False)[1:-1], id="in JSON with its umlaut"),
+        pytest.param(json.dumps(json.dumps(SECRET)[1:-1])[1:-1], id="in JSON within JSON"),
+        pytest.param(quote(SECRET, safe=""), id="in a URL"),
+        pytest.param(base64.b64encode(SECRET.encode()).decode(), id="in base64"),
+        pytest.param(base64.urlsafe_b64encode(SECRET.encode()).decode(), id="in base64 for URLs"),
+    ],
+)
+def test_a_secret_is_redacted_wherever_the_stream_is_split(form: str):
+    data = f"before {form} after\n".encode()
+
+    for split in range(len(data)):
+        assert lines_of(data[:split], data[split:], secrets=(SECRET,)) == ["before *** after"]
+
+
+@pytest.mark.parametrize("user", ["", "x", "xy", "x-access-token"])
+def test_a_secret_inside_basic_credentials_cannot_be_decoded(user: str):
+    header = base64.b64encode(f"{user}:ghp_0123456789abcdef".encode()).decode()
+
+    (line,) = lines_of(
+        f"Authorization: Basic {header}\n".encode(), secrets=("ghp_0123456789abcdef",)
+    )
+
+    kept = line.split()[-1]
+    assert "***" in kept
+    assert b"0123456789" not in base64.b64decode(kept.replace("***", "") + "==="[: -len(kept) % 4])
+
+
+def test_each_line_of_a_key_is_redacted_by_itself():
+    key = "-----BEGIN KEY-----\nMIIEowIBAAKCAQEA\nq83vEjRWeJCrze8S\n-----END KEY-----\n"
+
+    assert lines_of(b"> MIIEowIBAAKCAQEA\n> q83vEjRWeJCrze8S\n", secrets=(key,)) == [
+        "> ***",
+        "> ***",
+    ]
+
+
+def test_of_two_secrets_that_begin_alike_the_longer_is_redacted_whole():
+    assert lines_of(b"abcd", b"efgh\nabcd\n", secrets=("abcd", "abcdefgh")) == ["***", "***"]
+
+
+def test_a_line_comes_as_soon_as_it_ends():
+    heard: list[str] = []
+    lines = Lines(heard.append, Redactor(["secret-value"]))
+
+    lines.feed(b"a line\nsecr")
+
+    assert heard == ["a line"]
+
+
+def test_terminal_sequences_and_broken_bytes_do_not_reach_the_log():
+    assert lines_of(b"\x1b[31mred\x1b[0m \x00nul\r\n", b"10%\r50%\r100%\n", b"\xff\xfe ok\n") == [
+        "red nul",
+        "100%",
+        "\ufffd\ufffd ok",
+    ]
+
+
+def test_a_terminal_sequence_split_in_two_is_still_one():
+    assert lines_of(b"a\x1b[3", b"1mb\n") == ["ab"]
+
+
+def test_a_character_split_in_two_is_still_one():
+    assert lines_of("ü".encode()[:1], "ü".encode()[1:], b"\n") == ["ü"]
+
+
+def test_a_long_line_is_cut_with_a_notice():
+    (line,) = lines_of(b"x" * 100_000, b"x" * 100_000, b"\n")
+
+    assert len(line.encode()) <= LINE_BYTES
+    assert line.endswith("[cut: 200000 bytes]")
+
+
+def test_a_full_log_says_so_once():
+    log = Log(Redactor([]), total_bytes=25)
+
+    for _ in range(5):
+        log.add("agent", "0123456789")
+    log.add("error", "the end", always=True)
+
+    contents = [entry.content for entry in log.batch()]
+    assert contents[:2] == ["0123456789"] * 2
+    assert len(contents) == 4
+    assert "full" in contents[2]
+    assert contents[3] == "the end"
+
+
+def test_lines_are_numbered_and_kept_until_they_are_sent():
+    log = Log(Redactor([]))
+    for number in range(5):
+        log.add("agent", str(number))
+
+    first = log.batch(limit=250)
+    assert log.batch(limit=250) == first
+    log.forget(first)
+
+    assert [entry.seq for entry in first] == [1, 2]
+    assert [entry.seq for entry in log.batch()] == [3, 4, 5]
