@@ -406,7 +406,6 @@ git config url.file:///elsewhere.insteadOf file://
 echo '* filter=x' > .gitattributes
 echo '[core] pager = x' > "$HOME/.gitconfig"
 mkdir ../other && echo "$PWD/../other" > .git/commondir
-chmod 000 README
 """
     report = do(api, tmp, job(command, origin))
 
