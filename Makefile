@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup check fix test clean
+.PHONY: help setup dev demo redeploy package check fix test test-unit test-acceptance clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -15,6 +15,23 @@ setup: .venv/.installed ## Make the virtual environment
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+.venv-emulator/.installed: requirements-emulator.txt
+	$(PYTHON) -m venv .venv-emulator
+	.venv-emulator/bin/pip install --quiet --disable-pip-version-check -r requirements-emulator.txt
+	@touch $@
+
+dev: setup .venv-emulator/.installed ## Run the whole system on this machine (PORT, OPTIO_STATE)
+	@exec $(PY) -m infra.local
+
+demo: setup ## Fire a real task on what `make dev` runs, and show it live
+	@$(PY) -m infra.demo
+
+redeploy: ## Bring changed sources to the running `make dev`
+	@kill -HUP $$($(PY) -c 'import json, os; print(json.load(open(os.environ.get("OPTIO_STATE", ".optio") + "/dev.json"))["pid"])')
+
+package: setup ## Build the deployable package in build/package
+	STAGE=dev AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.package
+
 check: setup ## Format, lint, types, layers
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -25,8 +42,14 @@ fix: setup ## Format and mend what can be mended
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-test: setup ## Run the tests
+test: setup .venv-emulator/.installed ## Run the tests
 	$(PY) -m pytest -n 2
+
+test-unit: setup
+	$(PY) -m pytest -n 2 tests/unit
+
+test-acceptance: setup
+	$(PY) -m pytest -n 2 tests/acceptance
 
 clean: ## Remove what was built
 	rm -rf build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,110 @@
+"""Deploys a built package with CloudFormation, to the endpoint that a client is made for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from chalicelib.settings import settings
+
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+
+
+class Target:
+    """An account, or an emulator of one, that a stage is deployed to."""
+
+    def __init__(self, endpoint: str | None, stage: str) -> None:
+        self._endpoint = endpoint
+        self.stack = f"optio-{stage}"
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, endpoint_url=self._endpoint, region_name=settings.region)
+
+    def deploy(self, package: Path, digest: str) -> dict[str, str]:
+        """Deploy the package, unless this very package is there already; return the outputs."""
+        formation = self.client("cloudformation")
+        if self._deployed() == digest:
+            return self.outputs()
+        body = self._upload(package, digest)
+        asked = {
+            "StackName": self.stack,
+            "TemplateBody": body,
+            "Capabilities": CAPABILITIES,
+            "Tags": [{"Key": "package", "Value": digest}],
+        }
+        if self._exists():
+            self._update(formation, asked)
+        else:
+            formation.create_stack(**asked)
+            formation.get_waiter("stack_create_complete").wait(
+                StackName=self.stack, WaiterConfig={"Delay": 1, "MaxAttempts": 600}
+            )
+        return self.outputs()
+
+    def _update(self, formation: Any, asked: dict[str, Any]) -> None:
+        try:
+            formation.update_stack(**asked)
+        except ClientError as error:
+            if "No updates" not in str(error):
+                raise
+            return
+        formation.get_waiter("stack_update_complete").wait(
+            StackName=self.stack, WaiterConfig={"Delay": 1, "MaxAttempts": 600}
+        )
+
+    def outputs(self) -> dict[str, str]:
+        found = self.client("cloudformation").describe_stacks(StackName=self.stack)
+        return {one["OutputKey"]: one["OutputValue"] for one in found["Stacks"][0]["Outputs"]}
+
+    def _exists(self) -> bool:
+        try:
+            self.client("cloudformation").describe_stacks(StackName=self.stack)
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            return False
+        return True
+
+    def _deployed(self) -> str | None:
+        if not self._exists():
+            return None
+        found = self.client("cloudformation").describe_stacks(StackName=self.stack)
+        tags = {tag["Key"]: tag["Value"] for tag in found["Stacks"][0].get("Tags", ())}
+        return tags.get("package")
+
+    def _upload(self, package: Path, digest: str) -> str:
+        """Put the code where Lambda takes it from, under its own hash; return the template."""
+        bucket, key = f"{self.stack}-artefacts", f"{digest}.zip"
+        s3 = self.client("s3")
+        try:
+            s3.create_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+                raise
+        s3.upload_file(str(package / "deployment.zip"), bucket, key)
+        template = json.loads((package / "sam.json").read_text())
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::Serverless::Function":
+                resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
+        return json.dumps(template)
+
+    def make_admin_key(self, token: str | None = None) -> str:
+        """Store the hash of a new admin key and return its token, which is nowhere else."""
+        token = token or f"optio_pat_{secrets.token_urlsafe(32)}"
+        item = {
+            "id": hashlib.sha256(token.encode()).hexdigest(),
+            "name": "admin",
+            "role": "admin",
+            "created_at": "deploy",
+        }
+        self.client("dynamodb").put_item(
+            TableName=settings.table("keys"),
+            Item={name: {"S": text} for name, text in item.items()},
+        )
+        return token

@@ -1,0 +1,88 @@
+"""The embedded AWS emulator: a process of its own, on loopback, with its state in one folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FAKE = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+}
+"""Never the machine's own credentials."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Emulator:
+    """ministack, which keeps its state when it is stopped by SIGINT."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self.port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        home = self._state / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        environment = {
+            **FAKE,
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(home),
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": "127.0.0.1",
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self._state / "aws"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self._state / "s3"),
+            "LOG_LEVEL": "WARNING",
+        }
+        with (self._state / "emulator.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(ROOT / ".venv-emulator" / "bin" / "ministack")],
+                env=environment,
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._await()
+
+    def _await(self) -> None:
+        assert self._process is not None
+        for _ in range(300):
+            if self._process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise SystemExit(f"the AWS emulator did not start, see {self._state / 'emulator.log'}")
+
+    def stop(self) -> None:
+        """Stop it gracefully, so that it saves its state."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

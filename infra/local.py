@@ -1,0 +1,195 @@
+"""`make dev`: the whole system on one machine, from the very package that is deployed to AWS."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+from infra.emulator import FAKE, ROOT, Emulator
+from infra.proxy import Front
+
+RUNNER_GRACE_SECONDS = 15
+
+
+class LocalStack:
+    """Emulator, stage, front and one self-hosted runner."""
+
+    def __init__(self, port: int, state: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._port = port
+        self._state = state
+        self._emulator = Emulator(state)
+        self._front: Front | None = None
+        self._runner: subprocess.Popen[bytes] | None = None
+        self._token = ""
+        self.stopping = threading.Event()
+        self.changed = threading.Event()
+
+    def start(self) -> None:
+        """Bring everything up; what an earlier start kept is there again."""
+        self._emulator.start()
+        outputs = self._deploy()
+        self._token = self._admin_token()
+        self._front = Front(self._port, self._emulator.port, outputs["RestAPIId"], "api")
+        threading.Thread(target=self._front.serve_forever, daemon=True).start()
+        self._await_health()
+        self._start_runner()
+        self._write_card()
+
+    def _deploy(self) -> dict[str, str]:
+        from infra.deploy import Target  # noqa: PLC0415 - after the environment is set
+        from infra.package import build  # noqa: PLC0415
+
+        package = ROOT / "build" / "package"
+        digest = build(package)
+        target = Target(self._emulator.endpoint, os.environ["STAGE"])
+        return target.deploy(package, digest)
+
+    def _admin_token(self) -> str:
+        from infra.deploy import Target  # noqa: PLC0415
+
+        kept = self._state / "admin-token"
+        if kept.exists():
+            return kept.read_text().strip()
+        token = Target(self._emulator.endpoint, os.environ["STAGE"]).make_admin_key()
+        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(token)
+        return token
+
+    def _await_health(self) -> None:
+        for _ in range(120):
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"{self.url}/api/health", timeout=30) as answer,
+            ):
+                if answer.status == 200:
+                    return
+            time.sleep(0.5)
+        raise SystemExit(f"the stage does not answer, see {self._state / 'emulator.log'}")
+
+    def _start_runner(self) -> None:
+        """Start the runner by the command that a self-hosted user types, in a group of its own."""
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self._state / "home"),
+            "OPTIO_URL": self.url,
+            "OPTIO_RUNNER_TOKEN": self._token,
+            "OPTIO_ALLOW_FILE_REPOS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        with (self._state / "runner.log").open("ab") as log:
+            self._runner = subprocess.Popen(
+                [sys.executable, "-m", "chalicelib.runner", "--concurrency", "2"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _write_card(self) -> None:
+        assert self._runner is not None
+        card = {
+            "url": self.url,
+            "token": self._token,
+            "pid": os.getpid(),
+            "runnerPid": self._runner.pid,
+        }
+        made = self._state / "dev.json.new"
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(card, file)
+        made.replace(self._state / "dev.json")
+
+    def watch(self) -> None:
+        """Stay until told to stop; bring back a runner that died, and deploy what changed."""
+        while not self.stopping.wait(1):
+            if self._runner is not None and self._runner.poll() is not None:
+                self._start_runner()
+                self._write_card()
+            if self.changed.is_set():
+                self.changed.clear()
+                self._redeploy()
+
+    def _redeploy(self) -> None:
+        try:
+            self._deploy()
+        except (subprocess.CalledProcessError, SystemExit) as error:
+            print(f"not deployed: {error}", flush=True)
+            return
+        print("deployed what changed", flush=True)
+
+    def stop(self) -> None:
+        """Stop everything gracefully: the runner first, the emulator last, with its state saved."""
+        (self._state / "dev.json").unlink(missing_ok=True)
+        if self._runner is not None and self._runner.poll() is None:
+            self._runner.terminate()
+            try:
+                self._runner.wait(RUNNER_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._runner.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._runner.wait(RUNNER_GRACE_SECONDS)
+                if self._runner.poll() is None:
+                    os.killpg(self._runner.pid, signal.SIGKILL)
+        if self._front is not None:
+            self._front.shutdown()
+        self._emulator.stop()
+
+
+def main() -> None:
+    """Run the local stack until Ctrl-C."""
+    os.environ.update(FAKE, STAGE="dev")
+    port = int(os.environ.get("PORT") or 8000)
+    state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
+    state.mkdir(parents=True, exist_ok=True)
+    _check(port, state)
+    stack = LocalStack(port, state)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stack.stopping.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, lambda number, frame: stack.changed.set())
+    try:
+        print("starting (the first time takes a minute) …", flush=True)
+        stack.start()
+        token = json.loads((state / "dev.json").read_text())["token"]
+        print(f"\n  Optio is up at {stack.url}\n  API token: {token}\n", flush=True)
+        stack.watch()
+    except KeyboardInterrupt:
+        print("\nstopping, and keeping everything …", flush=True)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stack.stop()
+
+
+def _check(port: int, state: Path) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise SystemExit(f"port {port} is taken: set PORT to a free one") from None
+    card = state / "dev.json"
+    if card.exists():
+        pid = json.loads(card.read_text()).get("pid", 0)
+        with contextlib.suppress(OSError):
+            os.kill(pid, 0)
+            raise SystemExit(f"{state} is in use by process {pid}: set OPTIO_STATE to another")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""`make package`: the one deployable artefact, with byte code, the same for the same sources."""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import json
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from infra.resources import template
+
+ROOT = Path(__file__).resolve().parent.parent
+EPOCH = (2020, 1, 1, 0, 0, 0)
+
+
+def build(out: Path) -> str:
+    """Write `sam.json` and `deployment.zip` to `out` and return the hash of both."""
+    source = out / "source"
+    raw = out / "raw"
+    for folder in (source, raw):
+        shutil.rmtree(folder, ignore_errors=True)
+    source.mkdir(parents=True)
+    _copy_sources(source)
+    merge = out / "merge.json"
+    merge.write_text(json.dumps(template(), indent=1, sort_keys=True))
+    stage = os.environ.get("STAGE", "dev")
+    command = [
+        str(Path(sys.executable).parent / "chalice"),
+        "package",
+        "--merge-template",
+        str(merge),
+    ]
+    subprocess.run(
+        [*command, "--stage", stage, str(raw)],
+        cwd=source,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(source)},
+    )
+    _compiled(raw / "deployment.zip", out / "deployment.zip", out / "unpacked")
+    sam = json.loads((raw / "sam.json").read_text())
+    (out / "sam.json").write_text(json.dumps(sam, indent=1, sort_keys=True))
+    return digest(out)
+
+
+def digest(out: Path) -> str:
+    """Return the hash of a built package."""
+    made = hashlib.sha256()
+    for name in ("sam.json", "deployment.zip"):
+        made.update((out / name).read_bytes())
+    return made.hexdigest()
+
+
+def _copy_sources(target: Path) -> None:
+    for name in ("app.py", "requirements.txt"):
+        shutil.copy2(ROOT / name, target / name)
+    without = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in ("chalicelib", ".chalice"):
+        shutil.copytree(ROOT / name, target / name, ignore=without)
+    # Chalice keeps the wheels of earlier builds here: a rebuild then takes seconds.
+    cache = ROOT / "build" / "deployments"
+    cache.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target / ".chalice" / "deployments", ignore_errors=True)
+    (target / ".chalice" / "deployments").symlink_to(cache)
+
+
+def _compiled(raw: Path, out: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with zipfile.ZipFile(raw) as archive:
+        archive.extractall(folder)
+    for cache in sorted(folder.rglob("__pycache__")):
+        shutil.rmtree(cache)
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(
+        str(folder), quiet=2, stripdir=str(folder), invalidation_mode=unchecked, workers=0
+    )
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(str(path.relative_to(folder)), EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes())
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    where = ROOT / "build" / "package"
+    print(build(where), where)

@@ -1,0 +1,168 @@
+"""The resources that are merged into chalice's package, made from the app and its models.
+
+A table is made from its pynamodb model and a queue from the step that reads it, so neither can
+drift from the code. Every resource id ends in its kind, so that none takes a function's name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice.app import SQSEventConfig
+from chalice.package import to_cfn_resource_name
+from pynamodb.models import Model
+
+from app import app
+from chalicelib.settings import settings
+from chalicelib.storage.records import TABLES
+
+Template = dict[str, Any]
+STEP_TIMEOUT_SECONDS = 60
+VISIBILITY_SECONDS = 6 * STEP_TIMEOUT_SECONDS
+"""Six times the function's timeout, as AWS advises for queues that feed Lambda."""
+MOST_RECEIVES = 10
+FOURTEEN_DAYS = 14 * 24 * 3600
+
+
+def template() -> Template:
+    """Return what is merged: tables, queues, logs, bucket, answers of the gateway, outputs."""
+    parts = [
+        {table_id(table): _table(table) for table in TABLES},
+        *(_queue(source) for source in queue_sources()),
+        {
+            "RunsLogGroup": {
+                "Type": "AWS::Logs::LogGroup",
+                "Properties": {"LogGroupName": settings.log_group, "RetentionInDays": 90},
+            },
+            "BlobsBucket": _bucket(),
+            "UnknownPathResponse": _gateway("MISSING_AUTHENTICATION_TOKEN", 404, "no such path"),
+            "TooLargeResponse": _gateway("REQUEST_TOO_LARGE", 413, "at most 1 MiB"),
+        },
+    ]
+    return {
+        "Resources": joined(parts),
+        "Outputs": {"LogGroup": {"Value": {"Ref": "RunsLogGroup"}}},
+    }
+
+
+def joined(parts: list[Template]) -> Template:
+    """Join templates; a name that two of them use is a mistake, never a merge."""
+    whole: Template = {}
+    for part in parts:
+        twice = whole.keys() & part.keys()
+        if twice:
+            raise ValueError(f"two resources are called {sorted(twice)}")
+        whole |= part
+    return whole
+
+
+def queue_sources() -> list[SQSEventConfig]:
+    """Return the steps that read a queue."""
+    return [source for source in app.event_sources if isinstance(source, SQSEventConfig)]
+
+
+def table_id(table: type[Model]) -> str:
+    kind = str(table.Meta.table_name).removeprefix(settings.table(""))
+    return f"{kind.capitalize()}Table"
+
+
+def _table(table: type[Model]) -> Template:
+    schema = table._get_schema()
+    properties: Template = {
+        "TableName": table.Meta.table_name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": schema["attribute_definitions"],
+        "KeySchema": _keys(schema["key_schema"]),
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "SSESpecification": {"SSEEnabled": True},
+    }
+    indexes = [
+        {
+            "IndexName": index["index_name"],
+            "KeySchema": _keys(index["key_schema"]),
+            "Projection": index["projection"],
+        }
+        for index in schema["global_secondary_indexes"]
+    ]
+    if indexes:
+        properties["GlobalSecondaryIndexes"] = indexes
+    if "expires_at" in table.get_attributes():
+        properties["TimeToLiveSpecification"] = {"AttributeName": "expires_at", "Enabled": True}
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    return {"Type": "AWS::DynamoDB::Table", **kept, "Properties": properties}
+
+
+def _keys(schema: Any) -> list[dict[str, str]]:
+    return sorted(schema, key=lambda key: key["KeyType"])
+
+
+def _queue(source: SQSEventConfig) -> Template:
+    """Return a step's queue, its dead letters, and what chalice leaves out of its function."""
+    function = to_cfn_resource_name(source.name)
+    kind = str(source.queue).removeprefix(settings.queue("")).capitalize()
+    queue, dead = f"{kind}Queue", f"{kind}DeadLetters"
+    mapping = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
+    return {
+        dead: {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "QueueName": f"{source.queue}-dead",
+                "MessageRetentionPeriod": FOURTEEN_DAYS,
+            },
+        },
+        queue: {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "QueueName": source.queue,
+                "VisibilityTimeout": VISIBILITY_SECONDS,
+                "RedrivePolicy": {
+                    "deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]},
+                    "maxReceiveCount": MOST_RECEIVES,
+                },
+            },
+        },
+        function: {
+            "DependsOn": [queue],
+            "Properties": {"Events": {f"{function}SqsEventSource": {"Properties": mapping}}},
+        },
+    }
+
+
+def _bucket() -> Template:
+    return {
+        "Type": "AWS::S3::Bucket",
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            "BucketName": settings.bucket,
+            "PublicAccessBlockConfiguration": {
+                "BlockPublicAcls": True,
+                "BlockPublicPolicy": True,
+                "IgnorePublicAcls": True,
+                "RestrictPublicBuckets": True,
+            },
+            "LifecycleConfiguration": {
+                "Rules": [
+                    {
+                        "Id": "firings",
+                        "Status": "Enabled",
+                        "Prefix": "firings/",
+                        "ExpirationInDays": settings.retention.days + 2,
+                    }
+                ]
+            },
+        },
+    }
+
+
+def _gateway(kind: str, status: int, message: str) -> Template:
+    body = f'{{"error": "{message}", "details": []}}'
+    return {
+        "Type": "AWS::ApiGateway::GatewayResponse",
+        "Properties": {
+            "RestApiId": {"Ref": "RestAPI"},
+            "ResponseType": kind,
+            "StatusCode": str(status),
+            "ResponseTemplates": {"application/json": body},
+        },
+    }
