@@ -160,6 +160,7 @@ def main() -> None:
         stack.stopping.set()
         raise KeyboardInterrupt
 
+    signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, lambda number, frame: stack.changed.set())
     try:
