@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,23 +27,44 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def check_free(port: int, remedy: str) -> None:
+    """Exit with one clear line when somebody listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise SystemExit(f"port {port} is taken: {remedy}") from None
+
+
+def _kept_port(kept: Path) -> int:
+    """The port of the first start: the emulator files its queues under URLs that carry it."""
+    if not kept.exists():
+        kept.write_text(str(free_port()))
+    return int(kept.read_text())
+
+
 class Emulator:
     """ministack, which keeps its state when it is stopped by SIGINT."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
-        self.port = free_port()
+        self.port = _kept_port(state / "emulator-port")
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        home = self._state / "home"
+        check_free(self.port, f"delete {self._state} or free it")
+        home, scratch = self._state / "home", self._state / "tmp"
         home.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
         environment = {
             **FAKE,
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(home),
+            "TMPDIR": str(scratch),
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",
             "AWS_ENDPOINT_URL": self.endpoint,

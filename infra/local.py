@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
-from infra.emulator import FAKE, ROOT, Emulator
+from infra.emulator import FAKE, ROOT, Emulator, check_free
 from infra.proxy import Front
 
 RUNNER_GRACE_SECONDS = 15
@@ -178,12 +177,7 @@ def main() -> None:
 
 
 def _check(port: int, state: Path) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise SystemExit(f"port {port} is taken: set PORT to a free one") from None
+    check_free(port, "set PORT to a free one")
     card = state / "dev.json"
     if card.exists():
         pid = json.loads(card.read_text()).get("pid", 0)
