@@ -9,6 +9,8 @@ from typing import Any
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host"}
 LARGEST = 8 * 1024 * 1024
 TIMEOUT_SECONDS = 60
+UNKNOWN_PATH = "MissingAuthenticationTokenException"
+"""The emulator has no gateway responses, which make a 404 of this in AWS."""
 
 
 class Front(ThreadingHTTPServer):
@@ -43,6 +45,9 @@ class _Passing(BaseHTTPRequestHandler):
         try:
             upstream.request(self.command, f"/{self.server.stage}{self.path}", body, headers)
             answer = upstream.getresponse()
+            if answer.getheader("x-amzn-ErrorType") == UNKNOWN_PATH:
+                self._answer(404, [], b'{"error": "no such path", "details": []}')
+                return
             self._answer(answer.status, answer.getheaders(), answer.read())
         except OSError:
             self._answer(502, [], b'{"error": "the stack is not up", "details": []}')

@@ -1,0 +1,133 @@
+"""The story of the deployed package: a schedule, a task, a runner that dies, a pushed branch."""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import System, git, until
+
+AGENT = """
+set -e
+echo "asked: $(cat)"
+sleep 4
+echo "one more line" >> notes.txt
+echo "done"
+"""
+TAKEN_OVER = timedelta(minutes=2)
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    work, bare = tmp_path / "work", tmp_path / "origin"
+    work.mkdir()
+    (work / "notes.txt").write_text("first\n")
+    git(work, "init", "--quiet", "--initial-branch=main")
+    git(work, "add", "--all")
+    me = ("-c", "user.name=Me", "-c", "user.email=me@localhost")
+    git(work, *me, "commit", "--quiet", "--message", "Begin")
+    git(work, "clone", "--quiet", "--bare", ".", str(bare))
+    return bare
+
+
+def definition(origin: Path, **more: object) -> dict[str, Any]:
+    return {
+        "type": "repo-blueprint",
+        "name": "One more line",
+        "prompt": "Add {{what}}",
+        "repoUrl": f"file://{origin}",
+        "repoBranch": "main",
+        "agentType": "command",
+        "agentCommand": AGENT,
+        **more,
+    }
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_a_schedule_becomes_one_branch_though_the_runner_is_killed(system: System, origin: Path):
+    system.ok(
+        "POST", "/api/repos", {"repoUrl": f"file://{origin}", "setupCommands": "test -f notes.txt"}
+    )
+    every_minute = {
+        "type": "schedule",
+        "config": {"cronExpression": "* * * * *"},
+        "paramMapping": {"what": "a line"},
+    }
+    task = system.ok("POST", "/api/tasks", definition(origin, triggers=[every_minute]))["task"]
+
+    def first_run() -> Any:
+        runs = system.ok("GET", f"/api/tasks/{task['id']}/runs")["runs"]
+        return runs[-1] if runs else None
+
+    run = until(first_run, 90, system.story)
+    system.ok("PATCH", f"/api/tasks/{task['id']}", {"enabled": False})
+    path = f"/api/tasks/{run['id']}"
+
+    def contents() -> list[str]:
+        return [line["content"] for line in system.ok("GET", f"{path}/logs?limit=500")["logs"]]
+
+    until(lambda: "asked: Add a line" in contents(), 60, system.story)
+    os.kill(system.card["runnerPid"], signal.SIGKILL)
+
+    def ended() -> Any:
+        now = system.ok("GET", path)["task"]
+        return now if now["state"] in ("completed", "failed", "cancelled") else None
+
+    end = until(ended, 180, system.story)
+    assert end["state"] == "completed", end
+    assert end["attempt"] == 2
+    events = system.ok("GET", f"{path}/events?limit=100")["events"]
+    began = [moment(event["createdAt"]) for event in events if event["toState"] == "running"]
+    assert len(began) == 2
+    assert began[1] - began[0] < TAKEN_OVER
+
+    branches = git(origin, "branch", "--format=%(refname:short)").splitlines()
+    assert sorted(branches) == ["main", end["branch"]]
+    assert git(origin, "rev-list", "--count", f"main..{end['branch']}") == "1"
+    assert git(origin, "show", f"{end['branch']}:notes.txt") == "first\none more line"
+    tip = git(origin, "rev-parse", end["branch"])
+    assert end["resultSummary"].startswith(f"pushed {end['branch']} at {tip[:12]}")
+
+    (firing,) = [
+        one
+        for one in system.ok("GET", f"/api/tasks/{task['id']}/firings")["firings"]
+        if one["taskId"] == run["id"]
+    ]
+    assert moment(firing["occurrence"]).second == 0
+    assert firing["latenessMs"] >= 0
+
+
+def test_everything_is_there_again_after_a_stop(system: System, origin: Path):
+    made = system.ok("POST", "/api/tasks", definition(origin, agentCommand="echo two >> notes.txt"))
+    task = made["task"]
+
+    system.stop()
+    system.start()
+
+    assert system.ok("GET", f"/api/tasks/{task['id']}")["task"] == task
+    run = system.ok("POST", f"/api/tasks/{task['id']}/runs", {"params": {"what": "two"}})["runId"]
+
+    def completed() -> Any:
+        now = system.ok("GET", f"/api/tasks/{run}")["task"]
+        assert now["state"] not in ("failed", "cancelled"), now
+        return now if now["state"] == "completed" else None
+
+    end = until(completed, 90, system.story)
+    assert git(origin, "show", f"{end['branch']}:notes.txt") == "first\ntwo"
+
+
+def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):
+    status, body = system.send("GET", "/api/tasks", token="optio_pat_wrong")
+    assert (status, body["error"]) == (401, "this API key is not known")
+
+    for method, path in (("GET", "/api/nothing"), ("GET", "/nothing/at"), ("PUT", "/api/tasks")):
+        status, body = system.send(method, path)
+        assert (status, body["error"]) == (404, "no such path")
