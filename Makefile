@@ -2,10 +2,10 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package check fix test test-unit test-acceptance clean
+.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-e2e clean
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 setup: .venv/.installed ## Make the virtual environment
 
@@ -42,14 +42,25 @@ fix: setup ## Format and mend what can be mended
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-test: setup .venv-emulator/.installed ## Run the tests
-	$(PY) -m pytest -n 2
+test: setup .venv-emulator/.installed ## Run what has to pass before a change lands
+	$(PY) -m pytest -n 2 --dist loadfile
 
-test-unit: setup
+test-all: test ## Run every test there is
+
+test-unit: setup ## Rules and programs, each by itself
 	$(PY) -m pytest -n 2 tests/unit
 
-test-acceptance: setup
+test-contract: setup ## The stores: who wins, who loses
+	$(PY) -m pytest -n 2 tests/contract
+
+test-acceptance: setup ## Stories through the real app
 	$(PY) -m pytest -n 2 tests/acceptance
+
+test-architecture: setup ## Layers, package and documents
+	$(PY) -m pytest -n 2 tests/architecture
+
+test-e2e: setup .venv-emulator/.installed ## Stories on the deployed package
+	$(PY) -m pytest tests/e2e
 
 clean: ## Remove what was built
 	rm -rf build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

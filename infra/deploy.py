@@ -92,6 +92,8 @@ class Target:
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
+            elif resource["Type"] == "AWS::CodeBuild::Project":
+                resource["Properties"]["Source"] |= {"Type": "S3", "Location": f"{bucket}/{key}"}
         return json.dumps(template)
 
     def make_admin_key(self, token: str | None = None) -> str:

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid, NotAllowed
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.run import Run
 from chalicelib.web import views
-from chalicelib.web.http import Routes, answer, limit_of, query
+from chalicelib.web.http import PAGE, Routes, answer, limit_of, query
 from chalicelib.web.tasks import found
 
 routes = Routes(__name__)
@@ -29,7 +29,7 @@ def events(task_id: str) -> Response:
     return answer({"events": [views.event(event) for event in _run(task_id).history]})
 
 
-@routes.at("GET", "/api/tasks/{task_id}/logs")
+@routes.at("GET", "/api/tasks/{task_id}/logs", query=(*PAGE, "logType", "search"))
 def logs(task_id: str) -> Response:
     """Return lines of a run's log, oldest first; a cursor is `attempt.seq`, `-` goes back.
 

@@ -8,6 +8,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -27,6 +28,9 @@ from chalicelib.domain.firing import Claim, moment_text
 log = logging.getLogger(__name__)
 LARGEST_BODY = 1024 * 1024
 KEY_LIVES = timedelta(hours=24)
+
+
+PAGE = ("limit", "cursor")
 
 
 class Unauthorized(DomainError):
@@ -57,17 +61,49 @@ STATUS: dict[type[DomainError], int] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """What the API's own description says of a route."""
+
+    method: str
+    path: str
+    summary: str
+    takes: Any
+    partly: bool
+    query: tuple[str, ...]
+    status: int
+    open: bool
+
+
 class Routes(Blueprint):
     """A chalice Blueprint whose views may raise any `DomainError`.
 
     Chalice turns an unknown exception into a 500 before middleware sees it, so the translation
-    happens here, around the view. Every view needs a key, unless it is declared open; `role` is
-    what the key has to be besides an admin's.
+    happens here, around the view.
     """
 
+    def __init__(self, import_name: str) -> None:
+        super().__init__(import_name)
+        self.operations: list[Operation] = []
+
     def at(
-        self, method: str, path: str, *, open: bool = False, role: str = "admin"
+        self,
+        method: str,
+        path: str,
+        *,
+        open: bool = False,
+        role: str = "admin",
+        takes: Any = None,
+        partly: bool = False,
+        query: tuple[str, ...] = (),
+        status: int = 200,
     ) -> Callable[[Callable[..., Response]], Any]:
+        """Register a view.
+
+        It needs a key, unless it is declared open; `role` is what the key has to be besides an
+        admin's. The rest describes it: the type that its body is read as (`partly`: any of its
+        fields), the parameters of its query string, and the status of its success.
+        """
         register = self.route(path, methods=[method], content_types=["*/*"])
 
         def around(view: Callable[..., Response]) -> Any:
@@ -80,6 +116,18 @@ class Routes(Blueprint):
                 except DomainError as error:
                     return _refusal(error)
 
+            self.operations.append(
+                Operation(
+                    method=method,
+                    path=path,
+                    summary=str(view.__doc__).strip().splitlines()[0],
+                    takes=takes,
+                    partly=partly,
+                    query=query,
+                    status=status,
+                    open=open,
+                )
+            )
             return register(answering)
 
         return around

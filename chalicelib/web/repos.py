@@ -21,7 +21,7 @@ def index() -> Response:
     return answer({"repos": repos, "nextCursor": None})
 
 
-@routes.at("POST", "/api/repos")
+@routes.at("POST", "/api/repos", takes=models.NewRepo, status=201)
 def create() -> Response:
     """Make a repo known, under the one normal form of its URL."""
     asked = models.parsed(models.NewRepo, body_of(routes.current_request))
@@ -39,7 +39,7 @@ def show(repo: str) -> Response:
     return answer({"repo": views.repo(wiring.world().repos.get(known_id("repo", repo)))})
 
 
-@routes.at("PATCH", "/api/repos/{repo}")
+@routes.at("PATCH", "/api/repos/{repo}", takes=models.RepoFields, partly=True)
 def edit(repo: str) -> Response:
     """Change the settings of a repo."""
     was = wiring.world().repos.get(known_id("repo", repo))
@@ -50,7 +50,7 @@ def edit(repo: str) -> Response:
     return answer({"repo": views.repo(new)})
 
 
-@routes.at("DELETE", "/api/repos/{repo}")
+@routes.at("DELETE", "/api/repos/{repo}", status=204)
 def remove(repo: str) -> Response:
     """Forget a repo's settings; its tasks stay."""
     wiring.world().repos.remove(wiring.world().repos.get(known_id("repo", repo)))

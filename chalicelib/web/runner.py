@@ -59,7 +59,7 @@ class Report(Beat):
     agent: AgentEnd | None = None
 
 
-@routes.at("POST", "/api/runner/claim", role="runner")
+@routes.at("POST", "/api/runner/claim", role="runner", takes=Claim)
 def claim() -> Response:
     """Give the most urgent waiting job to a runner, or 204."""
     asked = models.parsed(Claim, body_of(routes.current_request))
@@ -67,7 +67,7 @@ def claim() -> Response:
     return answer({"job": _job(job)}) if job else answer({}, 204)
 
 
-@routes.at("POST", "/api/runner/beat", role="runner")
+@routes.at("POST", "/api/runner/beat", role="runner", takes=Beat)
 def beat() -> Response:
     """Take a sign of life and log lines; tell the runner to go on or to stop."""
     asked = models.parsed(Beat, body_of(routes.current_request))
@@ -77,7 +77,7 @@ def beat() -> Response:
     return answer({"continue": reason is None, "reason": reason})
 
 
-@routes.at("POST", "/api/runner/report", role="runner")
+@routes.at("POST", "/api/runner/report", role="runner", takes=Report)
 def report() -> Response:
     """Take the end of an attempt, once."""
     asked = models.parsed(Report, body_of(routes.current_request))

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run, State
 from chalicelib.web import models, reading, views
-from chalicelib.web.http import Routes, answer, body_of, claim_of, known_id, limit_of, query
+from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
 
 routes = Routes(__name__)
 
@@ -36,7 +36,7 @@ def definition_of(task_id: str) -> Blueprint:
     return thing
 
 
-@routes.at("GET", "/api/tasks")
+@routes.at("GET", "/api/tasks", query=("type", "state", *PAGE))
 def index() -> Response:
     """List tasks of one type, newest first; `all` means the definitions, then the runs."""
     request = routes.current_request
@@ -78,7 +78,7 @@ def _all(cursor: str | None, limit: int, state: str) -> Response:
     return answer({"tasks": things, "nextCursor": after})
 
 
-@routes.at("POST", "/api/tasks")
+@routes.at("POST", "/api/tasks", takes=models.NewTask, status=201)
 def create() -> Response:
     """Make a definition with its triggers, or start an ad-hoc task."""
     world = wiring.world()
@@ -116,7 +116,7 @@ def show(task_id: str) -> Response:
     return answer({"task": view})
 
 
-@routes.at("PATCH", "/api/tasks/{task_id}")
+@routes.at("PATCH", "/api/tasks/{task_id}", takes=models.Definition, partly=True)
 def edit(task_id: str) -> Response:
     """Change a definition."""
     body, _ = reading.without_meaningless(body_of(routes.current_request))
@@ -126,14 +126,14 @@ def edit(task_id: str) -> Response:
     return answer({"task": views.blueprint(definitions.change(wiring.world(), was, new))})
 
 
-@routes.at("DELETE", "/api/tasks/{task_id}")
+@routes.at("DELETE", "/api/tasks/{task_id}", status=204)
 def remove(task_id: str) -> Response:
     """Remove a definition with its triggers; its runs stay."""
     definitions.remove(wiring.world(), definition_of(task_id).id)
     return answer({}, 204)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/runs")
+@routes.at("POST", "/api/tasks/{task_id}/runs", takes=models.RunRequest, status=202)
 def start(task_id: str) -> Response:
     """Fire a definition by hand."""
     request = routes.current_request
@@ -143,7 +143,7 @@ def start(task_id: str) -> Response:
     return answer({"runId": run.id, "type": run.type}, 202)
 
 
-@routes.at("GET", "/api/tasks/{task_id}/runs")
+@routes.at("GET", "/api/tasks/{task_id}/runs", query=PAGE)
 def runs_of(task_id: str) -> Response:
     """List the runs of a definition, newest first."""
     request = routes.current_request
@@ -164,19 +164,19 @@ def run_of(task_id: str, run_id: str) -> Response:
     return answer({"run": _whole(run)})
 
 
-@routes.at("POST", "/api/tasks/{task_id}/cancel")
+@routes.at("POST", "/api/tasks/{task_id}/cancel", status=202)
 def cancel(task_id: str) -> Response:
     """Stop a run that is not final."""
     return answer({"task": _whole(runs.cancel(wiring.world(), _run_with(task_id)))}, 202)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/retry")
+@routes.at("POST", "/api/tasks/{task_id}/retry", status=202)
 def retry(task_id: str) -> Response:
     """Try a failed or cancelled run again."""
     return answer({"task": _whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/resume")
+@routes.at("POST", "/api/tasks/{task_id}/resume", takes=models.ResumeRequest, status=202)
 def resume(task_id: str) -> Response:
     """Take a run up again on its branch, with a new prompt."""
     asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))

@@ -6,8 +6,8 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import definitions
-from chalicelib.web import reading, views
-from chalicelib.web.http import Routes, answer, body_of, claim_of, known_id, limit_of, query
+from chalicelib.web import models, reading, views
+from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
 from chalicelib.web.tasks import definition_of
 
 routes = Routes(__name__)
@@ -21,7 +21,7 @@ def index(task_id: str) -> Response:
     return answer({"triggers": [views.trigger(trigger, world.now()) for trigger in found]})
 
 
-@routes.at("POST", "/api/tasks/{task_id}/triggers")
+@routes.at("POST", "/api/tasks/{task_id}/triggers", takes=models.AnyTrigger, status=201)
 def create(task_id: str) -> Response:
     """Attach one more trigger to a definition."""
     world = wiring.world()
@@ -31,7 +31,7 @@ def create(task_id: str) -> Response:
     return answer({"trigger": views.trigger(kept, world.now())}, 201)
 
 
-@routes.at("PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}")
+@routes.at("PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", takes=models.TriggerPatch)
 def edit(task_id: str, trigger_id: str) -> Response:
     """Change a trigger, or pause it."""
     world = wiring.world()
@@ -42,7 +42,7 @@ def edit(task_id: str, trigger_id: str) -> Response:
     return answer({"trigger": views.trigger(kept, world.now())})
 
 
-@routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}")
+@routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", status=204)
 def remove(task_id: str, trigger_id: str) -> Response:
     """Remove a trigger; its ledger stays."""
     world = wiring.world()
@@ -52,7 +52,7 @@ def remove(task_id: str, trigger_id: str) -> Response:
     return answer({}, 204)
 
 
-@routes.at("GET", "/api/tasks/{task_id}/firings")
+@routes.at("GET", "/api/tasks/{task_id}/firings", query=PAGE)
 def firings(task_id: str) -> Response:
     """List what became of every occurrence of a definition, newest first."""
     request = routes.current_request
@@ -63,7 +63,7 @@ def firings(task_id: str) -> Response:
     return answer({"firings": [views.firing(thing) for thing in found], "nextCursor": position})
 
 
-@routes.at("GET", "/api/tasks/{task_id}/triggers/{trigger_id}/firings")
+@routes.at("GET", "/api/tasks/{task_id}/triggers/{trigger_id}/firings", query=PAGE)
 def firings_of(task_id: str, trigger_id: str) -> Response:
     """List what became of every occurrence of a trigger, newest first."""
     request = routes.current_request
