@@ -128,6 +128,7 @@ def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):
     status, body = system.send("GET", "/api/tasks", token="optio_pat_wrong")
     assert (status, body["error"]) == (401, "this API key is not known")
 
+    assert system.send("GET", "/api/openapi.json", token="none")[1]["openapi"] == "3.1.0"
     for method, path in (("GET", "/api/nothing"), ("GET", "/nothing/at"), ("PUT", "/api/tasks")):
         status, body = system.send(method, path)
         assert (status, body["error"]) == (404, "no such path")
