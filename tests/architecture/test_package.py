@@ -1,0 +1,90 @@
+"""The template says what the code is, and nothing less."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from chalice.app import SQSEventConfig
+
+from app import app
+from infra import resources
+from infra.package import build
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
+FUNCTIONS = CONFIG["stages"]["dev"]["lambda_functions"]
+TEMPLATE = resources.template()["Resources"]
+
+
+def test_each_function_has_its_own_memory_timeout_and_policy():
+    named = {source.name for source in app.event_sources} | {"api_handler"}
+    assert set(FUNCTIONS) == named
+    for function in FUNCTIONS.values():
+        assert {"lambda_memory_size", "lambda_timeout", "iam_policy_file"} <= set(function)
+    files = [function["iam_policy_file"] for function in FUNCTIONS.values()]
+    assert len(files) == len(set(files))
+
+
+def test_no_policy_allows_everything():
+    for function in FUNCTIONS.values():
+        policy = json.loads((ROOT / ".chalice" / function["iam_policy_file"]).read_text())
+        for statement in policy["Statement"]:
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                assert not action.endswith("*"), action
+            assert statement["Resource"] != "*", statement
+
+
+def test_each_queue_has_dead_letters_and_tells_which_messages_failed():
+    sources = [source for source in app.event_sources if isinstance(source, SQSEventConfig)]
+    assert sources
+    queues = {
+        part["Properties"]["QueueName"]: part["Properties"]
+        for part in TEMPLATE.values()
+        if part.get("Type") == "AWS::SQS::Queue"
+    }
+    for source in sources:
+        assert queues[source.queue]["RedrivePolicy"]["maxReceiveCount"] > 1
+        assert f"{source.queue}-dead" in queues
+        (event,) = TEMPLATE[resources.to_cfn_resource_name(source.name)]["Properties"][
+            "Events"
+        ].values()
+        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_two_parts_of_the_template_may_not_share_a_name():
+    with pytest.raises(ValueError, match="two resources"):
+        resources.joined([{"A": {}}, {"A": {}}])
+
+
+@pytest.mark.parametrize("room", ["domain.run", "actions.firing", "ports", "runner.service"])
+def test_the_core_and_the_runner_load_nothing_of_aws(room: str):
+    heavy = ["boto3", "botocore", "pynamodb", "chalice", "pydantic"]
+    program = f"import chalicelib.{room}, sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_package_holds_byte_code_and_is_the_same_for_the_same_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STAGE", "dev")
+    first, second = build(tmp_path / "one"), build(tmp_path / "two")
+    assert first == second
+    with zipfile.ZipFile(tmp_path / "one" / "deployment.zip") as archive:
+        names = set(archive.namelist())
+    modules = [name for name in names if name.startswith("chalicelib/") and name.endswith(".py")]
+    assert len(modules) > 50
+    tag = sys.implementation.cache_tag
+    for name in [*modules, "app.py"]:
+        folder, _, file = name.rpartition("/")
+        compiled = f"__pycache__/{file.removesuffix('.py')}.{tag}.pyc"
+        assert (f"{folder}/{compiled}" if folder else compiled) in names
+    assert not [name for name in names if name.startswith("tests/")]
