@@ -1,0 +1,48 @@
+"""The documents state facts of the code; these tests compare."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from chalicelib.domain.run import MOVES, State
+from chalicelib.domain.template import render
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def rows(page: str, head: str) -> list[list[str]]:
+    """Return the cells of the table under a head."""
+    _, _, rest = (DOCS / page).read_text().partition(f"{head}\n|---|---|\n")
+    table = rest.split("\n\n")[0].splitlines()
+    assert table, f"{page} has no table {head}"
+    return [line.removeprefix("|").removesuffix("|").split("|") for line in table]
+
+
+def names(cell: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", cell))
+
+
+def test_the_page_of_states_names_each_state_and_each_move():
+    told = {
+        State(names(state).pop()) for state, _ in rows("states.md", "| state | what it means |")
+    }
+    assert told == set(State)
+    moves = {
+        State(names(source).pop()): {State(name) for name in names(targets)}
+        for source, targets in rows("states.md", "| from | to |")
+    }
+    assert moves == MOVES
+
+
+def test_each_example_of_the_page_of_templates_renders_as_it_says():
+    page = (DOCS / "templates.md").read_text()
+    found = re.search(r"```json\n(.*?)\n```", page, re.DOTALL)
+    assert found
+    values = json.loads(found[1])
+    examples = rows("templates.md", "| template | result |")
+    assert len(examples) > 5
+    for template, result in examples:
+        text, expected = (cell.strip().strip("`") for cell in (template, result))
+        assert render(text, values).text == expected
