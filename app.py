@@ -5,11 +5,33 @@ from __future__ import annotations
 from chalice.app import Chalice
 
 from chalicelib.pipeline import firing, running
-from chalicelib.web import documents, health, history, repos, runner, tasks, triggers
+from chalicelib.web import (
+    documents,
+    firings,
+    health,
+    history,
+    hooks,
+    prompt_templates,
+    repos,
+    runner,
+    tasks,
+    triggers,
+)
 
 app = Chalice(app_name="optio", configure_logs=False)
 
-for room in (health, documents, tasks, triggers, history, repos, runner):
+for room in (
+    health,
+    documents,
+    hooks,
+    tasks,
+    triggers,
+    history,
+    firings,
+    prompt_templates,
+    repos,
+    runner,
+):
     app.register_blueprint(room.routes)
 for room in (firing, running):
     app.register_blueprint(room.steps)

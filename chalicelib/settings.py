@@ -36,6 +36,11 @@ class Settings:
         return f"/optio/{self.stage}/runs"
 
     @property
+    def data_key(self) -> str:
+        """The name of the secret behind the seals of this stage."""
+        return f"optio/{self.stage}/data-key"
+
+    @property
     def bucket(self) -> str:
         return self.environment.get("OPTIO_BUCKET", f"optio-{self.stage}-blobs")
 
@@ -58,6 +63,11 @@ class Settings:
     def max_concurrent(self) -> int:
         """How many runs may work at once in the whole stage."""
         return self._whole("OPTIO_MAX_CONCURRENT", 5, least=1, most=10000)
+
+    @cached_property
+    def hook_rate(self) -> int:
+        """How many deliveries a second one worker takes for one path."""
+        return self._whole("OPTIO_HOOK_RATE", 50, least=1, most=100_000)
 
     @cached_property
     def retention(self) -> timedelta:

@@ -24,6 +24,36 @@ class Wiring:
         time.sleep(max(0.0, span.total_seconds()))
 
     @cached_property
+    def expressions(self) -> ports.Expressions:
+        from chalicelib.integrations.expressions import ExpressionEngine
+
+        return ExpressionEngine()
+
+    @cached_property
+    def seals(self) -> ports.Seals:
+        from chalicelib.integrations.seals import StageSeals
+
+        return StageSeals(settings.data_key, settings.region)
+
+    @cached_property
+    def metrics(self) -> ports.Metrics:
+        from chalicelib.integrations.metrics import EmbeddedMetrics
+
+        return EmbeddedMetrics(settings.stage)
+
+    @cached_property
+    def pulses(self) -> ports.Pulses:
+        from chalicelib.storage.pulses import DynamoPulses
+
+        return DynamoPulses()
+
+    @cached_property
+    def prompt_templates(self) -> ports.PromptTemplates:
+        from chalicelib.storage.prompt_templates import DynamoPromptTemplates
+
+        return DynamoPromptTemplates()
+
+    @cached_property
     def blueprints(self) -> ports.Blueprints:
         from chalicelib.storage.blueprints import DynamoBlueprints
 

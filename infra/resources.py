@@ -43,6 +43,7 @@ def template() -> Template:
                 "Properties": {"LogGroupName": settings.log_group, "RetentionInDays": 90},
             },
             "BlobsBucket": _bucket(),
+            "DataKeySecret": _data_key(),
             **_cloud_runner(),
             "UnknownPathResponse": _gateway("MISSING_AUTHENTICATION_TOKEN", 404, "no such path"),
             "TooLargeResponse": _gateway("REQUEST_TOO_LARGE", 413, "at most 1 MiB"),
@@ -200,6 +201,20 @@ def _cloud_runner() -> Template:
                 "TimeoutInMinutes": 480,
                 "QueuedTimeoutInMinutes": 60,
             },
+        },
+    }
+
+
+def _data_key() -> Template:
+    """Return the secret behind the seals of the stage: without it, no sealed row can be read."""
+    return {
+        "Type": "AWS::SecretsManager::Secret",
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            "Name": settings.data_key,
+            "Description": "Key of what is sealed in the rows of this stage",
+            "GenerateSecretString": {"PasswordLength": 64, "ExcludePunctuation": True},
         },
     }
 

@@ -27,7 +27,7 @@ from moto import mock_aws
 from app import app
 from chalicelib import wiring
 from chalicelib.settings import settings
-from chalicelib.storage import transactions
+from chalicelib.storage import connection
 from chalicelib.storage.records import TABLES, KeyRecord
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -99,16 +99,19 @@ class Stage:
 @pytest.fixture
 def aws() -> Iterator[None]:
     with mock_aws():
-        transactions.connection.cache_clear()
+        connection.connection.cache_clear()
         wiring.world.cache_clear()
         for table in TABLES:
             table._connection = None
-            table.create_table(wait=True)
+            table.create_table()
         sqs = boto3.client("sqs", region_name=settings.region)
         for kind in ("fire", "steps"):
             sqs.create_queue(QueueName=settings.queue(kind))
         boto3.client("logs", region_name=settings.region).create_log_group(
             logGroupName=settings.log_group
+        )
+        boto3.client("secretsmanager", region_name=settings.region).create_secret(
+            Name=settings.data_key, SecretString="a key of tests"
         )
         boto3.client("s3", region_name=settings.region).create_bucket(Bucket=settings.bucket)
         for token, role in ((TOKEN, "admin"), (RUNNER_TOKEN, "runner")):

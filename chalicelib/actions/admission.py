@@ -6,10 +6,13 @@ import heapq
 from collections.abc import Collection, Iterator
 
 from chalicelib.actions import sending
-from chalicelib.actions.moving import RUNNER_WAIT, STAGE
+from chalicelib.actions.moving import RUNNER_WAIT
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.run import HOLDS_SLOT, Run, State, move
+from chalicelib.domain.run import HOLDS_SLOT, STAGE, Run, State, move
 from chalicelib.ports import Taken, World
+
+RUNS_PER_REPO = 2
+"""How many runs of a repo that has no settings work at once."""
 
 
 def admit(world: World, queue_key: str) -> None:
@@ -20,10 +23,11 @@ def admit(world: World, queue_key: str) -> None:
     """
     keys = {queue_key} | world.slots.awaiting_stage()
     blocked: set[str] = set()
+    repos: dict[str, int] = {}
     for run in heapq.merge(*(_ready(world, key) for key in sorted(keys)), key=lambda r: r.rank):
-        if blocked & set(run.slots):
+        if blocked & set(run.counters):
             continue
-        full = _take(world, run)
+        full = _take(world, run, _limits(world, run, repos))
         if STAGE in full and _stage_full(world, keys):
             return
         blocked |= full - {STAGE}
@@ -40,12 +44,23 @@ def _ready(world: World, key: str) -> Iterator[Run]:
             run = world.runs.get(run_id)
         except NotFound:
             continue  # the index is behind the table
-        waiting = run.state is State.QUEUED and run.queue_key == key
+        waiting = run.state is State.QUEUED and run.queue_key == key and not run.cancels
         if waiting and (run.not_before is None or run.not_before <= world.now()):
             yield run
 
 
-def _take(world: World, run: Run) -> frozenset[str]:
+def _limits(world: World, run: Run, repos: dict[str, int]) -> dict[str, int]:
+    """Return how many runs each counter of `run` may hold, by today's settings of its repo."""
+    limits = {f"definition#{run.definition_id}": run.max_concurrent} if run.definition_id else {}
+    if run.repo_url:
+        if run.repo_url not in repos:
+            repo = world.repos.find(run.repo_url)
+            repos[run.repo_url] = repo.max_concurrent_tasks if repo else RUNS_PER_REPO
+        limits[f"repo#{run.repo_url}"] = repos[run.repo_url]
+    return {**limits, STAGE: world.policy.max_concurrent}
+
+
+def _take(world: World, run: Run, limits: dict[str, int]) -> frozenset[str]:
     """Admit `run`, and return the counters that were full: none when it was admitted, or gone."""
     now = world.now()
     new = move(
@@ -58,7 +73,6 @@ def _take(world: World, run: Run) -> frozenset[str]:
         due_at=now + RUNNER_WAIT,
         waiting_for="a runner",
     )
-    limits = {**run.slots, STAGE: world.policy.max_concurrent}
     for _ in range(2):
         try:
             world.slots.take(new, run, limits)

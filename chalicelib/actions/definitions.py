@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chalicelib.actions import sending
+from chalicelib.actions import sending, timing
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
 from chalicelib.domain.firing import Claim
+from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.template import compile_template
-from chalicelib.domain.trigger import MAX_PER_DEFINITION, Trigger
-from chalicelib.ports import Taken, World
-
-TIMING = ("schedule", "enabled")
-"""What of a trigger decides when it fires: an edit of nothing else moves its next time."""
+from chalicelib.domain.trigger import MAX_PER_DEFINITION, Overlap, Trigger
+from chalicelib.ports import Change, Taken, World
 
 
 def create(
@@ -24,16 +22,44 @@ def create(
     check(new)
     if len(triggers) > MAX_PER_DEFINITION:
         raise Invalid(f"at most {MAX_PER_DEFINITION} triggers", "triggers")
-    timed = [timed_anew(world, trigger, new) for trigger in triggers]
+    new = replace(new, tracks_active=any(_minds(trigger) for trigger in triggers))
+    timed = [timing.begun(world, owned(trigger, new), new) for trigger in triggers]
+    _distinct(timed)
     try:
         world.blueprints.add(new, timed, claim)
     except Taken as taken:
         if claim is None or "claim" not in taken.parts:
-            raise
+            raise _refused(taken, new, timed) from taken
         first = repeated(world, claim)
         return world.blueprints.get(first), world.triggers.of(first), False
     sending.send_soon(world, timed)
     return new, timed, True
+
+
+def _refused(taken: Taken, definition: Blueprint, triggers: Sequence[Trigger]) -> Exception:
+    """Return what a refused write means to its caller."""
+    for trigger in triggers:
+        if trigger.hook and f"path {trigger.hook.path}" in taken.parts:
+            return Conflict(f"the path {trigger.hook.path!r} is taken")
+    if "template" in taken.parts:
+        message = f"there is no prompt template {definition.prompt_template_id!r}"
+        return Invalid(message, "promptTemplateId")
+    return Superseded(f"task {definition.id!r} changed meanwhile, read it again")
+
+
+def _distinct(triggers: Sequence[Trigger]) -> None:
+    paths = [trigger.hook.path for trigger in triggers if trigger.hook]
+    if len(set(paths)) < len(paths):
+        raise Conflict("two triggers name the same path")
+
+
+def _minds(trigger: Trigger) -> bool:
+    return trigger.overlap is not Overlap.ALLOW
+
+
+def owned(trigger: Trigger, definition: Blueprint) -> Trigger:
+    """Return the trigger with what it repeats of its definition."""
+    return replace(trigger, template_id=definition.prompt_template_id)
 
 
 def repeated(world: World, claim: Claim) -> str:
@@ -44,6 +70,12 @@ def repeated(world: World, claim: Claim) -> str:
     if first.digest != claim.digest:
         raise Conflict("this Idempotency-Key was used with another body")
     return first.result
+
+
+def template_of(world: World, definition: Blueprint) -> PromptTemplate | None:
+    """Return the template of the library that a definition is linked to."""
+    linked = definition.prompt_template_id
+    return world.prompt_templates.get(linked) if linked else None
 
 
 def check(definition: Blueprint) -> None:
@@ -59,18 +91,30 @@ def check(definition: Blueprint) -> None:
 
 
 def change(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
-    """Store an edit; pausing takes its triggers out of the due index, resuming puts them back."""
+    """Store an edit; pausing takes its triggers out of the due index, resuming puts them back.
+
+    What its schedules missed in the pause is written into the ledger by the same transaction.
+    """
     check(new)
     now = world.now()
-    new = replace(new, version=was.version + 1, updated_at=now, created_at=was.created_at)
-    moved: list[tuple[Trigger, Trigger]] = []
-    if new.enabled != was.enabled:
-        moved = [(timed_anew(world, old, new), old) for old in world.triggers.of(was.id)]
+    new = replace(
+        new,
+        version=was.version + 1,
+        updated_at=now,
+        created_at=was.created_at,
+        tracks_active=was.tracks_active,
+    )
+    changes: list[Change] = []
+    if (new.enabled, new.prompt_template_id) != (was.enabled, was.prompt_template_id):
+        changes = [
+            timing.changed(world, old, owned(old, new), was, new)
+            for old in world.triggers.of(was.id)
+        ]
     try:
-        world.blueprints.put(new, was, [(_newer(after), before) for after, before in moved])
+        world.blueprints.put(new, was, changes)
     except Taken as taken:
-        raise Superseded(f"task {was.id!r} changed meanwhile, read it again") from taken
-    sending.send_soon(world, [after for after, _ in moved])
+        raise _refused(taken, new, ()) from taken
+    sending.send_soon(world, [change.new for change in changes])
     return new
 
 
@@ -96,41 +140,51 @@ def add_trigger(world: World, new: Trigger, claim: Claim | None = None) -> Trigg
     definition = world.blueprints.get(new.definition_id)
     if len(world.triggers.of(definition.id)) >= MAX_PER_DEFINITION:
         raise Conflict(f"a task has at most {MAX_PER_DEFINITION} triggers")
-    timed = timed_anew(world, new, definition)
+    timed = timing.begun(world, owned(new, definition), definition)
     try:
-        world.triggers.add(timed, definition, claim)
+        world.triggers.add(timed, definition, _tracking(definition, timed), claim)
     except Taken as taken:
         if claim and "claim" in taken.parts:
             return world.triggers.get(repeated(world, claim))
-        raise Superseded(f"task {definition.id!r} changed meanwhile, try again") from taken
+        raise _refused(taken, definition, [timed]) from taken
+    _count_active(world, definition, timed)
     sending.send_soon(world, [timed])
     return timed
 
 
 def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
     """Store an edit of a trigger; its next time is computed anew only when its timing changed."""
-    if any(getattr(new, field) != getattr(was, field) for field in TIMING):
-        new = timed_anew(world, new, world.blueprints.get(was.definition_id))
-        new = replace(new, disabled_reason=None if new.enabled else was.disabled_reason)
-    new = replace(_newer(new), updated_at=world.now())
-    world.triggers.put(new, was)
-    sending.send_soon(world, [new])
-    return new
+    definition = world.blueprints.get(was.definition_id)
+    reason = None if new.enabled else was.disabled_reason
+    change = timing.changed(
+        world, was, replace(new, disabled_reason=reason), definition, definition
+    )
+    try:
+        world.triggers.put(change, definition, _tracking(definition, change.new))
+    except Taken as taken:
+        raise _refused(taken, definition, [change.new]) from taken
+    _count_active(world, definition, change.new)
+    sending.send_soon(world, [change.new])
+    return change.new
+
+
+def _tracking(definition: Blueprint, trigger: Trigger) -> Blueprint:
+    """Return the definition as it is from now on: it counts its active runs, once one minds."""
+    if definition.tracks_active or not _minds(trigger):
+        return definition
+    return replace(definition, tracks_active=True, version=definition.version + 1)
+
+
+def _count_active(world: World, definition: Blueprint, trigger: Trigger) -> None:
+    """Count the runs that were active before anybody minded; a run that ended never blocks."""
+    if definition.tracks_active or not _minds(trigger):
+        return
+    runs, _ = world.runs.of_definition(definition.id, None, 100)
+    active = [run.id for run in runs if not run.final]
+    if active:
+        world.slots.hold(definition.active_key, active)
 
 
 def remove_trigger(world: World, old: Trigger) -> None:
     """Remove a trigger; its ledger stays."""
     world.triggers.remove(old)
-
-
-def timed_anew(world: World, trigger: Trigger, definition: Blueprint) -> Trigger:
-    """Return the trigger with its next time from now on, or none while it is paused."""
-    live = trigger.enabled and definition.enabled
-    next_fire_at, due_at = trigger.upcoming(world.now()) if live else (None, None)
-    if live and trigger.schedule and next_fire_at is None:
-        raise Invalid("the schedule is over before it fires once", "config.endAt")
-    return replace(trigger, next_fire_at=next_fire_at, due_at=due_at)
-
-
-def _newer(trigger: Trigger) -> Trigger:
-    return replace(trigger, version=trigger.version + 1)

@@ -8,29 +8,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain import firing as firings
-from chalicelib.domain.blueprint import Blueprint
-from chalicelib.domain.decision import Decision
-from chalicelib.domain.errors import Invalid
-from chalicelib.domain.firing import Brief, Claim, Firing, Outcome
-from chalicelib.domain.repo import Repo
-from chalicelib.domain.run import Run, queued
+from chalicelib.domain.decision import Basis, Decision
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.firing import Brief, Claim, Firing, Outcome, Skip
+from chalicelib.domain.run import ACTIVE, Run, queued
 from chalicelib.domain.template import render
-from chalicelib.domain.trigger import Trigger
+from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.ports import World
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occurrence:
-    """One thing to react to, with its identity and what came with it."""
+    """One thing to react to, with its identity and what came with it.
+
+    `decided` is the outcome and its reason, where its source knows already that it fires nothing.
+    """
 
     source: str
     identity: str
     trigger_type: str
-    trigger: Trigger | None = None
     at: datetime | None = None
     params: Mapping[str, object] | None = None
     payload: str | None = None
     claim: Claim | None = None
+    redelivery_of: str | None = None
+    decided: tuple[Outcome, str] | None = None
 
     @property
     def firing_id(self) -> str:
@@ -39,64 +41,142 @@ class Occurrence:
 
 def decide(
     world: World,
-    definition: Blueprint,
+    basis: Basis,
     occurrence: Occurrence,
     *,
     moved: tuple[Trigger, Trigger] | None = None,
     stored: bool = True,
 ) -> Decision:
-    """Return what an occurrence becomes: a run, or a kept failure that says why not.
+    """Return what an occurrence becomes: a run, or a kept record that says why not.
 
     `moved` is its trigger before and after. A definition that is not `stored` (an ad-hoc task)
     is not checked by the transaction.
     """
-    now = world.now()
-    params = dict(occurrence.params or {})
-    scope = {**params, **_always(definition, occurrence, now)}
-    record = _record(definition if stored else None, occurrence, now)
-    try:
-        title = render(definition.title, scope).text.strip()[:512] or definition.name
-        prompt = render(definition.prompt, scope).text
-    except Invalid as error:
-        failed = replace(record, outcome=Outcome.FAILED, reason=f"bad template: {error}")
-        return Decision(firing=failed, trigger=moved, claim=occurrence.claim)
+    definition = basis.definition
     brief = Brief(
-        prompt=prompt,
-        params=json.dumps(params, ensure_ascii=False),
+        params=json.dumps(dict(occurrence.params or {}), ensure_ascii=False),
         payload=occurrence.payload,
-        agent_command=definition.agent_command,
-        environment=definition.environment or None,
     )
-    repo = world.repos.find(definition.repo_url) if definition.repo_url else None
-    run = _run(record, definition, repo, title, stored=stored)
-    return Decision(
-        firing=replace(record, run_id=run.id),
+    record = _record(basis, occurrence, world.now(), stored=stored)
+    kept = Decision(
+        firing=record,
         brief=brief,
-        run=run,
         definition=definition if stored else None,
         trigger=moved,
         claim=occurrence.claim,
     )
+    if not definition.enabled:
+        return _unfired(kept, Outcome.SKIPPED, Skip.PAUSED.value)
+    if occurrence.decided:
+        return _unfired(kept, *occurrence.decided)
+    try:
+        title, prompt = rendered(world, basis, occurrence)
+    except Invalid as error:
+        return _unfired(kept, Outcome.FAILED, error.message)
+    run = _run(record, basis, title, stored=stored)
+    return _overlapping(
+        world,
+        basis,
+        replace(
+            kept,
+            firing=replace(record, run_id=run.id),
+            brief=replace(
+                brief,
+                prompt=prompt,
+                agent_command=definition.agent_command,
+                environment=definition.environment or None,
+            ),
+            run=run,
+        ),
+    )
 
 
-def _record(definition: Blueprint | None, occurrence: Occurrence, now: datetime) -> Firing:
+def _unfired(kept: Decision, outcome: Outcome, reason: str) -> Decision:
+    firing = replace(kept.firing, outcome=outcome, reason=reason[:1000])
+    return replace(kept, firing=firing, run=None, active=None)
+
+
+def rendered(world: World, basis: Basis, occurrence: Occurrence) -> tuple[str, str]:
+    """Return the title and the prompt of an occurrence; raise `Invalid` with what is wrong.
+
+    That is a template that does not parse any more, or params that break the definition's schema.
+    """
+    definition, params = basis.definition, dict(occurrence.params or {})
+    schema = definition.params_schema or (basis.template and basis.template.params_schema)
+    faults = world.expressions.violations(schema, params) if schema else []
+    if faults:
+        first = faults[0]
+        raise Invalid(f"bad params: {first.field}: {first.message}", faults=faults)
+    scope = values(world, basis, occurrence)
+    try:
+        title = render(definition.title, scope).text.strip()[:512] or definition.name
+        return title, render(prompt_of(basis), scope).text
+    except Invalid as error:
+        raise Invalid(f"bad template: {error.message}", "prompt") from error
+
+
+def prompt_of(basis: Basis) -> str:
+    """Return the template of the prompt: the library's wins."""
+    return basis.template.template if basis.template else basis.definition.prompt
+
+
+def values(world: World, basis: Basis, occurrence: Occurrence) -> dict[str, object]:
+    """Return what a template may name: the params, and what is always there."""
+    now, definition, trigger = world.now(), basis.definition, basis.trigger
+    return {
+        **(occurrence.params or {}),
+        "now": firings.moment_text(now),
+        "date": f"{now:%Y-%m-%d}",
+        "scheduledTime": firings.moment_text(occurrence.at or now),
+        "trigger": {"type": occurrence.trigger_type, "id": trigger.id if trigger else None},
+        "task": {"id": firings.run_id(occurrence.firing_id)},
+        "blueprint": {"name": definition.name},
+        "repo": {"url": definition.repo_url},
+    }
+
+
+def _overlapping(world: World, basis: Basis, decision: Decision) -> Decision:
+    """Apply the overlap policy of the trigger to a run that would start."""
+    policy = basis.trigger.overlap if basis.trigger else Overlap.ALLOW
+    run = decision.run
+    if policy is Overlap.ALLOW or run is None:
+        return decision
+    active = sorted(run_id for run_id in basis.active if is_active(world, run_id))
+    relying = replace(decision, active=basis.active)
+    if policy is Overlap.CANCEL_OTHER:
+        return replace(relying, run=replace(run, cancels=tuple(active)))
+    if len(active) >= (1 if policy is Overlap.SKIP else 2):
+        return _unfired(decision, Outcome.SKIPPED, Skip.OVERLAP.value)
+    # What waits in the buffer starts when nothing of its definition works any more.
+    alone = replace(run, max_concurrent=1) if policy is Overlap.BUFFER_ONE else run
+    return replace(relying, run=alone)
+
+
+def is_active(world: World, run_id: str) -> bool:
+    """Whether a run that is counted as active is so; one that was forgotten never blocks."""
+    try:
+        return world.runs.get(run_id).state in ACTIVE
+    except NotFound:
+        return False
+
+
+def _record(basis: Basis, occurrence: Occurrence, now: datetime, *, stored: bool) -> Firing:
     at = occurrence.at
     return Firing(
         id=occurrence.firing_id,
         occurrence=firings.moment_text(at) if at else occurrence.identity,
         outcome=Outcome.FIRED,
         fired_at=now,
-        definition_id=definition.id if definition else None,
-        trigger_id=occurrence.trigger.id if occurrence.trigger else None,
+        definition_id=basis.definition.id if stored else None,
+        trigger_id=basis.trigger.id if basis.trigger else None,
         trigger_type=occurrence.trigger_type,
         lateness_ms=firings.lateness(at, now) if at else 0,
+        redelivery_of=occurrence.redelivery_of,
     )
 
 
-def _run(
-    record: Firing, definition: Blueprint, repo: Repo | None, title: str, *, stored: bool
-) -> Run:
-    now = record.fired_at
+def _run(record: Firing, basis: Basis, title: str, *, stored: bool) -> Run:
+    now, definition = record.fired_at, basis.definition
     run = Run(
         id=firings.run_id(record.id),
         type=definition.kind.run_type.value,
@@ -109,7 +189,7 @@ def _run(
         definition_name=definition.name if stored else None,
         trigger_id=record.trigger_id,
         repo_url=definition.repo_url,
-        repo_branch=definition.repo_branch or (repo.default_branch if repo else None),
+        repo_branch=definition.repo_branch,
         agent_type=definition.agent_type,
         model=definition.model,
         max_turns=definition.max_turns,
@@ -117,20 +197,8 @@ def _run(
         max_retries=definition.max_retries,
         priority=definition.priority,
         max_concurrent=definition.max_concurrent,
-        repo_limit=repo.max_concurrent_tasks if repo else 2,
         secrets=definition.secrets,
+        overlap_key=definition.active_key if stored and definition.tracks_active else None,
+        lateness_ms=record.lateness_ms if record.trigger_type == "schedule" else None,
     )
     return queued(run, by=record.trigger_type, message=f"fired by {record.trigger_type}")
-
-
-def _always(definition: Blueprint, occurrence: Occurrence, now: datetime) -> dict[str, object]:
-    trigger = occurrence.trigger
-    return {
-        "now": firings.moment_text(now),
-        "date": f"{now:%Y-%m-%d}",
-        "scheduledTime": firings.moment_text(occurrence.at or now),
-        "trigger": {"type": occurrence.trigger_type, "id": trigger.id if trigger else None},
-        "task": {"id": firings.run_id(occurrence.firing_id)},
-        "blueprint": {"name": definition.name},
-        "repo": {"url": definition.repo_url},
-    }

@@ -70,6 +70,7 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
 def _start(world: World, run: Run, runner: str) -> Job | None:
     now = world.now()
     brief = world.firings.brief(run.firing_id) or Brief()
+    repo = world.repos.find(run.repo_url) if run.repo_url else None
     number = run.attempt + 1
     started = moving.advance(
         world,
@@ -79,6 +80,7 @@ def _start(world: World, run: Run, runner: str) -> Job | None:
         message=f"claimed by {runner}",
         attempt=number,
         stage="clone" if run.repo_url else "agent",
+        repo_branch=run.repo_branch or (repo.default_branch if repo else None),
         started_at=run.started_at or now,
         beat_at=now,
         due_at=now + moving.SILENCE,
@@ -90,7 +92,7 @@ def _start(world: World, run: Run, runner: str) -> Job | None:
         run=started,
         brief=brief,
         prompt=framed(started, run.resume_prompt or brief.prompt),
-        repo=world.repos.find(run.repo_url) if run.repo_url else None,
+        repo=repo,
         continues=continues,
     )
 

@@ -6,10 +6,9 @@ from datetime import timedelta
 
 from chalicelib.actions import sending
 from chalicelib.domain.errors import Superseded
-from chalicelib.domain.run import HOLDS_SLOT, Attempt, Run, State, move, touch
+from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, Attempt, Run, State, move, touch
 from chalicelib.ports import Taken, World
 
-STAGE = "stage"
 ADMIT_AGAIN = timedelta(minutes=1)
 RUNNER_WAIT = timedelta(minutes=5)
 SILENCE = timedelta(seconds=90)
@@ -23,9 +22,11 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
     """
     new = move(run, to, by=by, message=message, at=world.now(), **changes)
     frees = run.state in HOLDS_SLOT and to not in HOLDS_SLOT
-    if frees:
+    leaves = [*(run.counters if frees else ()), *_overlap(run, run.state, to)]
+    enters = _overlap(run, to, run.state)
+    if leaves or enters:
         try:
-            world.slots.free(new, run, [*run.slots, STAGE])
+            world.slots.move(new, run, leaves=leaves, enters=enters)
         except Taken as taken:
             raise Superseded(f"task {run.id!r} changed meanwhile") from taken
     else:
@@ -34,6 +35,12 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
     if frees or to is State.QUEUED:
         sending.send_admit(world, [run.queue_key])
     return new
+
+
+def _overlap(run: Run, inside: State, outside: State) -> list[str]:
+    """Return where the run is counted as active, when it is so in one state and not the other."""
+    counted = run.overlap_key and inside in ACTIVE and outside not in ACTIVE
+    return [run.overlap_key] if counted and run.overlap_key else []
 
 
 def update(world: World, run: Run, **changes: object) -> Run:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chalicelib.actions import moving, sending
-from chalicelib.actions.definitions import check, repeated
-from chalicelib.actions.firing import Occurrence, decide
+from chalicelib.actions.definitions import check, repeated, template_of
+from chalicelib.actions.firing import Occurrence, decide, rendered
 from chalicelib.domain.blueprint import Blueprint
-from chalicelib.domain.errors import Conflict, IllegalMove, Invalid
-from chalicelib.domain.firing import Claim, Outcome
+from chalicelib.domain.decision import Basis
+from chalicelib.domain.errors import Conflict, IllegalMove
+from chalicelib.domain.firing import Claim
 from chalicelib.domain.run import FINAL, Run, State
 from chalicelib.ports import Taken, World
 
@@ -41,10 +42,12 @@ def start(
         trigger_type="manual",
         params=params,
     )
-    decision = decide(world, definition, occurrence, stored=stored)
-    if decision.firing.outcome is not Outcome.FIRED or decision.run is None:
-        raise Invalid(decision.firing.reason or "it cannot be rendered", "prompt")
+    basis = Basis(definition=definition, template=template_of(world, definition))
+    rendered(world, basis, occurrence)
+    decision = decide(world, basis, occurrence, stored=stored)
     run = decision.run
+    if run is None:
+        raise Conflict(f"{definition.name!r} did not start: {decision.firing.reason}")
     kept = replace(claim, result=run.id) if claim else None
     try:
         world.firings.commit(replace(decision, claim=kept))

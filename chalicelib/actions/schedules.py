@@ -7,14 +7,12 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chalicelib.actions import sending
+from chalicelib.actions import failing, sending
 from chalicelib.actions.firing import Occurrence, decide
 from chalicelib.domain import firing as firings
 from chalicelib.domain import schedule as schedules
-from chalicelib.domain.blueprint import Blueprint
-from chalicelib.domain.decision import Decision
-from chalicelib.domain.errors import Invalid
-from chalicelib.domain.firing import Firing, Outcome
+from chalicelib.domain.decision import Basis, Decision
+from chalicelib.domain.firing import Outcome, Skip
 from chalicelib.domain.run import Run
 from chalicelib.domain.trigger import CatchUp, Trigger
 from chalicelib.ports import Taken, World
@@ -26,47 +24,61 @@ MOST_AT_ONCE = 100
 
 
 def fire_due(world: World, pairs: Collection[tuple[str, str]]) -> None:
-    """Settle what is due of each (trigger id, definition id). Safe to repeat at any time."""
+    """Settle what is due of each (trigger id, definition id). Safe to repeat at any time.
+
+    One that fails backs off by itself, so that it keeps no other from firing.
+    """
     committed: list[Trigger | Run] = []
-    found = world.triggers.with_definitions(pairs)
     try:
-        for trigger, definition in sorted(found.values(), key=lambda pair: _due_at(pair[0])):
-            _settle(world, trigger, definition, committed)
+        found = world.triggers.bases(pairs)
+        for basis in sorted(found.values(), key=_due_at):
+            try:
+                _settle(world, basis, committed)
+            except Exception as error:
+                assert basis.trigger is not None
+                log.exception("firing failed", extra={"trigger": basis.trigger.id})
+                committed += failing.trigger_failed(world, basis.trigger.id, error)
     finally:
         newest = {row.id: row for row in committed}
         sending.send_soon(world, newest.values())
 
 
-def _due_at(trigger: Trigger) -> str:
-    return trigger.due_at.isoformat() if trigger.due_at else ""
+def _due_at(basis: Basis) -> str:
+    due = basis.trigger.due_at if basis.trigger else None
+    return due.isoformat() if due else ""
 
 
-def _settle(
-    world: World, trigger: Trigger, definition: Blueprint, committed: list[Trigger | Run]
-) -> None:
+def _settle(world: World, basis: Basis, committed: list[Trigger | Run]) -> None:
     for _ in range(MOST_AT_ONCE):
-        if trigger.due_at is None or not definition.enabled or not _reached(world, trigger):
+        trigger = basis.trigger
+        assert trigger is not None
+        if trigger.due_at is None or not basis.definition.enabled or not _reached(world, trigger):
             break
+        decision = _decision(world, basis, trigger)
         try:
-            decision = _decision(world, trigger, definition)
             world.firings.commit(decision)
         except Taken as taken:
             if taken.parts & {"trigger", "firing", "run"}:
                 return  # settled by another message for the same occurrence, which also sends
-            fresh = world.triggers.with_definitions([(trigger.id, definition.id)])
-            if trigger.id not in fresh:
+            again = world.triggers.bases([(trigger.id, trigger.definition_id)])
+            if trigger.id not in again:
                 return
-            trigger, definition = fresh[trigger.id]
+            basis = again[trigger.id]
             continue
-        except Invalid as error:
-            _disable(world, trigger, str(error))
-            return
         log.info("fired", extra={"trigger": trigger.id, "outcome": decision.firing.outcome.value})
+        basis = _after(basis, decision)
         if decision.run:
             committed.append(decision.run)
-        assert decision.trigger is not None
-        trigger = decision.trigger[1]
-    committed.append(trigger)
+            world.metrics.lateness(decision.firing.lateness_ms)
+    assert basis.trigger is not None
+    committed.append(basis.trigger)
+
+
+def _after(basis: Basis, decision: Decision) -> Basis:
+    """Return what the next decision is made from, once this one is written."""
+    assert decision.trigger is not None
+    entered = {decision.run.id} if decision.run and decision.run.overlap_key else set()
+    return replace(basis, trigger=decision.trigger[1], active=basis.active | entered)
 
 
 def _reached(world: World, trigger: Trigger) -> bool:
@@ -79,37 +91,44 @@ def _reached(world: World, trigger: Trigger) -> bool:
     return rest <= timedelta(0)
 
 
-def _decision(world: World, trigger: Trigger, definition: Blueprint) -> Decision:
+def _decision(world: World, basis: Basis, trigger: Trigger) -> Decision:
     assert trigger.next_fire_at is not None
-    missed = _missed(world, trigger)
-    gap = _gap(trigger, missed)
+    gap = _gap(trigger, _missed(world, trigger))
     if gap:
-        return _record_gap(world, trigger, definition, gap)
-    after = _moved(world, trigger, trigger.next_fire_at, fired=True)
+        now = world.now()
+        ids = {"trigger_id": trigger.id, "definition_id": trigger.definition_id}
+        record = firings.gap(gap, Skip.MISSED, now=now, **ids)
+        # A gap says nothing about whether the trigger can fire: its failures stay counted.
+        passed = replace(_moved(world, trigger, gap[-1]), failures=trigger.failures)
+        moved = (trigger, passed)
+        return Decision(firing=record, trigger=moved, definition=basis.definition)
+    after = _moved(world, trigger, trigger.next_fire_at)
     occurrence = Occurrence(
         source=trigger.id,
         identity=firings.moment_text(trigger.next_fire_at),
         trigger_type=trigger.type.value,
-        trigger=trigger,
         at=trigger.next_fire_at,
         params=trigger.param_mapping,
     )
-    decision = decide(world, definition, occurrence, moved=(trigger, after))
+    decision = decide(world, basis, occurrence, moved=(trigger, after))
     if decision.firing.outcome is not Outcome.FIRED:
-        unfired = replace(after, last_fired_at=trigger.last_fired_at)
-        return replace(decision, trigger=(trigger, unfired))
-    return decision
+        return decision
+    fired = replace(after, last_fired_at=decision.firing.fired_at)
+    return replace(decision, trigger=(trigger, fired))
 
 
 def _missed(world: World, trigger: Trigger) -> list[datetime]:
     """Return the occurrences, from the one that is due, that are later than late."""
-    assert trigger.next_fire_at is not None
-    since = trigger.next_fire_at
     until = world.now() - world.policy.missed_after - trigger.jitter
-    if since > until:
+    return unsettled(trigger, until)
+
+
+def unsettled(trigger: Trigger, until: datetime) -> list[datetime]:
+    """Return the cron instants up to `until` that nothing was decided about yet."""
+    since = trigger.next_fire_at
+    if since is None or since > until:
         return []
-    later = schedules.occurrences(trigger.timing, after=since, until=until)
-    return [since, *later]
+    return [since, *schedules.occurrences(trigger.timing, after=since, until=until)]
 
 
 def _gap(trigger: Trigger, missed: list[datetime]) -> list[datetime]:
@@ -121,53 +140,14 @@ def _gap(trigger: Trigger, missed: list[datetime]) -> list[datetime]:
     return missed[:-kept]
 
 
-def _record_gap(
-    world: World, trigger: Trigger, definition: Blueprint, gap: list[datetime]
-) -> Decision:
-    first, last = gap[0], gap[-1]
-    now = world.now()
-    record = Firing(
-        id=firings.firing_id(trigger.id, firings.moment_text(first)),
-        occurrence=firings.moment_text(first),
-        outcome=Outcome.SKIPPED,
-        reason="missed",
-        fired_at=now,
-        definition_id=definition.id,
-        trigger_id=trigger.id,
-        trigger_type=trigger.type.value,
-        lateness_ms=firings.lateness(first, now),
-        until=firings.moment_text(last),
-        count=len(gap),
-    )
-    after = _moved(world, trigger, last, fired=False)
-    return Decision(firing=record, trigger=(trigger, after), definition=definition)
-
-
-def _moved(world: World, trigger: Trigger, past: datetime, *, fired: bool) -> Trigger:
+def _moved(world: World, trigger: Trigger, past: datetime) -> Trigger:
     """Return the trigger with its next time after `past`."""
-    now = world.now()
     next_fire_at, due_at = trigger.upcoming(past)
     return replace(
         trigger,
         version=trigger.version + 1,
-        updated_at=now,
-        last_fired_at=now if fired else trigger.last_fired_at,
+        updated_at=world.now(),
         next_fire_at=next_fire_at,
         due_at=due_at,
         failures=0,
     )
-
-
-def _disable(world: World, trigger: Trigger, reason: str) -> None:
-    """Take a trigger that cannot be computed any more out of the due index, visibly."""
-    disabled = replace(
-        trigger,
-        version=trigger.version + 1,
-        updated_at=world.now(),
-        enabled=False,
-        disabled_reason=reason,
-        next_fire_at=None,
-        due_at=None,
-    )
-    world.triggers.put(disabled, trigger)
-    log.error("trigger disabled", extra={"trigger": trigger.id, "reason": reason})

@@ -11,7 +11,10 @@ def tick(world: World) -> int:
 
     Without a lower bound, so that what an earlier message failed to settle comes again.
     """
-    until = world.now() + 2 * world.policy.interval
+    now = world.now()
+    until = now + 2 * world.policy.interval
     rows = [*world.triggers.due(until), *world.runs.due(until)]
     sending.send(world, rows)
+    world.pulses.note("tick", now)
+    world.metrics.ticked(len(rows))
     return len(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from chalicelib.actions import admission, moving
+from chalicelib.actions.firing import is_active
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.run import Run, State
 from chalicelib.ports import World
@@ -32,6 +33,8 @@ def look_after(world: World, run_id: str) -> None:
 
 
 def _queued(world: World, run: Run) -> None:
+    if run.cancels:
+        run = _cancel_others(world, run)
     admission.admit(world, run.queue_key)
     now = world.now()
     waited = now - (run.queued_at or run.created_at)
@@ -40,6 +43,22 @@ def _queued(world: World, run: Run) -> None:
     if current.state is State.QUEUED:
         reason = "a free slot"
         moving.update(world, current, due_at=again, waiting_for=reason)
+
+
+def _cancel_others(world: World, run: Run) -> Run:
+    """End the runs that this one replaces, before it may start itself."""
+    for run_id in run.cancels:
+        if is_active(world, run_id):
+            moving.advance(
+                world,
+                world.runs.get(run_id),
+                State.CANCELLED,
+                by="overlap",
+                message=f"replaced by the newer run {run.id}",
+                stage=None,
+                waiting_for=None,
+            )
+    return moving.update(world, run, cancels=())
 
 
 def _unclaimed(world: World, run: Run) -> None:

@@ -54,4 +54,10 @@ class Blueprint:
     environment: dict[str, str] = field(default_factory=dict)
     params_schema: dict[str, object] | None = None
     enabled: bool = True
+    tracks_active: bool = False
     paused_reason: str | None = None
+
+    @property
+    def active_key(self) -> str:
+        """Where the ids of its active runs are kept, while a trigger of it minds overlaps."""
+        return f"active#{self.id}"

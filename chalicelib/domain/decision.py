@@ -6,8 +6,19 @@ from dataclasses import dataclass
 
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.firing import Brief, Claim, Firing
+from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.run import Run
 from chalicelib.domain.trigger import Trigger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basis:
+    """What a decision is made from, read together: all of today's configuration."""
+
+    definition: Blueprint
+    trigger: Trigger | None = None
+    template: PromptTemplate | None = None
+    active: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +26,9 @@ class Decision:
     """A firing, with what it spawns and what it relies on.
 
     `definition` is only checked, never written: firings of one definition that all wrote its row
-    would cancel each other. `trigger` is the pair of before and after.
+    would cancel each other. `trigger` is the pair of before and after; where both are the same
+    one, it is only checked, too. A run with an `overlap_key` enters the active runs behind it;
+    `active` is what these had to be, where the decision relied on them.
     """
 
     firing: Firing
@@ -24,3 +37,4 @@ class Decision:
     definition: Blueprint | None = None
     trigger: tuple[Trigger, Trigger] | None = None
     claim: Claim | None = None
+    active: frozenset[str] | None = None

@@ -3,6 +3,8 @@
 * DomainError
   - Invalid            the request makes no sense as written
   - NotFound           it names something that is not there
+  - Unsigned           a delivery that nobody vouches for
+  - NotJson            the body is of another type
   - NotAllowed         the resource does not know this operation
   - Conflict           it makes sense, but not now
     - IllegalMove      a run cannot go from its state to that one
@@ -51,6 +53,14 @@ class NotFound(DomainError):
         super().__init__(f"there is no {kind} {key!r}")
         self.kind = kind
         self.key = key
+
+
+class Unsigned(DomainError):
+    """A delivery without a valid signature."""
+
+
+class NotJson(DomainError):
+    """The body is of another type."""
 
 
 class NotAllowed(DomainError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,15 @@ class Outcome(StrEnum):
     FIRED = "fired"
     SKIPPED = "skipped"
     FAILED = "failed"
+
+
+class Skip(StrEnum):
+    """Why an occurrence that could be read fired nothing."""
+
+    PAUSED = "paused"
+    FILTERED = "filtered"
+    OVERLAP = "overlap"
+    MISSED = "missed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +81,31 @@ def firing_id(source: str, identity: str) -> str:
 def run_id(firing: str) -> str:
     """Return the id of the run that a firing spawns."""
     return str(uuid.uuid5(SPACE, f"run#{firing}"))
+
+
+def gap(
+    moments: Sequence[datetime],
+    reason: Skip,
+    *,
+    trigger_id: str,
+    definition_id: str,
+    now: datetime,
+) -> Firing:
+    """Return the one record of several scheduled moments that did not fire."""
+    first, last = moments[0], moments[-1]
+    return Firing(
+        id=firing_id(trigger_id, moment_text(first)),
+        occurrence=moment_text(first),
+        outcome=Outcome.SKIPPED,
+        reason=reason.value,
+        fired_at=now,
+        definition_id=definition_id,
+        trigger_id=trigger_id,
+        trigger_type="schedule",
+        lateness_ms=lateness(first, now),
+        until=moment_text(last),
+        count=len(moments),
+    )
 
 
 def lateness(occurrence: datetime, now: datetime) -> int:

@@ -39,6 +39,8 @@ MOVES: dict[State, frozenset[State]] = {
 
 FINAL = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
 HOLDS_SLOT = frozenset({S.PROVISIONING, S.RUNNING})
+STAGE = "stage"
+"""The counter of all working runs."""
 ACTIVE = HOLDS_SLOT | {S.QUEUED}
 """The states in which a run overlaps a new firing of its definition."""
 
@@ -96,10 +98,11 @@ class Run:
     max_retries: int = 3
     priority: int = 100
     max_concurrent: int = 2
-    repo_limit: int = 2
     pool: str = "self-hosted"
     secrets: tuple[str, ...] = ()
     overlap_key: str | None = None
+    cancels: tuple[str, ...] = ()
+    lateness_ms: int | None = None
 
     queued_at: datetime | None = None
     not_before: datetime | None = None
@@ -147,14 +150,11 @@ class Run:
         return f"repo#{self.repo_url}" if self.repo_url else f"definition#{self.definition_id}"
 
     @property
-    def slots(self) -> dict[str, int]:
-        """The counters that a working run is held in, with their limits (the stage's aside)."""
-        held = {}
-        if self.repo_url:
-            held[f"repo#{self.repo_url}"] = self.repo_limit
-        if self.definition_id:
-            held[f"definition#{self.definition_id}"] = self.max_concurrent
-        return held
+    def counters(self) -> tuple[str, ...]:
+        """The counters that a working run is held in."""
+        repo = (f"repo#{self.repo_url}",) if self.repo_url else ()
+        owner = (f"definition#{self.definition_id}",) if self.definition_id else ()
+        return (*repo, *owner, STAGE)
 
     @property
     def rank(self) -> str:

@@ -29,21 +29,52 @@ class CatchUp(StrEnum):
     ALL = "all"
 
 
+class Overlap(StrEnum):
+    """What becomes of an occurrence while earlier runs of its definition are not over."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    BUFFER_ONE = "buffer_one"
+    CANCEL_OTHER = "cancel_other"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
-    """When a schedule trigger fires, and what becomes of what an outage swallowed."""
+    """When a schedule trigger fires, and what becomes of what overlaps or was swallowed."""
 
     cron: str
     timezone: str = "UTC"
+    overlap: Overlap = Overlap.ALLOW
     catch_up: CatchUp = CatchUp.ONE
     jitter_seconds: int = 0
     start_at: datetime | None = None
     end_at: datetime | None = None
 
+    @property
+    def times(self) -> tuple[object, ...]:
+        """What decides when it fires: an edit of nothing else moves its next time."""
+        return self.cron, self.timezone, self.start_at, self.end_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookConfig:
+    """Where a webhook listens, whom it believes, and what it reacts to."""
+
+    path: str
+    preset: str = "optio"
+    sealed: tuple[str, ...] = ()
+    offered: str | None = None
+    filter: str | None = None
+    events: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """One way in which a definition comes to fire."""
+    """One way in which a definition comes to fire.
+
+    `next_fire_at` is the oldest cron instant that nothing was decided about yet, in a pause too;
+    `due_at` is the moment at which it fires, and there is none in a pause.
+    """
 
     id: str
     definition_id: str
@@ -54,6 +85,8 @@ class Trigger:
     version: int = 1
     enabled: bool = True
     schedule: ScheduleConfig | None = None
+    hook: HookConfig | None = None
+    template_id: str | None = None
     param_mapping: dict[str, object] | None = field(default=None)
     next_fire_at: datetime | None = None
     due_at: datetime | None = None
@@ -73,6 +106,10 @@ class Trigger:
             start_at=config.start_at,
             end_at=config.end_at,
         )
+
+    @property
+    def overlap(self) -> Overlap:
+        return self.schedule.overlap if self.schedule else Overlap.ALLOW
 
     def upcoming(self, after: datetime) -> tuple[datetime | None, datetime | None]:
         """Return the next cron instant after `after`, and the moment at which it fires."""

@@ -10,22 +10,28 @@ from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.trigger import Trigger
+from chalicelib.ports import Change
 from chalicelib.storage import codec, pages
 from chalicelib.storage.claims import absent_or_expired, claim_record
-from chalicelib.storage.records import BlueprintRecord, TriggerRecord
+from chalicelib.storage.records import BlueprintRecord, TemplateRecord
+from chalicelib.storage.rows import blueprint_row
 from chalicelib.storage.transactions import Transaction
-from chalicelib.storage.triggers import record_of as trigger_record
+from chalicelib.storage.triggers import delete, put_changed, put_new
 
 
-def record_of(blueprint: Blueprint) -> BlueprintRecord:
-    """Return the row of a definition."""
-    return BlueprintRecord(
-        id=blueprint.id,
-        kind=blueprint.kind.value,
-        age=codec.age(blueprint.created_at, blueprint.id),
-        version=blueprint.version,
-        data=codec.dump(blueprint),
-    )
+def _link(transaction: Transaction, new: Blueprint | None, was: Blueprint | None) -> None:
+    """Keep the links of the library true: a template that is linked cannot be removed."""
+    after = new.prompt_template_id if new else None
+    before = was.prompt_template_id if was else None
+    if after == before:
+        return
+    if new and after:
+        link = TemplateRecord.links.add({new.id})
+        there = TemplateRecord.id.exists()
+        transaction.update("template", TemplateRecord(id=after), [link], there)
+    if was and before:
+        unlink = TemplateRecord.links.delete({was.id})
+        transaction.update("old template", TemplateRecord(id=before), [unlink])
 
 
 class DynamoBlueprints:
@@ -40,29 +46,28 @@ class DynamoBlueprints:
 
     def add(self, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None) -> None:
         transaction = Transaction()
-        transaction.put("definition", record_of(new), BlueprintRecord.id.does_not_exist())
+        transaction.put("definition", blueprint_row(new), BlueprintRecord.id.does_not_exist())
         for trigger in triggers:
-            transaction.put("trigger", trigger_record(trigger), TriggerRecord.id.does_not_exist())
+            put_new(transaction, trigger)
+        _link(transaction, new, None)
         if claim:
             transaction.put("claim", claim_record(claim), absent_or_expired(new.created_at))
         transaction.commit()
 
-    def put(
-        self, new: Blueprint, was: Blueprint, triggers: Sequence[tuple[Trigger, Trigger]]
-    ) -> None:
+    def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[Change]) -> None:
         transaction = Transaction()
-        transaction.put("definition", record_of(new), BlueprintRecord.version == was.version)
-        for after, before in triggers:
-            same = TriggerRecord.version == before.version
-            transaction.put("trigger", trigger_record(after), same)
+        transaction.put("definition", blueprint_row(new), BlueprintRecord.version == was.version)
+        for change in triggers:
+            put_changed(transaction, change)
+        _link(transaction, new, was)
         transaction.commit()
 
     def remove(self, old: Blueprint, triggers: Sequence[Trigger]) -> None:
         transaction = Transaction()
-        transaction.delete("definition", record_of(old), BlueprintRecord.version == old.version)
+        transaction.delete("definition", blueprint_row(old), BlueprintRecord.version == old.version)
         for trigger in triggers:
-            same = TriggerRecord.version == trigger.version
-            transaction.delete("trigger", trigger_record(trigger), same)
+            delete(transaction, trigger)
+        _link(transaction, None, old)
         transaction.commit()
 
     def newest(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
@@ -11,14 +11,20 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.decision import Decision
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Brief, Claim, Firing
-from chalicelib.settings import settings
+from chalicelib.domain.run import Run
 from chalicelib.storage import codec, pages
 from chalicelib.storage.blobs import Blobs
 from chalicelib.storage.claims import absent_or_expired, claim_record, read_claim
-from chalicelib.storage.records import BlueprintRecord, FiringRecord, RunRecord, TriggerRecord
+from chalicelib.storage.records import (
+    BlueprintRecord,
+    FiringRecord,
+    RunRecord,
+    SlotRecord,
+    TriggerRecord,
+)
+from chalicelib.storage.rows import firing_row, trigger_row
 from chalicelib.storage.runs import record_of as run_record
 from chalicelib.storage.transactions import Transaction
-from chalicelib.storage.triggers import record_of as trigger_record
 
 
 class DynamoFirings:
@@ -31,34 +37,31 @@ class DynamoFirings:
         """Write firing, run and the trigger's next time, or raise `Taken` and write nothing."""
         firing = decision.firing
         transaction = Transaction()
-        transaction.put("firing", self._record(decision), FiringRecord.id.does_not_exist())
+        row = firing_row(firing, self._kept(decision))
+        transaction.put("firing", row, FiringRecord.id.does_not_exist())
         if decision.run:
             transaction.put("run", run_record(decision.run), RunRecord.id.does_not_exist())
+            _enter(transaction, decision.run, decision.active)
         if definition := decision.definition:
             same = BlueprintRecord.version == definition.version
             transaction.check("definition", BlueprintRecord, definition.id, same)
         if decision.trigger:
             before, after = decision.trigger
             unchanged = TriggerRecord.version == before.version
-            transaction.put("trigger", trigger_record(after), unchanged)
+            if after is before:
+                transaction.check("trigger", TriggerRecord, before.id, unchanged)
+            else:
+                transaction.put("trigger", trigger_row(after), unchanged)
         if claim := decision.claim:
             free = absent_or_expired(firing.fired_at)
             transaction.put("claim", claim_record(claim), free)
         transaction.commit()
 
-    def _record(self, decision: Decision) -> FiringRecord:
-        firing = decision.firing
-        kept_until = firing.fired_at + settings.retention + timedelta(days=1)
-        packed = codec.pack(decision.brief) if decision.brief else None
-        return FiringRecord(
-            id=firing.id,
-            definition_id=firing.definition_id,
-            trigger_id=firing.trigger_id,
-            age=codec.age(firing.fired_at, firing.id),
-            data=codec.dump(firing),
-            brief=self._blobs.keep(f"firings/{firing.id}", packed) if packed else None,
-            expires_at=int(kept_until.timestamp()),
-        )
+    def _kept(self, decision: Decision) -> bytes | None:
+        if decision.brief is None:
+            return None
+        packed = codec.pack(decision.brief)
+        return self._blobs.keep(f"firings/{decision.firing.id}", packed)
 
     def get(self, firing_id: str) -> Firing:
         return codec.load(Firing, self._row(firing_id).data)
@@ -87,6 +90,18 @@ class DynamoFirings:
     ) -> tuple[list[Firing], str | None]:
         rows = pages.newest(FiringRecord.of_trigger, trigger_id, before, limit + 1)
         return _page(rows, limit)
+
+
+def _enter(transaction: Transaction, run: Run, relied_on: frozenset[str] | None) -> None:
+    """Count a run as active, under the condition that those are so that a decision relied on."""
+    if run.overlap_key is None:
+        return
+    condition = None
+    if relied_on is not None:
+        held = SlotRecord.held
+        condition = held == set(relied_on) if relied_on else held.does_not_exist()
+    counter = SlotRecord(id=run.overlap_key)
+    transaction.update("active", counter, [SlotRecord.held.add({run.id})], condition)
 
 
 def _page(rows: Iterable[Any], limit: int) -> tuple[list[Firing], str | None]:

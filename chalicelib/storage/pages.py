@@ -29,6 +29,13 @@ def due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[A
         yield from index.query(str(number), range_key_condition=type(index).due_at <= until)  # type: ignore[attr-defined]
 
 
+def first_due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[Any]:
+    """Yield the one that has been due for the longest time of each shard."""
+    for number in range(shards):
+        condition = type(index).due_at <= until  # type: ignore[attr-defined]
+        yield from index.query(str(number), range_key_condition=condition, limit=1)
+
+
 def merged(read: Callable[[str], list[Any]], keys: Iterable[str]) -> list[Any]:
     """Return the rows of several parts of one list as one list, the youngest first."""
     rows = [row for key in keys for row in read(key)]

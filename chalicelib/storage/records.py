@@ -15,9 +15,9 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
 )
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
-from pynamodb.models import Model
 
 from chalicelib.settings import settings
+from chalicelib.storage.connection import Row
 
 
 class _Meta:
@@ -41,7 +41,7 @@ class TriggersOfDefinition(GlobalSecondaryIndex[Any]):
     id = UnicodeAttribute(range_key=True)
 
 
-class TriggerRecord(Model):
+class TriggerRecord(Row):
     class Meta(_Meta):
         table_name = settings.table("triggers")
 
@@ -61,7 +61,7 @@ class NewestDefinitions(GlobalSecondaryIndex[Any]):
     age = UnicodeAttribute(range_key=True)
 
 
-class BlueprintRecord(Model):
+class BlueprintRecord(Row):
     class Meta(_Meta):
         table_name = settings.table("blueprints")
 
@@ -85,7 +85,7 @@ class FiringsOfTrigger(GlobalSecondaryIndex[Any]):
     age = UnicodeAttribute(range_key=True)
 
 
-class FiringRecord(Model):
+class FiringRecord(Row):
     class Meta(_Meta):
         table_name = settings.table("firings")
 
@@ -124,7 +124,7 @@ class RunsOfDefinition(GlobalSecondaryIndex[Any]):
     age = UnicodeAttribute(range_key=True)
 
 
-class RunRecord(Model):
+class RunRecord(Row):
     class Meta(_Meta):
         table_name = settings.table("runs")
 
@@ -147,7 +147,38 @@ class RunRecord(Model):
     of_definition = RunsOfDefinition()
 
 
-class SlotRecord(Model):
+class HookRecord(Row):
+    """Who listens at a path, found by the path itself."""
+
+    class Meta(_Meta):
+        table_name = settings.table("hooks")
+
+    id = UnicodeAttribute(hash_key=True)
+    trigger_id = UnicodeAttribute()
+    definition_id = UnicodeAttribute()
+    template_id = UnicodeAttribute(null=True)
+
+
+class NewestTemplates(GlobalSecondaryIndex[Any]):
+    Meta = _index("newest", IncludeProjection(["data"]))
+    library = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
+class TemplateRecord(Row):
+    class Meta(_Meta):
+        table_name = settings.table("templates")
+
+    id = UnicodeAttribute(hash_key=True)
+    library = UnicodeAttribute()
+    age = UnicodeAttribute()
+    version = NumberAttribute()
+    data = UnicodeAttribute()
+    links = UnicodeSetAttribute(null=True)
+    newest = NewestTemplates()
+
+
+class SlotRecord(Row):
     """A counter of working runs: it holds their ids, so that a lost one can be told."""
 
     class Meta(_Meta):
@@ -158,7 +189,7 @@ class SlotRecord(Model):
     waiting = UnicodeSetAttribute(null=True)
 
 
-class ClaimRecord(Model):
+class ClaimRecord(Row):
     class Meta(_Meta):
         table_name = settings.table("claims")
 
@@ -168,7 +199,17 @@ class ClaimRecord(Model):
     expires_at = NumberAttribute(null=True)
 
 
-class RepoRecord(Model):
+class PulseRecord(Row):
+    """When something that comes again and again came last."""
+
+    class Meta(_Meta):
+        table_name = settings.table("pulses")
+
+    id = UnicodeAttribute(hash_key=True)
+    data = UnicodeAttribute()
+
+
+class RepoRecord(Row):
     class Meta(_Meta):
         table_name = settings.table("repos")
 
@@ -177,7 +218,7 @@ class RepoRecord(Model):
     data = UnicodeAttribute()
 
 
-class KeyRecord(Model):
+class KeyRecord(Row):
     """An API key, found by the SHA-256 of its token; the token itself is nowhere."""
 
     class Meta(_Meta):
@@ -189,11 +230,14 @@ class KeyRecord(Model):
     created_at = UnicodeAttribute()
 
 
-TABLES: tuple[type[Model], ...] = (
+TABLES: tuple[type[Row], ...] = (
     BlueprintRecord,
     TriggerRecord,
     FiringRecord,
     RunRecord,
+    HookRecord,
+    TemplateRecord,
+    PulseRecord,
     SlotRecord,
     ClaimRecord,
     RepoRecord,

@@ -27,14 +27,20 @@ class DynamoSlots:
             transaction.update(counter, SlotRecord(id=counter), [hold], free)
         transaction.commit()
 
-    def free(self, new: Run, was: Run, counters: Collection[str]) -> None:
-        """Move the run and let go of its slots."""
+    def move(self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]) -> None:
+        """Move the run, out of some counters and into others."""
         transaction = Transaction()
         transaction.put("run", record_of(new), RunRecord.version == was.version)
-        for counter in counters:
+        for counter in leaves:
             let_go = SlotRecord.held.delete({new.id})
             transaction.update(counter, SlotRecord(id=counter), [let_go])
+        for counter in enters:
+            hold = SlotRecord.held.add({new.id})
+            transaction.update(counter, SlotRecord(id=counter), [hold])
         transaction.commit()
+
+    def hold(self, counter: str, run_ids: Collection[str]) -> None:
+        SlotRecord(id=counter).update(actions=[SlotRecord.held.add(set(run_ids))])
 
     def held(self, counter: str) -> frozenset[str]:
         for record in SlotRecord.batch_get([counter], consistent_read=True):

@@ -5,27 +5,19 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
-from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.ports import Taken
-from chalicelib.settings import settings
+from chalicelib.storage.connection import connection
 
 PATIENCE_SECONDS = 2.0
 _CHECK, _DELETE, _PUT, _UPDATE = range(4)
 """The order in which pynamodb sends the items, and so that of the cancellation reasons."""
 _PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-
-
-@cache
-def connection() -> Connection:
-    """Return the connection that all transactions of this process share."""
-    return Connection(region=settings.region)
 
 
 class Transaction:

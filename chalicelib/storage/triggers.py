@@ -1,35 +1,64 @@
-"""Triggers in DynamoDB."""
+"""Triggers in DynamoDB. A path is an item of its own, so that the store keeps it unique."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Claim
-from chalicelib.domain.trigger import Trigger
-from chalicelib.ports import Due
+from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.domain.trigger import Overlap, Trigger
+from chalicelib.ports import Change, Due, Hook, Taken
 from chalicelib.settings import settings
 from chalicelib.storage import codec, pages
+from chalicelib.storage.batches import fetch
 from chalicelib.storage.claims import absent_or_expired, claim_record
-from chalicelib.storage.records import BlueprintRecord, TriggerRecord
+from chalicelib.storage.records import (
+    BlueprintRecord,
+    FiringRecord,
+    HookRecord,
+    SlotRecord,
+    TemplateRecord,
+    TriggerRecord,
+)
+from chalicelib.storage.rows import blueprint_row, firing_row, hook_row, trigger_row
 from chalicelib.storage.transactions import Transaction, condition_failed
 
 
-def record_of(trigger: Trigger) -> TriggerRecord:
-    """Return the row of a trigger; one that is not due is in no due index."""
-    due = trigger.due_at
-    return TriggerRecord(
-        id=trigger.id,
-        definition_id=trigger.definition_id,
-        version=trigger.version,
-        data=codec.dump(trigger),
-        due_shard=codec.shard(trigger.id) if due else None,
-        due_at=codec.sortable(due) if due else None,
-    )
+def put_new(transaction: Transaction, trigger: Trigger) -> None:
+    """Add a new trigger, and its path if it has one, to a transaction."""
+    transaction.put("trigger", trigger_row(trigger), TriggerRecord.id.does_not_exist())
+    if trigger.hook:
+        path = f"path {trigger.hook.path}"
+        transaction.put(path, hook_row(trigger), HookRecord.id.does_not_exist())
+
+
+def put_changed(transaction: Transaction, change: Change) -> None:
+    """Add an edit of a trigger, with the gap it leaves and its path, to a transaction."""
+    new, was = change.new, change.was
+    transaction.put("trigger", trigger_row(new), TriggerRecord.version == was.version)
+    if change.gap:
+        fresh = FiringRecord.id.does_not_exist()
+        transaction.put("firing", firing_row(change.gap), fresh)
+    if new.hook and was.hook and new.hook.path != was.hook.path:
+        path = f"path {new.hook.path}"
+        transaction.put(path, hook_row(new), HookRecord.id.does_not_exist())
+        transaction.delete("old path", hook_row(was))
+    elif new.hook and new.template_id != was.template_id:
+        transaction.put("path", hook_row(new), HookRecord.trigger_id == new.id)
+
+
+def delete(transaction: Transaction, trigger: Trigger) -> None:
+    """Add the removal of a trigger and its path to a transaction."""
+    same = TriggerRecord.version == trigger.version
+    transaction.delete("trigger", trigger_row(trigger), same)
+    if trigger.hook:
+        transaction.delete("path", hook_row(trigger))
 
 
 class DynamoTriggers:
@@ -48,53 +77,114 @@ class DynamoTriggers:
         triggers = [codec.load(Trigger, record.data) for record in found]
         return sorted(triggers, key=lambda trigger: (trigger.created_at, trigger.id))
 
-    def with_definitions(
-        self, pairs: Collection[tuple[str, str]]
-    ) -> dict[str, tuple[Trigger, Blueprint]]:
-        if not pairs:
-            return {}
-        trigger_ids = list(dict.fromkeys(trigger for trigger, _ in pairs))
-        definition_ids = list(dict.fromkeys(definition for _, definition in pairs))
-        definitions = {
-            record.id: codec.load(Blueprint, record.data)
-            for record in BlueprintRecord.batch_get(definition_ids, consistent_read=True)
+    def bases(
+        self, pairs: Collection[tuple[str, str]], template_id: str | None = None
+    ) -> dict[str, Basis]:
+        """Return what each (trigger id, definition id) is decided from, in one read, or two.
+
+        The second one is for templates of the library that `template_id` did not foresee and for
+        the active runs of definitions whose overlap policy asks for them.
+        """
+        rows = fetch(
+            {
+                TriggerRecord: [trigger for trigger, _ in pairs],
+                BlueprintRecord: [definition for _, definition in pairs],
+                TemplateRecord: [template_id] if template_id else [],
+            }
+        )
+        triggers = [codec.load(Trigger, row.data) for row in rows[TriggerRecord].values()]
+        owners = {
+            key: codec.load(Blueprint, row.data) for key, row in rows[BlueprintRecord].items()
         }
-        triggers = [
-            codec.load(Trigger, record.data)
-            for record in TriggerRecord.batch_get(trigger_ids, consistent_read=True)
-        ]
+        found = {t.id: (t, owners[t.definition_id]) for t in triggers if t.definition_id in owners}
+        linked = {owner.prompt_template_id for _, owner in found.values()} - {None}
+        counted = {o.active_key for t, o in found.values() if t.overlap is not Overlap.ALLOW}
+        unread = {
+            TemplateRecord: [key for key in linked if key and key not in rows[TemplateRecord]],
+            SlotRecord: sorted(counted),
+        }
+        more = fetch(unread) if any(unread.values()) else {}
+        templates = {**rows[TemplateRecord], **more.get(TemplateRecord, {})}
         return {
-            trigger.id: (trigger, definitions[trigger.definition_id])
-            for trigger in triggers
-            if trigger.definition_id in definitions
+            key: _basis(trigger, owner, templates, more.get(SlotRecord, {}))
+            for key, (trigger, owner) in found.items()
         }
 
-    def add(self, new: Trigger, definition: Blueprint, claim: Claim | None) -> None:
+    def hook(self, path: str) -> Hook | None:
+        try:
+            row = HookRecord.get(path, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return Hook(
+            path=row.id,
+            trigger_id=row.trigger_id,
+            definition_id=row.definition_id,
+            template_id=row.template_id,
+        )
+
+    def add(self, new: Trigger, was: Blueprint, owner: Blueprint, claim: Claim | None) -> None:
         transaction = Transaction()
-        same = BlueprintRecord.version == definition.version
-        transaction.check("definition", BlueprintRecord, definition.id, same)
-        transaction.put("trigger", record_of(new), TriggerRecord.id.does_not_exist())
+        _owner(transaction, was, owner)
+        put_new(transaction, new)
         if claim:
             transaction.put("claim", claim_record(claim), absent_or_expired(new.created_at))
         transaction.commit()
 
-    def put(self, new: Trigger, was: Trigger) -> None:
+    def put(self, change: Change, was: Blueprint, owner: Blueprint) -> None:
+        transaction = Transaction()
+        _owner(transaction, was, owner)
+        put_changed(transaction, change)
+        transaction.commit()
+
+    def note(self, new: Trigger, was: Trigger) -> None:
+        """Write what the system itself notes on a trigger."""
         try:
-            record_of(new).save(condition=TriggerRecord.version == was.version)
+            trigger_row(new).save(condition=TriggerRecord.version == was.version)
         except PutError as error:
             if not condition_failed(error):
                 raise
             raise Superseded(f"trigger {new.id!r} changed meanwhile") from error
 
     def remove(self, old: Trigger) -> None:
+        transaction = Transaction()
+        delete(transaction, old)
         try:
-            record_of(old).delete(condition=TriggerRecord.version == old.version)
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"trigger {old.id!r} changed meanwhile") from error
+            transaction.commit()
+        except Taken as taken:
+            raise Superseded(f"trigger {old.id!r} changed meanwhile") from taken
 
     def due(self, until: datetime) -> Iterator[Due]:
         rows = pages.due(TriggerRecord.due, settings.shards, codec.sortable(until))
         for row in rows:
             yield Due("trigger", row.id, codec.moment(row.due_at), row.definition_id)
+
+    def oldest_due(self, until: datetime) -> Due | None:
+        rows = pages.first_due(TriggerRecord.due, settings.shards, codec.sortable(until))
+        row = min(rows, key=lambda row: str(row.due_at), default=None)
+        if row is None:
+            return None
+        return Due("trigger", row.id, codec.moment(row.due_at), row.definition_id)
+
+
+def _owner(transaction: Transaction, was: Blueprint, owner: Blueprint) -> None:
+    same = BlueprintRecord.version == was.version
+    if owner == was:
+        transaction.check("definition", BlueprintRecord, was.id, same)
+    else:
+        transaction.put("definition", blueprint_row(owner), same)
+
+
+def _basis(
+    trigger: Trigger,
+    owner: Blueprint,
+    templates: dict[str, TemplateRecord],
+    counters: dict[str, SlotRecord],
+) -> Basis:
+    linked = templates.get(owner.prompt_template_id or "")
+    counter = counters.get(owner.active_key)
+    return Basis(
+        definition=owner,
+        trigger=trigger,
+        template=codec.load(PromptTemplate, linked.data) if linked else None,
+        active=frozenset(counter.held or ()) if counter else frozenset(),
+    )

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from chalice.app import Response
 
-from chalicelib.web import health, history, openapi, repos, runner, tasks, triggers
+from chalicelib.web import (
+    firings,
+    health,
+    history,
+    hooks,
+    prompt_templates,
+    repos,
+    runner,
+    tasks,
+    triggers,
+)
 from chalicelib.web.http import Routes, answer
+from chalicelib.web.late import late
+
+if TYPE_CHECKING:
+    from chalicelib.web import openapi
+else:
+    openapi = late("chalicelib.web.openapi")
 
 routes = Routes(__name__)
 
@@ -20,7 +37,7 @@ def description() -> Response:
 
 @cache
 def _document() -> openapi.Schema:
-    rooms = (health, tasks, triggers, history, repos, runner)
+    rooms = (health, tasks, triggers, history, firings, hooks, prompt_templates, repos, runner)
     operations = [*routes.operations]
     for room in rooms:
         operations += room.routes.operations

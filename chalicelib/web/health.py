@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from chalice.app import Response
 
+from chalicelib import wiring
+from chalicelib.actions import pulse
+from chalicelib.web import views
 from chalicelib.web.http import Routes, answer
 
 routes = Routes(__name__)
@@ -13,3 +16,10 @@ routes = Routes(__name__)
 def health() -> Response:
     """Answer; no key is needed and nothing is read."""
     return answer({"status": "ok"})
+
+
+@routes.at("GET", "/api/health/scheduler")
+def scheduler() -> Response:
+    """Return how late the scheduler fires, what is overdue, and when it ticked last."""
+    world = wiring.world()
+    return answer(views.pulse(pulse.pulse(world), world.now(), world.policy.interval))

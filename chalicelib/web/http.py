@@ -22,6 +22,8 @@ from chalicelib.domain.errors import (
     Invalid,
     NotAllowed,
     NotFound,
+    NotJson,
+    Unsigned,
 )
 from chalicelib.domain.firing import Claim, moment_text
 
@@ -45,19 +47,29 @@ class TooLarge(DomainError):
     """The request is over 1 MiB."""
 
 
-class NotJson(DomainError):
-    """The body is of another type."""
+class TooMany(DomainError):
+    """More requests than a worker takes."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.wait = wait
+        super().__init__(f"too many requests, try again in {self.seconds} s")
+
+    @property
+    def seconds(self) -> int:
+        return max(1, -(-self.wait // timedelta(seconds=1)))
 
 
 STATUS: dict[type[DomainError], int] = {
     Invalid: 400,
     Unauthorized: 401,
+    Unsigned: 401,
     Forbidden: 403,
     NotFound: 404,
     NotAllowed: 405,
     Conflict: 409,
     TooLarge: 413,
     NotJson: 415,
+    TooMany: 429,
 }
 
 
@@ -68,7 +80,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    takes: Any
+    takes: str
     partly: bool
     query: tuple[str, ...]
     status: int
@@ -93,7 +105,7 @@ class Routes(Blueprint):
         *,
         open: bool = False,
         role: str = "admin",
-        takes: Any = None,
+        takes: str = "",
         partly: bool = False,
         query: tuple[str, ...] = (),
         status: int = 200,
@@ -101,7 +113,7 @@ class Routes(Blueprint):
         """Register a view.
 
         It needs a key, unless it is declared open; `role` is what the key has to be besides an
-        admin's. The rest describes it: the type that its body is read as (`partly`: any of its
+        admin's. The rest describes it: the model that its body is read as (`partly`: any of its
         fields), the parameters of its query string, and the status of its success.
         """
         register = self.route(path, methods=[method], content_types=["*/*"])
@@ -138,7 +150,10 @@ def _refusal(error: DomainError) -> Response:
     faults = error.faults if isinstance(error, Invalid) else ()
     details = [{"field": fault.field, "message": fault.message} for fault in faults]
     body: dict[str, object] = {"error": str(error), "details": details}
-    return answer(body, status)
+    refusal = answer(body, status)
+    if isinstance(error, TooMany):
+        refusal.headers["Retry-After"] = str(error.seconds)
+    return refusal
 
 
 def _authorize(request: Request, role: str) -> None:

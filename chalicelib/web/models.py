@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -9,9 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic import ValidationError as Refused
 from pydantic.alias_generators import to_camel
 
+from chalicelib import wiring
+from chalicelib.actions.hooks import query as query_of
 from chalicelib.domain import cron, repo, schedule
 from chalicelib.domain.blueprint import AGENTS
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.hook import MOST_SECRETS, PRESETS, SHORTEST_SECRET
 
 MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
 """Fields of Optio that mean nothing here: accepted, not stored, and named in `warnings`."""
@@ -21,12 +25,12 @@ assert set(AGENTS) == set(Agent.__args__)  # type: ignore[attr-defined]
 
 
 def _told(check: Any) -> Any:
-    def validate(text: str) -> str:
+    def validate(given: Any) -> Any:
         try:
-            found = check(text)
+            found = check(given)
         except Invalid as error:
             raise ValueError(error.message) from None
-        return found if isinstance(found, str) else text
+        return found if isinstance(found, type(given)) else given
 
     return AfterValidator(validate)
 
@@ -51,6 +55,49 @@ Variables = Annotated[
 ]
 
 
+def _query(text: str) -> str:
+    wiring.world().expressions.check_query(text)
+    return text
+
+
+def _path(text: str) -> str:
+    if text != "$" and not text.startswith("$."):
+        raise Invalid(f"{text!r} is not supported: write `$.` and a JMESPath, or `$`")
+    if text != "$":
+        _query(query_of(text))
+    return text
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type", "object") != "object":
+        raise Invalid("params are an object, so the type of their schema is, too")
+    wiring.world().expressions.check_schema(schema)
+    return schema
+
+
+Secret = Annotated[str, StringConstraints(min_length=SHORTEST_SECRET, max_length=500)]
+Secrets = Annotated[list[Secret], Field(min_length=1, max_length=MOST_SECRETS)]
+Query = Annotated[str, StringConstraints(min_length=1, max_length=1024), _told(_query)]
+Path = Annotated[str, StringConstraints(min_length=1, max_length=1024), _told(_path)]
+Schema = Annotated[dict[str, Any], _told(_schema)]
+EventName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Signature = Literal[
+    "optio",
+    "github",
+    "gitlab",
+    "sentry",
+    "linear",
+    "jira",
+    "stripe",
+    "slack",
+    "pagerduty",
+    "standard-webhooks",
+    "notion",
+    "token",
+]
+assert set(PRESETS) == set(Signature.__args__)  # type: ignore[attr-defined]
+
+
 class Model(BaseModel):
     """A request: camelCase, and nothing that we do not know."""
 
@@ -60,6 +107,7 @@ class Model(BaseModel):
 class ScheduleConfig(Model):
     cron_expression: Annotated[str, StringConstraints(max_length=256), _told(cron.parse_cron)]
     timezone: Annotated[str, StringConstraints(max_length=64), _told(schedule.parse_zone)] = "UTC"
+    overlap_policy: Literal["allow", "skip", "buffer_one", "cancel_other"] = "allow"
     catch_up_policy: Literal["one", "skip", "all"] = "one"
     jitter_seconds: Annotated[int, Field(ge=0, le=3600, strict=True)] = 0
     start_at: datetime | None = None
@@ -70,6 +118,28 @@ class ScheduleTrigger(Model):
     type: Literal["schedule"]
     config: ScheduleConfig
     param_mapping: dict[str, Any] | None = None
+    enabled: Annotated[bool, Field(strict=True)] = True
+
+
+class HookConfig(Model):
+    path: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,128}$")]
+    secret: Secret | Secrets | None = None
+    signature: Signature = "optio"
+    filter: Query | None = None
+    events: Annotated[list[EventName], Field(max_length=100)] = []
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secrets that it names, none where it leaves them alone."""
+        if self.secret is None:
+            return []
+        return [self.secret] if isinstance(self.secret, str) else self.secret
+
+
+class WebhookTrigger(Model):
+    type: Literal["webhook"]
+    config: HookConfig
+    param_mapping: Annotated[dict[str, Path], Field(max_length=100)] | None = None
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
@@ -84,7 +154,9 @@ class ManualTrigger(Model):
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
-AnyTrigger = Annotated[ScheduleTrigger | ManualTrigger, Field(discriminator="type")]
+AnyTrigger = Annotated[
+    ScheduleTrigger | WebhookTrigger | ManualTrigger, Field(discriminator="type")
+]
 
 
 class NewTrigger(Model):
@@ -105,7 +177,9 @@ class Definition(Model):
     name: Name | None = None
     description: Annotated[str, StringConstraints(max_length=4000)] = ""
     title: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
-    prompt: Annotated[Text, StringConstraints(min_length=1)]
+    prompt: Text = ""
+    prompt_template_id: uuid.UUID | None = None
+    params_schema: Schema | None = None
     repo_url: RepoUrl | None = None
     repo_branch: Branch | None = None
     agent_type: Agent | None = None
@@ -133,6 +207,20 @@ class ResumeRequest(Model):
     prompt: Annotated[Text, StringConstraints(min_length=1)]
 
 
+class PreviewRequest(Model):
+    params: dict[str, Any] = {}
+    firing_id: uuid.UUID | None = None
+
+
+class NewPromptTemplate(Model):
+    name: Name
+    template: Annotated[Text, StringConstraints(min_length=1)]
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")] = "prompt"
+    description: Annotated[str, StringConstraints(max_length=4000)] = ""
+    params_schema: Schema | None = None
+    default_agent_type: Agent | None = None
+
+
 class RepoFields(Model):
     setup_commands: Script | None = None
     environment: Variables = {}
@@ -158,7 +246,7 @@ def parsed(model: type[M], body: dict[str, Any], prefix: str = "") -> M:
 
 
 def _fault(error: Any, prefix: str) -> Fault:
-    known = ("schedule", "manual")
+    known = ("schedule", "webhook", "manual", "ticket")
     parts = [str(part) for part in error["loc"]]
     kept = [p for i, p in enumerate(parts) if not (p in known and i and _inside(parts, i))]
     field = ".".join(kept).removeprefix("trigger.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from chalicelib.web import models, runner_models
 from chalicelib.web.http import Operation
 
 Schema = dict[str, Any]
@@ -21,6 +22,7 @@ FAULTS = {
     "409": "In conflict with what is stored",
     "413": "Over 1 MiB",
     "415": "The body is not JSON",
+    "429": "Too many; `Retry-After` says when to try again",
 }
 ERROR: Schema = {
     "type": "object",
@@ -62,9 +64,9 @@ def document(operations: Sequence[Operation]) -> Schema:
 
 
 def _bodies(operations: Sequence[Operation]) -> tuple[dict[Operation, Schema], Schema]:
-    taking = [one for one in operations if one.takes is not None]
+    taking = [one for one in operations if bool(one.takes)]
     schemas, shared = TypeAdapter.json_schemas(
-        [(f"{one.method} {one.path}", "validation", TypeAdapter(one.takes)) for one in taking],
+        [(f"{one.method} {one.path}", "validation", TypeAdapter(_model(one))) for one in taking],
         by_alias=True,
         ref_template=REFS,
     )
@@ -75,6 +77,11 @@ def _bodies(operations: Sequence[Operation]) -> tuple[dict[Operation, Schema], S
             whole = shared[bodies[one]["$ref"].rpartition("/")[2]]
             bodies[one] = {name: part for name, part in whole.items() if name != "required"}
     return bodies, shared
+
+
+def _model(one: Operation) -> Any:
+    """Return the model that an operation names, of those of users or of runners."""
+    return getattr(models, one.takes, None) or getattr(runner_models, one.takes)
 
 
 def _operation(one: Operation, bodies: dict[Operation, Schema]) -> Schema:
@@ -126,14 +133,16 @@ def _fault(text: str) -> Schema:
 
 def _may(one: Operation, status: str) -> bool:
     """Whether an operation can answer so: a fault of the body needs a body, and so on."""
+    hook = one.path.startswith("/api/hooks/")
     needs = {
-        "400": one.takes is not None or bool(one.query),
-        "401": not one.open,
+        "400": bool(one.takes) or bool(one.query) or hook,
+        "401": not one.open or hook,
         "403": not one.open,
         "404": "{" in one.path,
         "405": "{task_id}" in one.path,
         "409": one.method not in ("GET", "DELETE"),
-        "413": one.takes is not None,
-        "415": one.takes is not None,
+        "413": bool(one.takes) or hook,
+        "415": bool(one.takes) or hook,
+        "429": hook,
     }
     return needs[status]

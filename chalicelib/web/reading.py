@@ -9,11 +9,23 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
+from chalicelib import wiring
 from chalicelib.domain.blueprint import Blueprint, Kind
-from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.errors import Fault, Invalid, NotFound
+from chalicelib.domain.hook import standard_key
 from chalicelib.domain.repo import Repo
-from chalicelib.domain.trigger import CatchUp, ScheduleConfig, Trigger, TriggerType
+from chalicelib.domain.trigger import (
+    CatchUp,
+    HookConfig,
+    Overlap,
+    ScheduleConfig,
+    Trigger,
+    TriggerType,
+)
 from chalicelib.web import models
+
+WITHOUT_SECRET = ("optio", "notion")
+"""An unguessable path may do without a signature; Notion sends its secret before it signs."""
 
 
 def without_meaningless(body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -31,7 +43,8 @@ def definition(
     if faults:
         raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
     name = request.name or request.title or ""
-    agent = request.agent_type or (repo.default_agent_type if repo else None) or "claude-code"
+    linked = str(request.prompt_template_id) if request.prompt_template_id else None
+    agent = request.agent_type or _usual_agent(linked, repo) or "claude-code"
     retries = request.max_retries
     if retries is None:
         retries = 1 if kind is Kind.STANDALONE else 3
@@ -42,6 +55,8 @@ def definition(
         title=request.title or name,
         description=request.description,
         prompt=request.prompt,
+        prompt_template_id=linked,
+        params_schema=request.params_schema,
         repo_url=request.repo_url,
         repo_branch=request.repo_branch,
         agent_type=agent,
@@ -59,10 +74,24 @@ def definition(
     )
 
 
+def _usual_agent(template_id: str | None, repo: Repo | None) -> str | None:
+    """Return the agent that the template, or else the repo, takes where none is named."""
+    if template_id:
+        try:
+            template = wiring.world().prompt_templates.get(template_id)
+        except NotFound as error:
+            raise Invalid(str(error), "promptTemplateId") from error
+        if template.default_agent_type:
+            return template.default_agent_type
+    return repo.default_agent_type if repo else None
+
+
 def _faults(request: models.NewTask, kind: Kind) -> list[Fault]:
     faults = []
     if not (request.name or request.title):
         faults.append(Fault("name", "give a name or a title"))
+    if not (request.prompt.strip() or request.prompt_template_id):
+        faults.append(Fault("prompt", "give a prompt, or a promptTemplateId"))
     if kind is Kind.STANDALONE and (request.repo_url or request.repo_branch):
         faults.append(Fault("repoUrl", "a standalone task has no repo"))
     if kind is not Kind.STANDALONE and not request.repo_url:
@@ -76,19 +105,47 @@ def _faults(request: models.NewTask, kind: Kind) -> list[Fault]:
     return faults
 
 
-def trigger(request: Any, owner: Blueprint, at: datetime, prefix: str = "") -> Trigger:
-    """Return the trigger that a request describes."""
-    config = request.config if request.type == "schedule" else None
+def trigger(
+    request: Any, owner: Blueprint, at: datetime, prefix: str = "", was: Trigger | None = None
+) -> Trigger:
+    """Return the trigger that a request describes; `was` lends the secrets that it leaves alone."""
+    trigger_id = was.id if was else str(uuid.uuid4())
+    schedule, hook = None, None
+    if request.type == "schedule":
+        schedule = _schedule(request.config, prefix)
+    if request.type == "webhook":
+        hook = _hook(request.config, prefix, trigger_id, was.hook if was else None)
     return Trigger(
-        id=str(uuid.uuid4()),
+        id=trigger_id,
         definition_id=owner.id,
         definition_kind=owner.kind.value,
         type=TriggerType(request.type),
         created_at=at,
         updated_at=at,
         enabled=request.enabled,
-        schedule=_schedule(config, prefix) if config else None,
+        schedule=schedule,
+        hook=hook,
         param_mapping=request.param_mapping,
+    )
+
+
+def _hook(
+    config: models.HookConfig, prefix: str, trigger_id: str, was: HookConfig | None
+) -> HookConfig:
+    secrets, field = config.secrets, f"{prefix}config.secret"
+    if config.signature == "standard-webhooks" and not all(map(standard_key, secrets)):
+        raise Invalid("a Standard Webhooks secret is base64, with whsec_ before it", field)
+    sealed = tuple(wiring.world().seals.seal(secret, trigger_id) for secret in secrets)
+    sealed = sealed or (was.sealed if was else ())
+    if not sealed and config.signature not in WITHOUT_SECRET:
+        raise Invalid(f"the signature {config.signature!r} needs a secret", field)
+    return HookConfig(
+        path=config.path,
+        preset=config.signature,
+        sealed=sealed,
+        offered=was.offered if was and not secrets else None,
+        filter=config.filter,
+        events=tuple(config.events),
     )
 
 
@@ -101,6 +158,7 @@ def _schedule(config: models.ScheduleConfig, prefix: str) -> ScheduleConfig:
     return ScheduleConfig(
         cron=config.cron_expression,
         timezone=config.timezone,
+        overlap=Overlap(config.overlap_policy),
         catch_up=CatchUp(config.catch_up_policy),
         jitter_seconds=config.jitter_seconds,
         start_at=config.start_at,
@@ -133,18 +191,38 @@ def patched_trigger(was: Trigger, body: dict[str, Any], owner: Blueprint) -> Tri
     if "type" in body and body["type"] != was.type.value:
         raise Invalid("the type of a trigger cannot be changed", "type")
     models.parsed(models.TriggerPatch, {k: v for k, v in body.items() if k != "type"})
-    fields = {"type": was.type.value, "enabled": was.enabled, "paramMapping": was.param_mapping}
-    if "config" not in body and was.schedule:
-        new = trigger_from(fields | body | {"config": _config(was.schedule)}, owner, was.updated_at)
-    else:
-        new = trigger_from(fields | body, owner, was.updated_at)
-    return replace(was, enabled=new.enabled, param_mapping=new.param_mapping, schedule=new.schedule)
+    fields = {
+        "type": was.type.value,
+        "enabled": was.enabled,
+        "paramMapping": was.param_mapping,
+        "config": _config(was),
+    }
+    request = models.parsed(models.NewTrigger, {"trigger": fields | body}).trigger
+    new = trigger(request, owner, was.updated_at, was=was)
+    return replace(
+        was,
+        enabled=new.enabled,
+        param_mapping=new.param_mapping,
+        schedule=new.schedule,
+        hook=new.hook,
+    )
 
 
-def _config(config: ScheduleConfig) -> dict[str, Any]:
+def _config(was: Trigger) -> dict[str, Any]:
+    if was.hook:
+        return {
+            "path": was.hook.path,
+            "signature": was.hook.preset,
+            "filter": was.hook.filter,
+            "events": list(was.hook.events),
+        }
+    config = was.schedule
+    if config is None:
+        return {}
     return {
         "cronExpression": config.cron,
         "timezone": config.timezone,
+        "overlapPolicy": config.overlap.value,
         "catchUpPolicy": config.catch_up.value,
         "jitterSeconds": config.jitter_seconds,
         "startAt": config.start_at,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.web import models, views
+from chalicelib.web import views
 from chalicelib.web.http import Routes, answer, body_of, known_id
+from chalicelib.web.late import late
+
+if TYPE_CHECKING:
+    from chalicelib.web import models
+else:
+    models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 
@@ -21,7 +28,7 @@ def index() -> Response:
     return answer({"repos": repos, "nextCursor": None})
 
 
-@routes.at("POST", "/api/repos", takes=models.NewRepo, status=201)
+@routes.at("POST", "/api/repos", takes="NewRepo", status=201)
 def create() -> Response:
     """Make a repo known, under the one normal form of its URL."""
     asked = models.parsed(models.NewRepo, body_of(routes.current_request))
@@ -39,7 +46,7 @@ def show(repo: str) -> Response:
     return answer({"repo": views.repo(wiring.world().repos.get(known_id("repo", repo)))})
 
 
-@routes.at("PATCH", "/api/repos/{repo}", takes=models.RepoFields, partly=True)
+@routes.at("PATCH", "/api/repos/{repo}", takes="RepoFields", partly=True)
 def edit(repo: str) -> Response:
     """Change the settings of a repo."""
     was = wiring.world().repos.get(known_id("repo", repo))

@@ -2,86 +2,48 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING
 
 from chalice.app import Response
-from pydantic import Field, StringConstraints
 
 from chalicelib import wiring
 from chalicelib.actions import jobs
 from chalicelib.domain.log import LogLine
-from chalicelib.web import models
 from chalicelib.web.http import Routes, answer, body_of, known_id
+from chalicelib.web.late import late
+
+if TYPE_CHECKING:
+    from chalicelib.web import models, runner_models
+else:
+    models = late("chalicelib.web.models")
+    runner_models = late("chalicelib.web.runner_models")
 
 routes = Routes(__name__)
-_KIND = re.compile(r"^[a-z_]{1,32}$")
 
 
-class Claim(models.Model):
-    runner: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
-class Line(models.Model):
-    seq: Annotated[int, Field(ge=1, le=10**9)]
-    timestamp: datetime
-    log_type: Annotated[str, StringConstraints(pattern=_KIND)]
-    content: str
-
-
-class Beat(models.Model):
-    run_id: str
-    attempt: int
-    stage: Literal["clone", "setup", "agent", "push"] | None = None
-    lines: Annotated[list[Line], Field(max_length=10000)] = []
-
-
-class AgentEnd(models.Model):
-    session_id: str | None = None
-    model_used: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost_usd: float | None = None
-    turns: int | None = None
-
-
-class Report(Beat):
-    outcome: Literal["succeeded", "no_changes", "failed"]
-    error_class: str | None = None
-    error_message: str | None = None
-    transient: bool = False
-    branch: str | None = None
-    head_sha: str | None = None
-    base_sha: str | None = None
-    diff_stat: str | None = None
-    result_summary: str | None = None
-    agent: AgentEnd | None = None
-
-
-@routes.at("POST", "/api/runner/claim", role="runner", takes=Claim)
+@routes.at("POST", "/api/runner/claim", role="runner", takes="Claim")
 def claim() -> Response:
     """Give the most urgent waiting job to a runner, or 204."""
-    asked = models.parsed(Claim, body_of(routes.current_request))
+    asked = models.parsed(runner_models.Claim, body_of(routes.current_request))
     job = jobs.claim(wiring.world(), asked.runner)
     return answer({"job": _job(job)}) if job else answer({}, 204)
 
 
-@routes.at("POST", "/api/runner/beat", role="runner", takes=Beat)
+@routes.at("POST", "/api/runner/beat", role="runner", takes="Beat")
 def beat() -> Response:
     """Take a sign of life and log lines; tell the runner to go on or to stop."""
-    asked = models.parsed(Beat, body_of(routes.current_request))
+    asked = models.parsed(runner_models.Beat, body_of(routes.current_request))
     reason = jobs.beat(
         wiring.world(), known_id("run", asked.run_id), asked.attempt, asked.stage, _lines(asked)
     )
     return answer({"continue": reason is None, "reason": reason})
 
 
-@routes.at("POST", "/api/runner/report", role="runner", takes=Report)
+@routes.at("POST", "/api/runner/report", role="runner", takes="Report")
 def report() -> Response:
     """Take the end of an attempt, once."""
-    asked = models.parsed(Report, body_of(routes.current_request))
-    agent = asked.agent or AgentEnd()
+    asked = models.parsed(runner_models.Report, body_of(routes.current_request))
+    agent = asked.agent or runner_models.AgentEnd()
     end = jobs.Report(
         outcome=asked.outcome,
         stage=asked.stage,
@@ -103,7 +65,7 @@ def report() -> Response:
     return answer({"state": run.state.value})
 
 
-def _lines(asked: Beat) -> tuple[LogLine, ...]:
+def _lines(asked: runner_models.Beat) -> tuple[LogLine, ...]:
     return tuple(
         LogLine(
             seq=line.seq,

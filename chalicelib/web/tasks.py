@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, runs
+from chalicelib.actions import definitions, previewing, runs
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
 from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run, State
-from chalicelib.web import models, reading, views
+from chalicelib.web import views
 from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
+from chalicelib.web.late import late
+
+if TYPE_CHECKING:
+    from chalicelib.web import models, reading
+else:
+    models = late("chalicelib.web.models")
+    reading = late("chalicelib.web.reading")
 
 routes = Routes(__name__)
 
@@ -78,7 +86,7 @@ def _all(cursor: str | None, limit: int, state: str) -> Response:
     return answer({"tasks": things, "nextCursor": after})
 
 
-@routes.at("POST", "/api/tasks", takes=models.NewTask, status=201)
+@routes.at("POST", "/api/tasks", takes="NewTask", status=201)
 def create() -> Response:
     """Make a definition with its triggers, or start an ad-hoc task."""
     world = wiring.world()
@@ -116,7 +124,7 @@ def show(task_id: str) -> Response:
     return answer({"task": view})
 
 
-@routes.at("PATCH", "/api/tasks/{task_id}", takes=models.Definition, partly=True)
+@routes.at("PATCH", "/api/tasks/{task_id}", takes="Definition", partly=True)
 def edit(task_id: str) -> Response:
     """Change a definition."""
     body, _ = reading.without_meaningless(body_of(routes.current_request))
@@ -133,7 +141,7 @@ def remove(task_id: str) -> Response:
     return answer({}, 204)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/runs", takes=models.RunRequest, status=202)
+@routes.at("POST", "/api/tasks/{task_id}/runs", takes="RunRequest", status=202)
 def start(task_id: str) -> Response:
     """Fire a definition by hand."""
     request = routes.current_request
@@ -141,6 +149,18 @@ def start(task_id: str) -> Response:
     definition = definition_of(task_id)
     run = runs.start(wiring.world(), definition, asked.params, claim=claim_of(request, ""))
     return answer({"runId": run.id, "type": run.type}, 202)
+
+
+@routes.at("POST", "/api/tasks/{task_id}/preview", takes="PreviewRequest")
+def preview(task_id: str) -> Response:
+    """Return what a firing with these params, or those of a firing, would be; none is made."""
+    world = wiring.world()
+    asked = models.parsed(models.PreviewRequest, body_of(routes.current_request))
+    definition = definition_of(task_id)
+    params = asked.params
+    if asked.firing_id:
+        params = previewing.stored_params(world, definition, str(asked.firing_id))
+    return answer(views.preview(previewing.preview(world, definition, params)))
 
 
 @routes.at("GET", "/api/tasks/{task_id}/runs", query=PAGE)
@@ -176,7 +196,7 @@ def retry(task_id: str) -> Response:
     return answer({"task": _whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/resume", takes=models.ResumeRequest, status=202)
+@routes.at("POST", "/api/tasks/{task_id}/resume", takes="ResumeRequest", status=202)
 def resume(task_id: str) -> Response:
     """Take a run up again on its branch, with a new prompt."""
     asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import definitions
-from chalicelib.web import models, reading, views
+from chalicelib.actions import definitions, explaining
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.trigger import Trigger
+from chalicelib.web import views
 from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
+from chalicelib.web.late import late
 from chalicelib.web.tasks import definition_of
 
+if TYPE_CHECKING:
+    from chalicelib.web import reading
+else:
+    reading = late("chalicelib.web.reading")
+
 routes = Routes(__name__)
+
+
+def _shown(trigger: Trigger) -> views.View:
+    """Return a trigger; when a hook fired last is in the ledger, so that firing writes no row."""
+    world = wiring.world()
+    view = views.trigger(trigger, world.now())
+    if trigger.hook is None:
+        return view
+    newest, _ = world.firings.of_trigger(trigger.id, None, 20)
+    fired = (firing.fired_at for firing in newest if firing.run_id)
+    view["lastFiredAt"] = views.moment(next(fired, None))
+    if trigger.hook.offered and not trigger.hook.sealed:
+        token = world.seals.open(trigger.hook.offered, trigger.id)
+        view["config"] = {**views.config_of(trigger), "verificationToken": token}
+    return view
 
 
 @routes.at("GET", "/api/tasks/{task_id}/triggers")
@@ -18,20 +44,20 @@ def index(task_id: str) -> Response:
     """List the triggers of a definition."""
     world = wiring.world()
     found = world.triggers.of(definition_of(task_id).id)
-    return answer({"triggers": [views.trigger(trigger, world.now()) for trigger in found]})
+    return answer({"triggers": [_shown(trigger) for trigger in found]})
 
 
-@routes.at("POST", "/api/tasks/{task_id}/triggers", takes=models.AnyTrigger, status=201)
+@routes.at("POST", "/api/tasks/{task_id}/triggers", takes="AnyTrigger", status=201)
 def create(task_id: str) -> Response:
     """Attach one more trigger to a definition."""
     world = wiring.world()
     request = routes.current_request
     new = reading.trigger_from(body_of(request), definition_of(task_id), world.now())
     kept = definitions.add_trigger(world, new, claim_of(request, new.id))
-    return answer({"trigger": views.trigger(kept, world.now())}, 201)
+    return answer({"trigger": _shown(kept)}, 201)
 
 
-@routes.at("PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", takes=models.TriggerPatch)
+@routes.at("PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", takes="TriggerPatch")
 def edit(task_id: str, trigger_id: str) -> Response:
     """Change a trigger, or pause it."""
     world = wiring.world()
@@ -39,7 +65,7 @@ def edit(task_id: str, trigger_id: str) -> Response:
     was = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
     new = reading.patched_trigger(was, body_of(routes.current_request), owner)
     kept = definitions.change_trigger(world, was, new)
-    return answer({"trigger": views.trigger(kept, world.now())})
+    return answer({"trigger": _shown(kept)})
 
 
 @routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", status=204)
@@ -73,3 +99,27 @@ def firings_of(task_id: str, trigger_id: str) -> Response:
         trigger_id, query(request, "cursor") or None, limit_of(request)
     )
     return answer({"firings": [views.firing(thing) for thing in found], "nextCursor": position})
+
+
+@routes.at("GET", "/api/tasks/{task_id}/triggers/{trigger_id}/explain", query=("at",))
+def explain(task_id: str, trigger_id: str) -> Response:
+    """Say in one sentence why a trigger fired at a moment, or did not."""
+    world = wiring.world()
+    owner = definition_of(task_id)
+    trigger = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
+    at = _moment(query(routes.current_request, "at"), world.now())
+    said, firing = explaining.explain(world, owner, trigger, at)
+    return answer({"answer": said, "firing": views.firing(firing) if firing else None})
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    if not text:
+        return now
+    try:
+        # A plus sign that nobody quoted arrives as a blank.
+        found = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        raise Invalid("write the time as 2026-11-24T09:00:00Z", "at") from None
+    if found.tzinfo is None:
+        raise Invalid("write the time with its offset or Z", "at")
+    return found.astimezone(UTC)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from chalicelib.actions.previewing import Preview
+from chalicelib.actions.pulse import Pulse
 from chalicelib.domain import schedule as schedules
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.firing import Brief, Firing, moment_text
 from chalicelib.domain.log import LogLine
+from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Event, Run
-from chalicelib.domain.trigger import Trigger, TriggerType
+from chalicelib.domain.trigger import HookConfig, Trigger, TriggerType
 
 View = dict[str, object]
 
@@ -40,6 +43,8 @@ def blueprint(thing: Blueprint, *, summary: bool = False) -> View:
         "priority": thing.priority,
         "maxConcurrent": thing.max_concurrent,
         "environment": thing.environment,
+        "promptTemplateId": thing.prompt_template_id,
+        "paramsSchema": thing.params_schema,
         "enabled": thing.enabled,
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
@@ -55,7 +60,7 @@ def trigger(thing: Trigger, now: datetime) -> View:
         "targetType": "job" if thing.definition_kind == "standalone" else "task_config",
         "targetId": thing.definition_id,
         "type": thing.type.value,
-        "config": _config(thing),
+        "config": config_of(thing),
         "paramMapping": thing.param_mapping,
         "enabled": thing.enabled,
         "disabledReason": thing.disabled_reason,
@@ -73,17 +78,30 @@ def trigger(thing: Trigger, now: datetime) -> View:
     return view
 
 
-def _config(thing: Trigger) -> View:
+def config_of(thing: Trigger) -> View:
+    if thing.hook:
+        return _hook(thing.hook)
     config = thing.schedule
     if config is None:
         return {}
     return {
         "cronExpression": config.cron,
         "timezone": config.timezone,
+        "overlapPolicy": config.overlap.value,
         "catchUpPolicy": config.catch_up.value,
         "jitterSeconds": config.jitter_seconds,
         "startAt": moment(config.start_at),
         "endAt": moment(config.end_at),
+    }
+
+
+def _hook(hook: HookConfig) -> View:
+    return {
+        "path": hook.path,
+        "signature": hook.preset,
+        "hasSecret": bool(hook.sealed),
+        "filter": hook.filter,
+        "events": list(hook.events),
     }
 
 
@@ -174,10 +192,75 @@ def firing(thing: Firing) -> View:
         "outcome": thing.outcome.value,
         "reason": thing.reason,
         "latenessMs": thing.lateness_ms,
+        "redeliveryOf": thing.redelivery_of,
     }
     if thing.count is not None:
         view |= {"until": thing.until, "count": thing.count}
     return view
+
+
+def whole_firing(thing: Firing, brief: Brief | None) -> View:
+    """Return a firing with what came with it."""
+    params = json.loads(brief.params) if brief else None
+    payload = json.loads(brief.payload) if brief and brief.payload else params
+    return {
+        **firing(thing),
+        "params": params,
+        "payload": payload if thing.trigger_type == "webhook" else None,
+    }
+
+
+def prompt_template(thing: PromptTemplate, *, summary: bool = False) -> View:
+    view: View = {
+        "id": thing.id,
+        "name": thing.name,
+        "kind": thing.kind,
+        "description": thing.description,
+        "template": thing.template,
+        "paramsSchema": thing.params_schema,
+        "defaultAgentType": thing.default_agent_type,
+        "createdAt": moment(thing.created_at),
+        "updatedAt": moment(thing.updated_at),
+    }
+    if summary:
+        del view["template"]
+    return view
+
+
+def preview(thing: Preview) -> View:
+    return {
+        "title": thing.title,
+        "prompt": thing.prompt,
+        "missing": list(thing.missing),
+        "unused": list(thing.unused),
+        "verdicts": [
+            {"policy": one.policy, "fires": one.fires, "message": one.message}
+            for one in thing.verdicts
+        ],
+    }
+
+
+def pulse(thing: Pulse, now: datetime, interval: timedelta) -> View:
+    overdue = thing.oldest_overdue
+    oldest = overdue and {
+        "triggerId": overdue.id,
+        "taskId": overdue.definition_id,
+        "dueAt": moment(overdue.at),
+        "overdueSeconds": round((now - overdue.at).total_seconds()),
+    }
+    return {
+        "status": thing.status,
+        "lastTick": moment(thing.last_tick),
+        "tickIntervalSeconds": int(interval.total_seconds()),
+        "latenessMs": {
+            "p50": thing.percentile(50),
+            "p95": thing.percentile(95),
+            "p99": thing.percentile(99),
+            "max": thing.percentile(100),
+            "count": len(thing.lateness_ms),
+        },
+        "oldestOverdue": oldest,
+    }
 
 
 def log_line(thing: LogLine) -> View:

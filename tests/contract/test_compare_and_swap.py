@@ -10,12 +10,13 @@ import pytest
 
 from chalicelib import ports, wiring
 from chalicelib.domain.blueprint import Blueprint, Kind
-from chalicelib.domain.decision import Decision
+from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing import Brief, Claim, Firing, Outcome
+from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo, repo_id
 from chalicelib.domain.run import Run, State, move, queued
-from chalicelib.domain.trigger import Trigger
+from chalicelib.domain.trigger import HookConfig, Overlap, ScheduleConfig, Trigger
 from tests.conftest import NOON
 
 URL = "https://git.example.com/acme/web"
@@ -180,7 +181,9 @@ def test_a_definition_is_changed_by_the_first_with_its_triggers_or_not_at_all(wo
     paused = replace(was, enabled=False, version=2)
 
     with pytest.raises(ports.Taken) as refused:
-        world.blueprints.put(replace(owner, name="Second", version=2), owner, [(paused, was)])
+        world.blueprints.put(
+            replace(owner, name="Second", version=2), owner, [ports.Change(new=paused, was=was)]
+        )
 
     assert refused.value.parts == {"definition"}
     assert world.blueprints.get(owner.id) == first
@@ -220,10 +223,12 @@ def test_a_trigger_is_changed_and_removed_only_as_it_was_read(world: ports.World
     was = trigger(owner)
     world.blueprints.add(owner, [was], None)
     now = replace(was, enabled=False, version=2)
-    world.triggers.put(now, was)
+    world.triggers.put(ports.Change(new=now, was=was), owner, owner)
 
+    with pytest.raises(ports.Taken):
+        world.triggers.put(ports.Change(new=replace(was, version=2), was=was), owner, owner)
     with pytest.raises(Superseded):
-        world.triggers.put(replace(was, version=2), was)
+        world.triggers.note(replace(was, version=2), was)
     with pytest.raises(Superseded):
         world.triggers.remove(was)
     assert world.triggers.get(was.id) == now
@@ -236,12 +241,12 @@ def test_a_trigger_is_changed_and_removed_only_as_it_was_read(world: ports.World
 def test_a_trigger_of_a_changed_or_removed_definition_is_not_made(world: ports.World):
     owner = definition()
     world.blueprints.add(owner, [], None)
-    world.triggers.add(trigger(owner), owner, None)
+    world.triggers.add(trigger(owner), owner, owner, None)
     world.blueprints.remove(owner, [])
     orphan = trigger(owner)
 
     with pytest.raises(ports.Taken) as refused:
-        world.triggers.add(orphan, owner, None)
+        world.triggers.add(orphan, owner, owner, None)
 
     assert refused.value.parts == {"definition"}
     with pytest.raises(NotFound):
@@ -278,11 +283,13 @@ def test_a_slot_is_freed_by_the_move_that_wins(world: ports.World):
 
     stale = replace(held, version=99)
     with pytest.raises(ports.Taken):
-        world.slots.free(over, stale, ["repo"])
+        world.slots.move(over, stale, leaves=["repo"], enters=["active"])
     assert world.slots.held("repo") == {was.id}
+    assert world.slots.held("active") == frozenset()
 
-    world.slots.free(over, held, ["repo"])
+    world.slots.move(over, held, leaves=["repo"], enters=["active"])
     assert world.slots.held("repo") == frozenset()
+    assert world.slots.held("active") == {was.id}
 
 
 def test_one_url_is_one_repo_changed_only_as_it_was_read(world: ports.World):
@@ -301,3 +308,133 @@ def test_one_url_is_one_repo_changed_only_as_it_was_read(world: ports.World):
 
     world.repos.remove(now)
     assert world.repos.find(URL) is None
+
+
+def hook(owner: Blueprint, path: str = "alerts") -> Trigger:
+    return trigger(owner, type="webhook", hook=HookConfig(path=path))
+
+
+def test_a_path_belongs_to_the_first_who_names_it_until_it_is_given_up(world: ports.World):
+    owner = definition()
+    first, second = hook(owner), hook(owner)
+    world.blueprints.add(owner, [first], None)
+
+    with pytest.raises(ports.Taken) as refused:
+        world.triggers.add(second, owner, owner, None)
+    assert refused.value.parts == {"path alerts"}
+    found = world.triggers.hook("alerts")
+    assert found is not None
+    assert (found.trigger_id, found.definition_id) == (first.id, owner.id)
+
+    moved = replace(first, version=2, hook=HookConfig(path="other"))
+    world.triggers.put(ports.Change(new=moved, was=first), owner, owner)
+    assert world.triggers.hook("alerts") is None
+    world.triggers.add(second, owner, owner, None)
+    world.triggers.remove(second)
+    assert world.triggers.hook("alerts") is None
+    world.blueprints.remove(owner, [moved])
+    assert world.triggers.hook("other") is None
+
+
+def test_a_decision_that_relies_on_the_active_runs_falls_when_they_changed(world: ports.World):
+    one, two, three = (run(overlap_key="active#d") for _ in range(3))
+    world.firings.commit(Decision(firing=firing(), run=one, active=frozenset()))
+
+    with pytest.raises(ports.Taken) as refused:
+        world.firings.commit(Decision(firing=firing(), run=two, active=frozenset()))
+
+    assert refused.value.parts == {"active"}
+    world.firings.commit(Decision(firing=firing(), run=two, active=frozenset({one.id})))
+    world.firings.commit(Decision(firing=firing(), run=three))
+    assert world.slots.held("active#d") == {one.id, two.id, three.id}
+
+
+def test_a_delivery_only_checks_its_trigger_and_falls_when_that_changed(world: ports.World):
+    owner = definition()
+    was = hook(owner)
+    world.blueprints.add(owner, [was], None)
+    world.firings.commit(Decision(firing=firing(), trigger=(was, was), definition=owner))
+    assert world.triggers.get(was.id) == was
+    paused = replace(was, enabled=False, version=2)
+    world.triggers.put(ports.Change(new=paused, was=was), owner, owner)
+
+    with pytest.raises(ports.Taken) as refused:
+        world.firings.commit(Decision(firing=firing(), trigger=(was, was)))
+
+    assert refused.value.parts == {"trigger"}
+
+
+def test_what_a_pause_passed_over_is_written_with_the_resume_or_not_at_all(world: ports.World):
+    owner = definition()
+    was = trigger(owner)
+    world.blueprints.add(owner, [was], None)
+    gap = firing(trigger_id=was.id, definition_id=owner.id)
+    change = ports.Change(new=replace(was, version=2), was=was, gap=gap)
+    world.triggers.put(change, owner, owner)
+
+    with pytest.raises(ports.Taken):
+        world.triggers.put(replace(change, gap=firing(id=new_id())), owner, owner)
+
+    found, _ = world.firings.of_trigger(was.id, None, 10)
+    assert [one.id for one in found] == [gap.id]
+
+
+def library(**more: object) -> PromptTemplate:
+    fields = {"id": new_id(), "name": "Bump", "template": "Bump", "created_at": NOON}
+    return PromptTemplate(**({"updated_at": NOON} | fields | more))
+
+
+def test_a_template_stays_while_a_definition_is_linked_to_it(world: ports.World):
+    text = library()
+    world.prompt_templates.add(text, None)
+    owner = definition(prompt_template_id=text.id)
+    world.blueprints.add(owner, [], None)
+
+    with pytest.raises(Conflict):
+        world.prompt_templates.remove(text)
+    edited = replace(text, template="Bump all", version=2)
+    world.prompt_templates.put(edited, text)
+    with pytest.raises(Superseded):
+        world.prompt_templates.put(replace(text, version=2), text)
+    with pytest.raises(Conflict):
+        world.prompt_templates.remove(edited)
+
+    world.blueprints.remove(owner, [])
+    world.prompt_templates.remove(edited)
+    with pytest.raises(ports.Taken) as refused:
+        world.blueprints.add(definition(prompt_template_id=text.id), [], None)
+    assert refused.value.parts == {"template"}
+
+
+def test_no_two_templates_have_one_name(world: ports.World):
+    first = library()
+    world.prompt_templates.add(first, None)
+    with pytest.raises(Conflict):
+        world.prompt_templates.add(library(name="bump"), None)
+    other = library(name="Other")
+    world.prompt_templates.add(other, None)
+    with pytest.raises(Conflict):
+        world.prompt_templates.put(replace(other, name="BUMP", version=2), other)
+
+    world.prompt_templates.put(replace(first, name="Free", version=2), first)
+    world.prompt_templates.add(library(), None)
+    names, _ = world.prompt_templates.newest(None, 10)
+    assert {one.name for one in names} == {"Free", "Other", "Bump"}
+
+
+def test_what_a_firing_is_decided_from_is_read_together(world: ports.World):
+    text = library()
+    world.prompt_templates.add(text, None)
+    owner = definition(prompt_template_id=text.id, tracks_active=True)
+    minding = ScheduleConfig(cron="* * * * *", overlap=Overlap.SKIP)
+    was = trigger(owner, type="schedule", schedule=minding, next_fire_at=NOON, due_at=NOON)
+    world.blueprints.add(owner, [was], None)
+    world.slots.hold(owner.active_key, ["a-run"])
+
+    bases = world.triggers.bases([(was.id, owner.id), (new_id(), new_id())])
+
+    assert bases == {
+        was.id: Basis(definition=owner, trigger=was, template=text, active=frozenset({"a-run"}))
+    }
+    assert world.triggers.oldest_due(NOON) == ports.Due("trigger", was.id, NOON, owner.id)
+    assert world.triggers.oldest_due(NOON - timedelta(seconds=1)) is None

@@ -70,7 +70,7 @@ def test_a_touch_keeps_state_and_history_and_makes_a_new_version():
 
 
 def test_a_run_is_held_in_the_counters_of_its_repo_and_its_definition():
-    assert RUN.slots == {"repo#https://example.com/acme/web": 2, "definition#d": 2}
+    assert RUN.counters == ("repo#https://example.com/acme/web", "definition#d", "stage")
     assert State.QUEUED not in HOLDS_SLOT
 
 

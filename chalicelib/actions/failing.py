@@ -1,0 +1,71 @@
+"""What fails again and again: backed off, then given up visibly. Nothing is re-sent for ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.actions import moving
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.run import State
+from chalicelib.domain.trigger import Trigger
+from chalicelib.ports import World
+
+MOST_FAILURES = 10
+BACKOFF = timedelta(seconds=5)
+LONGEST_BACKOFF = timedelta(minutes=10)
+
+
+def _backoff(failures: int) -> timedelta:
+    return min(LONGEST_BACKOFF, BACKOFF * (1 << (failures - 1)))
+
+
+def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trigger]:
+    """Count a failed firing and back it off; after ten in a row, disable the trigger.
+
+    One that cannot be computed at all (its zone is gone, its expression no longer parses) is
+    disabled at once. Returns the trigger as it was stored, for its message.
+    """
+    try:
+        trigger = world.triggers.get(trigger_id)
+    except NotFound:
+        return []
+    failures = trigger.failures + 1
+    given_up = failures >= MOST_FAILURES or isinstance(error, Invalid)
+    now = world.now()
+    new = replace(
+        trigger,
+        version=trigger.version + 1,
+        updated_at=now,
+        failures=failures,
+        due_at=None if given_up else now + _backoff(failures),
+        enabled=trigger.enabled and not given_up,
+        disabled_reason=_reason(error) if given_up else trigger.disabled_reason,
+    )
+    world.triggers.note(new, trigger)
+    return [new]
+
+
+def run_failed(world: World, run_id: str, error: Exception) -> None:
+    """Count a failed step of a run and back it off; after ten in a row, fail the run."""
+    run = world.runs.get(run_id)
+    if run.final:
+        return
+    failures = run.failures + 1
+    if failures < MOST_FAILURES:
+        moving.update(world, run, failures=failures, due_at=world.now() + _backoff(failures))
+        return
+    reason = f"a step of the pipeline failed {failures} times: {_reason(error)}"
+    moving.advance(
+        world,
+        run,
+        State.FAILED,
+        by="pipeline",
+        message=reason,
+        error_class="internal",
+        error_message=reason,
+    )
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:1000]

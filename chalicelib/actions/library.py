@@ -1,0 +1,43 @@
+"""The library of prompts that definitions share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.actions.definitions import repeated
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.firing import Claim
+from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.domain.template import compile_template
+from chalicelib.ports import Taken, World
+
+
+def _check(template: PromptTemplate) -> None:
+    try:
+        compile_template(template.template)
+    except Invalid as error:
+        raise Invalid(error.message, "template") from error
+
+
+def create(world: World, new: PromptTemplate, claim: Claim | None = None) -> PromptTemplate:
+    """Store a template; a name that another one has is a `Conflict`."""
+    _check(new)
+    try:
+        world.prompt_templates.add(new, claim)
+    except Taken:
+        assert claim is not None
+        return world.prompt_templates.get(repeated(world, claim))
+    return new
+
+
+def change(world: World, was: PromptTemplate, new: PromptTemplate) -> PromptTemplate:
+    """Store an edit; what is linked to it fires with the new text from now on."""
+    _check(new)
+    new = replace(new, version=was.version + 1, updated_at=world.now())
+    world.prompt_templates.put(new, was)
+    return new
+
+
+def remove(world: World, template_id: str) -> None:
+    """Remove a template that nothing is linked to."""
+    world.prompt_templates.remove(world.prompt_templates.get(template_id))

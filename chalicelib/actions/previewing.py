@@ -1,0 +1,100 @@
+"""What a definition would fire with, without firing it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.actions.definitions import template_of
+from chalicelib.actions.firing import Occurrence, is_active, prompt_of, values
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.decision import Basis
+from chalicelib.domain.errors import Fault, NotFound
+from chalicelib.domain.firing import Brief
+from chalicelib.domain.template import render
+from chalicelib.domain.trigger import Overlap
+from chalicelib.ports import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What one policy says to a firing now."""
+
+    policy: str
+    fires: bool
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A rendered title and prompt, with what was missing and what nobody asked for."""
+
+    title: str
+    prompt: str
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def stored_params(world: World, definition: Blueprint, firing_id: str) -> dict[str, object]:
+    """Return the params of a firing of this definition."""
+    firing = world.firings.get(firing_id)
+    if firing.definition_id != definition.id:
+        raise NotFound("firing", firing_id)
+    brief = world.firings.brief(firing_id) or Brief()
+    params: dict[str, object] = json.loads(brief.params)
+    return params
+
+
+def preview(world: World, definition: Blueprint, params: Mapping[str, object]) -> Preview:
+    """Return what a firing by hand with these params would be; raise `Invalid` as it would."""
+    basis = Basis(definition=definition, template=template_of(world, definition))
+    occurrence = Occurrence(
+        source=definition.id, identity="preview", trigger_type="manual", params=params
+    )
+    scope = values(world, basis, occurrence)
+    title, prompt = render(definition.title, scope), render(prompt_of(basis), scope)
+    schema = definition.params_schema or (basis.template and basis.template.params_schema)
+    faults = world.expressions.violations(schema, params) if schema else []
+    return Preview(
+        title=title.text,
+        prompt=prompt.text,
+        missing=tuple(dict.fromkeys((*title.missing, *prompt.missing))),
+        unused=tuple(name for name in params if name in title.unused and name in prompt.unused),
+        verdicts=tuple(_verdicts(world, definition, faults)),
+    )
+
+
+def preview_text(text: str, params: Mapping[str, object]) -> Preview:
+    """Return a template of the library, rendered."""
+    rendered = render(text, params)
+    return Preview(title="", prompt=rendered.text, missing=rendered.missing, unused=rendered.unused)
+
+
+def _verdicts(world: World, definition: Blueprint, faults: list[Fault]) -> list[Verdict]:
+    paused = Verdict(
+        policy="paused",
+        fires=definition.enabled,
+        message="it is not paused" if definition.enabled else "it is paused",
+    )
+    said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    schema = Verdict(
+        policy="paramsSchema", fires=not faults, message=said or "the params are as they should be"
+    )
+    return [paused, schema, *_overlaps(world, definition)]
+
+
+def _overlaps(world: World, definition: Blueprint) -> list[Verdict]:
+    if not definition.tracks_active:
+        return []
+    held = world.slots.held(definition.active_key)
+    active = sum(is_active(world, run_id) for run_id in held)
+    verdicts = []
+    for trigger in world.triggers.of(definition.id):
+        allowed = {Overlap.SKIP: 1, Overlap.BUFFER_ONE: 2}.get(trigger.overlap)
+        fires = allowed is None or active < allowed
+        message = f"{trigger.overlap.value} of trigger {trigger.id}: {active} active now"
+        if trigger.overlap is not Overlap.ALLOW:
+            verdicts.append(Verdict(policy="overlap", fires=fires, message=message))
+    return verdicts

@@ -1,0 +1,72 @@
+"""A stored occurrence once more, under today's configuration, as a new firing."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.actions import hooks, sending
+from chalicelib.actions.definitions import repeated, template_of
+from chalicelib.actions.firing import Occurrence, decide
+from chalicelib.domain.decision import Basis
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.firing import Brief, Claim, Firing
+from chalicelib.ports import Taken, World
+
+
+def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firing:
+    """Fire the occurrence of `firing_id` again; of a gap, its last one.
+
+    Raises `Conflict` where what it belongs to is gone.
+    """
+    first = world.firings.get(firing_id)
+    brief = world.firings.brief(firing_id) or Brief()
+    basis = _basis(world, first)
+    occurrence = Occurrence(
+        source=first.id,
+        identity=claim.key if claim else str(uuid.uuid4()),
+        trigger_type=first.trigger_type,
+        at=_moment(first),
+        params=json.loads(brief.params),
+        payload=brief.payload,
+        redelivery_of=first.id,
+    )
+    if basis.trigger and first.trigger_type == "schedule":
+        occurrence = replace(occurrence, params=basis.trigger.param_mapping)
+    elif basis.trigger and first.trigger_type == "webhook":
+        payload = json.loads(brief.payload or brief.params)
+        occurrence = hooks.read(world, basis.trigger, occurrence, payload)
+    decision = decide(world, basis, occurrence)
+    kept = replace(claim, result=decision.firing.id) if claim else None
+    try:
+        world.firings.commit(replace(decision, claim=kept))
+    except Taken as taken:
+        if claim and taken.parts & {"claim", "firing", "run"}:
+            return world.firings.get(repeated(world, claim))
+        raise Conflict("the task changed meanwhile, try again") from taken
+    if decision.run:
+        sending.send_soon(world, [decision.run])
+    return decision.firing
+
+
+def _basis(world: World, first: Firing) -> Basis:
+    if first.definition_id is None:
+        raise Conflict("an ad-hoc task has nothing that could fire again: retry it")
+    if first.trigger_id:
+        found = world.triggers.bases([(first.trigger_id, first.definition_id)])
+        if first.trigger_id not in found:
+            raise Conflict("its trigger is gone")
+        return found[first.trigger_id]
+    try:
+        definition = world.blueprints.get(first.definition_id)
+    except NotFound as error:
+        raise Conflict("its definition is gone") from error
+    return Basis(definition=definition, template=template_of(world, definition))
+
+
+def _moment(first: Firing) -> datetime | None:
+    if first.trigger_type != "schedule":
+        return None
+    return datetime.fromisoformat(first.until or first.occurrence)

@@ -1,0 +1,46 @@
+"""Reading rows of several tables in one call."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from chalicelib.storage.connection import Row, connection
+from chalicelib.storage.transactions import PATIENCE_SECONDS
+
+Rows = dict[type[Row], dict[str, Any]]
+MOST_KEYS = 100
+
+
+class Throttled(Exception):
+    """The store answered with too little, for too long."""
+
+
+def fetch(keys: Mapping[type[Row], Collection[str]]) -> Rows:
+    """Return the rows with these ids, as they are now; what is not there is left out."""
+    wanted = [(model, key) for model, ids in keys.items() for key in dict.fromkeys(ids)]
+    rows: Rows = {model: {} for model in keys}
+    for start in range(0, len(wanted), MOST_KEYS):
+        _fetch(wanted[start : start + MOST_KEYS], rows)
+    return rows
+
+
+def _fetch(wanted: list[tuple[type[Row], str]], rows: Rows) -> None:
+    asked: dict[str, Any] = {}
+    for model, key in wanted:
+        table = asked.setdefault(model.Meta.table_name, {"Keys": [], "ConsistentRead": True})
+        table["Keys"].append({"id": {"S": key}})
+    models = {model.Meta.table_name: model for model in rows}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while asked:
+        answer = connection().dispatch("BatchGetItem", {"RequestItems": asked})
+        for table, items in answer["Responses"].items():
+            for item in items:
+                rows[models[table]][item["id"]["S"]] = models[table].from_raw_data(item)
+        asked = answer.get("UnprocessedKeys") or {}
+        if asked:
+            if time.monotonic() > deadline:
+                raise Throttled("the store answers with a part of what was asked for")
+            time.sleep(random.uniform(0.01, 0.1))

@@ -1,0 +1,90 @@
+"""The library of prompts in DynamoDB; a row holds the ids of the definitions linked to it."""
+
+from __future__ import annotations
+
+from pynamodb.exceptions import DoesNotExist
+
+from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.firing import Claim
+from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.ports import Taken
+from chalicelib.storage import codec, pages
+from chalicelib.storage.claims import absent_or_expired, claim_record
+from chalicelib.storage.records import ClaimRecord, TemplateRecord
+from chalicelib.storage.transactions import Transaction
+
+LIBRARY = "library"
+
+
+class DynamoPromptTemplates:
+    """The store of prompt templates. A name is a claim, so that no two have the same."""
+
+    def get(self, template_id: str) -> PromptTemplate:
+        try:
+            record = TemplateRecord.get(template_id, consistent_read=True)
+        except DoesNotExist:
+            raise NotFound("prompt template", template_id) from None
+        return codec.load(PromptTemplate, record.data)
+
+    def add(self, new: PromptTemplate, claim: Claim | None) -> None:
+        transaction = Transaction()
+        transaction.put("template", _row(new), TemplateRecord.id.does_not_exist())
+        transaction.put("name", _name(new), ClaimRecord.id.does_not_exist())
+        if claim:
+            transaction.put("claim", claim_record(claim), absent_or_expired(new.created_at))
+        try:
+            transaction.commit()
+        except Taken as taken:
+            if "claim" in taken.parts:
+                raise
+            raise Conflict(f"a prompt template is called {new.name!r} already") from taken
+
+    def put(self, new: PromptTemplate, was: PromptTemplate) -> None:
+        transaction = Transaction()
+        changes = [
+            TemplateRecord.version.set(new.version),
+            TemplateRecord.data.set(codec.dump(new)),
+        ]
+        same = TemplateRecord.version == was.version
+        transaction.update("template", TemplateRecord(id=new.id), changes, same)
+        if _name(new).id != _name(was).id:
+            transaction.put("name", _name(new), ClaimRecord.id.does_not_exist())
+            transaction.delete("old name", _name(was))
+        try:
+            transaction.commit()
+        except Taken as taken:
+            if "name" in taken.parts:
+                raise Conflict(f"a prompt template is called {new.name!r} already") from taken
+            raise Superseded(f"prompt template {new.id!r} changed meanwhile") from taken
+
+    def remove(self, old: PromptTemplate) -> None:
+        transaction = Transaction()
+        unlinked = TemplateRecord.links.does_not_exist()
+        transaction.delete("template", _row(old), unlinked)
+        transaction.delete("name", _name(old))
+        try:
+            transaction.commit()
+        except Taken as taken:
+            message = f"prompt template {old.name!r} is used by definitions: unlink them first"
+            raise Conflict(message) from taken
+
+    def newest(self, before: str | None, limit: int) -> tuple[list[PromptTemplate], str | None]:
+        rows = pages.newest(TemplateRecord.newest, LIBRARY, before, limit + 1)
+        kept, position = pages.page(rows, limit)
+        return [codec.load(PromptTemplate, row.data) for row in kept], position
+
+
+def _row(template: PromptTemplate) -> TemplateRecord:
+    return TemplateRecord(
+        id=template.id,
+        library=LIBRARY,
+        age=codec.age(template.created_at, template.id),
+        version=template.version,
+        data=codec.dump(template),
+    )
+
+
+def _name(template: PromptTemplate) -> ClaimRecord:
+    return ClaimRecord(
+        id=f"template-name#{template.name.casefold()}", digest="", result=template.id
+    )

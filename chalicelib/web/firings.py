@@ -1,0 +1,42 @@
+"""Single firings of the ledger over HTTP."""
+
+from __future__ import annotations
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import redelivering
+from chalicelib.domain.blueprint import Kind
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.firing import Firing
+from chalicelib.web import views
+from chalicelib.web.hooks import told
+from chalicelib.web.http import Routes, answer, claim_of, known_id
+
+routes = Routes(__name__)
+
+
+@routes.at("GET", "/api/firings/{firing_id}")
+def show(firing_id: str) -> Response:
+    """Return a firing with its params and the payload that came."""
+    store = wiring.world().firings
+    firing = store.get(known_id("firing", firing_id))
+    return answer({"firing": views.whole_firing(firing, store.brief(firing.id))})
+
+
+@routes.at("POST", "/api/firings/{firing_id}/redeliver", status=202)
+def redeliver(firing_id: str) -> Response:
+    """Fire the stored occurrence once more, under today's configuration."""
+    claim = claim_of(routes.current_request, "")
+    world = wiring.world()
+    firing = redelivering.redeliver(world, known_id("firing", firing_id), claim)
+    return told(firing, _kind(firing))
+
+
+def _kind(firing: Firing) -> str:
+    if firing.definition_id is None:
+        return Kind.REPO_BLUEPRINT.value
+    try:
+        return wiring.world().blueprints.get(firing.definition_id).kind.value
+    except NotFound:
+        return Kind.REPO_BLUEPRINT.value

@@ -1,0 +1,27 @@
+"""A token bucket for each path, per worker: a flood on one hook leaves the others alone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+MOST_PATHS = 10_000
+
+
+class Buckets:
+    """Buckets of `rate` tokens a second each, twice as many at most."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._kept: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+
+    def take(self, path: str, now: datetime) -> timedelta:
+        """Take a token for `path`; return how long to wait where there is none, else zero."""
+        most = 2.0 * self._rate
+        left, since = self._kept.pop(path, (most, now))
+        left = min(most, left + max(0.0, (now - since).total_seconds()) * self._rate)
+        wait = timedelta(0) if left >= 1 else timedelta(seconds=(1 - left) / self._rate)
+        self._kept[path] = (left if wait else left - 1, now)
+        if len(self._kept) > MOST_PATHS:
+            self._kept.popitem(last=False)
+        return wait

@@ -1,0 +1,54 @@
+"""Webhooks come in. The answer is all that happens before it: verified, written, said."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import hooks
+from chalicelib.domain.blueprint import Kind
+from chalicelib.domain.firing import Firing, Outcome
+from chalicelib.domain.hook import Delivery
+from chalicelib.settings import settings
+from chalicelib.web.flood import Buckets
+from chalicelib.web.http import LARGEST_BODY, Routes, TooLarge, TooMany, answer, raw_of
+
+routes = Routes(__name__)
+
+
+@cache
+def _buckets() -> Buckets:
+    return Buckets(settings.hook_rate)
+
+
+@routes.at("POST", "/api/hooks/{path}", open=True, status=202)
+def receive(path: str) -> Response:
+    """Take a delivery, signed as its trigger expects it."""
+    world = wiring.world()
+    wait = _buckets().take(path, world.now())
+    if wait:
+        world.metrics.rejected("flood")
+        raise TooMany(wait)
+    request = routes.current_request
+    body = raw_of(request)
+    if len(body) > LARGEST_BODY:
+        raise TooLarge("a delivery holds at most 1 MiB")
+    headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
+    received = hooks.receive(world, path, Delivery(headers=headers, body=body))
+    if received.firing is None:
+        return answer(dict(received.handshake or {}))
+    return told(received.firing, received.definition_kind, duplicate=received.duplicate)
+
+
+def told(firing: Firing, kind: str, *, duplicate: bool = False) -> Response:
+    """Return what a firing is answered with: the task it became, or why it became none."""
+    said: dict[str, object] = {"firingId": firing.id}
+    if firing.run_id:
+        said["runId" if kind == Kind.STANDALONE.value else "taskId"] = firing.run_id
+    if duplicate:
+        return answer({"skipped": "duplicate", **said})
+    if firing.outcome is not Outcome.FIRED:
+        return answer({"skipped": firing.reason, **said})
+    return answer(said, 202)

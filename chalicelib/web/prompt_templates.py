@@ -1,0 +1,88 @@
+"""The library of prompts over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import library, previewing
+from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.web import views
+from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
+from chalicelib.web.late import late
+
+if TYPE_CHECKING:
+    from chalicelib.web import models
+else:
+    models = late("chalicelib.web.models")
+
+routes = Routes(__name__)
+
+
+def _found(template_id: str) -> PromptTemplate:
+    return wiring.world().prompt_templates.get(known_id("prompt template", template_id))
+
+
+@routes.at("GET", "/api/prompt-templates", query=("kind", *PAGE))
+def index() -> Response:
+    """List the templates of the library, newest first."""
+    request = routes.current_request
+    kind, limit = query(request, "kind"), limit_of(request)
+    position: str | None = query(request, "cursor") or None
+    kept: list[PromptTemplate] = []
+    while len(kept) < limit:
+        page, position = wiring.world().prompt_templates.newest(position, limit - len(kept))
+        kept += [one for one in page if not kind or one.kind == kind]
+        if position is None:
+            break
+    shown = [views.prompt_template(one, summary=True) for one in kept]
+    return answer({"promptTemplates": shown, "nextCursor": position})
+
+
+@routes.at("POST", "/api/prompt-templates", takes="NewPromptTemplate", status=201)
+def create() -> Response:
+    """Add a template to the library."""
+    request, world = routes.current_request, wiring.world()
+    asked = models.parsed(models.NewPromptTemplate, body_of(request))
+    now = world.now()
+    new = PromptTemplate(id=str(uuid.uuid4()), created_at=now, updated_at=now, **asked.model_dump())
+    kept = library.create(world, new, claim_of(request, new.id))
+    return answer({"promptTemplate": views.prompt_template(kept)}, 201)
+
+
+@routes.at("GET", "/api/prompt-templates/{template_id}")
+def show(template_id: str) -> Response:
+    """Return a template."""
+    return answer({"promptTemplate": views.prompt_template(_found(template_id))})
+
+
+@routes.at("PATCH", "/api/prompt-templates/{template_id}", takes="NewPromptTemplate", partly=True)
+def edit(template_id: str) -> Response:
+    """Change a template; what is linked to it fires with the new text."""
+    was = _found(template_id)
+    before = views.prompt_template(was)
+    fields = [str(field.alias) for field in models.NewPromptTemplate.model_fields.values()]
+    body = body_of(routes.current_request)
+    whole = {**{name: before[name] for name in fields}, **body}
+    asked = models.parsed(models.NewPromptTemplate, whole)
+    changed = library.change(wiring.world(), was, replace(was, **asked.model_dump()))
+    return answer({"promptTemplate": views.prompt_template(changed)})
+
+
+@routes.at("DELETE", "/api/prompt-templates/{template_id}", status=204)
+def remove(template_id: str) -> Response:
+    """Remove a template that no definition is linked to."""
+    library.remove(wiring.world(), _found(template_id).id)
+    return answer({}, 204)
+
+
+@routes.at("POST", "/api/prompt-templates/{template_id}/preview", takes="RunRequest")
+def preview(template_id: str) -> Response:
+    """Render a template with the params that are given."""
+    asked = models.parsed(models.RunRequest, body_of(routes.current_request))
+    shown = views.preview(previewing.preview_text(_found(template_id).template, asked.params))
+    return answer({name: shown[name] for name in ("prompt", "missing", "unused")})

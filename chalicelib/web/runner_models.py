@@ -1,0 +1,50 @@
+"""What runners may say."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.web import models
+
+
+class Claim(models.Model):
+    runner: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Line(models.Model):
+    seq: Annotated[int, Field(ge=1, le=10**9)]
+    timestamp: datetime
+    log_type: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}$")]
+    content: str
+
+
+class Beat(models.Model):
+    run_id: str
+    attempt: int
+    stage: Literal["clone", "setup", "agent", "push"] | None = None
+    lines: Annotated[list[Line], Field(max_length=10000)] = []
+
+
+class AgentEnd(models.Model):
+    session_id: str | None = None
+    model_used: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    turns: int | None = None
+
+
+class Report(Beat):
+    outcome: Literal["succeeded", "no_changes", "failed"]
+    error_class: str | None = None
+    error_message: str | None = None
+    transient: bool = False
+    branch: str | None = None
+    head_sha: str | None = None
+    base_sha: str | None = None
+    diff_stat: str | None = None
+    result_summary: str | None = None
+    agent: AgentEnd | None = None

@@ -1,0 +1,159 @@
+"""What a firing costs: calls to AWS, counted where botocore sends them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import botocore.client
+import pytest
+
+from chalicelib import wiring
+from chalicelib.actions import schedules, ticking
+from chalicelib.settings import settings
+from tests.conftest import Stage
+
+SECRET = "a secret of sixteen"
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    calls: Counter[str] = Counter()
+    real = botocore.client.BaseClient._make_api_call
+
+    def call(self: Any, operation: str, given: Any) -> Any:
+        calls[operation] += 1
+        return real(self, operation, given)
+
+    # pynamodb sends through a client of its own, past `_make_api_call`.
+    sent = botocore.client.BaseClient._make_request
+
+    def request(self: Any, model: Any, *rest: Any) -> Any:
+        calls[f"http {model.name}"] += 1
+        return sent(self, model, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_request", request)
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        yield calls
+
+
+def requests(calls: Counter[str]) -> dict[str, int]:
+    return {
+        name.removeprefix("http "): number
+        for name, number in calls.items()
+        if name.startswith("http ") and name != "http GetQueueUrl"
+    }
+
+
+def made(stage: Stage, *triggers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    body = {
+        "type": "standalone",
+        "name": "Report",
+        "prompt": "Write.",
+        "agentType": "command",
+        "agentCommand": "true",
+        "triggers": list(triggers),
+        **more,
+    }
+    answer: dict[str, Any] = stage.ok("POST", "/api/tasks", body)
+    return answer
+
+
+def minutely(**config: Any) -> dict[str, Any]:
+    return {"type": "schedule", "config": {"cronExpression": "* * * * *", **config}}
+
+
+def empty_queues() -> None:
+    sqs = boto3.client("sqs", region_name=settings.region)
+    for kind in ("fire", "steps"):
+        sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=settings.queue(kind))["QueueUrl"])
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_scheduled_firing_costs_at_most_three_calls_and_one_message_a_row(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, linked: bool
+):
+    more = {}
+    if linked:
+        body = {"name": "Shared", "template": "Write."}
+        template = stage.ok("POST", "/api/prompt-templates", body)["promptTemplate"]
+        more = {"promptTemplateId": template["id"]}
+    answer = made(stage, minutely(overlapPolicy="buffer_one" if linked else "allow"), **more)
+    empty_queues()
+    stage.now += timedelta(minutes=1)
+
+    with counted(monkeypatch) as calls:
+        pair = (answer["triggers"][0]["id"], answer["task"]["id"])
+        schedules.fire_due(wiring.world(), [pair])
+
+    sent = requests(calls)
+    messages = sent.pop("SendMessageBatch")
+    assert messages == 2  # one to each queue: the run, and the trigger's next minute
+    assert sent == {"BatchGetItem": 2 if linked else 1, "TransactWriteItems": 1}
+
+
+def test_ten_firings_of_one_batch_share_their_read_and_their_sends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    answers = [made(stage, minutely()) for _ in range(10)]
+    empty_queues()
+    stage.now += timedelta(minutes=1)
+
+    with counted(monkeypatch) as calls:
+        pairs = [(answer["triggers"][0]["id"], answer["task"]["id"]) for answer in answers]
+        schedules.fire_due(wiring.world(), pairs)
+
+    assert requests(calls) == {
+        "BatchGetItem": 1,
+        "TransactWriteItems": 10,
+        "SendMessageBatch": 2,
+    }
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_delivery_costs_at_most_three_calls_and_one_message(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, linked: bool
+):
+    more = {}
+    if linked:
+        body = {"name": "Shared", "template": "Write."}
+        template = stage.ok("POST", "/api/prompt-templates", body)["promptTemplate"]
+        more = {"promptTemplateId": template["id"]}
+    made(stage, {"type": "webhook", "config": {"path": "p", "secret": SECRET}}, **more)
+    signature = hmac.new(SECRET.encode(), b"{}", hashlib.sha256).hexdigest()
+    stage.call("POST", "/api/hooks/p", b"", token="")  # the data key is read once per process
+
+    with counted(monkeypatch) as calls:
+        headers = {"X-Optio-Signature": signature}
+        assert stage.call("POST", "/api/hooks/p", b"{}", token="", **headers)[0] == 202
+
+    assert requests(calls) == {
+        "GetItem": 1,
+        "BatchGetItem": 1,
+        "TransactWriteItems": 1,
+        "SendMessageBatch": 1,
+    }
+
+
+def test_a_refused_delivery_writes_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    made(stage, {"type": "webhook", "config": {"path": "p", "secret": SECRET}})
+    with counted(monkeypatch) as calls:
+        assert stage.call("POST", "/api/hooks/p", b"{}", token="")[0] == 401
+    assert set(requests(calls)) <= {"GetItem", "BatchGetItem", "GetSecretValue"}
+
+
+def test_a_tick_with_nothing_due_asks_each_shard_of_two_tables_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    for _ in range(20):
+        made(stage, {"type": "schedule", "config": {"cronExpression": "0 0 1 1 *"}})
+    with counted(monkeypatch) as calls:
+        assert ticking.tick(wiring.world()) == 0
+    assert requests(calls) == {"Query": 2 * settings.shards, "PutItem": 1}
