@@ -89,18 +89,23 @@ def _take(world: World, run: Run, limits: dict[str, int]) -> frozenset[str]:
 
 
 def _drop_lost(world: World, counter: str) -> bool:
-    """Drop the slots of a full counter whose runs are not working any more."""
-    lost = [run_id for run_id in world.slots.held(counter) if not _works(world, run_id)]
-    if lost:
-        world.slots.drop(counter, lost)
-    return bool(lost)
-
-
-def _works(world: World, run_id: str) -> bool:
-    try:
-        return world.runs.get(run_id).state in HOLDS_SLOT
-    except NotFound:
+    """Drop the slots of a full counter whose runs are not working; none if one moves meanwhile."""
+    lost: dict[str, int | None] = {}
+    for run_id in world.slots.held(counter):
+        try:
+            run = world.runs.get(run_id)
+        except NotFound:
+            lost[run_id] = None
+            continue
+        if run.state not in HOLDS_SLOT:
+            lost[run_id] = run.version
+    if not lost:
         return False
+    try:
+        world.slots.drop(counter, lost)
+    except Taken:
+        return False
+    return True
 
 
 def _stage_full(world: World, keys: Collection[str]) -> bool:

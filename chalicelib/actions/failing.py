@@ -30,6 +30,8 @@ def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trig
         trigger = world.triggers.get(trigger_id)
     except NotFound:
         return []
+    if trigger.due_at is None:
+        return []
     failures = trigger.failures + 1
     given_up = failures >= MOST_FAILURES or isinstance(error, Invalid)
     now = world.now()
@@ -38,7 +40,8 @@ def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trig
         version=trigger.version + 1,
         updated_at=now,
         failures=failures,
-        due_at=None if given_up else now + _backoff(failures),
+        # Never before its moment: what failed may have been written all the same.
+        due_at=None if given_up else max(trigger.due_at, now + _backoff(failures)),
         enabled=trigger.enabled and not given_up,
         disabled_reason=_reason(error) if given_up else trigger.disabled_reason,
     )

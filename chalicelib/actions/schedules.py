@@ -149,5 +149,6 @@ def _moved(world: World, trigger: Trigger, past: datetime) -> Trigger:
         updated_at=world.now(),
         next_fire_at=next_fire_at,
         due_at=due_at,
+        decided_until=past,
         failures=0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from chalicelib.actions.schedules import unsettled
 from chalicelib.domain import firing as firings
@@ -14,8 +15,12 @@ from chalicelib.ports import Change, World
 
 
 def begun(world: World, new: Trigger, definition: Blueprint) -> Trigger:
-    """Return a new trigger with its first time from now on; while paused it is not due."""
-    next_fire_at, due_at = new.upcoming(world.now())
+    """Return a trigger with its first time from now on; while paused it is not due.
+
+    The clocks of two workers differ: one that is behind must not decide again what was decided.
+    """
+    now = world.now()
+    next_fire_at, due_at = new.upcoming(max(now, new.decided_until or now))
     live = new.enabled and definition.enabled
     if live and new.schedule and next_fire_at is None:
         raise Invalid("the schedule is over before it fires once", "config.endAt")
@@ -39,21 +44,21 @@ def changed(
     if new.schedule.times == was.schedule.times and (lived or not live):
         due = was.next_fire_at + new.jitter if live and was.next_fire_at else None
         return Change(new=replace(new, due_at=due), was=was)
+    passed = unsettled(was, now)
+    if passed:
+        new = replace(new, decided_until=passed[-1])
     return Change(
         new=replace(begun(world, new, after), failures=0),
         was=was,
-        gap=_passed_over(world, was, Skip.MISSED if lived else Skip.PAUSED),
+        gap=_gap(was, passed, Skip.MISSED if lived else Skip.PAUSED, now) if passed else None,
     )
 
 
-def _passed_over(world: World, trigger: Trigger, reason: Skip) -> Firing | None:
-    moments = unsettled(trigger, world.now())
-    if not moments:
-        return None
+def _gap(trigger: Trigger, moments: list[datetime], reason: Skip, now: datetime) -> Firing:
     return firings.gap(
         moments,
         reason,
         trigger_id=trigger.id,
         definition_id=trigger.definition_id,
-        now=world.now(),
+        now=now,
     )

@@ -73,7 +73,8 @@ class Trigger:
     """One way in which a definition comes to fire.
 
     `next_fire_at` is the oldest cron instant that nothing was decided about yet, in a pause too;
-    `due_at` is the moment at which it fires, and there is none in a pause.
+    `due_at` is the moment at which it fires, and there is none in a pause. `decided_until` is the
+    newest instant that something was decided about: no edit goes back behind it.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Trigger:
     param_mapping: dict[str, object] | None = field(default=None)
     next_fire_at: datetime | None = None
     due_at: datetime | None = None
+    decided_until: datetime | None = None
     last_fired_at: datetime | None = None
     failures: int = 0
     disabled_reason: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pynamodb.expressions.condition import size
 
@@ -12,6 +12,7 @@ from chalicelib.storage.runs import record_of
 from chalicelib.storage.transactions import Transaction
 
 STAGE = "stage"
+MOST_DROPPED = 90
 
 
 class DynamoSlots:
@@ -47,8 +48,15 @@ class DynamoSlots:
             return frozenset(record.held or ())
         return frozenset()
 
-    def drop(self, counter: str, run_ids: Collection[str]) -> None:
-        SlotRecord(id=counter).update(actions=[SlotRecord.held.delete(set(run_ids))])
+    def drop(self, counter: str, versions: Mapping[str, int | None]) -> None:
+        """Let go of runs that do not work; raise `Taken` when one of them has moved since."""
+        transaction = Transaction()
+        for run_id, version in list(versions.items())[:MOST_DROPPED]:
+            as_read = RunRecord.version == version if version else RunRecord.id.does_not_exist()
+            transaction.check("run", RunRecord, run_id, as_read)
+        let_go = SlotRecord.held.delete(set(list(versions)[:MOST_DROPPED]))
+        transaction.update(counter, SlotRecord(id=counter), [let_go])
+        transaction.commit()
 
     def await_stage(self, queue_key: str) -> None:
         SlotRecord(id=STAGE).update(actions=[SlotRecord.waiting.add({queue_key})])

@@ -18,12 +18,17 @@ from chalicelib.domain.repo import Repo, repo_id
 from chalicelib.domain.run import Run, State, move, queued
 from chalicelib.domain.trigger import HookConfig, Overlap, ScheduleConfig, Trigger
 from tests.conftest import NOON
+from tests.simulation.memory import MemoryWorld
 
 URL = "https://git.example.com/acme/web"
 
 
-@pytest.fixture
-def world(aws: None) -> ports.World:
+@pytest.fixture(params=["dynamodb", "memory"])
+def world(request: pytest.FixtureRequest) -> ports.World:
+    """The real stores, and those in memory that the simulation runs on: one contract."""
+    if request.param == "memory":
+        return MemoryWorld(lambda: NOON, lambda span: None)
+    request.getfixturevalue("aws")
     return wiring.world()
 
 
@@ -438,3 +443,19 @@ def test_what_a_firing_is_decided_from_is_read_together(world: ports.World):
     }
     assert world.triggers.oldest_due(NOON) == ports.Due("trigger", was.id, NOON, owner.id)
     assert world.triggers.oldest_due(NOON - timedelta(seconds=1)) is None
+
+
+def test_a_lost_slot_is_dropped_only_while_its_run_stands_where_it_was_read(world: ports.World):
+    was = stored(world, run())
+    world.slots.hold("repo", [was.id, "gone"])
+    held = working(was)
+    world.runs.put(held, was)
+
+    with pytest.raises(ports.Taken):
+        world.slots.drop("repo", {was.id: was.version, "gone": None})
+    assert world.slots.held("repo") == {was.id, "gone"}
+    with pytest.raises(ports.Taken):
+        world.slots.drop("repo", {was.id: None})
+
+    world.slots.drop("repo", {was.id: held.version, "gone": None})
+    assert world.slots.held("repo") == frozenset()

@@ -1,0 +1,235 @@
+"""What has to hold after any storm. Each check says in a sentence what it found broken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from chalicelib.domain import schedule as schedules
+from chalicelib.domain.firing import Firing, Outcome, moment_text
+from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, MOVES, Run
+from chalicelib.domain.trigger import Overlap, Trigger
+from tests.simulation.simulator import Simulator
+
+LIMIT_PER_REPO = 2
+
+
+def broken(simulator: Simulator) -> list[str]:
+    """Return every guarantee that does not hold, in words."""
+    history = History(simulator)
+    return [
+        *covered(history),
+        *one_run_each(history),
+        *settled(history),
+        *moved_along(history),
+        *never_too_many(history),
+        *not_while_paused(history),
+        *not_overlapping(history),
+        *answered_alike(simulator),
+        *never_early(history),
+    ]
+
+
+class History:
+    """The commits of a stage, and what is left in the end."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        tables = simulator.world.tables
+        self.log: list[list[tuple[str, str, Any, Any]]] = tables.log
+        self.firings: list[Firing] = [row[0] for row in tables.all("firings")]
+        self.runs: list[Run] = tables.all("runs")
+        self.triggers: list[Trigger] = tables.all("triggers")
+        self.slots: dict[str, frozenset[str]] = dict(tables.rows["slots"])
+        self.now = simulator.clock
+        self.policy = simulator.world.policy
+
+    def versions(self, table: str, key: str) -> Iterator[Any]:
+        for commit in self.log:
+            for kind, one, _, new in commit:
+                if (kind, one) == (table, key) and new is not None:
+                    yield new
+
+
+def covered(history: History) -> Iterator[str]:
+    """Every due occurrence is in exactly one record, and no record is of anything else."""
+    for trigger in history.triggers:
+        if trigger.schedule is None:
+            continue
+        due = set(occurrences(history, trigger))
+        told: Counter[datetime] = Counter()
+        for firing in (one for one in history.firings if one.trigger_id == trigger.id):
+            if firing.redelivery_of is None:
+                told.update(named(firing, due))
+                if firing.count is not None and firing.count != len(named(firing, due)):
+                    yield f"a gap of {firing.count} has {len(named(firing, due))} occurrences"
+        for moment in sorted(due - set(told)):
+            yield f"{moment_text(moment)} of {trigger.schedule.cron!r} vanished"
+        for moment, times in told.items():
+            if times > 1:
+                yield f"{moment_text(moment)} of {trigger.schedule.cron!r} has {times} records"
+            if moment not in due:
+                yield f"{moment_text(moment)} was never due"
+
+
+def named(firing: Firing, due: set[datetime]) -> list[datetime]:
+    first = datetime.fromisoformat(firing.occurrence)
+    if firing.until is None:
+        return [first]
+    last = datetime.fromisoformat(firing.until)
+    return [moment for moment in due if first <= moment <= last]
+
+
+def occurrences(history: History, trigger: Trigger) -> Iterator[datetime]:
+    """Yield what was due of a trigger: by each of its schedules, from its edit to the next one."""
+    versions = list(history.versions("triggers", trigger.id))
+    edits = [b for a, b in pairwise(versions) if b.schedule.times != a.schedule.times]
+    starts = [max(one.updated_at, one.decided_until or one.updated_at) for one in edits]
+    starts.insert(0, versions[0].created_at)
+    timings = [versions[0].timing, *(one.timing for one in edits)]
+    ends = [*starts[1:], None]
+    for start, end, timing in zip(starts, ends, timings, strict=True):
+        until = end
+        if until is None:
+            # The last schedule is followed up to the pointer, which has to be in the future.
+            pointer = versions[-1].next_fire_at
+            until = (pointer or history.now) - timedelta(microseconds=1)
+        yield from schedules.occurrences(timing, after=start, until=until)
+
+
+def one_run_each(history: History) -> Iterator[str]:
+    """A record that says fired has its run, and a run its record."""
+    by_firing = Counter(run.firing_id for run in history.runs)
+    fired = {one.id: one for one in history.firings if one.outcome is Outcome.FIRED}
+    for run in history.runs:
+        if run.firing_id not in fired:
+            yield f"run {run.id} has no record"
+        if by_firing[run.firing_id] > 1:
+            yield f"firing {run.firing_id} has {by_firing[run.firing_id]} runs"
+    for firing in fired.values():
+        if by_firing[firing.id] == 0:
+            yield f"{firing.occurrence} says fired and has no run"
+    twice = Counter(
+        (one.trigger_id, one.occurrence) for one in history.firings if not one.redelivery_of
+    )
+    for (source, occurrence), times in twice.items():
+        if source and times > 1:
+            yield f"{occurrence} has {times} records"
+
+
+def settled(history: History) -> Iterator[str]:
+    """In the end every run is final, every slot free, and nothing is overdue."""
+    for run in history.runs:
+        if not run.final:
+            yield f"run {run.id} hangs in {run.state}, due at {run.due_at}"
+        elif run.due_at is not None:
+            yield f"run {run.id} is {run.state} and still due"
+    for counter, held in history.slots.items():
+        if held and not counter.startswith("waiting"):
+            yield f"{len(held)} slots of {counter} are lost"
+    for trigger in history.triggers:
+        if trigger.schedule and trigger.next_fire_at and trigger.next_fire_at <= history.now:
+            yield f"trigger {trigger.id} has been due since {trigger.next_fire_at}"
+
+
+def moved_along(history: History) -> Iterator[str]:
+    """A run moves by the arrows of the state machine, one version at a time, and writes it down."""
+    for commit in history.log:
+        for kind, key, was, new in commit:
+            if kind != "runs" or was is None or new is None:
+                continue
+            if new.version != was.version + 1:
+                yield f"run {key} went from version {was.version} to {new.version}"
+            if new.state is not was.state:
+                if new.state not in MOVES[was.state]:
+                    yield f"run {key} went from {was.state} to {new.state}"
+                if len(new.history) != len(was.history) + 1:
+                    yield f"run {key} forgot a move"
+            if new.attempt < was.attempt:
+                yield f"run {key} went back to attempt {new.attempt}"
+
+
+def never_too_many(history: History) -> Iterator[str]:
+    """No more runs work at once than the stage, a repo and a definition allow."""
+    working: dict[str, Run] = {}
+    for commit in history.log:
+        for kind, key, _, new in commit:
+            if kind == "runs":
+                working.pop(key, None)
+                if new.state in HOLDS_SLOT:
+                    working[key] = new
+        if len(working) > history.policy.max_concurrent:
+            yield f"{len(working)} runs work at once in the stage"
+        repos = Counter(run.repo_url for run in working.values() if run.repo_url)
+        if repos and max(repos.values()) > LIMIT_PER_REPO:
+            yield f"{max(repos.values())} runs of one repo work at once"
+        owners = Counter(run.definition_id for run in working.values())
+        for owner, number in owners.items():
+            # Each minds its own limit when it starts; one that waited in a buffer has the least.
+            limits = [run.max_concurrent for run in working.values() if run.definition_id == owner]
+            if number > max(limits):
+                yield f"{number} runs of one definition work at once"
+
+
+def not_while_paused(history: History) -> Iterator[str]:
+    """Nothing fires between the commit of a pause and that of its end."""
+    state: dict[tuple[str, str], Any] = {}
+    for commit in history.log:
+        for kind, _, was, new in commit:
+            if kind != "firings" or was is not None or new[0].outcome is not Outcome.FIRED:
+                continue
+            firing = new[0]
+            owner = state.get(("blueprints", firing.definition_id))
+            trigger = state.get(("triggers", firing.trigger_id))
+            if owner is not None and not owner.enabled:
+                yield f"{firing.occurrence} fired while its definition was paused"
+            if trigger is not None and not trigger.enabled:
+                yield f"{firing.occurrence} fired while its trigger was paused"
+        for kind, key, _, new in commit:
+            state[(kind, key)] = new
+
+
+def not_overlapping(history: History) -> Iterator[str]:
+    """Overlap policies hold at the commit of each firing, and at each start."""
+    active: dict[str, Run] = {}
+    triggers: dict[str, Trigger] = {}
+    for commit in history.log:
+        triggers |= {key: new for kind, key, _, new in commit if kind == "triggers" and new}
+        for kind, key, was, new in commit:
+            if kind != "runs":
+                continue
+            owner = new.definition_id
+            others = [k for k, run in active.items() if k != key and run.definition_id == owner]
+            trigger = triggers.get(new.trigger_id or "")
+            policy = trigger.overlap if trigger else Overlap.ALLOW
+            if was is None and policy is Overlap.SKIP and others:
+                yield f"run {key} started beside {len(others)} others although it skips"
+            if was is None and policy is Overlap.BUFFER_ONE and len(others) > 1:
+                yield f"run {key} waits behind {len(others)} others although one may wait"
+            starts = new.state in HOLDS_SLOT and (was is None or was.state not in HOLDS_SLOT)
+            if starts and new.cancels:
+                yield f"run {key} started before the others were cancelled"
+            active.pop(key, None)
+            if new.state in ACTIVE:
+                active[key] = new
+
+
+def answered_alike(simulator: Simulator) -> Iterator[str]:
+    """Whoever asked twice got one answer, and what was accepted is there."""
+    tables = simulator.world.tables
+    for asked, answers in simulator.accepted.items():
+        if len(answers) > 1:
+            yield f"{asked} was answered with {len(answers)} different results"
+        for answer in answers:
+            if tables.get("firings", answer) is None and tables.get("runs", answer) is None:
+                yield f"{asked} was accepted and is not there"
+
+
+def never_early(history: History) -> Iterator[str]:
+    """Nothing fires before its moment, by the clock of whoever fired it."""
+    for firing in history.firings:
+        fired = firing.trigger_type == "schedule" and firing.outcome is Outcome.FIRED
+        if fired and firing.fired_at < datetime.fromisoformat(firing.occurrence):
+            yield f"{firing.occurrence} fired early, at {firing.fired_at}"

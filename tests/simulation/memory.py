@@ -1,0 +1,659 @@
+"""The stores in memory, under the same contract tests as the real ones; their indexes may lag.
+
+Every commit is kept in a log of who changed what, so that a whole history can be judged.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.decision import Basis, Decision
+from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.firing import Brief, Claim, Firing
+from chalicelib.domain.log import LogLine
+from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.domain.repo import Repo, repo_id
+from chalicelib.domain.run import STAGE, Run, State
+from chalicelib.domain.trigger import Overlap, Trigger
+from chalicelib.integrations.expressions import ExpressionEngine
+from chalicelib.ports import Change, Due, Hook, Taken
+
+GONE = object()
+Condition = Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class Write:
+    """One part of a commit: what it relies on, and what becomes of the row."""
+
+    part: str
+    table: str
+    key: str
+    condition: Condition
+    new: Callable[[Any], Any] | None = None
+
+
+@dataclass
+class Tables:
+    """Rows by table and key. A commit happens as a whole or raises `Taken`."""
+
+    now: Callable[[], datetime]
+    lag: Callable[[], timedelta] = timedelta
+    rows: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
+    log: list[list[tuple[str, str, Any, Any]]] = field(default_factory=list)
+    recent: dict[str, list[tuple[datetime, str, Any]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def get(self, table: str, key: str) -> Any:
+        return self.rows[table].get(key)
+
+    def all(self, table: str) -> list[Any]:
+        return list(self.rows[table].values())
+
+    def indexed(self, table: str) -> list[Any]:
+        """Return the rows as an index shows them: as they were a moment ago."""
+        lag = self.lag()
+        if not lag:
+            return self.all(table)
+        since = self.now() - lag
+        shown = dict(self.rows[table])
+        for at, key, was in reversed(self.recent[table]):
+            if at <= since:
+                break
+            if was is None:
+                shown.pop(key, None)
+            else:
+                shown[key] = was
+        return list(shown.values())
+
+    def commit(self, writes: Iterable[Write]) -> None:
+        found = list(writes)
+        assert len({(write.table, write.key) for write in found}) == len(found), "a row twice"
+        lost = [
+            write.part for write in found if not write.condition(self.get(write.table, write.key))
+        ]
+        if lost:
+            raise Taken(lost)
+        changed = []
+        for write in found:
+            if write.new is None:
+                continue
+            was = self.get(write.table, write.key)
+            row = write.new(was)
+            if row is GONE:
+                self.rows[write.table].pop(write.key, None)
+            else:
+                self.rows[write.table][write.key] = row
+            self.recent[write.table].append((self.now(), write.key, was))
+            changed.append((write.table, write.key, was, None if row is GONE else row))
+        self.log.append(changed)
+
+
+def absent(row: Any) -> bool:
+    return row is None
+
+
+def anything(row: Any) -> bool:
+    return True
+
+
+def at_version(version: int) -> Condition:
+    return lambda row: row is not None and row.version == version
+
+
+def put(row: Any) -> Callable[[Any], Any]:
+    return lambda was: row
+
+
+def drop(was: Any) -> Any:
+    return GONE
+
+
+def with_id(key: str) -> Callable[[Any], Any]:
+    return lambda row: (row or frozenset()) | {key}
+
+
+def without_id(key: str) -> Callable[[Any], Any]:
+    return lambda row: (row or frozenset()) - {key}
+
+
+def unbound(now: datetime) -> Condition:
+    return lambda row: row is None or row.free_at(now)
+
+
+def page_of(rows: Iterable[Any], at: str, before: str | None, limit: int) -> Any:
+    ordered = sorted(rows, key=lambda row: age(row, at), reverse=True)
+    kept = [row for row in ordered if before is None or age(row, at) < before]
+    page = kept[:limit]
+    return page, (age(page[-1], at) if len(kept) > limit else None)
+
+
+def age(row: Any, at: str) -> str:
+    return f"{getattr(row, at):%Y-%m-%dT%H:%M:%S.%fZ}#{row.id}"
+
+
+def written_new(trigger: Trigger) -> Iterator[Write]:
+    yield Write("trigger", "triggers", trigger.id, absent, put(trigger))
+    if trigger.hook:
+        path = trigger.hook.path
+        yield Write(f"path {path}", "hooks", path, absent, put(_hook(trigger)))
+
+
+def written_change(change: Change) -> Iterator[Write]:
+    new, was = change.new, change.was
+    yield Write("trigger", "triggers", new.id, at_version(was.version), put(new))
+    if change.gap:
+        yield Write("firing", "firings", change.gap.id, absent, put((change.gap, None)))
+    if new.hook and was.hook and new.hook.path != was.hook.path:
+        path = new.hook.path
+        yield Write(f"path {path}", "hooks", path, absent, put(_hook(new)))
+        yield Write("old path", "hooks", was.hook.path, anything, drop)
+    elif new.hook and new.template_id != was.template_id:
+        yield Write("path", "hooks", new.hook.path, anything, put(_hook(new)))
+
+
+def written_away(trigger: Trigger) -> Iterator[Write]:
+    yield Write("trigger", "triggers", trigger.id, at_version(trigger.version), drop)
+    if trigger.hook:
+        yield Write("path", "hooks", trigger.hook.path, anything, drop)
+
+
+def _hook(trigger: Trigger) -> Hook:
+    assert trigger.hook is not None
+    return Hook(
+        path=trigger.hook.path,
+        trigger_id=trigger.id,
+        definition_id=trigger.definition_id,
+        template_id=trigger.template_id,
+    )
+
+
+def linked(new: Blueprint | None, was: Blueprint | None) -> Iterator[Write]:
+    after = new.prompt_template_id if new else None
+    before = was.prompt_template_id if was else None
+    if after == before:
+        return
+    if new and after:
+        key = new.id
+        yield Write(
+            "template",
+            "templates",
+            after,
+            lambda row: row is not None,
+            lambda row: (row[0], row[1] | {key}),
+        )
+    if was and before:
+        gone = was.id
+        yield Write(
+            "old template", "templates", before, anything, lambda row: (row[0], row[1] - {gone})
+        )
+
+
+class MemoryBlueprints:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, blueprint_id: str) -> Blueprint:
+        row = self._tables.get("blueprints", blueprint_id)
+        if row is None:
+            raise NotFound("task", blueprint_id)
+        found: Blueprint = row
+        return found
+
+    def add(self, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None) -> None:
+        writes = [Write("definition", "blueprints", new.id, absent, put(new)), *linked(new, None)]
+        for trigger in triggers:
+            writes += written_new(trigger)
+        if claim:
+            free = unbound(new.created_at)
+            writes.append(Write("claim", "claims", claim.key, free, put(claim)))
+        self._tables.commit(writes)
+
+    def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[Change]) -> None:
+        same = at_version(was.version)
+        writes = [Write("definition", "blueprints", new.id, same, put(new)), *linked(new, was)]
+        for change in triggers:
+            writes += written_change(change)
+        self._tables.commit(writes)
+
+    def remove(self, old: Blueprint, triggers: Sequence[Trigger]) -> None:
+        same = at_version(old.version)
+        writes = [Write("definition", "blueprints", old.id, same, drop), *linked(None, old)]
+        for trigger in triggers:
+            writes += written_away(trigger)
+        self._tables.commit(writes)
+
+    def newest(self, kind: str, before: str | None, limit: int) -> Any:
+        rows = [row for row in self._tables.indexed("blueprints") if row.kind.value == kind]
+        return page_of(rows, "created_at", before, limit)
+
+
+class MemoryTriggers:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, trigger_id: str) -> Trigger:
+        row = self._tables.get("triggers", trigger_id)
+        if row is None:
+            raise NotFound("trigger", trigger_id)
+        found: Trigger = row
+        return found
+
+    def of(self, definition_id: str) -> list[Trigger]:
+        ids = [
+            row.id for row in self._tables.indexed("triggers") if row.definition_id == definition_id
+        ]
+        found = [row for key in ids if (row := self._tables.get("triggers", key))]
+        return sorted(found, key=lambda row: (row.created_at, row.id))
+
+    def bases(
+        self, pairs: Collection[tuple[str, str]], template_id: str | None = None
+    ) -> dict[str, Basis]:
+        found = {}
+        for trigger_id, _ in pairs:
+            trigger = self._tables.get("triggers", trigger_id)
+            owner = trigger and self._tables.get("blueprints", trigger.definition_id)
+            if trigger is None or owner is None:
+                continue
+            kept = self._tables.get("templates", owner.prompt_template_id or "")
+            minds = trigger.overlap is not Overlap.ALLOW
+            held = self._tables.get("slots", owner.active_key) if minds else None
+            found[trigger_id] = Basis(
+                definition=owner,
+                trigger=trigger,
+                template=kept[0] if kept else None,
+                active=held or frozenset(),
+            )
+        return found
+
+    def hook(self, path: str) -> Hook | None:
+        found: Hook | None = self._tables.get("hooks", path)
+        return found
+
+    def add(self, new: Trigger, was: Blueprint, owner: Blueprint, claim: Claim | None) -> None:
+        writes = [self._owner(was, owner), *written_new(new)]
+        if claim:
+            free = unbound(new.created_at)
+            writes.append(Write("claim", "claims", claim.key, free, put(claim)))
+        self._tables.commit(writes)
+
+    def put(self, change: Change, was: Blueprint, owner: Blueprint) -> None:
+        self._tables.commit([self._owner(was, owner), *written_change(change)])
+
+    def _owner(self, was: Blueprint, owner: Blueprint) -> Write:
+        new = None if owner == was else put(owner)
+        return Write("definition", "blueprints", was.id, at_version(was.version), new)
+
+    def note(self, new: Trigger, was: Trigger) -> None:
+        same = at_version(was.version)
+        try:
+            self._tables.commit([Write("trigger", "triggers", new.id, same, put(new))])
+        except Taken as taken:
+            raise Superseded(f"trigger {new.id!r} changed meanwhile") from taken
+
+    def remove(self, old: Trigger) -> None:
+        try:
+            self._tables.commit(written_away(old))
+        except Taken as taken:
+            raise Superseded(f"trigger {old.id!r} changed meanwhile") from taken
+
+    def due(self, until: datetime) -> Iterator[Due]:
+        rows = [
+            row for row in self._tables.indexed("triggers") if row.due_at and row.due_at <= until
+        ]
+        for row in sorted(rows, key=lambda row: row.due_at):
+            yield Due("trigger", row.id, row.due_at, row.definition_id)
+
+    def oldest_due(self, until: datetime) -> Due | None:
+        return next(self.due(until), None)
+
+
+class MemoryTemplates:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, template_id: str) -> PromptTemplate:
+        row = self._tables.get("templates", template_id)
+        if row is None:
+            raise NotFound("prompt template", template_id)
+        found: PromptTemplate = row[0]
+        return found
+
+    def add(self, new: PromptTemplate, claim: Claim | None) -> None:
+        writes = [
+            Write("template", "templates", new.id, absent, put((new, frozenset()))),
+            Write("name", "names", new.name.casefold(), absent, put(new.id)),
+        ]
+        if claim:
+            free = unbound(new.created_at)
+            writes.append(Write("claim", "claims", claim.key, free, put(claim)))
+        try:
+            self._tables.commit(writes)
+        except Taken as taken:
+            if "claim" in taken.parts:
+                raise
+            raise Conflict(f"a prompt template is called {new.name!r} already") from taken
+
+    def put(self, new: PromptTemplate, was: PromptTemplate) -> None:
+        def same(row: Any) -> bool:
+            return row is not None and row[0].version == was.version
+
+        writes = [Write("template", "templates", new.id, same, lambda row: (new, row[1]))]
+        if new.name.casefold() != was.name.casefold():
+            writes.append(Write("name", "names", new.name.casefold(), absent, put(new.id)))
+            writes.append(Write("old name", "names", was.name.casefold(), anything, drop))
+        try:
+            self._tables.commit(writes)
+        except Taken as taken:
+            if "name" in taken.parts:
+                raise Conflict(f"a prompt template is called {new.name!r} already") from taken
+            raise Superseded(f"prompt template {new.id!r} changed meanwhile") from taken
+
+    def remove(self, old: PromptTemplate) -> None:
+        def unlinked(row: Any) -> bool:
+            return row is None or not row[1]
+
+        writes = [
+            Write("template", "templates", old.id, unlinked, drop),
+            Write("name", "names", old.name.casefold(), anything, drop),
+        ]
+        try:
+            self._tables.commit(writes)
+        except Taken as taken:
+            raise Conflict(f"prompt template {old.name!r} is used by definitions") from taken
+
+    def newest(self, before: str | None, limit: int) -> Any:
+        rows = [row[0] for row in self._tables.indexed("templates")]
+        return page_of(rows, "created_at", before, limit)
+
+
+class MemoryFirings:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def commit(self, decision: Decision) -> None:
+        self._tables.commit(self.writes(decision))
+
+    def writes(self, decision: Decision) -> list[Write]:
+        firing = decision.firing
+        row = (firing, decision.brief)
+        writes = [Write("firing", "firings", firing.id, absent, put(row))]
+        if run := decision.run:
+            writes.append(Write("run", "runs", run.id, absent, put(run)))
+            if run.overlap_key:
+                writes.append(_entered(run, decision.active))
+        if owner := decision.definition:
+            same = at_version(owner.version)
+            writes.append(Write("definition", "blueprints", owner.id, same))
+        if decision.trigger:
+            before, after = decision.trigger
+            new = None if after is before else put(after)
+            same = at_version(before.version)
+            writes.append(Write("trigger", "triggers", before.id, same, new))
+        if claim := decision.claim:
+            free = unbound(firing.fired_at)
+            writes.append(Write("claim", "claims", claim.key, free, put(claim)))
+        return writes
+
+    def get(self, firing_id: str) -> Firing:
+        return self._row(firing_id)[0]
+
+    def brief(self, firing_id: str) -> Brief | None:
+        return self._row(firing_id)[1]
+
+    def _row(self, firing_id: str) -> tuple[Firing, Brief | None]:
+        row = self._tables.get("firings", firing_id)
+        if row is None:
+            raise NotFound("firing", firing_id)
+        found: tuple[Firing, Brief | None] = row
+        return found
+
+    def claimed(self, key: str, now: datetime) -> Claim | None:
+        row = self._tables.get("claims", key)
+        return None if row is None or row.free_at(now) else row
+
+    def of_definition(self, definition_id: str, before: str | None, limit: int) -> Any:
+        rows = [row[0] for row in self._tables.indexed("firings")]
+        found = [row for row in rows if row.definition_id == definition_id]
+        return page_of(found, "fired_at", before, limit)
+
+    def of_trigger(self, trigger_id: str, before: str | None, limit: int) -> Any:
+        rows = [row[0] for row in self._tables.indexed("firings")]
+        found = [row for row in rows if row.trigger_id == trigger_id]
+        return page_of(found, "fired_at", before, limit)
+
+
+def _entered(run: Run, relied_on: frozenset[str] | None) -> Write:
+    assert run.overlap_key is not None
+
+    def same(row: Any) -> bool:
+        return relied_on is None or (row or frozenset()) == relied_on
+
+    return Write(
+        "active", "slots", run.overlap_key, same, lambda row: (row or frozenset()) | {run.id}
+    )
+
+
+class MemoryRuns:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, run_id: str) -> Run:
+        row = self._tables.get("runs", run_id)
+        if row is None:
+            raise NotFound("task", run_id)
+        found: Run = row
+        return found
+
+    def put(self, new: Run, was: Run) -> None:
+        try:
+            self._tables.commit([Write("run", "runs", new.id, at_version(was.version), put(new))])
+        except Taken as taken:
+            raise Superseded(f"task {new.id!r} changed meanwhile") from taken
+
+    def waiting(self, key: str) -> Iterator[str]:
+        waiting = (State.QUEUED, State.PROVISIONING)
+        found = [row for row in self._tables.indexed("runs") if row.state in waiting]
+        rows = [row for row in found if waits_in(row) == key]
+        for row in sorted(rows, key=lambda row: row.rank):
+            yield row.id
+
+    def newest(self, kind: str, before: str | None, limit: int) -> Any:
+        rows = [row for row in self._tables.indexed("runs") if row.type == kind]
+        return page_of(rows, "created_at", before, limit)
+
+    def of_definition(self, definition_id: str, before: str | None, limit: int) -> Any:
+        rows = [r for r in self._tables.indexed("runs") if r.definition_id == definition_id]
+        return page_of(rows, "created_at", before, limit)
+
+    def due(self, until: datetime) -> Iterator[Due]:
+        rows = [row for row in self._tables.indexed("runs") if row.due_at and row.due_at <= until]
+        for row in sorted(rows, key=lambda row: row.due_at):
+            yield Due("run", row.id, row.due_at)
+
+
+def waits_in(run: Run) -> str | None:
+    if run.state is State.QUEUED:
+        return run.queue_key
+    return f"pool#{run.pool}" if run.state is State.PROVISIONING else None
+
+
+class MemorySlots:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def take(self, new: Run, was: Run, limits: dict[str, int]) -> None:
+        writes = [Write("run", "runs", new.id, at_version(was.version), put(new))]
+        for counter, limit in limits.items():
+            writes.append(
+                Write(
+                    counter,
+                    "slots",
+                    counter,
+                    lambda row, limit=limit: len(row or ()) < limit,
+                    lambda row: (row or frozenset()) | {new.id},
+                )
+            )
+        self._tables.commit(writes)
+
+    def move(self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]) -> None:
+        writes = [Write("run", "runs", new.id, at_version(was.version), put(new))]
+        writes += [Write(key, "slots", key, anything, without_id(new.id)) for key in leaves]
+        writes += [Write(key, "slots", key, anything, with_id(new.id)) for key in enters]
+        self._tables.commit(writes)
+
+    def hold(self, counter: str, run_ids: Collection[str]) -> None:
+        self._set(counter, lambda row: row | set(run_ids))
+
+    def held(self, counter: str) -> frozenset[str]:
+        found: frozenset[str] = self._tables.get("slots", counter) or frozenset()
+        return found
+
+    def drop(self, counter: str, versions: Mapping[str, int | None]) -> None:
+        writes = [
+            Write("run", "runs", key, at_version(version) if version else absent)
+            for key, version in versions.items()
+        ]
+        gone = frozenset(versions)
+        let_go = Write(counter, "slots", counter, anything, lambda row: (row or frozenset()) - gone)
+        self._tables.commit([*writes, let_go])
+
+    def await_stage(self, queue_key: str) -> None:
+        self._set(f"waiting for {STAGE}", lambda row: row | {queue_key})
+
+    def awaiting_stage(self) -> frozenset[str]:
+        return self.held(f"waiting for {STAGE}")
+
+    def leave_stage(self, queue_key: str) -> None:
+        self._set(f"waiting for {STAGE}", lambda row: row - {queue_key})
+
+    def _set(self, counter: str, change: Callable[[frozenset[str]], frozenset[str]]) -> None:
+        def changed(row: Any) -> frozenset[str]:
+            return change(row or frozenset())
+
+        self._tables.commit([Write(counter, "slots", counter, anything, changed)])
+
+
+class MemoryRepos:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, repo_id: str) -> Repo:
+        row = self._tables.get("repos", repo_id)
+        if row is None:
+            raise NotFound("repo", repo_id)
+        found: Repo = row
+        return found
+
+    def find(self, url: str) -> Repo | None:
+        found: Repo | None = self._tables.get("repos", repo_id(url))
+        return found
+
+    def add(self, new: Repo) -> None:
+        try:
+            self._tables.commit([Write("repo", "repos", new.id, absent, put(new))])
+        except Taken as taken:
+            raise Conflict(f"the repo {new.url} is there already") from taken
+
+    def put(self, new: Repo, was: Repo) -> None:
+        self._change(Write("repo", "repos", new.id, at_version(was.version), put(new)))
+
+    def remove(self, old: Repo) -> None:
+        self._change(Write("repo", "repos", old.id, at_version(old.version), drop))
+
+    def _change(self, write: Write) -> None:
+        try:
+            self._tables.commit([write])
+        except Taken as taken:
+            raise Superseded("the repo changed meanwhile") from taken
+
+    def all(self) -> list[Repo]:
+        return sorted(self._tables.all("repos"), key=lambda repo: str(repo.url))
+
+
+class MemoryPulses:
+    def __init__(self) -> None:
+        self._last: dict[str, datetime] = {}
+
+    def note(self, name: str, at: datetime) -> None:
+        self._last[name] = at
+
+    def last(self, name: str) -> datetime | None:
+        return self._last.get(name)
+
+
+class OpenSeals:
+    """Seals that keep nothing secret."""
+
+    def seal(self, secret: str, about: str) -> str:
+        return f"{about}|{secret}"
+
+    def open(self, sealed: str, about: str) -> str:
+        return sealed.removeprefix(f"{about}|")
+
+
+class NoMetrics:
+    def lateness(self, milliseconds: int) -> None: ...
+    def rejected(self, reason: str) -> None: ...
+    def ticked(self, sent: int) -> None: ...
+
+
+class MemoryLogs:
+    def write(self, run_id: str, attempt: int, lines: Sequence[LogLine]) -> None: ...
+
+    def after(self, run_id: str, attempt: int, seq: int, limit: int) -> list[LogLine]:
+        return []
+
+    def before(self, run_id: str, attempt: int, seq: int | None, limit: int) -> list[LogLine]:
+        return []
+
+
+@dataclass
+class MemoryQueue:
+    sent: list[tuple[dict[str, str], timedelta]] = field(default_factory=list)
+
+    def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
+        self.sent += messages
+
+
+@dataclass(frozen=True)
+class FixedPolicy:
+    interval: timedelta = timedelta(minutes=1)
+    missed_after: timedelta = timedelta(minutes=10)
+    max_concurrent: int = 4
+    retention: timedelta = timedelta(days=90)
+
+
+class MemoryWorld:
+    """A stage in memory."""
+
+    def __init__(self, now: Callable[[], datetime], wait: Callable[[timedelta], None]) -> None:
+        self.tables = Tables(now)
+        self._now, self._wait = now, wait
+        self.policy = FixedPolicy()
+        self.expressions = ExpressionEngine()
+        self.seals = OpenSeals()
+        self.metrics = NoMetrics()
+        self.pulses: Any = MemoryPulses()
+        self.prompt_templates: Any = MemoryTemplates(self.tables)
+        self.blueprints: Any = MemoryBlueprints(self.tables)
+        self.triggers: Any = MemoryTriggers(self.tables)
+        self.firings: Any = MemoryFirings(self.tables)
+        self.runs: Any = MemoryRuns(self.tables)
+        self.slots: Any = MemorySlots(self.tables)
+        self.repos: Any = MemoryRepos(self.tables)
+        self.fire_queue: Any = MemoryQueue()
+        self.steps_queue: Any = MemoryQueue()
+        self.logs: Any = MemoryLogs()
+
+    def now(self) -> datetime:
+        return self._now()
+
+    def wait(self, span: timedelta) -> None:
+        self._wait(span)

@@ -1,0 +1,329 @@
+"""Each guarantee broken on purpose: a storm that sees no difference proves nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from chalicelib.actions import (
+    admission,
+    failing,
+    hooks,
+    jobs,
+    moving,
+    schedules,
+    sending,
+    ticking,
+    timing,
+    watching,
+)
+from chalicelib.domain import firing as firings
+from chalicelib.domain.errors import DomainError
+from chalicelib.domain.run import State
+from chalicelib.ports import Change
+from tests.simulation import memory
+from tests.simulation.memory import (
+    MemoryFirings,
+    MemoryRuns,
+    MemorySlots,
+    MemoryTriggers,
+    Write,
+    anything,
+)
+
+Sabotage = Callable[[], Any]
+ALL: dict[str, Sabotage] = {}
+
+
+def breaks(sentence: str) -> Callable[[Sabotage], Sabotage]:
+    """Enter a way of breaking things into the table."""
+
+    def enter(how: Sabotage) -> Sabotage:
+        ALL[sentence] = how
+        return how
+
+    return enter
+
+
+def without_condition(part: str) -> Any:
+    """Drop the condition of one part of the firing's transaction."""
+    real = MemoryFirings.writes
+
+    def writes(self: MemoryFirings, decision: Any) -> list[Write]:
+        found = real(self, decision)
+        return [replace(one, condition=anything) if one.part == part else one for one in found]
+
+    return patch.object(MemoryFirings, "writes", writes)
+
+
+@breaks("the run is written after its record, in a second call")
+def in_two_calls() -> Any:
+    def commit(self: MemoryFirings, decision: Any) -> None:
+        first = [one for one in self.writes(decision) if one.part not in ("run", "active")]
+        self._tables.commit(first)
+        SIMULATOR[0].before_call()
+        second = [one for one in self.writes(decision) if one.part in ("run", "active")]
+        self._tables.commit(second)
+
+    return patch.object(MemoryFirings, "commit", commit)
+
+
+@breaks("the trigger moves on before its occurrence is written")
+@contextmanager
+def advance_first() -> Iterator[None]:
+    def commit(self: MemoryFirings, decision: Any) -> None:
+        if decision.trigger and decision.trigger[0] is not decision.trigger[1]:
+            moved = [one for one in self.writes(decision) if one.part == "trigger"]
+            self._tables.commit(moved)
+            SIMULATOR[0].before_call()
+            decision = replace(decision, trigger=None)
+        self._tables.commit(self.writes(decision))
+
+    with patch.object(MemoryFirings, "commit", commit):
+        yield
+
+
+@breaks("the trigger's version is not a condition of its firing")
+def no_trigger_condition() -> Any:
+    return without_condition("trigger")
+
+
+@breaks("the definition's version is not a condition of a firing")
+def no_definition_condition() -> Any:
+    return without_condition("definition")
+
+
+@breaks("what an overlap policy relied on is not a condition of the firing")
+def no_overlap_condition() -> Any:
+    return without_condition("active")
+
+
+@breaks("a record replaces an earlier one of the same occurrence")
+def no_firing_condition() -> Any:
+    real = MemoryFirings.writes
+
+    def writes(self: MemoryFirings, decision: Any) -> list[Write]:
+        loose = ("firing", "run", "claim")
+        found = real(self, decision)
+        return [replace(one, condition=anything) if one.part in loose else one for one in found]
+
+    return patch.object(MemoryFirings, "writes", writes)
+
+
+@breaks("the ids of firings are random")
+def random_ids() -> Any:
+    def firing_id(source: str, identity: str) -> str:
+        return str(uuid.UUID(int=SIMULATOR[0].ids.getrandbits(128), version=4))
+
+    def writes(self: MemoryFirings, decision: Any) -> list[Write]:
+        return real(self, replace(decision, claim=None))
+
+    real = MemoryFirings.writes
+    return _both(
+        patch.object(firings, "firing_id", firing_id), patch.object(MemoryFirings, "writes", writes)
+    )
+
+
+@breaks("a run is moved without comparing its version")
+def no_run_condition() -> Any:
+    def put(self: MemoryRuns, new: Any, was: Any) -> None:
+        self._tables.commit([Write("run", "runs", new.id, anything, memory.put(new))])
+
+    def move(self: MemorySlots, new: Any, was: Any, **counters: Any) -> None:
+        row = self._tables.get("runs", new.id)
+        real(self, new, replace(was, version=row.version), **counters)
+
+    real = MemorySlots.move
+    return _both(patch.object(MemoryRuns, "put", put), patch.object(MemorySlots, "move", move))
+
+
+@breaks("a slot is freed in a second call, after the move")
+def slots_apart() -> Any:
+    def move(self: MemorySlots, new: Any, was: Any, *, leaves: Any, enters: Any) -> None:
+        real(self, new, was, leaves=[], enters=enters)
+        SIMULATOR[0].before_call()
+        for counter in leaves:
+            self._set(counter, memory.without_id(new.id))
+
+    real = MemorySlots.move
+    return patch.object(MemorySlots, "move", move)
+
+
+@breaks("a slot is taken without looking whether one is free")
+def no_limits() -> Any:
+    def take(self: MemorySlots, new: Any, was: Any, limits: dict[str, int]) -> None:
+        real(self, new, was, dict.fromkeys(limits, 10**6))
+
+    real = MemorySlots.take
+    return patch.object(MemorySlots, "take", take)
+
+
+@breaks("nobody looks after a run whose runner fell silent")
+def no_watchdog() -> Any:
+    return patch.object(watching, "_silent", lambda world, run: None)
+
+
+@breaks("nobody looks after a run that no runner asked for")
+def no_runner_wait() -> Any:
+    def advance(world: Any, run: Any, to: Any, **changes: Any) -> Any:
+        if to is State.RUNNING:
+            changes["due_at"] = None
+        return real(world, run, to, **changes)
+
+    real = moving.advance
+    return patch.object(moving, "advance", advance)
+
+
+@breaks("the tick does not look at runs, so that a lost message is lost")
+def tick_without_runs() -> Any:
+    def tick(world: Any) -> int:
+        rows = list(world.triggers.due(world.now() + 2 * world.policy.interval))
+        sending.send(world, rows)
+        return len(rows)
+
+    return patch.object(ticking, "tick", tick)
+
+
+@breaks("the tick asks only for what is due from now on")
+def tick_with_lower_bound() -> Any:
+    def tick(world: Any) -> int:
+        now = world.now()
+        rows = [*world.triggers.due(now + 2 * world.policy.interval)]
+        rows += world.runs.due(now + 2 * world.policy.interval)
+        sending.send(world, [row for row in rows if row.at >= now])
+        return len(rows)
+
+    return patch.object(ticking, "tick", tick)
+
+
+@breaks("a resume writes no record of what the pause passed over")
+def no_gap_of_a_pause() -> Any:
+    def changed(*given: Any) -> Change:
+        return replace(real(*given), gap=None)
+
+    real = timing.changed
+    return patch.object(timing, "changed", changed)
+
+
+@breaks("what an outage swallowed leaves no record")
+def no_gap_of_an_outage() -> Any:
+    def gap(trigger: Any, missed: Any) -> Any:
+        return []
+
+    def decision(world: Any, basis: Any, trigger: Any) -> Any:
+        missed = schedules._missed(world, trigger)
+        if len(missed) > 1:
+            trigger = replace(trigger, next_fire_at=missed[-1])
+        return real(world, basis, trigger)
+
+    real = schedules._decision
+    return _both(
+        patch.object(schedules, "_gap", gap), patch.object(schedules, "_decision", decision)
+    )
+
+
+@breaks("a message that comes early fires early")
+def early() -> Any:
+    return patch.object(schedules, "_reached", lambda world, trigger: True)
+
+
+@breaks("a pause does not take a trigger out of the due index, nor is it looked at")
+def pause_is_a_word() -> Any:
+    def changed(world: Any, was: Any, new: Any, before: Any, after: Any) -> Change:
+        new = replace(new, version=was.version + 1, updated_at=world.now())
+        return Change(new=replace(new, due_at=new.next_fire_at), was=was)
+
+    real = MemoryTriggers.bases
+
+    def bases(self: MemoryTriggers, *given: Any) -> Any:
+        found = real(self, *given)
+        return {
+            key: replace(basis, definition=replace(basis.definition, enabled=True))
+            for key, basis in found.items()
+        }
+
+    return _both(
+        patch.object(timing, "changed", changed), patch.object(MemoryTriggers, "bases", bases)
+    )
+
+
+@breaks("a delivery is not claimed, and its id is the moment it came")
+def no_claim() -> Any:
+    def occurrence(world: Any, *given: Any) -> Any:
+        found = real(world, *given)
+        return replace(found, claim=None, identity=f"{found.identity} {world.now()}")
+
+    real = hooks._occurrence
+    return patch.object(hooks, "_occurrence", occurrence)
+
+
+@breaks("a run that replaces others starts before they are cancelled")
+def cancels_are_forgotten() -> Any:
+    def ready(world: Any, key: str) -> Any:
+        for run_id in world.runs.waiting(key):
+            run = world.runs.get(run_id)
+            if run.state is State.QUEUED and run.queue_key == key:
+                yield run
+
+    return patch.object(admission, "_ready", ready)
+
+
+@breaks("the report of an attempt that is over is believed")
+def late_reports() -> Any:
+    def report(world: Any, run_id: str, attempt: int, end: Any) -> Any:
+        run = world.runs.get(run_id)
+        if run.state is not State.RUNNING:
+            return real(world, run_id, attempt, end)
+        moved = real(world, run_id, run.attempt, end)
+        world.runs.put(replace(moved, attempt=attempt, version=moved.version + 1), moved)
+        return moved
+
+    real = jobs.report
+    return patch.object(jobs, "report", report)
+
+
+@breaks("a failed firing backs off to before its moment")
+def backs_off_too_early() -> Any:
+    def trigger_failed(world: Any, trigger_id: str, error: Exception) -> Any:
+        trigger = world.triggers.get(trigger_id)
+        if trigger.due_at is None:
+            return []
+        due = world.now() + timedelta(seconds=5)
+        new = replace(trigger, version=trigger.version + 1, due_at=due)
+        world.triggers.note(new, trigger)
+        return [new]
+
+    return patch.object(failing, "trigger_failed", trigger_failed)
+
+
+SIMULATOR: list[Any] = []
+"""The simulator that runs now, for what has to let time pass between two calls."""
+
+
+@contextmanager
+def _both(first: Any, second: Any) -> Iterator[None]:
+    with first, second:
+        yield
+
+
+def caught_by(sentence: str, seeds: range) -> tuple[int, str] | None:
+    """Return the first seed that sees this sabotage, and what it says; None when none does."""
+    from tests.simulation.checks import broken
+    from tests.simulation.simulator import Simulator
+
+    for seed in seeds:
+        simulator = Simulator(seed, hours=1.5)
+        SIMULATOR[:] = [simulator]
+        with ALL[sentence]():
+            try:
+                found = broken(simulator.run())
+            except (AssertionError, DomainError) as error:
+                found = [f"it cannot go on: {error}"]
+        if found:
+            return seed, found[0]
+    return None

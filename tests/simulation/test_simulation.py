@@ -1,0 +1,33 @@
+"""Storms by the hundred. `make simulate SEEDS=1000 SEED_FROM=0` runs more."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.simulation.checks import broken
+from tests.simulation.sabotage import ALL, caught_by
+from tests.simulation.simulator import Simulator
+
+SEEDS = int(os.environ.get("SEEDS", "120"))
+SEED_FROM = int(os.environ.get("SEED_FROM", "0"))
+AT_ONCE = 10
+
+
+@pytest.mark.parametrize("first", range(SEED_FROM, SEED_FROM + SEEDS, AT_ONCE))
+def test_every_guarantee_holds_after_any_storm(first: int):
+    for seed in range(first, min(first + AT_ONCE, SEED_FROM + SEEDS)):
+        found = broken(Simulator(seed).run())
+        assert not found, f"seed {seed} (SEED_FROM={seed} SEEDS=1 replays it): {found[:5]}"
+
+
+def test_a_seed_replays_exactly():
+    one, two = Simulator(11).run(), Simulator(11).run()
+    assert one.clock == two.clock
+    assert one.world.tables.log == two.world.tables.log
+
+
+@pytest.mark.parametrize("sentence", sorted(ALL))
+def test_each_guarantee_that_is_broken_on_purpose_is_seen(sentence: str):
+    assert caught_by(sentence, range(60)), f"no storm sees that {sentence}"
