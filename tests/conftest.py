@@ -15,12 +15,16 @@ os.environ.pop("AWS_PROFILE", None)
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
+from botocore.endpoint import Endpoint
 from chalice.test import Client
 from moto import mock_aws
 
@@ -96,9 +100,22 @@ class Stage:
         return len(found)
 
 
+@contextmanager
+def one_call_at_a_time() -> Iterator[None]:
+    """Let calls of several threads follow each other: moto's transactions are not atomic else."""
+    lock, real = threading.RLock(), Endpoint.make_request
+
+    def make_request(self: Any, *given: Any) -> Any:
+        with lock:
+            return real(self, *given)
+
+    with patch.object(Endpoint, "make_request", make_request):
+        yield
+
+
 @pytest.fixture
 def aws() -> Iterator[None]:
-    with mock_aws():
+    with mock_aws(), one_call_at_a_time():
         connection.connection.cache_clear()
         wiring.world.cache_clear()
         for table in TABLES:

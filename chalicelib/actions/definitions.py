@@ -14,6 +14,9 @@ from chalicelib.domain.template import compile_template
 from chalicelib.domain.trigger import MAX_PER_DEFINITION, Overlap, Trigger
 from chalicelib.ports import Change, Taken, World
 
+AGAIN = 5
+"""How often a write is tried whose definition somebody else changed meanwhile."""
+
 
 def create(
     world: World, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None = None
@@ -22,7 +25,11 @@ def create(
     check(new)
     if len(triggers) > MAX_PER_DEFINITION:
         raise Invalid(f"at most {MAX_PER_DEFINITION} triggers", "triggers")
-    new = replace(new, tracks_active=any(_minds(trigger) for trigger in triggers))
+    new = replace(
+        new,
+        tracks_active=any(_minds(trigger) for trigger in triggers),
+        trigger_ids=tuple(trigger.id for trigger in triggers),
+    )
     timed = [timing.begun(world, owned(trigger, new), new) for trigger in triggers]
     _distinct(timed)
     try:
@@ -31,7 +38,8 @@ def create(
         if claim is None or "claim" not in taken.parts:
             raise _refused(taken, new, timed) from taken
         first = repeated(world, claim)
-        return world.blueprints.get(first), world.triggers.of(first), False
+        made = world.blueprints.get(first)
+        return made, world.triggers.of(made), False
     sending.send_soon(world, timed)
     return new, timed, True
 
@@ -103,12 +111,12 @@ def change(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
         updated_at=now,
         created_at=was.created_at,
         tracks_active=was.tracks_active,
+        trigger_ids=was.trigger_ids,
     )
     changes: list[Change] = []
     if (new.enabled, new.prompt_template_id) != (was.enabled, was.prompt_template_id):
         changes = [
-            timing.changed(world, old, owned(old, new), was, new)
-            for old in world.triggers.of(was.id)
+            timing.changed(world, old, owned(old, new), was, new) for old in world.triggers.of(was)
         ]
     try:
         world.blueprints.put(new, was, changes)
@@ -122,7 +130,7 @@ def remove(world: World, definition_id: str) -> None:
     """Remove a definition with its triggers; its runs stay."""
     old = world.blueprints.get(definition_id)
     try:
-        world.blueprints.remove(old, world.triggers.of(definition_id))
+        world.blueprints.remove(old, world.triggers.of(old))
     except Taken as taken:
         raise Superseded(f"task {definition_id!r} changed meanwhile, try again") from taken
 
@@ -137,19 +145,25 @@ def trigger_of(world: World, definition_id: str, trigger_id: str) -> Trigger:
 
 def add_trigger(world: World, new: Trigger, claim: Claim | None = None) -> Trigger:
     """Store one more trigger of a definition."""
-    definition = world.blueprints.get(new.definition_id)
-    if len(world.triggers.of(definition.id)) >= MAX_PER_DEFINITION:
-        raise Conflict(f"a task has at most {MAX_PER_DEFINITION} triggers")
-    timed = timing.begun(world, owned(new, definition), definition)
-    try:
-        world.triggers.add(timed, definition, _tracking(definition, timed), claim)
-    except Taken as taken:
-        if claim and "claim" in taken.parts:
-            return world.triggers.get(repeated(world, claim))
-        raise _refused(taken, definition, [timed]) from taken
-    _count_active(world, definition, timed)
-    sending.send_soon(world, [timed])
-    return timed
+    for _ in range(AGAIN):
+        definition = world.blueprints.get(new.definition_id)
+        if len(definition.trigger_ids) >= MAX_PER_DEFINITION:
+            raise Conflict(f"a task has at most {MAX_PER_DEFINITION} triggers")
+        timed = timing.begun(world, owned(new, definition), definition)
+        owner = _owning(definition, timed, (*definition.trigger_ids, new.id))
+        try:
+            world.triggers.add(timed, definition, owner, claim)
+        except Taken as taken:
+            if claim and "claim" in taken.parts:
+                return world.triggers.get(repeated(world, claim))
+            refused = _refused(taken, definition, [timed])
+            if isinstance(refused, Superseded):
+                continue
+            raise refused from taken
+        _count_active(world, definition, timed)
+        sending.send_soon(world, [timed])
+        return timed
+    raise Superseded(f"task {new.definition_id!r} changed again and again meanwhile, try later")
 
 
 def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
@@ -160,7 +174,8 @@ def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
         world, was, replace(new, disabled_reason=reason), definition, definition
     )
     try:
-        world.triggers.put(change, definition, _tracking(definition, change.new))
+        owner = _owning(definition, change.new, definition.trigger_ids)
+        world.triggers.put(change, definition, owner)
     except Taken as taken:
         raise _refused(taken, definition, [change.new]) from taken
     _count_active(world, definition, change.new)
@@ -168,11 +183,14 @@ def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
     return change.new
 
 
-def _tracking(definition: Blueprint, trigger: Trigger) -> Blueprint:
-    """Return the definition as it is from now on: it counts its active runs, once one minds."""
-    if definition.tracks_active or not _minds(trigger):
-        return definition
-    return replace(definition, tracks_active=True, version=definition.version + 1)
+def _owning(definition: Blueprint, trigger: Trigger, ids: tuple[str, ...]) -> Blueprint:
+    """Return the definition with these triggers; it counts its active runs, once one minds."""
+    new = replace(
+        definition,
+        trigger_ids=ids,
+        tracks_active=definition.tracks_active or _minds(trigger),
+    )
+    return definition if new == definition else replace(new, version=definition.version + 1)
 
 
 def _count_active(world: World, definition: Blueprint, trigger: Trigger) -> None:
@@ -187,4 +205,13 @@ def _count_active(world: World, definition: Blueprint, trigger: Trigger) -> None
 
 def remove_trigger(world: World, old: Trigger) -> None:
     """Remove a trigger; its ledger stays."""
-    world.triggers.remove(old)
+    for _ in range(AGAIN):
+        definition = world.blueprints.get(old.definition_id)
+        left = tuple(key for key in definition.trigger_ids if key != old.id)
+        owner = replace(definition, trigger_ids=left, version=definition.version + 1)
+        try:
+            world.triggers.remove(world.triggers.get(old.id), definition, owner)
+        except Taken:
+            continue
+        return
+    raise Superseded(f"trigger {old.id!r} changed again and again meanwhile, try later")

@@ -91,7 +91,7 @@ def _overlaps(world: World, definition: Blueprint) -> list[Verdict]:
     held = world.slots.held(definition.active_key)
     active = sum(is_active(world, run_id) for run_id in held)
     verdicts = []
-    for trigger in world.triggers.of(definition.id):
+    for trigger in world.triggers.of(definition):
         allowed = {Overlap.SKIP: 1, Overlap.BUFFER_ONE: 2}.get(trigger.overlap)
         fires = allowed is None or active < allowed
         message = f"{trigger.overlap.value} of trigger {trigger.id}: {active} active now"

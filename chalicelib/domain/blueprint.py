@@ -28,7 +28,10 @@ AGENTS = ("claude-code", "codex", "copilot", "gemini", "opencode", "command")
 
 @dataclass(frozen=True, kw_only=True)
 class Blueprint:
-    """A reusable definition, or (never stored then) the settings of an ad-hoc run."""
+    """A reusable definition, or (never stored then) the settings of an ad-hoc run.
+
+    It names its triggers itself: an index would show them late, and a resume would miss one.
+    """
 
     id: str
     kind: Kind
@@ -55,6 +58,7 @@ class Blueprint:
     params_schema: dict[str, object] | None = None
     enabled: bool = True
     tracks_active: bool = False
+    trigger_ids: tuple[str, ...] = ()
     paused_reason: str | None = None
 
     @property

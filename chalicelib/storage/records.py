@@ -35,12 +35,6 @@ class TriggerDueIndex(GlobalSecondaryIndex[Any]):
     due_at = UnicodeAttribute(range_key=True)
 
 
-class TriggersOfDefinition(GlobalSecondaryIndex[Any]):
-    Meta = _index("of_definition", KeysOnlyProjection())
-    definition_id = UnicodeAttribute(hash_key=True)
-    id = UnicodeAttribute(range_key=True)
-
-
 class TriggerRecord(Row):
     class Meta(_Meta):
         table_name = settings.table("triggers")
@@ -52,7 +46,6 @@ class TriggerRecord(Row):
     due_shard = UnicodeAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
     due = TriggerDueIndex()
-    of_definition = TriggersOfDefinition()
 
 
 class NewestDefinitions(GlobalSecondaryIndex[Any]):

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.trigger import Overlap, Trigger
-from chalicelib.ports import Change, Due, Hook, Taken
+from chalicelib.ports import Change, Due, Hook
 from chalicelib.settings import settings
 from chalicelib.storage import codec, pages
 from chalicelib.storage.batches import fetch
@@ -71,10 +71,9 @@ class DynamoTriggers:
             raise NotFound("trigger", trigger_id) from None
         return codec.load(Trigger, record.data)
 
-    def of(self, definition_id: str) -> list[Trigger]:
-        ids = [row.id for row in TriggerRecord.of_definition.query(definition_id)]
-        found = TriggerRecord.batch_get(ids, consistent_read=True) if ids else ()
-        triggers = [codec.load(Trigger, record.data) for record in found]
+    def of(self, definition: Blueprint) -> list[Trigger]:
+        rows = fetch({TriggerRecord: definition.trigger_ids})[TriggerRecord]
+        triggers = [codec.load(Trigger, record.data) for record in rows.values()]
         return sorted(triggers, key=lambda trigger: (trigger.created_at, trigger.id))
 
     def bases(
@@ -145,13 +144,11 @@ class DynamoTriggers:
                 raise
             raise Superseded(f"trigger {new.id!r} changed meanwhile") from error
 
-    def remove(self, old: Trigger) -> None:
+    def remove(self, old: Trigger, was: Blueprint, owner: Blueprint) -> None:
         transaction = Transaction()
+        _owner(transaction, was, owner)
         delete(transaction, old)
-        try:
-            transaction.commit()
-        except Taken as taken:
-            raise Superseded(f"trigger {old.id!r} changed meanwhile") from taken
+        transaction.commit()
 
     def due(self, until: datetime) -> Iterator[Due]:
         rows = pages.due(TriggerRecord.due, settings.shards, codec.sortable(until))

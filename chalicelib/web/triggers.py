@@ -43,7 +43,7 @@ def _shown(trigger: Trigger) -> views.View:
 def index(task_id: str) -> Response:
     """List the triggers of a definition."""
     world = wiring.world()
-    found = world.triggers.of(definition_of(task_id).id)
+    found = world.triggers.of(definition_of(task_id))
     return answer({"triggers": [_shown(trigger) for trigger in found]})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -297,3 +298,16 @@ def test_the_scheduler_says_how_it_is(stage: Stage):
     assert health["status"] == "stopped"
     assert health["oldestOverdue"]["triggerId"] == trigger
     assert health["oldestOverdue"]["overdueSeconds"] == 120
+
+
+def test_triggers_that_are_added_at_once_are_all_there_and_never_more_than_allowed(stage: Stage):
+    task, _ = made(stage)
+    where = f"/api/tasks/{task}/triggers"
+    body = {"type": "schedule", "config": {"cronExpression": "0 0 * * *"}}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: stage.call("POST", where, body)[0], range(30)))
+    kept = stage.ok("GET", where)["triggers"]
+    assert len(kept) == answers.count(201) + 1 <= 20
+    assert set(answers) <= {201, 409}
+    stage.ok("DELETE", f"{where}/{kept[0]['id']}")
+    assert len(stage.ok("GET", where)["triggers"]) == len(kept) - 1

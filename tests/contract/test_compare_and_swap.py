@@ -204,7 +204,7 @@ def test_a_definition_made_twice_under_one_key_is_made_once(world: ports.World):
 
     with pytest.raises(NotFound):
         world.blueprints.get(second.id)
-    assert world.triggers.of(second.id) == []
+    assert world.triggers.of(second) == []
 
 
 def test_a_definition_that_changed_is_not_removed(world: ports.World):
@@ -234,11 +234,16 @@ def test_a_trigger_is_changed_and_removed_only_as_it_was_read(world: ports.World
         world.triggers.put(ports.Change(new=replace(was, version=2), was=was), owner, owner)
     with pytest.raises(Superseded):
         world.triggers.note(replace(was, version=2), was)
-    with pytest.raises(Superseded):
-        world.triggers.remove(was)
+    with pytest.raises(ports.Taken):
+        world.triggers.remove(was, owner, owner)
+    changed = replace(owner, version=2)
+    with pytest.raises(ports.Taken):
+        world.triggers.remove(now, changed, changed)
     assert world.triggers.get(was.id) == now
+    assert world.triggers.of(replace(owner, trigger_ids=(was.id,))) == [now]
 
-    world.triggers.remove(now)
+    world.triggers.remove(now, owner, changed)
+    assert world.blueprints.get(owner.id) == changed
     with pytest.raises(NotFound):
         world.triggers.get(was.id)
 
@@ -335,7 +340,7 @@ def test_a_path_belongs_to_the_first_who_names_it_until_it_is_given_up(world: po
     world.triggers.put(ports.Change(new=moved, was=first), owner, owner)
     assert world.triggers.hook("alerts") is None
     world.triggers.add(second, owner, owner, None)
-    world.triggers.remove(second)
+    world.triggers.remove(second, owner, owner)
     assert world.triggers.hook("alerts") is None
     world.blueprints.remove(owner, [moved])
     assert world.triggers.hook("other") is None

@@ -245,10 +245,8 @@ class MemoryTriggers:
         found: Trigger = row
         return found
 
-    def of(self, definition_id: str) -> list[Trigger]:
-        ids = [
-            row.id for row in self._tables.indexed("triggers") if row.definition_id == definition_id
-        ]
+    def of(self, definition: Blueprint) -> list[Trigger]:
+        ids = definition.trigger_ids
         found = [row for key in ids if (row := self._tables.get("triggers", key))]
         return sorted(found, key=lambda row: (row.created_at, row.id))
 
@@ -297,11 +295,8 @@ class MemoryTriggers:
         except Taken as taken:
             raise Superseded(f"trigger {new.id!r} changed meanwhile") from taken
 
-    def remove(self, old: Trigger) -> None:
-        try:
-            self._tables.commit(written_away(old))
-        except Taken as taken:
-            raise Superseded(f"trigger {old.id!r} changed meanwhile") from taken
+    def remove(self, old: Trigger, was: Blueprint, owner: Blueprint) -> None:
+        self._tables.commit([self._owner(was, owner), *written_away(old)])
 
     def due(self, until: datetime) -> Iterator[Due]:
         rows = [

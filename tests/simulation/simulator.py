@@ -401,12 +401,16 @@ class Simulator:
         definitions.change(self.world, was, replace(was, enabled=not was.enabled))
 
     def pause_trigger(self, owner: Blueprint) -> None:
-        found = self.world.triggers.of(owner.id)
+        found = self.world.triggers.of(self.world.blueprints.get(owner.id))
         was = self.rng.choice(found)
         definitions.change_trigger(self.world, was, replace(was, enabled=not was.enabled))
 
     def edit(self, owner: Blueprint) -> None:
-        found = [one for one in self.world.triggers.of(owner.id) if one.schedule]
+        found = [
+            one
+            for one in self.world.triggers.of(self.world.blueprints.get(owner.id))
+            if one.schedule
+        ]
         was = self.rng.choice(found)
         cron = CRONS[self.rng.randrange(len(CRONS))]
         schedule = replace(was.schedule, cron=cron, catch_up=self.rng.choice(list(CatchUp)))
