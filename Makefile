@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-e2e clean
+.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -58,6 +58,18 @@ test-acceptance: setup ## Stories through the real app
 
 test-architecture: setup ## Layers, package and documents
 	$(PY) -m pytest -n 2 tests/architecture
+
+test-simulation: setup ## Storms over the real actions, and each guarantee broken on purpose
+	$(PY) -m pytest -n 2 tests/simulation
+
+simulate: setup ## More storms (SEEDS, SEED_FROM); a seed that fails is printed and replays exactly
+	SEEDS=$(or $(SEEDS),1000) SEED_FROM=$(or $(SEED_FROM),0) $(PY) -m pytest -n 2 tests/simulation/test_simulation.py -k storm
+
+bench-lateness: setup ## How late fifty schedules fire on what `make dev` runs
+	@$(PY) -m benchmarks.lateness
+
+sabotage: setup ## The table of what was broken on purpose, and which seed saw it
+	@$(PY) -m tests.simulation
 
 test-e2e: setup .venv-emulator/.installed ## Stories on the deployed package
 	$(PY) -m pytest tests/e2e

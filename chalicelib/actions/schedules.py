@@ -29,11 +29,12 @@ def fire_due(world: World, pairs: Collection[tuple[str, str]]) -> None:
     One that fails backs off by itself, so that it keeps no other from firing.
     """
     committed: list[Trigger | Run] = []
+    begun = world.now()
     try:
         found = world.triggers.bases(pairs)
         for basis in sorted(found.values(), key=_due_at):
             try:
-                _settle(world, basis, committed)
+                _settle(world, basis, committed, begun)
             except Exception as error:
                 assert basis.trigger is not None
                 log.exception("firing failed", extra={"trigger": basis.trigger.id})
@@ -48,7 +49,7 @@ def _due_at(basis: Basis) -> str:
     return due.isoformat() if due else ""
 
 
-def _settle(world: World, basis: Basis, committed: list[Trigger | Run]) -> None:
+def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: datetime) -> None:
     for _ in range(MOST_AT_ONCE):
         trigger = basis.trigger
         assert trigger is not None
@@ -58,8 +59,14 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run]) -> None:
         try:
             world.firings.commit(decision)
         except Taken as taken:
-            if taken.parts & {"trigger", "firing", "run"}:
+            if "trigger" in taken.parts:
                 return  # settled by another message for the same occurrence, which also sends
+            if taken.parts & {"firing", "run"} and trigger.next_fire_at:
+                # Decided already, and yet it is where the trigger stands: go on from there.
+                moved = _moved(world, trigger, trigger.next_fire_at)
+                world.triggers.note(moved, trigger)
+                basis = replace(basis, trigger=moved)
+                continue
             again = world.triggers.bases([(trigger.id, trigger.definition_id)])
             if trigger.id not in again:
                 return
@@ -70,6 +77,7 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run]) -> None:
         if decision.run:
             committed.append(decision.run)
             world.metrics.lateness(decision.firing.lateness_ms)
+            world.metrics.committed(firings.lateness(max(begun, trigger.due_at), world.now()))
     assert basis.trigger is not None
     committed.append(basis.trigger)
 

@@ -16,6 +16,9 @@ class EmbeddedMetrics:
     def lateness(self, milliseconds: int) -> None:
         self._emit("FiringLateness", MetricUnit.Milliseconds, milliseconds)
 
+    def committed(self, milliseconds: int) -> None:
+        self._emit("FiringCommitted", MetricUnit.Milliseconds, milliseconds)
+
     def rejected(self, reason: str) -> None:
         self._emit("HookRejected", MetricUnit.Count, 1, reason=reason)
 

@@ -39,9 +39,9 @@ class History:
     def __init__(self, simulator: Simulator) -> None:
         tables = simulator.world.tables
         self.log: list[list[tuple[str, str, Any, Any]]] = tables.log
-        self.firings: list[Firing] = [row[0] for row in tables.all("firings")]
-        self.runs: list[Run] = tables.all("runs")
-        self.triggers: list[Trigger] = tables.all("triggers")
+        self.firings: list[Firing] = [row[0] for row in simulator.all("firings")]
+        self.runs: list[Run] = simulator.all("runs")
+        self.triggers: list[Trigger] = simulator.all("triggers")
         self.slots: dict[str, frozenset[str]] = dict(tables.rows["slots"])
         self.now = simulator.clock
         self.policy = simulator.world.policy
@@ -84,7 +84,7 @@ def named(firing: Firing, due: set[datetime]) -> list[datetime]:
 
 def occurrences(history: History, trigger: Trigger) -> Iterator[datetime]:
     """Yield what was due of a trigger: by each of its schedules, from its edit to the next one."""
-    versions = list(history.versions("triggers", trigger.id))
+    versions = list(history.versions("triggers", trigger.id)) or [trigger]
     edits = [b for a, b in pairwise(versions) if b.schedule.times != a.schedule.times]
     starts = [max(one.updated_at, one.decided_until or one.updated_at) for one in edits]
     starts.insert(0, versions[0].created_at)
@@ -218,12 +218,13 @@ def not_overlapping(history: History) -> Iterator[str]:
 
 def answered_alike(simulator: Simulator) -> Iterator[str]:
     """Whoever asked twice got one answer, and what was accepted is there."""
-    tables = simulator.world.tables
+    there = {row[0].id for row in simulator.all("firings")}
+    there |= {run.id for run in simulator.all("runs")}
     for asked, answers in simulator.accepted.items():
         if len(answers) > 1:
             yield f"{asked} was answered with {len(answers)} different results"
         for answer in answers:
-            if tables.get("firings", answer) is None and tables.get("runs", answer) is None:
+            if answer not in there:
                 yield f"{asked} was accepted and is not there"
 
 

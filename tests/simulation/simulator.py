@@ -150,12 +150,17 @@ class Simulator:
         self.events: list[Event] = []
         self.numbers = itertools.count()
         self.processes: list[dict[str, Any]] = []
-        self.runners_work = True
+        self.people_act = True
         self.accepted: dict[str, set[str]] = {}
         self.over = START + timedelta(hours=hours)
         self.size = size
         self.ids = random.Random(f"ids {seed}")
         self.world = world or self._memory()
+
+    def all(self, table: str) -> list[Any]:
+        """Return every row of a table, as it is."""
+        found: list[Any] = self.world.tables.all(table)
+        return found
 
     def _memory(self) -> MemoryWorld:
         made = MemoryWorld(self.now, self.wait)
@@ -382,19 +387,19 @@ class Simulator:
 
     def user(self) -> None:
         """Do something that users do, and come back later."""
-        owners = sorted(self.world.tables.all("blueprints"), key=lambda one: one.name)
-        self.later(30, 400, self.user)
-        if not owners:
+        if not self.people_act:
             return
+        self.later(30, 400, self.user)
+        owners = sorted(self.all("blueprints"), key=lambda one: str(one.name))
         owner = self.rng.choice(owners)
-        does = self.rng.choice(
-            (self.pause, self.pause_trigger, self.edit, self.by_hand, self.cancel)
-        )
-        try:
-            with self.process():
-                does(owner)
-        except (Died, Refused, DomainError):
-            pass
+        for _ in range(self.rng.choice((1, 1, 2, 3))):  # several people, at once
+            self.at(self.clock, lambda: self.deed(owner))
+
+    def deed(self, owner: Blueprint) -> None:
+        deeds = (self.pause, self.pause_trigger, self.edit, self.by_hand, self.by_hand, self.cancel)
+        does = self.rng.choice(deeds)
+        with suppress(Died, Refused, DomainError), self.process():
+            does(owner)
 
     def pause(self, owner: Blueprint) -> None:
         was = self.world.blueprints.get(owner.id)
@@ -432,6 +437,8 @@ class Simulator:
 
     def sender(self) -> None:
         """Deliver something, again and again until it is taken, perhaps twice at once."""
+        if not self.people_act:
+            return
         self.later(20, 200, self.sender)
         path, name = f"p{2 * self.rng.randrange(3)}", f"delivery-{self.rng.randrange(40)}"
         for _ in range(self.rng.choice((1, 1, 2))):
@@ -466,6 +473,12 @@ class Simulator:
             self.settle_down()
         return self
 
+    def set_enabled(self, owners: list[Blueprint], enabled: bool) -> None:
+        for owner in owners:
+            was = self.world.blueprints.get(owner.id)
+            if was.enabled is not enabled:
+                definitions.change(self.world, was, replace(was, enabled=enabled))
+
     def until(self, moment: datetime) -> None:
         while self.events and self.events[0].at <= moment:
             event = heapq.heappop(self.events)
@@ -475,19 +488,16 @@ class Simulator:
 
     def settle_down(self) -> None:
         """Stop users, pause everything, let what runs end, and resume at last."""
-        self.user = self.sender = lambda: None  # type: ignore[method-assign]
+        self.people_act = False
         self.until(self.clock + 5 * MINUTE)
-        owners = self.world.tables.all("blueprints")
-        for owner in owners:
-            if owner.enabled:
-                self.pause(owner)
+        owners = self.all("blueprints")
+        self.set_enabled(owners, False)
         for _ in range(40):
             self.until(self.clock + 10 * MINUTE)
-            if all(run.final for run in self.world.tables.all("runs")):
+            if all(run.final for run in self.all("runs")):
                 break
-        for owner in owners:
-            self.pause(owner)
-        for trigger in self.world.tables.all("triggers"):
+        self.set_enabled(owners, True)
+        for trigger in self.all("triggers"):
             if not trigger.enabled:
                 definitions.change_trigger(self.world, trigger, replace(trigger, enabled=True))
 

@@ -7,12 +7,14 @@ import os
 import pytest
 
 from tests.simulation.checks import broken
+from tests.simulation.real import RealSimulator
 from tests.simulation.sabotage import ALL, caught_by
 from tests.simulation.simulator import Simulator
 
 SEEDS = int(os.environ.get("SEEDS", "120"))
 SEED_FROM = int(os.environ.get("SEED_FROM", "0"))
 AT_ONCE = 10
+REAL_SEEDS = min(SEEDS, 6)
 
 
 @pytest.mark.parametrize("first", range(SEED_FROM, SEED_FROM + SEEDS, AT_ONCE))
@@ -20,6 +22,11 @@ def test_every_guarantee_holds_after_any_storm(first: int):
     for seed in range(first, min(first + AT_ONCE, SEED_FROM + SEEDS)):
         found = broken(Simulator(seed).run())
         assert not found, f"seed {seed} (SEED_FROM={seed} SEEDS=1 replays it): {found[:5]}"
+
+
+@pytest.mark.parametrize("seed", range(SEED_FROM, SEED_FROM + REAL_SEEDS))
+def test_what_is_left_of_a_gale_on_the_real_stores_is_whole(seed: int, aws: None):
+    assert broken(RealSimulator(seed).run()) == []
 
 
 def test_a_seed_replays_exactly():

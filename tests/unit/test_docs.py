@@ -6,8 +6,10 @@ import json
 import re
 from pathlib import Path
 
+from chalicelib.domain.hook import PRESETS
 from chalicelib.domain.run import MOVES, State
 from chalicelib.domain.template import render
+from chalicelib.domain.trigger import CatchUp, Overlap
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -46,3 +48,28 @@ def test_each_example_of_the_page_of_templates_renders_as_it_says():
     for template, result in examples:
         text, expected = (cell.strip().strip("`") for cell in (template, result))
         assert render(text, values).text == expected
+
+
+def test_each_setting_has_its_row():
+    source = (DOCS.parent / "chalicelib" / "settings.py").read_text()
+    known = set(re.findall(r'"(OPTIO_\w+|STAGE)"', source))
+    told = {
+        name
+        for line in (DOCS / "settings.md").read_text().splitlines()
+        if line.startswith("| `")
+        for name in names(line.split("|")[1])
+    }
+    assert known == told
+
+
+def test_each_sender_of_webhooks_has_its_row():
+    page = (DOCS / "webhooks.md").read_text()
+    table = page.partition("## Senders")[2].partition("By hand")[0]
+    told = set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE))
+    assert told - {"signature"} == set(PRESETS)
+
+
+def test_each_policy_of_schedules_is_explained():
+    page = (DOCS / "schedules.md").read_text()
+    for policy in (*Overlap, *CatchUp):
+        assert f"`{policy.value}`" in page

@@ -1,0 +1,1 @@
+"""Measurements, run on demand and compared within one run. Tests never time."""

@@ -1,0 +1,134 @@
+"""How late schedules fire on the local stack, warm: fifty of them, spread over five minutes.
+
+`python -m benchmarks.lateness` measures what `make dev` runs. A second table says what a plain
+poller that looks once a minute would have made of the same moments.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from infra.demo import Api
+from infra.emulator import FAKE, ROOT
+
+SCHEDULES = 50
+MINUTES = 5
+LIMITS_MS = {"p50": 800, "p99": 2000}
+COMMIT_LIMIT_MS = 150
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the value that `percent` of them do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+
+def main() -> None:
+    """Make the schedules, wait for them, and print what came of each."""
+    state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
+    card = json.loads((state / "dev.json").read_text())
+    api = Api(card["url"], card["token"])
+    _warm(api)
+    begun = datetime.now(UTC)
+    first = (begun + timedelta(minutes=2)).replace(second=0, microsecond=0)
+    moments = [first + timedelta(minutes=number % MINUTES) for number in range(SCHEDULES)]
+    made = [(_scheduled(api, at, number), at) for number, at in enumerate(moments)]
+    end = moments[-1] + timedelta(minutes=MINUTES - (SCHEDULES - 1) % MINUTES, seconds=20)
+    print(f"{SCHEDULES} schedules from {first:%H:%M} UTC on; {MINUTES + 2} minutes …", flush=True)
+    while datetime.now(UTC) < end:
+        time.sleep(2)
+    late = [_lateness(api, task, at) for task, at in made]
+    for task, _ in made:
+        api.call("DELETE", f"/api/tasks/{task}")
+    tick = datetime.fromisoformat(api.call("GET", "/api/health/scheduler")["lastTick"])
+    polled = [(tick.second + tick.microsecond / 1e6) * 1000 or 60_000.0 for _ in late]
+    _tell("from the cron instant to the queued task", late)
+    _tell("a poller that looks once a minute", polled)
+    commits = _commits(state, begun)
+    if commits:
+        _tell("from receipt (or the moment itself) to the commit", commits)
+    good = percentile(late, 50) <= LIMITS_MS["p50"] and percentile(late, 99) <= LIMITS_MS["p99"]
+    good = good and min(late) >= 0 and percentile(commits or [0], 99) <= COMMIT_LIMIT_MS
+    print("within the limits" if good else f"NOT within {LIMITS_MS} and {COMMIT_LIMIT_MS} ms")
+    sys.exit(0 if good else 1)
+
+
+def _definition(name: str, triggers: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": "standalone",
+        "name": name,
+        "prompt": "Nothing.",
+        "agentType": "command",
+        "agentCommand": "true",
+        "triggers": triggers,
+    }
+
+
+def _warm(api: Api) -> None:
+    """Let each function be called before anything is measured."""
+    cron = {"cronExpression": "* * * * *"}
+    body = _definition("warm", [{"type": "schedule", "config": cron}])
+    task = api.call("POST", "/api/tasks", body)["task"]["id"]
+    while not api.call("GET", f"/api/tasks/{task}/runs")["runs"]:
+        time.sleep(1)
+    api.call("DELETE", f"/api/tasks/{task}")
+
+
+def _scheduled(api: Api, at: datetime, number: int) -> str:
+    cron = {"cronExpression": f"{at.minute} {at.hour} {at.day} {at.month} *"}
+    body = _definition(f"lateness {number}", [{"type": "schedule", "config": cron}])
+    return str(api.call("POST", "/api/tasks", body)["task"]["id"])
+
+
+def _lateness(api: Api, task: str, at: datetime) -> float:
+    runs = api.call("GET", f"/api/tasks/{task}/runs")["runs"]
+    if len(runs) != 1:
+        raise SystemExit(f"task {task} fired {len(runs)} times")
+    queued = api.call("GET", f"/api/tasks/{runs[0]['id']}/events")["events"][0]["createdAt"]
+    return (datetime.fromisoformat(queued) - at) / timedelta(milliseconds=1)
+
+
+def _commits(state: Path, since: datetime) -> list[float]:
+    """Return the milliseconds to each commit, from the metrics that the function printed."""
+    port = (state / "emulator-port").read_text().strip()
+    os.environ.update(FAKE)
+    logs = boto3.client("logs", endpoint_url=f"http://127.0.0.1:{port}")
+    found: list[float] = []
+    for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]:
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group["logGroupName"], startTime=int(since.timestamp() * 1000)
+        )
+        for page in pages:
+            found += [value for event in page["events"] for value in _committed(event["message"])]
+    return found
+
+
+def _committed(message: str) -> list[float]:
+    found: list[float] = []
+    for line in message.splitlines():
+        _, brace, rest = line.partition("{")
+        try:
+            value = json.loads(brace + rest)["FiringCommitted"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        found += value if isinstance(value, list) else [value]
+    return found
+
+
+def _tell(what: str, values: Sequence[float]) -> None:
+    shown = "  ".join(f"p{p} {percentile(values, p):6.0f} ms" for p in (50, 90, 99, 100))
+    print(f"{what:52} n {len(values):3}  {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
