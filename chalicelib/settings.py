@@ -8,6 +8,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
+CONFIGURABLE = (
+    "OPTIO_WORKFLOW_TRIGGER_INTERVAL",
+    "OPTIO_MISSED_AFTER",
+    "OPTIO_MAX_CONCURRENT",
+    "OPTIO_RETENTION_DAYS",
+    "OPTIO_DUE_SHARDS",
+    "OPTIO_HOOK_RATE",
+    "OPTIO_BUCKET",
+)
+"""What may be set when a stage is packaged."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -47,10 +47,12 @@ class LocalStack:
 
     def _deploy(self) -> dict[str, str]:
         from infra.deploy import Target  # noqa: PLC0415 - after the environment is set
-        from infra.package import build  # noqa: PLC0415
+        from infra.package import build, tick_sentence  # noqa: PLC0415
 
         package = ROOT / "build" / "package"
         digest = build(package)
+        if os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL"):
+            print(tick_sentence(), flush=True)
         target = Target(self._emulator.endpoint, os.environ["STAGE"])
         return target.deploy(package, digest)
 

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
+from chalicelib.settings import CONFIGURABLE, Settings
 from infra.resources import template
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,9 +46,28 @@ def build(out: Path) -> str:
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(source)},
     )
     _compiled(raw / "deployment.zip", out / "deployment.zip", out / "unpacked")
-    sam = json.loads((raw / "sam.json").read_text())
+    sam = _configured(json.loads((raw / "sam.json").read_text()))
     (out / "sam.json").write_text(json.dumps(sam, indent=1, sort_keys=True))
     return digest(out)
+
+
+def _configured(sam: dict[str, Any]) -> dict[str, Any]:
+    """Give each function the settings that this stage is packaged with."""
+    chosen = {name: os.environ[name] for name in CONFIGURABLE if os.environ.get(name)}
+    for resource in sam["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["Environment"]["Variables"] |= chosen
+    return sam
+
+
+def tick_sentence() -> str:
+    """Say how often the tick comes, and that it was rounded where it was."""
+    chosen = Settings(os.environ)
+    minutes = int(chosen.interval.total_seconds()) // 60
+    asked = os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL", "").strip()
+    rounded = asked and int(asked) != minutes * 60_000
+    why = f" (rounded from {asked} ms: whole minutes, 1 to 7)" if rounded else ""
+    return f"the tick comes every {minutes} min{why}; schedules fire as precisely either way"
 
 
 def digest(out: Path) -> str:
@@ -92,3 +113,4 @@ def _compiled(raw: Path, out: Path, folder: Path) -> None:
 if __name__ == "__main__":
     where = ROOT / "build" / "package"
     print(build(where), where)
+    print(tick_sentence())

@@ -10,12 +10,14 @@ os.environ.update(
     AWS_SESSION_TOKEN="testing",
     AWS_DEFAULT_REGION="us-east-1",
     STAGE="test",
+    TZ="America/New_York",  # no zone of a server may decide what 09:00 means
 )
 os.environ.pop("AWS_PROFILE", None)
 
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -98,6 +100,12 @@ class Stage:
             for message in found:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return len(found)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def far_away() -> None:
+    """Let the machine's own clock hang in `TZ`."""
+    time.tzset()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -13,7 +14,7 @@ from chalice.app import SQSEventConfig
 
 from app import app
 from infra import resources
-from infra.package import build
+from infra.package import build, tick_sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
@@ -88,3 +89,34 @@ def test_the_package_holds_byte_code_and_is_the_same_for_the_same_sources(
         compiled = f"__pycache__/{file.removesuffix('.py')}.{tag}.pyc"
         assert (f"{folder}/{compiled}" if folder else compiled) in names
     assert not [name for name in names if name.startswith("tests/")]
+
+
+def test_what_a_stage_is_packaged_with_reaches_every_function_and_the_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STAGE", "dev")
+    monkeypatch.setenv("OPTIO_WORKFLOW_TRIGGER_INTERVAL", "90000")
+    build(tmp_path)
+    made = json.loads((tmp_path / "sam.json").read_text())["Resources"]
+    functions = [part for part in made.values() if part["Type"] == "AWS::Serverless::Function"]
+    assert len(functions) == len(FUNCTIONS)
+    for function in functions:
+        variables = function["Properties"]["Environment"]["Variables"]
+        assert variables["OPTIO_WORKFLOW_TRIGGER_INTERVAL"] == "90000"
+    (event,) = made["Tick"]["Properties"]["Events"].values()
+    assert event["Properties"]["Schedule"] == "rate(2 minutes)"
+    assert "every 2 min (rounded from 90000 ms" in tick_sentence()
+
+
+def test_the_api_loads_no_models_and_no_languages_before_it_needs_them():
+    heavy = ["pydantic", "github", "jsonschema", "jmespath", "cryptography", "standardwebhooks"]
+    program = f"import app, sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.strip() == "[]"

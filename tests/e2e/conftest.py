@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,7 +88,14 @@ class System:
         logs = [self._state / f"{name}.log" for name in ("dev", "emulator", "runner")]
         return "\n".join(f"{log}:\n{log.read_text()[-3000:]}" for log in logs if log.exists())
 
-    def send(self, method: str, path: str, body: object = None, token: str = "") -> Any:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        token: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Return the status and the parsed body of an answer."""
         card = self.card
         request = urllib.request.Request(
@@ -98,6 +105,7 @@ class System:
             headers={
                 "Authorization": f"Bearer {token or card['token']}",
                 "Content-Type": "application/json",
+                **(headers or {}),
             },
         )
         try:

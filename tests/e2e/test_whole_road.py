@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import os
 import signal
 from datetime import datetime, timedelta
@@ -122,6 +125,42 @@ def test_everything_is_there_again_after_a_stop(system: System, origin: Path):
 
     end = until(completed, 90, system.story)
     assert git(origin, "show", f"{end['branch']}:notes.txt") == "first\ntwo"
+
+
+def test_a_signed_delivery_of_a_mebibyte_becomes_a_task_and_nothing_else_does(system: System):
+    secret = "a secret of sixteen"
+    hook = {"type": "webhook", "config": {"path": "alerts", "secret": secret}}
+    definition = {
+        "type": "standalone",
+        "name": "Alert",
+        "prompt": "Look at {{title}}",
+        "agentType": "command",
+        "agentCommand": "cat",
+        "triggers": [hook],
+    }
+    task = system.ok("POST", "/api/tasks", definition)["task"]
+    noise = hashlib.shake_256(b"seed").hexdigest((2**20 - 40) // 2)
+    payload = {"title": "été", "noise": noise}
+    body = json.dumps(payload).encode()
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+    status, answer = system.send("POST", "/api/hooks/alerts", payload)
+    assert status == 401, answer
+    signed = {"X-Optio-Signature": signature}
+    status, answer = system.send("POST", "/api/hooks/alerts", payload, headers=signed)
+    assert status == 202, answer
+    again = system.send("POST", "/api/hooks/alerts", payload, headers=signed)
+    assert again == (200, {"skipped": "duplicate", **answer})
+    run = system.ok("GET", f"/api/tasks/{answer['runId']}")["task"]
+    assert run["prompt"] == "Look at été"
+    assert run["metadata"]["triggerParams"] == payload
+    assert system.send("POST", "/api/hooks/alerts", [" " * 2**20])[0] == 413
+    assert system.send("POST", "/api/hooks/nobody", {})[0] == 404
+    firings = system.ok("GET", f"/api/tasks/{task['id']}/firings")["firings"]
+    assert [firing["outcome"] for firing in firings] == ["fired"]
+
+    health = system.ok("GET", "/api/health/scheduler")
+    assert health["status"] in ("ok", "late"), health
 
 
 def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):

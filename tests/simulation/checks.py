@@ -130,7 +130,8 @@ def settled(history: History) -> Iterator[str]:
         if held and not counter.startswith("waiting"):
             yield f"{len(held)} slots of {counter} are lost"
     for trigger in history.triggers:
-        if trigger.schedule and trigger.next_fire_at and trigger.next_fire_at <= history.now:
+        since = history.now - timedelta(minutes=2)
+        if trigger.schedule and trigger.next_fire_at and trigger.next_fire_at < since:
             yield f"trigger {trigger.id} has been due since {trigger.next_fire_at}"
 
 
