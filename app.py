@@ -14,6 +14,7 @@ from chalicelib.web import (
     prompt_templates,
     repos,
     runner,
+    secrets,
     tasks,
     triggers,
 )
@@ -30,6 +31,7 @@ for room in (
     firings,
     prompt_templates,
     repos,
+    secrets,
     runner,
 ):
     app.register_blueprint(room.routes)

@@ -52,6 +52,11 @@ class Settings:
         return f"optio/{self.stage}/data-key"
 
     @property
+    def secrets_prefix(self) -> str:
+        """Where the values of users' secrets are kept."""
+        return f"optio/{self.stage}/secrets/"
+
+    @property
     def bucket(self) -> str:
         return self.environment.get("OPTIO_BUCKET", f"optio-{self.stage}-blobs")
 

@@ -91,6 +91,18 @@ class Wiring:
         return DynamoRepos()
 
     @cached_property
+    def secrets(self) -> ports.Secrets:
+        from chalicelib.storage.secrets import DynamoSecrets
+
+        return DynamoSecrets()
+
+    @cached_property
+    def vault(self) -> ports.Vault:
+        from chalicelib.integrations.secrets import SecretsManager
+
+        return SecretsManager(settings.secrets_prefix, settings.region)
+
+    @cached_property
     def keys(self) -> ports.Keys:
         from chalicelib.storage.keys import DynamoKeys
 

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from chalicelib.settings import CONFIGURABLE, Settings
+from chalicelib.settings import CONFIGURABLE, Settings, settings
 from infra.resources import template
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,6 +84,8 @@ def _copy_sources(target: Path) -> None:
     without = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in ("chalicelib", ".chalice"):
         shutil.copytree(ROOT / name, target / name, ignore=without)
+    for policy in (target / ".chalice" / "policies").glob("*.json"):
+        policy.write_text(policy.read_text().replace("@stage@", settings.stage))
     # Chalice keeps the wheels of earlier builds here: a rebuild then takes seconds.
     cache = ROOT / "build" / "deployments"
     cache.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from chalicelib.actions import moving
+from chalicelib.actions import moving, secrets
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.log import LogLine
@@ -31,6 +31,7 @@ class Job:
     prompt: str
     repo: Repo | None
     continues: bool
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,9 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
             run = world.runs.get(run_id)
             if run.state is not State.PROVISIONING or run.pool != pool:
                 continue
-            return _start(world, run, runner)
+            job = _start(world, run, runner)
+            if job:
+                return job
         except (NotFound, Superseded):
             continue
     return None
@@ -71,6 +74,10 @@ def _start(world: World, run: Run, runner: str) -> Job | None:
     now = world.now()
     brief = world.firings.brief(run.firing_id) or Brief()
     repo = world.repos.find(run.repo_url) if run.repo_url else None
+    values, lacking = secrets.of_run(world, run, repo)
+    if lacking:
+        _cannot_start(world, run, lacking)
+        return None
     number = run.attempt + 1
     started = moving.advance(
         world,
@@ -94,6 +101,23 @@ def _start(world: World, run: Run, runner: str) -> Job | None:
         prompt=framed(started, run.resume_prompt or brief.prompt),
         repo=repo,
         continues=continues,
+        secrets=values,
+    )
+
+
+def _cannot_start(world: World, run: Run, lacking: Sequence[str]) -> None:
+    """Fail a run whose secrets are not there, before anything of it begins."""
+    names = ", ".join(repr(name) for name in lacking)
+    message = f"missing secret {names}: keep it with PUT /api/secrets/{lacking[0]}, then retry"
+    moving.advance(
+        world,
+        run,
+        State.FAILED,
+        by="admission",
+        message=message,
+        error_class="missing_secret",
+        error_message=message,
+        waiting_for=None,
     )
 
 
@@ -182,13 +206,19 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
             run,
             by="runner",
             message=f"will be tried again: {message}",
-            backoff=min(LONGEST_BACKOFF, BACKOFF * 2**run.retry_count),
+            backoff=_backoff(run),
             retry_count=run.retry_count + 1,
             **(facts | errors),
         )
     return moving.advance(
         world, run, State.FAILED, by="runner", message=message, **(facts | errors)
     )
+
+
+def _backoff(run: Run) -> timedelta:
+    """Return the wait before the next try: twice the last one, and a spread of the run's own."""
+    spread = 1 + int(run.id[:4], 16) / 0xFFFF / 4
+    return min(LONGEST_BACKOFF, BACKOFF * (1 << run.retry_count)) * spread
 
 
 def _facts(run: Run, end: Report) -> dict[str, object]:

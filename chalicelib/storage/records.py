@@ -211,6 +211,16 @@ class RepoRecord(Row):
     data = UnicodeAttribute()
 
 
+class SecretRecord(Row):
+    """That a secret is there; its value is not."""
+
+    class Meta(_Meta):
+        table_name = settings.table("secrets")
+
+    id = UnicodeAttribute(hash_key=True)
+    data = UnicodeAttribute()
+
+
 class KeyRecord(Row):
     """An API key, found by the SHA-256 of its token; the token itself is nowhere."""
 
@@ -234,5 +244,6 @@ TABLES: tuple[type[Row], ...] = (
     SlotRecord,
     ClaimRecord,
     RepoRecord,
+    SecretRecord,
     KeyRecord,
 )

@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Response
 
-from chalicelib.web import (
-    firings,
-    health,
-    history,
-    hooks,
-    prompt_templates,
-    repos,
-    runner,
-    tasks,
-    triggers,
-)
-from chalicelib.web.http import Routes, answer
+from chalicelib.web.http import REGISTRY, Routes, answer
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
@@ -37,8 +26,4 @@ def description() -> Response:
 
 @cache
 def _document() -> openapi.Schema:
-    rooms = (health, tasks, triggers, history, firings, hooks, prompt_templates, repos, runner)
-    operations = [*routes.operations]
-    for room in rooms:
-        operations += room.routes.operations
-    return openapi.document(operations)
+    return openapi.document([one for room in REGISTRY for one in room.operations])

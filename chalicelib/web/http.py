@@ -87,6 +87,10 @@ class Operation:
     open: bool
 
 
+REGISTRY: list[Routes] = []
+"""The routes of every room that was loaded."""
+
+
 class Routes(Blueprint):
     """A chalice Blueprint whose views may raise any `DomainError`.
 
@@ -97,6 +101,7 @@ class Routes(Blueprint):
     def __init__(self, import_name: str) -> None:
         super().__init__(import_name)
         self.operations: list[Operation] = []
+        REGISTRY.append(self)
 
     def at(
         self,

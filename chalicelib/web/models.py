@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from chalicelib import wiring
 from chalicelib.actions.hooks import query as query_of
-from chalicelib.domain import cron, repo, schedule
+from chalicelib.domain import cron, repo, schedule, secret
 from chalicelib.domain.blueprint import AGENTS
 from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.hook import MOST_SECRETS, PRESETS, SHORTEST_SECRET
@@ -80,6 +80,8 @@ Secrets = Annotated[list[Secret], Field(min_length=1, max_length=MOST_SECRETS)]
 Query = Annotated[str, StringConstraints(min_length=1, max_length=1024), _told(_query)]
 Path = Annotated[str, StringConstraints(min_length=1, max_length=1024), _told(_path)]
 Schema = Annotated[dict[str, Any], _told(_schema)]
+SecretName = Annotated[str, StringConstraints(max_length=128), _told(secret.checked_name)]
+SecretNames = Annotated[list[SecretName], Field(max_length=50)]
 EventName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Signature = Literal[
     "optio",
@@ -190,6 +192,7 @@ class Definition(Model):
     max_retries: Annotated[int, Field(ge=0, le=10, strict=True)] | None = None
     priority: Annotated[int, Field(ge=1, le=1000, strict=True)] = 100
     max_concurrent: Annotated[int, Field(ge=1, le=1000, strict=True)] = 2
+    secrets: SecretNames = []
     environment: Variables = {}
     enabled: Annotated[bool, Field(strict=True)] = True
 
@@ -221,8 +224,14 @@ class NewPromptTemplate(Model):
     default_agent_type: Agent | None = None
 
 
+class SecretValue(Model):
+    value: Annotated[str, StringConstraints(max_length=64 * 1024)]
+    scope: Annotated[str, StringConstraints(max_length=1000)] = "global"
+
+
 class RepoFields(Model):
     setup_commands: Script | None = None
+    secrets: SecretNames = []
     environment: Variables = {}
     default_branch: Branch | None = None
     default_agent_type: Agent | None = None

@@ -67,6 +67,7 @@ def definition(
         max_retries=retries,
         priority=request.priority,
         max_concurrent=request.max_concurrent,
+        secrets=tuple(request.secrets),
         environment=request.environment,
         enabled=request.enabled,
         created_at=at,

@@ -52,6 +52,8 @@ def edit(repo: str) -> Response:
     was = wiring.world().repos.get(known_id("repo", repo))
     asked = models.parsed(models.RepoFields, body_of(routes.current_request))
     named = {name: getattr(asked, name) for name in asked.model_fields_set}
+    if "secrets" in named:
+        named["secrets"] = tuple(named["secrets"])
     new = replace(was, **named, version=was.version + 1, updated_at=wiring.world().now())
     wiring.world().repos.put(new, was)
     return answer({"repo": views.repo(new)})
@@ -68,6 +70,7 @@ def _with(repo: Repo, asked: models.RepoFields) -> Repo:
     return replace(
         repo,
         setup_commands=asked.setup_commands,
+        secrets=tuple(asked.secrets),
         environment=asked.environment,
         default_branch=asked.default_branch,
         default_agent_type=asked.default_agent_type,

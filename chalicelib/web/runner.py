@@ -106,7 +106,7 @@ def _job(job: jobs.Job) -> dict[str, object]:
             **(repo.environment if repo else {}),
             **(job.brief.environment or {}),
         },
-        "secrets": {},
+        "secrets": job.secrets,
         "timeoutMinutes": run.timeout_minutes,
         "attemptStartedAt": run.attempts[-1].started_at,
     }

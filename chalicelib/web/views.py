@@ -15,6 +15,7 @@ from chalicelib.domain.log import LogLine
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Event, Run
+from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import HookConfig, Trigger, TriggerType
 
 View = dict[str, object]
@@ -42,6 +43,7 @@ def blueprint(thing: Blueprint, *, summary: bool = False) -> View:
         "maxRetries": thing.max_retries,
         "priority": thing.priority,
         "maxConcurrent": thing.max_concurrent,
+        "secrets": list(thing.secrets),
         "environment": thing.environment,
         "promptTemplateId": thing.prompt_template_id,
         "paramsSchema": thing.params_schema,
@@ -273,11 +275,21 @@ def log_line(thing: LogLine) -> View:
     }
 
 
+def secret(thing: Secret) -> View:
+    return {
+        "name": thing.name,
+        "scope": thing.scope,
+        "createdAt": moment(thing.created_at),
+        "updatedAt": moment(thing.updated_at),
+    }
+
+
 def repo(thing: Repo) -> View:
     return {
         "id": thing.id,
         "repoUrl": thing.url,
         "setupCommands": thing.setup_commands,
+        "secrets": list(thing.secrets),
         "environment": thing.environment,
         "defaultBranch": thing.default_branch,
         "defaultAgentType": thing.default_agent_type,

@@ -19,6 +19,7 @@ from chalicelib.domain.log import LogLine
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo, repo_id
 from chalicelib.domain.run import STAGE, Run, State
+from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.integrations.expressions import ExpressionEngine
 from chalicelib.ports import Change, Due, Hook, Taken
@@ -572,6 +573,32 @@ class MemoryRepos:
         return sorted(self._tables.all("repos"), key=lambda repo: str(repo.url))
 
 
+class MemorySecrets:
+    def __init__(self) -> None:
+        self._names: dict[str, Secret] = {}
+
+    def key(self, name: str, scope: str) -> str:
+        return f"{scope}/{name}"
+
+    def find(self, names: Collection[str], scope: str) -> dict[str, Secret]:
+        keys = {name: self.key(name, scope) for name in names}
+        return {name: self._names[key] for name, key in keys.items() if key in self._names}
+
+
+class MemoryVault:
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def put(self, key: str, value: str) -> None:
+        self._values[key] = value
+
+    def get(self, key: str) -> str | None:
+        return self._values.get(key)
+
+    def remove(self, key: str) -> None:
+        self._values.pop(key, None)
+
+
 class MemoryPulses:
     def __init__(self) -> None:
         self._last: dict[str, datetime] = {}
@@ -647,6 +674,8 @@ class MemoryWorld:
         self.fire_queue: Any = MemoryQueue()
         self.steps_queue: Any = MemoryQueue()
         self.logs: Any = MemoryLogs()
+        self.secrets: Any = MemorySecrets()
+        self.vault: Any = MemoryVault()
 
     def now(self) -> datetime:
         return self._now()

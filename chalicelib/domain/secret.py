@@ -1,0 +1,63 @@
+"""Secrets of users: what they are called, whom they are for, and which a run gets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain.errors import Invalid
+
+GLOBAL = "global"
+SHORTEST, LONGEST_BYTES = 4, 64 * 1024
+_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$", re.ASCII)
+OURS = ("PATH", "HOME", "TMPDIR", "SHELL", "USER", "LOGNAME", "BASH_ENV", "ENV")
+"""Variables that the runner sets itself."""
+OF_AGENTS: dict[str, tuple[str, ...]] = {
+    "claude-code": ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"),
+    "codex": ("CODEX_API_KEY", "OPENAI_API_KEY"),
+    "gemini": ("GEMINI_API_KEY",),
+    "opencode": ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"),
+    "copilot": ("COPILOT_GITHUB_TOKEN",),
+    "command": (),
+}
+"""The credentials that an agent gets without being told, where there are such secrets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secret:
+    """A secret without its value. The scope is `global` or the URL of a repo."""
+
+    name: str
+    scope: str
+    created_at: datetime
+    updated_at: datetime
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a secret; raise `Invalid` where no variable may be called so."""
+    if not _NAME.match(name):
+        message = f"{name[:64]!r} is not a name such as API_KEY (letters, digits and _)"
+        raise Invalid(message, "name")
+    if name in OURS or name.startswith(("OPTIO_", "LD_", "GIT_")):
+        raise Invalid(f"the runner sets {name} itself: choose another name", "name")
+    return name
+
+
+def checked_value(value: str) -> str:
+    """Return the value of a secret; raise `Invalid` where it cannot be kept or kept out of logs."""
+    if len(value.strip()) < SHORTEST:
+        rule = f"a secret has at least {SHORTEST} characters"
+        raise Invalid(f"{rule}: shorter ones cannot be kept out of logs", "value")
+    if len(value.encode()) > LONGEST_BYTES:
+        raise Invalid("a secret holds at most 64 KB", "value")
+    if "\0" in value:
+        raise Invalid("a variable cannot hold a zero byte", "value")
+    return value
+
+
+def missing(asked: Iterable[str], found: Iterable[str]) -> list[str]:
+    """Return which of the named secrets are not there, each once."""
+    there = set(found)
+    return [name for name in dict.fromkeys(asked) if name not in there]

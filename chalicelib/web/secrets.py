@@ -1,0 +1,56 @@
+"""Secrets over HTTP: they go in, and never come out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import secrets
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.repo import normal_url
+from chalicelib.domain.secret import GLOBAL
+from chalicelib.web import views
+from chalicelib.web.http import Routes, answer, body_of, query
+from chalicelib.web.late import late
+
+if TYPE_CHECKING:
+    from chalicelib.web import models
+else:
+    models = late("chalicelib.web.models")
+
+routes = Routes(__name__)
+
+
+@routes.at("GET", "/api/secrets")
+def index() -> Response:
+    """List the secrets, by name; their values are told to nobody."""
+    shown = [views.secret(secret) for secret in wiring.world().secrets.all()]
+    return answer({"secrets": shown, "nextCursor": None})
+
+
+@routes.at("PUT", "/api/secrets/{name}", takes="SecretValue")
+def keep(name: str) -> Response:
+    """Keep a secret, for all runs or for those of one repo."""
+    asked = models.parsed(models.SecretValue, body_of(routes.current_request))
+    kept = secrets.keep(wiring.world(), name, _scope(asked.scope), asked.value)
+    return answer({"secret": views.secret(kept)})
+
+
+@routes.at("DELETE", "/api/secrets/{name}", query=("scope",), status=204)
+def forget(name: str) -> Response:
+    """Forget a secret at once."""
+    scope = _scope(query(routes.current_request, "scope", GLOBAL))
+    secrets.forget(wiring.world(), name, scope)
+    return answer({}, 204)
+
+
+def _scope(text: str) -> str:
+    if text == GLOBAL:
+        return GLOBAL
+    try:
+        return normal_url(text)
+    except Invalid as error:
+        message = f"the scope is 'global' or the URL of a repo: {error.message}"
+        raise Invalid(message, "scope") from error

@@ -1,0 +1,107 @@
+"""Two hundred tasks over ten repos: the limits hold at every moment, and the order is right."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.actions import admission, jobs, runs
+from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.domain.run import HOLDS_SLOT, Run, State
+from tests.conftest import NOON
+from tests.simulation.memory import MemoryWorld
+
+TASKS, REPOS, PER_REPO, STAGE = 200, 10, 2, 4
+
+
+class Clock:
+    """A clock that goes on a second whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> object:
+        self.now += timedelta(milliseconds=10)
+        return self.now
+
+
+def deliver(world: MemoryWorld) -> None:
+    """Let every message that asks for an admission arrive."""
+    while world.steps_queue.sent:
+        body, _ = world.steps_queue.sent.pop(0)
+        if body["step"] == "admit":
+            admission.admit(world, body["key"])
+
+
+def all_runs(world: MemoryWorld) -> list[Run]:
+    found: list[Run] = world.tables.all("runs")
+    return found
+
+
+def working(world: MemoryWorld) -> list[Run]:
+    return [run for run in all_runs(world) if run.state in HOLDS_SLOT]
+
+
+def nobody_better_waits(world: MemoryWorld, admitted: Run, before: list[Run]) -> bool:
+    """Whether all that waited with a better rank could not start: their repo was full."""
+    full = {
+        url
+        for url in {run.repo_url for run in before}
+        if sum(run.repo_url == url for run in working(world)) >= PER_REPO
+    }
+    better = [run for run in before if run.rank < admitted.rank and run.state is State.QUEUED]
+    still = [world.runs.get(run.id) for run in better]
+    return all(run.state is not State.QUEUED or run.repo_url in full for run in still)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_limits_are_never_exceeded_and_the_most_urgent_goes_first(seed: int):
+    rng = random.Random(seed)
+    world = MemoryWorld(Clock(), lambda span: None)  # type: ignore[arg-type]
+    for number in range(TASKS):
+        task = Blueprint(
+            id="ad-hoc",
+            kind=Kind.REPO_TASK,
+            name=f"t{number}",
+            title=f"t{number}",
+            prompt="Go.",
+            agent_type="command",
+            agent_command="true",
+            repo_url=f"https://git.example.com/acme/r{rng.randrange(REPOS)}",
+            priority=rng.choice((1, 50, 100)),
+            created_at=world.now(),
+            updated_at=world.now(),
+        )
+        run = runs.start(world, task, {}, stored=False)
+        admission.admit(world, run.queue_key)
+
+    done: list[str] = []
+    while len(done) < TASKS:
+        deliver(world)
+        busy = working(world)
+        assert len(busy) == min(STAGE, TASKS - len(done)) or _all_full(world)
+        assert max(sum(r.repo_url == b.repo_url for r in busy) for b in busy) <= PER_REPO
+        waiting = [run for run in all_runs(world) if run.state is State.QUEUED]
+        job = jobs.claim(world, "r1")
+        if job is None:
+            over = rng.choice([run for run in busy if run.state is State.RUNNING])
+        else:
+            over = world.runs.get(job.run.id)
+        jobs.report(world, over.id, over.attempt, jobs.Report(outcome="succeeded"))
+        done.append(over.id)
+        deliver(world)
+        fresh = {run.id for run in waiting} - {
+            run.id for run in all_runs(world) if run.state is State.QUEUED
+        }
+        for run_id in fresh:
+            assert nobody_better_waits(world, world.runs.get(run_id), waiting)
+    assert not any(world.tables.rows["slots"].values())
+
+
+def _all_full(world: MemoryWorld) -> bool:
+    """Whether every repo that something waits for is full."""
+    busy = working(world)
+    waiting = {run.repo_url for run in all_runs(world) if run.state is State.QUEUED}
+    return all(sum(run.repo_url == url for run in busy) >= PER_REPO for url in waiting)
