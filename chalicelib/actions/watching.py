@@ -42,7 +42,7 @@ def _queued(world: World, run: Run) -> None:
     current = world.runs.get(run.id)
     if current.state is State.QUEUED:
         reason = "a free slot"
-        moving.update(world, current, due_at=again, waiting_for=reason)
+        moving.update(world, current, due_at=again, waiting_for=reason, failures=0)
 
 
 def _cancel_others(world: World, run: Run) -> Run:

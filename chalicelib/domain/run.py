@@ -180,6 +180,7 @@ def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes:
         "version": run.version + 1,
         "updated_at": at,
         "history": (*run.history, event),
+        "failures": 0,
         "completed_at": at if final else None,
         "due_at": None if final else run.due_at,
     }

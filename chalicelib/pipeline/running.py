@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from chalicelib import wiring
-from chalicelib.actions import admission, watching
+from chalicelib.actions import admission, failing, watching
 from chalicelib.pipeline.steps import Message, Steps
 from chalicelib.settings import settings
 
+log = logging.getLogger(__name__)
 steps = Steps(__name__)
 
 
@@ -16,5 +19,9 @@ def advance(message: Message) -> None:
     world = wiring.world()
     if message["step"] == "admit":
         admission.admit(world, message["key"])
-    else:
+        return
+    try:
         watching.look_after(world, message["runId"])
+    except Exception as error:
+        log.exception("step failed", extra={"run": message["runId"]})
+        failing.run_failed(world, message["runId"], error)

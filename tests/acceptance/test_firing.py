@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
 
+from chalicelib.settings import settings
 from tests.acceptance.test_road import claimed, runner
 from tests.conftest import Stage
 
@@ -311,3 +313,26 @@ def test_triggers_that_are_added_at_once_are_all_there_and_never_more_than_allow
     assert set(answers) <= {201, 409}
     stage.ok("DELETE", f"{where}/{kept[0]['id']}")
     assert len(stage.ok("GET", where)["triggers"]) == len(kept) - 1
+
+
+def test_a_run_whose_step_fails_again_and_again_fails_with_its_reason(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    from chalicelib.actions import admission
+
+    task, _ = made(stage)
+    run = stage.ok("POST", f"/api/tasks/{task}/runs", {})["runId"]
+
+    def admit(world: Any, key: str) -> None:
+        raise RuntimeError("no luck")
+
+    stage.ok("PATCH", f"/api/tasks/{task}", {"enabled": False})
+    sqs = boto3.client("sqs", region_name=settings.region)
+    for url in sqs.list_queues()["QueueUrls"]:
+        sqs.purge_queue(QueueUrl=url)
+    monkeypatch.setattr(admission, "admit", admit)
+    stage.pass_time(timedelta(minutes=45))
+
+    shown = stage.ok("GET", f"/api/tasks/{run}")["task"]
+    assert shown["state"] == "failed"
+    assert shown["errorMessage"].endswith("failed 10 times: RuntimeError: no luck")
