@@ -15,6 +15,7 @@ CONFIGURABLE = (
     "OPTIO_RETENTION_DAYS",
     "OPTIO_DUE_SHARDS",
     "OPTIO_HOOK_RATE",
+    "OPTIO_STALL_THRESHOLD_MS",
     "OPTIO_BUCKET",
 )
 """What may be set when a stage is packaged."""
@@ -79,6 +80,12 @@ class Settings:
     def max_concurrent(self) -> int:
         """How many runs may work at once in the whole stage."""
         return self._whole("OPTIO_MAX_CONCURRENT", 5, least=1, most=10000)
+
+    @cached_property
+    def stall_threshold(self) -> timedelta:
+        """For how long a working run may say nothing before it is shown as stalled."""
+        asked = self._whole("OPTIO_STALL_THRESHOLD_MS", 900_000, least=1000, most=10**9)
+        return timedelta(milliseconds=asked)
 
     @cached_property
     def hook_rate(self) -> int:

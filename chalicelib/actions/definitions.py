@@ -36,7 +36,7 @@ def create(
         world.blueprints.add(new, timed, claim)
     except Taken as taken:
         if claim is None or "claim" not in taken.parts:
-            raise _refused(taken, new, timed) from taken
+            raise _refused(taken, new, timed, whole=True) from taken
         first = repeated(world, claim)
         made = world.blueprints.get(first)
         return made, world.triggers.of(made), False
@@ -44,11 +44,14 @@ def create(
     return new, timed, True
 
 
-def _refused(taken: Taken, definition: Blueprint, triggers: Sequence[Trigger]) -> Exception:
-    """Return what a refused write means to its caller."""
-    for trigger in triggers:
+def _refused(
+    taken: Taken, definition: Blueprint, triggers: Sequence[Trigger], *, whole: bool = False
+) -> Exception:
+    """Return what a refused write means to its caller; `whole` is a definition with triggers."""
+    for number, trigger in enumerate(triggers):
         if trigger.hook and f"path {trigger.hook.path}" in taken.parts:
-            return Conflict(f"the path {trigger.hook.path!r} is taken")
+            where = f"triggers.{number}.config.path" if whole else "config.path"
+            return Conflict(f"the path {trigger.hook.path!r} is taken", where)
     if "template" in taken.parts:
         message = f"there is no prompt template {definition.prompt_template_id!r}"
         return Invalid(message, "promptTemplateId")
@@ -58,7 +61,7 @@ def _refused(taken: Taken, definition: Blueprint, triggers: Sequence[Trigger]) -
 def _distinct(triggers: Sequence[Trigger]) -> None:
     paths = [trigger.hook.path for trigger in triggers if trigger.hook]
     if len(set(paths)) < len(paths):
-        raise Conflict("two triggers name the same path")
+        raise Conflict("two triggers name the same path", "triggers")
 
 
 def _minds(trigger: Trigger) -> bool:

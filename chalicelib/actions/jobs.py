@@ -90,6 +90,7 @@ def _start(world: World, run: Run, runner: str) -> Job | None:
         repo_branch=run.repo_branch or (repo.default_branch if repo else None),
         started_at=run.started_at or now,
         beat_at=now,
+        logged_at=now,
         due_at=now + moving.SILENCE,
         waiting_for=None,
         attempts=(*run.attempts, Attempt(number=number, started_at=now, runner=runner)),
@@ -138,7 +139,7 @@ def beat(
     now = world.now()
     if now > _begun(run) + timedelta(minutes=run.timeout_minutes) + OVERTIME:
         return "over time"
-    _note(world, run, stage, now)
+    _note(world, run, stage, now, spoke=bool(lines))
     return None
 
 
@@ -146,14 +147,20 @@ def _begun(run: Run) -> datetime:
     return run.attempts[-1].started_at if run.attempts else run.updated_at
 
 
-def _note(world: World, run: Run, stage: str | None, now: datetime) -> None:
+def _note(world: World, run: Run, stage: str | None, now: datetime, *, spoke: bool) -> None:
     """Write the beat down, but not each one: a row pays for every write."""
-    fresh = run.beat_at is not None and now - run.beat_at < BEAT_NOTED_EVERY
+    last = run.logged_at if spoke else run.beat_at
+    fresh = last is not None and now - last < BEAT_NOTED_EVERY
     if fresh and stage in (None, run.stage):
         return
     try:
         moving.update(
-            world, run, stage=stage or run.stage, beat_at=now, due_at=now + moving.SILENCE
+            world,
+            run,
+            stage=stage or run.stage,
+            beat_at=now,
+            logged_at=now if spoke else run.logged_at,
+            due_at=now + moving.SILENCE,
         )
     except Superseded:
         return  # the next beat learns what happened

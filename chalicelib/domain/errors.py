@@ -70,6 +70,10 @@ class NotAllowed(DomainError):
 class Conflict(DomainError):
     """The request makes sense, but not in the present state."""
 
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.faults = (Fault(field, message),) if field else ()
+
 
 class IllegalMove(Conflict):
     """A run cannot go from its present state to the wanted one."""

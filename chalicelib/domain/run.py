@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.errors import IllegalMove
@@ -111,6 +111,7 @@ class Run:
     completed_at: datetime | None = None
     provisioned_at: datetime | None = None
     beat_at: datetime | None = None
+    logged_at: datetime | None = None
     failures: int = 0
     retry_count: int = 0
     waiting_for: str | None = None
@@ -139,6 +140,11 @@ class Run:
     @property
     def final(self) -> bool:
         return self.state in FINAL
+
+    def stalled(self, now: datetime, threshold: timedelta) -> bool:
+        """Whether it works and said nothing for that long; that ends no run."""
+        said = self.logged_at or self.beat_at
+        return self.state is State.RUNNING and said is not None and now - said >= threshold
 
     @property
     def push_branch(self) -> str:

@@ -37,7 +37,7 @@ class DynamoPromptTemplates:
         except Taken as taken:
             if "claim" in taken.parts:
                 raise
-            raise Conflict(f"a prompt template is called {new.name!r} already") from taken
+            raise _taken(new) from taken
 
     def put(self, new: PromptTemplate, was: PromptTemplate) -> None:
         transaction = Transaction()
@@ -54,7 +54,7 @@ class DynamoPromptTemplates:
             transaction.commit()
         except Taken as taken:
             if "name" in taken.parts:
-                raise Conflict(f"a prompt template is called {new.name!r} already") from taken
+                raise _taken(new) from taken
             raise Superseded(f"prompt template {new.id!r} changed meanwhile") from taken
 
     def remove(self, old: PromptTemplate) -> None:
@@ -72,6 +72,10 @@ class DynamoPromptTemplates:
         rows = pages.newest(TemplateRecord.newest, LIBRARY, before, limit + 1)
         kept, position = pages.page(rows, limit)
         return [codec.load(PromptTemplate, row.data) for row in kept], position
+
+
+def _taken(template: PromptTemplate) -> Conflict:
+    return Conflict(f"a prompt template is called {template.name!r} already", "name")
 
 
 def _row(template: PromptTemplate) -> TemplateRecord:

@@ -32,7 +32,7 @@ class DynamoRepos:
         except PutError as error:
             if not condition_failed(error):
                 raise
-            raise Conflict(f"the repo {new.url} is there already") from error
+            raise Conflict(f"the repo {new.url} is there already", "repoUrl") from error
 
     def put(self, new: Repo, was: Repo) -> None:
         try:

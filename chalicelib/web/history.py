@@ -8,7 +8,7 @@ from chalicelib import wiring
 from chalicelib.domain.errors import Invalid, NotAllowed
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.run import Run
-from chalicelib.web import views
+from chalicelib.web import run_views
 from chalicelib.web.http import PAGE, Routes, answer, limit_of, query
 from chalicelib.web.tasks import found
 
@@ -26,7 +26,7 @@ def _run(task_id: str) -> Run:
 @routes.at("GET", "/api/tasks/{task_id}/events")
 def events(task_id: str) -> Response:
     """List the moves of a run, oldest first."""
-    return answer({"events": [views.event(event) for event in _run(task_id).history]})
+    return answer({"events": [run_views.event(event) for event in _run(task_id).history]})
 
 
 @routes.at("GET", "/api/tasks/{task_id}/logs", query=(*PAGE, "logType", "search"))
@@ -52,7 +52,7 @@ def logs(task_id: str) -> Response:
         following = f"{attempt + 1}.0"
     first = lines[0].seq if lines else (seq or 1)
     before = f"-{attempt}.{first}" if first > 1 else _earlier(attempt)
-    shown = [views.log_line(line) for line in lines if _wanted(line, request)]
+    shown = [run_views.log_line(line) for line in lines if _wanted(line, request)]
     return answer({"logs": shown, "nextCursor": following, "prevCursor": before})
 
 

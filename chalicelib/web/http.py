@@ -152,7 +152,7 @@ class Routes(Blueprint):
 
 def _refusal(error: DomainError) -> Response:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    faults = error.faults if isinstance(error, Invalid) else ()
+    faults = error.faults if isinstance(error, Invalid | Conflict) else ()
     details = [{"field": fault.field, "message": fault.message} for fault in faults]
     body: dict[str, object] = {"error": str(error), "details": details}
     refusal = answer(body, status)

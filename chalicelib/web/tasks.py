@@ -11,9 +11,11 @@ from chalicelib import wiring
 from chalicelib.actions import definitions, previewing, runs
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
 from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
+from chalicelib.domain.firing import Brief
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run, State
-from chalicelib.web import views
+from chalicelib.settings import settings
+from chalicelib.web import run_views, views
 from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
 from chalicelib.web.late import late
 
@@ -72,7 +74,7 @@ def _page(
         return [views.blueprint(thing, summary=True) for thing in found], position
     listed, position = world.runs.newest(kind, cursor, limit)
     kept = [run for run in listed if not state or run.state == state]
-    return [views.run(run) for run in kept], position
+    return [_shown(run) for run in kept], position
 
 
 def _all(cursor: str | None, limit: int, state: str) -> Response:
@@ -112,8 +114,13 @@ def _repo(url: str | None) -> Repo | None:
     return wiring.world().repos.find(url) if url else None
 
 
+def _shown(run: Run, brief: Brief | None = None) -> views.View:
+    stalled = run.stalled(wiring.world().now(), settings.stall_threshold)
+    return run_views.run(run, brief, stalled=stalled)
+
+
 def _whole(run: Run) -> views.View:
-    return views.run(run, wiring.world().firings.brief(run.firing_id))
+    return _shown(run, wiring.world().firings.brief(run.firing_id))
 
 
 @routes.at("GET", "/api/tasks/{task_id}")
@@ -172,7 +179,7 @@ def runs_of(task_id: str) -> Response:
         return answer({"runs": [], "nextCursor": None})
     cursor = query(request, "cursor") or None
     listed, position = wiring.world().runs.of_definition(thing.id, cursor, limit_of(request))
-    return answer({"runs": [views.run(run) for run in listed], "nextCursor": position})
+    return answer({"runs": [_shown(run) for run in listed], "nextCursor": position})
 
 
 @routes.at("GET", "/api/tasks/{task_id}/runs/{run_id}")

@@ -11,10 +11,8 @@ from chalicelib.actions.pulse import Pulse
 from chalicelib.domain import schedule as schedules
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.firing import Brief, Firing, moment_text
-from chalicelib.domain.log import LogLine
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
-from chalicelib.domain.run import Event, Run
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import HookConfig, Trigger, TriggerType
 
@@ -107,83 +105,6 @@ def _hook(hook: HookConfig) -> View:
     }
 
 
-def run(thing: Run, brief: Brief | None = None) -> View:
-    """Return a run; with its brief, the whole of it, and without, a summary."""
-    view: View = {
-        "id": thing.id,
-        "type": thing.type,
-        "state": thing.state.value,
-        "stage": thing.stage,
-        "attempt": thing.attempt,
-        "title": thing.title,
-        "repoUrl": thing.repo_url,
-        "repoBranch": thing.repo_branch,
-        "agentType": thing.agent_type,
-        "model": thing.model,
-        "maxTurns": thing.max_turns,
-        "timeoutMinutes": thing.timeout_minutes,
-        "maxRetries": thing.max_retries,
-        "priority": thing.priority,
-        "prUrl": thing.pr_url,
-        "prNumber": thing.pr_number,
-        "prState": thing.pr_state,
-        "prChecksStatus": thing.pr_checks_status,
-        "prReviewStatus": thing.pr_review_status,
-        "branch": thing.branch,
-        "headSha": thing.head_sha,
-        "diffStat": thing.diff_stat,
-        "resultSummary": thing.result_summary,
-        "errorMessage": thing.error_message,
-        "errorClass": thing.error_class,
-        "waitingFor": thing.waiting_for,
-        "costUsd": thing.cost_usd,
-        "inputTokens": thing.input_tokens,
-        "outputTokens": thing.output_tokens,
-        "modelUsed": thing.model_used,
-        "retryCount": thing.retry_count,
-        "startedAt": moment(thing.started_at),
-        "completedAt": moment(thing.completed_at),
-        "createdAt": moment(thing.created_at),
-        "updatedAt": moment(thing.updated_at),
-        "metadata": {
-            "taskConfigId": thing.definition_id,
-            "taskConfigName": thing.definition_name,
-            "triggerId": thing.trigger_id,
-            "firingId": thing.firing_id,
-        },
-    }
-    if brief:
-        view["prompt"] = brief.prompt
-        view["metadata"] = {
-            **view["metadata"],  # type: ignore[dict-item]
-            "triggerParams": json.loads(brief.params),
-        }
-        view["attempts"] = [
-            {
-                "number": attempt.number,
-                "runner": attempt.runner,
-                "startedAt": moment(attempt.started_at),
-                "endedAt": moment(attempt.ended_at),
-                "outcome": attempt.outcome,
-                "errorMessage": attempt.error_message,
-                "costUsd": attempt.cost_usd,
-            }
-            for attempt in thing.attempts
-        ]
-    return view
-
-
-def event(thing: Event) -> View:
-    return {
-        "id": thing.id,
-        "fromState": thing.from_state.value if thing.from_state else None,
-        "toState": thing.to_state.value,
-        "trigger": thing.trigger,
-        "message": thing.message,
-        "createdAt": moment(thing.created_at),
-    }
-
-
 def firing(thing: Firing) -> View:
     view: View = {
         "id": thing.id,
@@ -262,16 +183,6 @@ def pulse(thing: Pulse, now: datetime, interval: timedelta) -> View:
             "count": len(thing.lateness_ms),
         },
         "oldestOverdue": oldest,
-    }
-
-
-def log_line(thing: LogLine) -> View:
-    return {
-        "seq": thing.seq,
-        "timestamp": moment(thing.timestamp),
-        "logType": thing.log_type,
-        "content": thing.content,
-        "attempt": thing.attempt,
     }
 
 

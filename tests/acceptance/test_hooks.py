@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 from chalicelib import wiring
 from chalicelib.domain.hook import PRESETS, Delivery, believed
 from chalicelib.web import hooks as web_hooks
+from chalicelib.web.http import TooMany, _refusal
 from tests.conftest import Stage
 from tests.shared import shared
 
@@ -213,6 +214,8 @@ def test_of_fifty_who_want_one_path_one_gets_it(stage: Stage):
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: stage.call("POST", "/api/tasks", bare)[0], range(50)))
     assert sorted(answers) == [201] + [409] * 49
+    (fault,) = stage.call("POST", "/api/tasks", bare)[1]["details"]
+    assert fault["field"] == "triggers.0.config.path"
     assert len(stage.ok("GET", "/api/tasks?type=standalone")["tasks"]) == 1
 
 
@@ -340,6 +343,8 @@ def test_a_flood_on_one_path_is_told_when_to_come_again(stage: Stage):
     made(stage)
     statuses = [post(stage, b"x", {})[0] for _ in range(101)]
     assert statuses == [401] * 100 + [429]
+    refusal = _refusal(TooMany(timedelta(milliseconds=1200)))
+    assert (refusal.status_code, refusal.headers["Retry-After"]) == (429, "2")
     assert stage.call("POST", "/api/hooks/other", b"{}", token="")[0] == 404
     stage.now += timedelta(seconds=1)
     assert post(stage, b"x", {})[0] == 401

@@ -276,3 +276,24 @@ def test_a_definition_goes_with_its_triggers_and_its_runs_stay(stage: Stage):
     assert stage.ok("GET", f"/api/tasks/{run}")["task"]["id"] == run
     stage.pass_time(timedelta(minutes=10))
     assert len(stage.ok("GET", "/api/tasks?type=repo-task")["tasks"]) == 1
+
+
+def test_a_run_that_says_nothing_for_long_is_shown_as_stalled_and_goes_on(stage: Stage):
+    _, run = fired(stage)
+    claimed(stage)
+
+    def beat(*lines: dict[str, Any]) -> None:
+        body = {"runId": run, "attempt": 1, "lines": list(lines)}
+        assert runner(stage, "beat", body) == (200, {"continue": True, "reason": None})
+
+    def shown() -> tuple[str, bool]:
+        task = stage.ok("GET", f"/api/tasks/{run}")["task"]
+        return task["state"], task["stalled"]
+
+    for _ in range(16):
+        assert shown() == ("running", False)
+        stage.pass_time(timedelta(minutes=1) - timedelta(seconds=3))
+        beat()
+    assert shown() == ("running", True)
+    beat(line(1, "still here"))
+    assert shown() == ("running", False)
