@@ -31,7 +31,7 @@ def admit(world: World, queue_key: str) -> None:
         if STAGE in full and _stage_full(world, keys):
             return
         blocked |= full - {STAGE}
-    for key in keys - {queue_key}:
+    for key in sorted(keys - {queue_key}):
         world.slots.leave_stage(key)
     if queue_key in world.slots.awaiting_stage():
         world.slots.leave_stage(queue_key)
@@ -79,7 +79,7 @@ def _take(world: World, run: Run, limits: dict[str, int]) -> frozenset[str]:
         except Taken as taken:
             if "run" in taken.parts:
                 return frozenset()
-            dropped = [_drop_lost(world, counter) for counter in taken.parts]
+            dropped = [_drop_lost(world, counter) for counter in sorted(taken.parts)]
             if not any(dropped):
                 return taken.parts
             continue
@@ -91,7 +91,7 @@ def _take(world: World, run: Run, limits: dict[str, int]) -> frozenset[str]:
 def _drop_lost(world: World, counter: str) -> bool:
     """Drop the slots of a full counter whose runs are not working; none if one moves meanwhile."""
     lost: dict[str, int | None] = {}
-    for run_id in world.slots.held(counter):
+    for run_id in sorted(world.slots.held(counter)):
         try:
             run = world.runs.get(run_id)
         except NotFound:

@@ -141,7 +141,7 @@ def _overlapping(world: World, basis: Basis, decision: Decision) -> Decision:
     run = decision.run
     if policy is Overlap.ALLOW or run is None:
         return decision
-    active = sorted(run_id for run_id in basis.active if is_active(world, run_id))
+    active = [run_id for run_id in sorted(basis.active) if is_active(world, run_id)]
     relying = replace(decision, active=basis.active)
     if policy is Overlap.CANCEL_OTHER:
         return replace(relying, run=replace(run, cancels=tuple(active)))

@@ -105,6 +105,7 @@ class Event:
     at: datetime
     number: int
     what: Callable[[], None] = field(compare=False)
+    by_people: bool = field(default=False, compare=False)
 
 
 class Faulty:
@@ -191,11 +192,9 @@ class Simulator:
         self.clock += timedelta(milliseconds=self.rng.uniform(1, 20))
         if self.rng.random() < self.weather.stalls:
             self.clock += timedelta(seconds=self.rng.uniform(1, 150))
-        if (
-            self.processes
-            and len(self.processes) < 3
-            and self.rng.random() < self.weather.interleaves
-        ):
+        room = 0 < len(self.processes) < 3
+        often = 5 if any(event.by_people for event in self.events) else 1
+        if room and self.rng.random() < often * self.weather.interleaves:
             self.another()
         self._trouble()
 
@@ -219,8 +218,10 @@ class Simulator:
     def another(self) -> None:
         """Let something else that is near happen in the middle of what happens now."""
         near = [event for event in self.events if event.at <= self.clock + 5 * SECOND]
+        deeds = [event for event in near if event.by_people]
         if near:
-            event = self.rng.choice(near)
+            # What people do is rare, and the more telling in the middle of something.
+            event = self.rng.choice(deeds if deeds and self.rng.random() < 0.5 else near)
             self.events.remove(event)
             heapq.heapify(self.events)
             event.what()
@@ -237,8 +238,8 @@ class Simulator:
 
     # What happens
 
-    def at(self, moment: datetime, what: Callable[[], None]) -> None:
-        heapq.heappush(self.events, Event(moment, next(self.numbers), what))
+    def at(self, moment: datetime, what: Callable[[], None], *, by_people: bool = False) -> None:
+        heapq.heappush(self.events, Event(moment, next(self.numbers), what, by_people))
 
     def later(self, least: float, most: float, what: Callable[[], None]) -> None:
         self.at(self.clock + timedelta(seconds=self.rng.uniform(least, most)), what)
@@ -369,6 +370,9 @@ class Simulator:
             jitter_seconds=self.rng.choice((0, 0, 30)),
         )
         triggers = [self.trigger(owner, TriggerType.SCHEDULE, schedule=schedule)]
+        if number % 3 == 1:
+            # A twin that fires at the same moments: what both rely on, only one may find so.
+            triggers.append(self.trigger(owner, TriggerType.SCHEDULE, schedule=schedule))
         if number % 2 == 0:
             hook = HookConfig(path=f"p{number}")
             triggers.append(self.trigger(owner, TriggerType.WEBHOOK, hook=hook))
@@ -389,11 +393,24 @@ class Simulator:
         """Do something that users do, and come back later."""
         if not self.people_act:
             return
-        self.later(30, 400, self.user)
+        self.at(self.when_people_act(), self.user)
         owners = sorted(self.all("blueprints"), key=lambda one: str(one.name))
         owner = self.rng.choice(owners)
+        due = [one for one in self.all("triggers") if one.due_at]
+        if due and self.rng.random() < 0.5:
+            near = min(due, key=lambda one: (abs(one.due_at - self.clock), one.id))
+            owner = next(one for one in owners if one.id == near.definition_id)
         for _ in range(self.rng.choice((1, 1, 2, 3))):  # several people, at once
-            self.at(self.clock, lambda: self.deed(owner))
+            soon = timedelta(seconds=self.rng.uniform(0, 2))
+            self.at(self.clock + soon, lambda: self.deed(owner), by_people=True)
+
+    def when_people_act(self) -> datetime:
+        """Return some time later, half of the times just when schedules fire, where it hurts."""
+        some = self.clock + timedelta(seconds=self.rng.uniform(30, 300))
+        if self.rng.random() < 0.5:
+            return some
+        minute = some.replace(second=0, microsecond=0) + MINUTE
+        return minute + timedelta(seconds=self.rng.uniform(-0.5, 1.5))
 
     def deed(self, owner: Blueprint) -> None:
         deeds = (self.pause, self.pause_trigger, self.edit, self.by_hand, self.by_hand, self.cancel)
@@ -407,7 +424,7 @@ class Simulator:
 
     def pause_trigger(self, owner: Blueprint) -> None:
         found = self.world.triggers.of(self.world.blueprints.get(owner.id))
-        was = self.rng.choice(found)
+        was = self.rng.choice([one for one in found if one.schedule] or found)
         definitions.change_trigger(self.world, was, replace(was, enabled=not was.enabled))
 
     def edit(self, owner: Blueprint) -> None:
