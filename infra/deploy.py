@@ -31,10 +31,10 @@ class Target:
         formation = self.client("cloudformation")
         if self._deployed() == digest:
             return self.outputs()
-        body = self._upload(package, digest)
+        url = self._upload(package, digest)
         asked = {
             "StackName": self.stack,
-            "TemplateBody": body,
+            "TemplateURL": url,
             "Capabilities": CAPABILITIES,
             "Tags": [{"Key": "package", "Value": digest}],
         }
@@ -79,7 +79,7 @@ class Target:
         return tags.get("package")
 
     def _upload(self, package: Path, digest: str) -> str:
-        """Put the code where Lambda takes it from, under its own hash; return the template."""
+        """Put code and template under the package's own hash; return where the template is."""
         bucket, key = f"{self.stack}-artefacts", f"{digest}.zip"
         s3 = self.client("s3")
         try:
@@ -94,7 +94,10 @@ class Target:
                 resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
             elif resource["Type"] == "AWS::CodeBuild::Project":
                 resource["Properties"]["Source"] |= {"Type": "S3", "Location": f"{bucket}/{key}"}
-        return json.dumps(template)
+        # A template that comes with the call holds at most 51,200 bytes.
+        name = f"{digest}.json"
+        s3.put_object(Bucket=bucket, Key=name, Body=json.dumps(template).encode())
+        return f"https://s3.{settings.region}.amazonaws.com/{bucket}/{name}"
 
     def make_admin_key(self, token: str | None = None) -> str:
         """Store the hash of a new admin key and return its token, which is nowhere else."""

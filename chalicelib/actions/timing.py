@@ -41,10 +41,11 @@ def changed(
     if new.schedule is None or was.schedule is None:
         return Change(new=new, was=was)
     live, lived = new.enabled and after.enabled, was.enabled and before.enabled
-    if new.schedule.times == was.schedule.times and (lived or not live):
+    passed = unsettled(was, now)
+    same = new.schedule.times == was.schedule.times
+    if same and (lived or not live or (was.next_fire_at and not passed)):
         due = was.next_fire_at + new.jitter if live and was.next_fire_at else None
         return Change(new=replace(new, due_at=due), was=was)
-    passed = unsettled(was, now)
     if passed:
         new = replace(new, decided_until=passed[-1])
     return Change(

@@ -509,7 +509,7 @@ class Simulator:
         self.until(self.clock + 5 * MINUTE)
         owners = self.all("blueprints")
         self.set_enabled(owners, False)
-        for _ in range(40):
+        for _ in range(150):
             self.until(self.clock + 10 * MINUTE)
             if all(run.final for run in self.all("runs")):
                 break

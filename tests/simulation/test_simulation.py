@@ -14,10 +14,10 @@ from tests.simulation.real import RealSimulator
 from tests.simulation.sabotage import ALL, caught_by
 from tests.simulation.simulator import Simulator
 
-SEEDS = int(os.environ.get("SEEDS", "120"))
+SEEDS = int(os.environ.get("SEEDS", "60"))
 SEED_FROM = int(os.environ.get("SEED_FROM", "0"))
 AT_ONCE = 10
-REAL_SEEDS = min(SEEDS, 6)
+REAL_SEEDS = min(SEEDS, 3)
 
 
 @pytest.mark.parametrize("first", range(SEED_FROM, SEED_FROM + SEEDS, AT_ONCE))
