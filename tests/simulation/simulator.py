@@ -105,7 +105,7 @@ class Event:
     at: datetime
     number: int
     what: Callable[[], None] = field(compare=False)
-    by_people: bool = field(default=False, compare=False)
+    telling: bool = field(default=False, compare=False)
 
 
 class Faulty:
@@ -193,7 +193,8 @@ class Simulator:
         if self.rng.random() < self.weather.stalls:
             self.clock += timedelta(seconds=self.rng.uniform(1, 150))
         room = 0 < len(self.processes) < 3
-        often = 5 if any(event.by_people for event in self.events) else 1
+        soon = self.clock + 2 * SECOND
+        often = 5 if any(event.telling and event.at <= soon for event in self.events) else 1
         if room and self.rng.random() < often * self.weather.interleaves:
             self.another()
         self._trouble()
@@ -218,9 +219,9 @@ class Simulator:
     def another(self) -> None:
         """Let something else that is near happen in the middle of what happens now."""
         near = [event for event in self.events if event.at <= self.clock + 5 * SECOND]
-        deeds = [event for event in near if event.by_people]
+        deeds = [event for event in near if event.telling]
         if near:
-            # What people do is rare, and the more telling in the middle of something.
+            # What people do, and another firing, tell the most in the middle of something.
             event = self.rng.choice(deeds if deeds and self.rng.random() < 0.5 else near)
             self.events.remove(event)
             heapq.heapify(self.events)
@@ -238,8 +239,8 @@ class Simulator:
 
     # What happens
 
-    def at(self, moment: datetime, what: Callable[[], None], *, by_people: bool = False) -> None:
-        heapq.heappush(self.events, Event(moment, next(self.numbers), what, by_people))
+    def at(self, moment: datetime, what: Callable[[], None], *, telling: bool = False) -> None:
+        heapq.heappush(self.events, Event(moment, next(self.numbers), what, telling))
 
     def later(self, least: float, most: float, what: Callable[[], None]) -> None:
         self.at(self.clock + timedelta(seconds=self.rng.uniform(least, most)), what)
@@ -251,7 +252,8 @@ class Simulator:
             spread = timedelta(seconds=self.rng.uniform(0, 1.5))
             if self.rng.random() < self.weather.repeats / 4:
                 spread += timedelta(seconds=self.rng.uniform(0, 300))
-            self.at(self.clock + delay + spread, lambda: self.deliver(kind, body, receives))
+            moment, telling = self.clock + delay + spread, kind == "fire"
+            self.at(moment, lambda: self.deliver(kind, body, receives), telling=telling)
 
     def deliver(self, kind: str, body: dict[str, str], receives: int) -> None:
         batch = [body]
@@ -402,7 +404,7 @@ class Simulator:
             owner = next(one for one in owners if one.id == near.definition_id)
         for _ in range(self.rng.choice((1, 1, 2, 3))):  # several people, at once
             soon = timedelta(seconds=self.rng.uniform(0, 2))
-            self.at(self.clock + soon, lambda: self.deed(owner), by_people=True)
+            self.at(self.clock + soon, lambda: self.deed(owner), telling=True)
 
     def when_people_act(self) -> datetime:
         """Return some time later, half of the times just when schedules fire, where it hurts."""
