@@ -105,7 +105,7 @@ class Event:
     at: datetime
     number: int
     what: Callable[[], None] = field(compare=False)
-    telling: bool = field(default=False, compare=False)
+    telling: int = field(default=0, compare=False)
 
 
 class Faulty:
@@ -219,7 +219,8 @@ class Simulator:
     def another(self) -> None:
         """Let something else that is near happen in the middle of what happens now."""
         near = [event for event in self.events if event.at <= self.clock + 5 * SECOND]
-        deeds = [event for event in near if event.telling]
+        most = max((event.telling for event in near), default=0)
+        deeds = [event for event in near if event.telling == most] if most else []
         if near:
             # What people do, and another firing, tell the most in the middle of something.
             event = self.rng.choice(deeds if deeds and self.rng.random() < 0.5 else near)
@@ -239,7 +240,7 @@ class Simulator:
 
     # What happens
 
-    def at(self, moment: datetime, what: Callable[[], None], *, telling: bool = False) -> None:
+    def at(self, moment: datetime, what: Callable[[], None], *, telling: int = 0) -> None:
         heapq.heappush(self.events, Event(moment, next(self.numbers), what, telling))
 
     def later(self, least: float, most: float, what: Callable[[], None]) -> None:
@@ -252,7 +253,7 @@ class Simulator:
             spread = timedelta(seconds=self.rng.uniform(0, 1.5))
             if self.rng.random() < self.weather.repeats / 4:
                 spread += timedelta(seconds=self.rng.uniform(0, 300))
-            moment, telling = self.clock + delay + spread, kind == "fire"
+            moment, telling = self.clock + delay + spread, int(kind == "fire")
             self.at(moment, lambda: self.deliver(kind, body, receives), telling=telling)
 
     def deliver(self, kind: str, body: dict[str, str], receives: int) -> None:
@@ -404,7 +405,7 @@ class Simulator:
             owner = next(one for one in owners if one.id == near.definition_id)
         for _ in range(self.rng.choice((1, 1, 2, 3))):  # several people, at once
             soon = timedelta(seconds=self.rng.uniform(0, 2))
-            self.at(self.clock + soon, lambda: self.deed(owner), telling=True)
+            self.at(self.clock + soon, lambda: self.deed(owner), telling=2)
 
     def when_people_act(self) -> datetime:
         """Return some time later, half of the times just when schedules fire, where it hurts."""
