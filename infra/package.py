@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from chalicelib.settings import CONFIGURABLE, Settings, settings
+from chalicelib.settings import CONFIGURABLE, Settings
 from infra.resources import template
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,10 +28,10 @@ def build(out: Path) -> str:
     for folder in (source, raw):
         shutil.rmtree(folder, ignore_errors=True)
     source.mkdir(parents=True)
-    _copy_sources(source)
+    stage = os.environ.get("STAGE", "dev")
+    _copy_sources(source, stage)
     merge = out / "merge.json"
     merge.write_text(json.dumps(template(), indent=1, sort_keys=True))
-    stage = os.environ.get("STAGE", "dev")
     command = [
         str(Path(sys.executable).parent / "chalice"),
         "package",
@@ -78,14 +78,14 @@ def digest(out: Path) -> str:
     return made.hexdigest()
 
 
-def _copy_sources(target: Path) -> None:
+def _copy_sources(target: Path, stage: str) -> None:
     for name in ("app.py", "requirements.txt"):
         shutil.copy2(ROOT / name, target / name)
     without = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in ("chalicelib", ".chalice"):
         shutil.copytree(ROOT / name, target / name, ignore=without)
     for policy in (target / ".chalice" / "policies").glob("*.json"):
-        policy.write_text(policy.read_text().replace("@stage@", settings.stage))
+        policy.write_text(policy.read_text().replace("@stage@", stage))
     # Chalice keeps the wheels of earlier builds here: a rebuild then takes seconds.
     cache = ROOT / "build" / "deployments"
     cache.mkdir(parents=True, exist_ok=True)
