@@ -1,62 +1,23 @@
-"""What the core needs from outside: small protocols, in the core's words.
+"""What is kept, as small protocols.
 
 A page of a list is `(things, position)`: the position is where the next page begins, or None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis, Decision
-from chalicelib.domain.errors import Fault
 from chalicelib.domain.firing import Brief, Claim, Firing
-from chalicelib.domain.log import LogLine
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import Trigger
-
-
-class Taken(Exception):
-    """A write did not happen: the named parts were no longer as it relied on."""
-
-    def __init__(self, parts: Collection[str]) -> None:
-        super().__init__(f"no longer as expected: {', '.join(sorted(parts))}")
-        self.parts = frozenset(parts)
-
-
-@dataclass(frozen=True)
-class Due:
-    """A row that is due: enough to send a message for it."""
-
-    kind: str
-    id: str
-    at: datetime
-    definition_id: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """An edit of a trigger: before and after, and the record of what it passed over."""
-
-    new: Trigger
-    was: Trigger
-    gap: Firing | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hook:
-    """Who listens at a path."""
-
-    path: str
-    trigger_id: str
-    definition_id: str
-    template_id: str | None = None
+from chalicelib.ports.parts import Change, Due, Hook
 
 
 class Blueprints(Protocol):
@@ -162,32 +123,10 @@ class Secrets(Protocol):
     def all(self) -> list[Secret]: ...
 
 
-class Vault(Protocol):
-    """The values of users' secrets, and nothing else."""
-
-    def put(self, key: str, value: str) -> None: ...
-    def get(self, key: str) -> str | None: ...
-    def remove(self, key: str) -> None: ...
-
-
 class Keys(Protocol):
     """Who may: the roles of API keys."""
 
     def role(self, token: str) -> str | None: ...
-
-
-class Queue(Protocol):
-    """Messages to the steps. A message is a hint: it may come late, twice, or never."""
-
-    def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None: ...
-
-
-class Logs(Protocol):
-    """The log of a run, a stream for each attempt."""
-
-    def write(self, run_id: str, attempt: int, lines: Sequence[LogLine]) -> None: ...
-    def after(self, run_id: str, attempt: int, seq: int, limit: int) -> list[LogLine]: ...
-    def before(self, run_id: str, attempt: int, seq: int | None, limit: int) -> list[LogLine]: ...
 
 
 class Pulses(Protocol):
@@ -195,84 +134,3 @@ class Pulses(Protocol):
 
     def note(self, name: str, at: datetime) -> None: ...
     def last(self, name: str) -> datetime | None: ...
-
-
-class Expressions(Protocol):
-    """Languages of others that configuration is written in: JMESPath and JSON Schema."""
-
-    def check_query(self, query: str) -> None: ...
-    def search(self, query: str, payload: object) -> object: ...
-    def check_schema(self, schema: Mapping[str, object]) -> None: ...
-    def violations(
-        self, schema: Mapping[str, object], params: Mapping[str, object]
-    ) -> list[Fault]: ...
-
-
-class Seals(Protocol):
-    """Short secrets that lie in a row, readable with the stage's own key only."""
-
-    def seal(self, secret: str, about: str) -> str: ...
-    def open(self, sealed: str, about: str) -> str: ...
-
-
-class Metrics(Protocol):
-    """What is counted, for dashboards and alarms."""
-
-    def lateness(self, milliseconds: int) -> None: ...
-    def committed(self, milliseconds: int) -> None: ...
-    def rejected(self, reason: str) -> None: ...
-    def ticked(self, sent: int) -> None: ...
-
-
-class Policy(Protocol):
-    """What the stage is configured with."""
-
-    @property
-    def interval(self) -> timedelta: ...
-    @property
-    def missed_after(self) -> timedelta: ...
-    @property
-    def max_concurrent(self) -> int: ...
-    @property
-    def retention(self) -> timedelta: ...
-
-
-class World(Protocol):
-    """Everything outside the core, in one hand."""
-
-    def now(self) -> datetime: ...
-    def wait(self, span: timedelta) -> None: ...
-    @property
-    def policy(self) -> Policy: ...
-    @property
-    def pulses(self) -> Pulses: ...
-    @property
-    def expressions(self) -> Expressions: ...
-    @property
-    def seals(self) -> Seals: ...
-    @property
-    def metrics(self) -> Metrics: ...
-    @property
-    def prompt_templates(self) -> PromptTemplates: ...
-    @property
-    def blueprints(self) -> Blueprints: ...
-    @property
-    def triggers(self) -> Triggers: ...
-    @property
-    def firings(self) -> Firings: ...
-    @property
-    def runs(self) -> Runs: ...
-    @property
-    def slots(self) -> Slots: ...
-    @property
-    def repos(self) -> Repos: ...
-    @property
-    def secrets(self) -> Secrets: ...
-    @property
-    def vault(self) -> Vault: ...
-    @property
-    def fire_queue(self) -> Queue: ...
-    @property
-    def steps_queue(self) -> Queue: ...
-    @property
-    def logs(self) -> Logs: ...

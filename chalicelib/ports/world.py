@@ -1,0 +1,68 @@
+"""Everything outside the core, in one hand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from chalicelib.ports.services import (
+    Expressions,
+    Logs,
+    Metrics,
+    Policy,
+    Queue,
+    Seals,
+    Vault,
+)
+from chalicelib.ports.stores import (
+    Blueprints,
+    Firings,
+    PromptTemplates,
+    Pulses,
+    Repos,
+    Runs,
+    Secrets,
+    Slots,
+    Triggers,
+)
+
+
+class World(Protocol):
+    """Everything outside the core, in one hand."""
+
+    def now(self) -> datetime: ...
+    def wait(self, span: timedelta) -> None: ...
+    @property
+    def policy(self) -> Policy: ...
+    @property
+    def pulses(self) -> Pulses: ...
+    @property
+    def expressions(self) -> Expressions: ...
+    @property
+    def seals(self) -> Seals: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def prompt_templates(self) -> PromptTemplates: ...
+    @property
+    def blueprints(self) -> Blueprints: ...
+    @property
+    def triggers(self) -> Triggers: ...
+    @property
+    def firings(self) -> Firings: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def slots(self) -> Slots: ...
+    @property
+    def repos(self) -> Repos: ...
+    @property
+    def secrets(self) -> Secrets: ...
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def fire_queue(self) -> Queue: ...
+    @property
+    def steps_queue(self) -> Queue: ...
+    @property
+    def logs(self) -> Logs: ...

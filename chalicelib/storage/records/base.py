@@ -1,0 +1,19 @@
+"""What the records share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.settings import settings
+
+
+class Settled:
+    """What all tables have in common."""
+
+    region = settings.region
+    billing_mode = "PAY_PER_REQUEST"
+
+
+def index(name: str, projection: Any) -> Any:
+    """Return the `Meta` of an index."""
+    return type("Meta", (), {"index_name": name, "projection": projection})

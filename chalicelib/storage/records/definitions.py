@@ -1,0 +1,84 @@
+"""Definitions, their triggers, and the prompts that they share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynamodb.attributes import (
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+
+from chalicelib.settings import settings
+from chalicelib.storage.connection import Row
+from chalicelib.storage.records.base import Settled, index
+
+
+class NewestDefinitions(GlobalSecondaryIndex[Any]):
+    Meta = index("newest", KeysOnlyProjection())
+    kind = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
+class BlueprintRecord(Row):
+    class Meta(Settled):
+        table_name = settings.table("blueprints")
+
+    id = UnicodeAttribute(hash_key=True)
+    kind = UnicodeAttribute()
+    age = UnicodeAttribute()
+    version = NumberAttribute()
+    data = UnicodeAttribute()
+    newest = NewestDefinitions()
+
+
+class TriggerDueIndex(GlobalSecondaryIndex[Any]):
+    Meta = index("due", IncludeProjection(["definition_id"]))
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = UnicodeAttribute(range_key=True)
+
+
+class TriggerRecord(Row):
+    class Meta(Settled):
+        table_name = settings.table("triggers")
+
+    id = UnicodeAttribute(hash_key=True)
+    definition_id = UnicodeAttribute()
+    version = NumberAttribute()
+    data = UnicodeAttribute()
+    due_shard = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    due = TriggerDueIndex()
+
+
+class HookRecord(Row):
+    """Who listens at a path, found by the path itself."""
+
+    class Meta(Settled):
+        table_name = settings.table("hooks")
+
+    id = UnicodeAttribute(hash_key=True)
+    trigger_id = UnicodeAttribute()
+    definition_id = UnicodeAttribute()
+    template_id = UnicodeAttribute(null=True)
+
+
+class NewestTemplates(GlobalSecondaryIndex[Any]):
+    Meta = index("newest", IncludeProjection(["data"]))
+    library = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
+class TemplateRecord(Row):
+    class Meta(Settled):
+        table_name = settings.table("templates")
+
+    id = UnicodeAttribute(hash_key=True)
+    library = UnicodeAttribute()
+    age = UnicodeAttribute()
+    version = NumberAttribute()
+    data = UnicodeAttribute()
+    links = UnicodeSetAttribute(null=True)
+    newest = NewestTemplates()

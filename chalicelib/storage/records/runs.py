@@ -1,0 +1,74 @@
+"""Runs, and the counters of those that work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynamodb.attributes import (
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+
+from chalicelib.settings import settings
+from chalicelib.storage.connection import Row
+from chalicelib.storage.records.base import Settled, index
+
+
+class RunDueIndex(GlobalSecondaryIndex[Any]):
+    Meta = index("due", KeysOnlyProjection())
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = UnicodeAttribute(range_key=True)
+
+
+class WaitingRuns(GlobalSecondaryIndex[Any]):
+    Meta = index("waiting", KeysOnlyProjection())
+    waits_in = UnicodeAttribute(hash_key=True)
+    rank = UnicodeAttribute(range_key=True)
+
+
+class NewestRuns(GlobalSecondaryIndex[Any]):
+    Meta = index("newest", IncludeProjection(["data"]))
+    list_shard = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
+class RunsOfDefinition(GlobalSecondaryIndex[Any]):
+    Meta = index("of_definition", IncludeProjection(["data"]))
+    definition_id = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
+class RunRecord(Row):
+    class Meta(Settled):
+        table_name = settings.table("runs")
+
+    id = UnicodeAttribute(hash_key=True)
+    version = NumberAttribute()
+    state = UnicodeAttribute()
+    data = UnicodeAttribute()
+    history = UnicodeAttribute()
+    list_shard = UnicodeAttribute()
+    age = UnicodeAttribute()
+    definition_id = UnicodeAttribute(null=True)
+    due_shard = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    waits_in = UnicodeAttribute(null=True)
+    rank = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+    due = RunDueIndex()
+    waiting = WaitingRuns()
+    newest = NewestRuns()
+    of_definition = RunsOfDefinition()
+
+
+class SlotRecord(Row):
+    """A counter of working runs: it holds their ids, so that a lost one can be told."""
+
+    class Meta(Settled):
+        table_name = settings.table("slots")
+
+    id = UnicodeAttribute(hash_key=True)
+    held = UnicodeSetAttribute(null=True)
+    waiting = UnicodeSetAttribute(null=True)

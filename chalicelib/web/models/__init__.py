@@ -1,0 +1,46 @@
+"""What requests may say. Every fault of a request comes back in one answer."""
+
+from __future__ import annotations
+
+from chalicelib.web.models.parsing import parsed
+from chalicelib.web.models.settled import (
+    NewPromptTemplate,
+    NewRepo,
+    RepoFields,
+    SecretValue,
+)
+from chalicelib.web.models.tasks import (
+    Definition,
+    NewTask,
+    PreviewRequest,
+    ResumeRequest,
+    RunRequest,
+)
+from chalicelib.web.models.triggers import (
+    AnyTrigger,
+    HookConfig,
+    NewTrigger,
+    ScheduleConfig,
+    TriggerPatch,
+)
+from chalicelib.web.models.types import MEANINGLESS, Model
+
+__all__ = [
+    "MEANINGLESS",
+    "AnyTrigger",
+    "Definition",
+    "HookConfig",
+    "Model",
+    "NewPromptTemplate",
+    "NewRepo",
+    "NewTask",
+    "NewTrigger",
+    "PreviewRequest",
+    "RepoFields",
+    "ResumeRequest",
+    "RunRequest",
+    "ScheduleConfig",
+    "SecretValue",
+    "TriggerPatch",
+    "parsed",
+]

@@ -1,0 +1,105 @@
+"""The types of fields, each with its own check."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from chalicelib import wiring
+from chalicelib.actions.hooks import query as query_of
+from chalicelib.domain import repo, secret
+from chalicelib.domain.blueprint import AGENTS
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.hook import MOST_SECRETS, PRESETS, SHORTEST_SECRET
+
+MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
+"""Fields of Optio that mean nothing here: accepted, not stored, and named in `warnings`."""
+
+Agent = Literal["claude-code", "codex", "copilot", "gemini", "opencode", "command"]
+assert set(AGENTS) == set(Agent.__args__)  # type: ignore[attr-defined]
+
+
+def told(check: Any) -> Any:
+    """Return a validator that says what `check` says."""
+
+    def validate(given: Any) -> Any:
+        try:
+            found = check(given)
+        except Invalid as error:
+            raise ValueError(error.message) from None
+        return found if isinstance(found, type(given)) else given
+
+    return AfterValidator(validate)
+
+
+def _branch(text: str) -> str:
+    bad = text.startswith(("-", "/", ".")) or text.endswith(("/", ".", ".lock"))
+    if bad or ".." in text or "@{" in text or any(c in " ~^:?*[\\" or ord(c) < 33 for c in text):
+        raise Invalid(f"{text!r} is not a name that git allows for a branch")
+    return text
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=256 * 1024)]
+Script = Annotated[str, StringConstraints(min_length=1, max_length=64 * 1024)]
+RepoUrl = Annotated[str, StringConstraints(max_length=1000), told(repo.normal_url)]
+Branch = Annotated[str, StringConstraints(min_length=1, max_length=200), told(_branch)]
+VariableName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)
+]
+Variables = Annotated[
+    dict[VariableName, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=50)
+]
+
+
+def _query(text: str) -> str:
+    wiring.world().expressions.check_query(text)
+    return text
+
+
+def _path(text: str) -> str:
+    if text != "$" and not text.startswith("$."):
+        raise Invalid(f"{text!r} is not supported: write `$.` and a JMESPath, or `$`")
+    if text != "$":
+        _query(query_of(text))
+    return text
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type", "object") != "object":
+        raise Invalid("params are an object, so the type of their schema is, too")
+    wiring.world().expressions.check_schema(schema)
+    return schema
+
+
+Secret = Annotated[str, StringConstraints(min_length=SHORTEST_SECRET, max_length=500)]
+Secrets = Annotated[list[Secret], Field(min_length=1, max_length=MOST_SECRETS)]
+Query = Annotated[str, StringConstraints(min_length=1, max_length=1024), told(_query)]
+Path = Annotated[str, StringConstraints(min_length=1, max_length=1024), told(_path)]
+Schema = Annotated[dict[str, Any], told(_schema)]
+SecretName = Annotated[str, StringConstraints(max_length=128), told(secret.checked_name)]
+SecretNames = Annotated[list[SecretName], Field(max_length=50)]
+EventName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Signature = Literal[
+    "optio",
+    "github",
+    "gitlab",
+    "sentry",
+    "linear",
+    "jira",
+    "stripe",
+    "slack",
+    "pagerduty",
+    "standard-webhooks",
+    "notion",
+    "token",
+]
+assert set(PRESETS) == set(Signature.__args__)  # type: ignore[attr-defined]
+
+
+class Model(BaseModel):
+    """A request: camelCase, and nothing that we do not know."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", populate_by_name=False)
