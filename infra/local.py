@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from infra.emulator import FAKE, ROOT, Emulator, check_free
 from infra.proxy import Front
 
 RUNNER_GRACE_SECONDS = 15
+TOOLS = ("git", "bash")
 
 
 class LocalStack:
@@ -179,6 +181,9 @@ def main() -> None:
 
 
 def _check(port: int, state: Path) -> None:
+    for tool in TOOLS:
+        if shutil.which(tool) is None:
+            raise SystemExit(f"{tool} is missing: install it, the runner cannot work without it")
     check_free(port, "set PORT to a free one")
     card = state / "dev.json"
     if card.exists():
