@@ -9,8 +9,9 @@ import signal
 import socket
 import sys
 
-from chalicelib.runner import processes
+from chalicelib.runner import processes, users
 from chalicelib.runner.api import Api
+from chalicelib.runner.limits import GIB
 from chalicelib.runner.service import Service
 
 log = logging.getLogger("chalicelib.runner")
@@ -35,11 +36,17 @@ def main() -> int:
         name=arguments.name,
         concurrency=arguments.concurrency,
         once=arguments.once,
+        disk_bytes=int(arguments.disk_gb * GIB),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.drain())
     log.info("runner_started: %s at %s", arguments.name, arguments.url)
-    service.run()
+    try:
+        users.check()
+        service.run()
+    except users.NoUser as error:
+        log.error("%s", error)
+        return 2
     log.info("runner_ended")
     return 0
 
@@ -69,6 +76,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--url", default=os.environ.get("OPTIO_URL"), help="the API's address")
     parser.add_argument("--concurrency", type=_some, default=1, help="how many jobs at once")
     parser.add_argument("--name", default=socket.gethostname(), help="what the API calls it")
+    parser.add_argument(
+        "--disk-gb",
+        type=_size,
+        default=os.environ.get("OPTIO_RUNNER_DISK_GB") or "20",
+        help="how many GiB one job's directory may take (20)",
+    )
     parser.add_argument("--once", action="store_true", help="do one job, if there is one, and end")
     return parser.parse_args()
 
@@ -77,6 +90,13 @@ def _some(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _size(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1 << 20:
+        raise argparse.ArgumentTypeError("more than 0")
     return number
 
 

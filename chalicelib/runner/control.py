@@ -17,6 +17,7 @@ class Control:
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout.total_seconds()
         self._reason: str | None = None
+        self._failure: Failure | None = None
         self.stopped = threading.Event()
 
     def stop(self, reason: str) -> None:
@@ -24,10 +25,17 @@ class Control:
             self._reason = reason
         self.stopped.set()
 
+    def fail(self, failure: Failure) -> None:
+        """End the job as failed, whatever it does now."""
+        self._failure = self._failure or failure
+        self.stopped.set()
+
     def check(self) -> None:
         """Raise when the job must end."""
         if self._reason == "over time" or time.monotonic() > self._deadline:
             raise Failure("timeout", f"timed out after {self._limit()} in {self.stage}")
+        if self._failure is not None:
+            raise self._failure
         if self._reason is not None:
             raise Stopped(self._reason)
 

@@ -1,15 +1,20 @@
-"""Git, run by us: with no configuration but our own, and the token in no place but its environment.
+"""Git, run by us: with no configuration but our own, and the token in its memory alone.
 
 Setup and agent may leave anything in the workspace: hooks, filters, an fsmonitor, another remote.
 So the token is only there while no process of theirs lives, commits are made and pushed from a
 repository of our own which merely borrows the workspace's objects, and the push names its URL.
+What reads the workspace runs as the job's user, where that is another: a link to what only the
+runner may read then leads nowhere. The token reaches git over a socket, which, unlike a pipe or an
+environment, no other process can open through /proc.
 """
 
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.runner import shell
@@ -18,13 +23,23 @@ from chalicelib.runner.errors import Failure
 from chalicelib.runner.log import Log
 from chalicelib.runner.place import path
 from chalicelib.runner.text import Lines, last_lines
+from chalicelib.runner.users import User
 
 _ASKPASS = """#!/bin/sh
 case "$1" in
 Username*) echo x-access-token ;;
-*) printf '%s\\n' "$OPTIO_GIT_TOKEN" ;;
+*) exec "$OPTIO_ASKPASS_PYTHON" -I -S -c '
+import os, sys
+answer = b""
+while not answer.endswith(b"\\n") and (byte := os.read(int(sys.argv[1]), 1)):
+    answer += byte
+os.write(1, answer)' "$OPTIO_ASKPASS_DESCRIPTOR" ;;
 esac
 """
+_ANSWERS = 16
+"""How often one git may ask: it remembers what it was told, but not over a redirect."""
+
+_CONFIG = "[safe]\n\tdirectory = *\n"
 
 _SAFE = (
     *("-c", "core.hooksPath=/dev/null"),
@@ -32,6 +47,7 @@ _SAFE = (
     *("-c", "protocol.ext.allow=never"),
     *("-c", "advice.addEmbeddedRepo=false"),
     *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
     *("-c", "push.recurseSubmodules=no"),
     *("-c", "submodule.recurse=false"),
 )
@@ -63,6 +79,8 @@ class Git:
     log: Log
     private: Callable[[], Path]
     token: str | None
+    user: User | None = None
+    runs_as: User | None = None
 
     def local(self, *arguments: str, cwd: Path, **extra: str) -> Said:
         """Run git without a token."""
@@ -70,13 +88,29 @@ class Git:
 
     def remote(self, *arguments: str, cwd: Path) -> Said:
         """Run git with the token, through a script that is written anew each time."""
-        extra = {"GIT_ASKPASS": "/bin/false"}
-        if self.token:
-            script = self.private() / "askpass"
-            script.write_text(_ASKPASS)
-            script.chmod(0o700)
-            extra = {"GIT_ASKPASS": str(script), "OPTIO_GIT_TOKEN": self.token}
-        return self._run(arguments, cwd, extra, shown=True)
+        private = self.private()
+        config = private / "config"
+        config.write_text(_CONFIG)
+        extra = {"GIT_ASKPASS": "/bin/false", "GIT_CONFIG_GLOBAL": str(config)}
+        if not self.token:
+            return self._run(arguments, cwd, extra, shown=True)
+        script = private / "askpass"
+        script.write_text(_ASKPASS)
+        script.chmod(0o700)
+        ours, gits = socket.socketpair()
+        with ours, gits:
+            ours.sendall(f"{self.token}\n".encode() * _ANSWERS)
+            ours.shutdown(socket.SHUT_WR)
+            extra |= {
+                "GIT_ASKPASS": str(script),
+                "OPTIO_ASKPASS_PYTHON": sys.executable,
+                "OPTIO_ASKPASS_DESCRIPTOR": str(gits.fileno()),
+            }
+            return self._run(arguments, cwd, extra, shown=True, descriptors=(gits.fileno(),))
+
+    def as_user(self) -> Git:
+        """Return a git that may no more than the job's user, and has no token."""
+        return replace(self, token=None, runs_as=self.user)
 
     def sure(self, *arguments: str, cwd: Path, **extra: str) -> str:
         """Return what a local command prints; raise where it fails."""
@@ -86,7 +120,13 @@ class Git:
         return said.out.strip()
 
     def _run(
-        self, arguments: tuple[str, ...], cwd: Path, extra: dict[str, str], *, shown: bool = False
+        self,
+        arguments: tuple[str, ...],
+        cwd: Path,
+        extra: dict[str, str],
+        *,
+        shown: bool = False,
+        descriptors: tuple[int, ...] = (),
     ) -> Said:
         out: list[str] = []
         err: list[str] = []
@@ -98,7 +138,11 @@ class Git:
 
         code = shell.run(
             shell.Program(
-                argv=("git", *_SAFE, *arguments), cwd=cwd, environment=self._environment(extra)
+                argv=("git", *_SAFE, *arguments),
+                cwd=cwd,
+                environment=self._environment(extra),
+                user=self.runs_as,
+                descriptors=descriptors,
             ),
             self.control,
             out=Lines(out.append, None),

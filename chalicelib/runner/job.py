@@ -13,11 +13,10 @@ import signal
 import sys
 import threading
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from chalicelib.runner import place, processes, report
+from chalicelib.runner import limits, place, processes, report
 from chalicelib.runner.api import Api
 from chalicelib.runner.beats import PATIENCE, Beats
 from chalicelib.runner.control import Control
@@ -37,14 +36,21 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s job %(message)s")
     processes.hide_memory()
     processes.adopt_orphans()
+    processes.forbid_new_privileges()
+    os.write(0, b"hidden\n")
     given = _first_line()
     order = Order.of(given["job"])
     control = Control(order.timeout)
+    there = place.Place.of(given)
+    limits.apply(given["diskBytes"], own_user=there.user is not None)
+    disk = limits.DiskWatch(there.root, given["diskBytes"], control)
+    disk.start()
     signal.signal(signal.SIGTERM, lambda *_: control.stop(SHUTDOWN))
     threading.Thread(target=_watch_runner, args=(control,), daemon=True).start()
     lines = Log(Redactor([*secrets_of(order), given["token"]]))
     api = Api(given["url"], given["token"])
-    body = do(order, api, control, lines, Path(given["directory"]))
+    body = do(order, api, control, lines, there)
+    disk.close()
     if body is None:
         return 0
     gone = body["errorMessage"] == SHUTDOWN
@@ -52,12 +58,12 @@ def main() -> int:
 
 
 def do(
-    order: Order, api: Api, control: Control, lines: Log, root: Path
+    order: Order, api: Api, control: Control, lines: Log, there: place.Place
 ) -> dict[str, object] | None:
     """Do the job and clear up behind it; return the report, or nothing where none is wanted."""
     beats = Beats(api, order, lines, control)
     result = Result()
-    stages = Stages(order, place.Place(root), control, lines, result, beats.confirm)
+    stages = Stages(order, there, control, lines, result, beats.confirm)
     ended: dict[str, Any] = {}
     beats.start()
     try:
@@ -73,9 +79,10 @@ def do(
         message = f"the runner failed in {control.stage}: {type(error).__name__}: {error}"
         ended = {"error_class": "crash", "message": message}
     finally:
-        if not processes.end_descendants():
+        ended_all = processes.end_descendants()
+        if not (ended_all and (there.user is None or there.user.end_processes())):
             log.error("processes_left", extra={"run": order.run_id})
-        place.remove(root)
+        place.remove(there.root)
     if ended.get("message") == "dropped":
         return None
     if ended:

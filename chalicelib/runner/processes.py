@@ -16,6 +16,7 @@ GRACE = timedelta(seconds=2)
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
 _GIVE_UP = timedelta(seconds=20)
 
 
@@ -27,6 +28,11 @@ def adopt_orphans() -> None:
 def hide_memory() -> None:
     """Keep others of the same user out of this process's memory and environment (root can)."""
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def forbid_new_privileges() -> None:
+    """Let no program that is started from here gain rights: `sudo` and its like do nothing."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def _prctl(option: int, value: int) -> None:

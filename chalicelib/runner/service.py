@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -15,15 +17,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.runner import place, processes, report
+from chalicelib.runner import place, processes, report, tools, users
 from chalicelib.runner.api import Api
 from chalicelib.runner.beats import PATIENCE
 from chalicelib.runner.errors import ApiError, Away
 from chalicelib.runner.job import secrets_of
+from chalicelib.runner.limits import GIB
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order
 from chalicelib.runner.redact import Redactor
 from chalicelib.runner.stages import Result
+from chalicelib.runner.tools import Tools
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +45,26 @@ class Service:
     name: str
     concurrency: int = 1
     once: bool = False
+    disk_bytes: int = 20 * GIB
+    tools: Tools = field(default_factory=Tools)
     draining: threading.Event = field(default_factory=threading.Event)
     _jobs: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
         """Return when all workers have ended: after `drain`, or with `once` after one job."""
+        tempfile.tempdir = str(place.base())
+        users.end_stale()
         place.remove_stale()
+        self.tools = tools.found(tools.trial_user())
+        for name, reason in self.tools.unusable.items():
+            log.warning("program_unusable: %s: %s", name, reason)
+        try:
+            self._work_all()
+        finally:
+            self.tools.remove()
+
+    def _work_all(self) -> None:
         workers = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
             for number in range(1 if self.once else self.concurrency)
@@ -108,36 +125,52 @@ class Service:
         log.info("job_ended: run %s after %.1f s", run, time.monotonic() - started)
 
     def _run_process(self, job: dict[str, Any]) -> int:
-        root, lock = place.new_root()
-        given = {"url": self.api.url, "token": self.api.token, "directory": str(root), "job": job}
-        process = self._start()
-        try:
-            with suppress(OSError):
-                assert process.stdin is not None
-                process.stdin.write(json.dumps(given).encode() + b"\n")
-                process.stdin.flush()
-            return process.wait()
-        finally:
-            with self._lock:
-                self._jobs.pop(process.pid, None)
-                processes.end_descendants(spare=set(self._jobs))
-            with suppress(OSError):
-                assert process.stdin is not None
-                process.stdin.close()
-            place.remove(root)
-            os.close(lock)
+        with users.taken() as (user, user_lock):
+            root, lock = place.new_root()
+            given = {
+                "url": self.api.url,
+                "token": self.api.token,
+                "directory": str(root),
+                "user": user.number if user else None,
+                "unusable": self.tools.unusable,
+                "diskBytes": self.disk_bytes,
+                "job": job,
+            }
+            locks = (lock,) if user_lock is None else (lock, user_lock)
+            process, talk = self._start(locks)
+            try:
+                with suppress(OSError):
+                    if talk.recv(16):
+                        talk.sendall(json.dumps(given).encode() + b"\n")
+                return process.wait()
+            finally:
+                with self._lock:
+                    self._jobs.pop(process.pid, None)
+                    processes.end_descendants(spare=set(self._jobs))
+                talk.close()
+                if user:
+                    user.end_processes()
+                place.remove(root)
+                os.close(lock)
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        """Start a job's process, in a session of its own: a group's signal is not for it."""
-        with self._lock:
+    def _start(self, locks: tuple[int, ...]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Start a job's process, in a session of its own: a group's signal is not for it.
+
+        It holds the locks too, so that they last as long as either lives. What it is told comes
+        over a socket, and once it has said that nobody can look into it.
+        """
+        ours, its = socket.socketpair()
+        with self._lock, its:
             process = subprocess.Popen(
                 [sys.executable, "-m", "chalicelib.runner.job"],
                 cwd=CODE,
-                stdin=subprocess.PIPE,
+                env={**os.environ, "PATH": self.tools.path()},
+                stdin=its.fileno(),
                 start_new_session=True,
+                pass_fds=locks,
             )
             self._jobs[process.pid] = process
-        return process
+        return process, ours
 
     def _report_death(self, job: dict[str, Any], message: str) -> None:
         order = Order.of(job)

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from chalicelib.runner import processes
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.text import Lines
+from chalicelib.runner.users import User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class Program:
     cwd: Path
     environment: Mapping[str, str] = field(repr=False)
     stdin: Path = Path(os.devnull)
+    user: User | None = None
+    descriptors: tuple[int, ...] = ()
 
 
 def run(
@@ -70,11 +73,19 @@ def _start(program: Program, *, merged: bool) -> subprocess.Popen[bytes]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if merged else subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=program.descriptors,
+                **_as(program.user),
             )
     except OSError as error:
         raise Failure(
             "missing_tool", f"cannot start {program.argv[0]!r}: {error.strerror}"
         ) from error
+
+
+def _as(user: User | None) -> dict[str, Any]:
+    if user is None:
+        return {}
+    return {"user": user.number, "group": user.number, "extra_groups": ()}
 
 
 def _wait(process: subprocess.Popen[bytes], control: Control, enough: Callable[[], bool]) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from chalicelib.integrations.agents import agent_for
-from chalicelib.integrations.agents.base import Agent, AgentEnd, Invocation, Parser
+from chalicelib.integrations.agents.base import Agent, AgentEnd, Parser
 from chalicelib.runner import checkout, publish, shell
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
@@ -54,8 +53,9 @@ class Stages:
             self._repo_task(self.order.repo)
 
     def _repo_task(self, repo: Repo) -> None:
-        git = Git(self.control, self.log, self.place.private, repo.token)
+        git = Git(self.control, self.log, self.place.private, repo.token, self.place.user)
         start = checkout.clone(git, repo, self.place.workspace)
+        self.place.give(self.place.workspace)
         self.result.base_sha = start.base_sha
         self._setup(repo)
         end = self._agent()
@@ -97,7 +97,12 @@ class Stages:
         self.log.add("system", f"setup: {command}")
         environment = self.place.environment(self.order)
         argv = ("bash", "-c", command)
-        program = shell.Program(argv=argv, cwd=self.place.workspace, environment=environment)
+        program = shell.Program(
+            argv=argv,
+            cwd=self.place.workspace,
+            environment=environment,
+            user=self.place.user,
+        )
         code = shell.run(program, self.control, out=Lines(note, self.log.redactor), err=None)
         if code != 0:
             last = last_lines("\n".join(said))
@@ -122,7 +127,8 @@ class Stages:
         environment = self.place.environment(self.order)
         call = agent.invocation(self.order.task, environment)
         environment = {**call.environment, **environment}
-        _write_settings(call, self.place.home)
+        for name, content in call.files.items():
+            self.place.leave(name, content)
         self._find(call.argv[0], environment["PATH"])
         parser = agent.parser()
         tail: list[str] = []
@@ -145,6 +151,7 @@ class Stages:
                 cwd=self.place.workspace,
                 environment=environment,
                 stdin=self.place.prompt,
+                user=self.place.user,
             ),
             self.control,
             out=out,
@@ -158,6 +165,9 @@ class Stages:
         return end
 
     def _find(self, name: str, path: str) -> None:
+        if name in self.place.unusable:
+            reason = self.place.unusable[name]
+            raise Failure("missing_tool", f"the agent's program {name!r} cannot be run: {reason}")
         if shutil.which(name, path=path) is None:
             raise Failure(
                 "missing_tool", f"the agent's program {name!r} is not installed on this runner"
@@ -171,11 +181,3 @@ class Stages:
 
 def _over(parser: Parser, limit: int | None) -> bool:
     return limit is not None and parser.turns > limit
-
-
-def _write_settings(call: Invocation, home: Path) -> None:
-    for name, content in call.files.items():
-        target = home / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
-            target.write_text(content, encoding="utf-8")

@@ -7,209 +7,31 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "runner-token-0123456789"
-
-
-class PlayedApi:
-    """The API's side of the protocol, with what it was told."""
-
-    def __init__(self) -> None:
-        self.jobs: list[dict[str, Any]] = []
-        self.beats: list[dict[str, Any]] = []
-        self.reports: list[dict[str, Any]] = []
-        self.lines: dict[int, dict[str, Any]] = {}
-        self.beat_answer: tuple[int, dict[str, Any]] = (200, {"continue": True})
-        self.failing = 0
-        self.lock = threading.Lock()
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                assert self.headers["Authorization"] == f"Bearer {TOKEN}"
-                with api.lock:
-                    status, answer = api.answer(self.path.rpartition("/")[2], body)
-                content = b"" if answer is None else json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self.thread.start()
-
-    def answer(self, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
-        if self.failing:
-            self.failing -= 1
-            return 503, {"error": "away"}
-        for line in body.get("lines", ()):
-            self.lines[line["seq"]] = line
-        if name == "claim":
-            return (200, {"job": self.jobs.pop(0)}) if self.jobs else (204, None)
-        if name == "beat":
-            self.beats.append(body)
-            return self.beat_answer
-        self.reports.append(body)
-        return 200, {}
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines[seq]["content"] for seq in sorted(self.lines))
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
-@pytest.fixture
-def api() -> Iterator[PlayedApi]:
-    api = PlayedApi()
-    yield api
-    api.close()
-
-
-@pytest.fixture
-def tmp(tmp_path: Path) -> Path:
-    (tmp_path / "jobs").mkdir()
-    return tmp_path
-
-
-def git(*arguments: str, cwd: Path) -> str:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(cwd),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        **{f"GIT_{who}_NAME": "T" for who in ("AUTHOR", "COMMITTER")},
-        **{f"GIT_{who}_EMAIL": "t@t" for who in ("AUTHOR", "COMMITTER")},
-    }
-    done = subprocess.run(
-        ("git", *arguments), cwd=cwd, env=environment, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def origin(tmp: Path) -> Path:
-    """A bare repository with one commit on main."""
-    bare, seed = tmp / "origin.git", tmp / "seed"
-    git("init", "-q", "--bare", "-b", "main", str(bare), cwd=tmp)
-    git("clone", "-q", str(bare), str(seed), cwd=tmp)
-    (seed / "README").write_text("hello\n")
-    git("add", ".", cwd=seed)
-    git("commit", "-qm", "first", cwd=seed)
-    git("push", "-q", "origin", "HEAD:main", cwd=seed)
-    return bare
-
-
-def job(command: str, origin: Path | None = None, **changes: Any) -> dict[str, Any]:
-    repo = None
-    if origin is not None:
-        repo = {
-            "url": f"file://{origin}",
-            "branch": None,
-            "pushBranch": "optio/task-ab12cd34",
-            "continueBranch": False,
-            "setupCommands": None,
-            "token": None,
-            **changes.pop("repo", {}),
-        }
-    return {
-        "runId": "0b7d2f6e-0000-4000-8000-000000000001",
-        "attempt": 1,
-        "type": "repo-task" if origin else "workflow-run",
-        "title": "Say hello",
-        "prompt": "Say hello, please.",
-        "agent": {"type": "command", "command": command, "model": None, "maxTurns": None},
-        "repo": repo,
-        "environment": {},
-        "secrets": {},
-        "timeoutMinutes": 5,
-        **changes,
-    }
-
-
-def start(api: PlayedApi, tmp: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp),
-        "TMPDIR": str(tmp / "jobs"),
-        "OPTIO_URL": api.url,
-        "OPTIO_RUNNER_TOKEN": TOKEN,
-        "OPTIO_ALLOW_FILE_REPOS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "AWS_SECRET_ACCESS_KEY": "not-for-agents",
-    }
-    argv = [sys.executable, "-m", "chalicelib.runner", "--name", "test", *arguments]
-    return subprocess.Popen(argv, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-
-
-def do(api: PlayedApi, tmp: Path, order: dict[str, Any]) -> dict[str, Any]:
-    """Return the report of one job."""
-    api.jobs.append(order)
-    runner = start(api, tmp, "--once")
-    try:
-        assert runner.wait(timeout=40) == 0
-    finally:
-        runner.kill()
-        runner.wait()
-    assert list((tmp / "jobs").iterdir()) == []
-    (report,) = api.reports
-    return report
-
-
-def until(true: Callable[[], object], seconds: float = 15) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.05)
-
-
-def alive(marker: str) -> list[int]:
-    """Return the processes that have `marker` in their command line."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and marker.encode() in (entry / "cmdline").read_bytes():
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
-
-
-def asleep(tmp: Path) -> str:
-    return f"bash -c 'sleep 300; :' {tmp}"
-
-
-DAEMON = """
-import os, signal, sys, time
-if os.fork(): os._exit(0)
-os.setsid()
-if os.fork(): os._exit(0)
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-time.sleep(300)
-"""
+from tests.unit.played import (
+    DAEMON,
+    PYTHON,
+    ROOT,
+    TOKEN,
+    PlayedApi,
+    alive,
+    asleep,
+    do,
+    git,
+    job,
+    start,
+    until,
+)
 
 
 def test_a_change_is_committed_and_pushed(api: PlayedApi, tmp: Path, origin: Path):
     report = do(api, tmp, job('cat > hello.txt; cat "$OPTIO_PROMPT_FILE"', origin))
 
-    assert report["outcome"] == "succeeded"
+    assert report["outcome"] == "succeeded", report["errorMessage"]
     assert report["errorMessage"] is None
     assert report["branch"] == "optio/task-ab12cd34"
     assert report["diffStat"] == "1 file changed, 1 insertion(+)"
@@ -318,7 +140,7 @@ def test_a_hanging_agent_is_timed_out(api: PlayedApi, tmp: Path, origin: Path):
 
 def test_a_cancel_ends_the_whole_family_within_5_seconds(api: PlayedApi, tmp: Path, origin: Path):
     (tmp / "daemon.py").write_text(DAEMON)
-    command = f"{sys.executable} {tmp}/daemon.py; trap '' TERM; while :; do sleep 1; done"
+    command = f"{PYTHON} {tmp}/daemon.py; trap '' TERM; while :; do sleep 1; done"
     api.jobs.append(job(command, origin))
     runner = start(api, tmp, "--once")
     until(lambda: any(beat["stage"] == "agent" for beat in api.beats) and alive("daemon.py"))
@@ -346,7 +168,7 @@ def test_a_runner_that_is_ended_leaves_no_process(
     api: PlayedApi, tmp: Path, origin: Path, number: int
 ):
     (tmp / "daemon.py").write_text(DAEMON)
-    api.jobs.append(job(f"{sys.executable} {tmp}/daemon.py; {asleep(tmp)}", origin))
+    api.jobs.append(job(f"{PYTHON} {tmp}/daemon.py; {asleep(tmp)}", origin))
     runner = start(api, tmp)
     until(lambda: alive(f"{tmp}/daemon.py"))
 
@@ -375,17 +197,25 @@ def test_a_drained_runner_lets_its_job_end(api: PlayedApi, tmp: Path):
 
 def test_a_killed_job_is_reported_and_cleared_away(api: PlayedApi, tmp: Path):
     (tmp / "daemon.py").write_text(DAEMON)
-    kill = 'kill -9 "$(ps -o ppid= -p $$ 2>/dev/null || cut -d" " -f4 /proc/$$/stat)"'
+    api.jobs.append(job(f"{PYTHON} {tmp}/daemon.py; {asleep(tmp)}"))
+    runner = start(api, tmp, "--once")
+    until(lambda: alive(f"{tmp}/daemon.py"))
 
-    report = do(api, tmp, job(f"{sys.executable} {tmp}/daemon.py; {kill}; sleep 300"))
+    for child in Path(f"/proc/{runner.pid}/task/{runner.pid}/../").glob("*/children"):
+        for pid in child.read_text().split():
+            if b"chalicelib.runner.job" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(int(pid), signal.SIGKILL)
 
+    assert runner.wait(timeout=30) == 0
+    (report,) = api.reports
+    assert list((tmp / "jobs").iterdir()) == []
     assert report["errorClass"] == "crash"
     assert "signal 9" in report["errorMessage"]
     assert alive(str(tmp)) == []
 
 
 def test_an_agent_that_removes_its_workspace_fails_clearly(api: PlayedApi, tmp: Path, origin: Path):
-    report = do(api, tmp, job('rm -rf "$PWD"', origin))
+    report = do(api, tmp, job('rm -rf "$PWD" || true', origin))
 
     assert report["errorClass"] == "agent"
     assert "removed its workspace" in report["errorMessage"]
@@ -405,7 +235,7 @@ git config remote.origin.url file:///elsewhere
 git config url.file:///elsewhere.insteadOf file://
 echo '* filter=x' > .gitattributes
 echo '[core] pager = x' > "$HOME/.gitconfig"
-mkdir ../other && echo "$PWD/../other" > .git/commondir
+mkdir "$TMPDIR/other" && echo "$TMPDIR/other" > .git/commondir
 """
     report = do(api, tmp, job(command, origin))
 
@@ -420,7 +250,7 @@ mkdir ../other && echo "$PWD/../other" > .git/commondir
 def test_output_of_every_kind_reaches_the_log_whole_and_clean(api: PlayedApi, tmp: Path):
     write = "import sys; sys.stdout.buffer.write(b'x'*200000 + b'\\n\\xff\\xfe bad\\n' + b'y\\n'*5)"
 
-    report = do(api, tmp, job(f'{sys.executable} -c "{write}"'))
+    report = do(api, tmp, job(f'{PYTHON} -c "{write}"'))
 
     contents = [line["content"] for line in api.lines.values()]
     assert report["outcome"] == "succeeded"

@@ -52,3 +52,13 @@ def test_only_what_no_runner_holds_is_stale():
     assert held.exists()
     assert not stale.exists()
     os.close(lock)
+
+
+def test_removing_changes_no_rights_outside_even_where_nothing_is_left(tmp_path: Path):
+    tmp_path.chmod(0o1777)
+    root, lock = place.new_root()
+    place.remove(root)
+    place.remove(root)
+    os.close(lock)
+
+    assert tmp_path.stat().st_mode & 0o7777 == 0o1777

@@ -1,0 +1,172 @@
+"""The agents' programs, where the jobs' user can run them.
+
+A program that root has installed under a closed home cannot be run by anybody else. It is copied,
+with what it consists of, to a directory that everybody may read and only root may write. A copy
+needs no right to mount, changes nothing on the machine, and goes away with the runner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chalicelib.runner.users import FIRST, User
+
+PROGRAMS = ("claude", "codex", "gemini", "opencode", "copilot")
+_PREFIX = "optio-tools-"
+_SECONDS = 30
+
+
+@dataclass
+class Tools:
+    """What a runner found of the agents' programs."""
+
+    directory: Path | None = None
+    unusable: dict[str, str] = field(default_factory=dict)
+
+    def path(self) -> str:
+        """Return the `PATH` of jobs: the copies first."""
+        ours = [str(self.directory / "bin")] if self.directory else []
+        return os.pathsep.join([*ours, os.environ.get("PATH", os.defpath)])
+
+    def remove(self) -> None:
+        if self.directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def found(user: User | None, programs: tuple[str, ...] = PROGRAMS) -> Tools:
+    """Try each program as `user`; copy what is closed to it, and say what stays unusable."""
+    tools = Tools()
+    if user is None:
+        return tools
+    for name in programs:
+        program = shutil.which(name)
+        if program is None or not (reason := _refuses(program, user, tools.path())):
+            continue
+        if not _closed(Path(program).resolve(), user):
+            tools.unusable[name] = reason
+            continue
+        try:
+            copy = _copied(tools, name, Path(program).resolve(), user)
+            reason = _refuses(str(copy), user, tools.path())
+        except OSError as error:
+            reason = f"it cannot be copied: {error}"
+        if reason:
+            tools.unusable[name] = (
+                f"{program} is closed to the jobs' user, and a copy fails: {reason}"
+            )
+    return tools
+
+
+def _refuses(program: str, user: User, path: str) -> str:
+    """Return why `program --version` does not work as `user`, or nothing."""
+    home = tempfile.mkdtemp(prefix=_PREFIX)
+    os.chown(home, user.number, user.number)
+    try:
+        done = subprocess.run(
+            (program, "--version"),
+            cwd=home,
+            env={"PATH": path, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "CI": "true"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            start_new_session=True,
+            user=user.number,
+            group=user.number,
+            extra_groups=(),
+        )
+    except subprocess.TimeoutExpired:
+        return f"`{program} --version` did not end within {_SECONDS} seconds"
+    except OSError as error:
+        return f"{program}: {error.strerror}"
+    finally:
+        user.end_processes()
+        shutil.rmtree(home, ignore_errors=True)
+    words = (done.stderr or done.stdout).decode(errors="replace").strip()[-300:]
+    return f"`{program} --version` exited {done.returncode}: {words}" if done.returncode else ""
+
+
+def _closed(path: Path, user: User) -> bool:
+    """Return whether `user` cannot read `path`, or its interpreter."""
+    interpreter = _interpreter(path)
+    check = 'for each; do test -r "$each" && test -x "$each" || exit 1; done'
+    names = [str(path), *([str(interpreter)] if interpreter else [])]
+    done = subprocess.run(
+        ("/bin/sh", "-c", check, "sh", *names),
+        cwd="/",
+        user=user.number,
+        group=user.number,
+        extra_groups=(),
+    )
+    return done.returncode != 0
+
+
+def _copied(tools: Tools, name: str, program: Path, user: User) -> Path:
+    """Return the copy of `program`: with its npm package and interpreter, where it has them."""
+    if tools.directory is None:
+        tools.directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        tools.directory.chmod(0o755)
+        (tools.directory / "bin").mkdir(mode=0o755)
+    package = _package(program)
+    target = tools.directory / name
+    if package:
+        shutil.copytree(package, target, symlinks=True)
+        copy = target / program.relative_to(package)
+    else:
+        target.mkdir()
+        copy = target / program.name
+        shutil.copy2(program, copy)
+    _open(target)
+    link = tools.directory / "bin" / name
+    link.symlink_to(copy)
+    interpreter = _interpreter(program)
+    if interpreter and _closed(interpreter, user):
+        beside = tools.directory / "bin" / interpreter.name
+        if not beside.exists():
+            shutil.copy2(interpreter, beside)
+            beside.chmod(0o755)
+    return link
+
+
+def _package(program: Path) -> Path | None:
+    """Return the npm package that `program` belongs to: npm keeps its dependencies inside it."""
+    for parent in program.parents:
+        above = parent.parent
+        scoped = above.name.startswith("@") and above.parent.name == "node_modules"
+        if scoped or (above.name == "node_modules" and not parent.name.startswith("@")):
+            return parent
+    return None
+
+
+def _interpreter(program: Path) -> Path | None:
+    """Return what the first line of a script names; `env` looks for it in the `PATH`."""
+    with contextlib.suppress(OSError), program.open("rb") as stream:
+        line = stream.readline(256)
+        if line.startswith(b"#!"):
+            words = line[2:].decode(errors="replace").split()
+            if words and Path(words[0]).name == "env":
+                words = [word for word in words[1:] if not word.startswith("-")]
+            named = shutil.which(words[0]) if words else None
+            return Path(named).resolve() if named else None
+    return None
+
+
+def _open(directory: Path) -> None:
+    """Let everybody read what is below `directory`, and nobody but root write it."""
+    for root, folders, files in os.walk(directory):
+        for name in [*folders, *files]:
+            each = Path(root, name)
+            if not each.is_symlink():
+                runs = each.is_dir() or each.stat().st_mode & 0o111
+                each.chmod(0o755 if runs else 0o644)
+    directory.chmod(0o755)
+
+
+def trial_user() -> User | None:
+    """Return the user as whom programs are tried, or nothing where jobs run as this one."""
+    return User(FIRST + 476) if os.geteuid() == 0 else None
