@@ -6,6 +6,7 @@ from chalice.app import Chalice
 
 from chalicelib.pipeline import firing, running
 from chalicelib.web import (
+    bulk,
     documents,
     firings,
     health,
@@ -26,6 +27,7 @@ for room in (
     documents,
     hooks,
     tasks,
+    bulk,
     triggers,
     history,
     firings,

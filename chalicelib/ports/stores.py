@@ -14,7 +14,7 @@ from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.firing import Brief, Claim, Firing
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import Run, State
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports.parts import Change, Due, Hook
@@ -84,6 +84,10 @@ class Runs(Protocol):
     def of_definition(
         self, definition_id: str, before: str | None, limit: int
     ) -> tuple[list[Run], str | None]: ...
+    def in_state(
+        self, kind: str, state: State, before: str | None, limit: int
+    ) -> tuple[list[Run], str | None]: ...
+    def of_repo(self, url: str, before: str | None, limit: int) -> tuple[list[Run], str | None]: ...
     def due(self, until: datetime) -> Iterator[Due]: ...
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pynamodb.exceptions import DoesNotExist, PutError
 
+from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.run import Attempt, Event, Run, State
 from chalicelib.ports import Due
@@ -25,19 +26,22 @@ def record_of(run: Run) -> RunRecord:
     """Return the row of a run. Its history stands apart: lists do not carry it."""
     kept = run.completed_at + settings.retention if run.completed_at and run.final else None
     waits_in = _waits_in(run)
+    listed = run.version > 1  # the firing's own transaction does not pay for these indexes
     return RunRecord(
         id=run.id,
         version=run.version,
         state=run.state.value,
         data=codec.dump(replace(run, history=(), attempts=())),
         history=codec.dump((run.history, run.attempts)),
-        list_shard=f"{run.type}#{int(run.id[:8], 16) % LIST_SHARDS}",
+        list_shard=f"{run.type}#{_list_shard(run.id)}",
         age=codec.age(run.created_at, run.id),
         definition_id=run.definition_id,
         due_shard=codec.shard(run.id) if run.due_at else None,
         due_at=codec.sortable(run.due_at) if run.due_at else None,
         waits_in=waits_in,
         rank=run.rank if waits_in else None,
+        in_state=_in_state(run.type, run.state, run.id) if listed else None,
+        of_repo_url=run.repo_url if listed else None,
         expires_at=int(kept.timestamp()) if kept else None,
     )
 
@@ -49,6 +53,14 @@ def run_of(record: Any) -> Run:
         record.history,
     )
     return replace(codec.load(Run, record.data), history=history, attempts=attempts)
+
+
+def _in_state(kind: str, state: State, run_id: str) -> str:
+    return f"{kind}#{state.value}#{_list_shard(run_id)}"
+
+
+def _list_shard(run_id: str) -> int:
+    return int(run_id[:8], 16) % LIST_SHARDS
 
 
 def _waits_in(run: Run) -> str | None:
@@ -79,11 +91,25 @@ class DynamoRuns:
             yield row.id
 
     def newest(self, kind: str, before: str | None, limit: int) -> tuple[list[Run], str | None]:
+        return _page(_newest(kind, before, limit + 1), limit)
+
+    def in_state(
+        self, kind: str, state: State, before: str | None, limit: int
+    ) -> tuple[list[Run], str | None]:
         rows = pages.merged(
-            lambda key: pages.newest(RunRecord.newest, key, before, limit + 1),
-            [f"{kind}#{number}" for number in range(LIST_SHARDS)],
+            lambda key: pages.newest(RunRecord.by_state, key, before, limit + 1),
+            [f"{kind}#{state.value}#{number}" for number in range(LIST_SHARDS)],
         )
-        return _page(rows, limit)
+        if state is State.QUEUED:
+            rows += [row for row, _ in _fresh(kind, before, limit + 1)]
+        runs, position = _whole(rows, limit)
+        return [run for run in runs if run.state is state], position
+
+    def of_repo(self, url: str, before: str | None, limit: int) -> tuple[list[Run], str | None]:
+        rows = pages.newest(RunRecord.by_repo, url, before, limit + 1)
+        fresh = _fresh(Kind.REPO_TASK.value, before, limit + 1)
+        rows += [row for row, run in fresh if run.repo_url == url]
+        return _whole(rows, limit)
 
     def of_definition(
         self, definition_id: str, before: str | None, limit: int
@@ -94,6 +120,27 @@ class DynamoRuns:
     def due(self, until: datetime) -> Iterator[Due]:
         for row in pages.due(RunRecord.due, settings.shards, codec.sortable(until)):
             yield Due("run", row.id, codec.moment(row.due_at))
+
+
+def _newest(kind: str, before: str | None, limit: int) -> list[Any]:
+    return pages.merged(
+        lambda key: pages.newest(RunRecord.newest, key, before, limit),
+        [f"{kind}#{number}" for number in range(LIST_SHARDS)],
+    )
+
+
+def _fresh(kind: str, before: str | None, limit: int) -> list[tuple[Any, Run]]:
+    """Return the young runs that no step has seen yet: they are in no sparse index so far."""
+    found = [(row, codec.load(Run, row.data)) for row in _newest(kind, before, limit)]
+    return [(row, run) for row, run in found if run.version == 1]
+
+
+def _whole(rows: list[Any], limit: int) -> tuple[list[Run], str | None]:
+    """Read a page whose rows are keys only; what was deleted meanwhile is left out."""
+    ordered = sorted({row.id: row for row in rows}.values(), key=lambda r: r.age, reverse=True)
+    kept, position = pages.page(ordered, limit)
+    found = {row.id: row for row in RunRecord.batch_get([row.id for row in kept])}
+    return [codec.load(Run, found[row.id].data) for row in kept if row.id in found], position
 
 
 def _page(rows: list[Any], limit: int) -> tuple[list[Run], str | None]:

@@ -12,7 +12,7 @@ from chalicelib.actions import definitions, previewing, runs
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
 from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
 from chalicelib.domain.firing import Brief
-from chalicelib.domain.repo import Repo
+from chalicelib.domain.repo import Repo, normal_url
 from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
 from chalicelib.web import run_views, views
@@ -46,7 +46,7 @@ def definition_of(task_id: str) -> Blueprint:
     return thing
 
 
-@routes.at("GET", "/api/tasks", query=("type", "state", *PAGE))
+@routes.at("GET", "/api/tasks", query=("type", "state", "repoUrl", *PAGE))
 def index() -> Response:
     """List tasks of one type, newest first; `all` means the definitions, then the runs."""
     request = routes.current_request
@@ -59,6 +59,8 @@ def index() -> Response:
     if state and kind in DEFINITION_KINDS:
         raise Invalid("only runs have a state", "state")
     limit, cursor = limit_of(request), query(request, "cursor") or None
+    if url := query(request, "repoUrl"):
+        return _in_repo(url, kind, state, cursor, limit)
     if kind == "all":
         return _all(cursor, limit, state)
     things, position = _page(kind, cursor, limit, state)
@@ -72,9 +74,19 @@ def _page(
     if kind in DEFINITION_KINDS:
         found, position = world.blueprints.newest(kind, cursor, limit)
         return [views.blueprint(thing, summary=True) for thing in found], position
-    listed, position = world.runs.newest(kind, cursor, limit)
-    kept = [run for run in listed if not state or run.state == state]
-    return [_shown(run) for run in kept], position
+    if state:
+        listed, position = world.runs.in_state(kind, State(state), cursor, limit)
+    else:
+        listed, position = world.runs.newest(kind, cursor, limit)
+    return [_shown(run) for run in listed], position
+
+
+def _in_repo(url: str, kind: str, state: str, cursor: str | None, limit: int) -> Response:
+    if kind != Kind.REPO_TASK:
+        raise Invalid("only a repo-task is listed by its repo", "repoUrl")
+    listed, position = wiring.world().runs.of_repo(normal_url(url), cursor, limit)
+    kept = [_shown(run) for run in listed if not state or run.state == state]
+    return answer({"tasks": kept, "nextCursor": position})
 
 
 def _all(cursor: str | None, limit: int, state: str) -> Response:

@@ -468,6 +468,14 @@ class MemoryRuns:
         rows = [r for r in self._tables.indexed("runs") if r.definition_id == definition_id]
         return page_of(rows, "created_at", before, limit)
 
+    def in_state(self, kind: str, state: State, before: str | None, limit: int) -> Any:
+        rows = [r for r in self._tables.indexed("runs") if (r.type, r.state) == (kind, state)]
+        return page_of(rows, "created_at", before, limit)
+
+    def of_repo(self, url: str, before: str | None, limit: int) -> Any:
+        rows = [r for r in self._tables.indexed("runs") if r.repo_url == url]
+        return page_of(rows, "created_at", before, limit)
+
     def due(self, until: datetime) -> Iterator[Due]:
         rows = [row for row in self._tables.indexed("runs") if row.due_at and row.due_at <= until]
         for row in sorted(rows, key=lambda row: row.due_at):

@@ -40,6 +40,22 @@ class RunsOfDefinition(GlobalSecondaryIndex[Any]):
     age = UnicodeAttribute(range_key=True)
 
 
+class RunsInState(GlobalSecondaryIndex[Any]):
+    """Sparse: a run enters with its first change, so that firing it does not pay for it."""
+
+    Meta = index("in_state", KeysOnlyProjection())
+    in_state = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
+class RunsOfRepo(GlobalSecondaryIndex[Any]):
+    """Sparse in the same way."""
+
+    Meta = index("of_repo", KeysOnlyProjection())
+    of_repo_url = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
 class RunRecord(Row):
     class Meta(Settled):
         table_name = settings.table("runs")
@@ -56,11 +72,15 @@ class RunRecord(Row):
     due_at = UnicodeAttribute(null=True)
     waits_in = UnicodeAttribute(null=True)
     rank = UnicodeAttribute(null=True)
+    in_state = UnicodeAttribute(null=True)
+    of_repo_url = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(null=True)
     due = RunDueIndex()
     waiting = WaitingRuns()
     newest = NewestRuns()
     of_definition = RunsOfDefinition()
+    by_state = RunsInState()
+    by_repo = RunsOfRepo()
 
 
 class SlotRecord(Row):

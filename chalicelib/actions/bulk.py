@@ -1,0 +1,46 @@
+"""What is done to many runs by one request: a bounded part of them, the next with the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from chalicelib.actions import runs
+from chalicelib.domain.blueprint import RUN_KINDS
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.run import ACTIVE, FINAL, Run, State
+from chalicelib.ports import World
+
+MOST = 100
+"""How many runs one request moves: each is a transaction, and the gateway waits 29 seconds."""
+
+
+def retry_failed(world: World) -> int:
+    """Try failed runs again, the newest first; return how many."""
+    return _each(_in(world, (State.FAILED,)), lambda run: runs.retry(world, run.id))
+
+
+def cancel_active(world: World) -> int:
+    """Cancel runs that wait or work; return how many. What waits goes first: nothing follows it."""
+    order = sorted(ACTIVE - FINAL, key=list(State).index)
+    return _each(_in(world, order), lambda run: runs.cancel(world, run.id))
+
+
+def _in(world: World, states: Iterable[State]) -> Iterator[Run]:
+    for state in states:
+        for kind in RUN_KINDS:
+            found, _ = world.runs.in_state(kind.value, state, None, MOST)
+            yield from found
+
+
+def _each(found: Iterator[Run], change: Callable[[Run], object]) -> int:
+    """Change at most `MOST` runs; one that moved meanwhile is not counted, nor in the way."""
+    changed = 0
+    for run in found:
+        if changed == MOST:
+            break
+        try:
+            change(run)
+        except (Conflict, NotFound):
+            continue
+        changed += 1
+    return changed

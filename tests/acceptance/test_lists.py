@@ -1,0 +1,134 @@
+"""Runs found by what they are: in a state, of a repo. And what is done to many of them at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib import wiring
+from chalicelib.actions import bulk
+from chalicelib.domain.run import State
+from chalicelib.storage.records import RunRecord
+from tests.conftest import RUNNER_TOKEN, Stage
+
+
+def task(stage: Stage, name: str, repo: str = "acme/web", **more: Any) -> str:
+    body = {
+        "name": name,
+        "prompt": "Go.",
+        "repoUrl": repo,
+        "agentType": "command",
+        "agentCommand": "true",
+        **more,
+    }
+    made: str = stage.ok("POST", "/api/tasks", body)["task"]["id"]
+    stage.now += timedelta(seconds=1)
+    return made
+
+
+def listed(stage: Stage, query: str) -> list[str]:
+    return [thing["title"] for thing in stage.ok("GET", f"/api/tasks?{query}")["tasks"]]
+
+
+def failed(stage: Stage) -> str:
+    status, answer = stage.call("POST", "/api/runner/claim", {"runner": "r"}, token=RUNNER_TOKEN)
+    assert status == 200
+    job = answer["job"]
+    end = {"runId": job["runId"], "attempt": job["attempt"], "outcome": "failed"}
+    assert stage.call("POST", "/api/runner/report", end, token=RUNNER_TOKEN)[0] == 200
+    found: str = job["runId"]
+    return found
+
+
+def test_a_run_is_listed_in_its_state_from_the_first_moment_on(stage: Stage):
+    for name in ("one", "two", "three"):
+        task(stage, name)
+    assert listed(stage, "state=queued") == ["three", "two", "one"]
+
+    stage.settle()
+    assert listed(stage, "state=queued") == ["three"]
+    assert listed(stage, "state=provisioning") == ["two", "one"]
+
+    failed(stage)
+    assert listed(stage, "state=failed") == ["one"]
+    assert listed(stage, "state=failed&type=workflow-run") == []
+    assert listed(stage, "state=failed&type=all") == ["one"]
+
+
+def test_the_runs_of_a_repo_are_found_by_any_form_of_its_url(stage: Stage):
+    for name, repo in (("a", "acme/web"), ("b", "acme/api"), ("c", "acme/web")):
+        task(stage, name, repo)
+    assert listed(stage, "repoUrl=https%3A%2F%2Fgithub.com%2FAcme%2FWeb.git") == ["c", "a"]
+    stage.settle()
+    assert listed(stage, "repoUrl=acme/web") == ["c", "a"]
+    assert listed(stage, "repoUrl=acme/web&state=failed") == []
+    status, answer = stage.call("GET", "/api/tasks?repoUrl=nonsense")
+    assert (status, answer["details"][0]["field"]) == (400, "repoUrl")
+
+
+def test_a_state_is_read_page_by_page_without_loss_or_repeat(stage: Stage):
+    names = [task(stage, f"t{number}", f"acme/r{number % 3}") for number in range(7)]
+    stage.settle()
+    seen: list[str] = []
+    for state in ("queued", "provisioning"):
+        cursor = ""
+        while True:
+            page = stage.ok("GET", f"/api/tasks?state={state}&limit=2{cursor}")
+            seen += [thing["id"] for thing in page["tasks"]]
+            if page["nextCursor"] is None:
+                break
+            cursor = f"&cursor={page['nextCursor'].replace('#', '%23')}"
+    assert sorted(seen) == sorted(names)
+
+
+def test_a_firing_pays_for_no_index_of_states(stage: Stage):
+    task_id = task(stage, "fresh")
+    row = RunRecord.get(task_id)
+    assert (row.in_state, row.of_repo_url) == (None, None)
+    stage.settle()
+    row = RunRecord.get(task_id)
+    assert row.in_state.startswith("repo-task#provisioning#")
+    assert row.of_repo_url == "https://github.com/acme/web"
+
+
+def test_every_failed_run_is_tried_again_by_one_call(stage: Stage):
+    for number in range(3):
+        task(stage, f"t{number}", f"acme/r{number}")
+    stage.settle()
+    for _ in range(3):
+        failed(stage)
+
+    assert stage.ok("POST", "/api/tasks/bulk/retry-failed") == {"accepted": 3}
+    assert stage.ok("POST", "/api/tasks/bulk/retry-failed") == {"accepted": 0}
+    assert len(listed(stage, "state=queued")) == 3
+
+
+def test_all_that_waits_or_works_is_cancelled_by_one_call(stage: Stage):
+    names = [task(stage, f"t{number}") for number in range(4)]
+    stage.settle()
+    stage.call("POST", "/api/runner/claim", {"runner": "r"}, token=RUNNER_TOKEN)
+
+    assert stage.ok("POST", "/api/tasks/bulk/cancel-active") == {"accepted": 4}
+    assert stage.ok("POST", "/api/tasks/bulk/cancel-active") == {"accepted": 0}
+    stage.settle()
+    for name in names:
+        assert stage.ok("GET", f"/api/tasks/{name}")["task"]["state"] == "cancelled"
+    assert wiring.world().slots.held("stage") == frozenset()
+
+
+def test_one_call_moves_a_bounded_number(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bulk, "MOST", 2)
+    for number in range(5):
+        task(stage, f"t{number}")
+    done = [stage.ok("POST", "/api/tasks/bulk/cancel-active")["accepted"] for _ in range(4)]
+    assert done == [2, 2, 1, 0]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_no_list_by_state_scans_the_table(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, state: State
+):
+    monkeypatch.setattr(RunRecord, "scan", lambda *_, **__: pytest.fail("a scan"))
+    assert listed(stage, f"state={state}") == []
