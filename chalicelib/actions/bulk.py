@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 
 from chalicelib.actions import runs
 from chalicelib.domain.blueprint import RUN_KINDS
@@ -22,7 +24,17 @@ def retry_failed(world: World) -> int:
 def cancel_active(world: World) -> int:
     """Cancel runs that wait or work; return how many. What waits goes first: nothing follows it."""
     order = sorted(ACTIVE - FINAL, key=list(State).index)
-    return _each(_in(world, order), lambda run: runs.cancel(world, run.id))
+    found = chain(_unseen(world), _in(world, order))
+    return _each(found, lambda run: runs.cancel(world, run.id))
+
+
+def _unseen(world: World) -> Iterator[Run]:
+    """Yield the queued runs that are due: one that no step has seen yet is in no list of states."""
+    for due in world.runs.due(world.now()):
+        with suppress(NotFound):
+            run = world.runs.get(due.id)
+            if run.state is State.QUEUED:
+                yield run
 
 
 def _in(world: World, states: Iterable[State]) -> Iterator[Run]:
