@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -162,8 +162,8 @@ def _schedule(config: models.ScheduleConfig, prefix: str) -> ScheduleConfig:
         overlap=Overlap(config.overlap_policy),
         catch_up=CatchUp(config.catch_up_policy),
         jitter_seconds=config.jitter_seconds,
-        start_at=config.start_at,
-        end_at=config.end_at,
+        start_at=config.start_at and config.start_at.astimezone(UTC),
+        end_at=config.end_at and config.end_at.astimezone(UTC),
     )
 
 

@@ -336,3 +336,10 @@ def test_a_run_whose_step_fails_again_and_again_fails_with_its_reason(
     shown = stage.ok("GET", f"/api/tasks/{run}")["task"]
     assert shown["state"] == "failed"
     assert shown["errorMessage"].endswith("failed 10 times: RuntimeError: no luck")
+
+
+def test_the_start_of_a_schedule_is_the_moment_that_was_meant_whatever_its_offset(stage: Stage):
+    task, _ = made(stage, config={"startAt": "2026-06-01T08:00:00+02:00"})
+    (trigger,) = stage.ok("GET", f"/api/tasks/{task}/triggers")["triggers"]
+    assert trigger["config"]["startAt"] == "2026-06-01T06:00:00Z"
+    assert trigger["nextFireAt"] == "2026-06-01T06:00:00Z"

@@ -1,0 +1,159 @@
+"""`optio apply`: make a stage hold what files say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+from rich.text import Text
+
+from optio_cli import documents, planning, stages
+from optio_cli.api import Json
+from optio_cli.documents import Document
+from optio_cli.errors import Exit, Failure
+from optio_cli.output import CONTROL, Out
+from optio_cli.planning import Call, Change
+from optio_cli.reading import file_text
+from optio_cli.session import AsJson, Session, open_session
+
+STYLES = {"+": "green", "-": "red", "~": "yellow", " ": "bright_black"}
+SIGNS = {"create": "+", "change": "~"}
+Files = Annotated[
+    list[str], typer.Option("--file", "-f", help="A file, or - for standard input; repeatable.")
+]
+
+
+def apply(
+    files: Files,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only show the difference; exit 7 if there is one.")
+    ] = False,
+    rotate: Annotated[
+        bool, typer.Option("--rotate-secrets", help="Send the webhooks' secrets again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the stage hold what the files say; shows the difference first, and asks."""
+    session = open_session(as_json)
+    document = documents.parsed([(name, file_text(name)) for name in files])
+    stage = stages.read(session.api, document)
+    secrets = _secrets(document, stage, rotate=rotate)
+    changes = planning.plan(document, stage, secrets, rotate=rotate)
+    show(session.out, changes)
+    if check or not changes:
+        _end(session.out, changes, applied=False)
+        if changes:
+            raise typer.Exit(Exit.DIFFERENT)
+        return
+    _confirm(session.out, yes=yes, from_stdin="-" in files)
+    carry_out(session, document, stage, changes)
+    _end(session.out, changes, applied=True)
+
+
+def show(out: Out, changes: list[Change]) -> None:
+    """Show what would be made, changed and removed."""
+    for change in changes:
+        sign = SIGNS[change.verb]
+        head = f"{sign} {change.what}".translate(CONTROL)
+        out.say(Text(head, style=f"bold {STYLES[sign]}"))
+        for mark, text in change.lines:
+            out.say(Text(f"    {mark} {text}".translate(CONTROL), style=STYLES[mark]))
+
+
+def _end(out: Out, changes: list[Change], *, applied: bool) -> None:
+    if out.as_json:
+        told = [
+            {"verb": one.verb, "what": one.what, "lines": [" ".join(line) for line in one.lines]}
+            for one in changes
+        ]
+        out.json({"changes": told, "applied": applied})
+    elif not changes:
+        out.say("nothing to do: the stage holds what the files say")
+    else:
+        made = sum(one.verb == "create" for one in changes)
+        create, change = ("created", "changed") if applied else ("to create", "to change")
+        out.say(f"{made} {create}, {len(changes) - made} {change}")
+
+
+def _confirm(out: Out, *, yes: bool, from_stdin: bool) -> None:
+    if yes:
+        return
+    if out.as_json or from_stdin or not sys.stdin.isatty():
+        raise Failure("nobody can be asked here: say --yes, or --check", Exit.USAGE)
+    if not typer.confirm("Apply?"):
+        raise Failure("nothing was changed", Exit.FAILED)
+
+
+def carry_out(
+    session: Session, document: Document, stage: planning.Stage, changes: list[Change]
+) -> None:
+    """Make every change, in order; a refusal names the place in the file."""
+    calls = [call for change in changes for call in change.calls]
+    known = {name: str(one["id"]) for name, one in stage.templates.items()}
+    hidden = session.out.as_json or not session.out.notes.is_terminal
+    for number, call in enumerate(
+        track(calls, "applying", console=session.out.notes, transient=True, disable=hidden)
+    ):
+        try:
+            made = session.api.call(call.method, call.path, _linked(call, known))
+        except Failure as failure:
+            raise _placed(failure, call, number, len(calls)) from None
+        if made and "promptTemplate" in made:
+            known[made["promptTemplate"]["name"]] = made["promptTemplate"]["id"]
+
+
+def _linked(call: Call, known: Mapping[str, str]) -> Json | None:
+    """Return the body with the id of the template that it names."""
+    body = call.body
+    if body is None or "promptTemplate" not in body:
+        return body
+    name = body["promptTemplate"]
+    if name is not None and name not in known:
+        message = f"no template is called {name!r}"
+        raise Failure(message, Exit.REFUSED, [{"field": "promptTemplate", "message": message}])
+    rest = {key: value for key, value in body.items() if key != "promptTemplate"}
+    return {**rest, "promptTemplateId": known.get(name)}
+
+
+def _placed(failure: Failure, call: Call, done: int, whole: int) -> Failure:
+    details = [
+        {**detail, "field": f"{call.where}.{detail.get('field', '')}".rstrip(".")}
+        for detail in failure.details
+    ] or [{"field": call.where, "message": failure.message}]
+    tail = f" ({done} of {whole} steps were done; apply again goes on)" if done else ""
+    return Failure(f"{call.where}: {failure.message}{tail}", failure.code, details)
+
+
+def _secrets(document: Document, stage: planning.Stage, *, rotate: bool) -> dict[str, str]:
+    """Return the values of the references that are needed now, by where each stands."""
+    found: dict[str, str] = {}
+    faults = []
+    for where, wanted in document.blueprints:
+        there = stage.blueprints.get(where, {}).get("triggers", [])
+        sealed = {one["config"].get("path") for one in there if one["config"].get("hasSecret")}
+        for number, trigger in enumerate(wanted.get("triggers", [])):
+            config, at = trigger.get("config", {}), f"{where}.triggers[{number}]"
+            if "secret" not in config or (config.get("path") in sealed and not rotate):
+                continue
+            try:
+                found[at] = _value(config["secret"])
+            except Failure as failure:
+                faults.append({"field": f"{at}.config.secret", "message": failure.message})
+    if faults:
+        raise Failure(f"{faults[0]['field']}: {faults[0]['message']}", Exit.REFUSED, faults)
+    return found
+
+
+def _value(reference: Mapping[str, str]) -> str:
+    if "file" in reference:
+        return file_text(str(Path(reference["file"]).expanduser())).rstrip("\n")
+    value = os.environ.get(reference["env"])
+    if not value:
+        raise Failure(f"the variable {reference['env']} is not set", Exit.REFUSED)
+    return value

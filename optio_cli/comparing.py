@@ -1,0 +1,75 @@
+"""Where what is wanted differs from what is there."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.repo import normal_url
+from optio_cli.api import Json
+
+MOMENTS = ("startAt", "endAt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One field that has another value now."""
+
+    field: str
+    was: Any
+    now: Any
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield sign and text of each line that shows it."""
+        was, now = _shown(self.was), _shown(self.now)
+        if "\n" not in was + now and len(was) + len(now) < 100:
+            yield "~", f"{self.field}: {was} → {now}"
+            return
+        yield "~", f"{self.field}:"
+        for line in list(difflib.unified_diff(was.splitlines(), now.splitlines(), n=2))[2:]:
+            sign = line[0] if line[0] in "+-" else " "
+            yield sign, f"  {line[1:] if line[0] in '+- ' else '…'}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value if value else '""'
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def differences(wanted: Json, found: Json, prefix: str = "") -> list[Difference]:
+    """Return what differs among the fields that are wanted; the others may be what they are."""
+    return [
+        Difference(field=f"{prefix}{field}", was=found.get(field), now=value)
+        for field, value in wanted.items()
+        if _normal(field, value) != _normal(field, found.get(field))
+    ]
+
+
+def _normal(field: str, value: Any) -> Any:
+    """Return the form in which the service keeps a value, so that equal ones are equal."""
+    if not isinstance(value, str):
+        return value
+    if field == "repoUrl":
+        return repo_url(value)
+    if field == "cronExpression":
+        return " ".join(value.split())
+    if field in MOMENTS:
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    return value.strip() if field == "name" else value
+
+
+def repo_url(text: str) -> str:
+    """Return the one form of a repo's URL; what is none the service will refuse."""
+    try:
+        return normal_url(text)
+    except Invalid:
+        return text

@@ -1,0 +1,84 @@
+"""Which stage to talk to, and with which token."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from optio_cli.errors import Exit, Failure
+
+PRIVATE = 0o600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """A stage and the token for it."""
+
+    url: str
+    token: str
+
+
+def path(environment: Mapping[str, str]) -> Path:
+    """Return where the login is kept."""
+    base = environment.get("XDG_CONFIG_HOME") or str(Path(environment["HOME"]) / ".config")
+    return Path(base) / "optio" / "config.json"
+
+
+def load(environment: Mapping[str, str]) -> Login:
+    """Return the login: the variables win over the file, each for itself."""
+    kept = _kept(path(environment))
+    url = environment.get("OPTIO_URL") or kept.get("url")
+    # A token is told to no other stage than the one it was kept for.
+    own = not environment.get("OPTIO_URL") or environment["OPTIO_URL"] == kept.get("url")
+    token = environment.get("OPTIO_TOKEN") or (kept.get("token") if own else None)
+    if not url:
+        raise Failure("no stage is known: run `optio login`, or set OPTIO_URL", Exit.ACCESS)
+    if not token:
+        raise Failure(f"no token for {url}: run `optio login`, or set OPTIO_TOKEN", Exit.ACCESS)
+    return Login(url=checked_url(url), token=token)
+
+
+def _kept(file: Path) -> dict[str, str]:
+    try:
+        kept = json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise Failure(f"{file} cannot be read ({error}): run `optio login`", Exit.ACCESS) from None
+    if not isinstance(kept, dict):
+        raise Failure(f"{file} is not a login: run `optio login`", Exit.ACCESS)
+    return kept
+
+
+def save(login: Login, environment: Mapping[str, str]) -> Path:
+    """Keep a login so that only its owner can read it; return where."""
+    file = path(environment)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = file.with_suffix(".new")
+    made.unlink(missing_ok=True)
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as out:
+        json.dump({"url": login.url, "token": login.token}, out)
+    made.replace(file)
+    return file
+
+
+def checked_url(url: str) -> str:
+    """Return a stage's URL without a slash at its end; a token crosses a network only encrypted."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Failure(f"{url!r} is not the URL of a stage: write https://…", Exit.USAGE)
+    if parts.scheme == "http" and not _loopback(parts.hostname):
+        raise Failure(f"{url!r} would send the token in clear: use https", Exit.USAGE)
+    return url.strip().rstrip("/")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,127 @@
+"""`blueprints.yaml`: what a stage is to hold, as a file that people review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from optio_cli.api import Json
+from optio_cli.errors import Exit, Failure
+
+SECTIONS = ("repos", "templates", "blueprints")
+IDENTITY = {"repos": "repoUrl", "templates": "name", "blueprints": "name"}
+
+
+class Loader(yaml.SafeLoader):
+    """YAML whose times stay text, as the API wants them."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+class Dumper(yaml.SafeDumper):
+    """YAML that a person would have written: text of several lines as a block."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:
+        return super().increase_indent(flow, False)
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+Dumper.add_representer(str, _text)
+
+
+@dataclass(frozen=True)
+class Document:
+    """Repos, templates and blueprints; each one with where in which file it stands."""
+
+    repos: tuple[tuple[str, Json], ...] = ()
+    templates: tuple[tuple[str, Json], ...] = ()
+    blueprints: tuple[tuple[str, Json], ...] = ()
+
+
+def parsed(texts: list[tuple[str, str]]) -> Document:
+    """Return what files (name and text) say together, or raise with every fault of their form."""
+    found: dict[str, list[tuple[str, Json]]] = {section: [] for section in SECTIONS}
+    faults: list[Json] = []
+    for name, text in texts:
+        prefix = f"{name}: " if len(texts) > 1 else ""
+        whole = _loaded(name, text)
+        for section, entries in whole.items():
+            if section not in SECTIONS:
+                faults.append(_fault(f"{prefix}{section}", f"is none of {', '.join(SECTIONS)}"))
+            elif not isinstance(entries, list):
+                faults.append(_fault(f"{prefix}{section}", "must be a list"))
+            else:
+                for number, entry in enumerate(entries):
+                    where = f"{prefix}{section}[{number}]"
+                    faults += _faults(where, section, entry, found[section])
+                    found[section].append((where, entry if isinstance(entry, dict) else {}))
+    if faults:
+        raise Failure(f"{faults[0]['field']} {faults[0]['message']}", Exit.REFUSED, faults)
+    return Document(**{section: tuple(entries) for section, entries in found.items()})
+
+
+def _loaded(name: str, text: str) -> dict[str, Any]:
+    try:
+        whole = yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        hint = " (a cron expression needs quotes)" if "alias" in str(error) else ""
+        raise Failure(f"{name} is not valid YAML{hint}: {error}", Exit.REFUSED) from None
+    if whole is None:
+        return {}
+    if not isinstance(whole, dict):
+        raise Failure(f"{name} must be a mapping with {', '.join(SECTIONS)}", Exit.REFUSED)
+    return whole
+
+
+def _faults(where: str, section: str, entry: Any, before: list[tuple[str, Json]]) -> list[Json]:
+    key = IDENTITY[section]
+    if not isinstance(entry, dict):
+        return [_fault(where, "must be a mapping")]
+    if not isinstance(entry.get(key), str) or not entry[key].strip():
+        return [_fault(f"{where}.{key}", "is missing: it says which one is meant")]
+    faults = [
+        _fault(f"{where}.{key}", f"{entry[key]!r} stands at {other}, too")
+        for other, earlier in before
+        if earlier.get(key) == entry[key] and earlier.get("id") == entry.get("id")
+    ]
+    triggers = entry.get("triggers", [])
+    if not isinstance(triggers, list) or not all(isinstance(one, dict) for one in triggers):
+        return [*faults, _fault(f"{where}.triggers", "must be a list of mappings")]
+    for number, trigger in enumerate(triggers):
+        config = trigger.get("config", {})
+        at = f"{where}.triggers[{number}]"
+        if not isinstance(config, dict):
+            faults.append(_fault(f"{at}.config", "must be a mapping"))
+        elif "secret" in config and not _reference(config["secret"]):
+            message = "is a reference, never the secret itself: {env: NAME} or {file: PATH}"
+            faults.append(_fault(f"{at}.config.secret", message))
+    return faults
+
+
+def _reference(given: object) -> bool:
+    return (
+        isinstance(given, dict)
+        and len(given) == 1
+        and next(iter(given)) in ("env", "file")
+        and isinstance(next(iter(given.values())), str)
+    )
+
+
+def _fault(field: str, message: str) -> Json:
+    return {"field": field, "message": message}
+
+
+def dumped(sections: dict[str, list[Json]]) -> str:
+    """Return a document as YAML; sections without entries are left out."""
+    kept = {name: entries for name, entries in sections.items() if entries}
+    return yaml.dump(kept, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,116 @@
+"""What a person means: a whole id, the beginning of one, or a name."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from optio_cli.api import Api, Json
+from optio_cli.errors import Exit, Failure
+
+DEFINITIONS = ("repo-blueprint", "standalone")
+RUNS = ("repo-task", "workflow-run")
+SHORTEST_PREFIX = 4
+
+
+def whole_id(text: str) -> str | None:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None
+
+
+def definitions(api: Api) -> Iterable[Json]:
+    """Yield the summary of every definition of the stage."""
+    for kind in DEFINITIONS:
+        yield from api.pages("/api/tasks", "tasks", query={"type": kind})
+
+
+def definition(api: Api, text: str) -> Json:
+    """Return the definition that a person named."""
+    if known := whole_id(text):
+        return task(api, known)
+    return task(api, _only(text, definitions(api))["id"])
+
+
+def anything(api: Api, text: str) -> Json:
+    """Return the definition or run that a person named; runs are looked for among the newest."""
+    if known := whole_id(text):
+        return task(api, known)
+    candidates = [*definitions(api)]
+    for kind in RUNS:
+        candidates += api.pages("/api/tasks", "tasks", 100, {"type": kind})
+    return task(api, _only(text, candidates)["id"])
+
+
+def run(api: Api, text: str) -> Json:
+    """Return the run that a person named."""
+    if known := whole_id(text):
+        return task(api, known)
+    candidates: list[Json] = []
+    for kind in RUNS:
+        candidates += api.pages("/api/tasks", "tasks", 100, {"type": kind})
+    return task(api, _only(text, candidates, names=False)["id"])
+
+
+def task(api: Api, task_id: str) -> Json:
+    found: Json = api.call("GET", f"/api/tasks/{task_id}")["task"]
+    return found
+
+
+def _only(text: str, candidates: Iterable[Json], *, names: bool = True) -> Json:
+    wanted = text.strip()
+    known = list(candidates)
+    found = [one for one in known if names and one.get("name") == wanted]
+    if not found and len(wanted) >= SHORTEST_PREFIX:
+        found = [one for one in known if one["id"].startswith(wanted.lower())]
+    if not found:
+        raise Failure(f"no task is called {text!r}, and no id begins so", Exit.NOT_FOUND)
+    if len(found) > 1:
+        ids = ", ".join(str(one["id"]) for one in found[:5])
+        raise Failure(f"{text!r} means {len(found)} tasks, name one: {ids}", Exit.REFUSED)
+    return found[0]
+
+
+def is_run(thing: Json) -> bool:
+    return thing["type"] in RUNS
+
+
+def schedules(api: Api, text: str) -> list[tuple[Json, Json]]:
+    """Return definition and trigger of each schedule that a person named."""
+    found = [
+        (owner, trigger)
+        for owner in ([task(api, text)] if _is_task(api, text) else definitions(api))
+        for trigger in triggers(api, owner["id"], "schedule")
+    ]
+    named = [pair for pair in found if text in (pair[0].get("name"), pair[0]["id"])]
+    if not named and len(text) >= SHORTEST_PREFIX:
+        low = text.lower()
+        named = [pair for pair in found if any(one["id"].startswith(low) for one in pair)]
+    if not named:
+        raise Failure(f"no schedule or task with a schedule is called {text!r}", Exit.NOT_FOUND)
+    owners = {owner["id"] for owner, _ in named}
+    if len(owners) > 1:
+        raise Failure(
+            f"{text!r} means {len(owners)} tasks, name one: {', '.join(sorted(owners))}",
+            Exit.REFUSED,
+        )
+    return named
+
+
+def _is_task(api: Api, text: str) -> bool:
+    if not whole_id(text):
+        return False
+    try:
+        return not is_run(task(api, text))
+    except Failure as failure:
+        if failure.code is Exit.NOT_FOUND:
+            return False
+        raise
+
+
+def triggers(api: Api, task_id: str, kind: str = "") -> list[Json]:
+    """Return the triggers of a definition, of one kind or of all."""
+    found: list[Any] = api.call("GET", f"/api/tasks/{task_id}/triggers")["triggers"]
+    return [trigger for trigger in found if not kind or trigger["type"] == kind]

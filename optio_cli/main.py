@@ -1,0 +1,77 @@
+"""`optio`: the commands, and how they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from optio_cli import applying, config, doctor, exporting, schedules, secrets, tasks
+from optio_cli.api import Api
+from optio_cli.config import Login
+from optio_cli.errors import Exit, Failure
+from optio_cli.output import Out, show_failure
+from optio_cli.session import AsJson
+
+app = typer.Typer(
+    help="Schedule coding agents: tasks, schedules, secrets, and blueprints as files.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(tasks.app, name="task")
+app.add_typer(schedules.app, name="schedule")
+app.add_typer(secrets.app, name="secret")
+app.command()(applying.apply)
+app.command()(exporting.export)
+app.command()(doctor.doctor)
+
+
+@app.command()
+def login(
+    url: Annotated[str, typer.Option(help="The URL of the stage.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Keep the URL and the token of a stage; the token is asked for, or piped in."""
+    out = Out(as_json=as_json)
+    url = config.checked_url(url or os.environ.get("OPTIO_URL") or _asked("URL of the stage"))
+    token = os.environ.get("OPTIO_TOKEN") or _token()
+    Api(Login(url=url, token=token)).call("GET", "/api/tasks", query={"limit": 1})
+    file = config.save(Login(url=url, token=token), os.environ)
+    if as_json:
+        out.json({"url": url, "file": str(file)})
+    else:
+        out.say(f"logged in to {url} (kept in {file})")
+
+
+def _asked(what: str) -> str:
+    if not sys.stdin.isatty():
+        raise Failure("say --url, or set OPTIO_URL", Exit.USAGE)
+    return str(typer.prompt(what, err=True))
+
+
+def _token() -> str:
+    if sys.stdin.isatty():
+        token = str(typer.prompt("Token", hide_input=True, err=True))
+    else:
+        token = sys.stdin.read()
+    if not token.strip():
+        raise Failure("the token is empty", Exit.USAGE)
+    return token.strip()
+
+
+def main() -> None:
+    """Run a command; every way to end has an exit code of its own."""
+    as_json = "--json" in sys.argv
+    try:
+        app()
+    except Failure as failure:
+        show_failure(failure, as_json=as_json)
+        sys.exit(failure.code)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

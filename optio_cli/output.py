@@ -1,0 +1,114 @@
+"""What a terminal shows: tables for people, JSON for programs, errors on their own stream."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from optio_cli.errors import Failure
+
+COLOURS = {
+    "completed": "green",
+    "pr_opened": "green",
+    "ok": "green",
+    "enabled": "green",
+    "fired": "green",
+    "running": "cyan",
+    "provisioning": "cyan",
+    "queued": "yellow",
+    "paused": "yellow",
+    "skipped": "yellow",
+    "warn": "yellow",
+    "needs_attention": "magenta",
+    "failed": "red",
+    "bad": "red",
+    "cancelled": "bright_black",
+}
+CONTROL = dict.fromkeys((*range(9), *range(11, 32), 127, *range(128, 160)))
+
+
+class Out:
+    """Where a command speaks."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(highlight=False, soft_wrap=False)
+        self.notes = Console(stderr=True, highlight=False)
+
+    def json(self, thing: object) -> None:
+        sys.stdout.write(json.dumps(thing, ensure_ascii=False, indent=2) + "\n")
+
+    def line(self, thing: object) -> None:
+        """Write one JSON document in one line, at once: programs read along."""
+        sys.stdout.write(json.dumps(thing, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def say(self, text: str | Text) -> None:
+        """Tell a person; a program that asked for JSON is spared."""
+        if not self.as_json:
+            self.console.print(text, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Tell what goes on, beside the result."""
+        if not self.as_json:
+            self.notes.print(escape(text))
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+        """Show rows; the first column is never cut."""
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for number, head in enumerate(heads):
+            table.add_column(head, no_wrap=not number, overflow="fold")
+        for row in rows:
+            table.add_row(*(cell(thing) for thing in row))
+        if table.row_count:
+            self.console.print(table)
+        else:
+            self.note(empty)
+
+
+def cell(thing: object) -> Text:
+    """Return what a value looks like; a state has its colour, and no text steers the terminal."""
+    text = "" if thing is None else str(thing).translate(CONTROL)
+    return Text(text, style=COLOURS.get(text, ""))
+
+
+def short(identity: str | None) -> str:
+    """Return the part of an id that a person types."""
+    return (identity or "")[:8]
+
+
+def ago(moment: str | None) -> str:
+    """Return how long ago, or in how long, in one word."""
+    if not moment:
+        return ""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    size = abs(seconds)
+    for limit, unit, name in ((90, 1, "s"), (5400, 60, "m"), (129600, 3600, "h")):
+        if size < limit:
+            found = f"{size / unit:.0f} {name}"
+            break
+    else:
+        found = f"{size / 86400:.0f} d"
+    return f"in {found}" if seconds < 0 else f"{found} ago"
+
+
+def show_failure(failure: Failure, *, as_json: bool) -> None:
+    """Tell what went wrong, with the fields at fault."""
+    if as_json:
+        said: dict[str, Any] = {"error": failure.message, "details": failure.details}
+        sys.stderr.write(json.dumps({**said, "exitCode": int(failure.code)}) + "\n")
+        return
+    console = Console(stderr=True, highlight=False)
+    console.print(Text.assemble(("error: ", "bold red"), failure.message.translate(CONTROL)))
+    for detail in failure.details:
+        field = detail.get("field") or "the request"
+        message = str(detail.get("message", "")).translate(CONTROL)
+        console.print(Text.assemble("  ", (field, "bold"), f": {message}"))

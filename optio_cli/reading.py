@@ -1,0 +1,50 @@
+"""What a person gives to a command, as values."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from optio_cli.errors import Exit, Failure
+
+
+def text_of(given: str) -> str:
+    """Return a text as it stands, from a file (`@FILE`), or from standard input (`-`)."""
+    if given == "-":
+        return sys.stdin.read()
+    if given.startswith("@"):
+        return file_text(given[1:])
+    return given
+
+
+def file_text(name: str) -> str:
+    """Return the text of a file; `-` is standard input."""
+    if name == "-":
+        return sys.stdin.read()
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{name} cannot be read: {error}", Exit.USAGE) from None
+
+
+def params_of(text: str, pairs: list[str]) -> dict[str, Any]:
+    """Return params: `key=text` is text, `key:=JSON` anything; a pair wins over the JSON."""
+    found = _json(text, "--params") if text else {}
+    if not isinstance(found, dict):
+        raise Failure("--params must be a JSON object", Exit.USAGE)
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.removesuffix(":"):
+            raise Failure(f"{pair!r} is no param: write key=text or key:=JSON", Exit.USAGE)
+        typed = key.endswith(":")
+        found[key.removesuffix(":")] = _json(value, key) if typed else value
+    return found
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failure(f"{what} is not valid JSON: {error}", Exit.USAGE) from None

@@ -1,0 +1,141 @@
+"""`optio schedule …`: what fires by the clock."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from optio_cli import finding
+from optio_cli.api import Json
+from optio_cli.output import ago, short
+from optio_cli.session import AsJson, Session, open_session
+
+app = typer.Typer(help="What fires by the clock.", no_args_is_help=True)
+Named = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCHEDULE", help="Its id, or its task's name or id; or how an id begins."
+    ),
+]
+AT_ONCE = 4
+
+
+@app.command("list")
+def index(as_json: AsJson = False) -> None:
+    """List every schedule of the stage, the next to fire first."""
+    session = open_session(as_json)
+    pairs = _all(session)
+    pairs.sort(key=lambda pair: pair[1]["nextFireAt"] or "~")
+    if as_json:
+        session.out.json({"schedules": [_named(owner, one) for owner, one in pairs]})
+        return
+    session.out.table(
+        ("ID", "TASK", "CRON", "ZONE", "STATE", "NEXT", "LAST"),
+        [
+            (
+                short(one["id"]),
+                owner["name"],
+                one["config"]["cronExpression"],
+                one["config"]["timezone"],
+                _state(owner, one),
+                ago(one["nextFireAt"]),
+                ago(one["lastFiredAt"]),
+            )
+            for owner, one in pairs
+        ],
+        "no schedules yet: `optio task new --schedule`, or `optio apply`",
+    )
+
+
+def _all(session: Session) -> list[tuple[Json, Json]]:
+    owners = list(finding.definitions(session.api))
+    found: list[tuple[Json, Json]] = []
+    columns = (SpinnerColumn(), TextColumn("{task.completed} of {task.total} definitions"))
+    hidden = session.out.as_json or not session.out.notes.is_terminal
+    with (
+        Progress(*columns, console=session.out.notes, transient=True, disable=hidden) as progress,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        bar = progress.add_task("", total=len(owners))
+        asked = pool.map(lambda o: finding.triggers(session.api, o["id"], "schedule"), owners)
+        for owner, triggers in zip(owners, asked, strict=True):
+            progress.advance(bar)
+            found += [(owner, trigger) for trigger in triggers]
+    return found
+
+
+def _state(owner: Json, trigger: Json) -> str:
+    if trigger["disabledReason"]:
+        return f"disabled: {trigger['disabledReason']}"
+    if not trigger["enabled"]:
+        return "paused"
+    return "enabled" if owner["enabled"] else "task paused"
+
+
+def _named(owner: Json, trigger: Json) -> Json:
+    return {**trigger, "taskName": owner["name"]}
+
+
+@app.command()
+def pause(name: Named, as_json: AsJson = False) -> None:
+    """Pause a schedule; what would have fired meanwhile never fires."""
+    _turn(open_session(as_json), name, enabled=False)
+
+
+@app.command()
+def resume(name: Named, as_json: AsJson = False) -> None:
+    """Let a schedule fire again, from now on."""
+    _turn(open_session(as_json), name, enabled=True)
+
+
+def _turn(session: Session, name: str, *, enabled: bool) -> None:
+    changed = []
+    for owner, trigger in finding.schedules(session.api, name):
+        path = f"/api/tasks/{owner['id']}/triggers/{trigger['id']}"
+        new = session.api.call("PATCH", path, {"enabled": enabled})["trigger"]
+        changed.append(_named(owner, new))
+        session.out.say(f"{new['id']} {_state(owner, new)}")
+        if enabled and not owner["enabled"]:
+            session.out.note(f"{owner['name']} itself is paused: its schedules wait for it")
+    if session.out.as_json:
+        session.out.json({"schedules": changed})
+
+
+@app.command("next")
+def upcoming(name: Named, as_json: AsJson = False) -> None:
+    """Show when a schedule fires next, in UTC and on its own clock."""
+    session = open_session(as_json)
+    pairs = finding.schedules(session.api, name)
+    if as_json:
+        session.out.json({"schedules": [_named(owner, one) for owner, one in pairs]})
+        return
+    for owner, trigger in pairs:
+        config = trigger["config"]
+        session.out.note(
+            f"{owner['name']}: {config['cronExpression']} {config['timezone']}, "
+            f"{_state(owner, trigger)}"
+        )
+        rows = [(at["utc"], at["local"], ago(at["utc"])) for at in trigger["nextFireTimes"]]
+        session.out.table(("UTC", "LOCAL", "IN"), rows, "it never fires again")
+
+
+@app.command()
+def explain(
+    name: Named,
+    at: Annotated[
+        str, typer.Option(help="The moment, as 2026-11-24T09:00:00Z; now by default.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say in one sentence why a schedule fired at a moment, or did not."""
+    session = open_session(as_json)
+    answers = []
+    for owner, trigger in finding.schedules(session.api, name):
+        path = f"/api/tasks/{owner['id']}/triggers/{trigger['id']}/explain"
+        answers.append(session.api.call("GET", path, query={"at": at}))
+        session.out.say(answers[-1]["answer"])
+    if as_json:
+        session.out.json({"answers": answers})

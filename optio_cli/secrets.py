@@ -1,0 +1,62 @@
+"""`optio secret …`: values go in by prompt or standard input, and never come out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from optio_cli.errors import Exit, Failure
+from optio_cli.output import ago
+from optio_cli.session import AsJson, open_session
+
+app = typer.Typer(help="Secrets: they go in, and never come out.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="As in the environment: letters, digits, underscores.")]
+Scope = Annotated[str, typer.Option(help="global, or the URL of the repo that may use it.")]
+
+
+@app.command("set")
+def keep(name: Name, scope: Scope = "global", as_json: AsJson = False) -> None:
+    """Keep a secret; its value is asked for, or read from standard input."""
+    session = open_session(as_json)
+    value = _value(name)
+    if not value:
+        raise Failure("the value is empty", Exit.USAGE, [{"field": "value", "message": "is empty"}])
+    body = {"value": value, "scope": scope}
+    kept = session.api.call("PUT", f"/api/secrets/{quote(name, safe='')}", body)
+    if as_json:
+        session.out.json(kept)
+    else:
+        session.out.say(f"{kept['secret']['name']} is kept ({kept['secret']['scope']})")
+
+
+def _value(name: str) -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"Value of {name}", hide_input=True, err=True))
+    # A pipe ends its line; the line's end is no part of a secret.
+    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
+
+
+@app.command("list")
+def index(as_json: AsJson = False) -> None:
+    """List the names of the secrets."""
+    session = open_session(as_json)
+    found = list(session.api.pages("/api/secrets", "secrets"))
+    if as_json:
+        session.out.json({"secrets": found})
+        return
+    rows = [(one["name"], one["scope"], ago(one["updatedAt"])) for one in found]
+    session.out.table(("NAME", "SCOPE", "CHANGED"), rows, "no secrets yet: `optio secret set`")
+
+
+@app.command("delete")
+def forget(name: Name, scope: Scope = "global", as_json: AsJson = False) -> None:
+    """Forget a secret at once."""
+    session = open_session(as_json)
+    session.api.call("DELETE", f"/api/secrets/{quote(name, safe='')}", query={"scope": scope})
+    if as_json:
+        session.out.json({"deleted": name, "scope": scope})
+    else:
+        session.out.say(f"{name} is forgotten")

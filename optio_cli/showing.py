@@ -1,0 +1,89 @@
+"""How a task looks in a terminal."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from optio_cli.api import Json
+from optio_cli.output import CONTROL, Out, ago, cell, short
+
+LEFT_OUT = ("prompt", "metadata", "attempts")
+
+
+def state(task: Json) -> str:
+    """Return a run's state, or whether a definition is on."""
+    if "state" in task:
+        return str(task["state"])
+    return "enabled" if task["enabled"] else "paused"
+
+
+def show(out: Out, shown: Json) -> None:
+    """Show a task, its prompt, and what belongs to it."""
+    _fields(out, shown["task"])
+    if shown["task"].get("prompt"):
+        out.say(Text("\nPrompt", style="bold"))
+        out.say(Text(str(shown["task"]["prompt"]).translate(CONTROL)))
+    if "events" in shown:
+        out.say(Text("\nHistory", style="bold"))
+        rows = [
+            (str(event["createdAt"])[:19].replace("T", " "), event["toState"], event["message"])
+            for event in shown["events"]
+        ]
+        out.table(("AT (UTC)", "STATE", "WHY"), rows, "nothing happened yet")
+    else:
+        _triggers(out, shown["triggers"])
+        _runs(out, shown["runs"])
+
+
+def _fields(out: Out, task: Json) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bright_black", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in task.items():
+        if name not in LEFT_OUT and value not in (None, "", [], {}, False):
+            table.add_row(name, cell(", ".join(value) if isinstance(value, list) else value))
+    if "enabled" in task and not task["enabled"]:
+        table.add_row("enabled", cell("paused"))
+    for name, value in task.get("metadata", {}).items():
+        if value not in (None, {}):
+            table.add_row(name, cell(value))
+    out.console.print(table)
+
+
+def _triggers(out: Out, triggers: list[Json]) -> None:
+    out.say(Text("\nTriggers", style="bold"))
+    rows = [
+        (
+            short(trigger["id"]),
+            trigger["type"],
+            told(trigger),
+            "enabled" if trigger["enabled"] else "paused",
+            ago(trigger["nextFireAt"]),
+            ago(trigger["lastFiredAt"]),
+        )
+        for trigger in triggers
+    ]
+    heads = ("ID", "TYPE", "WHEN", "STATE", "NEXT", "LAST")
+    out.table(heads, rows, "none: it is fired by hand")
+
+
+def told(trigger: Json) -> str:
+    """Return in one line what a trigger waits for."""
+    config = trigger["config"]
+    if trigger["type"] == "schedule":
+        return f"{config['cronExpression']} {config['timezone']}"
+    if trigger["type"] == "webhook":
+        return f"POST /api/hooks/{config['path']} ({config['signature']})"
+    if trigger["type"] == "ticket":
+        return f"{config.get('source')} {', '.join(config.get('labels') or ['any label'])}"
+    return "by hand"
+
+
+def _runs(out: Out, runs: list[Json]) -> None:
+    out.say(Text("\nNewest runs", style="bold"))
+    rows = [
+        (short(run["id"]), run["state"], ago(run["createdAt"]), run["prUrl"] or run["errorMessage"])
+        for run in runs
+    ]
+    out.table(("ID", "STATE", "CREATED", "OUTCOME"), rows, "none yet")

@@ -1,0 +1,211 @@
+"""`optio task …`: definitions and runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from optio_cli import finding, following, showing
+from optio_cli.api import Json
+from optio_cli.errors import Exit, Failure
+from optio_cli.output import ago, short
+from optio_cli.reading import params_of, text_of
+from optio_cli.session import AsJson, Session, open_session
+
+app = typer.Typer(help="Definitions and runs.", no_args_is_help=True)
+Named = Annotated[str, typer.Argument(metavar="TASK", help="A name, an id, or how an id begins.")]
+ARun = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or how it begins.")]
+Runs = Annotated[list[str], typer.Argument(metavar="RUN…", help="Ids, or how they begin.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Stay until the run is over.")]
+
+
+@app.command("list")
+def index(
+    kind: Annotated[
+        str, typer.Option("--type", help="repo-task, workflow-run, repo-blueprint, standalone, all")
+    ] = "all",
+    state: Annotated[str, typer.Option(help="Only runs in this state.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List tasks, the definitions first, newest first."""
+    session = open_session(as_json)
+    pages = session.api.pages("/api/tasks", "tasks", limit, {"type": kind, "state": state})
+    tasks = list(pages)
+    if as_json:
+        session.out.json({"tasks": tasks})
+        return
+    session.out.table(
+        ("ID", "TYPE", "NAME", "STATE", "AGENT", "CREATED"),
+        [
+            (
+                short(task["id"]),
+                task["type"],
+                task.get("name") or task["title"],
+                showing.state(task),
+                task["agentType"],
+                ago(task["createdAt"]),
+            )
+            for task in tasks
+        ],
+        "no tasks yet: `optio task new` starts one, `optio apply` makes definitions",
+    )
+
+
+@app.command()
+def show(name: Named, as_json: AsJson = False) -> None:
+    """Show a definition with its triggers and newest runs, or a run with its history."""
+    session = open_session(as_json)
+    task = finding.anything(session.api, name)
+    if finding.is_run(task):
+        events = session.api.call("GET", f"/api/tasks/{task['id']}/events")["events"]
+        shown: Json = {"task": task, "events": events}
+    else:
+        triggers = finding.triggers(session.api, task["id"])
+        runs = session.api.call("GET", f"/api/tasks/{task['id']}/runs", query={"limit": 10})["runs"]
+        shown = {"task": task, "triggers": triggers, "runs": runs}
+    if as_json:
+        session.out.json(shown)
+    else:
+        showing.show(session.out, shown)
+
+
+@app.command()
+def logs(
+    name: ARun,
+    follow: Follow = False,
+    limit: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000)] = 200,
+    log_type: Annotated[str, typer.Option("--log-type", help="Only lines of this kind.")] = "",
+    search: Annotated[str, typer.Option(help="Only lines that hold this text.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show the newest lines of a run's log; --follow goes on until the run is over."""
+    session = open_session(as_json)
+    run = finding.run(session.api, name)
+    query = {"limit": limit, "logType": log_type, "search": search}
+    if follow:
+        following.show(session, run, query)
+        return
+    for line in following.page(session.api, run["id"], None, query)["logs"]:
+        following.show_line(session, line)
+
+
+@app.command()
+def new(
+    prompt: Annotated[str, typer.Option(help="What to do; @FILE reads a file, - standard input.")],
+    name: Annotated[str, typer.Option(help="Its name; the prompt's first line by default.")] = "",
+    kind: Annotated[
+        str, typer.Option("--type", help="repo-task runs now; repo-blueprint, standalone are kept.")
+    ] = "repo-task",
+    repo: Annotated[str, typer.Option(help="owner/name, or the URL of a repo.")] = "",
+    branch: Annotated[str, typer.Option(help="The branch to start from.")] = "",
+    agent: Annotated[str, typer.Option(help="claude-code, codex, …, command")] = "",
+    agent_command: Annotated[str, typer.Option(help="The script of the agent 'command'.")] = "",
+    model: Annotated[str, typer.Option()] = "",
+    secret: Annotated[list[str] | None, typer.Option(help="A secret's name; repeatable.")] = None,
+    schedule: Annotated[str, typer.Option(help="A cron expression: when it fires.")] = "",
+    timezone: Annotated[str, typer.Option(help="The schedule's zone.")] = "UTC",
+    follow: Follow = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start a task now, or keep a definition."""
+    session = open_session(as_json)
+    text = text_of(prompt)
+    asked: dict[str, Any] = {
+        "type": kind,
+        "name": name or (text.strip().splitlines() or [""])[0][:80],
+        "prompt": text,
+        "repoUrl": repo,
+        "repoBranch": branch,
+        "agentType": agent,
+        "agentCommand": text_of(agent_command),
+        "model": model,
+        "secrets": secret,
+    }
+    body = {field: value for field, value in asked.items() if value}
+    if schedule:
+        config = {"cronExpression": schedule, "timezone": timezone}
+        body["triggers"] = [{"type": "schedule", "config": config}]
+    made = session.api.call("POST", "/api/tasks", body)
+    _made(session, made, follow=follow and finding.is_run(made["task"]))
+
+
+def _made(session: Session, made: Json, *, follow: bool) -> None:
+    task = made["task"]
+    if follow:
+        session.out.note(f"{task['type']} {task['id']}")
+        following.show(session, task)
+    elif session.out.as_json:
+        session.out.json(made)
+    else:
+        session.out.say(task["id"])
+        for warning in made.get("warnings", ()):
+            session.out.note(f"warning: {warning}")
+
+
+@app.command()
+def run(
+    name: Named,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", help="key=text, or key:=JSON; repeatable."),
+    ] = None,
+    params: Annotated[str, typer.Option(help="All params as JSON; @FILE, or -.")] = "",
+    key: Annotated[
+        str, typer.Option("--idempotency-key", help="The same key starts no second run.")
+    ] = "",
+    follow: Follow = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fire a definition by hand, and print the id of its run."""
+    session = open_session(as_json)
+    owner = finding.definition(session.api, name)
+    body = {"params": params_of(text_of(params), param or [])}
+    path = f"/api/tasks/{owner['id']}/runs"
+    made = session.api.call("POST", path, body, key=key or None)
+    if follow:
+        session.out.note(f"{made['type']} {made['runId']}")
+        following.show(session, finding.task(session.api, made["runId"]))
+    elif as_json:
+        session.out.json(made)
+    else:
+        session.out.say(made["runId"])
+
+
+@app.command()
+def cancel(names: Runs, as_json: AsJson = False) -> None:
+    """Stop runs; whatever each has pushed stays."""
+    _each(open_session(as_json), names, "cancel")
+
+
+@app.command()
+def retry(names: Runs, follow: Follow = False, as_json: AsJson = False) -> None:
+    """Try failed or cancelled runs again."""
+    session = open_session(as_json)
+    if follow and len(names) > 1:
+        raise Failure("--follow shows one run", Exit.USAGE)
+    done = _each(session, names, "retry", quiet=follow)
+    if follow:
+        following.show(session, done[0])
+
+
+def _each(session: Session, names: list[str], verb: str, *, quiet: bool = False) -> list[Json]:
+    """Do one thing to each run; what was refused is told after the rest was done."""
+    done: list[Json] = []
+    refused: list[Failure] = []
+    for name in names:
+        try:
+            run = finding.run(session.api, name)
+            done.append(session.api.call("POST", f"/api/tasks/{run['id']}/{verb}")["task"])
+            session.out.say(f"{run['id']} {done[-1]['state']}")
+        except Failure as failure:
+            refused.append(failure)
+    if session.out.as_json and not quiet:
+        session.out.json({"tasks": done})
+    if len(names) == 1 and refused:
+        raise refused[0]
+    if refused:
+        faults = [{"field": "run", "message": one.message} for one in refused]
+        raise Failure(f"{len(refused)} of {len(names)} refused", refused[0].code, faults)
+    return done

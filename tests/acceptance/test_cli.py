@@ -1,0 +1,346 @@
+"""The command line against the real app: what people see, and what scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.terminal import Terminal, served
+from tests.acceptance.test_road import claimed, line, runner
+from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
+
+FILE = """
+repos:
+  - repoUrl: Acme/Web.git
+    setupCommands: |
+      npm ci
+      npm test
+templates:
+  - name: bump
+    template: |
+      Bump {{what}}.
+      Run the tests.
+blueprints:
+  - name: Weekly bump
+    repoUrl: acme/web
+    promptTemplate: bump
+    agentType: command
+    agentCommand: "true"
+    triggers:
+      - type: schedule
+        config:
+          cronExpression: "0 6 * * 1"
+          timezone: Europe/Berlin
+          startAt: 2026-06-01T08:00:00+02:00
+        paramMapping: {what: everything}
+      - type: webhook
+        config: {path: bump, signature: github, secret: {env: BUMP_SECRET}}
+  - name: Nightly report
+    prompt: Write it.
+    agentType: command
+    agentCommand: "true"
+    environment: {TONE: dry}
+    triggers:
+      - {type: schedule, config: {cronExpression: "0 2 * * *"}}
+      - {type: schedule, config: {cronExpression: "0 3 * * *", overlapPolicy: skip}}
+"""
+SECRET = "a secret of sixteen"
+
+
+@pytest.fixture
+def terminal(stage: Stage, tmp_path: Path) -> Iterator[Terminal]:
+    with served(stage) as url:
+        yield Terminal(url, tmp_path)
+
+
+def applied(terminal: Terminal, text: str = FILE, *words: str) -> str:
+    (terminal.home / "blueprints.yaml").write_text(text)
+    return terminal.ok("apply", "-f", "blueprints.yaml", "--yes", *words, BUMP_SECRET=SECRET)
+
+
+def test_a_login_is_tried_and_then_kept_for_its_owner_alone(terminal: Terminal):
+    url = terminal.environment.pop("OPTIO_URL")
+    del terminal.environment["OPTIO_TOKEN"]
+    code, _, errors = terminal.run("task", "list")
+    assert (code, "optio login" in errors) == (3, True)
+
+    code, _, errors = terminal.run("login", "--url", url, given="optio_pat_wrong\n")
+    assert (code, "not known" in errors) == (3, True)
+    assert not (terminal.home / ".config").exists()
+
+    terminal.ok("login", "--url", url + "/", given=f"{TOKEN}\n")
+    file = terminal.home / ".config" / "optio" / "config.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text()) == {"url": url, "token": TOKEN}
+    assert terminal.json("task", "list") == {"tasks": []}
+
+
+def test_the_kept_token_is_told_to_no_other_stage(terminal: Terminal):
+    url = terminal.environment.pop("OPTIO_URL")
+    del terminal.environment["OPTIO_TOKEN"]
+    terminal.ok("login", "--url", url, given=TOKEN)
+    code, _, errors = terminal.run("task", "list", OPTIO_URL="https://elsewhere.example")
+    assert (code, "no token for https://elsewhere.example" in errors) == (3, True)
+    code, _, errors = terminal.run("task", "list", OPTIO_URL="http://elsewhere.example")
+    assert code == 3 or "in clear" in errors
+
+
+def test_a_token_never_crosses_a_network_in_clear(terminal: Terminal):
+    code, _, errors = terminal.run("task", "list", OPTIO_URL="http://optio.example")
+    assert (code, "use https" in errors) == (2, True)
+
+
+def test_a_task_goes_from_new_through_its_log_to_its_end(terminal: Terminal, stage: Stage):
+    words = ("--prompt", "Say hello.\nTwice.", "--repo", "acme/web", "--agent", "command")
+    run = terminal.ok("task", "new", *words, "--agent-command", "true").strip()
+    stage.settle()
+    job = claimed(stage)
+    assert job["runId"] == run
+    beat = {
+        "runId": run,
+        "attempt": 1,
+        "stage": "agent",
+        "lines": [line(1, "hello \x1b[31mred")],
+    }
+    status, answer = runner(stage, "beat", beat)
+    assert status == 200, answer
+    shown = terminal.json("task", "show", run[:8])
+    assert (shown["task"]["title"], shown["task"]["state"]) == ("Say hello.", "running")
+    assert [event["toState"] for event in shown["events"]][-1] == "running"
+
+    said = terminal.ok("task", "logs", run[:8])
+    assert "hello [31mred" in said
+    terminal.ok("task", "cancel", run)
+    code, _, errors = terminal.run("task", "logs", run, "--follow")
+    assert (code, "is cancelled" in errors) == (1, True)
+    assert terminal.json("task", "retry", run)["tasks"][0]["state"] == "queued"
+
+
+def test_following_prints_every_line_once_and_ends_with_the_run(terminal: Terminal, stage: Stage):
+    run = terminal.ok(
+        "task", "new", "--prompt", "x", "--type", "repo-task", "--repo", "acme/web"
+    ).strip()
+    stage.settle()
+    claimed(stage)
+    lines = [line(number + 1, f"line {number}") for number in range(450)]
+    assert runner(stage, "beat", {"runId": run, "attempt": 1, "lines": lines})[0] == 200
+    end = {"runId": run, "attempt": 1, "outcome": "succeeded"}
+    assert runner(stage, "report", end)[0] == 200
+    stage.settle()
+    read = terminal.ok("task", "logs", run, "--follow", "--json", "--lines", "1000").splitlines()
+    *logs, last = [json.loads(one) for one in read]
+    told = [one["content"] for one in logs if one["logType"] == "agent"]
+    assert told == [f"line {number}" for number in range(450)]
+    assert last["run"]["state"] == "completed"
+
+
+def test_a_definition_is_run_by_name_with_typed_params(terminal: Terminal, stage: Stage):
+    applied(terminal)
+    words = ("-p", "what=left-pad", "-p", "deep:=[1, 2.0]", "--idempotency-key", "k1")
+    first = terminal.json("task", "run", "Weekly bump", *words)
+    assert terminal.json("task", "run", "Weekly bump", *words) == first
+    run = terminal.json("task", "show", first["runId"])["task"]
+    assert run["metadata"]["triggerParams"] == {"what": "left-pad", "deep": [1, 2.0]}
+    assert run["prompt"] == "Bump left-pad.\nRun the tests.\n"
+    code, _, errors = terminal.run("task", "run", "Weekly bump", "-p", "nonsense")
+    assert (code, "key=text" in errors) == (2, True)
+
+
+def test_schedules_are_listed_paused_and_resumed_by_the_name_of_their_task(terminal: Terminal):
+    applied(terminal)
+    listed = terminal.json("schedule", "list")["schedules"]
+    assert [one["taskName"] for one in listed].count("Nightly report") == 2
+    paused = terminal.json("schedule", "pause", "Nightly report")["schedules"]
+    assert [one["nextFireAt"] for one in paused] == [None, None]
+    one = paused[0]["id"]
+    terminal.ok("schedule", "resume", one[:13])
+    states = {s["id"]: s["enabled"] for s in terminal.json("schedule", "list")["schedules"]}
+    assert [states[p["id"]] for p in paused] == [True, False]
+    said = terminal.ok("schedule", "next", "Weekly bump")
+    assert "2026-06-08T06:00:00+02:00" in said
+    assert "not" in terminal.json("schedule", "explain", "Weekly bump")["answers"][0]["answer"]
+
+
+def test_apply_shows_what_it_will_do_and_the_second_time_there_is_nothing(terminal: Terminal):
+    said = applied(terminal)
+    assert "+ repo-blueprint Weekly bump" in said
+    assert "4 created, 0 changed" in said
+    assert SECRET not in said
+    (terminal.home / "again.yaml").write_text(FILE)
+    again = terminal.ok("apply", "-f", "again.yaml", "--check")
+    assert "nothing to do" in again
+
+
+def test_apply_changes_only_what_differs_and_check_tells_it_by_its_exit_code(
+    terminal: Terminal, stage: Stage
+):
+    applied(terminal)
+    before = {one["id"]: one for one in terminal.json("schedule", "list")["schedules"]}
+    changed = (
+        FILE.replace("0 3 * * *", "30 3 * * *")
+        .replace("TONE: dry", "TONE: warm")
+        .replace("      Run the tests.\n", "      Run all tests.\n")
+        .replace('      - {type: schedule, config: {cronExpression: "0 2 * * *"}}\n', "")
+    )
+    (terminal.home / "b.yaml").write_text(changed)
+    code, said, _ = terminal.run("apply", "-f", "b.yaml", "--check")
+    assert code == 7
+    assert "- trigger 0 2 * * * UTC" in said
+    assert "cronExpression: 0 3 * * * → 30 3 * * *" in said
+    assert "-   Run the tests." in said
+    assert "TONE" in said
+    assert terminal.json("schedule", "list")["schedules"]
+    assert {one["id"] for one in terminal.json("schedule", "list")["schedules"]} == set(before)
+
+    assert "0 created, 2 changed" in terminal.ok("apply", "-f", "b.yaml", "--yes")
+    after = {one["id"]: one for one in terminal.json("schedule", "list")["schedules"]}
+    kept = [one for one in after.values() if one["taskName"] == "Nightly report"]
+    assert [one["config"]["cronExpression"] for one in kept] == ["30 3 * * *"]
+    assert kept[0]["config"]["overlapPolicy"] == "skip"
+    assert before[kept[0]["id"]]["config"]["cronExpression"] == "0 3 * * *"
+    assert "nothing to do" in terminal.ok("apply", "-f", "b.yaml", "--check")
+
+
+def test_apply_names_the_place_in_the_file_that_the_service_refuses(terminal: Terminal):
+    wrong = FILE.replace('"0 3 * * *"', '"61 3 * * *"')
+    (terminal.home / "b.yaml").write_text(wrong)
+    code, _, errors = terminal.run("apply", "-f", "b.yaml", "-y", "--json", BUMP_SECRET=SECRET)
+    told = json.loads(errors)
+    assert (code, told["exitCode"]) == (5, 5)
+    assert told["details"][0]["field"] == "blueprints[1].triggers.1.config.cronExpression"
+    assert "apply again goes on" in told["error"]
+    applied(terminal)
+
+
+@pytest.mark.parametrize(
+    "text, field",
+    [
+        pytest.param("blueprint: []", "blueprint", id="a section that is none"),
+        pytest.param("blueprints: {}", "blueprints", id="a section that is no list"),
+        pytest.param("blueprints: [{prompt: x}]", "blueprints[0].name", id="no name"),
+        pytest.param(
+            "blueprints: [{name: a, prompt: x}, {name: a, prompt: y}]",
+            "blueprints[1].name",
+            id="the same name twice",
+        ),
+        pytest.param(
+            "blueprints: [{name: a, triggers: [{type: webhook, config: {path: a, secret: s}}]}]",
+            "blueprints[0].triggers[0].config.secret",
+            id="a secret in clear",
+        ),
+        pytest.param(
+            "blueprints: [{name: a, prompt: x, triggers: [{type: webhook, config: "
+            "{path: a, secret: {env: NOT_SET}}}]}]",
+            "blueprints[0].triggers[0].config.secret",
+            id="a secret that is not there",
+        ),
+        pytest.param(
+            "blueprints: [{name: a, promptTemplate: gone}]",
+            "blueprints[0].promptTemplate",
+            id="a template that is not there",
+        ),
+    ],
+)
+def test_apply_names_what_is_wrong_with_a_file(terminal: Terminal, text: str, field: str):
+    code, _, errors = terminal.run("apply", "-f", "-", "--yes", "--json", given=text)
+    told = json.loads(errors)
+    assert code == 5
+    assert field in [detail["field"] for detail in told["details"]]
+    assert terminal.json("task", "list") == {"tasks": []}
+
+
+def test_yaml_that_forgets_the_quotes_of_a_cron_expression_is_told_so(terminal: Terminal):
+    text = "blueprints: [{name: a, triggers: [{config: {cronExpression: * * * * *}}]}]"
+    code, _, errors = terminal.run("apply", "-f", "-", given=text)
+    assert (code, "needs quotes" in errors) == (5, True)
+
+
+def test_nobody_is_asked_where_nobody_is(terminal: Terminal):
+    code, _, errors = terminal.run("apply", "-f", "-", given=FILE, BUMP_SECRET=SECRET)
+    assert (code, "--yes" in errors) == (2, True)
+
+
+def test_what_is_exported_applies_as_nothing_new_and_makes_the_same_elsewhere(
+    terminal: Terminal, stage: Stage
+):
+    applied(terminal)
+    terminal.ok("export", "-o", "all.yaml")
+    text = (terminal.home / "all.yaml").read_text()
+    assert SECRET not in text
+    assert "nothing to do" in terminal.ok("apply", "-f", "all.yaml", "--check")
+    for task in terminal.json("task", "list")["tasks"]:
+        stage.ok("DELETE", f"/api/tasks/{task['id']}")
+    for template in stage.ok("GET", "/api/prompt-templates")["promptTemplates"]:
+        stage.ok("DELETE", f"/api/prompt-templates/{template['id']}")
+    assert terminal.json("task", "list") == {"tasks": []}
+    terminal.ok("apply", "-f", "all.yaml", "--yes", WEBHOOK_SECRET_BUMP=SECRET)
+    assert terminal.ok("export") == text
+
+
+def test_a_webhooks_secret_is_sent_again_only_when_asked(terminal: Terminal):
+    applied(terminal)
+    assert "secret: replaced" in applied(terminal, FILE, "--rotate-secrets")
+    assert "nothing to do" in applied(terminal)
+
+
+def test_a_secret_comes_from_standard_input_and_is_never_shown(terminal: Terminal, stage: Stage):
+    said = terminal.ok("secret", "set", "NPM_TOKEN", given="hush-hush\n")
+    assert "hush" not in said + json.dumps(terminal.json("secret", "list"))
+    assert "hush-hush" not in terminal.ok("secret", "list")
+    code, _, errors = terminal.run("secret", "set", "NPM_TOKEN", "hush-hush")
+    assert (code, "hush-hush" in errors) == (2, True)
+    run = terminal.ok(
+        "task", "new", "--prompt", "x", "--repo", "a/b", "--secret", "NPM_TOKEN"
+    ).strip()
+    stage.settle()
+    job = claimed(stage)
+    assert (job["runId"], job["secrets"]["NPM_TOKEN"]) == (run, "hush-hush")
+    terminal.ok("secret", "delete", "NPM_TOKEN")
+    code, _, errors = terminal.run("secret", "set", "NO-DASH", given="x")
+    assert (code, "NO-DASH" in errors) == (5, True)
+
+
+@pytest.mark.parametrize(
+    "words, code",
+    [
+        pytest.param(("task", "show", "nothing-like-it"), 4, id="no such task"),
+        pytest.param(("task", "list", "--state", "asleep"), 5, id="refused, with its field"),
+        pytest.param(("task", "nonsense"), 2, id="no such command"),
+        pytest.param(("apply", "-f", "not-there.yaml"), 2, id="no such file"),
+    ],
+)
+def test_scripts_can_tell_errors_apart(terminal: Terminal, words: tuple[str, ...], code: int):
+    assert terminal.run(*words)[0] == code
+
+
+def test_a_key_that_may_not_is_told_apart_from_a_stage_that_is_not_there(terminal: Terminal):
+    code, _, errors = terminal.run("task", "list", "--json", OPTIO_TOKEN=RUNNER_TOKEN)
+    assert (code, json.loads(errors)["exitCode"]) == (3, 3)
+    assert terminal.run("task", "list", OPTIO_URL="http://127.0.0.1:9")[0] == 6
+
+
+def test_several_runs_are_cancelled_though_one_of_them_cannot_be(terminal: Terminal):
+    new = ("task", "new", "--prompt", "x", "--repo", "a/b")
+    first, second = terminal.ok(*new).strip(), terminal.ok(*new).strip()
+    code, said, errors = terminal.run("task", "cancel", first, "0" * 32, second)
+    assert (code, said.count("cancelled")) == (4, 2)
+    assert "1 of 3 refused" in errors
+
+
+def test_the_doctor_finds_a_scheduler_that_stopped_and_a_runner_that_is_missing(
+    terminal: Terminal, stage: Stage
+):
+    code, said, errors = terminal.run("doctor")
+    assert code == 1, errors
+    assert "no tick" in said
+    terminal.ok("task", "new", "--prompt", "x", "--repo", "a/b")
+    stage.pass_time(timedelta(minutes=2))
+    code, said, _ = terminal.run("doctor", "--json")
+    found = {one["check"]: one for one in json.loads(said)["findings"]}
+    assert found["scheduler"]["verdict"] == "ok"
+    assert (code, found["runner"]["verdict"]) == (1, "bad")

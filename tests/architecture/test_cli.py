@@ -1,0 +1,52 @@
+"""The page of the command line tells every command and every exit code there is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from optio_cli.errors import Exit
+from optio_cli.main import app
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "cli.md").read_text()
+
+
+def commands() -> set[str]:
+    found = set()
+    groups = [("", app), *((f"{one.name} ", one.typer_instance) for one in app.registered_groups)]
+    for prefix, group in groups:
+        assert isinstance(group, typer.Typer)
+        for one in group.registered_commands:
+            assert one.callback is not None
+            found.add(f"optio {prefix}{one.name or one.callback.__name__}")
+    return found
+
+
+def test_each_command_has_its_row():
+    assert set(re.findall(r"^\| `(optio [\w ]+)` \|", PAGE, re.MULTILINE)) == commands()
+
+
+def test_each_exit_code_has_its_row():
+    told = re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.MULTILINE)
+    assert {name: int(code) for code, name in told} == {one.name: one.value for one in Exit}
+
+
+def test_each_command_prints_json_when_asked():
+    groups = [app, *(one.typer_instance for one in app.registered_groups)]
+    for group in groups:
+        assert group is not None
+        for one in group.registered_commands:
+            assert one.callback is not None
+            assert "as_json" in one.callback.__annotations__, one.callback
+
+
+def test_the_installed_command_explains_itself_and_tells_wrong_usage_by_its_exit_code():
+    optio = Path(sys.executable).parent / "optio"
+    said = subprocess.run([optio, "--help"], capture_output=True, text=True, check=True).stdout
+    assert "blueprints as files" in said
+    assert subprocess.run([optio, "no-such"], capture_output=True).returncode == Exit.USAGE
