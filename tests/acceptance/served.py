@@ -1,0 +1,80 @@
+"""A stage behind loopback HTTP, so that real runners can work for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tests.conftest import RUNNER_TOKEN, Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Served:
+    """The stage, one request at a time, and everything that it was asked and answered."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.lock = threading.Lock()
+        self.said: list[bytes] = []
+        served = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                sent = {"Content-Type": "application/json", "Accept": "application/json"}
+                sent["Authorization"] = self.headers.get("Authorization", "")
+                with served.lock:
+                    client = served.stage._client
+                    answer = client.http.request("POST", self.path, headers=sent, body=body)
+                    served.said.append(body)
+                content = b"" if answer.status_code == 204 else answer.body
+                with suppress(OSError):  # whoever asked may have been killed meanwhile
+                    self.send_response(answer.status_code)
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def runner(self, tmp: Path, *arguments: str) -> subprocess.Popen[bytes]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp),
+            "TMPDIR": str(tmp / "jobs"),
+            "OPTIO_URL": self.url,
+            "OPTIO_RUNNER_TOKEN": RUNNER_TOKEN,
+            "OPTIO_ALLOW_FILE_REPOS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        argv = [sys.executable, "-m", "chalicelib.runner", "--name", "served", *arguments]
+        with (tmp / "runner.log").open("ab") as log:
+            return subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@contextmanager
+def served(stage: Stage) -> Iterator[Served]:
+    """Yield the stage behind HTTP."""
+    server = Served(stage)
+    try:
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,120 @@
+"""A runner is killed at any moment of a run; another brings it to its one end."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from chalicelib.storage.records import TABLES
+from tests.acceptance.served import Served, served
+from tests.conftest import Stage
+from tests.unit.played import alive, git, origin, tmp
+
+__all__ = ["origin", "tmp"]
+
+SEED = 20260504
+MOMENTS = 20
+LONGEST = 3.0
+"""Seconds in which a run of these tests starts, works and ends."""
+
+
+def begun(server: Served, task: str) -> str:
+    with server.lock:
+        run: str = server.stage.ok("POST", f"/api/tasks/{task}/runs", {})["runId"]
+        server.stage.settle()
+    return run
+
+
+def shown(server: Served, run: str) -> dict[str, Any]:
+    with server.lock:
+        found: dict[str, Any] = server.stage.ok("GET", f"/api/tasks/{run}")["task"]
+    return found
+
+
+def kill(runner: subprocess.Popen[bytes], tmp: Path, *, jobs_too: bool) -> None:
+    """Kill a runner by SIGKILL, with `jobs_too` together with its jobs' processes."""
+    theirs = []
+    if jobs_too:
+        for children in Path(f"/proc/{runner.pid}/task").glob("*/children"):
+            theirs += [int(pid) for pid in children.read_text().split()]
+    for pid in (runner.pid, *theirs):
+        os.kill(pid, signal.SIGKILL)
+    runner.wait()
+    end = time.monotonic() + 30
+    while not jobs_too and alive("chalicelib.runner.job") and _ours(tmp):
+        assert time.monotonic() < end, "the job outlives its runner"
+        time.sleep(0.05)
+
+
+def _ours(tmp: Path) -> list[Path]:
+    return list((tmp / "jobs").iterdir())
+
+
+def finished(server: Served, run: str) -> dict[str, Any]:
+    """Return the run once it is over; its clock runs only while it waits."""
+    end = time.monotonic() + 40
+    while (found := shown(server, run))["state"] not in ("completed", "failed"):
+        assert time.monotonic() < end, found
+        with server.lock:
+            if found["state"] in ("queued", "provisioning"):
+                server.stage.pass_time(timedelta(seconds=20))
+            server.stage.settle()
+        time.sleep(0.2)
+    return found
+
+
+def slots() -> set[str]:
+    (table,) = (table for table in TABLES if table.Meta.table_name.endswith("slots"))
+    return {str(run) for row in table.scan() for run in (row.attribute_values.get("held") or ())}
+
+
+def test_a_runner_killed_at_any_moment_leaves_one_branch_one_result_and_nothing_else(
+    stage: Stage, tmp: Path, origin: Path
+):
+    moments = random.Random(SEED)
+    stage.ok("POST", "/api/repos", {"repoUrl": f"file://{origin}", "setupCommands": "sleep 0.3 &"})
+    blueprint = {
+        "type": "repo-blueprint",
+        "name": "Killed",
+        "prompt": "Write.",
+        "repoUrl": f"file://{origin}",
+        "agentType": "command",
+        "agentCommand": f"echo at work in {tmp}; sleep 0.5; date +%N > made.txt",
+        "maxRetries": 10,
+    }
+    task = stage.ok("POST", "/api/tasks", blueprint)["task"]["id"]
+    attempts = []
+
+    with served(stage) as server:
+        for number in range(MOMENTS):
+            run = begun(server, task)
+            first = server.runner(tmp)
+            time.sleep(moments.uniform(0.2, LONGEST))
+            kill(first, tmp, jobs_too=os.geteuid() == 0 and number % 2 == 0)
+            with server.lock:
+                stage.pass_time(timedelta(minutes=3))
+            second = server.runner(tmp)
+            end = finished(server, run)
+            second.terminate()
+            assert second.wait(timeout=30) == 0
+
+            assert end["state"] == "completed", end["errorMessage"]
+            attempts.append(end["attempt"])
+            branch = end["branch"]
+            assert git("rev-list", "--count", f"main..{branch}", cwd=origin) == "1"
+            with server.lock:
+                events = stage.ok("GET", f"/api/tasks/{run}/events")["events"]
+            assert [event["toState"] for event in events].count("completed") == 1
+            assert slots() == set()
+            assert alive(str(tmp)) == []
+            assert _ours(tmp) == []
+
+    branches = git("for-each-ref", "--format=%(refname)", "refs/heads/optio", cwd=origin).split()
+    assert len(branches) == MOMENTS
+    assert max(attempts) > 1, "no kill fell into a run"
