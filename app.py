@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalice.app import Chalice
 
-from chalicelib.pipeline import firing, running
+from chalicelib.pipeline import building, firing, running
 from chalicelib.web import (
     bulk,
     documents,
@@ -37,5 +37,5 @@ for room in (
     runner,
 ):
     app.register_blueprint(room.routes)
-for room in (firing, running):
+for room in (firing, running, building):
     app.register_blueprint(room.steps)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
+from chalicelib.domain.launch import RUNNERS
+
 CONFIGURABLE = (
     "OPTIO_WORKFLOW_TRIGGER_INTERVAL",
     "OPTIO_MISSED_AFTER",
@@ -17,6 +19,7 @@ CONFIGURABLE = (
     "OPTIO_HOOK_RATE",
     "OPTIO_STALL_THRESHOLD_MS",
     "OPTIO_BUCKET",
+    "OPTIO_RUNNER",
 )
 """What may be set when a stage is packaged."""
 
@@ -56,6 +59,19 @@ class Settings:
     def secrets_prefix(self) -> str:
         """Where the values of users' secrets are kept."""
         return f"optio/{self.stage}/secrets/"
+
+    @property
+    def build_project(self) -> str:
+        """The CodeBuild project whose builds do the jobs of runs."""
+        return f"optio-{self.stage}-runner"
+
+    @cached_property
+    def runner(self) -> str:
+        """Who does the jobs of runs whose repo says nothing else."""
+        asked = self.environment.get("OPTIO_RUNNER", "").strip() or RUNNERS[0]
+        if asked not in RUNNERS:
+            raise ValueError(f"OPTIO_RUNNER must be one of {', '.join(RUNNERS)}, not {asked!r}")
+        return asked
 
     @property
     def bucket(self) -> str:

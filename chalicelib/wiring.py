@@ -121,6 +121,12 @@ class Wiring:
         return SqsQueue(settings.queue("steps"), settings.region)
 
     @cached_property
+    def builds(self) -> ports.Builds:
+        from chalicelib.integrations.builds import CodeBuilds
+
+        return CodeBuilds(settings.build_project, settings.region)
+
+    @cached_property
     def logs(self) -> ports.Logs:
         from chalicelib.integrations.logs import CloudWatchLogs
 

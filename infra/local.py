@@ -152,7 +152,7 @@ class LocalStack:
 
 def main() -> None:
     """Run the local stack until Ctrl-C."""
-    os.environ.update(FAKE, STAGE="dev")
+    os.environ.update(FAKE, STAGE="dev", OPTIO_RUNNER="self-hosted")
     port = int(os.environ.get("PORT") or 8000)
     state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
     state.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from chalice.package import to_cfn_resource_name
 from pynamodb.models import Model
 
 from app import app
+from chalicelib.domain.launch import QUEUED_FOR
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLES
 
@@ -22,13 +23,7 @@ STEP_TIMEOUT_SECONDS = 60
 VISIBILITY_SECONDS = 6 * STEP_TIMEOUT_SECONDS
 """Six times the function's timeout, as AWS advises for queues that feed Lambda."""
 MOST_RECEIVES = 10
-BUILD_SPEC = {
-    "version": 0.2,
-    "phases": {
-        "install": {"runtime-versions": {"python": "3.11"}},
-        "build": {"commands": ["python3 -m chalicelib.runner --once"]},
-    },
-}
+BUILD_SPEC = {"version": 0.2, "phases": {"build": {"commands": ["sh chalicelib/runner/once.sh"]}}}
 FOURTEEN_DAYS = 14 * 24 * 3600
 
 
@@ -143,7 +138,7 @@ def _cloud_runner() -> Template:
 
     The deploy names the package as its source; whoever starts a build gives it its token.
     """
-    name = f"optio-{settings.stage}-runner"
+    name = settings.build_project
     url = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:" + name
     package = "arn:${AWS::Partition}:s3:::optio-" + settings.stage + "-artefacts/*"
@@ -199,7 +194,7 @@ def _cloud_runner() -> Template:
                 },
                 "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": name}},
                 "TimeoutInMinutes": 480,
-                "QueuedTimeoutInMinutes": 60,
+                "QueuedTimeoutInMinutes": int(QUEUED_FOR.total_seconds()) // 60,
             },
         },
     }

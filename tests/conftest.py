@@ -10,6 +10,7 @@ os.environ.update(
     AWS_SESSION_TOKEN="testing",
     AWS_DEFAULT_REGION="us-east-1",
     STAGE="test",
+    OPTIO_RUNNER="self-hosted",
     TZ="America/New_York",  # no zone of a server may decide what 09:00 means
 )
 os.environ.pop("AWS_PROFILE", None)

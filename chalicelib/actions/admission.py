@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator
 from chalicelib.actions import sending
 from chalicelib.actions.moving import RUNNER_WAIT
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.launch import CODEBUILD
+from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import HOLDS_SLOT, STAGE, Run, State, move
 from chalicelib.ports import Taken, World
 
@@ -23,11 +25,12 @@ def admit(world: World, queue_key: str) -> None:
     """
     keys = {queue_key} | world.slots.awaiting_stage()
     blocked: set[str] = set()
-    repos: dict[str, int] = {}
+    repos: dict[str, Repo | None] = {}
     for run in heapq.merge(*(_ready(world, key) for key in sorted(keys)), key=lambda r: r.rank):
         if blocked & set(run.counters):
             continue
-        full = _take(world, run, _limits(world, run, repos))
+        repo = _repo(world, run, repos)
+        full = _take(world, run, _limits(world, run, repo), _pool(world, repo))
         if STAGE in full and _stage_full(world, keys):
             return
         blocked |= full - {STAGE}
@@ -49,18 +52,28 @@ def _ready(world: World, key: str) -> Iterator[Run]:
             yield run
 
 
-def _limits(world: World, run: Run, repos: dict[str, int]) -> dict[str, int]:
+def _repo(world: World, run: Run, repos: dict[str, Repo | None]) -> Repo | None:
+    if run.repo_url is None:
+        return None
+    if run.repo_url not in repos:
+        repos[run.repo_url] = world.repos.find(run.repo_url)
+    return repos[run.repo_url]
+
+
+def _pool(world: World, repo: Repo | None) -> str:
+    """Return who will do the job: chosen now, by today's settings, not when the run was fired."""
+    return (repo and repo.runner) or world.policy.runner
+
+
+def _limits(world: World, run: Run, repo: Repo | None) -> dict[str, int]:
     """Return how many runs each counter of `run` may hold, by today's settings of its repo."""
     limits = {f"definition#{run.definition_id}": run.max_concurrent} if run.definition_id else {}
     if run.repo_url:
-        if run.repo_url not in repos:
-            repo = world.repos.find(run.repo_url)
-            repos[run.repo_url] = repo.max_concurrent_tasks if repo else RUNS_PER_REPO
-        limits[f"repo#{run.repo_url}"] = repos[run.repo_url]
+        limits[f"repo#{run.repo_url}"] = repo.max_concurrent_tasks if repo else RUNS_PER_REPO
     return {**limits, STAGE: world.policy.max_concurrent}
 
 
-def _take(world: World, run: Run, limits: dict[str, int]) -> frozenset[str]:
+def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozenset[str]:
     """Admit `run`, and return the counters that were full: none when it was admitted, or gone."""
     now = world.now()
     new = move(
@@ -70,8 +83,10 @@ def _take(world: World, run: Run, limits: dict[str, int]) -> frozenset[str]:
         message="admitted",
         at=now,
         provisioned_at=now,
-        due_at=now + RUNNER_WAIT,
-        waiting_for="a runner",
+        due_at=now if pool == CODEBUILD else now + RUNNER_WAIT,
+        waiting_for="a build" if pool == CODEBUILD else "a runner",
+        pool=pool,
+        launch=None,
     )
     for _ in range(2):
         try:

@@ -62,7 +62,7 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
             run = world.runs.get(run_id)
             if run.state is not State.PROVISIONING or run.pool != pool:
                 continue
-            job = _start(world, run, runner)
+            job = start(world, run, runner)
             if job:
                 return job
         except (NotFound, Superseded):
@@ -70,7 +70,8 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
     return None
 
 
-def _start(world: World, run: Run, runner: str) -> Job | None:
+def start(world: World, run: Run, runner: str) -> Job | None:
+    """Move an admitted run to `running` and return its job; None when it cannot begin."""
     now = world.now()
     brief = world.firings.brief(run.firing_id) or Brief()
     repo = world.repos.find(run.repo_url) if run.repo_url else None
@@ -213,7 +214,7 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
             run,
             by="runner",
             message=f"will be tried again: {message}",
-            backoff=_backoff(run),
+            backoff=backoff(run),
             retry_count=run.retry_count + 1,
             **(facts | errors),
         )
@@ -222,7 +223,7 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
     )
 
 
-def _backoff(run: Run) -> timedelta:
+def backoff(run: Run) -> timedelta:
     """Return the wait before the next try: twice the last one, and a spread of the run's own."""
     spread = 1 + int(run.id[:4], 16) / 0xFFFF / 4
     return min(LONGEST_BACKOFF, BACKOFF * (1 << run.retry_count)) * spread

@@ -67,9 +67,24 @@ def requeue(
         "not_before": now + backoff if backoff else None,
         "due_at": now + (backoff or ADMIT_AGAIN),
         "provisioned_at": None,
+        "launch": None,
         "beat_at": None,
     }
     return advance(world, run, State.QUEUED, by=by, message=message, **(base | changes))
+
+
+def lost(world: World, run: Run, *, by: str, why: str) -> Run:
+    """Hand a running run whose runner is gone to its next attempt, or fail it: the one recovery."""
+    attempts = ended(
+        run.attempts, run.attempt, ended_at=world.now(), outcome="lost", error_message=why[:2048]
+    )
+    facts: dict[str, object] = {"attempts": attempts, "error_class": "lost_runner"}
+    if run.retry_count >= run.max_retries:
+        why = f"{why}, and no retry is left"[:2048]
+        facts["error_message"] = why
+        return advance(world, run, State.FAILED, by=by, message=why, **facts)
+    facts |= {"error_message": why[:2048], "retry_count": run.retry_count + 1}
+    return requeue(world, run, by=by, message=why, **facts)  # type: ignore[arg-type]
 
 
 def ended(attempts: tuple[Attempt, ...], number: int, **changes: object) -> tuple[Attempt, ...]:

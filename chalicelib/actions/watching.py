@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.actions import admission, moving
+from chalicelib.actions import admission, launching, moving
 from chalicelib.actions.firing import is_active
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.run import Run, State
@@ -62,6 +62,9 @@ def _cancel_others(world: World, run: Run) -> Run:
 
 
 def _unclaimed(world: World, run: Run) -> None:
+    if launching.launched(run):
+        launching.look_after(world, run)
+        return
     moving.requeue(
         world,
         run,
@@ -73,32 +76,4 @@ def _unclaimed(world: World, run: Run) -> None:
 
 def _silent(world: World, run: Run) -> None:
     """A runner without a beat for 90 s is dead: the next attempt takes over."""
-    attempts = moving.ended(
-        run.attempts,
-        run.attempt,
-        ended_at=world.now(),
-        outcome="lost",
-        error_message="the runner was lost: no beat for 90 s",
-    )
-    if run.retry_count >= run.max_retries:
-        moving.advance(
-            world,
-            run,
-            State.FAILED,
-            by="watchdog",
-            message="the runner was lost and no retry is left",
-            attempts=attempts,
-            error_class="lost_runner",
-            error_message="the runner was lost: no beat for 90 s, and no retry is left",
-        )
-        return
-    moving.requeue(
-        world,
-        run,
-        by="watchdog",
-        message="the runner was lost: no beat for 90 s",
-        attempts=attempts,
-        retry_count=run.retry_count + 1,
-        error_class="lost_runner",
-        error_message="the runner was lost: no beat for 90 s",
-    )
+    moving.lost(world, run, by="watchdog", why="the runner was lost: no beat for 90 s")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.errors import IllegalMove
+from chalicelib.domain.launch import Launch
 
 
 class State(StrEnum):
@@ -99,6 +100,7 @@ class Run:
     priority: int = 100
     max_concurrent: int = 2
     pool: str = "self-hosted"
+    launch: Launch | None = None
     secrets: tuple[str, ...] = ()
     overlap_key: str | None = None
     cancels: tuple[str, ...] = ()

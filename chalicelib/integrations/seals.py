@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 from functools import cached_property
 from typing import Any
@@ -25,10 +26,19 @@ class StageSeals:
         self._region = region
 
     @cached_property
-    def _cipher(self) -> Any:
+    def _key(self) -> str:
         client = boto3.client("secretsmanager", region_name=self._region)
-        kept = client.get_secret_value(SecretId=self._secret_name)["SecretString"]
-        return AESGCM(hashlib.sha256(kept.encode()).digest())
+        kept: str = client.get_secret_value(SecretId=self._secret_name)["SecretString"]
+        return kept
+
+    @cached_property
+    def _cipher(self) -> Any:
+        return AESGCM(hashlib.sha256(self._key.encode()).digest())
+
+    def sign(self, text: str) -> str:
+        """Return the signature of a text, under a key of its own."""
+        key = hashlib.sha256(b"sign#" + self._key.encode()).digest()
+        return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
     def seal(self, secret: str, about: str) -> str:
         """Return `secret` sealed; it opens only for the thing it is about."""

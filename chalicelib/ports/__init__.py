@@ -2,6 +2,7 @@
 
 from chalicelib.ports.parts import Change, Due, Hook, Taken
 from chalicelib.ports.services import (
+    Builds,
     Expressions,
     Logs,
     Metrics,
@@ -26,6 +27,7 @@ from chalicelib.ports.world import World
 
 __all__ = [
     "Blueprints",
+    "Builds",
     "Change",
     "Due",
     "Expressions",

@@ -7,7 +7,21 @@ from datetime import timedelta
 from typing import Protocol
 
 from chalicelib.domain.errors import Fault
+from chalicelib.domain.launch import BuildEnd
 from chalicelib.domain.log import LogLine
+from chalicelib.domain.repo import Repo
+from chalicelib.domain.run import Run
+
+
+class BuildRefused(Exception):
+    """A build cannot be started as it was asked for; asking again does not help."""
+
+
+class Builds(Protocol):
+    """Machines that are started for one job."""
+
+    def start(self, run: Run, token: str, repo: Repo | None) -> str: ...
+    def end(self, build: str) -> BuildEnd | None: ...
 
 
 class Vault(Protocol):
@@ -48,6 +62,7 @@ class Seals(Protocol):
 
     def seal(self, secret: str, about: str) -> str: ...
     def open(self, sealed: str, about: str) -> str: ...
+    def sign(self, text: str) -> str: ...
 
 
 class Metrics(Protocol):
@@ -68,5 +83,7 @@ class Policy(Protocol):
     def missed_after(self) -> timedelta: ...
     @property
     def max_concurrent(self) -> int: ...
+    @property
+    def runner(self) -> str: ...
     @property
     def retention(self) -> timedelta: ...

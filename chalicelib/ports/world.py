@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chalicelib.ports.services import (
+    Builds,
     Expressions,
     Logs,
     Metrics,
@@ -64,5 +65,7 @@ class World(Protocol):
     def fire_queue(self) -> Queue: ...
     @property
     def steps_queue(self) -> Queue: ...
+    @property
+    def builds(self) -> Builds: ...
     @property
     def logs(self) -> Logs: ...

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
+from chalicelib.actions import launching
 from chalicelib.domain.errors import (
     Conflict,
     DomainError,
@@ -26,6 +27,7 @@ from chalicelib.domain.errors import (
     Unsigned,
 )
 from chalicelib.domain.firing import Claim, moment_text
+from chalicelib.domain.launch import PREFIX, Pass
 
 log = logging.getLogger(__name__)
 LARGEST_BODY = 1024 * 1024
@@ -166,11 +168,21 @@ def _authorize(request: Request, role: str) -> None:
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or not token.strip():
         raise Unauthorized("send the header Authorization: Bearer optio_pat_…")
+    if role == "runner" and token.startswith(PREFIX):
+        if pass_of(request) is None:
+            raise Unauthorized("this token is not known")
+        return
     found = wiring.world().keys.role(token.strip())
     if found is None:
         raise Unauthorized("this API key is not known")
     if found not in ("admin", role):
         raise Forbidden(f"this needs a key of role {role}")
+
+
+def pass_of(request: Request) -> Pass | None:
+    """Return the pass of a build, where one is the credential of a request."""
+    _, _, token = str(request.headers.get("authorization") or "").partition(" ")
+    return launching.pass_of(wiring.world(), token.strip())
 
 
 def answer(body: object, status: int = 200) -> Response:

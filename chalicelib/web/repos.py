@@ -75,4 +75,7 @@ def _with(repo: Repo, asked: models.RepoFields) -> Repo:
         default_branch=asked.default_branch,
         default_agent_type=asked.default_agent_type,
         max_concurrent_tasks=asked.max_concurrent_tasks,
+        runner=asked.runner,
+        image=asked.image,
+        compute_type=asked.compute_type,
     )

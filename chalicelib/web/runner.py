@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import jobs
+from chalicelib.actions import jobs, launching
 from chalicelib.domain.log import LogLine
-from chalicelib.web.http import Routes, answer, body_of, known_id
+from chalicelib.web.http import Forbidden, Routes, answer, body_of, known_id, pass_of
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ routes = Routes(__name__)
 def claim() -> Response:
     """Give the most urgent waiting job to a runner, or 204."""
     asked = models.parsed(runner_models.Claim, body_of(routes.current_request))
-    job = jobs.claim(wiring.world(), asked.runner)
+    by = pass_of(routes.current_request)
+    world = wiring.world()
+    job = launching.claim(world, asked.runner, by) if by else jobs.claim(world, asked.runner)
     return answer({"job": _job(job)}) if job else answer({}, 204)
 
 
@@ -33,6 +35,7 @@ def claim() -> Response:
 def beat() -> Response:
     """Take a sign of life and log lines; tell the runner to go on or to stop."""
     asked = models.parsed(runner_models.Beat, body_of(routes.current_request))
+    _speaks_for(asked)
     reason = jobs.beat(
         wiring.world(), known_id("run", asked.run_id), asked.attempt, asked.stage, _lines(asked)
     )
@@ -43,6 +46,7 @@ def beat() -> Response:
 def report() -> Response:
     """Take the end of an attempt, once."""
     asked = models.parsed(runner_models.Report, body_of(routes.current_request))
+    _speaks_for(asked)
     agent = asked.agent or runner_models.AgentEnd()
     end = jobs.Report(
         outcome=asked.outcome,
@@ -63,6 +67,14 @@ def report() -> Response:
     )
     run = jobs.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
     return answer({"state": run.state.value})
+
+
+def _speaks_for(asked: runner_models.Beat) -> None:
+    """Refuse a build that speaks of anything but the one attempt that it was started for."""
+    by = pass_of(routes.current_request)
+    run_id = known_id("run", asked.run_id)
+    if by and not launching.may_speak(wiring.world(), by, run_id, asked.attempt):
+        raise Forbidden("this token is for another run or attempt")
 
 
 def _lines(asked: runner_models.Beat) -> tuple[LogLine, ...]:

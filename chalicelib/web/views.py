@@ -205,6 +205,9 @@ def repo(thing: Repo) -> View:
         "defaultBranch": thing.default_branch,
         "defaultAgentType": thing.default_agent_type,
         "maxConcurrentTasks": thing.max_concurrent_tasks,
+        "runner": thing.runner,
+        "image": thing.image,
+        "computeType": thing.compute_type,
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }

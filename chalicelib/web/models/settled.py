@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -34,6 +34,21 @@ class SecretValue(Model):
     scope: Annotated[str, StringConstraints(max_length=1000)] = "global"
 
 
+ComputeType = Literal[
+    "BUILD_GENERAL1_SMALL",
+    "BUILD_GENERAL1_MEDIUM",
+    "BUILD_GENERAL1_LARGE",
+    "BUILD_GENERAL1_XLARGE",
+    "BUILD_GENERAL1_2XLARGE",
+]
+"""The machines of CodeBuild that run containers. Those for Lambda end after 15 minutes."""
+
+
+Image = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:@-]*$", max_length=255)
+]
+
+
 class RepoFields(Model):
     setup_commands: Script | None = None
     secrets: SecretNames = []
@@ -41,6 +56,9 @@ class RepoFields(Model):
     default_branch: Branch | None = None
     default_agent_type: Agent | None = None
     max_concurrent_tasks: Annotated[int, Field(ge=1, le=1000, strict=True)] = 2
+    runner: Literal["codebuild", "self-hosted"] | None = None
+    image: Image | None = None
+    compute_type: ComputeType | None = None
 
 
 class NewRepo(RepoFields):

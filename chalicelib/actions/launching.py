@@ -1,0 +1,165 @@
+"""Builds for runs: started once each, and their end taken for what it means to the run."""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib.actions import jobs, moving
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.launch import (
+    CODEBUILD,
+    PASS_LIVES,
+    QUEUED_FOR,
+    BuildEnd,
+    Launch,
+    Pass,
+    parse_pass,
+)
+from chalicelib.domain.run import Run, State
+from chalicelib.ports import World
+from chalicelib.ports.services import BuildRefused
+
+LOOK_AGAIN = timedelta(minutes=5)
+"""How often a build that has not asked for its job is looked at, should its end get lost."""
+ENDED_WITHOUT = "before it asked for its job"
+
+
+def launched(run: Run) -> bool:
+    """Whether the job of this run is done by a build."""
+    return run.pool == CODEBUILD
+
+
+def look_after(world: World, run: Run) -> None:
+    """Start the build of an admitted run, or see what became of it. Safe at any line."""
+    if run.launch is None:
+        launch = Launch(id=str(uuid.uuid4()), at=world.now())
+        run = moving.update(world, run, launch=launch, waiting_for="a build")
+    assert run.launch is not None
+    if run.launch.build is None:
+        _start(world, run, run.launch)
+        return
+    end = world.builds.end(run.launch.build)
+    if end is not None:
+        settle(world, replace(end, run_id=run.id, launch_id=run.launch.id))
+    elif world.now() > run.launch.at + QUEUED_FOR + 2 * LOOK_AGAIN:
+        _never_asked(world, run, "the build did not ask for its job in time")
+    else:
+        moving.update(world, run, due_at=world.now() + LOOK_AGAIN)
+
+
+def _start(world: World, run: Run, launch: Launch) -> None:
+    """Start the build: with the same token and the same pass however often it is asked."""
+    repo = world.repos.find(run.repo_url) if run.repo_url else None
+    try:
+        build = world.builds.start(run, token_of(world, run, launch), repo)
+    except BuildRefused as refused:
+        message = f"CodeBuild refused the build: {refused}"
+        moving.advance(
+            world,
+            run,
+            State.FAILED,
+            by="launch",
+            message=message,
+            error_class="launch",
+            error_message=message,
+            waiting_for=None,
+        )
+        return
+    except Exception as error:
+        moving.update(world, run, waiting_for=f"a build, which did not start: {error}"[:500])
+        raise
+    started = replace(launch, build=build)
+    moving.update(world, run, launch=started, due_at=world.now() + LOOK_AGAIN, failures=0)
+
+
+def token_of(world: World, run: Run, launch: Launch) -> str:
+    """Return the token of a launch: computed, so that it lies nowhere and is always the same."""
+    text = Pass(run_id=run.id, attempt=run.attempt + 1, launch_id=launch.id).text
+    return f"{text}.{world.seals.sign(text)}"
+
+
+def pass_of(world: World, token: str) -> Pass | None:
+    """Return the pass that a token is, if it is one of ours."""
+    found = parse_pass(token)
+    if found is None:
+        return None
+    said, signature = found
+    genuine = hmac.compare_digest(world.seals.sign(said.text), signature)
+    return said if genuine else None
+
+
+def claim(world: World, runner: str, by: Pass) -> jobs.Job | None:
+    """Start the one run that a pass is for, once; None when it is not to be had any more."""
+    try:
+        run = world.runs.get(by.run_id)
+        waits = run.state is State.PROVISIONING and run.attempt + 1 == by.attempt
+        if not waits or not _current(run, by) or world.now() > _expires(run):
+            return None
+        return jobs.start(world, run, runner)
+    except (NotFound, Superseded):
+        return None
+
+
+def may_speak(world: World, by: Pass, run_id: str, attempt: int) -> bool:
+    """Whether a pass may beat and report for this attempt of this run."""
+    if (run_id, attempt) != (by.run_id, by.attempt):
+        return False
+    run = world.runs.get(run_id)
+    return run.attempt != attempt or run.launch is None or _current(run, by)
+
+
+def _current(run: Run, by: Pass) -> bool:
+    return run.launch is not None and run.launch.id == by.launch_id
+
+
+def _expires(run: Run) -> datetime:
+    assert run.launch is not None
+    return run.launch.at + PASS_LIVES
+
+
+def settle(world: World, end: BuildEnd) -> None:
+    """Take the end of a build: whoever it left behind goes on at once. Safe to repeat.
+
+    A run that has moved on, or was launched again since, is none of this build's business.
+    """
+    try:
+        run = world.runs.get(end.run_id)
+        if run.launch is None or run.launch.id != end.launch_id:
+            return
+        if run.state is State.PROVISIONING:
+            _never_asked(world, run, f"{end.words}, {ENDED_WITHOUT}")
+        elif run.state is State.RUNNING:
+            moving.lost(world, run, by="launch", why=f"the runner was lost: {end.words}")
+    except (NotFound, Superseded):
+        return
+
+
+def _never_asked(world: World, run: Run, why: str) -> None:
+    """Queue a run again whose build came to nothing; a retry is used up, for builds cost money."""
+    why = why[:2048]
+    if run.retry_count >= run.max_retries:
+        moving.advance(
+            world,
+            run,
+            State.FAILED,
+            by="launch",
+            message=why,
+            error_class="launch",
+            error_message=why,
+            waiting_for=None,
+        )
+        return
+    moving.requeue(
+        world,
+        run,
+        by="launch",
+        message=why,
+        backoff=jobs.backoff(run),
+        retry_count=run.retry_count + 1,
+        error_class="launch",
+        error_message=why,
+        waiting_for="a build",
+    )

@@ -1,0 +1,271 @@
+"""Runs whose job a CodeBuild build does: started once, for one claim, and its end is noticed."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib import wiring
+from chalicelib.actions import watching
+from chalicelib.domain.launch import PASS_LIVES
+from chalicelib.settings import Settings, settings
+from chalicelib.storage.records import TABLES
+from tests.conftest import RUNNER_TOKEN, Stage
+
+
+class Account:
+    """CodeBuild as it answers StartBuild: the same build for the same token and parameters."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.builds: dict[str, dict[str, Any]] = {}
+        self.state: dict[str, Any] = {"buildStatus": "IN_PROGRESS"}
+        self.fault: Exception | None = None
+
+    def start_build(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        if self.fault:
+            raise self.fault
+        known = self.builds.setdefault(asked["idempotencyToken"], asked)
+        assert known == asked, "InvalidInputException: parameter mismatch"
+        return {"build": {"id": f"optio-test-runner:{asked['idempotencyToken']}"}}
+
+    def batch_get_builds(self, ids: list[str]) -> dict[str, Any]:
+        return {"builds": [self.state]}
+
+    def token(self, number: int = -1) -> str:
+        variables = self.asked[number]["environmentVariablesOverride"]
+        named = {one["name"]: one["value"] for one in variables}
+        return str(named["OPTIO_RUNNER_TOKEN"])
+
+
+@pytest.fixture
+def account(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Account:
+    account = Account()
+    monkeypatch.setitem(settings.__dict__, "runner", "codebuild")
+    monkeypatch.setitem(wiring.world().builds.__dict__, "_client", account)
+    return account
+
+
+def started(stage: Stage, **more: Any) -> str:
+    body = {
+        "name": "Fix",
+        "prompt": "Go.",
+        "repoUrl": "acme/web",
+        "agentType": "command",
+        "agentCommand": "true",
+        **more,
+    }
+    made: str = stage.ok("POST", "/api/tasks", body)["task"]["id"]
+    stage.settle()
+    return made
+
+
+def shown(stage: Stage, run: str) -> dict[str, Any]:
+    found: dict[str, Any] = stage.ok("GET", f"/api/tasks/{run}")["task"]
+    return found
+
+
+def claim(stage: Stage, token: str) -> tuple[int, Any]:
+    return stage.call("POST", "/api/runner/claim", {"runner": "build"}, token=token)
+
+
+def ends(stage: Stage, asked: dict[str, Any], status: str = "FAILED", phase: Any = None) -> None:
+    """Let EventBridge tell that a build ended, in the form that CodeBuild documents."""
+    detail = {
+        "build-status": status,
+        "project-name": settings.build_project,
+        "build-id": "arn:aws:codebuild:us-east-1:123456789012:build/optio-test-runner:1",
+        "additional-information": {
+            "environment": {"environment-variables": asked["environmentVariablesOverride"]},
+            "phases": [{"phase-type": "SUBMITTED", "phase-status": "SUCCEEDED"}, *(phase or ())],
+        },
+    }
+    client = stage._client
+    event = client.events.generate_cw_event("aws.codebuild", "State Change", detail, [])
+    client.lambda_.invoke("settle", event)
+
+
+PULL = [
+    {
+        "phase-type": "PROVISIONING",
+        "phase-status": "CLIENT_ERROR",
+        "phase-context": ["BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: manifest unknown"],
+    }
+]
+
+
+def test_a_build_is_started_for_a_run_and_its_token_claims_that_run_alone(
+    stage: Stage, account: Account
+):
+    other, run = started(stage, priority=1), started(stage)
+    asked = account.asked[-1]
+    assert asked["projectName"] == "optio-test-runner"
+    assert asked["timeoutInMinutesOverride"] == 75
+    assert claim(stage, RUNNER_TOKEN)[0] == 204  # a self-hosted runner is not offered it
+
+    status, answer = claim(stage, account.token())
+    assert (status, answer["job"]["runId"]) == (200, run)
+    assert claim(stage, account.token())[0] == 204  # once
+
+    here = {"runId": run, "attempt": 1}
+    beat = stage.call("POST", "/api/runner/beat", here, token=account.token())
+    assert beat == (200, {"continue": True, "reason": None})
+    for foreign in ({"runId": other, "attempt": 1}, {"runId": run, "attempt": 2}):
+        for path in ("beat", "report"):
+            body = {**foreign, "outcome": "succeeded"} if path == "report" else foreign
+            assert stage.call("POST", f"/api/runner/{path}", body, token=account.token())[0] == 403
+    assert stage.call("GET", "/api/tasks", token=account.token())[0] == 401
+    end = {**here, "outcome": "no_changes"}
+    assert stage.call("POST", "/api/runner/report", end, token=account.token())[0] == 200
+    ends(stage, asked, "SUCCEEDED")
+    assert shown(stage, run)["state"] == "completed"
+
+
+def test_the_token_of_a_build_lies_in_no_table_and_no_queue(stage: Stage, account: Account):
+    started(stage)
+    token = account.token()
+    signature = token.rpartition(".")[2]
+    rows = [row.to_dynamodb_dict() for table in TABLES for row in table.scan()]
+    assert signature not in json.dumps(rows, default=str)
+    sqs = boto3.client("sqs", region_name=settings.region)
+    url = sqs.get_queue_url(QueueName=settings.queue("steps"))["QueueUrl"]
+    left = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    assert signature not in json.dumps(left)
+
+
+@pytest.mark.parametrize("part", [0, 1, 2, 3])
+def test_a_token_that_was_changed_opens_nothing(stage: Stage, account: Account, part: int):
+    run = started(stage)
+    parts = account.token().split(".")
+    parts[part] = parts[part][:-1] + ("0" if parts[part][-1] != "0" else "1")
+    assert claim(stage, ".".join(parts))[0] == 401
+    assert shown(stage, run)["state"] == "provisioning"
+
+
+def test_a_token_expires(stage: Stage, account: Account):
+    run = started(stage)
+    stage.now += PASS_LIVES + timedelta(seconds=1)
+    assert claim(stage, account.token())[0] == 204
+    assert shown(stage, run)["state"] == "provisioning"
+
+
+def test_a_build_that_fails_before_its_claim_is_tried_again_and_then_told_truly(
+    stage: Stage, account: Account
+):
+    run = started(stage, maxRetries=1)
+    first = account.asked[0]
+    ends(stage, first, phase=PULL)
+    now = shown(stage, run)
+    assert (now["state"], now["retryCount"], now["attempt"]) == ("queued", 1, 0)
+    assert "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: manifest unknown" in now["errorMessage"]
+
+    ends(stage, first, phase=PULL)  # told twice
+    assert shown(stage, run)["retryCount"] == 1
+    stage.pass_time(timedelta(minutes=2))
+    assert len(account.builds) == 2
+    assert claim(stage, account.token(0))[0] == 204  # the first build's token is over
+    ends(stage, account.asked[-1], phase=PULL)
+    now = shown(stage, run)
+    assert (now["state"], now["errorClass"]) == ("failed", "launch")
+    assert "PROVISIONING CLIENT_ERROR" in now["errorMessage"]
+    assert wiring.world().slots.held("stage") == frozenset()
+
+
+def test_a_build_that_dies_in_the_middle_is_followed_by_the_next_attempt_at_once(
+    stage: Stage, account: Account
+):
+    run = started(stage)
+    assert claim(stage, account.token())[0] == 200
+    ends(stage, account.asked[0], "STOPPED")
+    now = shown(stage, run)
+    assert (now["state"], now["retryCount"]) == ("queued", 1)
+    stage.settle()
+    assert len(account.builds) == 2
+    status, answer = claim(stage, account.token())
+    assert (status, answer["job"]["attempt"]) == (200, 2)
+    ends(stage, account.asked[0], "STOPPED")  # late, of the first build
+    assert shown(stage, run)["state"] == "running"
+
+
+def test_a_build_whose_end_nobody_told_is_found_by_the_watchdog(stage: Stage, account: Account):
+    run = started(stage)
+    stage.pass_time(timedelta(minutes=6))
+    assert shown(stage, run)["state"] == "provisioning"  # it only waits for a machine
+    account.state = {
+        "buildStatus": "TIMED_OUT",
+        "phases": [{"phaseType": "QUEUED", "phaseStatus": "TIMED_OUT"}],
+    }
+    stage.pass_time(timedelta(minutes=5))
+    events = stage.ok("GET", f"/api/tasks/{run}/events")["events"]
+    assert any("(TIMED_OUT): QUEUED TIMED_OUT" in event["message"] for event in events)
+
+
+@pytest.mark.parametrize("line", ["before", "after"])
+def test_a_launch_that_dies_at_any_line_ends_in_one_build(
+    stage: Stage, account: Account, monkeypatch: pytest.MonkeyPatch, line: str
+):
+    real = wiring.world().builds.start
+    died: list[bool] = []
+
+    def dies(*given: Any) -> str:
+        if died:
+            return real(*given)
+        died.append(True)
+        if line == "after":
+            real(*given)
+        raise SystemExit("out of memory")
+
+    monkeypatch.setattr(wiring.world().builds, "start", dies)
+    with pytest.raises(SystemExit):
+        started(stage)
+    (run,) = stage.ok("GET", "/api/tasks?state=provisioning")["tasks"]
+    watching.look_after(wiring.world(), run["id"])
+    watching.look_after(wiring.world(), run["id"])
+    assert len(account.builds) == 1
+    assert claim(stage, account.token())[0] == 200
+
+
+def test_throttling_is_shown_and_passes(stage: Stage, account: Account):
+    told = {"Error": {"Code": "AccountLimitExceededException", "Message": "too many builds"}}
+    account.fault = ClientError(told, "StartBuild")  # type: ignore[arg-type]
+    run = started(stage)
+    assert "too many builds" in shown(stage, run)["waitingFor"]
+    account.fault = None
+    stage.pass_time(timedelta(minutes=1))
+    assert claim(stage, account.token())[0] == 200
+
+
+def test_a_build_that_cannot_be_asked_for_fails_the_run_with_the_reason(
+    stage: Stage, account: Account
+):
+    told = {"Error": {"Code": "InvalidInputException", "Message": "no such image"}}
+    account.fault = ClientError(told, "StartBuild")  # type: ignore[arg-type]
+    now = shown(stage, started(stage))
+    assert now["state"] == "failed"
+    reason = "CodeBuild refused the build: InvalidInputException: no such image"
+    assert now["errorMessage"] == reason
+
+
+def test_a_repo_chooses_its_runner_its_image_and_its_machine(stage: Stage, account: Account):
+    more = {"image": "python:3.12", "computeType": "BUILD_GENERAL1_LARGE"}
+    stage.ok("POST", "/api/repos", {"repoUrl": "acme/big", **more})
+    stage.ok("POST", "/api/repos", {"repoUrl": "acme/own", "runner": "self-hosted"})
+    started(stage, repoUrl="acme/big")
+    asked = account.asked[-1]
+    assert (asked["imageOverride"], asked["computeTypeOverride"]) == tuple(more.values())
+    own = started(stage, repoUrl="acme/own")
+    assert len(account.asked) == 1
+    status, answer = claim(stage, RUNNER_TOKEN)
+    assert (status, answer["job"]["runId"]) == (200, own)
+
+
+def test_a_stage_on_aws_uses_builds_unless_told_otherwise():
+    assert Settings({}).runner == "codebuild"
+    with pytest.raises(ValueError, match="OPTIO_RUNNER must be one of codebuild, self-hosted"):
+        _ = Settings({"OPTIO_RUNNER": "lambda"}).runner
