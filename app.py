@@ -7,6 +7,7 @@ from chalice.app import Chalice
 from chalicelib.pipeline import building, firing, running
 from chalicelib.web import (
     bulk,
+    cloning,
     documents,
     firings,
     health,
@@ -28,6 +29,7 @@ for room in (
     hooks,
     tasks,
     bulk,
+    cloning,
     triggers,
     history,
     firings,

@@ -1,0 +1,26 @@
+"""Copies of definitions over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import cloning
+from chalicelib.web import views
+from chalicelib.web.http import Routes, answer, claim_of
+from chalicelib.web.tasks import definition_of
+
+routes = Routes(__name__)
+
+
+@routes.at("POST", "/api/tasks/{task_id}/clone", status=201)
+def clone(task_id: str) -> Response:
+    """Copy a definition with its triggers, paused, and without its webhooks."""
+    world = wiring.world()
+    new_id = str(uuid.uuid4())
+    claim = claim_of(routes.current_request, new_id)
+    made, triggers = cloning.clone(world, definition_of(task_id), new_id, claim)
+    shown = [views.trigger(trigger, world.now()) for trigger in triggers]
+    return answer({"task": views.blueprint(made), "triggers": shown}, 201)
