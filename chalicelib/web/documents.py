@@ -11,8 +11,9 @@ from chalicelib.web.http import REGISTRY, Routes, answer
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
-    from chalicelib.web import openapi
+    from chalicelib.web import api_page, openapi
 else:
+    api_page = late("chalicelib.web.api_page")
     openapi = late("chalicelib.web.openapi")
 
 routes = Routes(__name__)
@@ -22,6 +23,19 @@ routes = Routes(__name__)
 def description() -> Response:
     """Return the OpenAPI 3.1 document of this API."""
     return answer(_document())
+
+
+@routes.at("GET", "/docs", open=True)
+def browse() -> Response:
+    """Show this API to people."""
+    headers: dict[str, str | list[str]] = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": api_page.POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+    # Relative, so that it holds with and without the stage in the path.
+    return Response(api_page.page(_document(), "api/openapi.json"), headers=headers)
 
 
 @cache
