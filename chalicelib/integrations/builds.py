@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +11,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from chalicelib.domain.launch import QUEUED_FOR, BuildEnd
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run
+from chalicelib.integrations.build_events import told
 from chalicelib.ports.services import BuildRefused
 
 FINAL = ("InvalidInputException", "ResourceNotFoundException")
@@ -71,40 +71,4 @@ class CodeBuilds:
         status = found[0]["buildStatus"]
         if status == "IN_PROGRESS":
             return None
-        return BuildEnd(build=build, status=status, message=_told(found[0].get("phases", ())))
-
-
-def ended(detail: Mapping[str, Any]) -> BuildEnd:
-    """Return the end of a build that an EventBridge event tells of."""
-    more = detail.get("additional-information") or {}
-    variables = (more.get("environment") or {}).get("environment-variables") or ()
-    named = {one.get("name"): str(one.get("value")) for one in variables}
-    return BuildEnd(
-        build=str(detail.get("build-id", "")).rpartition("build/")[2],
-        status=str(detail.get("build-status", "UNKNOWN")),
-        message=_told(more.get("phases") or ()),
-        run_id=named.get("OPTIO_RUN_ID", ""),
-        launch_id=named.get("OPTIO_LAUNCH_ID", ""),
-    )
-
-
-def _told(phases: Any) -> str:
-    """Return what the phases that went wrong say, in CodeBuild's own words."""
-    return "; ".join(_sentences(phases))[:1500]
-
-
-def _sentences(phases: Any) -> Iterator[str]:
-    for phase in phases:
-        status = phase.get("phaseStatus") or phase.get("phase-status")
-        if status in (None, "SUCCEEDED"):
-            continue
-        name = phase.get("phaseType") or phase.get("phase-type")
-        contexts = phase.get("contexts") or phase.get("phase-context") or ()
-        said = [_context(one) for one in contexts]
-        yield f"{name} {status}: {' '.join(part for part in said if part)}".rstrip(": ")
-
-
-def _context(one: Any) -> str:
-    if isinstance(one, dict):
-        return " ".join(str(one[k]) for k in ("statusCode", "message") if one.get(k))
-    return str(one).strip().removeprefix(":").strip()
+        return BuildEnd(build=build, status=status, message=told(found[0].get("phases", ())))

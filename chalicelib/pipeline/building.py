@@ -6,7 +6,7 @@ from chalice.app import CloudWatchEvent
 
 from chalicelib import wiring
 from chalicelib.actions import launching
-from chalicelib.integrations import builds
+from chalicelib.integrations import build_events
 from chalicelib.pipeline.steps import Steps
 from chalicelib.settings import settings
 
@@ -24,4 +24,4 @@ ENDED = {
 @steps.on_cw_event(ENDED)
 def settle(event: CloudWatchEvent) -> None:
     """Take the end of a build. Its event holds the build's variables, so it is not logged."""
-    launching.settle(wiring.world(), builds.ended(event.detail))
+    launching.settle(wiring.world(), build_events.ended(event.detail))
