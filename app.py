@@ -18,6 +18,7 @@ from chalicelib.web import (
     runner,
     secrets,
     tasks,
+    tickets,
     triggers,
 )
 
@@ -36,6 +37,7 @@ for room in (
     prompt_templates,
     repos,
     secrets,
+    tickets,
     runner,
 ):
     app.register_blueprint(room.routes)

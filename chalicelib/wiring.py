@@ -91,6 +91,18 @@ class Wiring:
         return DynamoRepos()
 
     @cached_property
+    def providers(self) -> ports.Providers:
+        from chalicelib.storage.providers import DynamoProviders
+
+        return DynamoProviders()
+
+    @cached_property
+    def trackers(self) -> ports.Trackers:
+        from chalicelib.integrations.trackers import RealTrackers
+
+        return RealTrackers()
+
+    @cached_property
     def secrets(self) -> ports.Secrets:
         from chalicelib.storage.secrets import DynamoSecrets
 

@@ -18,6 +18,8 @@ REASONS = {
     "paused": "it was paused",
     "missed": "nothing was running then, and its catch-up policy does not make up for it",
     "overlap": "an earlier run was not over, and its overlap policy forbids a second one",
+    "backlog": "it was there before this trigger looked for the first time",
+    "loop": "we caused it ourselves",
     "filtered": "its filter or its list of events does not want it",
 }
 

@@ -35,7 +35,7 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
     )
     if basis.trigger and first.trigger_type == "schedule":
         occurrence = replace(occurrence, params=basis.trigger.param_mapping)
-    elif basis.trigger and first.trigger_type == "webhook":
+    elif basis.trigger and first.trigger_type in ("webhook", "ticket"):
         payload = json.loads(brief.payload or brief.params)
         occurrence = hooks.read(world, basis.trigger, occurrence, payload)
     decision = decide(world, basis, occurrence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from chalicelib.domain.provider import Provider
 from chalicelib.domain.run import Run
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import Due, Queue, World
@@ -14,7 +15,7 @@ SLACK = timedelta(seconds=15)
 """How much later than planned a tick may come; what is due by then was sent by its committer."""
 
 
-def send_soon(world: World, rows: Iterable[Trigger | Run]) -> None:
+def send_soon(world: World, rows: Iterable[Trigger | Run | Provider]) -> None:
     """Send the message of each committed row whose moment the next tick would see too late."""
     horizon = world.now() + world.policy.interval + SLACK
     send(world, [_due(row) for row in rows if row.due_at and row.due_at < horizon])
@@ -24,7 +25,7 @@ def send(world: World, rows: Iterable[Due]) -> None:
     """Send one message for each due row, so that it arrives at its moment and never before."""
     now = world.now()
     found = list(rows)
-    for kind in ("trigger", "run"):
+    for kind in ("trigger", "run", "provider"):
         messages = [(_message(row), _delay(row.at, now)) for row in found if row.kind == kind]
         if messages:
             _queue(world, kind).send(messages)
@@ -41,16 +42,18 @@ def _queue(world: World, kind: str) -> Queue:
     return world.fire_queue if kind == "trigger" else world.steps_queue
 
 
-def _due(row: Trigger | Run) -> Due:
+def _due(row: Trigger | Run | Provider) -> Due:
     assert row.due_at is not None
     if isinstance(row, Trigger):
         return Due("trigger", row.id, row.due_at, row.definition_id)
-    return Due("run", row.id, row.due_at)
+    return Due("provider" if isinstance(row, Provider) else "run", row.id, row.due_at)
 
 
 def _message(row: Due) -> dict[str, str]:
     if row.kind == "trigger":
         return {"triggerId": row.id, "definitionId": row.definition_id or ""}
+    if row.kind == "provider":
+        return {"step": "sync", "providerId": row.id}
     return {"step": "run", "runId": row.id}
 
 

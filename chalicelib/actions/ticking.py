@@ -13,7 +13,7 @@ def tick(world: World) -> int:
     """
     now = world.now()
     until = now + 2 * world.policy.interval
-    rows = [*world.triggers.due(until), *world.runs.due(until)]
+    rows = [*world.triggers.due(until), *world.runs.due(until), *world.providers.due(until)]
     sending.send(world, rows)
     world.pulses.note("tick", now)
     world.metrics.ticked(len(rows))

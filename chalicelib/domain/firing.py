@@ -27,6 +27,8 @@ class Skip(StrEnum):
     FILTERED = "filtered"
     OVERLAP = "overlap"
     MISSED = "missed"
+    LOOP = "loop"
+    BACKLOG = "backlog"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,6 +69,23 @@ class HookConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TicketConfig:
+    """Which tickets fire. `looked` names the providers whose backlog was looked through."""
+
+    source: str
+    labels: tuple[str, ...] = ()
+    provider_id: str | None = None
+    include_backlog: bool = False
+    refire: bool = False
+    looked: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[object, ...]:
+        """What decides which tickets match: an edit of it makes the next look a first one."""
+        return self.source, self.labels, self.provider_id
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trigger:
     """One way in which a definition comes to fire.
 
@@ -87,6 +104,7 @@ class Trigger:
     enabled: bool = True
     schedule: ScheduleConfig | None = None
     hook: HookConfig | None = None
+    ticket: TicketConfig | None = None
     template_id: str | None = None
     param_mapping: dict[str, object] | None = field(default=None)
     next_fire_at: datetime | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from chalicelib import wiring
-from chalicelib.actions import admission, failing, watching
+from chalicelib.actions import admission, failing, syncing, watching
 from chalicelib.pipeline.steps import Message, Steps
 from chalicelib.settings import settings
 
@@ -19,6 +19,9 @@ def advance(message: Message) -> None:
     world = wiring.world()
     if message["step"] == "admit":
         admission.admit(world, message["key"])
+        return
+    if message["step"] == "sync":
+        syncing.sync(world, message["providerId"])
         return
     try:
         watching.look_after(world, message["runId"])

@@ -16,6 +16,7 @@ from chalicelib.ports.stores import (
     Firings,
     Keys,
     PromptTemplates,
+    Providers,
     Pulses,
     Repos,
     Runs,
@@ -23,6 +24,7 @@ from chalicelib.ports.stores import (
     Slots,
     Triggers,
 )
+from chalicelib.ports.trackers import Limited, TicketPage, Tracker, Trackers, Unreachable
 from chalicelib.ports.world import World
 
 __all__ = [
@@ -34,10 +36,12 @@ __all__ = [
     "Firings",
     "Hook",
     "Keys",
+    "Limited",
     "Logs",
     "Metrics",
     "Policy",
     "PromptTemplates",
+    "Providers",
     "Pulses",
     "Queue",
     "Repos",
@@ -46,7 +50,11 @@ __all__ = [
     "Secrets",
     "Slots",
     "Taken",
+    "TicketPage",
+    "Tracker",
+    "Trackers",
     "Triggers",
+    "Unreachable",
     "Vault",
     "World",
 ]

@@ -19,6 +19,7 @@ from chalicelib.ports.stores import (
     Blueprints,
     Firings,
     PromptTemplates,
+    Providers,
     Pulses,
     Repos,
     Runs,
@@ -26,6 +27,7 @@ from chalicelib.ports.stores import (
     Slots,
     Triggers,
 )
+from chalicelib.ports.trackers import Trackers
 
 
 class World(Protocol):
@@ -57,6 +59,10 @@ class World(Protocol):
     def slots(self) -> Slots: ...
     @property
     def repos(self) -> Repos: ...
+    @property
+    def providers(self) -> Providers: ...
+    @property
+    def trackers(self) -> Trackers: ...
     @property
     def secrets(self) -> Secrets: ...
     @property

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
+from pynamodb.exceptions import UpdateError
+
 from chalicelib.domain.firing import Claim
+from chalicelib.storage.batches import fetch
 from chalicelib.storage.records import ClaimRecord
+from chalicelib.storage.transactions import condition_failed
 
 
 def claim_record(claim: Claim) -> ClaimRecord:
@@ -26,13 +31,33 @@ def absent_or_expired(now: datetime) -> Any:
 
 def read_claim(key: str, now: datetime) -> Claim | None:
     """Return the claim that binds `key` at `now`, if one does."""
-    for record in ClaimRecord.batch_get([key], consistent_read=True):
-        expires = record.expires_at
-        claim = Claim(
-            key=record.id,
-            digest=record.digest,
-            result=record.result,
-            expires_at=datetime.fromtimestamp(int(expires), UTC) if expires else None,
+    return read_claims([key], now).get(key)
+
+
+def read_claims(keys: Collection[str], now: datetime) -> dict[str, Claim]:
+    """Return the claims that bind some of `keys` at `now`."""
+    found = fetch({ClaimRecord: keys})[ClaimRecord] if keys else {}
+    claims = {key: _claim(record) for key, record in found.items()}
+    return {key: claim for key, claim in claims.items() if not claim.free_at(now)}
+
+
+def release_claim(claim: Claim, now: datetime) -> None:
+    """End a claim, if it is still the one that was read."""
+    try:
+        ClaimRecord(id=claim.key).update(
+            actions=[ClaimRecord.expires_at.set(int(now.timestamp()))],
+            condition=ClaimRecord.result == claim.result,
         )
-        return None if claim.free_at(now) else claim
-    return None
+    except UpdateError as error:
+        if not condition_failed(error):
+            raise
+
+
+def _claim(record: ClaimRecord) -> Claim:
+    expires = record.expires_at
+    return Claim(
+        key=record.id,
+        digest=record.digest,
+        result=record.result,
+        expires_at=datetime.fromtimestamp(int(expires), UTC) if expires else None,
+    )

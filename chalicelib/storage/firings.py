@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,13 @@ from chalicelib.domain.firing import Brief, Claim, Firing
 from chalicelib.domain.run import Run
 from chalicelib.storage import codec, pages
 from chalicelib.storage.blobs import Blobs
-from chalicelib.storage.claims import absent_or_expired, claim_record, read_claim
+from chalicelib.storage.claims import (
+    absent_or_expired,
+    claim_record,
+    read_claim,
+    read_claims,
+    release_claim,
+)
 from chalicelib.storage.records import (
     BlueprintRecord,
     FiringRecord,
@@ -78,6 +84,12 @@ class DynamoFirings:
 
     def claimed(self, key: str, now: datetime) -> Claim | None:
         return read_claim(key, now)
+
+    def claims(self, keys: Collection[str], now: datetime) -> dict[str, Claim]:
+        return read_claims(keys, now)
+
+    def release(self, claim: Claim, now: datetime) -> None:
+        release_claim(claim, now)
 
     def of_definition(
         self, definition_id: str, before: str | None, limit: int

@@ -33,6 +33,7 @@ def trigger_row(trigger: Trigger) -> TriggerRecord:
         data=codec.dump(trigger),
         due_shard=codec.shard(trigger.id) if due else None,
         due_at=codec.sortable(due) if due else None,
+        source=trigger.ticket.source if trigger.ticket else None,
     )
 
 

@@ -155,6 +155,10 @@ class DynamoTriggers:
         for row in rows:
             yield Due("trigger", row.id, codec.moment(row.due_at), row.definition_id)
 
+    def of_source(self, source: str) -> list[tuple[str, str]]:
+        """Return the (trigger id, definition id) of each that waits for tickets of `source`."""
+        return [(row.id, row.definition_id) for row in TriggerRecord.of_source.query(source)]
+
     def oldest_due(self, until: datetime) -> Due | None:
         rows = pages.first_due(TriggerRecord.due, settings.shards, codec.sortable(until))
         row = min(rows, key=lambda row: str(row.due_at), default=None)

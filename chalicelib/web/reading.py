@@ -23,6 +23,7 @@ from chalicelib.domain.trigger import (
     TriggerType,
 )
 from chalicelib.web import models
+from chalicelib.web.reading_tickets import ticket_config
 
 WITHOUT_SECRET = ("optio", "notion")
 """An unguessable path may do without a signature; Notion sends its secret before it signs."""
@@ -111,11 +112,13 @@ def trigger(
 ) -> Trigger:
     """Return the trigger that a request describes; `was` lends the secrets that it leaves alone."""
     trigger_id = was.id if was else str(uuid.uuid4())
-    schedule, hook = None, None
+    schedule, hook, ticket = None, None, None
     if request.type == "schedule":
         schedule = _schedule(request.config, prefix)
     if request.type == "webhook":
         hook = _hook(request.config, prefix, trigger_id, was.hook if was else None)
+    if request.type == "ticket":
+        ticket = ticket_config(request.config, prefix, was.ticket if was else None)
     return Trigger(
         id=trigger_id,
         definition_id=owner.id,
@@ -126,6 +129,7 @@ def trigger(
         enabled=request.enabled,
         schedule=schedule,
         hook=hook,
+        ticket=ticket,
         param_mapping=request.param_mapping,
     )
 
@@ -206,6 +210,7 @@ def patched_trigger(was: Trigger, body: dict[str, Any], owner: Blueprint) -> Tri
         param_mapping=new.param_mapping,
         schedule=new.schedule,
         hook=new.hook,
+        ticket=new.ticket,
     )
 
 
@@ -216,6 +221,14 @@ def _config(was: Trigger) -> dict[str, Any]:
             "signature": was.hook.preset,
             "filter": was.hook.filter,
             "events": list(was.hook.events),
+        }
+    if was.ticket:
+        return {
+            "source": was.ticket.source,
+            "labels": list(was.ticket.labels),
+            "providerId": was.ticket.provider_id,
+            "includeBacklog": was.ticket.include_backlog,
+            "refire": was.ticket.refire,
         }
     config = was.schedule
     if config is None:

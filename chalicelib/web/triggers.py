@@ -28,12 +28,12 @@ def _shown(trigger: Trigger) -> views.View:
     """Return a trigger; when a hook fired last is in the ledger, so that firing writes no row."""
     world = wiring.world()
     view = views.trigger(trigger, world.now())
-    if trigger.hook is None:
+    if trigger.hook is None and trigger.ticket is None:
         return view
     newest, _ = world.firings.of_trigger(trigger.id, None, 20)
     fired = (firing.fired_at for firing in newest if firing.run_id)
     view["lastFiredAt"] = views.moment(next(fired, None))
-    if trigger.hook.offered and not trigger.hook.sealed:
+    if trigger.hook and trigger.hook.offered and not trigger.hook.sealed:
         token = world.seals.open(trigger.hook.offered, trigger.id)
         view["config"] = {**views.config_of(trigger), "verificationToken": token}
     return view

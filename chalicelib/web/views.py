@@ -14,7 +14,7 @@ from chalicelib.domain.firing import Brief, Firing, moment_text
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.secret import Secret
-from chalicelib.domain.trigger import HookConfig, Trigger, TriggerType
+from chalicelib.domain.trigger import HookConfig, TicketConfig, Trigger, TriggerType
 
 View = dict[str, object]
 
@@ -81,6 +81,8 @@ def trigger(thing: Trigger, now: datetime) -> View:
 def config_of(thing: Trigger) -> View:
     if thing.hook:
         return _hook(thing.hook)
+    if thing.ticket:
+        return _ticket(thing.ticket)
     config = thing.schedule
     if config is None:
         return {}
@@ -102,6 +104,16 @@ def _hook(hook: HookConfig) -> View:
         "hasSecret": bool(hook.sealed),
         "filter": hook.filter,
         "events": list(hook.events),
+    }
+
+
+def _ticket(ticket: TicketConfig) -> View:
+    return {
+        "source": ticket.source,
+        "labels": list(ticket.labels),
+        "providerId": ticket.provider_id,
+        "includeBacklog": ticket.include_backlog,
+        "refire": ticket.refire,
     }
 
 
@@ -129,7 +141,7 @@ def whole_firing(thing: Firing, brief: Brief | None) -> View:
     return {
         **firing(thing),
         "params": params,
-        "payload": payload if thing.trigger_type == "webhook" else None,
+        "payload": payload if thing.trigger_type in ("webhook", "ticket") else None,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,11 +18,13 @@ from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing import Brief, Claim, Firing
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.domain.provider import Provider
 from chalicelib.domain.repo import Repo, repo_id
 from chalicelib.domain.run import STAGE, Run, State
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.integrations.expressions import ExpressionEngine
+from chalicelib.integrations.trackers import RealTrackers
 from chalicelib.ports import Change, Due, Hook, Taken
 
 GONE = object()
@@ -307,6 +309,10 @@ class MemoryTriggers:
         for row in sorted(rows, key=lambda row: row.due_at):
             yield Due("trigger", row.id, row.due_at, row.definition_id)
 
+    def of_source(self, source: str) -> list[tuple[str, str]]:
+        rows = [row for row in self._tables.indexed("triggers") if row.ticket]
+        return [(row.id, row.definition_id) for row in rows if row.ticket.source == source]
+
     def oldest_due(self, until: datetime) -> Due | None:
         return next(self.due(until), None)
 
@@ -414,6 +420,15 @@ class MemoryFirings:
     def claimed(self, key: str, now: datetime) -> Claim | None:
         row = self._tables.get("claims", key)
         return None if row is None or row.free_at(now) else row
+
+    def claims(self, keys: Collection[str], now: datetime) -> dict[str, Claim]:
+        found = {key: self.claimed(key, now) for key in keys}
+        return {key: claim for key, claim in found.items() if claim}
+
+    def release(self, claim: Claim, now: datetime) -> None:
+        free = replace(claim, expires_at=now)
+        same = Write("claim", "claims", claim.key, lambda row: row == claim, put(free))
+        self._tables.commit([same])
 
     def of_definition(self, definition_id: str, before: str | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("firings")]
@@ -608,6 +623,36 @@ class MemoryVault:
         self._values.pop(key, None)
 
 
+class MemoryProviders:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, provider_id: str) -> Provider:
+        found: Provider | None = self._tables.get("providers", provider_id)
+        if found is None:
+            raise NotFound("provider", provider_id)
+        return found
+
+    def add(self, new: Provider) -> None:
+        absent = Write("provider", "providers", new.id, lambda row: row is None, put(new))
+        self._tables.commit([absent])
+
+    def put(self, new: Provider, was: Provider) -> None:
+        same = at_version(was.version)
+        try:
+            self._tables.commit([Write("provider", "providers", new.id, same, put(new))])
+        except Taken as taken:
+            raise Superseded(f"provider {new.id!r} changed meanwhile") from taken
+
+    def all(self) -> list[Provider]:
+        return self._tables.all("providers")
+
+    def due(self, until: datetime) -> Iterator[Due]:
+        for row in self._tables.all("providers"):
+            if row.due_at and row.due_at <= until:
+                yield Due("provider", row.id, row.due_at)
+
+
 class MemoryPulses:
     def __init__(self) -> None:
         self._last: dict[str, datetime] = {}
@@ -684,6 +729,8 @@ class MemoryWorld:
         self.runs: Any = MemoryRuns(self.tables)
         self.slots: Any = MemorySlots(self.tables)
         self.repos: Any = MemoryRepos(self.tables)
+        self.providers: Any = MemoryProviders(self.tables)
+        self.trackers: Any = RealTrackers()
         self.fire_queue: Any = MemoryQueue()
         self.steps_queue: Any = MemoryQueue()
         self.logs: Any = MemoryLogs()

@@ -17,6 +17,7 @@ from chalicelib.storage.records.firings import (
     ClaimRecord,
     FiringRecord,
 )
+from chalicelib.storage.records.providers import ProviderRecord
 from chalicelib.storage.records.runs import (
     RunRecord,
     SlotRecord,
@@ -41,6 +42,7 @@ TABLES: tuple[type[Row], ...] = (
     RepoRecord,
     SecretRecord,
     KeyRecord,
+    ProviderRecord,
 )
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "FiringRecord",
     "HookRecord",
     "KeyRecord",
+    "ProviderRecord",
     "PulseRecord",
     "RepoRecord",
     "RunRecord",

@@ -40,6 +40,14 @@ class TriggerDueIndex(GlobalSecondaryIndex[Any]):
     due_at = UnicodeAttribute(range_key=True)
 
 
+class TriggersOfSource(GlobalSecondaryIndex[Any]):
+    """Who waits for the tickets of a source. Only ticket triggers have one; no firing writes it."""
+
+    Meta = index("of_source", IncludeProjection(["definition_id"]))
+    source = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+
+
 class TriggerRecord(Row):
     class Meta(Settled):
         table_name = settings.table("triggers")
@@ -50,7 +58,9 @@ class TriggerRecord(Row):
     data = UnicodeAttribute()
     due_shard = UnicodeAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
+    source = UnicodeAttribute(null=True)
     due = TriggerDueIndex()
+    of_source = TriggersOfSource()
 
 
 class HookRecord(Row):

@@ -16,11 +16,13 @@ from chalicelib.web.models.tasks import (
     ResumeRequest,
     RunRequest,
 )
+from chalicelib.web.models.tickets import NewProvider, ProviderPatch
 from chalicelib.web.models.triggers import (
     AnyTrigger,
     HookConfig,
     NewTrigger,
     ScheduleConfig,
+    TicketConfig,
     TriggerPatch,
 )
 from chalicelib.web.models.types import MEANINGLESS, Model
@@ -32,15 +34,18 @@ __all__ = [
     "HookConfig",
     "Model",
     "NewPromptTemplate",
+    "NewProvider",
     "NewRepo",
     "NewTask",
     "NewTrigger",
     "PreviewRequest",
+    "ProviderPatch",
     "RepoFields",
     "ResumeRequest",
     "RunRequest",
     "ScheduleConfig",
     "SecretValue",
+    "TicketConfig",
     "TriggerPatch",
     "parsed",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,8 @@ from chalicelib.web.models.types import (
     Signature,
     told,
 )
+
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class ScheduleConfig(Model):
@@ -59,6 +62,21 @@ class WebhookTrigger(Model):
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
+class TicketConfig(Model):
+    source: Literal["github", "linear", "jira", "notion"]
+    labels: Annotated[list[Label], Field(max_length=50)] = []
+    provider_id: uuid.UUID | None = None
+    include_backlog: Annotated[bool, Field(strict=True)] = False
+    refire: Annotated[bool, Field(strict=True)] = False
+
+
+class TicketTrigger(Model):
+    type: Literal["ticket"]
+    config: TicketConfig
+    param_mapping: Annotated[dict[str, Path], Field(max_length=100)] | None = None
+    enabled: Annotated[bool, Field(strict=True)] = True
+
+
 class NoConfig(Model):
     pass
 
@@ -71,7 +89,7 @@ class ManualTrigger(Model):
 
 
 AnyTrigger = Annotated[
-    ScheduleTrigger | WebhookTrigger | ManualTrigger, Field(discriminator="type")
+    ScheduleTrigger | WebhookTrigger | TicketTrigger | ManualTrigger, Field(discriminator="type")
 ]
 
 

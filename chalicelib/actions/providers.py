@@ -1,0 +1,95 @@
+"""Providers: made, changed, removed, and asked to sync at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.actions import sending
+from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.provider import Provider, check_config
+from chalicelib.ports import World
+
+AGAIN = 5
+
+
+def create(world: World, new: Provider, credential: str) -> Provider:
+    """Keep a provider, its credential first; its first sync comes at once."""
+    check_config(new.source, new.config)
+    due = replace(new, due_at=world.now() if new.enabled else None)
+    world.vault.put(due.secret_key, credential)
+    world.providers.add(due)
+    sending.send_soon(world, [due])
+    return due
+
+
+def change(world: World, was: Provider, new: Provider, credential: str | None = None) -> Provider:
+    """Store an edit; one that is enabled again goes on where it stood."""
+    now = world.now()
+    due = was.due_at or now
+    resumed = new.enabled and not was.enabled
+    kept = replace(
+        new,
+        version=was.version + 1,
+        updated_at=now,
+        due_at=due if new.enabled else None,
+        failures=0 if resumed else new.failures,
+        disabled_reason=None if resumed else new.disabled_reason,
+    )
+    if credential is not None:
+        world.vault.put(was.secret_key, credential)
+    world.providers.put(kept, was)
+    if resumed:
+        sending.send_soon(world, [kept])
+    return kept
+
+
+def enable(world: World, provider_id: str) -> Provider:
+    """Bring back a provider that was disabled; its cursor stayed, so nothing is lost."""
+    for _ in range(AGAIN):
+        was = world.providers.get(provider_id)
+        if was.enabled:
+            return was
+        try:
+            return change(world, was, replace(was, enabled=True))
+        except Superseded:
+            continue
+    raise Superseded(f"provider {provider_id!r} changed again and again meanwhile")
+
+
+def remove(world: World, provider_id: str) -> None:
+    """Remove a provider and its credential; a trigger that names it keeps it: `Conflict`."""
+    old = world.providers.get(provider_id)
+    pairs = world.triggers.of_source(old.source)
+    bases = world.triggers.bases(pairs) if pairs else {}
+    for basis in bases.values():
+        config = basis.trigger.ticket if basis.trigger else None
+        if config and config.provider_id == provider_id:
+            raise Conflict(f"the task {basis.definition.name!r} has a trigger that names it")
+    world.providers.remove(old)
+    world.vault.remove(old.secret_key)
+
+
+def sync_now(world: World, source: str | None = None) -> int:
+    """Make each enabled provider (of `source`) due now; return how many. Hints call this, too."""
+    count = 0
+    for provider in world.providers.all():
+        if provider.enabled and source in (None, provider.source):
+            count += _hasten(world, provider.id)
+    return count
+
+
+def _hasten(world: World, provider_id: str) -> bool:
+    for _ in range(AGAIN):
+        try:
+            was = world.providers.get(provider_id)
+            if not was.enabled:
+                return False
+            new = replace(was, version=was.version + 1, due_at=world.now())
+            world.providers.put(new, was)
+        except NotFound:
+            return False
+        except Superseded:
+            continue
+        sending.send_soon(world, [new])
+        return True
+    return False

@@ -1,0 +1,180 @@
+"""Syncs: what changed at a provider is read once, and fires whatever waits for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib.actions import sending, tickets
+from chalicelib.actions.tickets import Watch
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.provider import Provider, failed
+from chalicelib.domain.run import Run
+from chalicelib.domain.ticket import Ticket
+from chalicelib.domain.trigger import Trigger
+from chalicelib.ports import Limited, Tracker, Unreachable, World
+
+log = logging.getLogger(__name__)
+EVERY = timedelta(minutes=1)
+LEASE = timedelta(seconds=90)
+"""For how long a sync keeps others away; longer than its function may take."""
+SHORT_WAIT = timedelta(seconds=1.5)
+AGAIN = 5
+
+
+def sync(world: World, provider_id: str) -> None:
+    """Read what changed at a provider since its cursor, if it is due. Safe to repeat."""
+    begun = world.now()
+    provider = _leased(world, provider_id)
+    if provider is None:
+        return
+    try:
+        _read(world, provider, begun)
+    except Limited as limited:
+        _later(world, provider.id, str(limited), limited.wait)
+    except Exception as error:
+        log.exception("sync failed", extra={"provider": provider.id})
+        said = str(error) if isinstance(error, Unreachable) else f"{type(error).__name__}: {error}"
+        _note(world, provider.id, lambda now: failed(now, said, world.now()))
+
+
+def _leased(world: World, provider_id: str) -> Provider | None:
+    try:
+        provider = world.providers.get(provider_id)
+    except NotFound:
+        return None
+    if not provider.enabled or provider.due_at is None:
+        return None
+    rest = provider.due_at - world.now()
+    if timedelta(0) < rest <= SHORT_WAIT:
+        world.wait(rest)
+    elif rest > SHORT_WAIT:
+        return None
+    new = replace(provider, version=provider.version + 1, due_at=world.now() + LEASE)
+    try:
+        world.providers.put(new, provider)
+    except Superseded:
+        return None  # another message for the same moment, or an edit that sends its own
+    return new
+
+
+def _read(world: World, provider: Provider, begun: datetime) -> None:
+    credential = world.vault.get(provider.secret_key)
+    if credential is None:
+        raise Unreachable("its credential is gone: PATCH it with a new one")
+    tracker = world.trackers.open(provider, credential, begun)
+    watched = _waiting(world, provider)
+    _first_looks(world, provider, tracker, watched)
+    if provider.cursor is None:
+        _settled(world, provider, begun, None)
+        return
+    watches = [Watch(basis=watch.basis) for watch in watched]
+    newest, etag = provider.cursor, None
+    for page in tracker.changed(provider.since, provider.etag):
+        if page.unchanged:
+            etag = provider.etag
+            break
+        etag = etag or page.etag
+        _settle(world, tracker, watches, page.tickets)
+        newest = max([newest, *(ticket.updated_at for ticket in page.tickets)])
+    # What changed while pages were read may be on one that was read before.
+    cursor = max(provider.cursor, min(newest, begun))
+    _settled(world, provider, cursor, etag if cursor == provider.cursor else None)
+
+
+def _waiting(world: World, provider: Provider) -> list[Watch]:
+    """Return the triggers that wait for this provider's tickets, one read for all of them."""
+    pairs = world.triggers.of_source(provider.source)
+    found = world.triggers.bases(pairs) if pairs else {}
+    watches = [Watch(basis=basis) for basis in found.values()]
+    return [watch for watch in watches if watch.config.provider_id in (None, provider.id)]
+
+
+def _first_looks(
+    world: World, provider: Provider, tracker: Tracker, watched: Iterable[Watch]
+) -> None:
+    """Look through what is open for each trigger that never did; that moves no cursor."""
+    new = [watch for watch in watched if provider.id not in watch.config.looked]
+    if not new:
+        return
+    for page in tracker.changed(None, None):
+        for ticket in page.tickets:
+            watches = [_looking(watch, provider, ticket) for watch in new]
+            _settle(world, tracker, watches, [ticket])
+    for watch in new:
+        _looked(world, provider, watch.trigger)
+
+
+def _looking(watch: Watch, provider: Provider, ticket: Ticket) -> Watch:
+    """What changed after the trigger was made is no backlog: it only came before the first look."""
+    since = max(watch.trigger.updated_at, provider.created_at)
+    old = ticket.updated_at <= since and not watch.config.include_backlog
+    return Watch(basis=watch.basis, backlog=old)
+
+
+def _looked(world: World, provider: Provider, trigger: Trigger) -> None:
+    assert trigger.ticket is not None
+    looked = replace(trigger.ticket, looked=(*trigger.ticket.looked, provider.id))
+    new = replace(trigger, ticket=looked, version=trigger.version + 1)
+    try:
+        world.triggers.note(new, trigger)
+    except Superseded:
+        log.info("looks again", extra={"trigger": trigger.id})  # it was edited: next time
+
+
+def _settle(world: World, tracker: Tracker, watches: list[Watch], page: Iterable[Ticket]) -> None:
+    runs: list[Run] = []
+    try:
+        for ticket in page:
+            runs += tickets.settle(world, tracker, watches, [ticket])
+    finally:
+        sending.send_soon(world, runs)
+
+
+def _settled(world: World, provider: Provider, cursor: datetime, etag: str | None) -> None:
+    now = world.now()
+
+    def done(current: Provider) -> Provider:
+        return replace(
+            current,
+            cursor=cursor,
+            etag=etag,
+            due_at=_next(current, provider, now),
+            last_synced_at=now,
+            failures=0,
+            last_error=None,
+        )
+
+    _note(world, provider.id, done)
+
+
+def _next(current: Provider, leased: Provider, now: datetime) -> datetime | None:
+    """Return the next sync; one that somebody asked for meanwhile stays due."""
+    if not current.enabled:
+        return None
+    asked = current.due_at if current.due_at != leased.due_at else None
+    return min(asked, now + EVERY) if asked else now + EVERY
+
+
+def _later(world: World, provider_id: str, said: str, wait: timedelta) -> None:
+    def limited(current: Provider) -> Provider:
+        due = world.now() + max(wait, EVERY) if current.enabled else None
+        return replace(current, due_at=due, last_error=said)
+
+    _note(world, provider_id, limited)
+
+
+def _note(world: World, provider_id: str, change: Callable[[Provider], Provider]) -> None:
+    """Write what a sync notes over whatever was edited meanwhile."""
+    for _ in range(AGAIN):
+        try:
+            current = world.providers.get(provider_id)
+            world.providers.put(replace(change(current), version=current.version + 1), current)
+        except NotFound:
+            return
+        except Superseded:
+            continue
+        return
+    raise Superseded(f"provider {provider_id!r} changed again and again meanwhile")

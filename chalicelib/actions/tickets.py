@@ -1,0 +1,143 @@
+"""Tickets fire: each one once for each trigger that waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.actions import hooks
+from chalicelib.actions.firing import Occurrence, decide
+from chalicelib.domain import firing as firings
+from chalicelib.domain import ticket as tickets
+from chalicelib.domain.decision import Basis, Decision
+from chalicelib.domain.errors import Superseded
+from chalicelib.domain.firing import Claim, Outcome, Skip
+from chalicelib.domain.run import Run
+from chalicelib.domain.ticket import Ticket
+from chalicelib.domain.trigger import TicketConfig, Trigger
+from chalicelib.ports import Taken, Tracker, World
+
+AGAIN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """A trigger that waits for tickets; `backlog` tells those that came before it looked."""
+
+    basis: Basis
+    backlog: bool = False
+
+    @property
+    def trigger(self) -> Trigger:
+        assert self.basis.trigger is not None
+        return self.basis.trigger
+
+    @property
+    def config(self) -> TicketConfig:
+        assert self.trigger.ticket is not None
+        return self.trigger.ticket
+
+
+def settle(
+    world: World, tracker: Tracker, watches: Sequence[Watch], page: Iterable[Ticket]
+) -> list[Run]:
+    """Fire what a page of tickets calls for; return the runs. Safe to repeat at any time."""
+    found = list(page)
+    keys = [_key(watch.trigger.id, ticket) for watch in watches for ticket in found]
+    claims = world.firings.claims(keys, world.now()) if keys else {}
+    runs = []
+    for ticket in found:
+        for watch in watches:
+            claim = claims.get(_key(watch.trigger.id, ticket))
+            carries = tickets.matches(ticket, watch.config.labels)
+            if claim and watch.config.refire and not carries:
+                world.firings.release(claim, world.now())
+            elif carries and ticket.open and claim is None:
+                runs += _fire(world, tracker, watch, ticket)
+    return runs
+
+
+def _key(trigger_id: str, ticket: Ticket) -> str:
+    return f"ticket#{trigger_id}#{ticket.occurrence}"
+
+
+def _fire(world: World, tracker: Tracker, watch: Watch, ticket: Ticket) -> list[Run]:
+    identity, whole = ticket.occurrence, None
+    for _ in range(AGAIN):
+        if whole is None and not watch.backlog:
+            whole = tracker.whole(ticket)
+        occurrence = _occurrence(world, watch, *(whole or (ticket, [])), identity)
+        decision = _kept(decide(world, watch.basis, occurrence, moved=_same(watch)), ticket)
+        try:
+            world.firings.commit(decision)
+        except Taken as taken:
+            if "claim" in taken.parts or identity != ticket.occurrence:
+                return []
+            if taken.parts & {"firing", "run"}:
+                if not watch.config.refire or decision.claim is None:
+                    return []
+                # It fired before, was released when it lost its label, and carries it again.
+                identity = _again(ticket)
+                continue
+            again = _reread(world, watch)
+            if again is None:
+                return []
+            watch = again
+            continue
+        return [decision.run] if decision.run else []
+    raise Superseded("the task was changed again and again meanwhile")
+
+
+def _again(ticket: Ticket) -> str:
+    return f"{ticket.occurrence}@{firings.moment_text(ticket.updated_at)}"
+
+
+def _same(watch: Watch) -> tuple[Trigger, Trigger]:
+    return watch.trigger, watch.trigger
+
+
+def _reread(world: World, watch: Watch) -> Watch | None:
+    """Return the watch as it is today, None where its trigger is gone or waits for others."""
+    trigger = watch.trigger
+    basis = world.triggers.bases([(trigger.id, trigger.definition_id)]).get(trigger.id)
+    if basis is None or basis.trigger is None or basis.trigger.ticket is None:
+        return None
+    new = replace(watch, basis=basis)
+    return new if new.config.wanted == watch.config.wanted else None
+
+
+def _occurrence(
+    world: World,
+    watch: Watch,
+    ticket: Ticket,
+    comments: list[tickets.Comment],
+    identity: str,
+) -> Occurrence:
+    trigger = watch.trigger
+    bare = Occurrence(source=trigger.id, identity=identity, trigger_type="ticket")
+    read = hooks.read(world, trigger, bare, tickets.params(ticket, comments))
+    claim = Claim(
+        key=_key(trigger.id, ticket),
+        digest="backlog" if watch.backlog else "fired",
+        result=read.firing_id,
+        expires_at=None,
+    )
+    decided = read.decided
+    if watch.backlog:
+        decided = (Outcome.SKIPPED, Skip.BACKLOG.value)
+    elif not trigger.enabled:
+        decided = (Outcome.SKIPPED, Skip.PAUSED.value)
+    return replace(read, claim=claim, decided=decided)
+
+
+def _kept(decision: Decision, ticket: Ticket) -> Decision:
+    """Return the decision under the ticket's own name; only what fired, or was there, claims it.
+
+    What fired nothing is a record of this state of the ticket: its next change is looked at anew.
+    """
+    named = replace(decision.firing, occurrence=ticket.occurrence)
+    if named.outcome is Outcome.FIRED or named.reason == Skip.BACKLOG.value:
+        return replace(decision, firing=named)
+    source = named.trigger_id or ""
+    identity = firings.firing_id(source, _again(ticket))
+    return replace(decision, firing=replace(named, id=identity), claim=None)

@@ -1,0 +1,103 @@
+"""A provider: one place where tickets live, and how far we have read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from chalicelib.domain.errors import Fault, Invalid
+
+MOST_FAILURES = 5
+OVERLAP = timedelta(minutes=2)
+"""How far behind its cursor a sync begins: clocks differ, and trackers show changes late."""
+
+_NEEDED = {
+    "github": ("repo",),
+    "linear": (),
+    "jira": ("baseUrl", "email"),
+    "notion": ("dataSourceId",),
+}
+_ALLOWED = {
+    "github": ("baseUrl",),
+    "linear": ("baseUrl", "teamKey"),
+    "jira": ("project",),
+    "notion": ("baseUrl", "labelsProperty", "statusProperty"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """Where tickets come from. Its credential is not here: the vault keeps it under `secret_key`.
+
+    `cursor` is the newest change that is surely settled; `etag` belongs to the request that
+    begins at it. `due_at` is the next sync, and a lease while one works.
+    """
+
+    id: str
+    name: str
+    source: str
+    created_at: datetime
+    updated_at: datetime
+    config: dict[str, str] = field(default_factory=dict)
+    version: int = 1
+    enabled: bool = True
+    due_at: datetime | None = None
+    cursor: datetime | None = None
+    etag: str | None = None
+    last_synced_at: datetime | None = None
+    failures: int = 0
+    last_error: str | None = None
+    disabled_reason: str | None = None
+
+    @property
+    def secret_key(self) -> str:
+        return secret_key(self.id)
+
+    @property
+    def since(self) -> datetime | None:
+        """The moment from which on changes are asked for."""
+        return self.cursor - OVERLAP if self.cursor else None
+
+
+def secret_key(provider_id: str) -> str:
+    """Return where the vault keeps the credential of a provider."""
+    return f"providers/{provider_id}"
+
+
+def check_config(source: str, config: dict[str, str]) -> None:
+    """Raise `Invalid` with every field of a provider's config that is missing or unknown."""
+    needed, known = _NEEDED[source], {*_NEEDED[source], *_ALLOWED[source]}
+    faults = [
+        Fault(f"config.{name}", f"a {source} provider needs it")
+        for name in needed
+        if not config.get(name, "").strip()
+    ]
+    faults += [
+        Fault(f"config.{name}", f"is not a field of a {source} provider")
+        for name in config
+        if name not in known
+    ]
+    url = config.get("baseUrl", "https://")
+    if not url.startswith(("https://", "http://")):
+        faults.append(Fault("config.baseUrl", "write it as https://host"))
+    if source == "github" and config.get("repo", "a/b").count("/") != 1:
+        faults.append(Fault("config.repo", "write it as owner/name"))
+    if faults:
+        raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
+
+
+def failed(provider: Provider, message: str, now: datetime) -> Provider:
+    """Return a provider whose sync failed once more; after five in a row it is disabled.
+
+    Its cursor stays, so that nothing is lost that comes before it is enabled again.
+    """
+    failures = provider.failures + 1
+    given_up = failures >= MOST_FAILURES
+    return replace(
+        provider,
+        failures=failures,
+        last_error=message[:1000],
+        due_at=None if given_up else now + timedelta(minutes=1),
+        enabled=not given_up,
+        disabled_reason=f"{failures} syncs in a row failed: {message}"[:1000] if given_up else None,
+    )

@@ -1,0 +1,120 @@
+"""Issues of GitHub, by PyGithub's requester: it knows conditional requests, its objects not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import requests
+from github import Auth, Github, GithubException
+
+from chalicelib.domain.provider import Provider
+from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.integrations.tracker_http import moment, refusal
+from chalicelib.ports import TicketPage, Unreachable
+
+PAGE = 100
+
+
+class GitHubIssues:
+    """The issues of one repo. A pull request is no ticket, though GitHub lists it among them."""
+
+    def __init__(self, client: Github, repo: str, now: datetime) -> None:
+        self._requester, self._repo, self._now = client.requester, repo, now
+
+    def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
+        """Yield pages, oldest issue first: a change moves no issue to another page."""
+        asked: dict[str, Any] = {"sort": "created", "direction": "asc", "per_page": PAGE}
+        if since:
+            asked |= {"state": "all", "since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
+        else:
+            asked["state"] = "open"
+        path = f"/repos/{self._repo}/issues"
+        conditional = {"If-None-Match": etag} if etag else {}
+        for status, headers, found in self._pages(path, asked, conditional):
+            if status == 304:
+                yield TicketPage((), unchanged=True)
+                return
+            issues = [issue for issue in found if "pull_request" not in issue]
+            # An ETag speaks of its own page alone: with more than one, all are read again.
+            alone = "link" not in headers
+            tickets = [self._ticket(issue) for issue in issues]
+            yield TicketPage(tickets, headers.get("etag") if alone else None)
+
+    def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
+        """Return an issue with its comments."""
+        path = f"/repos/{self._repo}/issues/{ticket.number}/comments"
+        said = [
+            Comment(
+                author=_login(c.get("user")), body=c.get("body") or "", created_at=c["created_at"]
+            )
+            for _, _, page in self._pages(path, {"per_page": PAGE}, {})
+            for c in page
+        ]
+        return replace(ticket), said
+
+    def _pages(
+        self, path: str, asked: dict[str, Any], headers: dict[str, str]
+    ) -> Iterator[tuple[int, dict[str, Any], Any]]:
+        number = 1
+        while True:
+            more = {"page": number} if number > 1 else {}
+            status, answered, text = self._send(path, asked | more, headers if number == 1 else {})
+            if status == 304:
+                yield status, answered, []
+                return
+            yield status, answered, json.loads(text)
+            if 'rel="next"' not in answered.get("link", ""):
+                return
+            number += 1
+
+    def _send(
+        self, path: str, asked: dict[str, Any], headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any], str]:
+        try:
+            status, answered, text = self._requester.requestJson(
+                "GET", path, parameters=asked, headers=dict(headers)
+            )
+        except (requests.RequestException, GithubException) as error:
+            raise Unreachable(f"GitHub cannot be reached: {type(error).__name__}") from error
+        if status >= 400:
+            raise refusal("GitHub", status, answered, text, self._now)
+        return status, answered, text
+
+    def _ticket(self, issue: dict[str, Any]) -> Ticket:
+        names = (
+            label if isinstance(label, str) else label.get("name") for label in issue["labels"]
+        )
+        return Ticket(
+            source="github",
+            external_id=f"{self._repo}#{issue['number']}",
+            title=issue["title"],
+            body=issue.get("body") or "",
+            url=issue["html_url"],
+            updated_at=moment(issue["updated_at"]),
+            labels=tuple(name for name in names if name),
+            open=issue["state"] == "open",
+            number=issue["number"],
+            author=_login(issue.get("user")),
+            assignees=tuple(_login(user) for user in issue.get("assignees") or ()),
+            repo=self._repo,
+        )
+
+
+def _login(user: dict[str, Any] | None) -> str:
+    return user["login"] if user else "ghost"
+
+
+def open_tracker(provider: Provider, credential: str, now: datetime) -> GitHubIssues:
+    """Return the issues of a provider's repo."""
+    client = Github(
+        auth=Auth.Token(credential),
+        base_url=provider.config.get("baseUrl", "https://api.github.com").rstrip("/"),
+        timeout=20,
+        retry=None,
+        seconds_between_requests=0,
+    )
+    return GitHubIssues(client, provider.config["repo"], now)

@@ -1,0 +1,115 @@
+"""Pages of a Notion data source as tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.provider import Provider
+from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.integrations.tracker_http import Http, moment
+from chalicelib.ports import TicketPage
+
+PAGE = 100
+VERSION = "2025-09-03"
+DONE = frozenset({"done", "complete", "completed", "canceled", "cancelled", "archived"})
+
+
+class NotionPages:
+    """The pages of one data source; labels are what its select properties say."""
+
+    def __init__(self, http: Http, config: dict[str, str]) -> None:
+        self._http, self._config = http, config
+
+    def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
+        """Yield pages of a hundred, oldest first."""
+        sent: dict[str, Any] = {
+            "page_size": PAGE,
+            "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
+        }
+        if since:
+            after = f"{since:%Y-%m-%dT%H:%M:00.000Z}"
+            edited = {"timestamp": "last_edited_time", "last_edited_time": {"on_or_after": after}}
+            sent["filter"] = edited
+        path = f"/v1/data_sources/{self._config['dataSourceId']}/query"
+        while True:
+            found = self._http.send("POST", path, json=sent)
+            yield TicketPage([self._ticket(page) for page in found["results"]])
+            if not found.get("has_more"):
+                return
+            sent = {**sent, "start_cursor": found["next_cursor"]}
+
+    def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
+        """Return a page with its text and its comments."""
+        blocks = self._listed(f"/v1/blocks/{ticket.handle}/children", {})
+        body = "\n".join(_text(block.get(block["type"], {})) for block in blocks)
+        said = [
+            Comment(
+                author=(one.get("created_by") or {}).get("id", ""),
+                body=_plain(one.get("rich_text")),
+                created_at=one["created_time"],
+            )
+            for one in self._listed("/v1/comments", {"block_id": ticket.handle})
+        ]
+        return replace(ticket, body=body), said
+
+    def _listed(self, path: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        asked = {**asked, "page_size": PAGE}
+        while True:
+            found = self._http.send("GET", path, params=asked)
+            yield from found["results"]
+            if not found.get("has_more"):
+                return
+            asked = {**asked, "start_cursor": found["next_cursor"]}
+
+    def _ticket(self, page: dict[str, Any]) -> Ticket:
+        properties = page.get("properties", {})
+        kinds = {name: thing.get("type") for name, thing in properties.items()}
+        title = next((_plain(p["title"]) for n, p in properties.items() if kinds[n] == "title"), "")
+        # Notion tells the minute of a change alone: this is the last moment that it may mean.
+        edited = moment(page["last_edited_time"]).replace(second=0, microsecond=0)
+        gone = page.get("in_trash") or page.get("archived")
+        return Ticket(
+            source="notion",
+            external_id=page["id"],
+            title=title,
+            url=page["url"],
+            updated_at=edited + timedelta(seconds=59),
+            labels=tuple(self._labels(properties)),
+            open=not gone and self._status(properties).casefold() not in DONE,
+            handle=page["id"],
+        )
+
+    def _labels(self, properties: dict[str, Any]) -> Iterator[str]:
+        only = self._config.get("labelsProperty")
+        for name, thing in properties.items():
+            if only not in (None, name):
+                continue
+            if thing.get("type") == "multi_select":
+                yield from (option["name"] for option in thing["multi_select"])
+            elif thing.get("type") == "select" and thing["select"]:
+                yield thing["select"]["name"]
+
+    def _status(self, properties: dict[str, Any]) -> str:
+        only = self._config.get("statusProperty")
+        for name, thing in properties.items():
+            if only in (None, name) and thing.get("type") == "status" and thing["status"]:
+                return str(thing["status"]["name"])
+        return ""
+
+
+def _text(content: Any) -> str:
+    return _plain(content.get("rich_text")) if isinstance(content, dict) else ""
+
+
+def _plain(parts: Any) -> str:
+    return "".join(part.get("plain_text", "") for part in parts or ())
+
+
+def open_tracker(provider: Provider, credential: str, now: datetime) -> NotionPages:
+    """Return the pages of a provider's data source."""
+    headers = {"Authorization": f"Bearer {credential}", "Notion-Version": VERSION}
+    base = provider.config.get("baseUrl", "https://api.notion.com")
+    return NotionPages(Http("Notion", base, now, headers), provider.config)

@@ -1,0 +1,76 @@
+"""What the trackers over plain HTTP share: one session, and what a refusal means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from chalicelib.ports import Limited, Unreachable
+
+TIMEOUT = (5, 20)
+MEANINGS = {
+    401: "the credential is wrong or has expired: give the provider a new one",
+    403: "the credential may not read this: check its rights",
+    404: "there is no such place, or the credential may not see it: check the config",
+}
+
+
+class Http:
+    """A session with a tracker; what it refuses becomes `Limited` or `Unreachable`."""
+
+    def __init__(self, name: str, base: str, now: datetime, headers: Mapping[str, str]) -> None:
+        self._name, self._base, self._now = name, base.rstrip("/"), now
+        self._session = requests.Session()
+        # A netrc of the machine must not replace the credential of the provider.
+        self._session.trust_env = False
+        self._session.headers.update({"Accept": "application/json", **headers})
+
+    def send(self, method: str, path: str, **sent: Any) -> Any:
+        """Return the JSON of an answer."""
+        try:
+            answer = self._session.request(method, self._base + path, timeout=TIMEOUT, **sent)
+        except requests.RequestException as error:
+            message = f"{self._name} cannot be reached: {type(error).__name__}"
+            raise Unreachable(message) from error
+        if answer.status_code >= 400:
+            raise refusal(self._name, answer.status_code, answer.headers, answer.text, self._now)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise Unreachable(f"{self._name} answered something that is not JSON") from error
+
+
+def refusal(
+    name: str, status: int, headers: Mapping[str, Any], text: str, now: datetime
+) -> Exception:
+    """Return what an error answer means: wait, or what a person can do."""
+    limited = status == 429 or (
+        status == 403
+        and (headers.get("retry-after") or headers.get("x-ratelimit-remaining") == "0")
+    )
+    if limited or (status == 400 and "RATELIMITED" in text):
+        return Limited(_wait(headers, now))
+    said = MEANINGS.get(status, text.strip()[:300])
+    return Unreachable(f"{name} answered {status}: {said}")
+
+
+def _wait(headers: Mapping[str, Any], now: datetime) -> timedelta:
+    """Return how long to wait; a reset is told in seconds, or by Linear in milliseconds."""
+    after = str(headers.get("retry-after") or "")
+    if after.isdigit():
+        return timedelta(seconds=int(after))
+    for name in ("x-ratelimit-reset", "x-ratelimit-requests-reset"):
+        reset = str(headers.get(name) or "")
+        if reset.isdigit():
+            seconds = int(reset) / (1000 if len(reset) > 11 else 1)
+            wait = datetime.fromtimestamp(seconds, UTC) - now
+            return min(timedelta(hours=1), max(timedelta(seconds=1), wait))
+    return timedelta(minutes=1)
+
+
+def moment(text: str) -> datetime:
+    """Return a moment as the trackers write it."""
+    return datetime.fromisoformat(text).astimezone(UTC)

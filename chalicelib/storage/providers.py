@@ -1,0 +1,66 @@
+"""Providers in DynamoDB, each change guarded by the version it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.provider import Provider
+from chalicelib.ports import Due
+from chalicelib.settings import settings
+from chalicelib.storage import codec, pages
+from chalicelib.storage.records import ProviderRecord
+from chalicelib.storage.transactions import condition_failed
+
+
+class DynamoProviders:
+    """The store of providers."""
+
+    def get(self, provider_id: str) -> Provider:
+        try:
+            record = ProviderRecord.get(provider_id, consistent_read=True)
+        except DoesNotExist:
+            raise NotFound("provider", provider_id) from None
+        return codec.load(Provider, record.data)
+
+    def add(self, new: Provider) -> None:
+        _record(new).save(condition=ProviderRecord.id.does_not_exist())
+
+    def put(self, new: Provider, was: Provider) -> None:
+        try:
+            _record(new).save(condition=ProviderRecord.version == was.version)
+        except PutError as error:
+            if not condition_failed(error):
+                raise
+            raise Superseded(f"provider {new.id!r} changed meanwhile") from error
+
+    def remove(self, old: Provider) -> None:
+        try:
+            _record(old).delete(condition=ProviderRecord.version == old.version)
+        except DeleteError as error:
+            if not condition_failed(error):
+                raise
+            raise Superseded(f"provider {old.id!r} changed meanwhile") from error
+
+    def all(self) -> list[Provider]:
+        """Return every provider by name. A stage has few; nothing hot reads this list."""
+        found = [codec.load(Provider, row.data) for row in ProviderRecord.scan()]
+        return sorted(found, key=lambda provider: (provider.name, provider.id))
+
+    def due(self, until: datetime) -> Iterator[Due]:
+        for row in pages.due(ProviderRecord.due, settings.shards, codec.sortable(until)):
+            yield Due("provider", row.id, codec.moment(row.due_at))
+
+
+def _record(provider: Provider) -> ProviderRecord:
+    due = provider.due_at
+    return ProviderRecord(
+        id=provider.id,
+        version=provider.version,
+        data=codec.dump(provider),
+        due_shard=codec.shard(provider.id) if due else None,
+        due_at=codec.sortable(due) if due else None,
+    )

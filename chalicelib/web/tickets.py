@@ -1,0 +1,102 @@
+"""Providers of tickets over HTTP. A credential comes in and never goes out."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import providers
+from chalicelib.domain.provider import Provider
+from chalicelib.web.http import Routes, answer, body_of, known_id
+from chalicelib.web.late import late
+from chalicelib.web.views import View, moment
+
+if TYPE_CHECKING:
+    from chalicelib.web import models
+else:
+    models = late("chalicelib.web.models")
+
+routes = Routes(__name__)
+
+
+def view(thing: Provider) -> View:
+    """Return a provider as the contract shows it, with its health."""
+    return {
+        "id": thing.id,
+        "name": thing.name,
+        "source": thing.source,
+        "config": thing.config,
+        "hasCredential": True,
+        "enabled": thing.enabled,
+        "disabledReason": thing.disabled_reason,
+        "failures": thing.failures,
+        "lastError": thing.last_error,
+        "lastSyncedAt": moment(thing.last_synced_at),
+        "nextSyncAt": moment(thing.due_at),
+        "createdAt": moment(thing.created_at),
+        "updatedAt": moment(thing.updated_at),
+    }
+
+
+@routes.at("GET", "/api/tickets/providers")
+def index() -> Response:
+    """List where tickets come from, with the health of each."""
+    found = wiring.world().providers.all()
+    return answer({"providers": [view(thing) for thing in found], "nextCursor": None})
+
+
+@routes.at("POST", "/api/tickets/providers", takes="NewProvider", status=201)
+def create() -> Response:
+    """Add a place where tickets live; it is read at once, then each minute."""
+    world = wiring.world()
+    request = models.parsed(models.NewProvider, body_of(routes.current_request))
+    now = world.now()
+    new = Provider(
+        id=str(uuid.uuid4()),
+        name=request.name or request.config.get("repo") or request.source,
+        source=request.source,
+        config=request.config,
+        enabled=request.enabled,
+        created_at=now,
+        updated_at=now,
+    )
+    kept = providers.create(world, new, request.credential)
+    return answer({"provider": view(kept)}, 201)
+
+
+@routes.at("PATCH", "/api/tickets/providers/{provider_id}", takes="ProviderPatch")
+def edit(provider_id: str) -> Response:
+    """Rename or pause a provider, or give it a new credential."""
+    world = wiring.world()
+    was = world.providers.get(known_id("provider", provider_id))
+    request = models.parsed(models.ProviderPatch, body_of(routes.current_request))
+    new = replace(
+        was,
+        name=request.name or was.name,
+        enabled=was.enabled if request.enabled is None else request.enabled,
+    )
+    return answer({"provider": view(providers.change(world, was, new, request.credential))})
+
+
+@routes.at("DELETE", "/api/tickets/providers/{provider_id}", status=204)
+def remove(provider_id: str) -> Response:
+    """Remove a provider that no trigger names, and its credential."""
+    providers.remove(wiring.world(), known_id("provider", provider_id))
+    return answer({}, 204)
+
+
+@routes.at("POST", "/api/tickets/providers/{provider_id}/re-enable")
+def enable(provider_id: str) -> Response:
+    """Bring back a disabled provider; what came meanwhile fires now."""
+    kept = providers.enable(wiring.world(), known_id("provider", provider_id))
+    return answer({"provider": view(kept)})
+
+
+@routes.at("POST", "/api/tickets/sync", status=202)
+def sync() -> Response:
+    """Read every enabled provider at once."""
+    return answer({"accepted": providers.sync_now(wiring.world())}, 202)

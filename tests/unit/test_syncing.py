@@ -1,0 +1,168 @@
+"""Syncs of four trackers over real HTTP, with stores in memory: each ticket fires once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.actions import definitions, providers, syncing
+from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.domain.provider import Provider
+from chalicelib.domain.trigger import TicketConfig, Trigger, TriggerType
+from tests.conftest import NOON
+from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
+from tests.simulation.memory import MemoryWorld
+
+MINUTE = timedelta(minutes=1)
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+class Place:
+    """A stage in memory, one tracker, and one trigger that waits for the label `agent`."""
+
+    def __init__(self, tracker: FakeTracker) -> None:
+        self.now = NOON
+        self.tracker = tracker
+        tracker.now = lambda: self.now
+        self.world: Any = MemoryWorld(lambda: self.now, lambda span: None)
+        moments = {"created_at": NOON, "updated_at": NOON}
+        self.definition = Blueprint(
+            id="d", kind=Kind.STANDALONE, name="Fix", title="Fix", prompt="{{title}}", **moments
+        )
+        waiting = Trigger(
+            id="t",
+            definition_id="d",
+            definition_kind="standalone",
+            type=TriggerType.TICKET,
+            ticket=TicketConfig(source=tracker.source, labels=("agent",)),
+            **moments,
+        )
+        definitions.create(self.world, self.definition, [waiting])
+        new = Provider(id="p", name="P", source=tracker.source, config=tracker.config, **moments)
+        providers.create(self.world, new, CREDENTIAL)
+
+    def minutes(self, count: int) -> None:
+        for _ in range(count):
+            self.now += MINUTE
+            syncing.sync(self.world, "p")
+
+    @property
+    def provider(self) -> Provider:
+        found: Provider = self.world.providers.get("p")
+        return found
+
+    def fired(self) -> Counter[str]:
+        rows = [row[0] for row in self.world.tables.all("firings")]
+        return Counter(row.occurrence for row in rows if row.run_id)
+
+    def expected(self) -> Counter[str]:
+        source, name = self.tracker.source, self.tracker.external_id
+        return Counter(f"{source}:{name(item)}" for item in self.tracker.items.values())
+
+
+@pytest.fixture(params=sorted(FAKES))
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with serving(FAKES[request.param](lambda: NOON)) as fake:
+        yield Place(fake)
+
+
+def test_each_of_250_tickets_fires_once_through_pages_outages_and_limits(place: Place):
+    tracker = place.tracker
+    place.minutes(3)
+    for number in range(200):
+        tracker.add(" Agent " if number % 2 else "AGENT")
+    later = [tracker.add("other") for _ in range(50)]
+    answers = iter([tracker.limit()])
+    tracker.broken = lambda: next(answers, None)
+    place.minutes(4)
+    refused = [status for _, status in tracker.requests if status >= 400]
+    assert refused == [tracker.limit()[0]]
+    assert len(place.fired()) == 200
+
+    tracker.broken = lambda: (503, {}, {"message": "down"})
+    place.minutes(2)
+    for item in later[:25]:
+        tracker.label(item, "agent", "other")
+    place.minutes(8)
+    assert (place.provider.enabled, place.provider.failures) == (False, 5)
+    assert "503" in (place.provider.disabled_reason or "")
+
+    tracker.broken = lambda: None
+    providers.enable(place.world, "p")
+    place.minutes(1)
+    place.now += timedelta(days=21)
+    for item in later[25:]:
+        tracker.label(item, "agent")
+    place.minutes(2)
+    assert place.fired() == place.expected()
+
+
+def test_a_sync_that_dies_at_any_call_loses_nothing_and_doubles_nothing(place: Place):
+    place.minutes(2)
+    for _ in range(3):
+        place.tracker.add("agent")
+    for fatal in range(1, 40):
+        survived = _dies_at(place, fatal)
+        place.now += syncing.LEASE
+        if survived:
+            break
+        if fatal % 7 == 0:
+            place.tracker.add("agent")
+    else:
+        pytest.fail("no sync came through")
+    place.minutes(3)
+    assert place.fired() == place.expected()
+
+
+def _dies_at(place: Place, fatal: int) -> bool:
+    """Let a sync die after its call of this number to a store or the tracker."""
+    calls = 0
+    real_commit, real_answer = place.world.tables.commit, place.tracker.answer
+
+    def count() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == fatal:
+            raise Died
+
+    def commit(writes: Any) -> Any:
+        done = real_commit(writes)
+        count()
+        return done
+
+    place.world.tables.commit = commit
+    place.world.trackers.open = _counting(place.world.trackers, count)
+    try:
+        syncing.sync(place.world, "p")
+    except Died:
+        return False
+    finally:
+        place.world.tables.commit = real_commit
+        del place.world.trackers.open
+        place.tracker.answer = real_answer  # type: ignore[method-assign]
+    return calls < fatal
+
+
+def _counting(trackers: Any, count: Any) -> Any:
+    opened = type(trackers).open
+
+    def open_(*given: Any) -> Any:
+        tracker = opened(trackers, *given)
+        send = tracker.changed
+
+        def changed(*asked: Any) -> Iterator[Any]:
+            for page in send(*asked):
+                count()
+                yield page
+
+        tracker.changed = changed
+        return tracker
+
+    return open_
