@@ -68,6 +68,8 @@ def _read(world: World, provider: Provider, begun: datetime) -> None:
     watched = _waiting(world, provider)
     _first_looks(world, provider, tracker, watched)
     if provider.cursor is None:
+        # One page, so that a wrong credential shows at once, waited for or not.
+        next(tracker.changed(begun, None), None)
         _settled(world, provider, begun, None)
         return
     watches = [Watch(basis=watch.basis) for watch in watched]

@@ -10,10 +10,12 @@ from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.provider import Provider
 from chalicelib.ports import Due
-from chalicelib.settings import settings
 from chalicelib.storage import codec, pages
 from chalicelib.storage.records import ProviderRecord
 from chalicelib.storage.transactions import condition_failed
+
+ONLY_SHARD = "0"
+"""A stage has few providers, so one partition of the due index holds them all."""
 
 
 class DynamoProviders:
@@ -51,7 +53,7 @@ class DynamoProviders:
         return sorted(found, key=lambda provider: (provider.name, provider.id))
 
     def due(self, until: datetime) -> Iterator[Due]:
-        for row in pages.due(ProviderRecord.due, settings.shards, codec.sortable(until)):
+        for row in pages.due(ProviderRecord.due, 1, codec.sortable(until)):
             yield Due("provider", row.id, codec.moment(row.due_at))
 
 
@@ -61,6 +63,6 @@ def _record(provider: Provider) -> ProviderRecord:
         id=provider.id,
         version=provider.version,
         data=codec.dump(provider),
-        due_shard=codec.shard(provider.id) if due else None,
+        due_shard=ONLY_SHARD if due else None,
         due_at=codec.sortable(due) if due else None,
     )
