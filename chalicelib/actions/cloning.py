@@ -39,6 +39,7 @@ def clone(
 def _again(trigger: Trigger, owner: Blueprint, now: datetime) -> Trigger:
     """Return a trigger with the same settings and none of the history."""
     return Trigger(
+        ticket=replace(trigger.ticket, looked=()) if trigger.ticket else None,
         id=str(uuid.uuid4()),
         definition_id=owner.id,
         definition_kind=trigger.definition_kind,
