@@ -13,10 +13,12 @@ from chalicelib.web import (
     health,
     history,
     hooks,
+    pages,
     prompt_templates,
     repos,
     runner,
     secrets,
+    sign_in,
     tasks,
     tickets,
     triggers,
@@ -39,6 +41,8 @@ for room in (
     secrets,
     tickets,
     runner,
+    sign_in,
+    pages,
 ):
     app.register_blueprint(room.routes)
 for room in (firing, running, building):

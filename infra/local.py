@@ -80,6 +80,17 @@ class LocalStack:
             time.sleep(0.5)
         raise SystemExit(f"the stage does not answer, see {self._state / 'emulator.log'}")
 
+    def sign_in_link(self) -> str:
+        """Return the address that signs a browser in once."""
+        request = urllib.request.Request(
+            f"{self.url}/api/auth/sign-in-links",
+            method="POST",
+            headers={"Authorization": f"Bearer {self._token}"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            path: str = json.loads(answer.read())["path"]
+        return self.url + path
+
     def _start_runner(self) -> None:
         """Start the runner by the command that a self-hosted user types, in a group of its own."""
         environment = {
@@ -170,7 +181,8 @@ def main() -> None:
         print("starting (the first time takes a minute) …", flush=True)
         stack.start()
         token = json.loads((state / "dev.json").read_text())["token"]
-        print(f"\n  Optio is up at {stack.url}\n  API token: {token}\n", flush=True)
+        print(f"\n  Optio is up at {stack.url}\n  API token: {token}", flush=True)
+        print(f"  Sign in:   {stack.sign_in_link()}  (once, within ten minutes)\n", flush=True)
         stack.watch()
     except KeyboardInterrupt:
         print("\nstopping, and keeping everything …", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host"}
 LARGEST = 8 * 1024 * 1024
 TIMEOUT_SECONDS = 60
+SMALLEST_PACKED = 1024
+"""As the API is configured on AWS, which the emulator does not do."""
 UNKNOWN_PATH = "MissingAuthenticationTokenException"
 """The emulator has no gateway responses, which make a 404 of this in AWS."""
 
@@ -57,6 +60,9 @@ class _Passing(BaseHTTPRequestHandler):
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.send_response_only(status)
         kept = [(n, t) for n, t in headers if n.lower() not in HOP | {"content-length"}]
+        if len(body) >= SMALLEST_PACKED and "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(body, 6)
+            kept += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
         for name, text in kept or [("Content-Type", "application/json")]:
             self.send_header(name, text)
         if status != 204:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.storage import codec
 from chalicelib.storage.records import PulseRecord
+from chalicelib.storage.transactions import condition_failed
 
 
 class DynamoPulses:
@@ -21,3 +22,14 @@ class DynamoPulses:
             return codec.moment(PulseRecord.get(name).data)
         except DoesNotExist:
             return None
+
+    def first(self, name: str, at: datetime) -> bool:
+        """Note something that counts once; return whether this was the first time."""
+        row = PulseRecord(id=name, data=codec.sortable(at))
+        try:
+            row.save(condition=PulseRecord.id.does_not_exist())
+        except PutError as error:
+            if not condition_failed(error):
+                raise
+            return False
+        return True

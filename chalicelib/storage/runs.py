@@ -72,6 +72,10 @@ def _waits_in(run: Run) -> str | None:
 class DynamoRuns:
     """The store of runs."""
 
+    def position(self, run: Run) -> str:
+        """Return where a list goes on after this run."""
+        return codec.age(run.created_at, run.id)
+
     def get(self, run_id: str) -> Run:
         try:
             return run_of(RunRecord.get(run_id, consistent_read=True))

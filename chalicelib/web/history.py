@@ -5,7 +5,8 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.domain.errors import Invalid, NotAllowed
+from chalicelib.actions import logs as reading
+from chalicelib.domain.errors import NotAllowed
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.run import Run
 from chalicelib.web import run_views
@@ -38,37 +39,9 @@ def logs(task_id: str) -> Response:
     request = routes.current_request
     run = _run(task_id)
     limit = limit_of(request, MOST_LINES, 200)
-    attempt, seq, back = _cursor(query(request, "cursor"), run)
-    store = wiring.world().logs
-    if attempt == 0:
-        lines: list[LogLine] = []
-    elif seq is None or back:
-        lines = store.before(run.id, attempt, seq, limit)
-    else:
-        lines = store.after(run.id, attempt, seq, limit)
-    reached = lines[-1].seq if lines else (seq or 0)
-    following = f"{attempt}.{reached}"
-    if not lines and not back and seq is not None and attempt < run.attempt:
-        following = f"{attempt + 1}.0"
-    first = lines[0].seq if lines else (seq or 1)
-    before = f"-{attempt}.{first}" if first > 1 else _earlier(attempt)
-    shown = [run_views.log_line(line) for line in lines if _wanted(line, request)]
-    return answer({"logs": shown, "nextCursor": following, "prevCursor": before})
-
-
-def _earlier(attempt: int) -> str | None:
-    return f"-{attempt - 1}.{10**9}" if attempt > 1 else None
-
-
-def _cursor(text: str, run: Run) -> tuple[int, int | None, bool]:
-    if not text:
-        return run.attempt, None, False
-    attempt, _, seq = text.removeprefix("-").partition(".")
-    if not (attempt.isdigit() and seq.isdigit() and len(seq) < 12 and len(attempt) < 6):
-        raise Invalid("this cursor is not one of ours", "cursor")
-    # A run that was still waiting when the reader began is followed from its first attempt on.
-    number = max(1, int(attempt)) if run.attempt else 0
-    return min(number, run.attempt), int(seq), text.startswith("-")
+    page = reading.page(wiring.world(), run, query(request, "cursor"), limit)
+    shown = [run_views.log_line(line) for line in page.lines if _wanted(line, request)]
+    return answer({"logs": shown, "nextCursor": page.following, "prevCursor": page.before})
 
 
 def _wanted(line: LogLine, request: object) -> bool:

@@ -1,0 +1,119 @@
+"""Lists that people look at, each page read by queries and never by a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.run import Run
+from chalicelib.domain.trigger import Trigger
+from chalicelib.ports import World
+
+MOST_ROWS = 1000
+"""How many rows one request may look through for what it is asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One page of runs, where the next one begins, and how many rows were looked at."""
+
+    runs: list[Run]
+    position: str | None
+    looked: int
+
+
+def newest_runs(world: World, before: str | None, limit: int) -> tuple[list[Run], str | None]:
+    """Return the newest runs of every kind as one list."""
+    found: list[Run] = []
+    more = False
+    for kind in RUN_KINDS:
+        page, position = world.runs.newest(kind.value, before, limit)
+        found += page
+        more = more or position is not None
+    found.sort(key=lambda run: (run.created_at, run.id), reverse=True)
+    kept = found[:limit]
+    more = more or len(found) > limit
+    return kept, world.runs.position(kept[-1]) if more and kept else None
+
+
+def runs(
+    world: World,
+    *,
+    wanted: Callable[[Run], bool] | None = None,
+    definition_id: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> Listed:
+    """Return a page of the runs that are wanted, looking through at most a thousand."""
+    kept: list[Run] = []
+    position, looked = before, 0
+    while True:
+        size = 100 if wanted else limit
+        if definition_id:
+            page, following = world.runs.of_definition(definition_id, position, size)
+        else:
+            page, following = newest_runs(world, position, size)
+        looked += len(page)
+        for run in page:
+            if wanted is None or wanted(run):
+                kept.append(run)
+            if len(kept) == limit and (run is not page[-1] or following):
+                return Listed(runs=kept, position=world.runs.position(run), looked=looked)
+        position = following
+        if position is None or looked >= MOST_ROWS or wanted is None:
+            return Listed(runs=kept, position=position, looked=looked)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """A definition with its triggers and its newest runs."""
+
+    definition: Blueprint
+    triggers: list[Trigger]
+    recent: list[Run]
+
+    @property
+    def success(self) -> int | None:
+        """How many per cent of the newest runs that ended did not fail."""
+        ended = [run for run in self.recent if run.final]
+        good = [run for run in ended if run.state == "completed"]
+        return round(100 * len(good) / len(ended)) if ended else None
+
+    @property
+    def cost(self) -> float | None:
+        known = [run.cost_usd for run in self.recent if run.cost_usd is not None]
+        return sum(known) if known else None
+
+
+def definitions(world: World, before: str | None, limit: int) -> tuple[list[Watched], str | None]:
+    """Return definitions of both kinds, newest first, each with what became of it lately."""
+    kind, _, position = (before or DEFINITION_KINDS[0].value).partition("|")
+    kinds = [one.value for one in DEFINITION_KINDS]
+    if kind not in kinds:
+        return [], None
+    found, following = world.blueprints.newest(kind, position or None, limit)
+    cursor = f"{kind}|{following}" if following else None
+    rest = kinds[kinds.index(kind) + 1 :]
+    if not following and rest:
+        more, after = world.blueprints.newest(rest[0], None, max(1, limit - len(found)))
+        found, cursor = [*found, *more], f"{rest[0]}|{after}" if after else None
+    return [watched(world, one) for one in found], cursor
+
+
+def watched(world: World, definition: Blueprint, recent: int = 10) -> Watched:
+    """Return a definition with its triggers and its newest runs."""
+    return Watched(
+        definition=definition,
+        triggers=world.triggers.of(definition),
+        recent=world.runs.of_definition(definition.id, None, recent)[0],
+    )
+
+
+def thing(world: World, task_id: str) -> Blueprint | Run:
+    """Return the definition or the run with this id."""
+    try:
+        return world.blueprints.get(task_id)
+    except NotFound:
+        return world.runs.get(task_id)

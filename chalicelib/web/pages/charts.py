@@ -1,0 +1,65 @@
+"""Charts as shapes: numbers in, places out; the page draws them and shows the table behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.domain.run import Run
+
+WIDTH, HEIGHT, MOST = 640, 96, 30
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One run in the chart."""
+
+    run: Run
+    seconds: float
+    x: float
+    width: float
+    height: float
+    cost_y: float | None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Bars for durations and a line for costs."""
+
+    bars: list[Bar]
+    longest: float
+    dearest: float
+
+    @property
+    def line(self) -> str:
+        known = [bar for bar in self.bars if bar.cost_y is not None]
+        return " ".join(f"{bar.x + bar.width / 2:.1f},{bar.cost_y:.1f}" for bar in known)
+
+
+def seconds_of(run: Run) -> float | None:
+    """Return how long a run worked."""
+    if run.started_at is None or run.completed_at is None:
+        return None
+    return max(0.0, (run.completed_at - run.started_at).total_seconds())
+
+
+def bars(runs: list[Run]) -> Chart:
+    """Return the runs that ended as a chart, oldest first."""
+    ended = [(run, seconds) for run in runs if (seconds := seconds_of(run)) is not None]
+    ended = list(reversed(ended[:MOST]))
+    longest = max((seconds for _, seconds in ended), default=0.0)
+    dearest = max((run.cost_usd or 0.0 for run, _ in ended), default=0.0)
+    slot = WIDTH / max(12, len(ended))
+    drawn = [
+        Bar(
+            run=run,
+            seconds=seconds,
+            x=round(number * slot + slot * 0.15, 1),
+            width=round(slot * 0.7, 1),
+            height=round(max(2.0, HEIGHT * seconds / longest) if longest else 2.0, 1),
+            cost_y=round(HEIGHT - (HEIGHT - 6) * run.cost_usd / dearest, 1)
+            if run.cost_usd is not None and dearest
+            else None,
+        )
+        for number, (run, seconds) in enumerate(ended)
+    ]
+    return Chart(drawn, longest, dearest)

@@ -1,0 +1,184 @@
+"""What is saved and fires by itself: the list, and one definition with its ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import definitions, listing, redelivering, runs
+from chalicelib.domain import schedule
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
+from chalicelib.domain.run import Run
+from chalicelib.web import reading
+from chalicelib.web.http import known_id
+from chalicelib.web.pages import charts, forms
+from chalicelib.web.pages.shell import Visit, faults_of
+
+PAGE = 25
+
+
+def index(visit: Visit) -> Response:
+    """List all definitions with what fires them and what became of it."""
+    found, position = listing.definitions(wiring.world(), visit.query("before") or None, PAGE)
+    values = {"found": found, "position": position, "before": visit.query("before")}
+    if visit.query("part"):
+        return visit.fragment("_definitions.html", **values)
+    return visit.page("definitions.html", seen="", done=visit.query("done"), **values)
+
+
+def _definition(task_id: str) -> Blueprint:
+    found = listing.thing(wiring.world(), known_id("task", task_id))
+    if isinstance(found, Run):
+        raise NotFound("definition", task_id)
+    return found
+
+
+def show(visit: Visit, task_id: str) -> Response:
+    """Show a definition."""
+    return _page(visit, _definition(task_id))
+
+
+def _page(visit: Visit, thing: Blueprint, error: DomainError | None = None) -> Response:
+    world = wiring.world()
+    watched = listing.watched(world, thing, recent=30)
+    firings, older = world.firings.of_definition(thing.id, visit.query("ledger") or None, 20)
+    template = definitions.template_of(world, thing)
+    values = {
+        "watched": watched,
+        "thing": thing,
+        "firings": firings,
+        "older": older,
+        "triggers": {one.id: one for one in watched.triggers},
+        "upcoming": _upcoming(watched),
+    }
+    if visit.query("part"):
+        return visit.fragment("_definition.html", **values)
+    return visit.page(
+        "definition.html",
+        409 if isinstance(error, Conflict) else 400 if error else 200,
+        seen="",
+        template=template,
+        schema=thing.params_schema or (template.params_schema if template else None),
+        chart=charts.bars(watched.recent),
+        typed=visit.form,
+        wrong=forms.known(faults_of(error)) if error else {},
+        said=str(error) if error else "",
+        secret=forms.fresh_secret(),
+        path=forms.fresh_path(),
+        done=visit.query("done"),
+        **values,
+    )
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A moment ahead, and where it stands on a line of 0 to 1000."""
+
+    at: Any
+    trigger_id: str
+    place: int
+
+
+def _upcoming(watched: listing.Watched) -> list[Coming]:
+    world, now = wiring.world(), wiring.world().now()
+    if not watched.definition.enabled:
+        return []
+    moments = [
+        (at, trigger.id)
+        for trigger in watched.triggers
+        if trigger.enabled and trigger.schedule
+        for at in schedule.preview(trigger.timing, world.now())
+    ]
+    moments.sort()
+    moments = moments[:8]
+    if not moments:
+        return []
+    whole = max(moments[-1][0] - now, timedelta(minutes=1))
+    return [Coming(at, key, round(1000 * ((at - now) / whole))) for at, key in moments]
+
+
+def act(visit: Visit, task_id: str) -> Response:
+    """Do what a button of the page says."""
+    thing = _definition(task_id)
+    wanted, _, about = visit.form.get("do", "").partition(":")
+    try:
+        if wanted not in ACTS:
+            raise Invalid("choose what to do with this task", "do")
+        return ACTS[wanted](visit, thing, about)
+    except (Conflict, Invalid) as error:
+        return _page(visit, _definition(task_id), error)
+
+
+def _back(visit: Visit, thing: Blueprint, done: str) -> Response:
+    if visit.form.get("back") == "list":
+        return visit.go("tasks", "scheduled", done=done)
+    return visit.go("tasks", "scheduled", thing.id, done=done)
+
+
+def _pause(visit: Visit, thing: Blueprint, about: str) -> Response:
+    definitions.change(wiring.world(), thing, replace(thing, enabled=False))
+    return _back(visit, thing, "paused")
+
+
+def _resume(visit: Visit, thing: Blueprint, about: str) -> Response:
+    on = replace(thing, enabled=True, paused_reason=None)
+    definitions.change(wiring.world(), thing, on)
+    return _back(visit, thing, "resumed")
+
+
+def _run(visit: Visit, thing: Blueprint, about: str) -> Response:
+    world = wiring.world()
+    template = definitions.template_of(world, thing)
+    schema = thing.params_schema or (template.params_schema if template else None)
+    run = runs.start(world, thing, forms.params(visit.form, schema))
+    return visit.go("tasks", run.id, done="started")
+
+
+def _delete(visit: Visit, thing: Blueprint, about: str) -> Response:
+    definitions.remove(wiring.world(), thing.id)
+    return visit.go("tasks", "scheduled", done="deleted")
+
+
+def _redeliver(visit: Visit, thing: Blueprint, about: str) -> Response:
+    firing = redelivering.redeliver(wiring.world(), known_id("firing", about))
+    if firing.run_id:
+        return visit.go("tasks", firing.run_id, done="redelivered")
+    return _back(visit, thing, "redelivered")
+
+
+def _switch(visit: Visit, thing: Blueprint, about: str) -> Response:
+    world = wiring.world()
+    was = definitions.trigger_of(world, thing.id, known_id("trigger", about))
+    definitions.change_trigger(world, was, replace(was, enabled=not was.enabled))
+    return _back(visit, thing, "trigger-paused" if was.enabled else "trigger-resumed")
+
+
+def _drop(visit: Visit, thing: Blueprint, about: str) -> Response:
+    world = wiring.world()
+    old = definitions.trigger_of(world, thing.id, known_id("trigger", about))
+    definitions.remove_trigger(world, old)
+    return _back(visit, thing, "trigger-deleted")
+
+
+def _add(visit: Visit, thing: Blueprint, about: str) -> Response:
+    world = wiring.world()
+    new = reading.trigger_from(forms.trigger(visit.form), thing, world.now())
+    definitions.add_trigger(world, new)
+    return _back(visit, thing, "trigger-added")
+
+
+ACTS = {
+    "pause": _pause,
+    "resume": _resume,
+    "run": _run,
+    "delete": _delete,
+    "redeliver": _redeliver,
+    "switch": _switch,
+    "drop": _drop,
+    "add": _add,
+}

@@ -1,0 +1,42 @@
+"""What forms show while somebody types."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import previewing
+from chalicelib.domain import schedule
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.words import cron_words
+from chalicelib.web.pages import forms
+from chalicelib.web.pages.shell import Visit
+
+
+def cron(visit: Visit) -> Response:
+    """Say what an expression means and when it fires next, or what is wrong with it."""
+    text = visit.query("cronExpression").strip()
+    name = visit.query("timezone").strip() or "UTC"
+    try:
+        said = cron_words(text)
+        zone: ZoneInfo = schedule.parse_zone(name)
+        times = schedule.preview(schedule.Schedule(cron=text, timezone=name), wiring.world().now())
+    except Invalid as error:
+        return visit.fragment("_cron.html", wrong=error.message, said="", times=[], zone=None)
+    return visit.fragment("_cron.html", wrong="", said=said, times=times, zone=zone)
+
+
+def preview(visit: Visit) -> Response:
+    """Render the prompt with the params, the missing ones named."""
+    try:
+        params = forms.mapping(visit.form, "params") or forms.mapping(visit.form, "paramMapping")
+        prompt = visit.form.get("prompt", "")
+        linked = visit.form.get("promptTemplateId", "").strip()
+        if linked:
+            prompt = wiring.world().prompt_templates.get(linked).template
+        shown = previewing.preview_text(prompt, params)
+    except Invalid as error:
+        return visit.fragment("_preview.html", wrong=error.message, shown=None)
+    return visit.fragment("_preview.html", wrong="", shown=shown)

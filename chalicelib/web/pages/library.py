@@ -1,0 +1,75 @@
+"""The library of prompts that definitions share."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import library
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.web import models
+from chalicelib.web.http import known_id
+from chalicelib.web.pages import forms
+from chalicelib.web.pages.shell import Visit, faults_of
+
+
+def index(visit: Visit) -> Response:
+    """Show the library, and a form for one more or for the one to edit."""
+    return _page(visit, None)
+
+
+def _page(visit: Visit, error: DomainError | None) -> Response:
+    world = wiring.world()
+    found, position = world.prompt_templates.newest(visit.query("before") or None, 50)
+    chosen = visit.form.get("id") or visit.query("edit")
+    editing = world.prompt_templates.get(known_id("template", chosen)) if chosen else None
+    saved = editing and {
+        "name": editing.name,
+        "description": editing.description,
+        "template": editing.template,
+        "defaultAgentType": editing.default_agent_type or "",
+    }
+    return visit.page(
+        "templates.html",
+        409 if isinstance(error, Conflict) else 400 if error else 200,
+        found=found,
+        position=position,
+        editing=editing,
+        typed=visit.form if error else saved or {},
+        wrong=forms.known(faults_of(error)) if error else {},
+        said=str(error) if error else "",
+        done=visit.query("done"),
+    )
+
+
+def save(visit: Visit) -> Response:
+    """Add, change or remove a template."""
+    world, chosen = wiring.world(), visit.form.get("id", "")
+    try:
+        if visit.form.get("do") == "delete":
+            library.remove(world, known_id("template", chosen))
+            return visit.go("templates", done="deleted")
+        was = world.prompt_templates.get(known_id("template", chosen)) if chosen else None
+        fields = {
+            name: visit.form[name]
+            for name in ("name", "description", "template", "defaultAgentType")
+            if visit.form.get(name, "").strip()
+        }
+        if was and was.params_schema:
+            fields["paramsSchema"] = was.params_schema  # type: ignore[assignment]
+        asked = models.parsed(models.NewPromptTemplate, fields)
+        if was:
+            library.change(world, was, replace(was, **asked.model_dump() | {"kind": was.kind}))
+        else:
+            now = world.now()
+            new = PromptTemplate(
+                id=str(uuid.uuid4()), created_at=now, updated_at=now, **asked.model_dump()
+            )
+            library.create(world, new)
+    except (Invalid, Conflict) as error:
+        return _page(visit, error)
+    return visit.go("templates", done="saved")

@@ -1,0 +1,90 @@
+"""A new task: run at once, or saved with what will fire it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import definitions, runs
+from chalicelib.domain.blueprint import Kind
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.web import models, reading
+from chalicelib.web.pages import forms
+from chalicelib.web.pages.shell import Visit, faults_of
+
+PRESETS = (
+    ("*/15 * * * *", "Every 15 minutes"),
+    ("0 * * * *", "Hourly"),
+    ("0 3 * * *", "Nightly, 03:00"),
+    ("0 9 * * 1-5", "Workdays, 09:00"),
+    ("0 9 * * 1", "Mondays, 09:00"),
+    ("0 8 1 * *", "Monthly"),
+)
+
+
+def show(visit: Visit) -> Response:
+    """Show the form, filled from a template of the library where one is named."""
+    typed = {"mode": visit.query("mode") or "schedule", "cronExpression": "0 9 * * 1-5"}
+    typed |= {"repoUrl": visit.query("repo"), "trigger": visit.query("trigger") or "schedule"}
+    chosen = visit.query("template")
+    if chosen:
+        typed["promptTemplateId"] = chosen
+    return _page(visit, typed, None)
+
+
+def _page(visit: Visit, typed: Mapping[str, str], error: DomainError | None) -> Response:
+    world = wiring.world()
+    filled = {"secret": forms.fresh_secret(), "path": forms.fresh_path(), **typed}
+    return visit.page(
+        "new.html",
+        409 if isinstance(error, Conflict) else 400 if error else 200,
+        typed=filled,
+        wrong=forms.known(faults_of(error)) if error else {},
+        said=str(error) if error else "",
+        presets=PRESETS,
+        repos=world.repos.all(),
+        templates=world.prompt_templates.newest(None, 100)[0],
+    )
+
+
+def create(visit: Visit) -> Response:
+    """Start the task, or save it with its trigger."""
+    try:
+        if visit.form.get("mode") == "run":
+            return visit.go("tasks", _started(visit), done="started")
+        return visit.go("tasks", "scheduled", _saved(visit), done="created")
+    except (Invalid, Conflict) as error:
+        return _page(visit, visit.form, error)
+
+
+def _started(visit: Visit) -> str:
+    world = wiring.world()
+    body = forms.definition(visit.form)
+    if not body.get("repoUrl"):
+        why = "choose a repo; only what is saved with a trigger runs without one"
+        raise Invalid(why, "repoUrl")
+    asked = models.parsed(models.NewTask, {**body, "type": Kind.REPO_TASK.value})
+    repo = world.repos.find(asked.repo_url) if asked.repo_url else None
+    new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())
+    params = forms.mapping(visit.form, "params")
+    return runs.start(world, new, params, stored=False).id
+
+
+def _saved(visit: Visit) -> str:
+    world = wiring.world()
+    body = forms.definition(visit.form)
+    kind = Kind.REPO_BLUEPRINT if body.get("repoUrl") else Kind.STANDALONE
+    if kind is Kind.STANDALONE:
+        body.pop("repoBranch", None)
+    triggers = [] if visit.form.get("trigger") == "none" else [forms.trigger(visit.form)]
+    asked = models.parsed(models.NewTask, {**body, "type": kind.value, "triggers": triggers})
+    repo = world.repos.find(asked.repo_url) if asked.repo_url else None
+    new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())
+    made = [
+        reading.trigger(one, new, world.now(), f"triggers.{number}.")
+        for number, one in enumerate(asked.triggers)
+    ]
+    return definitions.create(world, new, made)[0].id

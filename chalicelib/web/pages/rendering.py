@@ -1,0 +1,51 @@
+"""Templates: found in the package, escaping everything, strict about what is not there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from chalicelib import wiring
+from chalicelib.web.pages import wording
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("chalicelib.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= wording.FILTERS
+    made.globals["asset"] = asset
+    return made
+
+
+def render(template: str, /, **values: object) -> str:
+    """Return a template with its values."""
+    now = wiring.world().now()
+    return _environment().get_template(template).render(now=now, **values)
+
+
+@cache
+def assets() -> Mapping[str, str]:
+    """Return the texts of all static files, by name."""
+    folder = files("chalicelib.web") / "static"
+    return {
+        entry.name: entry.read_text("utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith((".css", ".js", ".svg"))
+    }
+
+
+@cache
+def asset(name: str) -> str:
+    """Return the path of a static file, with the hash of its content."""
+    return f"static/{hashlib.sha256(assets()[name].encode()).hexdigest()[:12]}/{name}"

@@ -1,0 +1,119 @@
+"""One run: where it stands, what it says, and what may be done with it."""
+
+from __future__ import annotations
+
+import json
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import listing, logs, runs
+from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
+from chalicelib.domain.firing import Brief
+from chalicelib.domain.run import Run, State
+from chalicelib.settings import settings
+from chalicelib.web import run_views
+from chalicelib.web.http import answer, known_id
+from chalicelib.web.pages.shell import Visit
+
+STAGES = ("clone", "setup", "agent", "push", "publish")
+MOST_LINES = 1000
+
+
+def _run(task_id: str) -> Run:
+    found = listing.thing(wiring.world(), known_id("task", task_id))
+    if not isinstance(found, Run):
+        raise NotFound("run", task_id)
+    return found
+
+
+def show(visit: Visit, task_id: str) -> Response:
+    """Show a run; of a definition, lead to its own page."""
+    found = listing.thing(wiring.world(), known_id("task", task_id))
+    if not isinstance(found, Run):
+        return visit.go("tasks", "scheduled", found.id)
+    return _page(visit, found)
+
+
+def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
+    world = wiring.world()
+    values = {
+        "run": run,
+        "stages": _stages(run),
+        "stalled": run.stalled(world.now(), settings.stall_threshold),
+        "may": _allowed(run),
+    }
+    if visit.query("part"):
+        return visit.fragment("_run.html", **values)
+    brief = world.firings.brief(run.firing_id) or Brief()
+    page = logs.page(world, run, visit.query("cursor"), 200)
+    status = 409 if isinstance(error, Conflict) else 400 if error else 200
+    return visit.page(
+        "run.html",
+        status,
+        seen="",
+        brief=brief,
+        params=json.loads(brief.params),
+        log=page,
+        wrong=str(error) if error else "",
+        typed=visit.form.get("prompt", ""),
+        done=visit.query("done"),
+        **values,
+    )
+
+
+def _stages(run: Run) -> list[tuple[str, str]]:
+    """Return each stage with how it stands: done, now, bad or to come."""
+    names = list(STAGES if run.repo_url else ("setup", "agent"))
+    reached = names.index(run.stage) if run.stage in names else -1
+    if run.state in (State.COMPLETED, State.PR_OPENED):
+        return [(name, "done") for name in names]
+    shown = []
+    for number, name in enumerate(names):
+        mark = "done" if number < reached else "next"
+        if number == reached:
+            mark = "now" if run.state is State.RUNNING else "bad" if run.final else "now"
+        shown.append((name, mark))
+    return shown
+
+
+def _allowed(run: Run) -> dict[str, bool]:
+    branch = run.state is State.FAILED and run.branch is not None
+    return {
+        "cancel": not run.final,
+        "retry": run.state in (State.FAILED, State.CANCELLED),
+        "resume": run.state in runs.RESUMABLE or branch,
+    }
+
+
+def act(visit: Visit, task_id: str) -> Response:
+    """Cancel, retry or resume a run."""
+    run, world = _run(task_id), wiring.world()
+    wanted = visit.form.get("do", "")
+    try:
+        if wanted == "cancel":
+            runs.cancel(world, run.id)
+        elif wanted == "retry":
+            runs.retry(world, run.id)
+        elif wanted == "resume":
+            runs.resume(world, run.id, _prompt(visit))
+        else:
+            raise Invalid("choose what to do with this task", "do")
+    except (Conflict, Invalid) as error:
+        return _page(visit, _run(task_id), error)
+    return visit.go("tasks", run.id, done=wanted)
+
+
+def _prompt(visit: Visit) -> str:
+    prompt = visit.form.get("prompt", "").strip()
+    if not prompt:
+        raise Invalid("Say what the agent should do now: a resume needs a prompt.", "prompt")
+    return prompt
+
+
+def log(visit: Visit, task_id: str) -> Response:
+    """Return lines of the log as JSON, for the script that follows it."""
+    limit = 1000 if visit.query("many") else 200
+    page = logs.page(wiring.world(), _run(task_id), visit.query("cursor"), limit)
+    shown = [run_views.log_line(line) for line in page.lines]
+    return answer({"logs": shown, "nextCursor": page.following, "prevCursor": page.before})

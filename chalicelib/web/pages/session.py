@@ -1,0 +1,87 @@
+"""Who looks at the pages: a sealed cookie that ends, and that ends with its key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http.cookies import CookieError, SimpleCookie
+
+from chalice.app import Request
+
+from chalicelib import wiring
+
+COOKIE = "optio_session"
+LIVES = timedelta(hours=12)
+LINK_LIVES = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A signed-in reader. The key is asked about again with every request."""
+
+    token: str
+    role: str
+    csrf: str
+
+    def proves(self, given: str) -> bool:
+        """Whether a form came from a page of ours."""
+        return hmac.compare_digest(self.csrf.encode(), given.encode("utf-8", "replace"))
+
+
+def begun(token: str) -> str | None:
+    """Return the cookie's text for a key that may use the pages, or None."""
+    if wiring.world().keys.role(token) != "admin":
+        return None
+    until = wiring.world().now() + LIVES
+    body = {"token": token, "until": until.isoformat(), "csrf": secrets.token_urlsafe(24)}
+    return wiring.world().seals.seal(json.dumps(body), "session")
+
+
+def link(token: str) -> str:
+    """Return a code that signs in within ten minutes, for whoever holds this key already."""
+    until = wiring.world().now() + LINK_LIVES
+    return wiring.world().seals.seal(
+        json.dumps({"token": token, "until": until.isoformat(), "csrf": ""}), "sign-in link"
+    )
+
+
+def of(request: Request) -> Session | None:
+    """Return the session that a request proves, if it has not ended."""
+    kept = SimpleCookie()
+    try:
+        kept.load(str(request.headers.get("cookie") or ""))
+    except CookieError:
+        return None
+    morsel = kept.get(COOKIE)
+    body = opened(morsel.value, "session") if morsel else None
+    if body is None:
+        return None
+    role = wiring.world().keys.role(body["token"])
+    return Session(body["token"], role, body["csrf"]) if role == "admin" else None
+
+
+def opened(sealed: str, about: str) -> dict[str, str] | None:
+    """Return what was sealed, unless it is not ours or its time is over."""
+    try:
+        body: dict[str, str] = json.loads(wiring.world().seals.open(sealed, about))
+    except Exception:
+        return None
+    ended = datetime.fromisoformat(body["until"]) <= wiring.world().now()
+    return None if ended else body
+
+
+def cookie(text: str, request: Request) -> str:
+    """Return the Set-Cookie header that begins a session, or with no text ends it."""
+    secure = str(request.headers.get("x-forwarded-proto") or "") == "https"
+    age = int(LIVES.total_seconds()) if text else 0
+    flags = f"; Max-Age={age}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
+    return f"{COOKIE}={text}{flags}"
+
+
+def fingerprint(text: str) -> str:
+    """Return the name under which a code is remembered as used."""
+    return hashlib.sha256(text.encode()).hexdigest()

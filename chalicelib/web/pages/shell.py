@@ -1,0 +1,146 @@
+"""Around every page: who looks, is a write ours, and errors in the reader's words."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlencode
+
+from chalice.app import Request, Response
+
+from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
+from chalicelib.web.http import LARGEST_BODY, STATUS, Forbidden, TooLarge, raw_of
+from chalicelib.web.pages import session as sessions
+from chalicelib.web.pages.rendering import render
+from chalicelib.web.pages.session import Session
+from chalicelib.web.urls import Urls
+
+log = logging.getLogger(__name__)
+OPEN = ("assets.show", "login.show", "login.enter")
+MOST_FIELDS = 2000
+SAFETY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of a reader."""
+
+    request: Request
+    path: str
+    session: Session | None
+    form: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def urls(self) -> Urls:
+        return Urls.of(self.path)
+
+    def query(self, name: str) -> str:
+        """Return a parameter of the query string, or nothing."""
+        return str(dict(self.request.query_params or {}).get(name) or "")
+
+    def page(self, template: str, status: int = 200, /, **values: object) -> Response:
+        """Return a page."""
+        text = render(template, visit=self, urls=self.urls, **values)
+        return html(text, status)
+
+    def fragment(self, template: str, /, **values: object) -> Response:
+        """Return a part of a page, or 204 where the reader has it already."""
+        text = render(template, visit=self, urls=self.urls, seen="", **values)
+        seen = hashlib.sha256(text.encode()).hexdigest()[:16]
+        if self.query("seen") == seen:
+            return Response(body="", status_code=204, headers=dict(SAFETY))
+        return html(render(template, visit=self, urls=self.urls, seen=seen, **values))
+
+    def go(self, *parts: str, **query: str | None) -> Response:
+        """Send the reader on after a write, so that a reload repeats nothing."""
+        return Response(
+            body="",
+            status_code=303,
+            headers={**SAFETY, "Location": self.urls.to(*parts, **query)},
+        )
+
+
+def html(text: str, status: int = 200) -> Response:
+    """Return HTML under the strict policy."""
+    headers: dict[str, str | list[str]] = {**SAFETY, "Content-Type": "text/html; charset=utf-8"}
+    return Response(body=text, status_code=status, headers=headers)
+
+
+def answer(
+    request: Request, pattern: str, room: str, name: str, params: Mapping[str, str]
+) -> Response:
+    """Answer a request with the view `name` of a room of pages."""
+    given = {key: unquote(value) for key, value in params.items()}
+    path = "/".join(
+        given[part[1:-1]].replace("/", "%2F") if part.startswith("{") else part
+        for part in pattern.split("/")
+    )
+    visit = Visit(request, path, None)
+    try:
+        opens = f"{room.rpartition('.')[2]}.{name}" in OPEN
+        session = sessions.of(request) if "assets" not in room else None
+        visit = Visit(request, path, session)
+        if session is None and not opens:
+            return _to_login(visit)
+        if request.method == "POST":
+            visit = _written(visit, opens)
+        view: Any = getattr(import_module(room), name)
+        response: Response = view(visit, **given)
+        return response
+    except DomainError as error:
+        return refusal(visit, error)
+
+
+def _to_login(visit: Visit) -> Response:
+    if visit.query("part"):
+        return Response(body="", status_code=401, headers={**SAFETY, "HX-Refresh": "true"})
+    asked = dict(visit.request.query_params or {})
+    wanted = visit.path + (f"?{urlencode(asked)}" if asked else "")
+    return visit.go("login", next=wanted if visit.request.method == "GET" else visit.path)
+
+
+def _written(visit: Visit, opens: bool) -> Visit:
+    """Return the visit with its form, once it is sure that a page of ours sent it."""
+    raw = raw_of(visit.request)
+    if len(raw) > LARGEST_BODY:
+        raise TooLarge("a form holds at most 1 MiB")
+    try:
+        lists = parse_qs(raw.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Invalid("this form cannot be read") from None
+    form = {name: values[-1].replace("\r\n", "\n") for name, values in lists.items()}
+    site = str(visit.request.headers.get("sec-fetch-site") or "same-origin")
+    foreign = site not in ("same-origin", "none")
+    if foreign or (
+        not opens and not (visit.session and visit.session.proves(form.get("csrf", "")))
+    ):
+        raise Forbidden("this form is out of date: go back, reload the page, and send it again")
+    return Visit(visit.request, visit.path, visit.session, form, lists)
+
+
+def refusal(visit: Visit, error: DomainError) -> Response:
+    """Return a page that says what happened."""
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    title = "Not found" if isinstance(error, NotFound) else "That did not work"
+    said = "There is nothing at this address." if isinstance(error, NotFound) else str(error)
+    return visit.page("error.html", status, title=title, message=said, faults=faults_of(error))
+
+
+def faults_of(error: DomainError) -> list[Fault]:
+    """Return what was wrong, field by field."""
+    return list(getattr(error, "faults", ()))

@@ -1,0 +1,85 @@
+"""Changing a trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import definitions
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.domain.trigger import Trigger
+from chalicelib.web import reading
+from chalicelib.web.http import known_id
+from chalicelib.web.pages import forms
+from chalicelib.web.pages.shell import Visit, faults_of
+from chalicelib.web.pages.wording import pretty
+
+
+def _found(task_id: str, trigger_id: str) -> tuple[Blueprint, Trigger]:
+    world = wiring.world()
+    owner = world.blueprints.get(known_id("task", task_id))
+    return owner, definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
+
+
+def show(visit: Visit, task_id: str, trigger_id: str) -> Response:
+    """Show the form with what is saved."""
+    owner, trigger = _found(task_id, trigger_id)
+    return _page(visit, owner, trigger, _typed(trigger), None)
+
+
+def _typed(trigger: Trigger) -> dict[str, str]:
+    typed = {"trigger": trigger.type.value}
+    typed["paramMapping"] = pretty(trigger.param_mapping) if trigger.param_mapping else ""
+    if trigger.schedule:
+        typed |= {
+            "cronExpression": trigger.schedule.cron,
+            "timezone": trigger.schedule.timezone,
+            "overlapPolicy": trigger.schedule.overlap.value,
+            "catchUpPolicy": trigger.schedule.catch_up.value,
+            "jitterSeconds": str(trigger.schedule.jitter_seconds),
+        }
+    if trigger.hook:
+        typed |= {
+            "path": trigger.hook.path,
+            "signature": trigger.hook.preset,
+            "filter": trigger.hook.filter or "",
+            "events": " ".join(trigger.hook.events),
+            "secret": "",
+        }
+    return typed
+
+
+def _page(
+    visit: Visit,
+    owner: Blueprint,
+    trigger: Trigger,
+    typed: Mapping[str, str],
+    error: DomainError | None,
+) -> Response:
+    return visit.page(
+        "trigger.html",
+        409 if isinstance(error, Conflict) else 400 if error else 200,
+        thing=owner,
+        trigger=trigger,
+        typed=typed,
+        wrong=forms.known(faults_of(error)) if error else {},
+        said=str(error) if error else "",
+    )
+
+
+def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
+    """Store what was typed; bounds that the form does not show stay."""
+    owner, was = _found(task_id, trigger_id)
+    try:
+        body = forms.trigger({**visit.form, "trigger": was.type.value})
+        body.setdefault("paramMapping", None)
+        if was.schedule:
+            body["config"] |= {"startAt": was.schedule.start_at, "endAt": was.schedule.end_at}
+        new = reading.patched_trigger(was, body, owner)
+        definitions.change_trigger(wiring.world(), was, new)
+    except (Invalid, Conflict) as error:
+        return _page(visit, owner, was, visit.form, error)
+    return visit.go("tasks", "scheduled", owner.id, done="trigger-saved")

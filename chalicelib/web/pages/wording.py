@@ -1,0 +1,146 @@
+"""How things read: times, durations, money, states."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.words import cron_words
+
+STATES = {
+    "queued": ("Queued", "wait"),
+    "provisioning": ("Starting", "busy"),
+    "running": ("Running", "busy"),
+    "pr_opened": ("PR open", "open"),
+    "needs_attention": ("Needs you", "warn"),
+    "completed": ("Done", "good"),
+    "failed": ("Failed", "bad"),
+    "cancelled": ("Cancelled", "off"),
+    "fired": ("Fired", "good"),
+    "skipped": ("Skipped", "off"),
+}
+REASONS = {
+    "paused": "it was paused",
+    "filtered": "its filter did not want it",
+    "overlap": "an earlier run was not over",
+    "missed": "nothing was running then",
+    "open_pr": "an earlier pull request is still open",
+    "unchanged": "nothing changed since the last run",
+    "loop": "it came from our own doing",
+    "backlog": "it was there before the trigger",
+}
+AGENTS = {
+    "claude-code": "Claude Code",
+    "codex": "Codex",
+    "copilot": "Copilot",
+    "gemini": "Gemini",
+    "opencode": "OpenCode",
+    "command": "Script",
+}
+
+
+UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s"))
+
+
+def state_word(state: str) -> str:
+    return STATES.get(state, (state.replace("_", " ").capitalize(), "off"))[0]
+
+
+def tone(state: str) -> str:
+    return STATES.get(state, ("", "off"))[1]
+
+
+def moment(at: datetime | None, form: str = "ago") -> Markup:
+    """Return a time element; the script of the page puts it into the reader's zone."""
+    if at is None:
+        return Markup('<span class="mute">\N{EN DASH}</span>')
+    utc = at.astimezone(UTC)
+    iso, plain = f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    short = f"{utc:%d %b %H:%M}" if form != "clock" else f"{utc:%H:%M:%S}"
+    return Markup('<time datetime="{}" title="{}" data-form="{}">{}</time>').format(
+        iso, plain, form, short
+    )
+
+
+def span(length: timedelta | float | None) -> str:
+    """Return a duration in its two largest units."""
+    if length is None:
+        return "\N{EN DASH}"
+    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
+    whole = max(0, round(seconds))
+    for size, unit, lower, name in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "m"),
+        (60, "m", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // lower
+            return f"{whole // size}{unit} {rest}{name}" if rest else f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+def money(cost: float | None) -> str:
+    if cost is None:
+        return "\N{EN DASH}"
+    return f"${cost:.2f}" if cost >= 0.995 or cost == 0 else f"${cost:.3f}"
+
+
+def count(number: int | None) -> str:
+    return "\N{EN DASH}" if number is None else f"{number:,}"
+
+
+def repo_name(url: str | None) -> str:
+    """Return the part of a repo's URL that people call it by."""
+    if not url:
+        return ""
+    path = url.partition("://")[2]
+    parts = [part for part in path.split("/") if part]
+    return "/".join(parts[-2:]) if len(parts) > 2 else "/".join(parts[-1:])
+
+
+def web_link(url: str | None) -> str:
+    """Return a URL that a page may link to, or nothing."""
+    return url if url and url.startswith(("https://", "http://")) else ""
+
+
+def in_words(expression: str) -> str:
+    try:
+        return cron_words(expression)
+    except Invalid as error:
+        return error.message
+
+
+def reason(text: str | None) -> str:
+    return REASONS.get(text or "", text or "")
+
+
+def pretty(thing: object) -> str:
+    return json.dumps(thing, indent=2, ensure_ascii=False)
+
+
+def lines(text: str) -> Markup:
+    """Return text with its lines kept."""
+    return Markup("<br>").join(escape(part) for part in text.split("\n"))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "state_word": state_word,
+    "tone": tone,
+    "moment": moment,
+    "span": span,
+    "money": money,
+    "count": count,
+    "repo_name": repo_name,
+    "web_link": web_link,
+    "in_words": in_words,
+    "reason": reason,
+    "pretty": pretty,
+    "lines": lines,
+    "pairs": lambda things: [(thing.id, thing.name) for thing in things],
+    "agent": lambda kind: AGENTS.get(kind, kind),
+}

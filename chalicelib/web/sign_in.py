@@ -1,0 +1,25 @@
+"""A link that signs a browser in once, for whoever holds an admin's key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from chalice.app import Response
+
+from chalicelib.web.http import Routes, answer
+from chalicelib.web.late import late
+
+if TYPE_CHECKING:
+    from chalicelib.web.pages import session
+else:
+    session = late("chalicelib.web.pages.session")
+
+routes = Routes(__name__)
+
+
+@routes.at("POST", "/api/auth/sign-in-links", status=201)
+def create() -> Response:
+    """Return the path of a page that signs in once, within ten minutes."""
+    _, _, token = str(routes.current_request.headers["authorization"]).partition(" ")
+    return answer({"path": f"/login?once={quote(session.link(token.strip()))}"}, 201)

@@ -1,0 +1,59 @@
+// Times in the reader's zone, polite polling, copy buttons. Everything works without it, only less well.
+const POLL_MS = 4000;
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function told(at, form) {
+  if (form === "clock") return at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const seconds = Math.round((at - Date.now()) / 1000);
+  const far = Math.abs(seconds) >= 7 * 86400;
+  if (far || form === "date") return at.toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  if (Math.abs(seconds) < 5) return "now";
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size);
+  return relative.format(Math.trunc(seconds / size), unit);
+}
+
+function localise(root = document) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(element.dateTime);
+    const text = told(at, element.dataset.form);
+    if (element.textContent !== text) element.textContent = text;
+    element.title = `${at.toLocaleString()} · ${element.dateTime.replace("T", " ").replace("Z", " UTC")}`;
+  }
+}
+
+function absolutes(root = document) {
+  for (const element of root.querySelectorAll("[data-absolute]")) {
+    const url = new URL(element.dataset.absolute, location.href).href;
+    element.textContent = element.tagName === "PRE" ? element.textContent.replace("POST URL", `POST ${url}`) : url;
+    element.removeAttribute("data-absolute");
+  }
+  for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = !navigator.clipboard;
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+  const before = button.innerHTML;
+  button.textContent = "Copied";
+  setTimeout(() => { button.innerHTML = before; }, 1500);
+});
+
+// One question open at a time; Escape and a click elsewhere close it.
+document.addEventListener("click", (event) => {
+  for (const open of document.querySelectorAll("details.sure[open]")) if (!open.contains(event.target)) open.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const open of document.querySelectorAll("details.sure[open]")) { open.open = false; open.querySelector("summary").focus(); }
+});
+
+function busy() {
+  const live = document.querySelector("[data-live]");
+  return !live || live.querySelector("input:checked, details[open]") || live.contains(document.activeElement) && document.activeElement.matches("button, input, summary");
+}
+setInterval(() => { localise(); if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll")); }, POLL_MS);
+document.addEventListener("visibilitychange", () => { if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll")); });
+document.addEventListener("htmx:afterSwap", (event) => { localise(); absolutes(); });
+localise();
+absolutes();

@@ -1,0 +1,54 @@
+// Fields that depend on others, the cron field in words, and the prompt as it will be read.
+function later(act, wait = 250) {
+  let timer;
+  return (...given) => { clearTimeout(timer); timer = setTimeout(() => act(...given), wait); };
+}
+
+for (const form of document.querySelectorAll("form")) {
+  const parts = form.querySelectorAll("[data-when]");
+  const value = (name) => { const field = form.elements[name]; return field ? field.value : ""; };
+  const show = () => {
+    for (const part of parts) { const [name, wanted] = part.dataset.when.split("="); part.hidden = value(name) !== wanted; }
+    const save = form.querySelector("[data-save]");
+    if (save) save.textContent = value("mode") === "run" ? "Run now" : value("trigger") === "none" ? "Save" : "Create Schedule";
+  };
+  form.addEventListener("change", show);
+  show();
+}
+
+for (const field of document.querySelectorAll("[data-cron-field]")) {
+  const form = field.form, zone = form.querySelector("[data-zone]"), said = form.querySelector("[data-cron-said]");
+  let asked = 0;
+  const ask = async () => {
+    if (!field.value.trim()) { said.replaceChildren(); return; }
+    const mine = ++asked, url = new URL(field.dataset.cronField, location.href);
+    url.searchParams.set("part", "cron");
+    url.searchParams.set("cronExpression", field.value);
+    url.searchParams.set("timezone", zone.value);
+    const answer = await fetch(url, { headers: { "HX-Request": "true" } });
+    if (mine === asked && answer.ok) said.innerHTML = await answer.text();
+  };
+  const soon = later(ask);
+  field.addEventListener("input", soon);
+  zone.addEventListener("input", soon);
+  const presets = form.querySelector("[data-presets]");
+  if (presets) {
+    presets.hidden = false;
+    presets.addEventListener("click", (event) => { const chosen = event.target.closest("[data-cron]"); if (chosen) { field.value = chosen.dataset.cron; ask(); } });
+  }
+  zone.title = `Yours is ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+  ask();
+}
+
+for (const prompt of document.querySelectorAll("[data-prompt]")) {
+  const form = prompt.form, shown = form.querySelector("[data-preview]");
+  let asked = 0;
+  const ask = later(async () => {
+    const mine = ++asked, body = new URLSearchParams();
+    for (const name of ["csrf", "prompt", "paramMapping", "promptTemplateId"]) if (form.elements[name]) body.set(name, form.elements[name].value);
+    const answer = await fetch(new URL(prompt.dataset.prompt, location.href), { method: "POST", body });
+    if (mine === asked && answer.ok) shown.innerHTML = await answer.text();
+  });
+  for (const name of ["prompt", "paramMapping", "promptTemplateId"]) if (form.elements[name]) form.elements[name].addEventListener("input", ask);
+  if (prompt.value || form.elements.promptTemplateId?.value) ask();
+}

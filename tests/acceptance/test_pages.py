@@ -1,0 +1,395 @@
+"""The dashboard through the real app: who may, what a page shows, and what a form does."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app import app
+from chalicelib import wiring
+from chalicelib.domain.log import LogLine
+from chalicelib.web.pages import TABLE
+from chalicelib.web.pages.rendering import asset, assets
+from chalicelib.web.urls import Urls
+from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+@dataclass
+class Browser:
+    """A browser without JavaScript."""
+
+    stage: Stage
+    cookie: str = ""
+    csrf: str = field(default="")
+
+    def send(self, method: str, path: str, body: str = "", **headers: str) -> Answer:
+        sent = {**headers, **({"Cookie": self.cookie} if self.cookie else {})}
+        answer = self.stage._client.http.request(method, path, headers=sent, body=body.encode())
+        return Answer(answer.status_code, dict(answer.headers), answer.body.decode())
+
+    def get(self, path: str) -> Answer:
+        answer = self.send("GET", path)
+        found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+        self.csrf = found[1] if found else self.csrf
+        return answer
+
+    def post(self, path: str, /, **form: str) -> Answer:
+        return self.send("POST", path, urlencode({"csrf": self.csrf} | form), **FORM)
+
+    def sign_in(self) -> Browser:
+        answer = self.post("/login", key=TOKEN)
+        assert answer.status == 303, answer.text
+        self.cookie = str(answer.headers["Set-Cookie"]).split(";")[0]
+        self.get("/tasks")
+        return self
+
+
+@pytest.fixture
+def browser(stage: Stage) -> Browser:
+    return Browser(stage).sign_in()
+
+
+def task(**fields: object) -> dict[str, object]:
+    return {
+        "type": "repo-blueprint",
+        "name": "Bump",
+        "prompt": "Bump {{what}}",
+        "repoUrl": "https://example.com/acme/web",
+        **fields,
+    }
+
+
+def schedule(cron: str = "*/5 * * * *") -> dict[str, object]:
+    return {"type": "schedule", "config": {"cronExpression": cron}}
+
+
+def shown(text: str) -> str:
+    """Return text as a page holds it."""
+    return html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+
+
+def test_who_is_not_signed_in_is_led_to_the_login_and_back(stage: Stage):
+    browser = Browser(stage)
+    answer = browser.get("/tasks/scheduled")
+    assert answer.status == 303
+    assert answer.headers["Location"] == "../login?next=%2Ftasks%2Fscheduled"
+    signed = browser.post("/login", key=TOKEN, next="/tasks/scheduled")
+    assert (signed.status, signed.headers["Location"]) == (303, "./tasks/scheduled")
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil", "a:b"])
+def test_a_login_leads_nowhere_else(stage: Stage, elsewhere: str):
+    answer = Browser(stage).post("/login", key=TOKEN, next=elsewhere)
+    where = answer.headers["Location"]
+    assert where.startswith("./")
+    assert "//" not in where.removeprefix("./")
+
+
+@pytest.mark.parametrize("key", ["", "optio_pat_wrong", RUNNER_TOKEN])
+def test_a_key_that_is_no_admins_does_not_sign_in(stage: Stage, key: str):
+    answer = Browser(stage).post("/login", key=key)
+    assert answer.status == 401
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_the_cookie_is_closed_to_scripts_and_other_sites(stage: Stage):
+    plain = Browser(stage).send("POST", "/login", f"key={TOKEN}", **FORM)
+    secure = Browser(stage).send(
+        "POST", "/login", f"key={TOKEN}", **FORM, **{"X-Forwarded-Proto": "https"}
+    )
+    assert "HttpOnly; SameSite=Lax" in str(plain.headers["Set-Cookie"])
+    assert str(secure.headers["Set-Cookie"]).endswith("; Secure")
+    assert TOKEN not in str(plain.headers["Set-Cookie"])
+
+
+def test_a_session_ends_with_its_time(browser: Browser):
+    browser.stage.now += timedelta(hours=12, seconds=1)
+    assert browser.get("/tasks").status == 303
+
+
+def test_a_session_ends_with_its_key(browser: Browser, monkeypatch: pytest.MonkeyPatch):
+    assert browser.get("/tasks").status == 200
+    monkeypatch.setattr(type(wiring.world().keys), "role", lambda self, token: None)
+    assert browser.get("/tasks").status == 303
+
+
+def test_a_forged_cookie_is_no_session(stage: Stage):
+    assert Browser(stage, cookie="optio_session=AAAA").get("/tasks").status == 303
+
+
+def test_a_link_signs_in_once(stage: Stage):
+    path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
+    browser = Browser(stage)
+    first, second = browser.get(path), browser.get(path)
+    assert (first.status, second.status) == (303, 401)
+    assert "Set-Cookie" in first.headers
+    late = stage.ok("POST", "/api/auth/sign-in-links")["path"]
+    stage.now += timedelta(minutes=11)
+    assert browser.get(late).status == 401
+
+
+def test_every_write_needs_the_token_of_the_session(browser: Browser):
+    writes = [path for method, path, _, _ in TABLE if method == "POST" and path != "/login"]
+    assert len(writes) > 5
+    for path in writes:
+        for token in ("", "wrong"):
+            assert browser.post(path, csrf=token, do="delete").status == 403, path
+    other = Browser(browser.stage).sign_in()
+    assert browser.post("/tasks/new", csrf=other.csrf, name="x").status == 403
+
+
+def test_a_form_of_another_site_is_refused_even_with_its_token(browser: Browser):
+    body = urlencode({"csrf": browser.csrf, "name": "A", "value": "secret"})
+    sent = {**FORM, "Sec-Fetch-Site": "cross-site"}
+    assert browser.send("POST", "/secrets", body, **sent).status == 403
+
+
+def test_every_page_holds_the_strict_policy_and_nothing_inline(browser: Browser):
+    made = browser.stage.ok("POST", "/api/tasks", task(triggers=[schedule()]))
+    browser.stage.pass_time(timedelta(minutes=6))
+    definition = made["task"]["id"]
+    run = browser.stage.ok("GET", f"/api/tasks/{definition}/runs")["runs"][0]["id"]
+    trigger = made["triggers"][0]["id"]
+    known = {"{task_id}": definition, "{trigger_id}": trigger}
+    for method, pattern, room, _ in TABLE:
+        if method != "GET" or room in ("assets", "login") or pattern.endswith("/log"):
+            continue
+        path = pattern.replace("/tasks/{task_id}", f"/tasks/{run}")
+        if "scheduled" in pattern:
+            path = pattern
+            for name, value in known.items():
+                path = path.replace(name, value)
+        answer = browser.get(path)
+        assert answer.status in (200, 303), (path, answer.text)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", answer.text), path
+        assert not re.search(r'(?:href|src|action)="/', answer.text), path
+        assert not re.search(r'(?:src|href)="https?://(?!example\.com)', answer.text), path
+
+
+def test_links_are_relative_so_that_any_prefix_holds():
+    assert Urls.of("/tasks").to("tasks", "new") == "./tasks/new"
+    assert Urls.of("/tasks/scheduled/x").to("tasks", "a/b") == "../../tasks/a%2Fb"
+    assert Urls.of("/tasks").to("tasks", q="a b", state=None) == "./tasks?q=a+b"
+
+
+def test_what_is_served_has_the_hash_of_its_content_and_stays_for_ever(browser: Browser):
+    for name in assets():
+        answer = browser.get(f"/{asset(name)}")
+        assert answer.status == 200
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert browser.get("/static/000000000000/app.css").headers["Cache-Control"] == "no-cache"
+    assert browser.get("/static/x/none.css").status == 404
+
+
+def test_the_newcomer_is_led_to_the_first_steps(browser: Browser):
+    assert browser.get("/").headers["Location"] == "welcome"
+    assert "New task" in browser.get("/tasks").text
+    browser.stage.ok("POST", "/api/tasks", task())
+    assert browser.get("/").headers["Location"] == "tasks"
+
+
+def test_a_schedule_is_made_paused_resumed_run_and_deleted_by_forms_alone(browser: Browser):
+    made = browser.post(
+        "/tasks/new",
+        mode="schedule",
+        name="Nightly",
+        repoUrl="https://example.com/acme/web",
+        prompt="Bump {{what}}",
+        paramMapping='{"what": "requests"}',
+        trigger="schedule",
+        cronExpression="*/5 * * * *",
+        timezone="Europe/Berlin",
+    )
+    assert made.status == 303, made.text
+    definition = made.headers["Location"].split("/")[-1].split("?")[0]
+    page = browser.get(f"/tasks/scheduled/{definition}")
+    assert "Every 5 minutes" in page.text
+    browser.stage.pass_time(timedelta(minutes=6))
+    (run,) = browser.stage.ok("GET", f"/api/tasks/{definition}/runs")["runs"]
+    assert "Bump requests" in browser.get(f"/tasks/{run['id']}").text
+    assert browser.post(f"/tasks/scheduled/{definition}", do="pause").status == 303
+    refused = browser.post(f"/tasks/scheduled/{definition}", do="run", params='{"what": "kept"}')
+    assert refused.status == 409
+    assert "paused" in refused.text
+    assert shown('{"what": "kept"}') in refused.text
+    browser.stage.pass_time(timedelta(minutes=10))
+    assert browser.post(f"/tasks/scheduled/{definition}", do="resume").status == 303
+    assert "it was paused" in browser.get(f"/tasks/scheduled/{definition}").text
+    started = browser.post(f"/tasks/scheduled/{definition}", do="run", params='{"what": "flask"}')
+    run_id = started.headers["Location"].split("/")[-1].split("?")[0]
+    assert "Bump flask" in browser.get(f"/tasks/{run_id}").text
+    assert browser.post(f"/tasks/{run_id}", do="cancel").status == 303
+    assert browser.post(f"/tasks/{run_id}", do="cancel").status == 409
+    assert browser.post("/tasks", do="retry", run=run_id).headers["Location"] == (
+        "./tasks?done=retried-1-0"
+    )
+    assert browser.post(f"/tasks/scheduled/{definition}", do="delete").status == 303
+    assert browser.get(f"/tasks/scheduled/{definition}").status == 404
+
+
+def test_a_wrong_form_says_what_is_wrong_and_keeps_what_was_typed(browser: Browser):
+    answer = browser.post(
+        "/tasks/new",
+        mode="schedule",
+        name="Kept name",
+        prompt="Kept prompt",
+        trigger="schedule",
+        cronExpression="0 0 30 2 *",
+    )
+    assert answer.status == 400
+    assert "names a date that never comes" in answer.text
+    for kept in ("Kept name", "Kept prompt", "0 0 30 2 *"):
+        assert kept in answer.text
+    assert 'aria-invalid="true"' in answer.text
+
+
+def test_a_definition_and_its_triggers_are_edited_by_forms(browser: Browser):
+    made = browser.stage.ok("POST", "/api/tasks", task(triggers=[schedule()], priority=7))
+    definition, trigger = made["task"]["id"], made["triggers"][0]["id"]
+    where = f"/tasks/scheduled/{definition}"
+    assert "Bump {{what}}" in browser.get(f"{where}/edit").text
+    fields = {"repoUrl": "https://example.com/acme/web", "prompt": "New", "priority": "7"}
+    assert browser.post(f"{where}/edit", name="Renamed", **fields).status == 303
+    now = browser.stage.ok("GET", f"/api/tasks/{definition}")["task"]
+    assert (now["name"], now["prompt"], now["priority"]) == ("Renamed", "New", 7)
+    saved = browser.post(f"{where}/triggers/{trigger}", cronExpression="0 4 * * *")
+    assert saved.status == 303, saved.text
+    assert "At 04:00" in browser.get(where).text
+    added = browser.post(
+        where, do="add", trigger="webhook", path="in", secret="a-secret-of-24-characters"
+    )
+    assert added.status == 303, added.text
+    page = browser.get(where).text
+    assert "/api/hooks/in" in page
+    assert "a-secret-of-24-characters" not in page
+    assert browser.post(where, do=f"switch:{trigger}").status == 303
+    assert browser.post(where, do=f"drop:{trigger}").status == 303
+    assert "At 04:00" not in browser.get(where).text
+
+
+def test_repos_secrets_and_templates_are_kept_by_forms(browser: Browser):
+    assert browser.post("/repos", repoUrl="acme/web", setupCommands="npm ci").status == 303
+    repo = browser.stage.ok("GET", "/api/repos")["repos"][0]["id"]
+    assert "npm ci" in browser.get(f"/repos?edit={repo}").text
+    assert browser.post("/repos", id=repo, setupCommands="make", secrets="A B").status == 303
+    assert browser.stage.ok("GET", f"/api/repos/{repo}")["repo"]["secrets"] == ["A", "B"]
+    assert browser.post("/repos", id=repo, do="delete").status == 303
+    value = "sk-" + "x" * 20
+    assert browser.post("/secrets", name="API_KEY", value=value).status == 303
+    page = browser.get("/secrets").text
+    assert "API_KEY" in page
+    assert value not in page
+    refused = browser.post("/secrets", name="PATH", value=value)
+    assert refused.status == 400
+    assert value not in refused.text
+    assert browser.post("/secrets", do="delete", name="API_KEY", scope="global").status == 303
+    assert browser.post("/templates", name="T", template="Do {{x}}").status == 303
+    kept = browser.stage.ok("GET", "/api/prompt-templates")["promptTemplates"][0]["id"]
+    assert "Do {{x}}" in browser.get(f"/templates?edit={kept}").text
+    assert browser.post("/templates", id=kept, name="T2", template="Else").status == 303
+    assert browser.post("/templates", id=kept, do="delete").status == 303
+
+
+def test_the_cron_field_says_words_times_or_what_is_wrong(browser: Browser):
+    asked = urlencode({"cronExpression": "30 9 * * 1-5", "timezone": "Asia/Kolkata"})
+    text = browser.get(f"/tasks/new/cron?{asked}").text
+    assert "At 09:30, Monday to Friday" in text
+    assert "04:00" in text
+    assert "30 2" not in text
+    assert "is not a minute" in browser.get("/tasks/new/cron?cronExpression=99+*+*+*+*").text
+
+
+def test_the_preview_marks_what_is_missing(browser: Browser):
+    text = browser.post("/tasks/new/preview", prompt="a {{b}} {{c}}", paramMapping='{"b": 1}').text
+    assert "a 1 " in text
+    assert "<mark>c</mark>" in text
+
+
+def test_a_part_that_was_seen_is_not_sent_again(browser: Browser):
+    browser.stage.ok("POST", "/api/tasks", {**task(), "type": "repo-task"})
+    first = browser.get("/tasks?part=live")
+    seen = re.search(r"seen=(\w+)", first.text)
+    assert seen
+    assert browser.get(f"/tasks?part=live&seen={seen[1]}").status == 204
+    browser.stage.ok("POST", "/api/tasks", {**task(), "type": "repo-task"})
+    assert browser.get(f"/tasks?part=live&seen={seen[1]}").status == 200
+
+
+def test_runs_are_found_by_state_repo_and_text_and_paged(browser: Browser):
+    for number in range(60):
+        browser.stage.now += timedelta(seconds=1)
+        name = f"Task number {number:02d}"
+        browser.stage.ok("POST", "/api/tasks", {**task(name=name), "type": "repo-task"})
+    first = browser.get("/tasks").text
+    assert "Task number 59" in first
+    assert "Task number 09" not in first
+    older = re.search(r'href="\./tasks\?(before=[^"]+)"', first)
+    assert older
+    second = browser.get(f"/tasks?{html.unescape(older[1])}").text
+    shown = set(re.findall(r"Task number (\d\d)</a>", first + second))
+    assert len(shown) == 60
+    assert "Task number 07" in browser.get("/tasks?q=number+07").text
+    assert "Nothing like that" in browser.get("/tasks?state=failed").text
+    assert "Nothing like that" in browser.get("/tasks?repo=elsewhere").text
+
+
+def test_unknown_pages_and_ids_say_so_in_html(browser: Browser):
+    for path in ("/tasks/none", f"/tasks/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/repos?edit=x"):
+        answer = browser.get(path)
+        assert answer.status == 404, path
+        assert "There is nothing at this address" in answer.text
+
+
+def test_what_people_and_agents_write_is_only_ever_text(browser: Browser):
+    made = browser.stage.ok("POST", "/api/tasks", {**task(name="n"), "type": "repo-task"})["task"]
+    _shows_only_text(browser, made["id"], HOSTILE)
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(text=st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=60))
+def test_any_text_is_escaped_in_logs_titles_and_errors(browser: Browser, text: str):
+    made = browser.stage.ok("POST", "/api/tasks", {**task(name="n"), "type": "repo-task"})["task"]
+    _shows_only_text(browser, made["id"], f"<b>{text}</b>")
+
+
+def _shows_only_text(browser: Browser, run_id: str, text: str) -> None:
+    from dataclasses import replace
+
+    world = wiring.world()
+    was = world.runs.get(run_id)
+    new = replace(
+        was, title=text, error_message=text, attempt=1, version=was.version + 1, branch=text
+    )
+    world.runs.put(new, was)
+    line = LogLine(seq=1, timestamp=world.now(), log_type="text", content=text)
+    world.logs.write(run_id, 1, [line])
+    for path in (f"/tasks/{run_id}", "/tasks"):
+        page = browser.get(path).text
+        assert text not in page or "<" not in text
+        assert shown(text) in page
+
+
+def test_every_page_is_registered_and_none_is_in_the_description():
+    assert {path for _, path, _, _ in TABLE} <= set(app.routes)
