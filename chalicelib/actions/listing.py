@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import Run, State
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import World
 
@@ -24,12 +23,45 @@ class Listed:
     looked: int
 
 
-def newest_runs(world: World, before: str | None, limit: int) -> tuple[list[Run], str | None]:
-    """Return the newest runs of every kind as one list."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which runs somebody wants to see: the tightest of these is queried, the rest narrows."""
+
+    definition_id: str | None = None
+    repo_url: str | None = None
+    state: State | None = None
+    text: str = ""
+
+    @property
+    def narrow(self) -> bool:
+        """Whether no single query answers it."""
+        parts = (self.definition_id, self.repo_url, self.state)
+        return bool(self.text) or sum(part is not None for part in parts) > 1
+
+    def wants(self, run: Run) -> bool:
+        """Whether a run is one of those."""
+        told = f"{run.title} {run.repo_url or ''} {run.definition_name or ''} {run.id}".lower()
+        return (
+            (self.state is None or run.state is self.state)
+            and (self.repo_url is None or run.repo_url == self.repo_url)
+            and self.text.lower() in told
+        )
+
+
+def _page(
+    world: World, asked: Asked, before: str | None, limit: int
+) -> tuple[list[Run], str | None]:
+    if asked.definition_id:
+        return world.runs.of_definition(asked.definition_id, before, limit)
+    if asked.repo_url:
+        return world.runs.of_repo(asked.repo_url, before, limit)
     found: list[Run] = []
     more = False
     for kind in RUN_KINDS:
-        page, position = world.runs.newest(kind.value, before, limit)
+        if asked.state:
+            page, position = world.runs.in_state(kind.value, asked.state, before, limit)
+        else:
+            page, position = world.runs.newest(kind.value, before, limit)
         found += page
         more = more or position is not None
     found.sort(key=lambda run: (run.created_at, run.id), reverse=True)
@@ -39,30 +71,21 @@ def newest_runs(world: World, before: str | None, limit: int) -> tuple[list[Run]
 
 
 def runs(
-    world: World,
-    *,
-    wanted: Callable[[Run], bool] | None = None,
-    definition_id: str | None = None,
-    before: str | None = None,
-    limit: int = 50,
+    world: World, asked: Asked = Asked(), *, before: str | None = None, limit: int = 50
 ) -> Listed:
     """Return a page of the runs that are wanted, looking through at most a thousand."""
     kept: list[Run] = []
     position, looked = before, 0
     while True:
-        size = 100 if wanted else limit
-        if definition_id:
-            page, following = world.runs.of_definition(definition_id, position, size)
-        else:
-            page, following = newest_runs(world, position, size)
-        looked += len(page)
+        page, following = _page(world, asked, position, 100 if asked.narrow else limit)
         for run in page:
-            if wanted is None or wanted(run):
+            looked += 1
+            if asked.wants(run):
                 kept.append(run)
             if len(kept) == limit and (run is not page[-1] or following):
                 return Listed(runs=kept, position=world.runs.position(run), looked=looked)
         position = following
-        if position is None or looked >= MOST_ROWS or wanted is None:
+        if position is None or looked >= MOST_ROWS:
             return Listed(runs=kept, position=position, looked=looked)
 
 

@@ -19,7 +19,7 @@ def cron_words(expression: str) -> str:
     parts = [_time(minute, hour)]
     days, weekdays = _days(day), _weekdays(weekday)
     if cron.either_day:
-        parts.append(f"{days} or {weekdays}, whichever comes")
+        parts.append(f"{days} or {weekdays}, either counts")
     else:
         parts += [part for part in (days, weekdays) if part]
     if month != "*":

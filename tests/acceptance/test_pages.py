@@ -350,7 +350,7 @@ def test_runs_are_found_by_state_repo_and_text_and_paged(browser: Browser):
     assert len(shown) == 60
     assert "Task number 07" in browser.get("/tasks?q=number+07").text
     assert "Nothing like that" in browser.get("/tasks?state=failed").text
-    assert "Nothing like that" in browser.get("/tasks?repo=elsewhere").text
+    assert "Nothing like that" in browser.get("/tasks?repo=acme/elsewhere").text
 
 
 def test_unknown_pages_and_ids_say_so_in_html(browser: Browser):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import listing, runs
-from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.run import Run, State
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.repo import normal_url
+from chalicelib.domain.run import State
 from chalicelib.settings import settings
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.shell import Visit
@@ -22,40 +22,32 @@ def index(visit: Visit) -> Response:
     """List runs, newest first, by what is asked."""
     world = wiring.world()
     asked = {name: visit.query(name).strip() for name in FILTERS}
-    owner = asked["definition"]
-    found = listing.runs(
-        world,
-        wanted=_wanted(asked),
-        definition_id=known_id("task", owner) if owner else None,
-        before=visit.query("before") or None,
-    )
+    found = listing.runs(world, _asked(asked), before=visit.query("before") or None)
     values = {
         "found": found,
         "asked": asked,
         "again": urlencode({name: text for name, text in asked.items() if text}),
         "before": visit.query("before"),
         "states": list(State),
-        "stalled": {run.id for run in found.runs if run.stalled(world.now(), settings.stall_threshold)},
+        "stalled": {
+            run.id for run in found.runs if run.stalled(world.now(), settings.stall_threshold)
+        },
     }
     if visit.query("part"):
         return visit.fragment("_runs.html", **values)
     return visit.page("runs.html", seen="", done=visit.query("done"), **values)
 
 
-def _wanted(asked: dict[str, str]) -> Callable[[Run], bool] | None:
-    text = asked["q"].lower()
-    if not (asked["state"] or asked["repo"] or text):
-        return None
-
-    def wanted(run: Run) -> bool:
-        told = f"{run.title} {run.repo_url or ''} {run.definition_name or ''} {run.id}".lower()
-        return (
-            (not asked["state"] or run.state == asked["state"])
-            and (not asked["repo"] or asked["repo"].lower() in (run.repo_url or "").lower())
-            and text in told
-        )
-
-    return wanted
+def _asked(typed: dict[str, str]) -> listing.Asked:
+    if typed["state"] and typed["state"] not in list(State):
+        raise Invalid(f"state must be one of {', '.join(State)}", "state")
+    owner, repo = typed["definition"], typed["repo"]
+    return listing.Asked(
+        definition_id=known_id("task", owner) if owner else None,
+        repo_url=normal_url(repo) if repo else None,
+        state=State(typed["state"]) if typed["state"] else None,
+        text=typed["q"],
+    )
 
 
 def bulk(visit: Visit) -> Response:
