@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e clean
+.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e test-browser screenshots clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -74,6 +74,12 @@ sabotage: setup ## The table of what was broken on purpose, and which seed saw i
 
 test-e2e: setup .venv-emulator/.installed ## Stories on the deployed package
 	$(PY) -m pytest tests/e2e
+
+test-browser: setup .venv-emulator/.installed ## Flows in a real Chromium, with axe; installs it when root
+	ALL_SIZES=1 $(PY) -m pytest tests/browser -rs
+
+screenshots: setup ## Take the pictures of all pages on what `make dev` runs
+	@$(PY) -m infra.screenshots
 
 clean: ## Remove what was built
 	rm -rf build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,64 @@
+"""A real browser in front of the deployed local stack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.emulator import ROOT
+from infra.screenshots import CHROMIUM, FLAGS
+from tests.e2e.conftest import System, system
+
+__all__ = ["system"]
+PICTURES = ROOT / "build" / "browser"
+SIZES = {"wide": (1280, 860), "phone": (390, 844)}
+CHOSEN = list(SIZES) if os.environ.get("ALL_SIZES") else ["wide"]
+"""`make test` looks at one width, `make test-browser` at all."""
+
+
+def _found() -> bool:
+    """Return whether Chromium is there, after trying to install it as root."""
+    if not Path(CHROMIUM).exists() and os.geteuid() == 0 and shutil.which("apt-get"):
+        command = ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]
+        subprocess.run(command, capture_output=True, check=False, timeout=600)
+    return Path(CHROMIUM).exists()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    if not _found():
+        why = f"THE BROWSER TESTS DID NOT RUN: there is no {CHROMIUM} (apt-get install chromium)"
+        pytest.skip(why)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=CHOSEN)
+def page(request: pytest.FixtureRequest, chromium: Any, system: System) -> Iterator[Any]:
+    """A signed-in page; scripts that fail or break the policy fail the test."""
+    width, height = SIZES[request.param]
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, base_url=system.card["url"]
+    )
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda one: errors.append(one.text) if "Content Security" in one.text else 0)
+    path = system.ok("POST", "/api/auth/sign-in-links")["path"]
+    page.goto(path)
+    yield page
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{request.node.name.replace('[', '-').strip(']')}.png")
+    context.close()
+    assert errors == []
