@@ -122,3 +122,22 @@ def test_the_api_loads_no_models_and_no_languages_before_it_needs_them():
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_api_loads_no_page_before_one_is_asked_for():
+    program = """
+import app, sys
+from types import ModuleType
+parts = ("shell", "rendering", "session", "runs", "wording")
+names = [f"chalicelib.web.pages.{part}" for part in parts]
+print([name for name in names if type(sys.modules.get(name)) is ModuleType])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.strip() == "[]"
