@@ -22,6 +22,7 @@ from chalicelib.web import (
     tasks,
     tickets,
     triggers,
+    webhooks,
 )
 
 app = Chalice(app_name="optio", configure_logs=False)
@@ -40,6 +41,7 @@ for room in (
     repos,
     secrets,
     tickets,
+    webhooks,
     runner,
     sign_in,
     pages,

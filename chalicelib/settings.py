@@ -20,6 +20,7 @@ CONFIGURABLE = (
     "OPTIO_STALL_THRESHOLD_MS",
     "OPTIO_BUCKET",
     "OPTIO_RUNNER",
+    "OPTIO_PUBLIC_URL",
 )
 """What may be set when a stage is packaged."""
 
@@ -76,6 +77,11 @@ class Settings:
     @property
     def bucket(self) -> str:
         return self.environment.get("OPTIO_BUCKET", f"optio-{self.stage}-blobs")
+
+    @property
+    def public_url(self) -> str | None:
+        """Where people reach this stage, for links in pull requests and tickets."""
+        return self.environment.get("OPTIO_PUBLIC_URL", "").strip().rstrip("/") or None
 
     @cached_property
     def shards(self) -> int:

@@ -121,6 +121,12 @@ class Wiring:
         return DynamoKeys()
 
     @cached_property
+    def forges(self) -> ports.Forges:
+        from chalicelib.integrations.github import GitHubs
+
+        return GitHubs(self.now)
+
+    @cached_property
     def fire_queue(self) -> ports.Queue:
         from chalicelib.integrations.queues import SqsQueue
 

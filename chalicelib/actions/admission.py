@@ -10,7 +10,7 @@ from chalicelib.actions.moving import RUNNER_WAIT
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.launch import CODEBUILD
 from chalicelib.domain.repo import Repo
-from chalicelib.domain.run import HOLDS_SLOT, STAGE, Run, State, move
+from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, STAGE, Run, State, move
 from chalicelib.ports import Taken, World
 
 RUNS_PER_REPO = 2
@@ -76,6 +76,7 @@ def _limits(world: World, run: Run, repo: Repo | None) -> dict[str, int]:
 def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozenset[str]:
     """Admit `run`, and return the counters that were full: none when it was admitted, or gone."""
     now = world.now()
+    published = run.stage == PUBLISH
     new = move(
         run,
         State.PROVISIONING,
@@ -83,8 +84,8 @@ def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozense
         message="admitted",
         at=now,
         provisioned_at=now,
-        due_at=now if pool == CODEBUILD else now + RUNNER_WAIT,
-        waiting_for="a build" if pool == CODEBUILD else "a runner",
+        due_at=now if published or pool == CODEBUILD else now + RUNNER_WAIT,
+        waiting_for=None if published else "a build" if pool == CODEBUILD else "a runner",
         pool=pool,
         launch=None,
     )

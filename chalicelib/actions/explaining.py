@@ -19,7 +19,9 @@ REASONS = {
     "missed": "nothing was running then, and its catch-up policy does not make up for it",
     "overlap": "an earlier run was not over, and its overlap policy forbids a second one",
     "backlog": "it was there before this trigger looked for the first time",
-    "loop": "we caused it ourselves",
+    "open_pr": "a pull request of an earlier run is open, and its policy forbids another one",
+    "unchanged": "its branch has not moved since the last run, which found nothing to do",
+    "loop": "it was caused by what an earlier run of the same definition did",
     "filtered": "its filter or its list of events does not want it",
 }
 

@@ -16,7 +16,7 @@ BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(minutes=10)
 
 
-def _backoff(failures: int) -> timedelta:
+def backoff(failures: int) -> timedelta:
     return min(LONGEST_BACKOFF, BACKOFF * (1 << (failures - 1)))
 
 
@@ -41,7 +41,7 @@ def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trig
         updated_at=now,
         failures=failures,
         # Never before its moment: what failed may have been written all the same.
-        due_at=None if given_up else max(trigger.due_at, now + _backoff(failures)),
+        due_at=None if given_up else max(trigger.due_at, now + backoff(failures)),
         enabled=trigger.enabled and not given_up,
         disabled_reason=_reason(error) if given_up else trigger.disabled_reason,
     )
@@ -56,7 +56,7 @@ def run_failed(world: World, run_id: str, error: Exception) -> None:
         return
     failures = run.failures + 1
     if failures < MOST_FAILURES:
-        moving.update(world, run, failures=failures, due_at=world.now() + _backoff(failures))
+        moving.update(world, run, failures=failures, due_at=world.now() + backoff(failures))
         return
     reason = f"a step of the pipeline failed {failures} times: {_reason(error)}"
     moving.advance(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib.actions import policies
 from chalicelib.domain import firing as firings
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Invalid, NotFound
@@ -67,6 +68,8 @@ def decide(
     )
     if not definition.enabled:
         return _unfired(kept, Outcome.SKIPPED, Skip.PAUSED.value)
+    if occurrence.trigger_type == "schedule" and policies.unchanged(world, definition):
+        return _unfired(kept, Outcome.SKIPPED, Skip.UNCHANGED.value)
     if occurrence.decided:
         return _unfired(kept, *occurrence.decided)
     try:
@@ -85,6 +88,8 @@ def decide(
                 prompt=prompt,
                 agent_command=definition.agent_command,
                 environment=definition.environment or None,
+                draft=definition.draft,
+                pr_labels=definition.pr_labels,
             ),
             run=run,
         ),
@@ -136,8 +141,14 @@ def values(world: World, basis: Basis, occurrence: Occurrence) -> dict[str, obje
 
 
 def _overlapping(world: World, basis: Basis, decision: Decision) -> Decision:
-    """Apply the overlap policy of the trigger to a run that would start."""
-    policy = basis.trigger.overlap if basis.trigger else Overlap.ALLOW
+    """Apply the policies of definition and trigger to a run that would start."""
+    if basis.trigger is None:
+        return decision  # asked for by a person, who knows
+    minded = policies.applied(world, basis.definition, decision)
+    if minded is None:
+        return _unfired(decision, Outcome.SKIPPED, Skip.OPEN_PR.value)
+    decision = minded
+    policy = basis.trigger.overlap
     run = decision.run
     if policy is Overlap.ALLOW or run is None:
         return decision

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
-from chalicelib.actions import sending
+from chalicelib.actions import policies, sending
 from chalicelib.actions.firing import Occurrence, decide
 from chalicelib.domain import firing as firings
 from chalicelib.domain import hook as hooks
@@ -57,7 +57,7 @@ def receive(world: World, path: str, delivery: Delivery) -> Received:
     answer = hooks.handshake(trigger.hook.preset, payload)
     if answer is not None:
         return Received(handshake=answer)
-    return _fire(world, basis, _occurrence(world, trigger, delivery, preset, payload))
+    return _fire(world, basis, _occurrence(world, basis, delivery, preset, payload))
 
 
 def _listening(world: World, path: str) -> Basis:
@@ -103,8 +103,10 @@ def _offered(world: World, trigger: Trigger, payload: object) -> Received:
 
 
 def _occurrence(
-    world: World, trigger: Trigger, delivery: Delivery, preset: Preset, payload: object
+    world: World, basis: Basis, delivery: Delivery, preset: Preset, payload: object
 ) -> Occurrence:
+    trigger, definition = basis.trigger, basis.definition
+    assert trigger is not None
     assert trigger.hook is not None
     now = world.now()
     named = hooks.delivery_id(preset, delivery, payload)
@@ -123,7 +125,10 @@ def _occurrence(
     )
     names = hooks.event_names(preset, delivery, payload)
     unwanted = not hooks.wanted(trigger.hook.events, names)
-    return read(world, trigger, replace(source, claim=claim), payload, unwanted=unwanted)
+    found = read(world, trigger, replace(source, claim=claim), payload, unwanted=unwanted)
+    if found.decided is None and policies.looped(world, definition, payload):
+        return replace(found, decided=(Outcome.SKIPPED, Skip.LOOP.value))
+    return found
 
 
 def read(

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from chalicelib.actions import moving, secrets
+from chalicelib.actions import credentials, moving, refusing, secrets, sending
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
+from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.prompt import framed
 from chalicelib.domain.repo import Repo
-from chalicelib.domain.run import Attempt, Run, State
+from chalicelib.domain.run import PUBLISH, Attempt, Run, State, branch_key
 from chalicelib.ports import World
 
 BEAT_NOTED_EVERY = timedelta(seconds=15)
@@ -32,6 +33,7 @@ class Job:
     repo: Repo | None
     continues: bool
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class Report:
     transient: bool = False
     branch: str | None = None
     head_sha: str | None = None
+    base_sha: str | None = None
     diff_stat: str | None = None
     result_summary: str | None = None
     session_id: str | None = None
@@ -60,7 +63,7 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
     for run_id in world.runs.waiting(f"pool#{pool}"):
         try:
             run = world.runs.get(run_id)
-            if run.state is not State.PROVISIONING or run.pool != pool:
+            if run.state is not State.PROVISIONING or run.pool != pool or run.stage == PUBLISH:
                 continue
             job = start(world, run, runner)
             if job:
@@ -77,8 +80,17 @@ def start(world: World, run: Run, runner: str) -> Job | None:
     repo = world.repos.find(run.repo_url) if run.repo_url else None
     values, lacking = secrets.of_run(world, run, repo)
     if lacking:
-        _cannot_start(world, run, lacking)
+        refusing.without_secrets(world, run, lacking)
         return None
+    try:
+        token = credentials.git_token(world, run.repo_url, repo)
+    except ForgeError as error:
+        refusing.without_token(world, run, error)
+        return None
+    if run.repo_url:
+        # Before anything is pushed: what the push causes must be known as ours at once.
+        until = now + world.policy.retention
+        world.slots.hold(branch_key(run.repo_url, run.push_branch), [run.id], until)
     number = run.attempt + 1
     started = moving.advance(
         world,
@@ -96,7 +108,8 @@ def start(world: World, run: Run, runner: str) -> Job | None:
         waiting_for=None,
         attempts=(*run.attempts, Attempt(number=number, started_at=now, runner=runner)),
     )
-    continues = run.resume_prompt is not None and run.branch is not None
+    resumed = run.resume_prompt is not None and run.branch is not None
+    continues = resumed or run.works_on is not None
     return Job(
         run=started,
         brief=brief,
@@ -104,22 +117,7 @@ def start(world: World, run: Run, runner: str) -> Job | None:
         repo=repo,
         continues=continues,
         secrets=values,
-    )
-
-
-def _cannot_start(world: World, run: Run, lacking: Sequence[str]) -> None:
-    """Fail a run whose secrets are not there, before anything of it begins."""
-    names = ", ".join(repr(name) for name in lacking)
-    message = f"missing secret {names}: keep it with PUT /api/secrets/{lacking[0]}, then retry"
-    moving.advance(
-        world,
-        run,
-        State.FAILED,
-        by="admission",
-        message=message,
-        error_class="missing_secret",
-        error_message=message,
-        waiting_for=None,
+        token=token,
     )
 
 
@@ -135,7 +133,7 @@ def beat(
         raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
     if lines:
         world.logs.write(run_id, attempt, lines)
-    if run.state is not State.RUNNING:
+    if not run.works:
         return "cancelled" if run.state is State.CANCELLED else "superseded"
     now = world.now()
     if now > _begun(run) + timedelta(minutes=run.timeout_minutes) + OVERTIME:
@@ -180,7 +178,7 @@ def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
         error_message=end.error_message,
         cost_usd=end.cost_usd,
     )
-    if run.attempt != attempt or run.state is not State.RUNNING:
+    if run.attempt != attempt or not run.works:
         if attempts != run.attempts:
             moving.update(world, run, attempts=attempts)
         raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
@@ -188,6 +186,10 @@ def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
     if end.outcome == "failed":
         return _failed(world, run, end, facts)
     nothing = end.outcome == "no_changes"
+    if nothing and run.has_open_pr:
+        return _nothing_more(world, run, end, facts)
+    if not nothing and end.branch and credentials.place_of(world, run.repo_url):
+        return _pushed(world, run, end, facts)
     summary = end.result_summary or ""
     pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
     message = "no changes" if nothing else pushed
@@ -201,6 +203,38 @@ def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
         error_message=None,
         error_class=None,
         stage=None,
+        **(facts | ({"head_sha": end.base_sha} if nothing and end.base_sha else {})),
+    )
+
+
+def _pushed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
+    """Let the run go on at publish: nobody is needed for it any more."""
+    new = moving.update(
+        world,
+        run,
+        stage=PUBLISH,
+        due_at=world.now(),
+        failures=0,
+        result_summary=end.result_summary,
+        error_message=None,
+        error_class=None,
+        **facts,
+    )
+    sending.send_soon(world, [new])
+    return new
+
+
+def _nothing_more(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
+    """Give a pull request back to a person that an agent found nothing to change about."""
+    return moving.advance(
+        world,
+        run,
+        State.NEEDS_ATTENTION,
+        by="runner",
+        message="the agent changed nothing, and the pull request is still open",
+        stage=None,
+        due_at=world.now(),
+        result_summary=end.result_summary or run.result_summary,
         **facts,
     )
 
@@ -218,9 +252,7 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
             retry_count=run.retry_count + 1,
             **(facts | errors),
         )
-    return moving.advance(
-        world, run, State.FAILED, by="runner", message=message, **(facts | errors)
-    )
+    return moving.give_up(world, run, by="runner", message=message, **(facts | errors))
 
 
 def backoff(run: Run) -> timedelta:

@@ -131,7 +131,7 @@ def settle(world: World, end: BuildEnd) -> None:
             return
         if run.state is State.PROVISIONING:
             _never_asked(world, run, f"{end.words}, {ENDED_WITHOUT}")
-        elif run.state is State.RUNNING:
+        elif run.works:
             moving.lost(world, run, by="launch", why=f"the runner was lost: {end.words}")
     except (NotFound, Superseded):
         return

@@ -22,8 +22,8 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
     """
     new = move(run, to, by=by, message=message, at=world.now(), **changes)
     frees = run.state in HOLDS_SLOT and to not in HOLDS_SLOT
-    leaves = [*(run.counters if frees else ()), *_overlap(run, run.state, to)]
-    enters = _overlap(run, to, run.state)
+    leaves = [*(run.counters if frees else ()), *_overlap(run, run.state, to), *_pr(run, new)]
+    enters = [*_overlap(run, to, run.state), *_pr(new, run)]
     if leaves or enters:
         try:
             world.slots.move(new, run, leaves=leaves, enters=enters)
@@ -41,6 +41,21 @@ def _overlap(run: Run, inside: State, outside: State) -> list[str]:
     """Return where the run is counted as active, when it is so in one state and not the other."""
     counted = run.overlap_key and inside in ACTIVE and outside not in ACTIVE
     return [run.overlap_key] if counted and run.overlap_key else []
+
+
+def _pr(one: Run, other: Run) -> list[str]:
+    """Return where the first is counted for its open pull request, and the other is not."""
+    key = one.open_prs_key
+    return [key] if key and key != other.open_prs_key else []
+
+
+def give_up(world: World, run: Run, *, by: str, message: str, **changes: object) -> Run:
+    """Fail a run; one whose pull request is open waits for a person, and is followed on."""
+    if run.has_open_pr and run.state is State.RUNNING:
+        soon = {"due_at": world.now(), "stage": None}
+        to = State.NEEDS_ATTENTION
+        return advance(world, run, to, by=by, message=message, **(soon | changes))
+    return advance(world, run, State.FAILED, by=by, message=message, **changes)
 
 
 def update(world: World, run: Run, **changes: object) -> Run:
@@ -82,7 +97,7 @@ def lost(world: World, run: Run, *, by: str, why: str) -> Run:
     if run.retry_count >= run.max_retries:
         why = f"{why}, and no retry is left"[:2048]
         facts["error_message"] = why
-        return advance(world, run, State.FAILED, by=by, message=why, **facts)
+        return give_up(world, run, by=by, message=why, **facts)
     facts |= {"error_message": why[:2048], "retry_count": run.retry_count + 1}
     return requeue(world, run, by=by, message=why, **facts)  # type: ignore[arg-type]
 

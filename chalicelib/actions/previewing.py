@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.actions import policies
 from chalicelib.actions.definitions import template_of
 from chalicelib.actions.firing import Occurrence, is_active, prompt_of, values
 from chalicelib.domain.blueprint import Blueprint
@@ -82,7 +83,25 @@ def _verdicts(world: World, definition: Blueprint, faults: list[Fault]) -> list[
     schema = Verdict(
         policy="paramsSchema", fires=not faults, message=said or "the params are as they should be"
     )
-    return [paused, schema, *_overlaps(world, definition)]
+    return [paused, schema, *_open_prs(world, definition), *_overlaps(world, definition)]
+
+
+def _open_prs(world: World, definition: Blueprint) -> list[Verdict]:
+    """Say what a trigger would be told; whoever fires by hand is not held back."""
+    found = []
+    if definition.minds_open_prs:
+        held = policies.open_prs(world, definition)
+        words = f"{definition.on_open_pr}: {held.open} open now"
+        if definition.max_open_prs is not None:
+            words += f", at most {definition.max_open_prs}"
+        if held.works_on and not held.skipped:
+            words += f"; it works on {held.works_on.branch}"
+        found.append(Verdict(policy="onOpenPr", fires=not held.skipped, message=words))
+    if definition.skip_if_unchanged:
+        same = policies.unchanged(world, definition)
+        words = "its branch has not moved" if same else "its branch has moved, or it is not known"
+        found.append(Verdict(policy="skipIfUnchanged", fires=not same, message=words))
+    return found
 
 
 def _overlaps(world: World, definition: Blueprint) -> list[Verdict]:

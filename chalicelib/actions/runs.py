@@ -13,7 +13,7 @@ from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, IllegalMove
 from chalicelib.domain.firing import Claim
-from chalicelib.domain.run import FINAL, Run, State
+from chalicelib.domain.run import FINAL, PUBLISH, Run, State
 from chalicelib.ports import Taken, World
 
 RESUMABLE = (State.NEEDS_ATTENTION, State.PR_OPENED)
@@ -70,7 +70,7 @@ def cancel(world: World, run_id: str) -> Run:
 
 
 def retry(world: World, run_id: str) -> Run:
-    """Try a failed or cancelled run again, from its beginning."""
+    """Try a failed or cancelled run again: from its beginning, or from its push if that is done."""
     run = world.runs.get(run_id)
     if run.state not in (State.FAILED, State.CANCELLED):
         raise IllegalMove(run.state, State.QUEUED)
@@ -79,6 +79,7 @@ def retry(world: World, run_id: str) -> Run:
         run,
         by="user",
         message="tried again",
+        stage=PUBLISH if run.stage == PUBLISH else None,
         queued_at=world.now(),
         due_at=world.now(),
         retry_count=0,

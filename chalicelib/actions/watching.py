@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.actions import admission, launching, moving
+from chalicelib.actions import admission, launching, moving, publishing, tracking
 from chalicelib.actions.firing import is_active
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.run import Run, State
+from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, Run, State
 from chalicelib.ports import World
 
 LONGEST_PATIENCE = timedelta(minutes=10)
@@ -24,10 +24,14 @@ def look_after(world: World, run_id: str) -> None:
     try:
         if run.state is State.QUEUED:
             _queued(world, run)
+        elif run.stage == PUBLISH and run.state in HOLDS_SLOT:
+            publishing.publish(world, run)
         elif run.state is State.PROVISIONING:
             _unclaimed(world, run)
         elif run.state is State.RUNNING:
             _silent(world, run)
+        elif run.pull is not None:
+            tracking.track(world, run)
     except Superseded:
         return  # whoever moved it looks after it
 

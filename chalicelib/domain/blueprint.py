@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chalicelib.domain.run import open_prs_key
+
 
 class Kind(StrEnum):
     """What the API calls the type of a task."""
@@ -57,9 +59,24 @@ class Blueprint:
     environment: dict[str, str] = field(default_factory=dict)
     params_schema: dict[str, object] | None = None
     enabled: bool = True
+    on_open_pr: str = "allow"
+    max_open_prs: int | None = None
+    skip_if_unchanged: bool = False
+    draft: bool = False
+    pr_labels: tuple[str, ...] = ()
     tracks_active: bool = False
     trigger_ids: tuple[str, ...] = ()
     paused_reason: str | None = None
+
+    @property
+    def minds_open_prs(self) -> bool:
+        """Whether its open pull requests decide on what is fired next."""
+        return self.on_open_pr != "allow" or self.max_open_prs is not None
+
+    @property
+    def open_prs_key(self) -> str:
+        """Where the ids of its runs are kept whose pull requests are open."""
+        return open_prs_key(self.id)
 
     @property
     def active_key(self) -> str:

@@ -26,6 +26,8 @@ class Skip(StrEnum):
     PAUSED = "paused"
     FILTERED = "filtered"
     OVERLAP = "overlap"
+    OPEN_PR = "open_pr"
+    UNCHANGED = "unchanged"
     MISSED = "missed"
     LOOP = "loop"
     BACKLOG = "backlog"
@@ -40,6 +42,8 @@ class Brief:
     payload: str | None = None
     agent_command: str | None = None
     environment: dict[str, str] | None = None
+    draft: bool = False
+    pr_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,7 @@ class Repo:
     runner: str | None = None
     image: str | None = None
     compute_type: str | None = None
+    forge_api_url: str | None = None
 
 
 def repo_id(url: str) -> str:

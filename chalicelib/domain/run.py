@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from chalicelib.domain.errors import IllegalMove
 from chalicelib.domain.launch import Launch
+from chalicelib.domain.pull_request import Pull
 
 
 class State(StrEnum):
@@ -44,6 +45,21 @@ STAGE = "stage"
 """The counter of all working runs."""
 ACTIVE = HOLDS_SLOT | {S.QUEUED}
 """The states in which a run overlaps a new firing of its definition."""
+
+
+PUBLISH = "publish"
+"""The stage from which on no runner is needed: only the step is tried again."""
+BRANCHES = "optio/task-"
+
+
+def open_prs_key(definition_id: str) -> str:
+    """Return where the runs of a definition are counted whose pull requests are open."""
+    return f"open_prs#{definition_id}"
+
+
+def branch_key(repo_url: str, branch: str) -> str:
+    """Return where the runs are noted that work on a branch."""
+    return f"branch#{repo_url}#{branch}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +151,8 @@ class Run:
     pr_state: str | None = None
     pr_checks_status: str | None = None
     pr_review_status: str | None = None
+    works_on: str | None = None
+    pull: Pull | None = None
 
     history: tuple[Event, ...] = ()
     attempts: tuple[Attempt, ...] = ()
@@ -150,7 +168,22 @@ class Run:
 
     @property
     def push_branch(self) -> str:
-        return f"optio/task-{self.id[:8]}"
+        """Its own branch, or that of the open pull request it works on."""
+        return self.works_on or f"{BRANCHES}{self.id[:8]}"
+
+    @property
+    def works(self) -> bool:
+        """Whether a runner works on it: what comes after the push needs none."""
+        return self.state is State.RUNNING and self.stage != PUBLISH
+
+    @property
+    def open_prs_key(self) -> str | None:
+        """Where it is counted while its pull request is open and followed."""
+        return open_prs_key(self.definition_id) if self.has_open_pr and self.definition_id else None
+
+    @property
+    def has_open_pr(self) -> bool:
+        return self.pr_state == "open" and self.state not in FINAL
 
     @property
     def queue_key(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.forge import OF_FORGES
 
 GLOBAL = "global"
 SHORTEST, LONGEST_BYTES = 4, 64 * 1024
@@ -43,6 +44,14 @@ def checked_name(name: str) -> str:
     if name in OURS or name.startswith(("OPTIO_", "LD_", "GIT_")):
         raise Invalid(f"the runner sets {name} itself: choose another name", "name")
     return name
+
+
+def checked_use(name: str) -> str:
+    """Return the name of a secret that a task asks for; raise `Invalid` for a forge's own."""
+    if name in OF_FORGES:
+        rule = "opens the forge for Optio itself and is never handed to a task"
+        raise Invalid(f"{name} {rule}: keep what the task needs under another name", "secrets")
+    return checked_name(name)
 
 
 def checked_value(value: str) -> str:

@@ -1,5 +1,6 @@
 """What the core needs from outside: small protocols, in the core's words."""
 
+from chalicelib.ports.forges import Forge, Forges
 from chalicelib.ports.parts import Change, Due, Hook, Taken
 from chalicelib.ports.services import (
     Builds,
@@ -34,6 +35,8 @@ __all__ = [
     "Due",
     "Expressions",
     "Firings",
+    "Forge",
+    "Forges",
     "Hook",
     "Keys",
     "Limited",

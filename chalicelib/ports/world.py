@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from chalicelib.ports.forges import Forges
 from chalicelib.ports.services import (
     Builds,
     Expressions,
@@ -67,6 +68,8 @@ class World(Protocol):
     def secrets(self) -> Secrets: ...
     @property
     def vault(self) -> Vault: ...
+    @property
+    def forges(self) -> Forges: ...
     @property
     def fire_queue(self) -> Queue: ...
     @property

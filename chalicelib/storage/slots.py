@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
 
 from pynamodb.expressions.condition import size
 
@@ -40,8 +42,12 @@ class DynamoSlots:
             transaction.update(counter, SlotRecord(id=counter), [hold])
         transaction.commit()
 
-    def hold(self, counter: str, run_ids: Collection[str]) -> None:
-        SlotRecord(id=counter).update(actions=[SlotRecord.held.add(set(run_ids))])
+    def hold(self, counter: str, run_ids: Collection[str], until: datetime | None = None) -> None:
+        """Hold runs in a counter; one that is of use for a time only is cleaned up after it."""
+        actions: list[Any] = [SlotRecord.held.add(set(run_ids))]
+        if until:
+            actions.append(SlotRecord.expires_at.set(int(until.timestamp())))
+        SlotRecord(id=counter).update(actions=actions)
 
     def held(self, counter: str) -> frozenset[str]:
         for record in SlotRecord.batch_get([counter], consistent_read=True):

@@ -78,4 +78,8 @@ def _with(repo: Repo, asked: models.RepoFields) -> Repo:
         runner=asked.runner,
         image=asked.image,
         compute_type=asked.compute_type,
+        forge_api_url=asked.forge_api_url,
+        auto_merge=asked.auto_merge,
+        auto_resume=asked.auto_resume,
+        max_auto_resumes=asked.max_auto_resumes,
     )

@@ -56,6 +56,7 @@ def report() -> Response:
         transient=asked.transient,
         branch=asked.branch,
         head_sha=asked.head_sha,
+        base_sha=asked.base_sha,
         diff_stat=asked.diff_stat,
         result_summary=asked.result_summary,
         session_id=agent.session_id,
@@ -110,7 +111,7 @@ def _job(job: jobs.Job) -> dict[str, object]:
             "pushBranch": run.push_branch,
             "continueBranch": job.continues,
             "setupCommands": repo.setup_commands if repo else None,
-            "token": None,
+            "token": job.token,
         }
         if run.repo_url
         else None,

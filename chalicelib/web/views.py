@@ -46,6 +46,11 @@ def blueprint(thing: Blueprint, *, summary: bool = False) -> View:
         "promptTemplateId": thing.prompt_template_id,
         "paramsSchema": thing.params_schema,
         "enabled": thing.enabled,
+        "onOpenPr": thing.on_open_pr,
+        "maxOpenPrs": thing.max_open_prs,
+        "skipIfUnchanged": thing.skip_if_unchanged,
+        "draft": thing.draft,
+        "prLabels": list(thing.pr_labels),
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }
@@ -220,6 +225,10 @@ def repo(thing: Repo) -> View:
         "runner": thing.runner,
         "image": thing.image,
         "computeType": thing.compute_type,
+        "forgeApiUrl": thing.forge_api_url,
+        "autoMerge": thing.auto_merge,
+        "autoResume": thing.auto_resume,
+        "maxAutoResumes": thing.max_auto_resumes,
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }

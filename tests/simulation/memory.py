@@ -528,7 +528,7 @@ class MemorySlots:
         writes += [Write(key, "slots", key, anything, with_id(new.id)) for key in enters]
         self._tables.commit(writes)
 
-    def hold(self, counter: str, run_ids: Collection[str]) -> None:
+    def hold(self, counter: str, run_ids: Collection[str], until: datetime | None = None) -> None:
         self._set(counter, lambda row: row | set(run_ids))
 
     def held(self, counter: str) -> frozenset[str]:
@@ -709,6 +709,7 @@ class FixedPolicy:
     max_concurrent: int = 4
     runner: str = "self-hosted"
     retention: timedelta = timedelta(days=90)
+    public_url: str | None = None
 
 
 class MemoryWorld:
@@ -736,6 +737,7 @@ class MemoryWorld:
         self.logs: Any = MemoryLogs()
         self.secrets: Any = MemorySecrets()
         self.vault: Any = MemoryVault()
+        self.forges: Any = None  # no repo of a storm lives at a forge
 
     def now(self) -> datetime:
         return self._now()

@@ -92,3 +92,4 @@ class SlotRecord(Row):
     id = UnicodeAttribute(hash_key=True)
     held = UnicodeSetAttribute(null=True)
     waiting = UnicodeSetAttribute(null=True)
+    expires_at = NumberAttribute(null=True)

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from chalicelib.web.models.types import (
     Agent,
+    ApiUrl,
     Branch,
     Model,
     Name,
@@ -59,6 +60,10 @@ class RepoFields(Model):
     runner: Literal["codebuild", "self-hosted"] | None = None
     image: Image | None = None
     compute_type: ComputeType | None = None
+    forge_api_url: ApiUrl | None = None
+    auto_merge: Annotated[bool, Field(strict=True)] = False
+    auto_resume: Annotated[bool, Field(strict=True)] = False
+    max_auto_resumes: Annotated[int, Field(ge=0, le=100, strict=True)] = 10
 
 
 class NewRepo(RepoFields):

@@ -21,6 +21,8 @@ from chalicelib.web.models.types import (
     Variables,
 )
 
+LabelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
+
 
 class Definition(Model):
     """The fields of a task, and of a definition."""
@@ -44,6 +46,11 @@ class Definition(Model):
     secrets: SecretNames = []
     environment: Variables = {}
     enabled: Annotated[bool, Field(strict=True)] = True
+    on_open_pr: Literal["allow", "skip", "update"] = "allow"
+    max_open_prs: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
+    skip_if_unchanged: Annotated[bool, Field(strict=True)] = False
+    draft: Annotated[bool, Field(strict=True)] = False
+    pr_labels: Annotated[list[LabelName], Field(max_length=20)] = []
 
 
 class NewTask(Definition):

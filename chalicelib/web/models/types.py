@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -74,12 +75,23 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+def _api_url(text: str) -> str:
+    parts = urlsplit(text)
+    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+        raise Invalid("write the base URL of the API, such as https://github.example.com/api/v3")
+    if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
+        raise Invalid("the base URL of an API holds a host and a path, and no credential")
+    return text.rstrip("/")
+
+
+ApiUrl = Annotated[str, StringConstraints(max_length=1000), told(_api_url)]
 Secret = Annotated[str, StringConstraints(min_length=SHORTEST_SECRET, max_length=500)]
 Secrets = Annotated[list[Secret], Field(min_length=1, max_length=MOST_SECRETS)]
 Query = Annotated[str, StringConstraints(min_length=1, max_length=1024), told(_query)]
 Path = Annotated[str, StringConstraints(min_length=1, max_length=1024), told(_path)]
 Schema = Annotated[dict[str, Any], told(_schema)]
-SecretName = Annotated[str, StringConstraints(max_length=128), told(secret.checked_name)]
+SecretName = Annotated[str, StringConstraints(max_length=128), told(secret.checked_use)]
 SecretNames = Annotated[list[SecretName], Field(max_length=50)]
 EventName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Signature = Literal[

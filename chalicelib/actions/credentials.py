@@ -1,0 +1,69 @@
+"""What opens a repo's forge: read when it is needed, for nobody but ourselves."""
+
+from __future__ import annotations
+
+from chalicelib.domain.forge import (
+    APP_ID,
+    APP_KEY,
+    HOOK_SECRET,
+    OF_FORGES,
+    TOKEN,
+    Credential,
+    ForgeError,
+    Place,
+    place,
+)
+from chalicelib.domain.repo import Repo
+from chalicelib.domain.secret import GLOBAL
+from chalicelib.ports import Forge, World
+
+
+def place_of(world: World, repo_url: str | None) -> Place | None:
+    """Return where a repo's pull requests live, or None where no forge of it is known."""
+    if repo_url is None:
+        return None
+    repo = world.repos.find(repo_url)
+    return place(repo_url, repo.forge_api_url if repo else None)
+
+
+def forge_of(world: World, repo_url: str) -> Forge:
+    """Return a repo's forge, opened; raise `ForgeError` where no credential is kept for it."""
+    where = place_of(world, repo_url)
+    if where is None:
+        raise ForgeError("unauthorized", f"{repo_url} lives at no forge that is known")
+    credential = _kept(world, repo_url)
+    if credential is None:
+        message = f"no credential is kept for {repo_url}: PUT /api/secrets/{TOKEN}, then retry"
+        raise ForgeError("unauthorized", message)
+    return world.forges.at(where, credential)
+
+
+def git_token(world: World, repo_url: str | None, repo: Repo | None) -> str | None:
+    """Return what the runner clones and pushes with, or None for a repo that needs nothing."""
+    where = place(repo_url, repo.forge_api_url if repo else None) if repo_url else None
+    credential = _kept(world, repo_url) if where and repo_url else None
+    if where is None or credential is None:
+        return None
+    return credential.token or world.forges.at(where, credential).token()
+
+
+def hook_secret(world: World) -> str | None:
+    """Return what the forge's own webhook is signed with."""
+    found = world.secrets.find([HOOK_SECRET], GLOBAL)
+    return world.vault.get(world.secrets.key(HOOK_SECRET, GLOBAL)) if found else None
+
+
+def _kept(world: World, repo_url: str) -> Credential | None:
+    """Return the repo's own credential, else the global one; at each a token before an App."""
+    for scope in (repo_url, GLOBAL):
+        names = world.secrets.find([name for name in OF_FORGES if name != HOOK_SECRET], scope)
+        if TOKEN in names:
+            return Credential(token=_value(world, TOKEN, scope))
+        if APP_ID in names and APP_KEY in names:
+            app_id, key = (_value(world, name, scope) for name in (APP_ID, APP_KEY))
+            return Credential(app_id=app_id, app_key=key)
+    return None
+
+
+def _value(world: World, name: str, scope: str) -> str | None:
+    return world.vault.get(world.secrets.key(name, scope))

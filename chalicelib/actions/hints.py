@@ -1,0 +1,69 @@
+"""Deliveries of a forge's or tracker's own webhook: hints to look at once, never facts.
+
+Each kind of event has one function here that says what is to be looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalicelib.actions import moving, sending
+from chalicelib.domain import loop
+from chalicelib.domain.errors import Invalid, NotFound, Superseded
+from chalicelib.domain.repo import normal_url
+from chalicelib.domain.run import Run, State, branch_key
+from chalicelib.ports import World
+
+Payload = Mapping[str, Any]
+MOST_BRANCHES = 20
+FOLLOWED = (State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
+
+
+def take(world: World, source: str, event: str, payload: Payload) -> list[str]:
+    """Look again at what a delivery is about; return the ids of what was found."""
+    found = HINTS.get((source, event))
+    return found(world, payload) if found else []
+
+
+def _pull_requests(world: World, payload: Payload) -> list[str]:
+    """Let the runs be looked at now whose branches a delivery names."""
+    repository = payload.get("repository")
+    url = repository.get("html_url") if isinstance(repository, Mapping) else None
+    try:
+        repo_url = normal_url(str(url))
+    except Invalid:
+        return []
+    return [
+        run_id
+        for name in loop.branches(payload)[:MOST_BRANCHES]
+        for run_id in sorted(world.slots.held(branch_key(repo_url, name)))
+        if _look_now(world, run_id)
+    ]
+
+
+def _look_now(world: World, run_id: str) -> bool:
+    try:
+        run = world.runs.get(run_id)
+        if run.state not in FOLLOWED or run.pull is None:
+            return False
+        new: Run = moving.update(world, run, due_at=world.now())
+    except (NotFound, Superseded):
+        return False  # it is gone, or whoever moved it looks after it
+    sending.send_soon(world, [new])
+    return True
+
+
+HINTS: dict[tuple[str, str], Callable[[World, Payload], list[str]]] = {
+    ("github", event): _pull_requests
+    for event in (
+        "pull_request",
+        "pull_request_review",
+        "check_run",
+        "check_suite",
+        "status",
+        "push",
+        "workflow_run",
+    )
+}
+"""What each event means, by sender and name."""

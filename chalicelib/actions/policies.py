@@ -1,0 +1,114 @@
+"""What a definition wants to know of its earlier runs before it fires again.
+
+All but one of it is read from our own rows: a delivery is answered within a second. Only whether
+a branch has moved is asked of the forge, and only for schedules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chalicelib.actions import credentials
+from chalicelib.domain import loop
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.decision import Decision
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.firing import Skip
+from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.repo import normal_url
+from chalicelib.domain.run import ACTIVE, Run, State, branch_key
+from chalicelib.ports import World
+
+MOST_LOOKED_AT = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What the open pull requests of a definition mean for its next run."""
+
+    open: int
+    skipped: bool
+    works_on: Run | None = None
+
+
+def open_prs(world: World, definition: Blueprint) -> Held:
+    """Return what the open pull requests of a definition call for."""
+    if not definition.minds_open_prs:
+        return Held(open=0, skipped=False)
+    runs = [run for run in _held(world, definition.open_prs_key) if run.has_open_pr]
+    most = definition.max_open_prs
+    full = most is not None and len(runs) >= most
+    if definition.on_open_pr == "skip":
+        return Held(open=len(runs), skipped=bool(runs))
+    if definition.on_open_pr == "update" and runs:
+        newest = max(runs, key=lambda run: (run.created_at, run.id))
+        return Held(open=len(runs), skipped=newest.state in ACTIVE, works_on=newest)
+    return Held(open=len(runs), skipped=full)
+
+
+def applied(world: World, definition: Blueprint, decision: Decision) -> Decision | None:
+    """Return the decision with its run on the branch that it should work on, or None to skip."""
+    held = open_prs(world, definition)
+    if held.skipped:
+        return None
+    if held.works_on is None or decision.run is None:
+        return decision
+    return replace(decision, run=replace(decision.run, works_on=held.works_on.branch))
+
+
+def _held(world: World, key: str) -> list[Run]:
+    found = []
+    for run_id in sorted(world.slots.held(key)):
+        try:
+            found.append(world.runs.get(run_id))
+        except NotFound:
+            continue  # forgotten long ago
+    return found
+
+
+def unchanged(world: World, definition: Blueprint) -> bool:
+    """Whether the newest run found nothing to do on the very commit that the branch is at now.
+
+    What cannot be known is taken for a change: a run too many is better than one too few.
+    """
+    if not definition.skip_if_unchanged or definition.repo_url is None:
+        return False
+    newest, _ = world.runs.of_definition(definition.id, None, 1)
+    if not newest or newest[0].state is not State.COMPLETED or newest[0].branch:
+        return False
+    looked_at = newest[0].head_sha
+    if looked_at is None or credentials.place_of(world, definition.repo_url) is None:
+        return False
+    try:
+        forge = credentials.forge_of(world, definition.repo_url)
+        branch = definition.repo_branch or forge.default_branch()
+        return forge.head(branch) == looked_at
+    except ForgeError:
+        return False
+
+
+def looped(world: World, definition: Blueprint, payload: object) -> Skip | None:
+    """Return `loop` where a delivery was caused by a run of this very definition."""
+    if not isinstance(payload, dict):
+        return None
+    caused = loop.marks(payload)[:MOST_LOOKED_AT]
+    repo_url = definition.repo_url or _repo_of(payload)
+    if repo_url:
+        for name in loop.branches(payload)[:MOST_LOOKED_AT]:
+            caused += sorted(world.slots.held(branch_key(repo_url, name)))
+    return Skip.LOOP if any(_is_of(world, run_id, definition) for run_id in caused) else None
+
+
+def _repo_of(payload: dict[str, object]) -> str | None:
+    repository = payload.get("repository")
+    try:
+        return normal_url(str(repository["html_url"])) if isinstance(repository, dict) else None
+    except (Invalid, KeyError):
+        return None
+
+
+def _is_of(world: World, run_id: str, definition: Blueprint) -> bool:
+    try:
+        return world.runs.get(run_id).definition_id == definition.id
+    except NotFound:
+        return False

@@ -1,0 +1,144 @@
+"""From a pushed branch to its one pull request. May die at any line, and be done again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from chalicelib.actions import credentials, failing, moving
+from chalicelib.domain import pull_text
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.firing import Brief
+from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.pull_request import Facts, seen
+from chalicelib.domain.pull_text import Ticket
+from chalicelib.domain.run import PUBLISH, Run, State, branch_key
+from chalicelib.ports import Forge, World
+
+FIRST_LOOK = timedelta(seconds=10)
+
+
+def publish(world: World, run: Run) -> None:
+    """Open the pull request of a pushed run, or find the one that its branch has already."""
+    if run.state is State.PROVISIONING:
+        run = moving.advance(
+            world, run, State.RUNNING, by="pipeline", message="goes on at publish", stage=PUBLISH
+        )
+    assert run.repo_url is not None
+    try:
+        forge = credentials.forge_of(world, run.repo_url)
+        facts = _pull_request(world, run, forge)
+    except ForgeError as error:
+        _refused(world, run, error)
+        return
+    until = world.now() + world.policy.retention
+    world.slots.hold(branch_key(run.repo_url, run.branch or run.push_branch), [run.id], until)
+    _take_over(world, run)
+    _opened(world, run, facts)
+
+
+def _pull_request(world: World, run: Run, forge: Forge) -> Facts:
+    branch = run.branch or run.push_branch
+    brief = world.firings.brief(run.firing_id) or Brief()
+    found = forge.find(branch, run.head_sha)
+    facts = found or _new(world, run, brief, forge, branch)
+    if brief.pr_labels and facts.state == "open":
+        forge.label(facts.number, brief.pr_labels)
+    return facts
+
+
+def _new(world: World, run: Run, brief: Brief, forge: Forge, branch: str) -> Facts:
+    url = world.policy.public_url
+    trigger = world.firings.get(run.firing_id).trigger_type
+    text = pull_text.body(
+        run,
+        asked=brief.prompt,
+        trigger=trigger,
+        ticket=ticket_of(run, brief),
+        task_url=f"{url}/tasks/{run.id}" if url else None,
+        template=forge.template(),
+    )
+    return forge.open(
+        branch=branch,
+        base=run.repo_branch or forge.default_branch(),
+        title=pull_text.title(run),
+        body=text,
+        draft=brief.draft,
+    )
+
+
+def ticket_of(run: Run, brief: Brief) -> Ticket | None:
+    """Return the ticket that a run came from."""
+    return pull_text.ticket_of(json.loads(brief.params), run.repo_url or "")
+
+
+def _take_over(world: World, run: Run) -> None:
+    """End the runs that followed this pull request before: one run follows it."""
+    assert run.repo_url is not None
+    for other in world.slots.held(branch_key(run.repo_url, run.branch or run.push_branch)):
+        try:
+            old = world.runs.get(other) if other != run.id else None
+        except NotFound:
+            continue
+        if old and old.state in (State.PR_OPENED, State.NEEDS_ATTENTION):
+            moving.advance(
+                world,
+                old,
+                State.COMPLETED,
+                by="pipeline",
+                message=f"its pull request is continued by task {run.id}",
+                stage=None,
+            )
+
+
+def _opened(world: World, run: Run, facts: Facts) -> None:
+    now = world.now()
+    # What an earlier look learned of other commits is not carried over; what was handled is.
+    pull = seen(run.pull, facts, now)
+    moving.advance(
+        world,
+        run,
+        State.PR_OPENED,
+        by="pipeline",
+        message=f"pull request #{facts.number} is open",
+        stage=None,
+        due_at=now + FIRST_LOOK,
+        resume_prompt=None,
+        waiting_for=None,
+        pr_url=facts.url,
+        pr_number=facts.number,
+        pr_state=facts.state,
+        pr_checks_status=facts.checks,
+        pr_review_status=facts.reviews,
+        pull=pull,
+    )
+
+
+def _refused(world: World, run: Run, error: ForgeError) -> None:
+    """Try again later what passes; fail with what a person must do about the rest."""
+    failures = run.failures + (error.kind != "rate_limited")
+    if error.passes and failures < failing.MOST_FAILURES:
+        wait = max(error.wait or timedelta(0), failing.backoff(max(1, failures)))
+        due = world.now() + wait
+        moving.update(
+            world,
+            run,
+            failures=failures,
+            due_at=due,
+            waiting_for="the forge",
+            error_message=str(error),
+        )
+        return
+    words = f"the branch is pushed, but its pull request could not be opened: {error}"
+    try:
+        moving.give_up(
+            world,
+            run,
+            by="pipeline",
+            message=words,
+            error_class=f"forge_{error.kind}",
+            error_message=words,
+            stage=PUBLISH,
+        )
+    except Superseded:
+        return

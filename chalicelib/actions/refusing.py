@@ -1,0 +1,56 @@
+"""Runs that cannot start, though a runner asked: why, before anything of them begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from chalicelib.actions import moving
+from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.run import Run, State
+from chalicelib.ports import World
+
+BACKOFF = timedelta(seconds=30)
+MOST_REFUSALS = 10
+
+
+def without_token(world: World, run: Run, error: ForgeError) -> None:
+    """Let a run wait for a forge that gives no token now, or fail it with what a person can do."""
+    if error.passes and run.failures + 1 < MOST_REFUSALS:
+        moving.requeue(
+            world,
+            run,
+            by="admission",
+            message=str(error),
+            backoff=error.wait or BACKOFF,
+            waiting_for="the forge",
+            failures=run.failures + 1,
+        )
+        return
+    message = f"no token of the forge: {error}"
+    moving.advance(
+        world,
+        run,
+        State.FAILED,
+        by="admission",
+        message=message,
+        error_class=f"forge_{error.kind}",
+        error_message=message,
+        waiting_for=None,
+    )
+
+
+def without_secrets(world: World, run: Run, lacking: Sequence[str]) -> None:
+    """Fail a run whose secrets are not there, before anything of it begins."""
+    names = ", ".join(repr(name) for name in lacking)
+    message = f"missing secret {names}: keep it with PUT /api/secrets/{lacking[0]}, then retry"
+    moving.advance(
+        world,
+        run,
+        State.FAILED,
+        by="admission",
+        message=message,
+        error_class="missing_secret",
+        error_message=message,
+        waiting_for=None,
+    )

@@ -1,0 +1,105 @@
+"""Forges: where a repo's pull requests live, what opens the door, and how a forge says no."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+GITHUB = "https://api.github.com"
+TOKEN, APP_ID, APP_KEY = "GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"
+HOOK_SECRET = "GITHUB_WEBHOOK_SECRET"
+OF_FORGES = (TOKEN, APP_ID, APP_KEY, HOOK_SECRET)
+"""The secrets that open a forge: ours alone, never handed to setup or to an agent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A repo at a forge: the API's base URL, and `owner/name`."""
+
+    api_url: str
+    slug: str
+
+    @property
+    def owner(self) -> str:
+        return self.slug.partition("/")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """A token, or a GitHub App that mints tokens. Its value shows in no representation."""
+
+    token: str | None = field(default=None, repr=False)
+    app_id: str | None = None
+    app_key: str | None = field(default=None, repr=False)
+
+
+class ForgeError(Exception):
+    """A forge that did not do as asked: what it is, whether it passes, what a person can do."""
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        *,
+        passes: bool = False,
+        wait: timedelta | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.passes = passes
+        self.wait = wait
+
+
+def place(url: str, api_url: str | None) -> Place | None:
+    """Return where a repo's pull requests live, or None where no forge of it is known.
+
+    github.com is known; any other host is a GitHub Enterprise Server when its repo names the
+    base URL of its API.
+    """
+    parts = urlsplit(url)
+    slug = parts.path.strip("/")
+    if parts.scheme == "file" or slug.count("/") != 1:
+        return None
+    if api_url:
+        return Place(api_url=api_url, slug=slug)
+    return Place(api_url=GITHUB, slug=slug) if parts.hostname == "github.com" else None
+
+
+def refusal(status: int, said: str, headers: dict[str, str], place: Place) -> ForgeError:
+    """Return what an answer that is no success means: each status as what it is."""
+    said = said.strip()[:500] or "no reason given"
+    where = f"{place.slug} at {urlsplit(place.api_url).hostname}"
+    wait = _wait(headers)
+    if status == 429 or (status == 403 and _limited(said, headers)):
+        message = f"the forge's rate limit is reached ({said}); it goes on by itself"
+        return ForgeError("rate_limited", message, passes=True, wait=wait or timedelta(minutes=1))
+    if status >= 500:
+        message = f"the forge failed with {status} ({said}); it is asked again"
+        return ForgeError("unavailable", message, passes=True, wait=wait)
+    hints = {
+        401: ("unauthorized", f"the credential is refused: keep a valid {TOKEN} for {where}"),
+        403: (
+            "forbidden",
+            f"the credential may not do this: give it write access to contents, pull requests "
+            f"and issues, and read access to checks, of {where}",
+        ),
+        404: ("not_found", f"nothing is found: let the credential see {where}"),
+        405: ("refused", "the forge does not allow it now"),
+        409: ("conflict", "it changed meanwhile, or is in conflict"),
+        422: ("invalid", "the forge refuses what was asked"),
+    }
+    kind, hint = hints.get(status, ("refused", f"the forge answered {status}"))
+    return ForgeError(kind, f"{hint} (it said: {said})")
+
+
+def _limited(said: str, headers: dict[str, str]) -> bool:
+    known = {name.lower(): value for name, value in headers.items()}
+    spent = known.get("x-ratelimit-remaining") == "0"
+    return spent or "retry-after" in known or "rate limit" in said.lower()
+
+
+def _wait(headers: dict[str, str]) -> timedelta | None:
+    known = {name.lower(): value for name, value in headers.items()}
+    text = known.get("retry-after", "").strip()
+    return timedelta(seconds=min(int(text), 6 * 3600)) if text.isdigit() else None

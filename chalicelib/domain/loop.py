@@ -1,0 +1,45 @@
+"""What in a delivery was caused by a run of ours: its branch, or a text that carries its mark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chalicelib.domain.pull_text import MARK
+from chalicelib.domain.run import BRANCHES
+
+_BRANCHES = (
+    ("pull_request", "head", "ref"),
+    ("check_run", "check_suite", "head_branch"),
+    ("check_suite", "head_branch"),
+    ("workflow_run", "head_branch"),
+    ("object_attributes", "source_branch"),
+    ("ref",),
+)
+_TEXTS = (("comment", "body"), ("pull_request", "body"), ("issue", "body"), ("review", "body"))
+_MARK = re.compile(re.escape(MARK) + r"([0-9a-f-]{36})")
+
+
+def branches(payload: Mapping[str, Any]) -> list[str]:
+    """Return the branches of ours that a delivery is about, each once."""
+    found = [str(text).removeprefix("refs/heads/") for text in _at(payload, _BRANCHES)]
+    listed = payload.get("branches")
+    named = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    found += [str(one.get("name")) for one in named]
+    return [name for name in dict.fromkeys(found) if name.startswith(BRANCHES)]
+
+
+def marks(payload: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the runs whose own texts a delivery brings back."""
+    texts = [str(text) for text in _at(payload, _TEXTS)]
+    return list(dict.fromkeys(run for text in texts for run in _MARK.findall(text)))
+
+
+def _at(payload: Mapping[str, Any], paths: tuple[tuple[str, ...], ...]) -> Iterator[object]:
+    for path in paths:
+        found: Any = payload
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if isinstance(found, str):
+            yield found

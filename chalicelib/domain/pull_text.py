@@ -1,0 +1,98 @@
+"""What a pull request says: what was asked, what was done, where it came from, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.domain.run import Run
+
+LONGEST_TITLE = 200
+LONGEST_ASKED, LONGEST_DONE = 4000, 8000
+MARK = "<!-- optio:task/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """The ticket that a run came from."""
+
+    source: str
+    external_id: str
+    title: str = ""
+    url: str = ""
+    number: int | None = None
+
+
+def mark(run_id: str) -> str:
+    """Return the invisible note by which our own texts are known again."""
+    return f"{MARK}{run_id} -->"
+
+
+def ticket_of(params: Mapping[str, object], repo_url: str) -> Ticket | None:
+    """Return the ticket that a run's params tell of; `number` only for an issue of its repo."""
+    source, external = params.get("ticketSource"), params.get("ticketExternalId")
+    if not isinstance(source, str) or not isinstance(external, str | int):
+        return None
+    number = params.get("number")
+    of_repo = str(params.get("repo") or repo_url).rstrip("/").removesuffix(".git").lower()
+    same = source == "github" and f"/{repo_url.lower()}".endswith(f"/{of_repo}")
+    return Ticket(
+        source=source,
+        external_id=str(external),
+        title=str(params.get("ticketTitle") or ""),
+        url=str(params.get("ticketUrl") or ""),
+        number=number if same and isinstance(number, int) else None,
+    )
+
+
+def title(run: Run) -> str:
+    """Return the title: that of the run, on one line."""
+    return " ".join(run.title.split())[:LONGEST_TITLE] or f"Task {run.id}"
+
+
+def body(
+    run: Run,
+    *,
+    asked: str,
+    trigger: str,
+    ticket: Ticket | None,
+    task_url: str | None,
+    template: str | None,
+) -> str:
+    """Return the body. The repo's own template stays, above what we say."""
+    parts = [
+        template.strip() if template else "",
+        _closing(ticket),
+        f"### Asked\n\n{_quoted(asked, LONGEST_ASKED)}",
+        f"### Done\n\n{_quoted(run.result_summary or 'See the commits.', LONGEST_DONE)}",
+        _facts(run, trigger, task_url),
+        mark(run.id),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _closing(ticket: Ticket | None) -> str:
+    if ticket is None:
+        return ""
+    if ticket.number is not None:
+        return f"Closes #{ticket.number}"
+    return f"Ticket: {ticket.url or ticket.external_id}"
+
+
+def _quoted(text: str, most: int) -> str:
+    """Return text as a quotation: what it holds is data, and closes or mentions nothing."""
+    cut = text.strip()[:most] + (" …" if len(text.strip()) > most else "")
+    safe = cut.replace("<!--", "<!- -").replace("@", "@\u200b").replace("#", "#\u200b")
+    return "\n".join(f"> {line}".rstrip() for line in safe.splitlines()) or "> (nothing)"
+
+
+def _facts(run: Run, trigger: str, task_url: str | None) -> str:
+    link = f"[{run.id}]({task_url})" if task_url else f"`{run.id}`"
+    lines = [f"Task: {link}", f"Trigger: {trigger}"]
+    if run.definition_name:
+        lines.append(f"Blueprint: {run.definition_name}")
+    agent = f"{run.agent_type} ({run.model_used})" if run.model_used else run.agent_type
+    lines.append(f"Agent: {agent}")
+    if run.cost_usd is not None:
+        lines.append(f"Cost: ${run.cost_usd:.2f}")
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,32 @@
+"""What PyGithub and the network raise, as what it means."""
+
+from __future__ import annotations
+
+import requests
+from github import GithubException
+from jwt import PyJWTError
+
+from chalicelib.domain.forge import ForgeError, Place, refusal
+
+
+class Translated:
+    """A block whose faults of PyGithub and of the network come out as `ForgeError`."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, GithubException):
+            said = error.data.get("message") if isinstance(error.data, dict) else str(error.data)
+            faults = error.data.get("errors") if isinstance(error.data, dict) else None
+            words = f"{said}: {faults}" if faults else str(said)
+            raise refusal(error.status, words, error.headers or {}, self._place) from error
+        if isinstance(error, requests.RequestException):
+            message = f"the forge cannot be reached ({type(error).__name__}); it is asked again"
+            raise ForgeError("unavailable", message, passes=True) from error
+        if isinstance(error, PyJWTError | ValueError | AssertionError):
+            message = f"the credential or the answer makes no sense: {error}"
+            raise ForgeError("unauthorized", message[:500]) from error

@@ -1,0 +1,440 @@
+"""A pushed branch becomes one pull request, and is followed to its end, over real HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.forge import HOOK_SECRET
+from tests.conftest import RUNNER_TOKEN, Stage
+from tests.fakes.github import TOKEN, FakeGitHub
+
+SECOND = timedelta(seconds=1)
+SIGNED_WITH = "a secret of the hook"
+
+
+@pytest.fixture
+def github(stage: Stage) -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        stage.ok("PUT", "/api/secrets/GITHUB_TOKEN", {"value": TOKEN})
+        stage.ok("PUT", f"/api/secrets/{HOOK_SECRET}", {"value": SIGNED_WITH})
+        repo = {"repoUrl": fake.repo_url, "forgeApiUrl": f"{fake.url}/api/v3"}
+        stage.ok("POST", "/api/repos", repo)
+        yield fake
+
+
+def change_repo(stage: Stage, **fields: object) -> None:
+    (repo,) = stage.ok("GET", "/api/repos")["repos"]
+    stage.ok("PATCH", f"/api/repos/{repo['id']}", fields)
+
+
+def started(stage: Stage, github: FakeGitHub, **more: object) -> str:
+    body = {
+        "type": "repo-blueprint",
+        "name": "Bump",
+        "prompt": "Bump it, see #7 @ann",
+        "repoUrl": github.repo_url,
+        "repoBranch": "main",
+        "agentType": "command",
+        "agentCommand": "true",
+        **more,
+    }
+    task = stage.ok("POST", "/api/tasks", body)["task"]["id"]
+    run = stage.ok("POST", f"/api/tasks/{task}/runs", {})["runId"]
+    stage.settle()
+    return str(run)
+
+
+def runner(stage: Stage, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    return stage.call("POST", f"/api/runner/{path}", body, token=RUNNER_TOKEN)
+
+
+def pushed(stage: Stage, github: FakeGitHub, sha: str = "a" * 40, **more: Any) -> dict[str, Any]:
+    """Let a runner claim, push and report; return the job that it was given."""
+    status, answer = runner(stage, "claim", {"runner": "r1"})
+    assert status == 200, answer
+    job: dict[str, Any] = answer["job"]
+    github.push(job["repo"]["pushBranch"], sha)
+    end = {
+        "runId": job["runId"],
+        "attempt": job["attempt"],
+        "outcome": "succeeded",
+        "branch": job["repo"]["pushBranch"],
+        "headSha": sha,
+        "resultSummary": "Bumped.",
+        "agent": {"costUsd": 0.25},
+        **more,
+    }
+    assert runner(stage, "report", end)[0] == 200
+    return job
+
+
+def shown(stage: Stage, run: str) -> dict[str, Any]:
+    task: dict[str, Any] = stage.ok("GET", f"/api/tasks/{run}")["task"]
+    return task
+
+
+def opened(stage: Stage, github: FakeGitHub, **more: object) -> str:
+    run = started(stage, github, **more)
+    pushed(stage, github)
+    stage.settle()
+    assert shown(stage, run)["state"] == "pr_opened"
+    return run
+
+
+def later(stage: Stage, seconds: int = 60) -> None:
+    stage.pass_time(timedelta(seconds=seconds))
+
+
+def test_a_pushed_branch_becomes_one_pull_request_that_says_what_it_is(
+    stage: Stage, github: FakeGitHub
+):
+    github.files[".github/pull_request_template.md"] = "## Checklist\n- [ ] tests"
+    run = started(stage, github, draft=True, prLabels=["bot", "deps"])
+
+    job = pushed(stage, github)
+    stage.settle()
+
+    assert job["repo"]["token"] == TOKEN
+    task = shown(stage, run)
+    assert (task["state"], task["stage"], task["prState"]) == ("pr_opened", None, "open")
+    ((number, pull),) = github.pulls.items()
+    assert (task["prNumber"], task["prUrl"]) == (number, f"{github.repo_url}/pull/{number}")
+    assert (pull["title"], pull["base"], pull["draft"]) == ("Bump", "main", True)
+    assert pull["labels"] == ["bot", "deps"]
+    for part in ("## Checklist", "Bump it, see", "Bumped.", "Trigger: manual", "$0.25", run):
+        assert part in pull["body"], part
+    assert "#7" not in pull["body"]
+    assert "@ann" not in pull["body"]
+
+
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("GET", "/pulls"),
+        ("POST", "/pulls"),
+        ("GET", "/contents"),
+        ("POST", "/labels"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_the_same_pull_request_is_found_whichever_call_fails(
+    stage: Stage, github: FakeGitHub, method: str, path: str, late: bool
+):
+    run = started(stage, github, prLabels=["bot"])
+    pushed(stage, github)
+    github.fail(method, path, 502, late=late)
+
+    later(stage, 120)
+
+    task = shown(stage, run)
+    assert task["state"] == "pr_opened", task["errorMessage"]
+    assert len(github.pulls) == 1
+    assert github.pulls[task["prNumber"]]["labels"] == ["bot"]
+
+
+@pytest.mark.parametrize("write", range(4))
+def test_publish_may_die_before_each_of_its_own_writes(
+    stage: Stage, github: FakeGitHub, write: int, monkeypatch: pytest.MonkeyPatch
+):
+    from chalicelib.actions import publishing
+
+    class Died(Exception):
+        pass
+
+    deaths = iter([write])
+    name = ("_pull_request", "_take_over", "_opened", "_new")[write]
+    real = getattr(publishing, name)
+
+    def dying(*given: Any) -> Any:
+        found = real(*given) if name in ("_pull_request", "_new", "_take_over") else None
+        if next(deaths, None) is not None:
+            raise Died
+        return real(*given) if name == "_opened" else found
+
+    monkeypatch.setattr(publishing, name, dying)
+    run = started(stage, github)
+    pushed(stage, github)
+
+    later(stage, 120)
+
+    assert next(deaths, None) is None
+    assert shown(stage, run)["state"] == "pr_opened"
+    assert len(github.pulls) == 1
+
+
+def test_a_dead_runner_matters_no_more_once_the_branch_is_pushed(stage: Stage, github: FakeGitHub):
+    run = started(stage, github)
+    github.fail("GET", "/pulls", 503, times=5)
+    job = pushed(stage, github)
+
+    assert shown(stage, run)["stage"] == "publish"
+    stage.settle()
+    beat = runner(stage, "beat", {"runId": run, "attempt": job["attempt"], "stage": "agent"})
+    assert beat == (200, {"continue": False, "reason": "superseded"})
+    assert runner(stage, "report", {"runId": run, "attempt": 1, "outcome": "failed"})[0] == 409
+    later(stage, 600)
+
+    task = shown(stage, run)
+    assert (task["state"], task["attempt"]) == ("pr_opened", 1)
+
+
+@pytest.mark.parametrize(
+    "status, message, told",
+    [
+        (401, "Bad credentials", "GITHUB_TOKEN"),
+        (403, "Resource not accessible by personal access token", "write access"),
+        (404, "Not Found", "let the credential see"),
+        (422, "Validation Failed", "refuses"),
+    ],
+)
+def test_what_a_person_must_mend_is_said_and_a_retry_goes_on_at_publish(
+    stage: Stage, github: FakeGitHub, status: int, message: str, told: str
+):
+    run = started(stage, github)
+    pushed(stage, github)
+    github.fail("POST", "/pulls", status, message=message)
+
+    stage.settle()
+
+    task = shown(stage, run)
+    assert (task["state"], task["stage"]) == ("failed", "publish")
+    assert told in task["errorMessage"]
+    assert message in task["errorMessage"]
+    stage.ok("POST", f"/api/tasks/{run}/retry")
+    stage.settle()
+    task = shown(stage, run)
+    assert (task["state"], task["attempt"], task["errorMessage"]) == ("pr_opened", 1, None)
+
+
+def test_retry_after_is_obeyed_and_a_rate_limit_fails_nothing(stage: Stage, github: FakeGitHub):
+    run = started(stage, github)
+    pushed(stage, github)
+    secondary = "You have exceeded a secondary rate limit"
+    github.fail("POST", "/pulls", 403, message=secondary, headers={"Retry-After": "300"})
+
+    stage.settle()
+    asked = len(github.calls)
+    later(stage, 290)
+    assert len(github.calls) == asked
+    assert "rate limit" in shown(stage, run)["errorMessage"]
+    later(stage, 60)
+
+    assert shown(stage, run)["state"] == "pr_opened"
+
+
+def test_a_repo_without_a_credential_says_which_one_to_keep(stage: Stage, github: FakeGitHub):
+    stage.ok("DELETE", "/api/secrets/GITHUB_TOKEN")
+    run = started(stage, github)
+    assert pushed(stage, github)["repo"]["token"] is None
+    stage.settle()
+
+    assert "PUT /api/secrets/GITHUB_TOKEN" in shown(stage, run)["errorMessage"]
+
+
+@pytest.mark.parametrize("where", ["/api/tasks", "/api/repos"])
+def test_the_forges_own_secret_is_never_handed_to_a_task(stage: Stage, where: str):
+    body: dict[str, Any] = {"repoUrl": "acme/api", "secrets": ["GITHUB_TOKEN"]}
+    if where == "/api/tasks":
+        body |= {"type": "repo-blueprint", "name": "x", "prompt": "x"}
+
+    status, answer = stage.call("POST", where, body)
+
+    assert status == 400
+    assert answer["details"][0]["field"].startswith("secrets")
+    assert "never handed to a task" in answer["error"]
+
+
+def test_an_unchanged_pull_request_costs_no_quota(stage: Stage, github: FakeGitHub):
+    run = opened(stage, github)
+    number = shown(stage, run)["prNumber"]
+    github.check("a" * 40, "success")
+    later(stage, 60)
+    assert shown(stage, run)["prChecksStatus"] == "success"
+    before = len(github.calls)
+
+    later(stage, 120)
+
+    asked = github.calls[before:]
+    assert len(asked) >= 4
+    assert {status for _, _, status in asked} == {304}
+    assert github.pulls[number]["state"] == "open"
+
+
+def test_merged_completes_and_closed_fails(stage: Stage, github: FakeGitHub):
+    first, second = opened(stage, github), opened(stage, github)
+    github.close(shown(stage, first)["prNumber"], merged=True)
+    github.close(shown(stage, second)["prNumber"])
+
+    later(stage)
+
+    assert (shown(stage, first)["state"], shown(stage, first)["prState"]) == ("completed", "merged")
+    task = shown(stage, second)
+    assert (task["state"], task["prState"]) == ("failed", "closed")
+    assert "closed without a merge" in task["errorMessage"]
+
+
+@pytest.mark.parametrize("trouble", ["checks", "status", "review", "conflict"])
+def test_trouble_needs_attention_and_is_right_again_when_it_is_over(
+    stage: Stage, github: FakeGitHub, trouble: str
+):
+    run = opened(stage, github)
+    number = shown(stage, run)["prNumber"]
+    if trouble == "checks":
+        github.check("a" * 40, "failure")
+    elif trouble == "status":
+        github.status("a" * 40, "error")
+    elif trouble == "review":
+        github.review(number, "CHANGES_REQUESTED", "no")
+    else:
+        github.mergeable[number] = False
+    later(stage)
+    assert shown(stage, run)["state"] == "needs_attention"
+
+    github.check("a" * 40, "success")
+    github.status("a" * 40, "success")
+    github.review(number, "APPROVED")
+    github.mergeable[number] = True
+    later(stage, 120)
+
+    assert shown(stage, run)["state"] == "pr_opened"
+    github.close(number, merged=True)
+    later(stage, 120)
+    assert shown(stage, run)["state"] == "completed"
+
+
+def test_needs_attention_is_followed_to_its_end(stage: Stage, github: FakeGitHub):
+    run = opened(stage, github)
+    github.check("a" * 40, "failure")
+    later(stage)
+
+    github.close(shown(stage, run)["prNumber"], merged=True)
+    later(stage)
+
+    assert shown(stage, run)["state"] == "completed"
+
+
+def test_failing_checks_go_back_to_the_agent_with_what_they_say(stage: Stage, github: FakeGitHub):
+    change_repo(stage, autoResume=True, maxAutoResumes=1)
+    run = opened(stage, github)
+    number = shown(stage, run)["prNumber"]
+    github.check("a" * 40, "failure", said="test_login: assert 1 == 2")
+
+    later(stage)
+    job = pushed(stage, github, "d" * 40)
+    stage.settle()
+
+    assert "test_login: assert 1 == 2" in job["prompt"]
+    assert job["repo"]["continueBranch"]
+    task = shown(stage, run)
+    assert (task["state"], task["prNumber"], task["attempt"]) == ("pr_opened", number, 2)
+    assert len(github.pulls) == 1
+    github.check("d" * 40, "failure")
+    later(stage)
+    task = shown(stage, run)
+    assert task["state"] == "needs_attention"
+    assert "after 1 automatic resume" in task["errorMessage"]
+
+
+def test_one_objection_is_given_back_once(stage: Stage, github: FakeGitHub):
+    change_repo(stage, autoResume=True)
+    run = opened(stage, github)
+    github.review(shown(stage, run)["prNumber"], "CHANGES_REQUESTED", "Use a constant.")
+    later(stage)
+    assert "Use a constant." in pushed(stage, github, "d" * 40)["prompt"]
+
+    later(stage, 300)
+
+    assert shown(stage, run)["state"] == "pr_opened"
+    assert runner(stage, "claim", {"runner": "r1"})[0] == 204
+
+
+def test_green_is_merged_by_itself_only_where_the_repo_says_so(stage: Stage, github: FakeGitHub):
+    run = opened(stage, github)
+    number = shown(stage, run)["prNumber"]
+    github.check("a" * 40, "success")
+    later(stage, 120)
+    assert github.pulls[number]["state"] == "open"
+
+    change_repo(stage, autoMerge=True)
+    later(stage, 120)
+
+    task = shown(stage, run)
+    assert (task["state"], task["prState"]) == ("completed", "merged")
+    assert github.pulls[number]["merged"]
+    assert task["branch"] not in github.heads
+
+
+def test_nothing_is_merged_before_checks_had_time_to_register(stage: Stage, github: FakeGitHub):
+    change_repo(stage, autoMerge=True)
+    run = opened(stage, github)
+    later(stage, 240)
+    assert shown(stage, run)["state"] == "pr_opened"
+
+    later(stage, 120)
+
+    assert shown(stage, run)["prState"] == "merged"
+
+
+@pytest.mark.parametrize("part", ["/check-runs", "/status", "/reviews"])
+def test_what_cannot_be_read_is_unknown_and_merges_nothing(
+    stage: Stage, github: FakeGitHub, part: str
+):
+    change_repo(stage, autoMerge=True)
+    run = opened(stage, github)
+    github.check("a" * 40, "success")
+    github.fail("GET", part, 403, message="Resource not accessible", times=100)
+
+    later(stage, 600)
+
+    task = shown(stage, run)
+    assert task["state"] == "pr_opened"
+    assert "unknown" in (task["prChecksStatus"], task["prReviewStatus"])
+    assert "Resource not accessible" in task["waitingFor"]
+
+
+def delivery(stage: Stage, event: str, body: dict[str, Any], secret: str = SIGNED_WITH) -> Any:
+    raw = json.dumps(body).encode()
+    signature = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+    signed = {"X-Hub-Signature-256": f"sha256={signature}", "X-GitHub-Event": event}
+    return stage.call("POST", "/api/webhooks/github", raw, token="", **signed)
+
+
+def test_a_signed_delivery_is_looked_into_at_once(stage: Stage, github: FakeGitHub):
+    run = opened(stage, github)
+    task = shown(stage, run)
+    github.close(task["prNumber"])
+    body = {
+        "repository": {"html_url": github.repo_url},
+        "pull_request": {"head": {"ref": task["branch"]}},
+    }
+
+    assert delivery(stage, "pull_request", body, "another secret")[0] == 401
+    stage.settle()
+    assert shown(stage, run)["state"] == "pr_opened"
+    assert delivery(stage, "pull_request", body) == (
+        202,
+        {"event": "pull_request", "looking": [run]},
+    )
+    stage.settle()
+    assert shown(stage, run)["state"] == "failed"
+
+    github.reopen(task["prNumber"])
+    delivery(stage, "pull_request", body)
+    stage.settle()
+    assert shown(stage, run)["state"] == "pr_opened"
+
+
+def test_a_hook_without_a_secret_of_ours_is_refused(stage: Stage, github: FakeGitHub):
+    stage.ok("DELETE", f"/api/secrets/{HOOK_SECRET}")
+
+    status, answer = delivery(stage, "push", {})
+
+    assert status == 401
+    assert HOOK_SECRET in answer["error"]

@@ -1,0 +1,431 @@
+"""A GitHub of our own over real HTTP: it holds state, serves real git, and fails when told to."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.fakes.description import Description
+
+TOKEN = "ghp_a_token_of_tests"
+Answer = tuple[int, Any]
+CLOSING = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?) #(\d+)", re.IGNORECASE)
+
+
+@dataclass
+class Fault:
+    """An answer that comes instead of the right one, or (`late`) after the deed was done."""
+
+    method: str
+    path: str
+    status: int
+    message: str = "told to fail"
+    headers: dict[str, str] = field(default_factory=dict)
+    times: int = 1
+    late: bool = False
+
+
+class FakeGitHub:
+    """One repo, its pull requests, checks, reviews and issues."""
+
+    def __init__(self, slug: str = "acme/web", git_root: Path | None = None) -> None:
+        self.slug = slug
+        self.git_root = git_root
+        self.description = Description.load()
+        self.lock = threading.RLock()
+        self.token = TOKEN
+        self.heads: dict[str, str] = {"main": "b" * 40}
+        self.pulls: dict[int, dict[str, Any]] = {}
+        self.issues: dict[int, dict[str, Any]] = {}
+        self.runs: dict[str, list[dict[str, Any]]] = {}
+        self.statuses: dict[str, list[dict[str, Any]]] = {}
+        self.reviews: dict[int, list[dict[str, Any]]] = {}
+        self.comments: dict[int, list[dict[str, Any]]] = {}
+        self.files: dict[str, str] = {}
+        self.faults: list[Fault] = []
+        self.calls: list[tuple[str, str, int]] = []
+        self.wrong: list[str] = []
+        self.mergeable: dict[int, bool | None] = {}
+        self.minted = 0
+        self.token_ends = "2026-05-04T13:00:00Z"
+        self._number = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> FakeGitHub:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *rest: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        assert self.wrong == [], self.wrong
+
+    # what happens at GitHub, by other hands than ours
+
+    @property
+    def repo_url(self) -> str:
+        return f"{self.url}/{self.slug}"
+
+    def check(self, sha: str, conclusion: str | None, name: str = "ci", said: str = "") -> None:
+        self.runs.setdefault(sha, [])
+        self.runs[sha] = [run for run in self.runs[sha] if run["name"] != name]
+        self.runs[sha].append(
+            {
+                "id": self._next(),
+                "name": name,
+                "head_sha": sha,
+                "status": "completed" if conclusion else "in_progress",
+                "conclusion": conclusion,
+                "details_url": f"{self.url}/checks",
+                "output": {
+                    "title": said or None,
+                    "summary": None,
+                    "text": None,
+                    "annotations_count": 0,
+                    "annotations_url": self.url,
+                },
+            }
+        )
+
+    def status(self, sha: str, state: str, context: str = "lint") -> None:
+        self.statuses.setdefault(sha, []).append(
+            {"context": context, "state": state, "description": f"{context} is {state}"}
+        )
+
+    def review(self, number: int, state: str, body: str = "", who: str = "ann") -> None:
+        self.reviews.setdefault(number, []).append(
+            {"id": self._next(), "user": {"login": who}, "state": state, "body": body}
+        )
+
+    def issue(self, title: str, labels: list[str], body: str = "") -> int:
+        number = self._next()
+        self.issues[number] = {"title": title, "labels": labels, "body": body, "state": "open"}
+        return number
+
+    def close(self, number: int, *, merged: bool = False) -> None:
+        self.pulls[number] |= {"state": "closed", "merged": merged}
+
+    def reopen(self, number: int) -> None:
+        self.pulls[number] |= {"state": "open", "merged": False}
+
+    def push(self, branch: str, sha: str) -> None:
+        self.heads[branch] = sha
+
+    def fail(self, method: str, path: str, status: int, **more: Any) -> None:
+        self.faults.append(Fault(method, path, status, **more))
+
+    def head(self, branch: str) -> str | None:
+        if self.git_root is None:
+            return self.heads.get(branch)
+        done = self._git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")
+        return done.stdout.strip() or None
+
+    def _git(self, *words: str) -> subprocess.CompletedProcess[str]:
+        assert self.git_root is not None
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.git_root)}
+        return subprocess.run(
+            ["git", "-C", str(self.git_root / self.slug), *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    # the interface
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Answer:
+        """Return what GitHub would: the routes below, in their order."""
+        if method == "POST" and path == "/app/installations/7/access_tokens":
+            self.minted += 1
+            ends = self.token_ends
+            return 201, {"token": self.token, "expires_at": ends, "permissions": {}}
+        inside = path.removeprefix(f"/repos/{self.slug}")
+        if inside == path:
+            return _no(404)
+        for verb, pattern, route in _ROUTES:
+            found = re.fullmatch(pattern, inside)
+            if verb == method and found:
+                return route(self, *found.groups(), query=query, body=body)
+        return _no(404)
+
+    def repo(self, *, query: Any, body: Any) -> Answer:
+        return 200, {"default_branch": "main", "full_name": self.slug}
+
+    def installation(self, *, query: Any, body: Any) -> Answer:
+        return 200, {"id": 7, "app_id": 1, "access_tokens_url": f"{self.url}/api/v3/app"}
+
+    def branch(self, name: str, *, query: Any, body: Any) -> Answer:
+        sha = self.head(name)
+        return (200, {"name": name, "commit": {"sha": sha}}) if sha else _no(404)
+
+    def list_pulls(self, *, query: Any, body: Any) -> Answer:
+        wanted = query.get("head", "").partition(":")[2]
+        found = [
+            self.pull_view(number)
+            for number, pull in sorted(self.pulls.items(), reverse=True)
+            if wanted in ("", pull["head"]) and query.get("state") in ("all", pull["state"])
+        ]
+        return 200, found
+
+    def open_pull(self, *, query: Any, body: Any) -> Answer:
+        head, base = body["head"], body["base"]
+        if self.head(head) is None or self.head(base) is None:
+            return _no(422, "Validation Failed", [{"field": "head", "code": "invalid"}])
+        if any(p["head"] == head and p["state"] == "open" for p in self.pulls.values()):
+            said = f"A pull request already exists for {self.slug.split('/')[0]}:{head}."
+            return _no(422, "Validation Failed", [{"message": said}])
+        if self.head(head) == self.head(base):
+            said = f"No commits between {base} and {head}"
+            return _no(422, "Validation Failed", [{"message": said}])
+        number = self._next()
+        self.pulls[number] = {**body, "state": "open", "merged": False, "labels": []}
+        return 201, self.pull_view(number)
+
+    def pull(self, number: str, *, query: Any, body: Any) -> Answer:
+        known = int(number) in self.pulls
+        return (200, self.pull_view(int(number))) if known else _no(404)
+
+    def pull_view(self, number: int) -> dict[str, Any]:
+        pull = self.pulls[number]
+        api = f"{self.url}/api/v3/repos/{self.slug}/pulls/{number}"
+        sha = self.head(pull["head"]) or pull.get("last_sha") or "0" * 40
+        pull["last_sha"] = sha
+        return {
+            "url": api,
+            "number": number,
+            "html_url": f"{self.repo_url}/pull/{number}",
+            "state": pull["state"],
+            "title": pull["title"],
+            "body": pull["body"],
+            "draft": bool(pull.get("draft")),
+            "merged_at": "2026-05-04T12:00:00Z" if pull["merged"] else None,
+            "mergeable": self.mergeable.get(number, True),
+            "requested_reviewers": pull.get("asked", []),
+            "head": {"ref": pull["head"], "sha": sha},
+            "base": {"ref": pull["base"], "sha": self.head(pull["base"])},
+        }
+
+    def merge(self, number: str, *, query: Any, body: Any) -> Answer:
+        pull = self.pulls[int(number)]
+        if body["sha"] != self.head(pull["head"]):
+            return _no(409, "Head branch was modified. Review and try the merge again.")
+        if pull["state"] != "open" or pull.get("draft"):
+            return _no(405, "Pull Request is not mergeable")
+        if self.git_root is not None:
+            self._squash(pull)
+        pull |= {"state": "closed", "merged": True}
+        for closed in CLOSING.findall(pull["body"] or ""):
+            if int(closed) in self.issues:
+                self.issues[int(closed)]["state"] = "closed"
+        return 200, {"sha": "c" * 40, "merged": True, "message": "merged"}
+
+    def _squash(self, pull: dict[str, Any]) -> None:
+        base, head = self.head(pull["base"]), self.head(pull["head"])
+        me = ("-c", "user.name=GitHub", "-c", "user.email=noreply@localhost")
+        made = self._git(
+            *(*me, "commit-tree", f"{head}^{{tree}}", "-p", str(base), "-m", pull["title"])
+        )
+        self._git("update-ref", f"refs/heads/{pull['base']}", made.stdout.strip())
+
+    def list_runs(self, sha: str, *, query: Any, body: Any) -> Answer:
+        page, size = int(query.get("page", 1)), int(query.get("per_page", 30))
+        runs = self.runs.get(sha, [])
+        shown = runs[(page - 1) * size : page * size]
+        return 200, {"total_count": len(runs), "check_runs": shown}
+
+    def combined(self, sha: str, *, query: Any, body: Any) -> Answer:
+        latest = {one["context"]: one for one in self.statuses.get(sha, [])}
+        states = {one["state"] for one in latest.values()}
+        state = (
+            "failure"
+            if states & {"failure", "error"}
+            else "pending"
+            if not states or "pending" in states
+            else "success"
+        )
+        return 200, {"state": state, "total_count": len(latest), "statuses": [*latest.values()]}
+
+    def list_reviews(self, number: str, *, query: Any, body: Any) -> Answer:
+        return 200, self.reviews.get(int(number), [])
+
+    def list_comments(self, number: str, *, query: Any, body: Any) -> Answer:
+        return 200, self.comments.get(int(number), [])
+
+    def label(self, number: str, *, query: Any, body: Any) -> Answer:
+        target = self.pulls.get(int(number)) or self.issues[int(number)]
+        target["labels"] = sorted({*target["labels"], *body["labels"]})
+        return 200, [{"name": name} for name in target["labels"]]
+
+    def edit_issue(self, number: str, *, query: Any, body: Any) -> Answer:
+        if int(number) not in self.issues:
+            return _no(404)
+        self.issues[int(number)] |= body
+        return 200, {"number": int(number), "state": self.issues[int(number)]["state"]}
+
+    def delete_ref(self, branch: str, *, query: Any, body: Any) -> Answer:
+        if self.head(branch) is None:
+            return _no(422, "Reference does not exist")
+        if self.git_root is None:
+            del self.heads[branch]
+        else:
+            self._git("update-ref", "-d", f"refs/heads/{branch}")
+        return 204, None
+
+    def contents(self, path: str, *, query: Any, body: Any) -> Answer:
+        if path not in self.files:
+            return _no(404)
+        return 200, {"content": base64.b64encode(self.files[path].encode()).decode()}
+
+
+def _no(status: int, message: str = "Not Found", errors: Any = None) -> Answer:
+    more = {"errors": errors} if errors else {}
+    return status, {"message": message, "documentation_url": "https://docs.github.com", **more}
+
+
+Route = Callable[..., Answer]
+_ROUTES: list[tuple[str, str, Route]] = [
+    ("GET", "", FakeGitHub.repo),
+    ("GET", "/installation", FakeGitHub.installation),
+    ("GET", r"/branches/(.+)", FakeGitHub.branch),
+    ("GET", "/pulls", FakeGitHub.list_pulls),
+    ("POST", "/pulls", FakeGitHub.open_pull),
+    ("GET", r"/pulls/(\d+)", FakeGitHub.pull),
+    ("PUT", r"/pulls/(\d+)/merge", FakeGitHub.merge),
+    ("GET", r"/pulls/(\d+)/reviews", FakeGitHub.list_reviews),
+    ("GET", r"/pulls/(\d+)/comments", FakeGitHub.list_comments),
+    ("GET", r"/commits/(\w+)/check-runs", FakeGitHub.list_runs),
+    ("GET", r"/commits/(\w+)/status", FakeGitHub.combined),
+    ("POST", r"/issues/(\d+)/labels", FakeGitHub.label),
+    ("PATCH", r"/issues/(\d+)", FakeGitHub.edit_issue),
+    ("DELETE", r"/git/refs/heads/(.+)", FakeGitHub.delete_ref),
+    ("GET", r"/contents/(.+)", FakeGitHub.contents),
+]
+
+
+def _handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *rest: object) -> None:
+            pass
+
+        def _do(self) -> None:
+            raw = self._body()
+            parts = urlsplit(self.path)
+            if not parts.path.startswith("/api/v3"):
+                self._serve_git(parts.path, parts.query, raw)
+                return
+            path = parts.path.removeprefix("/api/v3")
+            query = dict(parse_qsl(parts.query))
+            with fake.lock:
+                self._api(path, query, json.loads(raw) if raw else None)
+
+        def _api(self, path: str, query: dict[str, str], body: Any) -> None:
+            method, headers = self.command, {}
+            fault = next(
+                (f for f in fake.faults if f.method == method and f.path in path and f.times), None
+            )
+            if fault:
+                fault.times -= 1
+                headers = fault.headers
+            given = self.headers.get("Authorization", "").split(" ")[-1]
+            for_apps = path.endswith(("/installation", "/access_tokens"))
+            if not (given.count(".") == 2 if for_apps else given == fake.token):
+                status, said = _no(401, "Bad credentials")
+            elif fault and not fault.late:
+                status, said = _no(fault.status, fault.message)
+            else:
+                if fake.description:
+                    fake.wrong += fake.description.request(method, path, query, body)
+                status, said = fake.answer(method, path, query, body)
+                if fake.description and status < 400:
+                    fake.wrong += fake.description.answer(method, path, status, said)
+                if fault:
+                    status, said = _no(fault.status, fault.message)
+            self._say(method, path, status, said, headers)
+
+        def _say(
+            self, method: str, path: str, status: int, said: Any, headers: dict[str, str]
+        ) -> None:
+            text = b"" if said is None else json.dumps(said).encode()
+            tag = f'"{hashlib.sha256(text).hexdigest()}"'
+            if method == "GET" and status == 200:
+                if self.headers.get("If-None-Match") == tag:
+                    status, text = 304, b""
+                headers = {**headers, "ETag": tag}
+            fake.calls.append((method, path, status))
+            self._send(status, text, {"Content-Type": "application/json", **headers})
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+                pieces = b""
+                while size := int(self.rfile.readline().strip(), 16):
+                    pieces += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return pieces
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+        def _serve_git(self, path: str, query: str, body: bytes) -> None:
+            """Serve the repo by git's own program, to who has the token."""
+            given = self.headers.get("Authorization", "")
+            expected = base64.b64encode(f"x-access-token:{fake.token}".encode()).decode()
+            if fake.git_root is None or given != f"Basic {expected}":
+                self._send(401, b"", {"WWW-Authenticate": 'Basic realm="fake"'})
+                return
+            environment = {
+                "PATH": os.environ["PATH"],
+                "HOME": str(fake.git_root),
+                "GIT_PROJECT_ROOT": str(fake.git_root),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "GIT_CONFIG_NOSYSTEM": "1",
+                "REMOTE_USER": "x-access-token",
+                "REQUEST_METHOD": self.command,
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "CONTENT_LENGTH": str(len(body)),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            }
+            done = subprocess.run(
+                ["git", "http-backend"],
+                env=environment,
+                input=body,
+                capture_output=True,
+                check=False,
+            )
+            head, _, rest = done.stdout.partition(b"\r\n\r\n")
+            lines = [line.split(": ", 1) for line in head.decode().splitlines() if ": " in line]
+            headers = dict(map(tuple, lines))
+            status = int(headers.pop("Status", "200").split()[0])
+            self._send(status, rest, headers)
+
+        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _do  # noqa: N815
+
+    return Handler
