@@ -1,4 +1,4 @@
-"""GitHub and GitHub Enterprise Server, through PyGithub: the one module that imports it."""
+"""GitHub and GitHub Enterprise Server, through PyGithub: repos and their pull requests."""
 
 from __future__ import annotations
 
