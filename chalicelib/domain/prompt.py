@@ -45,9 +45,8 @@ def _repo(run: Run) -> str:
 
 def _standalone() -> str:
     return (
-        "You work in an empty directory. Files that should be kept go to the directory "
-        "$OPTIO_OUTPUT; your last message is kept as the result. When there is nothing to do, "
-        "say so."
+        "You work in an empty directory that is removed when you have ended: your last message "
+        "is kept as the result. When there is nothing to do, say so."
     )
 
 

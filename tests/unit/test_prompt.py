@@ -38,10 +38,10 @@ def test_the_frame_names_the_branch_and_what_not_to_do():
     assert "outside" not in frame
 
 
-def test_a_standalone_is_told_where_its_files_go():
+def test_a_standalone_is_told_what_of_its_work_is_kept():
     frame = framed(replace(RUN, repo_url=None), "P")
 
-    assert "$OPTIO_OUTPUT" in frame
+    assert "your last message is kept as the result" in frame
     assert "push" not in frame
 
 
