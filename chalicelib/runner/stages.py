@@ -128,13 +128,13 @@ class Stages:
     def _run_agent(self, agent: Agent) -> AgentEnd:
         environment = self.place.environment(self.order)
         call = agent.invocation(self.order.task, environment)
-        if call.lacks:
-            names = " or ".join(call.lacks)
-            raise Failure("credential", f"the agent has no credential: it needs the secret {names}")
         environment = {**call.environment, **environment}
         for name, content in call.files.items():
             self.place.leave(name, content)
         self._find(call.argv[0], environment["PATH"])
+        if call.lacks:
+            names = " or ".join(call.lacks)
+            raise Failure("credential", f"the agent has no credential: it needs the secret {names}")
         parser = agent.parser()
         tail: list[str] = []
 
