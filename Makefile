@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e test-browser screenshots clean
+.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-agents test-e2e test-browser screenshots clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -71,6 +71,9 @@ bench-lateness: setup ## How late fifty schedules fire on what `make dev` runs
 
 sabotage: setup ## The table of what was broken on purpose, and which seed saw it
 	@$(PY) -m tests.simulation
+
+test-agents: setup .venv-emulator/.installed ## The real agent programs, from npm, against a scripted model
+	OPTIO_TEST_AGENTS=1 $(PY) -m pytest tests/agents -m agents
 
 test-e2e: setup .venv-emulator/.installed ## Stories on the deployed package
 	$(PY) -m pytest tests/e2e

@@ -8,19 +8,18 @@ from datetime import datetime, timedelta
 
 from chalicelib.actions import credentials, moving, refusing, secrets, sending
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.firing import Brief
+from chalicelib.domain.firing import Brief, moment_text
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.log import LogLine
-from chalicelib.domain.prompt import framed
+from chalicelib.domain.prompt import OUTSIDE, framed, names_of
 from chalicelib.domain.repo import Repo
+from chalicelib.domain.retry import backoff
 from chalicelib.domain.run import PUBLISH, Attempt, Run, State, branch_key
 from chalicelib.ports import World
 
 BEAT_NOTED_EVERY = timedelta(seconds=15)
 OVERTIME = timedelta(minutes=2)
 """How long after its time limit a job is told to stop, should its runner not do so itself."""
-BACKOFF = timedelta(seconds=30)
-LONGEST_BACKOFF = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +44,7 @@ class Report:
     error_class: str | None = None
     error_message: str | None = None
     transient: bool = False
+    retry_at: datetime | None = None
     branch: str | None = None
     head_sha: str | None = None
     base_sha: str | None = None
@@ -113,12 +113,18 @@ def start(world: World, run: Run, runner: str) -> Job | None:
     return Job(
         run=started,
         brief=brief,
-        prompt=framed(started, run.resume_prompt or brief.prompt),
+        prompt=framed(started, run.resume_prompt or brief.prompt, _outside(world, run, brief)),
         repo=repo,
         continues=continues,
         secrets=values,
         token=token,
     )
+
+
+def _outside(world: World, run: Run, brief: Brief) -> tuple[str, ...] | None:
+    """Return the names of the params that others than the definition's owner wrote."""
+    firing = world.firings.get(run.firing_id) if run.trigger_id else None
+    return names_of(brief.params) if firing and firing.trigger_type in OUTSIDE else None
 
 
 def beat(
@@ -243,22 +249,18 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
     message = end.error_message or "the job failed without a word"
     errors = {"error_message": message[:2048], "error_class": end.error_class}
     if end.transient and run.retry_count < run.max_retries:
+        wait = backoff(run, world.now(), end.retry_at)
+        again = moment_text(world.now() + wait)
         return moving.requeue(
             world,
             run,
             by="runner",
-            message=f"will be tried again: {message}",
-            backoff=backoff(run),
+            message=f"will be tried again at {again}: {message}",
+            backoff=wait,
             retry_count=run.retry_count + 1,
             **(facts | errors),
         )
     return moving.give_up(world, run, by="runner", message=message, **(facts | errors))
-
-
-def backoff(run: Run) -> timedelta:
-    """Return the wait before the next try: twice the last one, and a spread of the run's own."""
-    spread = 1 + int(run.id[:4], 16) / 0xFFFF / 4
-    return min(LONGEST_BACKOFF, BACKOFF * (1 << run.retry_count)) * spread
 
 
 def _facts(run: Run, end: Report) -> dict[str, object]:

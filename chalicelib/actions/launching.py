@@ -18,6 +18,7 @@ from chalicelib.domain.launch import (
     Pass,
     parse_pass,
 )
+from chalicelib.domain.retry import backoff
 from chalicelib.domain.run import Run, State
 from chalicelib.ports import World
 from chalicelib.ports.services import BuildRefused
@@ -157,7 +158,7 @@ def _never_asked(world: World, run: Run, why: str) -> None:
         run,
         by="launch",
         message=why,
-        backoff=jobs.backoff(run),
+        backoff=backoff(run, world.now()),
         retry_count=run.retry_count + 1,
         error_class="launch",
         error_message=why,

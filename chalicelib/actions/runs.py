@@ -102,6 +102,7 @@ def resume(world: World, run_id: str, prompt: str) -> Run:
         message="resumed",
         queued_at=world.now(),
         due_at=world.now(),
+        retry_count=0,
         resume_prompt=prompt,
         error_message=None,
         error_class=None,

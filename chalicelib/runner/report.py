@@ -42,6 +42,7 @@ def body_of(
         "errorClass": error_class,
         "errorMessage": cut(redact(clean(message)), ERROR_BYTES) if message else None,
         "transient": transient or error_class in TRANSIENT,
+        "retryAt": agent.resets_at.isoformat() if message and agent.resets_at else None,
         "branch": result.branch,
         "headSha": result.head_sha,
         "baseSha": result.base_sha,

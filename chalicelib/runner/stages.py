@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from chalicelib.integrations.agents import agent_for
 from chalicelib.integrations.agents.base import Agent, AgentEnd, Parser
+from chalicelib.integrations.agents.resets import reset_of
 from chalicelib.runner import checkout, publish, shell
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
@@ -130,6 +132,9 @@ class Stages:
         for name, content in call.files.items():
             self.place.leave(name, content)
         self._find(call.argv[0], environment["PATH"])
+        if call.lacks:
+            names = " or ".join(call.lacks)
+            raise Failure("credential", f"the agent has no credential: it needs the secret {names}")
         parser = agent.parser()
         tail: list[str] = []
 
@@ -176,7 +181,11 @@ class Stages:
     def _told(self, end: AgentEnd) -> AgentEnd:
         redact = self.log.redactor.redact
         summary = redact(end.summary) if end.summary else None
-        return replace(end, summary=summary, model=end.model or self.order.task.model)
+        resets_at = end.resets_at
+        if end.error_class == "rate_limit" and resets_at is None:
+            resets_at = reset_of(end.error_message or "", datetime.now(UTC))
+        model = end.model or self.order.task.model
+        return replace(end, summary=summary, model=model, resets_at=resets_at)
 
 
 def _over(parser: Parser, limit: int | None) -> bool:

@@ -94,8 +94,13 @@ def _refuses(program: str, user: User, path: str) -> str:
 def _closed(path: Path, user: User) -> bool:
     """Return whether `user` cannot read `path`, or its interpreter."""
     interpreter = _interpreter(path)
-    check = 'for each; do test -r "$each" && test -x "$each" || exit 1; done'
     names = [str(path), *([str(interpreter)] if interpreter else [])]
+    return not _readable(names, user)
+
+
+def _readable(names: list[str], user: User) -> bool:
+    """Return whether `user` can read and run each of these files."""
+    check = 'for each; do test -r "$each" && test -x "$each" || exit 1; done'
     done = subprocess.run(
         ("/bin/sh", "-c", check, "sh", *names),
         cwd="/",
@@ -103,7 +108,7 @@ def _closed(path: Path, user: User) -> bool:
         group=user.number,
         extra_groups=(),
     )
-    return done.returncode != 0
+    return done.returncode == 0
 
 
 def _copied(tools: Tools, name: str, program: Path, user: User) -> Path:
@@ -114,14 +119,17 @@ def _copied(tools: Tools, name: str, program: Path, user: User) -> Path:
         (tools.directory / "bin").mkdir(mode=0o755)
     package = _package(program)
     target = tools.directory / name
-    if package:
+    if _readable([str(program)], user):
+        copy = program  # only its interpreter is closed; what it consists of may lie beside it
+    elif package:
         shutil.copytree(package, target, symlinks=True)
         copy = target / program.relative_to(package)
     else:
         target.mkdir()
         copy = target / program.name
         shutil.copy2(program, copy)
-    _open(target)
+    if target.exists():
+        _open(target)
     link = tools.directory / "bin" / name
     link.symlink_to(copy)
     interpreter = _interpreter(program)
@@ -134,12 +142,16 @@ def _copied(tools: Tools, name: str, program: Path, user: User) -> Path:
 
 
 def _package(program: Path) -> Path | None:
-    """Return the npm package that `program` belongs to: npm keeps its dependencies inside it."""
+    """Return the npm package that `program` belongs to, with its dependencies.
+
+    npm keeps them inside a package that is installed globally, and beside one of a project.
+    """
     for parent in program.parents:
         above = parent.parent
         scoped = above.name.startswith("@") and above.parent.name == "node_modules"
         if scoped or (above.name == "node_modules" and not parent.name.startswith("@")):
-            return parent
+            modules = above.parent if scoped else above
+            return modules if (modules / ".package-lock.json").exists() else parent
     return None
 
 

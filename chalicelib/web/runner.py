@@ -54,6 +54,7 @@ def report() -> Response:
         error_class=asked.error_class,
         error_message=asked.error_message,
         transient=asked.transient,
+        retry_at=asked.retry_at,
         branch=asked.branch,
         head_sha=asked.head_sha,
         base_sha=asked.base_sha,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from chalicelib.web import models
 
@@ -42,6 +42,7 @@ class Report(Beat):
     error_class: str | None = None
     error_message: str | None = None
     transient: bool = False
+    retry_at: AwareDatetime | None = None
     branch: str | None = None
     head_sha: str | None = None
     base_sha: str | None = None

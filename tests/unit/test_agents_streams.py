@@ -235,3 +235,104 @@ def test_the_summary_of_a_command_is_the_end_of_its_output():
 
 def test_an_unknown_agent_is_nothing():
     assert agent_for("hal") is None
+
+
+@pytest.mark.parametrize(
+    "kind, model, environment, lacks",
+    [
+        ("codex", None, {}, ("OPENAI_API_KEY", "CODEX_API_KEY")),
+        ("codex", None, {"OPENAI_API_KEY": "k"}, ()),
+        ("opencode", "anthropic/claude", {"OPENAI_API_KEY": "k"}, ("ANTHROPIC_API_KEY",)),
+        ("opencode", "anthropic/claude", {"ANTHROPIC_API_KEY": "k"}, ()),
+        ("opencode", "anthropic/claude", {"OPENCODE_AUTH_CONTENT": "{}"}, ()),
+        ("opencode", "mine/local", {}, ()),
+    ],
+)
+def test_a_program_that_would_hang_without_a_key_is_not_started(
+    kind: str, model: str | None, environment: dict[str, str], lacks: tuple[str, ...]
+):
+    call = AGENTS[kind].invocation(Task(model=model), environment)
+
+    assert call.lacks == lacks
+
+
+def test_claude_tells_when_a_reached_limit_ends_and_a_warning_is_no_limit():
+    info = {"status": "rejected", "resetsAt": 1777903200, "rateLimitType": "five_hour"}
+    event = json.dumps({"type": "rate_limit_event", "rate_limit_info": info})
+    warning = event.replace("rejected", "allowed_warning")
+    result = {"type": "result", "subtype": "success", "is_error": True, "api_error_status": 429}
+
+    end, _ = read("claude-code", f"{event}\n{json.dumps({**result, 'result': 'limit'})}")
+    warned, _ = read("claude-code", f"{warning}\n{json.dumps({**result, 'result': 'limit'})}")
+
+    assert end.error_class == "rate_limit"
+    assert end.resets_at is not None
+    assert end.resets_at.isoformat() == "2026-05-04T14:00:00+00:00"
+    assert warned.resets_at is None
+
+
+MINIATURES = {
+    "gemini": '{"type":"init","session_id":"s1","model":"m1"}\n'
+    '{"type":"tool_use","tool_name":"shell","parameters":{"command":"ls"}}\n'
+    '{"type":"tool_result","output":"a file"}\n'
+    '{"type":"message","role":"assistant","content":"done","delta":true}\n'
+    '{"type":"result","status":"success","stats":{"input_tokens":10,"output_tokens":2,'
+    '"tool_calls":1,"models":{"m1":{"total_tokens":12}}}}',
+    "opencode": '{"type":"tool_use","sessionID":"s1","part":{"tool":"shell","state":'
+    '{"input":{"command":"ls"},"output":"a file"}}}\n'
+    '{"type":"step_finish","sessionID":"s1","part":{"reason":"tool-calls","cost":0.25,'
+    '"tokens":{"input":3,"output":1,"reasoning":0,"cache":{"read":2,"write":0}}}}\n'
+    '{"type":"text","sessionID":"s1","part":{"text":"done"}}\n'
+    '{"type":"step_finish","sessionID":"s1","part":{"reason":"stop","cost":0.25,'
+    '"tokens":{"input":5,"output":0,"reasoning":1,"cache":{"read":0,"write":0}}}}',
+    "copilot": '{"type":"assistant.turn_start","data":{}}\n'
+    '{"type":"tool.execution_start","data":{"toolName":"shell","arguments":{"command":"ls"}}}\n'
+    '{"type":"tool.execution_complete","data":{"result":{"content":"a file"}}}\n'
+    '{"type":"assistant.turn_start","data":{}}\n'
+    '{"type":"assistant.message","data":{"model":"m1","content":"done"}}\n'
+    '{"type":"result","sessionId":"s1","exitCode":0}',
+    "claude-code": '{"type":"system","subtype":"init","session_id":"s1","model":"m1"}\n'
+    '{"type":"assistant","message":{"content":[{"type":"tool_use","name":"shell",'
+    '"input":{"command":"ls"}}]}}\n'
+    '{"type":"user","message":{"content":[{"type":"tool_result","content":"a file"}]}}\n'
+    '{"type":"assistant","message":{"content":[{"type":"text","text":"done"}]}}\n'
+    '{"type":"result","subtype":"success","is_error":false,"num_turns":2,"session_id":"s1",'
+    '"result":"done","total_cost_usd":0.5,'
+    '"modelUsage":{"m1":{"inputTokens":10,"outputTokens":2}}}',
+    "codex": '{"type":"thread.started","thread_id":"s1"}\n{"type":"turn.started"}\n'
+    '{"type":"item.started","item":{"type":"command_execution","command":"ls"}}\n'
+    '{"type":"item.completed","item":{"type":"command_execution","command":"ls",'
+    '"aggregated_output":"a file"}}\n'
+    '{"type":"item.completed","item":{"type":"agent_message","text":"done"}}\n'
+    '{"type":"turn.completed","usage":{"input_tokens":10,"output_tokens":2}}',
+}
+
+
+@pytest.mark.parametrize("kind", sorted(MINIATURES))
+def test_a_small_run_of_each_program_is_read_whole(kind: str):
+    end, lines = read(kind, MINIATURES[kind])
+
+    assert (end.ok, end.session_id, end.turns, end.summary) == (True, "s1", 2, "done")
+    assert (end.input_tokens, end.output_tokens) in ((10, 2), (None, None))
+    assert (end.input_tokens is None) == (kind == "copilot")
+    assert end.cost_usd == (0.5 if kind in ("claude-code", "opencode") else None)
+    wanted = [Line("tool_use", "shell: ls"), Line("tool_result", "a file"), Line("text", "done")]
+    assert [line for line in lines if line.type != "system"] == wanted
+
+
+@pytest.mark.parametrize("kind", sorted(MINIATURES))
+def test_an_unknown_event_changes_nothing(kind: str):
+    strange = '{"type":"tomorrow.news","data":{"x":[1]},"part":{},"message":"hm"}'
+    mixed = "\n".join(f"{strange}\n{line}" for line in MINIATURES[kind].splitlines())
+
+    assert read(kind, mixed)[0] == read(kind, MINIATURES[kind])[0]
+
+
+@pytest.mark.parametrize("kind", sorted(MINIATURES))
+def test_a_run_that_was_cut_off_is_no_success(kind: str):
+    *most, last = MINIATURES[kind].splitlines()
+
+    end, _ = read(kind, "\n".join([*most, last[: len(last) // 2]]), exit_code=143)
+
+    assert not end.ok
+    assert end.error_class == "no_output"

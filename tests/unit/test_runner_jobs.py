@@ -328,8 +328,9 @@ def test_a_structured_agent_is_read_by_its_events(api: PlayedApi, tmp: Path, ori
     program.write_text(f"#!/bin/sh\ncat > got.txt\ncat <<'E'\n{printed}\nE\n")
     program.chmod(0o755)
     environment = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    given = {"agent": {"type": "codex"}, "environment": environment}
 
-    report = do(api, tmp, job("", origin, agent={"type": "codex"}, environment=environment))
+    report = do(api, tmp, job("", origin, **given, secrets={"OPENAI_API_KEY": "sk-test-1"}))
 
     assert report["outcome"] == "succeeded"
     assert report["resultSummary"] == "I did."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 TRANSIENT = frozenset({"overloaded", "network", "rate_limit"})
@@ -59,6 +60,8 @@ class Invocation:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """Settings to write before the start, by their path below HOME."""
+    lacks: tuple[str, ...] = ()
+    """The variables of which one is needed and none is there: it would hang without."""
     merged: bool = False
     """Whether standard error belongs into the same stream as standard output."""
 
@@ -86,6 +89,8 @@ class AgentEnd:
     turns: int | None = None
     summary: str | None = None
     refused_tools: tuple[str, ...] = ()
+    resets_at: datetime | None = None
+    """When a reached limit ends, where the program tells."""
 
     def failed(self, error_class: str, detail: str) -> AgentEnd:
         """Return the same end as a failure: its class in words, then the program's own message."""

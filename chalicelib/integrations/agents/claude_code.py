@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
 from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
@@ -22,12 +24,15 @@ class ClaudeCodeParser(JsonLines):
         super().__init__()
         self._result: Event | None = None
         self._error: str | None = None
+        self._resets_at: datetime | None = None
 
     def lines(self, event: Event) -> Iterator[Line]:
         kind = event["type"]
         if kind == "system" and event.get("subtype") == "init":
             self.session_id, self.model = event.get("session_id"), event.get("model")
             yield Line("system", f"claude-code {event.get('claude_code_version', '')} {self.model}")
+        elif kind == "rate_limit_event":
+            self._limited(event.get("rate_limit_info") or {})
         elif kind in ("assistant", "user"):
             self._error = event.get("error") or self._error
             yield from _message(kind, event.get("message") or {})
@@ -35,11 +40,16 @@ class ClaudeCodeParser(JsonLines):
             self._result = event
             self.turns = whole(event.get("num_turns"))
 
+    def _limited(self, told: Event) -> None:
+        """Note when a limit ends that has been reached; of others the event only warns."""
+        if told.get("status") == "rejected" and told.get("resetsAt"):
+            self._resets_at = datetime.fromtimestamp(whole(told["resetsAt"]), UTC)
+
     def end(self, exit_code: int, tail: str) -> AgentEnd:
         result = self._result
         if result is None:
             return self.no_end(exit_code, tail)
-        end = self._costs(result)
+        end = replace(self._costs(result), resets_at=self._resets_at)
         if not result.get("is_error") and result.get("subtype") == "success":
             return end
         said = text_of(result.get("result")) or text_of(result.get("errors"))

@@ -78,21 +78,25 @@ class Codex:
         argv += ["--dangerously-bypass-approvals-and-sandbox"]
         argv += ["-m", task.model] if task.model else []
         key = environment.get("CODEX_API_KEY") or environment.get("OPENAI_API_KEY")
-        base = environment.get("OPENAI_BASE_URL")
+        base = environment.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         return Invocation(
             argv=(*argv, "-"),
             environment={"CODEX_API_KEY": key} if key else {},
-            files={".codex/config.toml": _provider(base)} if base else {},
+            files={".codex/config.toml": _settings(base)},
+            lacks=() if key else ("OPENAI_API_KEY", "CODEX_API_KEY"),
         )
 
     def parser(self) -> CodexParser:
         return CodexParser()
 
 
-def _provider(base_url: str) -> str:
+def _settings(base_url: str) -> str:
+    """A provider of our own: the built-in one retries for minutes, and that cannot be changed."""
     return (
         'model_provider = "optio"\ncheck_for_update_on_startup = false\n\n'
+        "[analytics]\nenabled = false\n\n"
         '[model_providers.optio]\nname = "optio"\n'
         f"base_url = {json.dumps(base_url)}\n"
         'env_key = "CODEX_API_KEY"\nwire_api = "responses"\n'
+        "request_max_retries = 2\nstream_max_retries = 2\n"
     )

@@ -9,6 +9,9 @@ from dataclasses import replace
 from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
 from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
 
+MOST_ATTEMPTS = 3
+"""By itself it tries ten times, which takes five minutes."""
+
 
 class GeminiParser(JsonLines):
     """Ends with a `result` event; exits 0 on a failed stream and when terminated."""
@@ -72,7 +75,11 @@ class Gemini:
     def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
         argv = ("gemini", "--yolo", "--output-format", "stream-json")
         settings: dict[str, object] = {
-            "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
+            "general": {
+                "disableAutoUpdate": True,
+                "enableAutoUpdate": False,
+                "maxAttempts": MOST_ATTEMPTS,
+            },
             "privacy": {"usageStatisticsEnabled": False},
             "telemetry": {"enabled": False},
         }

@@ -12,6 +12,21 @@ EMPTY_STEPS = 20
 """After so many answers without a token in a row the program never stops by itself."""
 
 
+KEYS = {
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "openai": ("OPENAI_API_KEY",),
+    "google": ("GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY", "GOOGLE_API_KEY"),
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "groq": ("GROQ_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+    "xai": ("XAI_API_KEY",),
+}
+"""What a provider's models need; of other providers the program has to say it itself."""
+
+OTHER_WAYS = ("OPENCODE_AUTH_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_CONFIG")
+
+
 class OpenCodeParser(JsonLines):
     """Has no final event: the last step's reason and the sums of all steps are its end."""
 
@@ -46,7 +61,7 @@ class OpenCodeParser(JsonLines):
     def _count(self, part: Event) -> None:
         tokens = part.get("tokens") or {}
         cache = tokens.get("cache") or {}
-        output = whole(tokens.get("output"))
+        output = whole(tokens.get("output")) + whole(tokens.get("reasoning"))
         self.turns += 1
         self._reason = part.get("reason")
         self._input += sum(map(whole, (tokens.get("input"), cache.get("read"), cache.get("write"))))
@@ -82,7 +97,13 @@ class OpenCode:
     def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
         argv = ("opencode", "run", "--format", "json")
         quiet = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_PERMISSION": '{"*":"allow"}'}
-        return Invocation(argv=(*argv, "-m", task.model) if task.model else argv, environment=quiet)
+        keys = KEYS.get((task.model or "").partition("/")[0], ())
+        known = any(environment.get(name) for name in (*keys, *OTHER_WAYS))
+        return Invocation(
+            argv=(*argv, "-m", task.model) if task.model else argv,
+            environment=quiet,
+            lacks=() if known else keys,
+        )
 
     def parser(self) -> OpenCodeParser:
         return OpenCodeParser()

@@ -27,7 +27,7 @@ class JsonLines:
             return [Line("agent", line)] if line.strip() else []
         try:
             return [entry for entry in self.lines(event) if entry.content.strip()]
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
             return [Line("agent", line)]
 
     def lines(self, event: Event) -> Iterator[Line]:

@@ -1,0 +1,111 @@
+"""The real agent programs, run by the real runner against models on loopback."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agents.model import CONTENT, DONE, FILE, INPUT_TOKENS, Model, scripted_model
+from tests.agents.programs import program
+from tests.unit.played import PlayedApi, api, do, git, job, origin, tmp
+
+__all__ = ["api", "origin", "tmp"]
+
+pytestmark = pytest.mark.agents
+KEY = "sk-test-0123456789abcdef"
+QUICK_SECONDS = 30
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    with scripted_model() as model:
+        yield model
+
+
+def given(kind: str, base: str) -> dict[str, Any]:
+    """Return what a definition would say to send an agent to the model at `base`."""
+    model = "fake-model" if kind == "codex" else None
+    environment, secrets = {
+        "claude-code": ({"ANTHROPIC_BASE_URL": base}, {"ANTHROPIC_API_KEY": KEY}),
+        "codex": ({"OPENAI_BASE_URL": f"{base}/v1"}, {"OPENAI_API_KEY": KEY}),
+    }[kind]
+    return {
+        "agent": {"type": kind, "command": None, "model": model, "maxTurns": 10},
+        "prompt": f"Write {FILE}, please.",
+        "environment": environment,
+        "secrets": secrets,
+    }
+
+
+def run(kind: str, api: PlayedApi, tmp: Path, order: dict[str, Any], monkeypatch: Any) -> Any:
+    monkeypatch.setenv("PATH", f"{program(kind)}:{os.environ['PATH']}")
+    started = time.monotonic()
+    return do(api, tmp, order), time.monotonic() - started
+
+
+KINDS = pytest.mark.parametrize("kind", ["claude-code", "codex"])
+
+
+@KINDS
+def test_the_program_does_its_work_and_it_is_pushed(
+    kind: str, model: Model, api: PlayedApi, tmp: Path, origin: Path, monkeypatch: Any
+):
+    order = job("", origin, **given(kind, f"{model.url}/ok"))
+
+    report, _ = run(kind, api, tmp, order, monkeypatch)
+
+    assert report["outcome"] == "succeeded", (report, api.text)
+    assert git("show", f"{report['branch']}:{FILE}", cwd=origin) == CONTENT
+    assert report["resultSummary"] == DONE
+    assert report["agent"]["sessionId"]
+    assert report["agent"]["inputTokens"] >= INPUT_TOKENS
+    assert report["agent"]["outputTokens"]
+    assert any(KEY in key for key in model.keys)
+    kinds = {line["logType"] for line in api.lines.values()}
+    assert {"tool_use", "text"} <= kinds
+    assert KEY not in api.text
+    if kind == "claude-code":
+        assert report["agent"]["costUsd"] > 0
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "status, error_class, transient",
+    [(401, "credential", False), (429, "rate_limit", True), (529, "overloaded", True)],
+)
+def test_what_a_model_refuses_ends_the_run_soon_and_is_told_apart(
+    kind: str,
+    status: int,
+    error_class: str,
+    transient: bool,
+    model: Model,
+    api: PlayedApi,
+    tmp: Path,
+    monkeypatch: Any,
+):
+    order = job("", **given(kind, f"{model.url}/{status}"))
+
+    report, seconds = run(kind, api, tmp, order, monkeypatch)
+
+    assert (report["outcome"], report["errorClass"]) == ("failed", error_class), report
+    assert report["transient"] is transient
+    assert seconds < QUICK_SECONDS
+    if status == 429 and kind == "claude-code":
+        assert report["retryAt"], report
+
+
+@KINDS
+def test_without_a_credential_the_run_fails_soon_and_says_so(
+    kind: str, model: Model, api: PlayedApi, tmp: Path, monkeypatch: Any
+):
+    order = job("", **{**given(kind, f"{model.url}/401"), "secrets": {}, "environment": {}})
+
+    report, seconds = run(kind, api, tmp, order, monkeypatch)
+
+    assert (report["outcome"], report["errorClass"]) == ("failed", "credential"), report
+    assert seconds < QUICK_SECONDS
