@@ -13,6 +13,7 @@ from chalicelib.web import (
     health,
     history,
     hooks,
+    keys,
     prompt_templates,
     repos,
     runner,
@@ -36,6 +37,7 @@ for room in (
     prompt_templates,
     repos,
     secrets,
+    keys,
     runner,
 ):
     app.register_blueprint(room.routes)

@@ -18,6 +18,7 @@ from chalicelib.ports.services import (
 from chalicelib.ports.stores import (
     Blueprints,
     Firings,
+    Keys,
     PromptTemplates,
     Pulses,
     Repos,
@@ -61,6 +62,8 @@ class World(Protocol):
     def secrets(self) -> Secrets: ...
     @property
     def vault(self) -> Vault: ...
+    @property
+    def keys(self) -> Keys: ...
     @property
     def fire_queue(self) -> Queue: ...
     @property

@@ -19,7 +19,7 @@ else:
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/openapi.json", open=True)
+@routes.at("GET", "/api/openapi.json", needs=None)
 def description() -> Response:
     """Return the OpenAPI 3.1 document of this API."""
     return answer(_document())
