@@ -60,6 +60,7 @@ class Blueprint:
     tracks_active: bool = False
     trigger_ids: tuple[str, ...] = ()
     paused_reason: str | None = None
+    resumed_at: datetime | None = None
 
     @property
     def active_key(self) -> str:

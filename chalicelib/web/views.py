@@ -46,6 +46,7 @@ def blueprint(thing: Blueprint, *, summary: bool = False) -> View:
         "promptTemplateId": thing.prompt_template_id,
         "paramsSchema": thing.params_schema,
         "enabled": thing.enabled,
+        "pausedReason": thing.paused_reason,
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }
