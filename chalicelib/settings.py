@@ -19,6 +19,7 @@ CONFIGURABLE = (
     "OPTIO_PAUSE_AFTER_FAILURES",
     "OPTIO_HOOK_RATE",
     "OPTIO_STALL_THRESHOLD_MS",
+    "OPTIO_ALLOW_PRIVATE_URLS",
     "OPTIO_BUCKET",
     "OPTIO_RUNNER",
 )
@@ -108,6 +109,12 @@ class Settings:
     def pause_after_failures(self) -> int:
         """How many failures of one class in a row pause a definition."""
         return self._whole("OPTIO_PAUSE_AFTER_FAILURES", 5, least=1, most=50)
+
+    @cached_property
+    def allowed_private(self) -> tuple[str, ...]:
+        """Hosts, addresses and networks that are private and may be asked all the same."""
+        named = self.environment.get("OPTIO_ALLOW_PRIVATE_URLS", "").split(",")
+        return tuple(rule.strip() for rule in named if rule.strip())
 
     @cached_property
     def hook_rate(self) -> int:
