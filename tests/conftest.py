@@ -62,6 +62,11 @@ class Stage:
         answer = self._client.http.request(method, path, headers=sent, body=raw)
         return answer.status_code, json.loads(answer.body) if answer.body else None
 
+    def headers(self, method: str, path: str, *, token: str) -> dict[str, str]:
+        sent = {"Authorization": f"Bearer {token}"} if token else {}
+        told: dict[str, str] = self._client.http.request(method, path, headers=sent).headers
+        return told
+
     def ok(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         status, answer = self.call(method, path, body, **headers)
         assert status < 300, (status, answer)

@@ -30,6 +30,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.firing import Claim, moment_text
 from chalicelib.domain.launch import PREFIX, Pass
+from chalicelib.web import headers
 
 log = logging.getLogger(__name__)
 LARGEST_BODY = 1024 * 1024
@@ -197,11 +198,7 @@ def pass_of(request: Request) -> Pass | None:
 def answer(body: object, status: int = 200) -> Response:
     """Return a JSON answer, serialised here: what chalice serialises itself it may fail on."""
     text = "" if status == 204 else json.dumps(body, ensure_ascii=False, default=_plain)
-    headers: dict[str, str | list[str]] = {
-        "Content-Type": "application/json",
-        "Cache-Control": "no-store",
-    }
-    return Response(body=text, status_code=status, headers=headers)
+    return Response(body=text, status_code=status, headers=headers.of_data())
 
 
 def _plain(value: object) -> object:

@@ -21,7 +21,7 @@ OPERATIONS = sorted(
 )
 ids = lambda one: f"{one.method} {one.path}"  # noqa: E731
 GUARDED = [one for one in OPERATIONS if one.needs]
-OPEN = {"/api/health", "/api/openapi.json", "/api/hooks/{path}"}
+OPEN = {"/api/health", "/api/openapi.json", "/api/hooks/{path}", "/docs"}
 
 
 def tried(stage: Stage, one: Operation, token: str) -> int:
@@ -176,3 +176,17 @@ def test_a_key_that_makes_no_sense_is_refused(stage: Stage, wrong: dict[str, Any
     status, answer = stage.call("POST", "/api/auth/api-keys", {"name": "Ann", **wrong})
     assert status == 400
     assert answer["details"][0]["field"].startswith(field)
+
+
+@pytest.mark.parametrize(
+    "method, path, token",
+    [("GET", "/api/tasks", TOKEN), ("GET", "/api/tasks", ""), ("GET", "/api/health", "")],
+)
+def test_no_answer_is_cached_framed_sniffed_or_sent_in_clear(
+    stage: Stage, method: str, path: str, token: str
+):
+    told = stage.headers(method, path, token=token)
+    assert told["Cache-Control"] == "no-store"
+    assert told["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert told["Strict-Transport-Security"].startswith("max-age=63072000")
+    assert (told["X-Content-Type-Options"], told["X-Frame-Options"]) == ("nosniff", "DENY")
