@@ -8,9 +8,9 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import jobs, launching
-from chalicelib.domain.access import Scope
+from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.log import LogLine
-from chalicelib.web.http import Forbidden, Routes, answer, body_of, known_id, pass_of
+from chalicelib.web.http import Routes, answer, body_of, known_id, pass_of
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
