@@ -16,8 +16,10 @@ CONFIGURABLE = (
     "OPTIO_MAX_CONCURRENT",
     "OPTIO_RETENTION_DAYS",
     "OPTIO_DUE_SHARDS",
+    "OPTIO_PAUSE_AFTER_FAILURES",
     "OPTIO_HOOK_RATE",
     "OPTIO_STALL_THRESHOLD_MS",
+    "OPTIO_ALLOW_PRIVATE_URLS",
     "OPTIO_BUCKET",
     "OPTIO_RUNNER",
     "OPTIO_PUBLIC_URL",
@@ -108,6 +110,17 @@ class Settings:
         """For how long a working run may say nothing before it is shown as stalled."""
         asked = self._whole("OPTIO_STALL_THRESHOLD_MS", 900_000, least=1000, most=10**9)
         return timedelta(milliseconds=asked)
+
+    @cached_property
+    def pause_after_failures(self) -> int:
+        """How many failures of one class in a row pause a definition."""
+        return self._whole("OPTIO_PAUSE_AFTER_FAILURES", 5, least=1, most=50)
+
+    @cached_property
+    def allowed_private(self) -> tuple[str, ...]:
+        """Hosts, addresses and networks that are private and may be asked all the same."""
+        named = self.environment.get("OPTIO_ALLOW_PRIVATE_URLS", "").split(",")
+        return tuple(rule.strip() for rule in named if rule.strip())
 
     @cached_property
     def hook_rate(self) -> int:

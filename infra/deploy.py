@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from chalicelib.domain.access import (
+    ALLOWED,
+    KEY_PREFIX,
+    Key,
+    Role,
+    Scope,
+    digest_of,
+    key_id,
+)
 from chalicelib.settings import settings
+from chalicelib.storage.keys import key_row
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
@@ -100,16 +110,29 @@ class Target:
         return f"https://s3.{settings.region}.amazonaws.com/{bucket}/{name}"
 
     def make_admin_key(self, token: str | None = None) -> str:
-        """Store the hash of a new admin key and return its token, which is nowhere else."""
-        token = token or f"optio_pat_{secrets.token_urlsafe(32)}"
-        item = {
-            "id": hashlib.sha256(token.encode()).hexdigest(),
-            "name": "admin",
-            "role": "admin",
-            "created_at": "deploy",
-        }
+        """Store the hash of an admin's key and return its token, which is nowhere else."""
+        return self._make_key("admin", Role.ADMIN, ALLOWED[Role.ADMIN], token)
+
+    def make_runner_key(self, token: str | None = None) -> str:
+        """Store the hash of a key that may do jobs and nothing else, and return its token."""
+        return self._make_key("runner", None, (Scope.RUNNER,), token)
+
+    def _make_key(
+        self, name: str, role: Role | None, scopes: tuple[Scope, ...], token: str | None
+    ) -> str:
+        token = token or KEY_PREFIX + secrets.token_urlsafe(32)
+        digest, now = digest_of(token), datetime.now(UTC)
+        key = Key(
+            id=key_id(digest),
+            digest=digest,
+            name=name,
+            role=role,
+            scopes=scopes,
+            created_at=now,
+            updated_at=now,
+            created_by="deploy",
+        )
         self.client("dynamodb").put_item(
-            TableName=settings.table("keys"),
-            Item={name: {"S": text} for name, text in item.items()},
+            TableName=settings.table("keys"), Item=key_row(key).serialize()
         )
         return token

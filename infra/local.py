@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -33,6 +34,7 @@ class LocalStack:
         self._front: Front | None = None
         self._runner: subprocess.Popen[bytes] | None = None
         self._token = ""
+        self._runner_token = ""
         self.stopping = threading.Event()
         self.changed = threading.Event()
 
@@ -40,7 +42,7 @@ class LocalStack:
         """Bring everything up; what an earlier start kept is there again."""
         self._emulator.start()
         outputs = self._deploy()
-        self._token = self._admin_token()
+        self._make_keys()
         self._front = Front(self._port, self._emulator.port, outputs["RestAPIId"], "api")
         threading.Thread(target=self._front.serve_forever, daemon=True).start()
         self._await_health()
@@ -58,13 +60,19 @@ class LocalStack:
         target = Target(self._emulator.endpoint, os.environ["STAGE"])
         return target.deploy(package, digest)
 
-    def _admin_token(self) -> str:
+    def _make_keys(self) -> None:
+        """Make the keys of the user and of the runner, or make those that were kept valid again."""
         from infra.deploy import Target  # noqa: PLC0415
 
-        kept = self._state / "admin-token"
+        target = Target(self._emulator.endpoint, os.environ["STAGE"])
+        self._token = self._kept("admin-token", target.make_admin_key)
+        self._runner_token = self._kept("runner-token", target.make_runner_key)
+
+    def _kept(self, name: str, make: Callable[[str | None], str]) -> str:
+        kept = self._state / name
         if kept.exists():
-            return kept.read_text().strip()
-        token = Target(self._emulator.endpoint, os.environ["STAGE"]).make_admin_key()
+            return make(kept.read_text().strip())
+        token = make(None)
         with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(token)
         return token
@@ -97,7 +105,7 @@ class LocalStack:
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self._state / "home"),
             "OPTIO_URL": self.url,
-            "OPTIO_RUNNER_TOKEN": self._token,
+            "OPTIO_RUNNER_TOKEN": self._runner_token,
             "OPTIO_ALLOW_FILE_REPOS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }

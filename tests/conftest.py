@@ -15,7 +15,6 @@ os.environ.update(
 )
 os.environ.pop("AWS_PROFILE", None)
 
-import hashlib
 import json
 import threading
 import time
@@ -33,9 +32,11 @@ from moto import mock_aws
 
 from app import app
 from chalicelib import wiring
+from chalicelib.domain.access import ALLOWED, Key, Role, Scope, digest_of, key_id
 from chalicelib.settings import settings
-from chalicelib.storage import connection
-from chalicelib.storage.records import TABLES, KeyRecord
+from chalicelib.storage import codec, connection
+from chalicelib.storage.keys import key_row
+from chalicelib.storage.records import TABLES
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TOKEN = "optio_pat_test"
@@ -60,6 +61,11 @@ class Stage:
         )
         answer = self._client.http.request(method, path, headers=sent, body=raw)
         return answer.status_code, json.loads(answer.body) if answer.body else None
+
+    def headers(self, method: str, path: str, *, token: str) -> dict[str, str]:
+        sent = {"Authorization": f"Bearer {token}"} if token else {}
+        told: dict[str, str] = self._client.http.request(method, path, headers=sent).headers
+        return told
 
     def ok(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         status, answer = self.call(method, path, body, **headers)
@@ -103,6 +109,24 @@ class Stage:
         return len(found)
 
 
+def key_of(token: str, scopes: tuple[Scope, ...], **more: Any) -> Key:
+    """Store a key with this very token; its use was noted a moment ago."""
+    digest = digest_of(token)
+    key = Key(
+        id=key_id(digest),
+        digest=digest,
+        name="of tests",
+        scopes=scopes,
+        created_at=NOON,
+        updated_at=NOON,
+        **more,
+    )
+    row = key_row(key)
+    row.used_at = codec.sortable(NOON + timedelta(days=365))
+    row.save()
+    return key
+
+
 @pytest.fixture(scope="session", autouse=True)
 def far_away() -> None:
     """Let the machine's own clock hang in `TZ`."""
@@ -140,13 +164,8 @@ def aws() -> Iterator[None]:
             Name=settings.data_key, SecretString="a key of tests"
         )
         boto3.client("s3", region_name=settings.region).create_bucket(Bucket=settings.bucket)
-        for token, role in ((TOKEN, "admin"), (RUNNER_TOKEN, "runner")):
-            KeyRecord(
-                id=hashlib.sha256(token.encode()).hexdigest(),
-                name=role,
-                role=role,
-                created_at="2026-05-04T12:00:00Z",
-            ).save()
+        for token, scopes in ((TOKEN, ALLOWED[Role.ADMIN]), (RUNNER_TOKEN, (Scope.RUNNER,))):
+            key_of(token, scopes)
         yield
         wiring.world.cache_clear()
 

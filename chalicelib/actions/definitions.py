@@ -115,6 +115,8 @@ def change(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
         created_at=was.created_at,
         tracks_active=was.tracks_active,
         trigger_ids=was.trigger_ids,
+        paused_reason=None if new.enabled else new.paused_reason or was.paused_reason,
+        resumed_at=now if new.enabled and not was.enabled else was.resumed_at,
     )
     changes: list[Change] = []
     if (new.enabled, new.prompt_template_id) != (was.enabled, was.prompt_template_id):

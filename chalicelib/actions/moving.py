@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.actions import sending
+from chalicelib.actions import breaking, sending
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, Attempt, Run, State, move, touch
 from chalicelib.ports import Taken, World
@@ -34,6 +34,8 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
     sending.send_soon(world, [new])
     if frees or to is State.QUEUED:
         sending.send_admit(world, [run.queue_key])
+    if to is State.FAILED and new.definition_id:
+        breaking.run_failed(world, new)
     return new
 
 

@@ -32,7 +32,8 @@ def start(
     With a claim (an Idempotency-Key) the same request finds the run that the first one started.
     """
     if stored and not definition.enabled:
-        raise Conflict(f"{definition.name!r} is paused: resume it first")
+        why = f" ({definition.paused_reason})" if definition.paused_reason else ""
+        raise Conflict(f"{definition.name!r} is paused{why}: resume it first")
     if not stored:
         check(definition)
     identity = claim.key if claim else str(uuid.uuid4())

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from chalicelib.actions import failing, sending
 from chalicelib.actions.firing import Occurrence, decide
 from chalicelib.domain import firing as firings
-from chalicelib.domain import schedule as schedules
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.firing import Outcome, Skip
 from chalicelib.domain.run import Run
@@ -128,15 +127,7 @@ def _decision(world: World, basis: Basis, trigger: Trigger) -> Decision:
 def _missed(world: World, trigger: Trigger) -> list[datetime]:
     """Return the occurrences, from the one that is due, that are later than late."""
     until = world.now() - world.policy.missed_after - trigger.jitter
-    return unsettled(trigger, until)
-
-
-def unsettled(trigger: Trigger, until: datetime) -> list[datetime]:
-    """Return the cron instants up to `until` that nothing was decided about yet."""
-    since = trigger.next_fire_at
-    if since is None or since > until:
-        return []
-    return [since, *schedules.occurrences(trigger.timing, after=since, until=until)]
+    return trigger.unsettled(until)
 
 
 def _gap(trigger: Trigger, missed: list[datetime]) -> list[datetime]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.actions.schedules import unsettled
 from chalicelib.domain import firing as firings
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Invalid
@@ -41,7 +40,7 @@ def changed(
     if new.schedule is None or was.schedule is None:
         return Change(new=new, was=was)
     live, lived = new.enabled and after.enabled, was.enabled and before.enabled
-    passed = unsettled(was, now)
+    passed = was.unsettled(now)
     same = new.schedule.times == was.schedule.times
     if same and (lived or not live or (was.next_fire_at and not passed)):
         due = was.next_fire_at + new.jitter if live and was.next_fire_at else None

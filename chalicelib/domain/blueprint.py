@@ -67,6 +67,7 @@ class Blueprint:
     tracks_active: bool = False
     trigger_ids: tuple[str, ...] = ()
     paused_reason: str | None = None
+    resumed_at: datetime | None = None
 
     @property
     def minds_open_prs(self) -> bool:

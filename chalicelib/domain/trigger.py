@@ -138,6 +138,13 @@ class Trigger:
         moment = schedules.next_after(self.timing, after)
         return moment, moment + self.jitter if moment else None
 
+    def unsettled(self, until: datetime) -> list[datetime]:
+        """Return the cron instants up to `until` that nothing was decided about yet."""
+        since = self.next_fire_at
+        if since is None or since > until:
+            return []
+        return [since, *schedules.occurrences(self.timing, after=since, until=until)]
+
     @property
     def jitter(self) -> timedelta:
         seconds = self.schedule.jitter_seconds if self.schedule else 0

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from chalicelib.domain.access import Key
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.firing import Brief, Claim, Firing
@@ -146,9 +147,13 @@ class Secrets(Protocol):
 
 
 class Keys(Protocol):
-    """Who may: the roles of API keys."""
+    """Who may: API keys and sessions, by the id that the hash of their token gives them."""
 
-    def role(self, token: str) -> str | None: ...
+    def find(self, id: str) -> Key | None: ...
+    def add(self, new: Key) -> None: ...
+    def remove(self, id: str) -> None: ...
+    def note_use(self, id: str, at: datetime) -> None: ...
+    def newest(self, before: str | None, limit: int) -> tuple[list[Key], str | None]: ...
 
 
 class Pulses(Protocol):

@@ -19,6 +19,7 @@ from chalicelib.ports.services import (
 from chalicelib.ports.stores import (
     Blueprints,
     Firings,
+    Keys,
     PromptTemplates,
     Providers,
     Pulses,
@@ -70,6 +71,8 @@ class World(Protocol):
     def vault(self) -> Vault: ...
     @property
     def forges(self) -> Forges: ...
+    @property
+    def keys(self) -> Keys: ...
     @property
     def fire_queue(self) -> Queue: ...
     @property

@@ -1,21 +1,65 @@
-"""API keys in DynamoDB, found by the SHA-256 of their token: the token itself is nowhere."""
+"""API keys and sessions in DynamoDB, found by the hash of their token: the token is nowhere."""
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, UpdateError
 
+from chalicelib.domain.access import Key
+from chalicelib.storage import codec, pages
 from chalicelib.storage.records import KeyRecord
+from chalicelib.storage.transactions import condition_failed
+
+LISTED = "keys"
+SHOWN_EXPIRED = timedelta(days=30)
+"""For how long a key that has expired is still listed."""
 
 
 class DynamoKeys:
-    """The store of API keys."""
+    """The store of API keys. A read is a consistent one, so that a revocation counts at once."""
 
-    def role(self, token: str) -> str | None:
-        """Return the role of the key with this token, or None when there is no such key."""
-        digest = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+    def find(self, id: str) -> Key | None:
         try:
-            return KeyRecord.get(digest).role
+            return _key(KeyRecord.get(id, consistent_read=True))
         except DoesNotExist:
             return None
+
+    def add(self, new: Key) -> None:
+        key_row(new).save(condition=KeyRecord.id.does_not_exist())
+
+    def remove(self, id: str) -> None:
+        KeyRecord(id=id).delete()
+
+    def note_use(self, id: str, at: datetime) -> None:
+        """Write when a key was used last; one that was revoked meanwhile does not come back."""
+        change = KeyRecord.used_at.set(codec.sortable(at))
+        try:
+            KeyRecord(id=id).update(actions=[change], condition=KeyRecord.id.exists())
+        except UpdateError as error:
+            if not condition_failed(error):
+                raise
+
+    def newest(self, before: str | None, limit: int) -> tuple[list[Key], str | None]:
+        rows = pages.newest(KeyRecord.newest, LISTED, before, limit + 1)
+        kept, position = pages.page(rows, limit)
+        return [_key(row) for row in kept], position
+
+
+def key_row(key: Key) -> KeyRecord:
+    """Return the row of a key; sessions and the keys of single runs are in no list."""
+    own = key.parent is None and key.run_id is None
+    until = key.expires_at + (SHOWN_EXPIRED if own else timedelta(0)) if key.expires_at else None
+    return KeyRecord(
+        id=key.id,
+        library=LISTED if own else None,
+        age=codec.age(key.created_at, key.id),
+        data=codec.dump(key),
+        expires_at=int(until.timestamp()) if until else None,
+    )
+
+
+def _key(row: KeyRecord) -> Key:
+    key = codec.load(Key, row.data)
+    return replace(key, last_used_at=codec.moment(row.used_at)) if row.used_at else key

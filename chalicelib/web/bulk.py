@@ -6,18 +6,19 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import bulk
+from chalicelib.domain.access import Scope
 from chalicelib.web.http import Routes, answer
 
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/tasks/bulk/retry-failed", status=202)
+@routes.at("POST", "/api/tasks/bulk/retry-failed", needs=Scope.RUN, status=202)
 def retry_failed() -> Response:
     """Try failed runs again, 100 at most; ask again while it answers 100."""
     return answer({"accepted": bulk.retry_failed(wiring.world())}, 202)
 
 
-@routes.at("POST", "/api/tasks/bulk/cancel-active", status=202)
+@routes.at("POST", "/api/tasks/bulk/cancel-active", needs=Scope.RUN, status=202)
 def cancel_active() -> Response:
     """Cancel what waits or works, 100 at most; ask again while it answers 100."""
     return answer({"accepted": bulk.cancel_active(wiring.world())}, 202)

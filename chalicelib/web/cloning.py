@@ -8,6 +8,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import cloning
+from chalicelib.domain.access import Scope
 from chalicelib.web import views
 from chalicelib.web.http import Routes, answer, claim_of
 from chalicelib.web.tasks import definition_of
@@ -15,7 +16,7 @@ from chalicelib.web.tasks import definition_of
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/clone", status=201)
+@routes.at("POST", "/api/tasks/{task_id}/clone", needs=Scope.WRITE, status=201)
 def clone(task_id: str) -> Response:
     """Copy a definition with its triggers, paused, and without its webhooks."""
     world = wiring.world()

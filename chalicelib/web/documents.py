@@ -19,13 +19,13 @@ else:
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/openapi.json", open=True)
+@routes.at("GET", "/api/openapi.json", needs=None)
 def description() -> Response:
     """Return the OpenAPI 3.1 document of this API."""
     return answer(_document())
 
 
-@routes.at("GET", "/docs", open=True)
+@routes.at("GET", "/docs", needs=None)
 def browse() -> Response:
     """Show this API to people."""
     headers: dict[str, str | list[str]] = {

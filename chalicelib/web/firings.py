@@ -6,6 +6,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import redelivering
+from chalicelib.domain.access import Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Firing
@@ -16,7 +17,7 @@ from chalicelib.web.http import Routes, answer, claim_of, known_id
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/firings/{firing_id}")
+@routes.at("GET", "/api/firings/{firing_id}", needs=Scope.READ)
 def show(firing_id: str) -> Response:
     """Return a firing with its params and the payload that came."""
     store = wiring.world().firings
@@ -24,7 +25,7 @@ def show(firing_id: str) -> Response:
     return answer({"firing": views.whole_firing(firing, store.brief(firing.id))})
 
 
-@routes.at("POST", "/api/firings/{firing_id}/redeliver", status=202)
+@routes.at("POST", "/api/firings/{firing_id}/redeliver", needs=Scope.RUN, status=202)
 def redeliver(firing_id: str) -> Response:
     """Fire the stored occurrence once more, under today's configuration."""
     claim = claim_of(routes.current_request, "")

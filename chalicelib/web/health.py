@@ -6,19 +6,20 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import pulse
+from chalicelib.domain.access import Scope
 from chalicelib.web import views
 from chalicelib.web.http import Routes, answer
 
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/health", open=True)
+@routes.at("GET", "/api/health", needs=None)
 def health() -> Response:
     """Answer; no key is needed and nothing is read."""
     return answer({"status": "ok"})
 
 
-@routes.at("GET", "/api/health/scheduler")
+@routes.at("GET", "/api/health/scheduler", needs=Scope.READ)
 def scheduler() -> Response:
     """Return how late the scheduler fires, what is overdue, and when it ticked last."""
     world = wiring.world()

@@ -6,6 +6,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import logs as reading
+from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import NotAllowed
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.run import Run
@@ -24,13 +25,13 @@ def _run(task_id: str) -> Run:
     return thing
 
 
-@routes.at("GET", "/api/tasks/{task_id}/events")
+@routes.at("GET", "/api/tasks/{task_id}/events", needs=Scope.READ)
 def events(task_id: str) -> Response:
     """List the moves of a run, oldest first."""
     return answer({"events": [run_views.event(event) for event in _run(task_id).history]})
 
 
-@routes.at("GET", "/api/tasks/{task_id}/logs", query=(*PAGE, "logType", "search"))
+@routes.at("GET", "/api/tasks/{task_id}/logs", needs=Scope.READ, query=(*PAGE, "logType", "search"))
 def logs(task_id: str) -> Response:
     """Return lines of a run's log, oldest first; a cursor is `attempt.seq`, `-` goes back.
 

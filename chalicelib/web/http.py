@@ -8,6 +8,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,8 @@ from urllib.parse import unquote
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
-from chalicelib.actions import launching
+from chalicelib.actions import access, launching
+from chalicelib.domain.access import KEY_PREFIX, Forbidden, Principal, Scope, Unauthorized
 from chalicelib.domain.errors import (
     Conflict,
     DomainError,
@@ -28,6 +30,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.firing import Claim, moment_text
 from chalicelib.domain.launch import PREFIX, Pass
+from chalicelib.web import headers
 
 log = logging.getLogger(__name__)
 LARGEST_BODY = 1024 * 1024
@@ -35,14 +38,6 @@ KEY_LIVES = timedelta(hours=24)
 
 
 PAGE = ("limit", "cursor")
-
-
-class Unauthorized(DomainError):
-    """No credential, or none that we know."""
-
-
-class Forbidden(DomainError):
-    """A known credential that may not do this."""
 
 
 class TooLarge(DomainError):
@@ -86,7 +81,11 @@ class Operation:
     partly: bool
     query: tuple[str, ...]
     status: int
-    open: bool
+    needs: Scope | None
+
+    @property
+    def open(self) -> bool:
+        return self.needs is None
 
 
 REGISTRY: list[Routes] = []
@@ -110,8 +109,8 @@ class Routes(Blueprint):
         method: str,
         path: str,
         *,
-        open: bool = False,
-        role: str = "admin",
+        needs: Scope | None,
+        noted: bool = True,
         takes: str = "",
         partly: bool = False,
         query: tuple[str, ...] = (),
@@ -119,9 +118,11 @@ class Routes(Blueprint):
     ) -> Callable[[Callable[..., Response]], Any]:
         """Register a view.
 
-        It needs a key, unless it is declared open; `role` is what the key has to be besides an
-        admin's. The rest describes it: the model that its body is read as (`partly`: any of its
-        fields), the parameters of its query string, and the status of its success.
+        `needs` is the scope that its caller has to hold; None leaves it open to everybody, so
+        each route has to say one or the other. `noted` is false where the use of a key is not
+        written, since the route is called all the time. The rest describes it: the model that
+        its body is read as (`partly`: any of its fields), the parameters of its query string,
+        and the status of its success.
         """
         register = self.route(path, methods=[method], content_types=["*/*"])
 
@@ -129,8 +130,8 @@ class Routes(Blueprint):
             @functools.wraps(view)
             def answering(**params: str) -> Response:
                 try:
-                    if not open:
-                        _authorize(self.current_request, role)
+                    if needs is not None:
+                        _caller.set(_authorize(self.current_request, needs, noted))
                     return view(**{name: unquote(value) for name, value in params.items()})
                 except DomainError as error:
                     return _refusal(error)
@@ -144,7 +145,7 @@ class Routes(Blueprint):
                     partly=partly,
                     query=query,
                     status=status,
-                    open=open,
+                    needs=needs,
                 )
             )
             return register(answering)
@@ -163,20 +164,29 @@ def _refusal(error: DomainError) -> Response:
     return refusal
 
 
-def _authorize(request: Request, role: str) -> None:
+_caller: ContextVar[Principal] = ContextVar("caller")
+
+
+def caller() -> Principal:
+    """Return who made the request that is being answered, by a route that is not open."""
+    return _caller.get()
+
+
+def _authorize(request: Request, needs: Scope, noted: bool) -> Principal:
     header = str(request.headers.get("authorization") or "")
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or not token.strip():
         raise Unauthorized("send the header Authorization: Bearer optio_pat_…")
-    if role == "runner" and token.startswith(PREFIX):
+    if needs is Scope.RUNNER and token.strip().startswith(PREFIX):
         if pass_of(request) is None:
             raise Unauthorized("this token is not known")
-        return
-    found = wiring.world().keys.role(token.strip())
-    if found is None:
-        raise Unauthorized("this API key is not known")
-    if found not in ("admin", role):
-        raise Forbidden(f"this needs a key of role {role}")
+        return Principal(id="build", name="build", scopes=frozenset({Scope.RUNNER}))
+    if not token.strip().startswith(KEY_PREFIX):
+        raise Unauthorized(f"an API key starts with {KEY_PREFIX}")
+    found = access.principal_of(wiring.world(), token.strip(), noted=noted)
+    if not found.may(needs):
+        raise Forbidden(f"this needs an API key with the scope {needs.value}")
+    return found
 
 
 def pass_of(request: Request) -> Pass | None:
@@ -188,11 +198,7 @@ def pass_of(request: Request) -> Pass | None:
 def answer(body: object, status: int = 200) -> Response:
     """Return a JSON answer, serialised here: what chalice serialises itself it may fail on."""
     text = "" if status == 204 else json.dumps(body, ensure_ascii=False, default=_plain)
-    headers: dict[str, str | list[str]] = {
-        "Content-Type": "application/json",
-        "Cache-Control": "no-store",
-    }
-    return Response(body=text, status_code=status, headers=headers)
+    return Response(body=text, status_code=status, headers=headers.of_data())
 
 
 def _plain(value: object) -> object:

@@ -15,8 +15,8 @@ Schema = dict[str, Any]
 REFS = "#/components/schemas/{model}"
 FAULTS = {
     "400": "The request has faults; `details` lists every one of them",
-    "401": "No API key, or one that is not known",
-    "403": "The key may not do this",
+    "401": "No API key, or one that is unknown, revoked or expired",
+    "403": "The key does not hold the scope that this needs",
     "404": "No such thing",
     "405": "Not for this kind of task",
     "409": "In conflict with what is stored",
@@ -103,8 +103,7 @@ def _operation(one: Operation, bodies: dict[Operation, Schema]) -> Schema:
             "required": True,
             "content": {"application/json": {"schema": bodies[one]}},
         }
-    if one.open:
-        found["security"] = []
+    found["security"] = [{"key": [one.needs.value]}] if one.needs else []
     return found
 
 

@@ -10,6 +10,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import library, previewing
+from chalicelib.domain.access import Scope
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.web import views
 from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
@@ -27,7 +28,7 @@ def _found(template_id: str) -> PromptTemplate:
     return wiring.world().prompt_templates.get(known_id("prompt template", template_id))
 
 
-@routes.at("GET", "/api/prompt-templates", query=("kind", *PAGE))
+@routes.at("GET", "/api/prompt-templates", needs=Scope.READ, query=("kind", *PAGE))
 def index() -> Response:
     """List the templates of the library, newest first."""
     request = routes.current_request
@@ -43,7 +44,9 @@ def index() -> Response:
     return answer({"promptTemplates": shown, "nextCursor": position})
 
 
-@routes.at("POST", "/api/prompt-templates", takes="NewPromptTemplate", status=201)
+@routes.at(
+    "POST", "/api/prompt-templates", needs=Scope.WRITE, takes="NewPromptTemplate", status=201
+)
 def create() -> Response:
     """Add a template to the library."""
     request, world = routes.current_request, wiring.world()
@@ -54,13 +57,19 @@ def create() -> Response:
     return answer({"promptTemplate": views.prompt_template(kept)}, 201)
 
 
-@routes.at("GET", "/api/prompt-templates/{template_id}")
+@routes.at("GET", "/api/prompt-templates/{template_id}", needs=Scope.READ)
 def show(template_id: str) -> Response:
     """Return a template."""
     return answer({"promptTemplate": views.prompt_template(_found(template_id))})
 
 
-@routes.at("PATCH", "/api/prompt-templates/{template_id}", takes="NewPromptTemplate", partly=True)
+@routes.at(
+    "PATCH",
+    "/api/prompt-templates/{template_id}",
+    needs=Scope.WRITE,
+    takes="NewPromptTemplate",
+    partly=True,
+)
 def edit(template_id: str) -> Response:
     """Change a template; what is linked to it fires with the new text."""
     was = _found(template_id)
@@ -73,14 +82,16 @@ def edit(template_id: str) -> Response:
     return answer({"promptTemplate": views.prompt_template(changed)})
 
 
-@routes.at("DELETE", "/api/prompt-templates/{template_id}", status=204)
+@routes.at("DELETE", "/api/prompt-templates/{template_id}", needs=Scope.WRITE, status=204)
 def remove(template_id: str) -> Response:
     """Remove a template that no definition is linked to."""
     library.remove(wiring.world(), _found(template_id).id)
     return answer({}, 204)
 
 
-@routes.at("POST", "/api/prompt-templates/{template_id}/preview", takes="RunRequest")
+@routes.at(
+    "POST", "/api/prompt-templates/{template_id}/preview", needs=Scope.READ, takes="RunRequest"
+)
 def preview(template_id: str) -> Response:
     """Render a template with the params that are given."""
     asked = models.parsed(models.RunRequest, body_of(routes.current_request))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalice.app import Response
 
 from chalicelib import wiring
+from chalicelib.domain.access import Scope
 from chalicelib.domain.repo import Repo, repo_id
 from chalicelib.web import views
 from chalicelib.web.http import Routes, answer, body_of, known_id
@@ -21,14 +22,14 @@ else:
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/repos")
+@routes.at("GET", "/api/repos", needs=Scope.READ)
 def index() -> Response:
     """List the repos, by URL."""
     repos = [views.repo(repo) for repo in wiring.world().repos.all()]
     return answer({"repos": repos, "nextCursor": None})
 
 
-@routes.at("POST", "/api/repos", takes="NewRepo", status=201)
+@routes.at("POST", "/api/repos", needs=Scope.WRITE, takes="NewRepo", status=201)
 def create() -> Response:
     """Make a repo known, under the one normal form of its URL."""
     asked = models.parsed(models.NewRepo, body_of(routes.current_request))
@@ -40,13 +41,13 @@ def create() -> Response:
     return answer({"repo": views.repo(new)}, 201)
 
 
-@routes.at("GET", "/api/repos/{repo}")
+@routes.at("GET", "/api/repos/{repo}", needs=Scope.READ)
 def show(repo: str) -> Response:
     """Return one repo."""
     return answer({"repo": views.repo(wiring.world().repos.get(known_id("repo", repo)))})
 
 
-@routes.at("PATCH", "/api/repos/{repo}", takes="RepoFields", partly=True)
+@routes.at("PATCH", "/api/repos/{repo}", needs=Scope.WRITE, takes="RepoFields", partly=True)
 def edit(repo: str) -> Response:
     """Change the settings of a repo."""
     was = wiring.world().repos.get(known_id("repo", repo))
@@ -59,7 +60,7 @@ def edit(repo: str) -> Response:
     return answer({"repo": views.repo(new)})
 
 
-@routes.at("DELETE", "/api/repos/{repo}", status=204)
+@routes.at("DELETE", "/api/repos/{repo}", needs=Scope.WRITE, status=204)
 def remove(repo: str) -> Response:
     """Forget a repo's settings; its tasks stay."""
     wiring.world().repos.remove(wiring.world().repos.get(known_id("repo", repo)))

@@ -8,8 +8,9 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import jobs, launching
+from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.log import LogLine
-from chalicelib.web.http import Forbidden, Routes, answer, body_of, known_id, pass_of
+from chalicelib.web.http import Routes, answer, body_of, known_id, pass_of
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ else:
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/runner/claim", role="runner", takes="Claim")
+@routes.at("POST", "/api/runner/claim", needs=Scope.RUNNER, takes="Claim")
 def claim() -> Response:
     """Give the most urgent waiting job to a runner, or 204."""
     asked = models.parsed(runner_models.Claim, body_of(routes.current_request))
@@ -31,7 +32,7 @@ def claim() -> Response:
     return answer({"job": _job(job)}) if job else answer({}, 204)
 
 
-@routes.at("POST", "/api/runner/beat", role="runner", takes="Beat")
+@routes.at("POST", "/api/runner/beat", needs=Scope.RUNNER, noted=False, takes="Beat")
 def beat() -> Response:
     """Take a sign of life and log lines; tell the runner to go on or to stop."""
     asked = models.parsed(runner_models.Beat, body_of(routes.current_request))
@@ -42,7 +43,7 @@ def beat() -> Response:
     return answer({"continue": reason is None, "reason": reason})
 
 
-@routes.at("POST", "/api/runner/report", role="runner", takes="Report")
+@routes.at("POST", "/api/runner/report", needs=Scope.RUNNER, noted=False, takes="Report")
 def report() -> Response:
     """Take the end of an attempt, once."""
     asked = models.parsed(runner_models.Report, body_of(routes.current_request))

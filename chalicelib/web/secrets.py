@@ -8,6 +8,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import secrets
+from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.repo import normal_url
 from chalicelib.domain.secret import GLOBAL
@@ -23,14 +24,14 @@ else:
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/secrets")
+@routes.at("GET", "/api/secrets", needs=Scope.READ)
 def index() -> Response:
     """List the secrets, by name; their values are told to nobody."""
     shown = [views.secret(secret) for secret in wiring.world().secrets.all()]
     return answer({"secrets": shown, "nextCursor": None})
 
 
-@routes.at("PUT", "/api/secrets/{name}", takes="SecretValue")
+@routes.at("PUT", "/api/secrets/{name}", needs=Scope.ADMIN, takes="SecretValue")
 def keep(name: str) -> Response:
     """Keep a secret, for all runs or for those of one repo."""
     asked = models.parsed(models.SecretValue, body_of(routes.current_request))
@@ -38,7 +39,7 @@ def keep(name: str) -> Response:
     return answer({"secret": views.secret(kept)})
 
 
-@routes.at("DELETE", "/api/secrets/{name}", query=("scope",), status=204)
+@routes.at("DELETE", "/api/secrets/{name}", needs=Scope.ADMIN, query=("scope",), status=204)
 def forget(name: str) -> Response:
     """Forget a secret at once."""
     scope = _scope(query(routes.current_request, "scope", GLOBAL))

@@ -1,4 +1,4 @@
-"""A link that signs a browser in once, for whoever holds an admin's key."""
+"""A link that signs a browser in once, with the rights of the key that asks for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from chalice.app import Response
 
+from chalicelib.domain.access import Scope
 from chalicelib.web.http import Routes, answer
 from chalicelib.web.late import late
 
@@ -18,7 +19,7 @@ else:
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/auth/sign-in-links", status=201)
+@routes.at("POST", "/api/auth/sign-in-links", needs=Scope.READ, status=201)
 def create() -> Response:
     """Return the path of a page that signs in once, within ten minutes."""
     _, _, token = str(routes.current_request.headers["authorization"]).partition(" ")

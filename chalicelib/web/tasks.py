@@ -9,6 +9,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import definitions, previewing, runs
+from chalicelib.domain.access import Scope
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
 from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
 from chalicelib.domain.firing import Brief
@@ -46,7 +47,7 @@ def definition_of(task_id: str) -> Blueprint:
     return thing
 
 
-@routes.at("GET", "/api/tasks", query=("type", "state", "repoUrl", *PAGE))
+@routes.at("GET", "/api/tasks", needs=Scope.READ, query=("type", "state", "repoUrl", *PAGE))
 def index() -> Response:
     """List tasks of one type, newest first; `all` means the definitions, then the runs."""
     request = routes.current_request
@@ -100,7 +101,7 @@ def _all(cursor: str | None, limit: int, state: str) -> Response:
     return answer({"tasks": things, "nextCursor": after})
 
 
-@routes.at("POST", "/api/tasks", takes="NewTask", status=201)
+@routes.at("POST", "/api/tasks", needs=Scope.WRITE, takes="NewTask", status=201)
 def create() -> Response:
     """Make a definition with its triggers, or start an ad-hoc task."""
     world = wiring.world()
@@ -135,7 +136,7 @@ def _whole(run: Run) -> views.View:
     return _shown(run, wiring.world().firings.brief(run.firing_id))
 
 
-@routes.at("GET", "/api/tasks/{task_id}")
+@routes.at("GET", "/api/tasks/{task_id}", needs=Scope.READ)
 def show(task_id: str) -> Response:
     """Return a definition or a run, whichever has this id."""
     thing = found(task_id)
@@ -143,7 +144,7 @@ def show(task_id: str) -> Response:
     return answer({"task": view})
 
 
-@routes.at("PATCH", "/api/tasks/{task_id}", takes="Definition", partly=True)
+@routes.at("PATCH", "/api/tasks/{task_id}", needs=Scope.WRITE, takes="Definition", partly=True)
 def edit(task_id: str) -> Response:
     """Change a definition."""
     body, _ = reading.without_meaningless(body_of(routes.current_request))
@@ -153,14 +154,14 @@ def edit(task_id: str) -> Response:
     return answer({"task": views.blueprint(definitions.change(wiring.world(), was, new))})
 
 
-@routes.at("DELETE", "/api/tasks/{task_id}", status=204)
+@routes.at("DELETE", "/api/tasks/{task_id}", needs=Scope.WRITE, status=204)
 def remove(task_id: str) -> Response:
     """Remove a definition with its triggers; its runs stay."""
     definitions.remove(wiring.world(), definition_of(task_id).id)
     return answer({}, 204)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/runs", takes="RunRequest", status=202)
+@routes.at("POST", "/api/tasks/{task_id}/runs", needs=Scope.RUN, takes="RunRequest", status=202)
 def start(task_id: str) -> Response:
     """Fire a definition by hand."""
     request = routes.current_request
@@ -170,7 +171,7 @@ def start(task_id: str) -> Response:
     return answer({"runId": run.id, "type": run.type}, 202)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/preview", takes="PreviewRequest")
+@routes.at("POST", "/api/tasks/{task_id}/preview", needs=Scope.READ, takes="PreviewRequest")
 def preview(task_id: str) -> Response:
     """Return what a firing with these params, or those of a firing, would be; none is made."""
     world = wiring.world()
@@ -182,7 +183,7 @@ def preview(task_id: str) -> Response:
     return answer(views.preview(previewing.preview(world, definition, params)))
 
 
-@routes.at("GET", "/api/tasks/{task_id}/runs", query=PAGE)
+@routes.at("GET", "/api/tasks/{task_id}/runs", needs=Scope.READ, query=PAGE)
 def runs_of(task_id: str) -> Response:
     """List the runs of a definition, newest first."""
     request = routes.current_request
@@ -194,7 +195,7 @@ def runs_of(task_id: str) -> Response:
     return answer({"runs": [_shown(run) for run in listed], "nextCursor": position})
 
 
-@routes.at("GET", "/api/tasks/{task_id}/runs/{run_id}")
+@routes.at("GET", "/api/tasks/{task_id}/runs/{run_id}", needs=Scope.READ)
 def run_of(task_id: str, run_id: str) -> Response:
     """Return one run of a definition."""
     run = wiring.world().runs.get(known_id("run", run_id))
@@ -203,19 +204,21 @@ def run_of(task_id: str, run_id: str) -> Response:
     return answer({"run": _whole(run)})
 
 
-@routes.at("POST", "/api/tasks/{task_id}/cancel", status=202)
+@routes.at("POST", "/api/tasks/{task_id}/cancel", needs=Scope.RUN, status=202)
 def cancel(task_id: str) -> Response:
     """Stop a run that is not final."""
     return answer({"task": _whole(runs.cancel(wiring.world(), _run_with(task_id)))}, 202)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/retry", status=202)
+@routes.at("POST", "/api/tasks/{task_id}/retry", needs=Scope.RUN, status=202)
 def retry(task_id: str) -> Response:
     """Try a failed or cancelled run again."""
     return answer({"task": _whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/resume", takes="ResumeRequest", status=202)
+@routes.at(
+    "POST", "/api/tasks/{task_id}/resume", needs=Scope.RUN, takes="ResumeRequest", status=202
+)
 def resume(task_id: str) -> Response:
     """Take a run up again on its branch, with a new prompt."""
     asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))

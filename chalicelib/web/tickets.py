@@ -10,6 +10,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import providers
+from chalicelib.domain.access import Scope
 from chalicelib.domain.provider import Provider
 from chalicelib.web.http import Routes, answer, body_of, known_id
 from chalicelib.web.late import late
@@ -42,14 +43,14 @@ def view(thing: Provider) -> View:
     }
 
 
-@routes.at("GET", "/api/tickets/providers")
+@routes.at("GET", "/api/tickets/providers", needs=Scope.READ)
 def index() -> Response:
     """List where tickets come from, with the health of each."""
     found = wiring.world().providers.all()
     return answer({"providers": [view(thing) for thing in found], "nextCursor": None})
 
 
-@routes.at("POST", "/api/tickets/providers", takes="NewProvider", status=201)
+@routes.at("POST", "/api/tickets/providers", needs=Scope.ADMIN, takes="NewProvider", status=201)
 def create() -> Response:
     """Add a place where tickets live; it is read at once, then each minute."""
     world = wiring.world()
@@ -68,7 +69,9 @@ def create() -> Response:
     return answer({"provider": view(kept)}, 201)
 
 
-@routes.at("PATCH", "/api/tickets/providers/{provider_id}", takes="ProviderPatch")
+@routes.at(
+    "PATCH", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, takes="ProviderPatch"
+)
 def edit(provider_id: str) -> Response:
     """Rename or pause a provider, or give it a new credential."""
     world = wiring.world()
@@ -82,21 +85,21 @@ def edit(provider_id: str) -> Response:
     return answer({"provider": view(providers.change(world, was, new, request.credential))})
 
 
-@routes.at("DELETE", "/api/tickets/providers/{provider_id}", status=204)
+@routes.at("DELETE", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, status=204)
 def remove(provider_id: str) -> Response:
     """Remove a provider that no trigger names, and its credential."""
     providers.remove(wiring.world(), known_id("provider", provider_id))
     return answer({}, 204)
 
 
-@routes.at("POST", "/api/tickets/providers/{provider_id}/re-enable")
+@routes.at("POST", "/api/tickets/providers/{provider_id}/re-enable", needs=Scope.WRITE)
 def enable(provider_id: str) -> Response:
     """Bring back a disabled provider; what came meanwhile fires now."""
     kept = providers.enable(wiring.world(), known_id("provider", provider_id))
     return answer({"provider": view(kept)})
 
 
-@routes.at("POST", "/api/tickets/sync", status=202)
+@routes.at("POST", "/api/tickets/sync", needs=Scope.RUN, status=202)
 def sync() -> Response:
     """Read every enabled provider at once."""
     return answer({"accepted": providers.sync_now(wiring.world())}, 202)

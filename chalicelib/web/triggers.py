@@ -9,6 +9,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import definitions, explaining
+from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.trigger import Trigger
 from chalicelib.web import views
@@ -39,7 +40,7 @@ def _shown(trigger: Trigger) -> views.View:
     return view
 
 
-@routes.at("GET", "/api/tasks/{task_id}/triggers")
+@routes.at("GET", "/api/tasks/{task_id}/triggers", needs=Scope.READ)
 def index(task_id: str) -> Response:
     """List the triggers of a definition."""
     world = wiring.world()
@@ -47,7 +48,9 @@ def index(task_id: str) -> Response:
     return answer({"triggers": [_shown(trigger) for trigger in found]})
 
 
-@routes.at("POST", "/api/tasks/{task_id}/triggers", takes="AnyTrigger", status=201)
+@routes.at(
+    "POST", "/api/tasks/{task_id}/triggers", needs=Scope.WRITE, takes="AnyTrigger", status=201
+)
 def create(task_id: str) -> Response:
     """Attach one more trigger to a definition."""
     world = wiring.world()
@@ -57,7 +60,9 @@ def create(task_id: str) -> Response:
     return answer({"trigger": _shown(kept)}, 201)
 
 
-@routes.at("PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", takes="TriggerPatch")
+@routes.at(
+    "PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, takes="TriggerPatch"
+)
 def edit(task_id: str, trigger_id: str) -> Response:
     """Change a trigger, or pause it."""
     world = wiring.world()
@@ -68,7 +73,7 @@ def edit(task_id: str, trigger_id: str) -> Response:
     return answer({"trigger": _shown(kept)})
 
 
-@routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", status=204)
+@routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, status=204)
 def remove(task_id: str, trigger_id: str) -> Response:
     """Remove a trigger; its ledger stays."""
     world = wiring.world()
@@ -78,7 +83,7 @@ def remove(task_id: str, trigger_id: str) -> Response:
     return answer({}, 204)
 
 
-@routes.at("GET", "/api/tasks/{task_id}/firings", query=PAGE)
+@routes.at("GET", "/api/tasks/{task_id}/firings", needs=Scope.READ, query=PAGE)
 def firings(task_id: str) -> Response:
     """List what became of every occurrence of a definition, newest first."""
     request = routes.current_request
@@ -89,7 +94,9 @@ def firings(task_id: str) -> Response:
     return answer({"firings": [views.firing(thing) for thing in found], "nextCursor": position})
 
 
-@routes.at("GET", "/api/tasks/{task_id}/triggers/{trigger_id}/firings", query=PAGE)
+@routes.at(
+    "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/firings", needs=Scope.READ, query=PAGE
+)
 def firings_of(task_id: str, trigger_id: str) -> Response:
     """List what became of every occurrence of a trigger, newest first."""
     request = routes.current_request
@@ -101,7 +108,9 @@ def firings_of(task_id: str, trigger_id: str) -> Response:
     return answer({"firings": [views.firing(thing) for thing in found], "nextCursor": position})
 
 
-@routes.at("GET", "/api/tasks/{task_id}/triggers/{trigger_id}/explain", query=("at",))
+@routes.at(
+    "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/explain", needs=Scope.READ, query=("at",)
+)
 def explain(task_id: str, trigger_id: str) -> Response:
     """Say in one sentence why a trigger fired at a moment, or did not."""
     world = wiring.world()

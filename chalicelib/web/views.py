@@ -51,6 +51,7 @@ def blueprint(thing: Blueprint, *, summary: bool = False) -> View:
         "skipIfUnchanged": thing.skip_if_unchanged,
         "draft": thing.draft,
         "prLabels": list(thing.pr_labels),
+        "pausedReason": thing.paused_reason,
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }

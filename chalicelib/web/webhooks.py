@@ -15,7 +15,7 @@ from chalicelib.web.http import LARGEST_BODY, Routes, TooLarge, answer, raw_of
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/webhooks/github", open=True, status=202)
+@routes.at("POST", "/api/webhooks/github", needs=None, status=202)
 def github() -> Response:
     """Take a signed delivery of GitHub: what it is about is looked at once."""
     world = wiring.world()

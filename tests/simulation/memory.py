@@ -708,6 +708,7 @@ class FixedPolicy:
     missed_after: timedelta = timedelta(minutes=10)
     max_concurrent: int = 4
     runner: str = "self-hosted"
+    pause_after_failures: int = 5
     retention: timedelta = timedelta(days=90)
     public_url: str | None = None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pynamodb.attributes import (
     NumberAttribute,
     UnicodeAttribute,
 )
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.settings import settings
 from chalicelib.storage.connection import Row
-from chalicelib.storage.records.base import Settled
+from chalicelib.storage.records.base import Settled, index
 
 
 class RepoRecord(Row):
@@ -31,16 +34,25 @@ class SecretRecord(Row):
     data = UnicodeAttribute()
 
 
+class NewestKeys(GlobalSecondaryIndex[Any]):
+    Meta = index("newest", IncludeProjection(["data", "used_at"]))
+    library = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+
+
 class KeyRecord(Row):
-    """An API key, found by the SHA-256 of its token; the token itself is nowhere."""
+    """An API key or a session, found by the hash of its token; the token itself is nowhere."""
 
     class Meta(Settled):
         table_name = settings.table("keys")
 
     id = UnicodeAttribute(hash_key=True)
-    name = UnicodeAttribute()
-    role = UnicodeAttribute()
-    created_at = UnicodeAttribute()
+    library = UnicodeAttribute(null=True)
+    age = UnicodeAttribute()
+    data = UnicodeAttribute()
+    used_at = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+    newest = NewestKeys()
 
 
 class PulseRecord(Row):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.web.models.parsing import parsed
 from chalicelib.web.models.settled import (
+    NewKey,
     NewPromptTemplate,
     NewRepo,
     RepoFields,
@@ -33,6 +34,7 @@ __all__ = [
     "Definition",
     "HookConfig",
     "Model",
+    "NewKey",
     "NewPromptTemplate",
     "NewProvider",
     "NewRepo",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
+from chalicelib.domain.access import Role, Scope
 from chalicelib.web.models.types import (
     Agent,
     ApiUrl,
@@ -48,6 +49,13 @@ ComputeType = Literal[
 Image = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:@-]*$", max_length=255)
 ]
+
+
+class NewKey(Model):
+    name: Name
+    role: Role | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] | None = None
+    expires_at: AwareDatetime | None = None
 
 
 class RepoFields(Model):

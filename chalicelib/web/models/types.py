@@ -11,9 +11,11 @@ from pydantic.alias_generators import to_camel
 from chalicelib import wiring
 from chalicelib.actions.hooks import query as query_of
 from chalicelib.domain import repo, secret
+from chalicelib.domain.address import checked_host
 from chalicelib.domain.blueprint import AGENTS
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.hook import MOST_SECRETS, PRESETS, SHORTEST_SECRET
+from chalicelib.settings import settings
 
 MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
 """Fields of Optio that mean nothing here: accepted, not stored, and named in `warnings`."""
@@ -35,6 +37,14 @@ def told(check: Any) -> Any:
     return AfterValidator(validate)
 
 
+def _clonable(text: str) -> str:
+    url = repo.normal_url(text)
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        checked_host(parts.hostname or "", settings.allowed_private, "repoUrl")
+    return url
+
+
 def _branch(text: str) -> str:
     bad = text.startswith(("-", "/", ".")) or text.endswith(("/", ".", ".lock"))
     if bad or ".." in text or "@{" in text or any(c in " ~^:?*[\\" or ord(c) < 33 for c in text):
@@ -45,7 +55,7 @@ def _branch(text: str) -> str:
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=256 * 1024)]
 Script = Annotated[str, StringConstraints(min_length=1, max_length=64 * 1024)]
-RepoUrl = Annotated[str, StringConstraints(max_length=1000), told(repo.normal_url)]
+RepoUrl = Annotated[str, StringConstraints(max_length=1000), told(_clonable)]
 Branch = Annotated[str, StringConstraints(min_length=1, max_length=200), told(_branch)]
 VariableName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint, Response
 
+from chalicelib.domain.access import Scope
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
@@ -20,45 +21,46 @@ else:
 routes = Blueprint(__name__)
 
 TABLE = (
-    ("GET", "/", "welcome", "home"),
-    ("GET", "/welcome", "welcome", "show"),
-    ("GET", "/static/{digest}/{name}", "assets", "show"),
-    ("GET", "/login", "login", "show"),
-    ("POST", "/login", "login", "enter"),
-    ("POST", "/logout", "login", "leave"),
-    ("GET", "/tasks", "runs", "index"),
-    ("POST", "/tasks", "runs", "bulk"),
-    ("GET", "/tasks/new", "new", "show"),
-    ("POST", "/tasks/new", "new", "create"),
-    ("GET", "/tasks/new/cron", "fragments", "cron"),
-    ("POST", "/tasks/new/preview", "fragments", "preview"),
-    ("GET", "/tasks/scheduled", "definitions", "index"),
-    ("GET", "/tasks/scheduled/{task_id}", "definitions", "show"),
-    ("POST", "/tasks/scheduled/{task_id}", "definitions", "act"),
-    ("GET", "/tasks/scheduled/{task_id}/edit", "editing", "show"),
-    ("POST", "/tasks/scheduled/{task_id}/edit", "editing", "save"),
-    ("GET", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "show"),
-    ("POST", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "save"),
-    ("GET", "/tasks/{task_id}", "run", "show"),
-    ("POST", "/tasks/{task_id}", "run", "act"),
-    ("GET", "/tasks/{task_id}/log", "run", "log"),
-    ("GET", "/templates", "library", "index"),
-    ("POST", "/templates", "library", "save"),
-    ("GET", "/repos", "repos", "index"),
-    ("POST", "/repos", "repos", "save"),
-    ("GET", "/secrets", "secrets", "index"),
-    ("POST", "/secrets", "secrets", "save"),
+    ("GET", "/", "welcome", "home", Scope.READ),
+    ("GET", "/welcome", "welcome", "show", Scope.READ),
+    ("GET", "/static/{digest}/{name}", "assets", "show", None),
+    ("GET", "/login", "login", "show", None),
+    ("POST", "/login", "login", "enter", None),
+    ("POST", "/logout", "login", "leave", Scope.READ),
+    ("GET", "/tasks", "runs", "index", Scope.READ),
+    ("POST", "/tasks", "runs", "bulk", Scope.RUN),
+    ("GET", "/tasks/new", "new", "show", Scope.READ),
+    ("POST", "/tasks/new", "new", "create", Scope.WRITE),
+    ("GET", "/tasks/new/cron", "fragments", "cron", Scope.READ),
+    ("POST", "/tasks/new/preview", "fragments", "preview", Scope.READ),
+    ("GET", "/tasks/scheduled", "definitions", "index", Scope.READ),
+    ("GET", "/tasks/scheduled/{task_id}", "definitions", "show", Scope.READ),
+    ("POST", "/tasks/scheduled/{task_id}", "definitions", "act", Scope.WRITE),
+    ("GET", "/tasks/scheduled/{task_id}/edit", "editing", "show", Scope.READ),
+    ("POST", "/tasks/scheduled/{task_id}/edit", "editing", "save", Scope.WRITE),
+    ("GET", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "show", Scope.READ),
+    ("POST", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "save", Scope.WRITE),
+    ("GET", "/tasks/{task_id}", "run", "show", Scope.READ),
+    ("POST", "/tasks/{task_id}", "run", "act", Scope.RUN),
+    ("GET", "/tasks/{task_id}/log", "run", "log", Scope.READ),
+    ("GET", "/templates", "library", "index", Scope.READ),
+    ("POST", "/templates", "library", "save", Scope.WRITE),
+    ("GET", "/repos", "repos", "index", Scope.READ),
+    ("POST", "/repos", "repos", "save", Scope.WRITE),
+    ("GET", "/secrets", "secrets", "index", Scope.READ),
+    ("POST", "/secrets", "secrets", "save", Scope.ADMIN),
 )
-"""Method, path, module of this room, and the view in it."""
+"""Method, path, module of this room, the view in it, and the scope that a reader needs."""
 
 
-def _register(method: str, path: str, room: str, name: str) -> None:
+def _register(method: str, path: str, room: str, name: str, needs: Scope | None) -> None:
     def view(**params: str) -> Response:
-        return shell.answer(routes.current_request, path, f"{__name__}.{room}", name, params)
+        request, where = routes.current_request, f"{__name__}.{room}"
+        return shell.answer(request, path, where, name, needs, params)
 
     view.__name__ = f"{room}_{name}"
     routes.route(path, methods=[method], content_types=["*/*"])(view)
 
 
-for _method, _path, _room, _name in TABLE:
-    _register(_method, _path, _room, _name)
+for _method, _path, _room, _name, _needs in TABLE:
+    _register(_method, _path, _room, _name, _needs)

@@ -31,6 +31,8 @@ def enter(visit: Visit) -> Response:
 
 def leave(visit: Visit) -> Response:
     """End the session."""
+    if visit.session:
+        session.ended(visit.session)
     return _entered(visit, "", visit.urls.to("login"))
 
 

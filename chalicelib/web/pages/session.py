@@ -13,9 +13,10 @@ from http.cookies import CookieError, SimpleCookie
 from chalice.app import Request
 
 from chalicelib import wiring
+from chalicelib.actions import access
+from chalicelib.domain.access import SESSION_LIVES, Principal, Scope, Unauthorized
 
 COOKIE = "optio_session"
-LIVES = timedelta(hours=12)
 LINK_LIVES = timedelta(minutes=10)
 
 
@@ -24,7 +25,7 @@ class Session:
     """A signed-in reader. The key is asked about again with every request."""
 
     token: str
-    role: str
+    who: Principal
     csrf: str
 
     def proves(self, given: str) -> bool:
@@ -33,11 +34,15 @@ class Session:
 
 
 def begun(token: str) -> str | None:
-    """Return the cookie's text for a key that may use the pages, or None."""
-    if wiring.world().keys.role(token) != "admin":
+    """Return the cookie's text for a key that may look at the pages, or None."""
+    try:
+        key, mine = access.open_session(wiring.world(), token)
+    except Unauthorized:
         return None
-    until = wiring.world().now() + LIVES
-    body = {"token": token, "until": until.isoformat(), "csrf": secrets.token_urlsafe(24)}
+    if Scope.READ not in key.scopes:
+        return None
+    until = wiring.world().now() + SESSION_LIVES
+    body = {"token": mine, "until": until.isoformat(), "csrf": secrets.token_urlsafe(24)}
     return wiring.world().seals.seal(json.dumps(body), "session")
 
 
@@ -60,8 +65,16 @@ def of(request: Request) -> Session | None:
     body = opened(morsel.value, "session") if morsel else None
     if body is None:
         return None
-    role = wiring.world().keys.role(body["token"])
-    return Session(body["token"], role, body["csrf"]) if role == "admin" else None
+    try:
+        who = access.principal_of(wiring.world(), body["token"])
+    except Unauthorized:
+        return None
+    return Session(body["token"], who, body["csrf"])
+
+
+def ended(session: Session) -> None:
+    """End a session for good: a copy of its cookie is worth nothing then."""
+    access.close_session(wiring.world(), session.token)
 
 
 def opened(sealed: str, about: str) -> dict[str, str] | None:
@@ -77,7 +90,7 @@ def opened(sealed: str, about: str) -> dict[str, str] | None:
 def cookie(text: str, request: Request) -> str:
     """Return the Set-Cookie header that begins a session, or with no text ends it."""
     secure = str(request.headers.get("x-forwarded-proto") or "") == "https"
-    age = int(LIVES.total_seconds()) if text else 0
+    age = int(SESSION_LIVES.total_seconds()) if text else 0
     flags = f"; Max-Age={age}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
     return f"{COOKIE}={text}{flags}"
 

@@ -12,15 +12,15 @@ from urllib.parse import parse_qs, unquote, urlencode
 
 from chalice.app import Request, Response
 
+from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
-from chalicelib.web.http import LARGEST_BODY, STATUS, Forbidden, TooLarge, raw_of
+from chalicelib.web.http import LARGEST_BODY, STATUS, TooLarge, raw_of
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.rendering import render
 from chalicelib.web.pages.session import Session
 from chalicelib.web.urls import Urls
 
 log = logging.getLogger(__name__)
-OPEN = ("assets.show", "login.show", "login.enter")
 MOST_FIELDS = 2000
 SAFETY = {
     "Content-Security-Policy": (
@@ -82,9 +82,14 @@ def html(text: str, status: int = 200) -> Response:
 
 
 def answer(
-    request: Request, pattern: str, room: str, name: str, params: Mapping[str, str]
+    request: Request,
+    pattern: str,
+    room: str,
+    name: str,
+    needs: Scope | None,
+    params: Mapping[str, str],
 ) -> Response:
-    """Answer a request with the view `name` of a room of pages."""
+    """Answer a request with the view `name` of a room of pages, to whom it is meant for."""
     given = {key: unquote(value) for key, value in params.items()}
     path = "/".join(
         given[part[1:-1]].replace("/", "%2F") if part.startswith("{") else part
@@ -92,13 +97,14 @@ def answer(
     )
     visit = Visit(request, path, None)
     try:
-        opens = f"{room.rpartition('.')[2]}.{name}" in OPEN
         session = sessions.of(request) if "assets" not in room else None
         visit = Visit(request, path, session)
-        if session is None and not opens:
+        if session is None and needs is not None:
             return _to_login(visit)
+        if session and needs and not session.who.may(needs):
+            raise Forbidden(f"your API key may not do this: it needs the scope {needs.value}")
         if request.method == "POST":
-            visit = _written(visit, opens)
+            visit = _written(visit, opens=needs is None)
         view: Any = getattr(import_module(room), name)
         response: Response = view(visit, **given)
         return response
@@ -114,7 +120,7 @@ def _to_login(visit: Visit) -> Response:
     return visit.go("login", next=wanted if visit.request.method == "GET" else visit.path)
 
 
-def _written(visit: Visit, opens: bool) -> Visit:
+def _written(visit: Visit, *, opens: bool) -> Visit:
     """Return the visit with its form, once it is sure that a page of ours sent it."""
     raw = raw_of(visit.request)
     if len(raw) > LARGEST_BODY:

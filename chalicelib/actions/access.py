@@ -1,0 +1,134 @@
+"""Who calls, by the token that they show; keys and sessions made and revoked."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.domain.access import (
+    KEY_PREFIX,
+    SESSION_LIVES,
+    SESSION_PREFIX,
+    USE_NOTED_EVERY,
+    Key,
+    Principal,
+    Role,
+    Scope,
+    Unauthorized,
+    digest_of,
+    granted,
+    key_id,
+    principal,
+)
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.ports import World
+
+
+def principal_of(world: World, token: str, *, noted: bool = True) -> Principal:
+    """Return who shows this token of a key or a session; `Unauthorized` says why nobody may.
+
+    The last use of a key is written once in some minutes, and never where `noted` is false.
+    """
+    key = _known(world, token)
+    owner = _parent(world, key) if key.parent else key
+    now = world.now()
+    used = owner.last_used_at
+    if noted and (used is None or now - used >= USE_NOTED_EVERY):
+        world.keys.note_use(owner.id, now)
+    return principal(key)
+
+
+def _known(world: World, token: str) -> Key:
+    digest = digest_of(token)
+    key = world.keys.find(key_id(digest))
+    if key is None or not hmac.compare_digest(key.digest, digest):
+        raise Unauthorized("this API key is not known: it was never made, or it was revoked")
+    if key.expired(world.now()):
+        raise Unauthorized(f"this {'session' if key.parent else 'API key'} has expired")
+    return key
+
+
+def _parent(world: World, session: Key) -> Key:
+    key = world.keys.find(session.parent or "")
+    if key is None or key.expired(world.now()):
+        raise Unauthorized("the API key of this session was revoked or has expired")
+    return key
+
+
+def make(
+    world: World,
+    name: str,
+    *,
+    role: Role | None = None,
+    scopes: Collection[Scope] | None = None,
+    expires_at: datetime | None = None,
+    by: str | None = None,
+    run_id: str | None = None,
+) -> tuple[Key, str]:
+    """Make a key; return it with its token, which is shown this once and kept nowhere.
+
+    A key that is good for one run only (`run_id`) is the machine's own and is not listed.
+    """
+    now = world.now()
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("a key cannot have expired already", "expiresAt")
+    token = KEY_PREFIX + secrets.token_urlsafe(32)
+    digest = digest_of(token)
+    key = Key(
+        id=key_id(digest),
+        digest=digest,
+        name=name,
+        role=role if scopes is not None else role or Role.MEMBER,
+        scopes=granted(role, scopes),
+        created_at=now,
+        updated_at=now,
+        created_by=by,
+        expires_at=expires_at,
+        run_id=run_id,
+    )
+    world.keys.add(key)
+    return key, token
+
+
+def revoke(world: World, id: str, by: Principal) -> Key:
+    """Revoke a key and with it every session opened with it, at once."""
+    key = world.keys.find(id)
+    if key is None or key.parent or key.run_id:
+        raise NotFound("API key", id)
+    if key.id == by.id:
+        raise Conflict("a key cannot revoke itself: do it with another one, so that one is left")
+    world.keys.remove(id)
+    return key
+
+
+def open_session(world: World, token: str) -> tuple[Key, str]:
+    """Open a session of the key with this token; return it with the session's own token."""
+    if not token.startswith(KEY_PREFIX):
+        raise Unauthorized("an API key starts with optio_pat_")
+    key = _known(world, token)
+    now = world.now()
+    ends = now + SESSION_LIVES
+    mine = SESSION_PREFIX + secrets.token_urlsafe(32)
+    digest = digest_of(mine)
+    session = replace(
+        key,
+        id=key_id(digest),
+        digest=digest,
+        parent=key.id,
+        created_at=now,
+        updated_at=now,
+        last_used_at=None,
+        expires_at=min(ends, key.expires_at) if key.expires_at else ends,
+    )
+    world.keys.add(session)
+    return session, mine
+
+
+def close_session(world: World, token: str) -> None:
+    """End a session at once; one that is over already stays so."""
+    key = world.keys.find(key_id(digest_of(token)))
+    if key is not None and key.parent:
+        world.keys.remove(key.id)

@@ -1,0 +1,61 @@
+"""The breaker: a definition whose runs fail alike again and again is paused, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.actions import definitions
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.run import Run, State
+from chalicelib.ports import World
+
+TOLD = (State.COMPLETED, State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
+"""The states that tell whether a definition works. A cancelled run tells nothing."""
+LOOKED_AT = 100
+
+
+def run_failed(world: World, run: Run) -> None:
+    """Pause the definition of a failed run, if that was one failure of its class too many.
+
+    Nothing is counted, so nothing can be counted twice: the runs themselves are looked at, those
+    that ended since somebody resumed the definition last.
+    """
+    for _ in range(definitions.AGAIN):
+        try:
+            definition = world.blueprints.get(run.definition_id or "")
+        except NotFound:
+            return
+        reason = _reason(world, definition, run) if definition.enabled else None
+        if reason is None:
+            return
+        paused = replace(definition, enabled=False, paused_reason=reason)
+        try:
+            definitions.change(world, definition, paused)
+            return
+        except Superseded:
+            continue
+
+
+def _reason(world: World, definition: Blueprint, run: Run) -> str | None:
+    most = world.policy.pause_after_failures
+    listed, _ = world.runs.of_definition(definition.id, None, LOOKED_AT)
+    # The list may not know yet what has just been written.
+    known = sorted(
+        {**{other.id: other for other in listed}, run.id: run}.values(),
+        key=lambda other: (other.created_at, other.id),
+        reverse=True,
+    )
+    newest = [other for other in known if other.state in TOLD][:most]
+    if len(newest) < most or not all(_alike(other, run, definition) for other in newest):
+        return None
+    return (
+        f"paused after {most} failures in a row of the class {run.error_class or 'unknown'}; "
+        f"the last one: {run.error_message or 'no message'}"
+    )[:1000]
+
+
+def _alike(other: Run, run: Run, definition: Blueprint) -> bool:
+    since = definition.resumed_at
+    counts = since is None or (other.completed_at is not None and other.completed_at > since)
+    return other.state is State.FAILED and other.error_class == run.error_class and counts

@@ -1,0 +1,93 @@
+"""Which addresses of the network a request may go to whose target a user named."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from chalicelib.domain.errors import Invalid
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+LONGEST_URL = 2048
+
+
+class Unreachable(Invalid):
+    """A target that no request may go to."""
+
+
+def permitted(address: str, host: str, allowed: Iterable[str]) -> bool:
+    """Whether a request to `host`, which turned out to be at `address`, may go there.
+
+    `allowed` names what is private and meant all the same: hosts, addresses and networks.
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return _public(found) or any(_names(rule, found, host) for rule in allowed)
+
+
+def _public(address: Address) -> bool:
+    inner = _within(address)
+    if inner is not None:
+        return _public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def _within(address: Address) -> Address | None:
+    """Return the IPv4 address that an IPv6 one leads to, where it is only its clothing."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+
+
+def _names(rule: str, address: Address, host: str) -> bool:
+    try:
+        return address in ipaddress.ip_network(rule, strict=False)
+    except ValueError:
+        return rule.casefold() == host.casefold().rstrip(".")
+
+
+def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
+    """Return the URL of a service of a user's; raise `Invalid` where no request may go there.
+
+    A host's name is resolved when it is connected to, and checked again there.
+    """
+    rules = tuple(allowed)
+    try:
+        parts = urlsplit(text.strip())
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise Invalid(f"{text[:200]!r} is not a URL", field) from None
+    named = any(rule.casefold() == host.casefold() for rule in rules)
+    if parts.scheme != "https" and not (parts.scheme == "http" and named):
+        raise Invalid("write a URL that begins with https://", field)
+    if not host or len(text) > LONGEST_URL or any(c.isspace() or ord(c) < 32 for c in text.strip()):
+        raise Invalid("this is not the URL of a service", field)
+    if parts.username or parts.password:
+        raise Invalid("a URL must not carry a credential", field)
+    checked_host(host, rules, field)
+    return text.strip()
+
+
+def checked_host(host: str, allowed: Iterable[str], field: str) -> None:
+    """Raise `Invalid` where a host is visibly none of the public network, nor allowed."""
+    rules = tuple(allowed)
+    named = any(rule.casefold() == host.casefold() for rule in rules)
+    if not _may_be_public(host) and not named and not permitted(host, host, rules):
+        message = f"{host} is no public address: OPTIO_ALLOW_PRIVATE_URLS has to name it"
+        raise Invalid(message, field)
+
+
+def _may_be_public(host: str) -> bool:
+    """Whether a host is a name of the public network, or an address of it."""
+    try:
+        return _public(ipaddress.ip_address(host))
+    except ValueError:
+        # "127.1" and "0x7f000001" are addresses to a resolver, but no names: one ends in a letter.
+        last = host.rstrip(".").rpartition(".")
+        return bool(last[1]) and last[2][-1:].isalpha() and not host.endswith((".localhost", "."))

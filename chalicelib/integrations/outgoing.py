@@ -1,0 +1,97 @@
+"""HTTP to where a user points us: only to addresses of the public network, or those allowed.
+
+The address is looked up once and that very address is connected to, so that a name cannot answer
+one thing to the check and another to the connection. Redirects make connections of their own,
+which go the same way.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+
+from chalicelib.domain.address import Unreachable, permitted
+from chalicelib.settings import settings
+
+TIMEOUT = (5, 15)
+MOST_REDIRECTS = 5
+
+
+def address_of(host: str, port: int) -> str:
+    """Return the address of `host` to connect to; raise `Unreachable` unless all may be asked."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if not permitted(address, host, settings.allowed_private):
+            raise Unreachable(f"{host} is at {address}, which is no public address")
+    return addresses[0]
+
+
+def session() -> requests.Session:
+    """Return a session of which every request, redirects too, is guarded."""
+    return guard(requests.Session())
+
+
+def guard(given: requests.Session, **options: Any) -> requests.Session:
+    """Let a session of any library go only where it may, with `options` for its adapter."""
+    given.trust_env = False  # a proxy would connect in our stead, unchecked
+    given.max_redirects = MOST_REDIRECTS
+    for scheme in ("https://", "http://"):
+        given.mount(scheme, Guarded(**options))
+    return given
+
+
+class Guarded(HTTPAdapter):
+    """A transport of requests whose connections are guarded; it never waits for ever."""
+
+    def init_poolmanager(self, *given: Any, **named: Any) -> None:
+        super().init_poolmanager(*given, **named)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def send(self, request: Any, **named: Any) -> Any:  # type: ignore[override]
+        named["timeout"] = named.get("timeout") or TIMEOUT
+        return super().send(request, **named)
+
+
+def _connected(connection: HTTPConnection) -> socket.socket:
+    host = connection._dns_host
+    try:
+        address = address_of(host, connection.port)
+        made = socket.create_connection((address, connection.port), _seconds(connection.timeout))
+    except Unreachable:
+        raise
+    except OSError as error:
+        raise NewConnectionError(connection, f"no connection to {host}: {error}") from error
+    options: Sequence[Any] = connection.socket_options or ()
+    for option in options:
+        made.setsockopt(*option)
+    return made
+
+
+def _seconds(timeout: Any) -> float:
+    return float(timeout) if isinstance(timeout, int | float) else float(TIMEOUT[0])
+
+
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connected(self)
+
+
+class _SecureConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connected(self)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection

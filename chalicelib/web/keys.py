@@ -1,0 +1,67 @@
+"""API keys over HTTP: a token is told once, to whoever makes the key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import access
+from chalicelib.domain.access import Key, Scope
+from chalicelib.web.http import PAGE, Routes, answer, body_of, caller, known_id, limit_of, query
+from chalicelib.web.late import late
+from chalicelib.web.views import View, moment
+
+if TYPE_CHECKING:
+    from chalicelib.web import models
+else:
+    models = late("chalicelib.web.models")
+
+routes = Routes(__name__)
+
+
+@routes.at("GET", "/api/auth/api-keys", needs=Scope.ADMIN, query=PAGE)
+def index() -> Response:
+    """List the API keys, newest first; their tokens are nowhere."""
+    request = routes.current_request
+    before = query(request, "cursor") or None
+    found, position = wiring.world().keys.newest(before, limit_of(request))
+    return answer({"apiKeys": [_view(key) for key in found], "nextCursor": position})
+
+
+@routes.at("POST", "/api/auth/api-keys", needs=Scope.ADMIN, takes="NewKey", status=201)
+def create() -> Response:
+    """Make an API key; the answer is the only place where its token is ever shown."""
+    asked = models.parsed(models.NewKey, body_of(routes.current_request))
+    key, token = access.make(
+        wiring.world(),
+        asked.name,
+        role=asked.role,
+        scopes=asked.scopes,
+        expires_at=asked.expires_at,
+        by=caller().id,
+    )
+    return answer({"apiKey": _view(key), "token": token}, 201)
+
+
+@routes.at("DELETE", "/api/auth/api-keys/{key}", needs=Scope.ADMIN, status=204)
+def revoke(key: str) -> Response:
+    """Revoke an API key, and with it the sessions that it opened, at once."""
+    access.revoke(wiring.world(), known_id("API key", key), caller())
+    return answer({}, 204)
+
+
+def _view(key: Key) -> View:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": key.role.value if key.role else None,
+        "scopes": [scope.value for scope in key.scopes],
+        "createdBy": key.created_by,
+        "createdAt": moment(key.created_at),
+        "updatedAt": moment(key.updated_at),
+        "expiresAt": moment(key.expires_at),
+        "expired": key.expired(wiring.world().now()),
+        "lastUsedAt": moment(key.last_used_at),
+    }

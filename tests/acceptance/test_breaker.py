@@ -1,0 +1,127 @@
+"""A definition that fails alike again and again is paused, with the reason, until resumed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib import wiring
+from chalicelib.actions import breaking
+from tests.acceptance.test_road import claimed, runner
+from tests.conftest import Stage
+
+BODY = {
+    "type": "standalone",
+    "name": "Nightly",
+    "prompt": "Look around",
+    "agentType": "command",
+    "agentCommand": "true",
+    "maxConcurrent": 10,
+    "triggers": [{"type": "schedule", "config": {"cronExpression": "0 3 * * *"}}],
+}
+
+
+@pytest.fixture
+def task(stage: Stage) -> str:
+    made: str = stage.ok("POST", "/api/tasks", BODY)["task"]["id"]
+    return made
+
+
+def begun(stage: Stage, task: str) -> dict[str, Any]:
+    stage.ok("POST", f"/api/tasks/{task}/runs", {})
+    stage.settle()
+    return claimed(stage)
+
+
+def ended(stage: Stage, job: dict[str, Any], kind: str | None) -> None:
+    end = {"outcome": "failed", "errorClass": kind, "errorMessage": f"it was {kind}"}
+    body = {"runId": job["runId"], "attempt": 1, **(end if kind else {"outcome": "no_changes"})}
+    assert runner(stage, "report", body)[0] == 200
+
+
+def ran(stage: Stage, task: str, *kinds: str | None) -> None:
+    for kind in kinds:
+        stage.now += timedelta(minutes=1)
+        ended(stage, begun(stage, task), kind)
+
+
+def shown(stage: Stage, task: str) -> dict[str, Any]:
+    found: dict[str, Any] = stage.ok("GET", f"/api/tasks/{task}")["task"]
+    return found
+
+
+def test_the_fifth_failure_of_a_class_in_a_row_pauses_with_the_reason(stage: Stage, task: str):
+    ran(stage, task, *["agent"] * 4)
+    assert shown(stage, task)["enabled"]
+
+    ran(stage, task, "agent")
+
+    paused = shown(stage, task)
+    assert not paused["enabled"]
+    assert "5 failures in a row of the class agent" in paused["pausedReason"]
+    assert "it was agent" in paused["pausedReason"]
+    (trigger,) = stage.ok("GET", f"/api/tasks/{task}/triggers")["triggers"]
+    assert trigger["nextFireAt"] is None
+    status, answer = stage.call("POST", f"/api/tasks/{task}/runs", {})
+    assert status == 409
+    assert "5 failures in a row" in answer["error"]
+
+
+def test_another_class_or_a_success_begins_the_row_anew(stage: Stage, task: str):
+    ran(stage, task, *["agent"] * 4, "setup", *["agent"] * 4, None, *["agent"] * 4)
+    assert shown(stage, task)["enabled"]
+    ran(stage, task, "agent")
+    assert not shown(stage, task)["enabled"]
+
+
+def test_one_click_resumes_and_only_what_fails_from_then_on_counts(stage: Stage, task: str):
+    ran(stage, task, *["agent"] * 5)
+    edited = stage.ok("PATCH", f"/api/tasks/{task}", {"name": "Nightly, looked at"})["task"]
+    assert "5 failures" in edited["pausedReason"]
+
+    resumed = stage.ok("PATCH", f"/api/tasks/{task}", {"enabled": True})["task"]
+
+    assert (resumed["enabled"], resumed["pausedReason"]) == (True, None)
+    ran(stage, task, *["agent"] * 4)
+    assert shown(stage, task)["enabled"]
+    ran(stage, task, "agent")
+    assert not shown(stage, task)["enabled"]
+
+
+def test_a_run_counts_once_however_often_it_is_told_or_tried(stage: Stage, task: str):
+    ran(stage, task, *["agent"] * 4)
+    world = wiring.world()
+    (last, *_), _ = world.runs.of_definition(task, None, 1)
+    for _ in range(3):
+        breaking.run_failed(world, last)
+    stage.ok("POST", f"/api/tasks/{last.id}/retry")
+    stage.settle()
+    job = claimed(stage)
+    body = {"runId": job["runId"], "attempt": job["attempt"], "outcome": "failed"}
+    assert runner(stage, "report", {**body, "errorClass": "agent"})[0] == 200
+    assert runner(stage, "report", {**body, "errorClass": "agent"})[0] == 409
+    assert shown(stage, task)["enabled"]
+
+
+def test_a_definition_that_is_gone_does_not_fail_the_end_of_its_runs(stage: Stage, task: str):
+    jobs = [begun(stage, task) for _ in range(5)]
+    stage.ok("DELETE", f"/api/tasks/{task}")
+    for job in jobs:
+        ended(stage, job, "agent")
+
+
+def test_the_failures_that_a_lagging_list_does_not_know_yet_are_seen_by_the_next(
+    stage: Stage, task: str, monkeypatch: pytest.MonkeyPatch
+):
+    ran(stage, task, *["agent"] * 4)
+    runs = wiring.world().runs
+    real = runs.of_definition
+    blind: Any = lambda *given: ([], None)  # noqa: E731
+    monkeypatch.setattr(runs, "of_definition", blind)
+    ran(stage, task, "agent")
+    assert shown(stage, task)["enabled"]
+    monkeypatch.setattr(runs, "of_definition", real)
+    ran(stage, task, "agent")
+    assert not shown(stage, task)["enabled"]

@@ -1,0 +1,167 @@
+"""Requests whose target a user named go to the public network, and nowhere else."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+
+from chalicelib.domain.address import Unreachable, checked_url, permitted
+from chalicelib.domain.errors import Invalid
+from chalicelib.integrations import outgoing
+
+PRIVATE = [
+    *("127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1"),
+    *("169.254.169.254", "169.254.170.2", "100.64.0.1", "224.0.0.1", "255.255.255.255"),
+    *("::1", "::", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "ff02::1"),
+    *("::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:7f00:1::"),
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_what_is_not_public_may_not_be_asked_unless_it_is_named(address: str):
+    assert not permitted(address, "example.com", ())
+    assert permitted(address, "git.corp.example", ("Git.Corp.Example",))
+    assert not permitted(address, "evil.git.corp.example", ("git.corp.example",))
+
+
+def test_a_network_that_is_named_opens_itself_and_no_other():
+    assert permitted("10.2.3.4", "x", ("10.2.0.0/16",))
+    assert not permitted("10.3.0.1", "x", ("10.2.0.0/16",))
+    assert permitted("93.184.216.34", "x", ())
+    assert permitted("2606:4700::1111", "x", ())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://example.com", "ftp://example.com", "https://", "//example.com", "https://[::1"),
+        *("https://localhost", "https://a.localhost", "https://127.1", "https://2130706433"),
+        *("https://0x7f.1", "https://0x7f000001", "https://[::1]/", "https://127.0.0.1:8443/x"),
+        *("https://me:pw@example.com", "https://exa mple.com", "https://example.com:99999"),
+        "https://169.254.169.254/latest/meta-data",
+        "https://" + "a" * 3000 + ".com",
+    ],
+)
+def test_a_url_that_leads_nowhere_public_is_refused_when_it_is_saved(url: str):
+    with pytest.raises(Invalid) as refused:
+        checked_url(url, (), "url")
+    assert refused.value.faults[0].field == "url"
+
+
+def test_a_public_url_and_one_that_is_named_are_taken():
+    assert checked_url(" https://hooks.example.com/x?y=1 ", (), "url")
+    assert checked_url("http://127.0.0.1:9/x", ("127.0.0.1",), "url")
+    assert checked_url("https://jira.corp", ("jira.corp",), "url")
+
+
+class Server:
+    """A server on the loopback address that redirects where its path says."""
+
+    def __init__(self) -> None:
+        seen = self.seen = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                seen.append(self.path)
+                target = self.path.partition("?to=")[2]
+                self.send_response(302 if target else 200)
+                if target:
+                    self.send_header("Location", target)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *given: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Names of our own, each of which answers one address after another."""
+    known: dict[str, list[str]] = {}
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: str, port: int, *given: Any, **named: Any) -> Any:
+        if host not in known:
+            return real(host, port, *given, **named)
+        address = known[host].pop(0) if len(known[host]) > 1 else known[host][0]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return known
+
+
+def allow(monkeypatch: pytest.MonkeyPatch, *rules: str) -> None:
+    monkeypatch.setitem(outgoing.settings.__dict__, "allowed_private", rules)
+
+
+def test_a_name_that_leads_to_a_private_address_is_never_connected_to(
+    server: Server, names: dict[str, list[str]]
+):
+    names["hooks.example.com"] = ["127.0.0.1"]
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+        outgoing.session().get(f"http://hooks.example.com:{server.port}/")
+    assert server.seen == []
+
+
+def test_a_name_that_changes_its_answer_is_connected_to_at_the_address_that_was_checked(
+    server: Server, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+):
+    names["rebind.example.com"] = ["93.184.216.34", "127.0.0.1"]
+    tried: list[str] = []
+
+    def refuse(address: tuple[str, int], *given: Any) -> socket.socket:
+        tried.append(address[0])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(requests.ConnectionError):
+        outgoing.session().get(f"http://rebind.example.com:{server.port}/")
+    assert tried == ["93.184.216.34"]
+    assert server.seen == []
+
+
+def test_a_redirect_to_a_private_address_is_not_followed(
+    server: Server, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+):
+    allow(monkeypatch, "hooks.example.com")
+    names["hooks.example.com"] = ["127.0.0.1"]
+    start = f"http://hooks.example.com:{server.port}/start?to="
+    for inner in (f"http://127.0.0.1:{server.port}/inner", f"http://localhost:{server.port}/inner"):
+        with pytest.raises(Unreachable):
+            outgoing.session().get(start + inner)
+    assert not [path for path in server.seen if path == "/inner"]
+    assert outgoing.session().get(f"http://hooks.example.com:{server.port}/").status_code == 200
+
+
+def test_a_circle_of_redirects_ends_and_no_proxy_connects_in_our_stead(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    allow(monkeypatch, "127.0.0.1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    again = f"http://127.0.0.1:{server.port}/again?to=/again?to=/again?to=/a?to=/a?to=/a?to=/a?to=/"
+    with pytest.raises(requests.TooManyRedirects):
+        outgoing.session().get(again)
+
+
+def test_a_session_of_another_library_is_guarded_by_the_same_adapter(server: Server):
+    theirs = requests.Session()
+    with pytest.raises(Unreachable):
+        outgoing.guard(theirs, max_retries=0).get(f"http://127.0.0.1:{server.port}/")
