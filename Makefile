@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e test-browser screenshots clean
+.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-e2e test-browser screenshots clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -68,6 +68,9 @@ simulate: setup ## More storms (SEEDS, SEED_FROM); a seed that fails is printed 
 
 bench-lateness: setup ## How late fifty schedules fire on what `make dev` runs
 	@$(PY) -m benchmarks.lateness
+
+bench-pages: setup ## How fast each page answers with 10,000 runs on what `make dev` runs (RUNS, DEFINITIONS)
+	@$(PY) -m benchmarks.pages
 
 sabotage: setup ## The table of what was broken on purpose, and which seed saw it
 	@$(PY) -m tests.simulation
