@@ -2,7 +2,12 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
+<<<<<<< HEAD
 .PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-e2e test-browser screenshots clean
+=======
+.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e test-browser screenshots clean
+.PHONY: help setup dev demo redeploy package deploy destroy check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e clean
+>>>>>>> 170e810 (Deploy any stage with a change set shown first; keep data; ship a third of the package)
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -32,6 +37,12 @@ redeploy: ## Bring changed sources to the running `make dev`
 
 package: setup ## Build the deployable package in build/package
 	STAGE=dev AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.package
+
+deploy: setup ## Deploy STAGE to AWS: shows what changes, asks (YES=1 does not), prints the first key
+	@STAGE=$(STAGE) $(PY) -m infra.release deploy
+
+destroy: setup ## Remove STAGE from AWS; its data stay, unless DATA=delete
+	@STAGE=$(STAGE) DATA=$(DATA) $(PY) -m infra.release destroy
 
 check: setup ## Format, lint, types, layers
 	.venv/bin/ruff format --check .

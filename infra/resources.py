@@ -141,7 +141,9 @@ def _cloud_runner() -> Template:
     name = settings.build_project
     url = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:" + name
-    package = "arn:${AWS::Partition}:s3:::optio-" + settings.stage + "-artefacts/*"
+    package = (
+        "arn:${AWS::Partition}:s3:::optio-" + settings.stage + "-${AWS::AccountId}-artefacts/*"
+    )
     allowed = [
         {
             "Effect": "Allow",
