@@ -3,11 +3,15 @@ PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
 <<<<<<< HEAD
+<<<<<<< HEAD
 .PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-e2e test-browser screenshots clean
 =======
 .PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e test-browser screenshots clean
 .PHONY: help setup dev demo redeploy package deploy destroy check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e clean
 >>>>>>> 170e810 (Deploy any stage with a change set shown first; keep data; ship a third of the package)
+=======
+.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e test-browser screenshots clean
+>>>>>>> aa88f59 (Watch a stage: alarms, each with its paragraph, a dashboard; put dead letters back)
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -43,6 +47,9 @@ deploy: setup ## Deploy STAGE to AWS: shows what changes, asks (YES=1 does not),
 
 destroy: setup ## Remove STAGE from AWS; its data stay, unless DATA=delete
 	@STAGE=$(STAGE) DATA=$(DATA) $(PY) -m infra.release destroy
+
+dead-letters: setup ## What no step of STAGE could do (BACK=1 puts it back)
+	@STAGE=$(STAGE) $(PY) -m infra.dead_letters $(if $(BACK),back)
 
 check: setup ## Format, lint, types, layers
 	.venv/bin/ruff format --check .

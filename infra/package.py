@@ -54,6 +54,9 @@ def build(out: Path) -> str:
 
 def _configured(sam: dict[str, Any]) -> dict[str, Any]:
     """Give each function the settings that this stage is packaged with."""
+    # Metrics of the gateway carry this name, so that two stages of an account are told apart.
+    api = sam["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    api["info"]["title"] = f"optio-{os.environ.get('STAGE', 'dev')}"
     chosen = {name: os.environ[name] for name in CONFIGURABLE if os.environ.get(name)}
     for resource in sam["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
