@@ -9,6 +9,8 @@ from pathlib import Path
 CLIENT = re.compile(r"""\b(?:create_)?client\(\s*["']([a-z0-9-]+)["']""")
 STORAGE = "dynamodb"
 """pynamodb makes this client, so no line of ours names it."""
+UNUSED = ("boto3/examples", "aws_lambda_powertools/event_handler")
+"""Examples, and a second way to route requests, with a browser for it: chalice does that here."""
 
 
 def services(sources: Path) -> set[str]:
@@ -27,4 +29,5 @@ def slimmed(folder: Path) -> None:
         for model in data.iterdir() if data.is_dir() else ():
             if model.is_dir() and model.name not in kept:
                 shutil.rmtree(model)
-    shutil.rmtree(folder / "boto3" / "examples", ignore_errors=True)
+    for name in UNUSED:
+        shutil.rmtree(folder / name, ignore_errors=True)

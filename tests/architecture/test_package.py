@@ -19,6 +19,7 @@ from infra.package import build, tick_sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
+WHOLE = "import app, github, chalicelib.web.openapi, chalicelib.integrations.metrics"
 FUNCTIONS = CONFIG["stages"]["dev"]["lambda_functions"]
 TEMPLATE = resources.template()["Resources"]
 
@@ -152,10 +153,14 @@ def test_the_package_is_small_and_knows_the_services_it_calls_and_no_others(
     assert (tmp_path / "deployment.zip").stat().st_size < 20 * 2**20
     with zipfile.ZipFile(tmp_path / "deployment.zip") as archive:
         names = archive.namelist()
+        archive.extractall(tmp_path / "unpacked")
     described = {name.split("/")[2] for name in names if re.match(r"botocore/data/[^/]+/", name)}
     assert described == slim.services(ROOT / "chalicelib")
     assert {"dynamodb", "sqs", "logs", "s3", "secretsmanager"} <= described
     assert {"botocore/data/endpoints.json", "botocore/data/partitions.json"} <= set(names)
+    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'unpacked')!r}); {WHOLE}"
+    environment = {**os.environ, "PYTHONPATH": ""}
+    subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, env=environment)
 
 
 def test_every_client_of_the_service_names_what_it_talks_to():
