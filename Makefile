@@ -2,16 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-e2e test-browser screenshots clean
-=======
-.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e test-browser screenshots clean
-.PHONY: help setup dev demo redeploy package deploy destroy check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e clean
->>>>>>> 170e810 (Deploy any stage with a change set shown first; keep data; ship a third of the package)
-=======
-.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-e2e test-browser screenshots clean
->>>>>>> aa88f59 (Watch a stage: alarms, each with its paragraph, a dashboard; put dead letters back)
+.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-e2e test-browser screenshots clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
