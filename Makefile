@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness test-agents test-e2e test-browser screenshots clean
+.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-browser screenshots clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -32,6 +32,15 @@ redeploy: ## Bring changed sources to the running `make dev`
 
 package: setup ## Build the deployable package in build/package
 	STAGE=dev AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.package
+
+deploy: setup ## Deploy STAGE to AWS: shows what changes, asks (YES=1 does not), prints the first key
+	@STAGE=$(STAGE) $(PY) -m infra.release deploy
+
+destroy: setup ## Remove STAGE from AWS; its data stay, unless DATA=delete
+	@STAGE=$(STAGE) DATA=$(DATA) $(PY) -m infra.release destroy
+
+dead-letters: setup ## What no step of STAGE could do (BACK=1 puts it back)
+	@STAGE=$(STAGE) $(PY) -m infra.dead_letters $(if $(BACK),back)
 
 check: setup ## Format, lint, types, layers
 	.venv/bin/ruff format --check .
@@ -68,6 +77,9 @@ simulate: setup ## More storms (SEEDS, SEED_FROM); a seed that fails is printed 
 
 bench-lateness: setup ## How late fifty schedules fire on what `make dev` runs
 	@$(PY) -m benchmarks.lateness
+
+bench-pages: setup ## How fast each page answers with 10,000 runs on what `make dev` runs (RUNS, DEFINITIONS)
+	@$(PY) -m benchmarks.pages
 
 sabotage: setup ## The table of what was broken on purpose, and which seed saw it
 	@$(PY) -m tests.simulation

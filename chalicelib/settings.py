@@ -23,6 +23,7 @@ CONFIGURABLE = (
     "OPTIO_BUCKET",
     "OPTIO_RUNNER",
     "OPTIO_PUBLIC_URL",
+    "OPTIO_ALARM_TOPIC",
 )
 """What may be set when a stage is packaged."""
 
@@ -84,6 +85,11 @@ class Settings:
     def public_url(self) -> str | None:
         """Where people reach this stage, for links in pull requests and tickets."""
         return self.environment.get("OPTIO_PUBLIC_URL", "").strip().rstrip("/") or None
+
+    @property
+    def alarm_topic(self) -> str:
+        """The SNS topic that alarms tell, if there is one."""
+        return self.environment.get("OPTIO_ALARM_TOPIC", "")
 
     @cached_property
     def shards(self) -> int:

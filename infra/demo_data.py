@@ -102,6 +102,11 @@ def make(card: dict[str, Any], repo: str) -> dict[str, str]:
             run = done[0]
             break
         time.sleep(2)
+    for url in ("acme/web", "acme/billing", "acme/docs"):
+        call("POST", "/api/repos", {"repoUrl": url, "setupCommands": "npm ci"})
+    for one in call("GET", "/api/repos")["repos"]:
+        if one["repoUrl"] == repo:
+            call("DELETE", f"/api/repos/{one['id']}")
     return {"definition": definition, "bump": bump, "run": run or listed[0]["id"]}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,14 @@ class Target:
         formation = self.client("cloudformation")
         if self._deployed() == digest:
             return self.outputs()
-        url = self._upload(package, digest)
+        url = self.upload(package, digest)
         asked = {
             "StackName": self.stack,
             "TemplateURL": url,
             "Capabilities": CAPABILITIES,
             "Tags": [{"Key": "package", "Value": digest}],
         }
-        if self._exists():
+        if self.exists():
             self._update(formation, asked)
         else:
             formation.create_stack(**asked)
@@ -72,7 +73,8 @@ class Target:
         found = self.client("cloudformation").describe_stacks(StackName=self.stack)
         return {one["OutputKey"]: one["OutputValue"] for one in found["Stacks"][0]["Outputs"]}
 
-    def _exists(self) -> bool:
+    def exists(self) -> bool:
+        """Return whether the stage was deployed."""
         try:
             self.client("cloudformation").describe_stacks(StackName=self.stack)
         except ClientError as error:
@@ -82,21 +84,17 @@ class Target:
         return True
 
     def _deployed(self) -> str | None:
-        if not self._exists():
+        if not self.exists():
             return None
         found = self.client("cloudformation").describe_stacks(StackName=self.stack)
         tags = {tag["Key"]: tag["Value"] for tag in found["Stacks"][0].get("Tags", ())}
         return tags.get("package")
 
-    def _upload(self, package: Path, digest: str) -> str:
+    def upload(self, package: Path, digest: str) -> str:
         """Put code and template under the package's own hash; return where the template is."""
-        bucket, key = f"{self.stack}-artefacts", f"{digest}.zip"
+        bucket, key = self.bucket, f"{digest}.zip"
         s3 = self.client("s3")
-        try:
-            s3.create_bucket(Bucket=bucket)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
-                raise
+        _made(s3, bucket)
         s3.upload_file(str(package / "deployment.zip"), bucket, key)
         template = json.loads((package / "sam.json").read_text())
         for resource in template["Resources"].values():
@@ -108,6 +106,15 @@ class Target:
         name = f"{digest}.json"
         s3.put_object(Bucket=bucket, Key=name, Body=json.dumps(template).encode())
         return f"https://s3.{settings.region}.amazonaws.com/{bucket}/{name}"
+
+    @cached_property
+    def account(self) -> str:
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+    @property
+    def bucket(self) -> str:
+        """Where packages are put; the names of buckets are shared by all accounts there are."""
+        return f"{self.stack}-{self.account}-artefacts"
 
     def make_admin_key(self, token: str | None = None) -> str:
         """Store the hash of an admin's key and return its token, which is nowhere else."""
@@ -136,3 +143,23 @@ class Target:
             TableName=settings.table("keys"), Item=key_row(key).serialize()
         )
         return token
+
+    def has_keys(self) -> bool:
+        """Return whether anybody holds a key: the first one is made by the deploy."""
+        table = settings.table("keys")
+        return bool(self.client("dynamodb").scan(TableName=table, Limit=1)["Items"])
+
+
+def _made(s3: Any, bucket: str) -> None:
+    """Make a bucket that nobody else can read, unless it is there."""
+    elsewhere = settings.region != "us-east-1"  # the one region that may not be named
+    place = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
+    try:
+        s3.create_bucket(Bucket=bucket, **(place if elsewhere else {}))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+            raise
+    blocked = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    s3.put_public_access_block(
+        Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(blocked, True)
+    )

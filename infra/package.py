@@ -16,6 +16,7 @@ from typing import Any
 
 from chalicelib.settings import CONFIGURABLE, Settings
 from infra.resources import template
+from infra.slim import slimmed
 
 ROOT = Path(__file__).resolve().parent.parent
 EPOCH = (2020, 1, 1, 0, 0, 0)
@@ -53,6 +54,9 @@ def build(out: Path) -> str:
 
 def _configured(sam: dict[str, Any]) -> dict[str, Any]:
     """Give each function the settings that this stage is packaged with."""
+    # Metrics of the gateway carry this name, so that two stages of an account are told apart.
+    api = sam["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    api["info"]["title"] = f"optio-{os.environ.get('STAGE', 'dev')}"
     chosen = {name: os.environ[name] for name in CONFIGURABLE if os.environ.get(name)}
     for resource in sam["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -84,6 +88,7 @@ def _copy_sources(target: Path, stage: str) -> None:
     without = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in ("chalicelib", ".chalice"):
         shutil.copytree(ROOT / name, target / name, ignore=without)
+    _only_stage(target / ".chalice" / "config.json", stage)
     for policy in (target / ".chalice" / "policies").glob("*.json"):
         policy.write_text(policy.read_text().replace("@stage@", stage))
     # Chalice keeps the wheels of earlier builds here: a rebuild then takes seconds.
@@ -93,10 +98,19 @@ def _copy_sources(target: Path, stage: str) -> None:
     (target / ".chalice" / "deployments").symlink_to(cache)
 
 
+def _only_stage(file: Path, stage: str) -> None:
+    """Let every stage be configured as the one in the file is; only its name differs."""
+    config = json.loads(file.read_text())
+    (pattern,) = config["stages"].values()
+    config["stages"] = {stage: {**pattern, "environment_variables": {"STAGE": stage}}}
+    file.write_text(json.dumps(config))
+
+
 def _compiled(raw: Path, out: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with zipfile.ZipFile(raw) as archive:
         archive.extractall(folder)
+    slimmed(folder)
     for cache in sorted(folder.rglob("__pycache__")):
         shutil.rmtree(cache)
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH

@@ -17,6 +17,7 @@ from app import app
 from chalicelib.domain.launch import QUEUED_FOR
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLES
+from infra.watch import watch
 
 Template = dict[str, Any]
 STEP_TIMEOUT_SECONDS = 60
@@ -40,6 +41,7 @@ def template() -> Template:
             "BlobsBucket": _bucket(),
             "DataKeySecret": _data_key(),
             **_cloud_runner(),
+            **_watch(),
             "UnknownPathResponse": _gateway("MISSING_AUTHENTICATION_TOKEN", 404, "no such path"),
             "TooLargeResponse": _gateway("REQUEST_TOO_LARGE", 413, "at most 1 MiB"),
         },
@@ -48,6 +50,17 @@ def template() -> Template:
         "Resources": joined(parts),
         "Outputs": {"LogGroup": {"Value": {"Ref": "RunsLogGroup"}}},
     }
+
+
+def _watch() -> Template:
+    functions = ["APIHandler", *(to_cfn_resource_name(one.name) for one in app.event_sources)]
+    dead = {
+        f"{str(source.queue).removeprefix(settings.queue('')).capitalize()}DeadLetters": (
+            f"{source.queue}-dead"
+        )
+        for source in queue_sources()
+    }
+    return watch(functions, dead)
 
 
 def joined(parts: list[Template]) -> Template:
@@ -141,7 +154,9 @@ def _cloud_runner() -> Template:
     name = settings.build_project
     url = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:" + name
-    package = "arn:${AWS::Partition}:s3:::optio-" + settings.stage + "-artefacts/*"
+    package = (
+        "arn:${AWS::Partition}:s3:::optio-" + settings.stage + "-${AWS::AccountId}-artefacts/*"
+    )
     allowed = [
         {
             "Effect": "Allow",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from chalicelib.actions import sending
 from chalicelib.ports import World
 
@@ -16,5 +18,6 @@ def tick(world: World) -> int:
     rows = [*world.triggers.due(until), *world.runs.due(until), *world.providers.due(until)]
     sending.send(world, rows)
     world.pulses.note("tick", now)
-    world.metrics.ticked(len(rows))
+    oldest = min((row.at for row in rows), default=now)
+    world.metrics.ticked(len(rows), max(timedelta(0), now - oldest))
     return len(rows)

@@ -69,6 +69,7 @@ def _unclaimed(world: World, run: Run) -> None:
     if launching.launched(run):
         launching.look_after(world, run)
         return
+    world.metrics.runner_missing()
     moving.requeue(
         world,
         run,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 NAMESPACE = "Optio"
@@ -22,8 +24,12 @@ class EmbeddedMetrics:
     def rejected(self, reason: str) -> None:
         self._emit("HookRejected", MetricUnit.Count, 1, reason=reason)
 
-    def ticked(self, sent: int) -> None:
+    def ticked(self, sent: int, overdue: timedelta) -> None:
         self._emit("TickSent", MetricUnit.Count, sent)
+        self._emit("OldestOverdue", MetricUnit.Seconds, overdue.total_seconds())
+
+    def runner_missing(self) -> None:
+        self._emit("RunnerMissing", MetricUnit.Count, 1)
 
     def _emit(self, name: str, unit: MetricUnit, value: float, **dimensions: str) -> None:
         with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:

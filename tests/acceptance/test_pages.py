@@ -287,6 +287,22 @@ def test_a_definition_and_its_triggers_are_edited_by_forms(browser: Browser):
     assert "At 04:00" not in browser.get(where).text
 
 
+def test_a_ticket_trigger_is_edited_without_losing_what_the_form_does_not_show(browser: Browser):
+    made = browser.stage.ok("POST", "/api/tasks", task())["task"]["id"]
+    where = f"/tasks/scheduled/{made}"
+    added = browser.post(where, do="add", trigger="ticket", source="linear", labels="a, b")
+    assert added.status == 303, added.text
+    (trigger,) = browser.stage.ok("GET", f"/api/tasks/{made}/triggers")["triggers"]
+    config = {**trigger["config"], "refire": True}
+    browser.stage.ok("PATCH", f"/api/tasks/{made}/triggers/{trigger['id']}", {"config": config})
+    assert "Linear ticket labelled a or b" in browser.get(where).text
+    assert 'value="a, b"' in browser.get(f"{where}/triggers/{trigger['id']}").text
+    saved = browser.post(f"{where}/triggers/{trigger['id']}", source="linear", labels="c")
+    assert saved.status == 303, saved.text
+    (trigger,) = browser.stage.ok("GET", f"/api/tasks/{made}/triggers")["triggers"]
+    assert (trigger["config"]["labels"], trigger["config"]["refire"]) == (["c"], True)
+
+
 def test_repos_secrets_and_templates_are_kept_by_forms(browser: Browser):
     assert browser.post("/repos", repoUrl="acme/web", setupCommands="npm ci").status == 303
     repo = browser.stage.ok("GET", "/api/repos")["repos"][0]["id"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -13,11 +14,12 @@ import pytest
 from chalice.app import SQSEventConfig
 
 from app import app
-from infra import resources
+from infra import resources, slim
 from infra.package import build, tick_sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
+WHOLE = "import app, github, chalicelib.web.openapi, chalicelib.integrations.metrics"
 FUNCTIONS = CONFIG["stages"]["dev"]["lambda_functions"]
 TEMPLATE = resources.template()["Resources"]
 
@@ -141,3 +143,44 @@ print([name for name in names if type(sys.modules.get(name)) is ModuleType])
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_package_is_small_and_knows_the_services_it_calls_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STAGE", "prod")
+    build(tmp_path)
+    assert (tmp_path / "deployment.zip").stat().st_size < 20 * 2**20
+    with zipfile.ZipFile(tmp_path / "deployment.zip") as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "unpacked")
+    described = {name.split("/")[2] for name in names if re.match(r"botocore/data/[^/]+/", name)}
+    assert described == slim.services(ROOT / "chalicelib")
+    assert {"dynamodb", "sqs", "logs", "s3", "secretsmanager"} <= described
+    assert {"botocore/data/endpoints.json", "botocore/data/partitions.json"} <= set(names)
+    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'unpacked')!r}); {WHOLE}"
+    environment = {**os.environ, "PYTHONPATH": ""}
+    subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, env=environment)
+
+
+def test_every_client_of_the_service_names_what_it_talks_to():
+    for file in (ROOT / "chalicelib").rglob("*.py"):
+        text = file.read_text()
+        made = len(re.findall(r"boto3\.(?:client|resource)\(|\.create_client\(", text))
+        assert made == len(slim.CLIENT.findall(text)), file
+
+
+def test_any_stage_is_packaged_as_the_one_that_is_configured_for_the_python_that_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STAGE", "prod")
+    build(tmp_path)
+    made = json.loads((tmp_path / "sam.json").read_text())["Resources"]
+    functions = [part for part in made.values() if part["Type"] == "AWS::Serverless::Function"]
+    wanted = {one["lambda_memory_size"] for one in FUNCTIONS.values()}
+    assert {one["Properties"]["MemorySize"] for one in functions} == wanted
+    for function in functions:
+        properties = function["Properties"]
+        assert properties["Environment"]["Variables"]["STAGE"] == "prod"
+        assert properties["Runtime"] == f"python3.{sys.version_info[1]}"
+    assert made["RestAPI"]["Properties"]["StageName"] == "api"

@@ -119,6 +119,10 @@ def one_run_each(history: History) -> Iterator[str]:
             yield f"{occurrence} has {times} records"
 
 
+NO_SLOTS = ("waiting", "branch#")
+"""What lies in the same table and is no slot: queues that wait, and who works on a branch."""
+
+
 def settled(history: History) -> Iterator[str]:
     """In the end every run is final, every slot free, and nothing is overdue."""
     for run in history.runs:
@@ -127,7 +131,7 @@ def settled(history: History) -> Iterator[str]:
         elif run.due_at is not None:
             yield f"run {run.id} is {run.state} and still due"
     for counter, held in history.slots.items():
-        if held and not counter.startswith("waiting"):
+        if held and not counter.startswith(NO_SLOTS):
             yield f"{len(held)} slots of {counter} are lost"
     for trigger in history.triggers:
         since = history.now - timedelta(minutes=2)

@@ -55,6 +55,7 @@ def trigger(form: Mapping[str, str]) -> dict[str, Any]:
         body["config"] = {
             "source": form.get("source") or "github",
             "labels": [part.strip() for part in form.get("labels", "").split(",") if part.strip()],
+            "includeBacklog": form.get("includeBacklog") == "true",
         }
     return body
 

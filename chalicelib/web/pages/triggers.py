@@ -49,6 +49,12 @@ def _typed(trigger: Trigger) -> dict[str, str]:
             "events": " ".join(trigger.hook.events),
             "secret": "",
         }
+    if trigger.ticket:
+        typed |= {
+            "source": trigger.ticket.source,
+            "labels": ", ".join(trigger.ticket.labels),
+            "includeBacklog": "true" if trigger.ticket.include_backlog else "",
+        }
     return typed
 
 
@@ -78,6 +84,9 @@ def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
         body.setdefault("paramMapping", None)
         if was.schedule:
             body["config"] |= {"startAt": was.schedule.start_at, "endAt": was.schedule.end_at}
+        if was.ticket:
+            kept = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
+            body["config"] |= kept
         new = reading.patched_trigger(was, body, owner)
         definitions.change_trigger(wiring.world(), was, new)
     except (Invalid, Conflict) as error:

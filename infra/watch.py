@@ -1,0 +1,141 @@
+"""What watches a stage: alarms, each with its paragraph in docs/operations.md, and a dashboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chalicelib.settings import settings
+
+Template = dict[str, Any]
+Chart = tuple[str, str, list[list[str]]]
+OURS = "Optio"
+STAGE = {"stage": settings.stage}
+FIVE_MINUTES = 300
+LATE_MILLISECONDS = 5000
+OVERDUE_SECONDS = 300
+ERRORS = 5
+
+
+def watch(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
+    """Return alarms and dashboard for these functions, and for the dead letters of these queues."""
+    alarms = {**_of_stage(), **_of_parts(functions, dead)}
+    return {**alarms, "WatchDashboard": _dashboard(functions, dead)}
+
+
+def _of_stage() -> Template:
+    api = {"ApiName": f"optio-{settings.stage}"}
+    tick = _function("Tick")
+    late: Any = {"above": LATE_MILLISECONDS, "statistic": "p99", "times": 3}
+    overdue: Any = {"above": OVERDUE_SECONDS, "statistic": "Maximum", "times": 2}
+    missed: Any = {"below": 1, "period": _tick_seconds(), "missing": "breaching"}
+    return {
+        "TickMissedAlarm": _alarm("tick-missed", "AWS/Lambda", "Invocations", tick, **missed),
+        "LatenessAlarm": _alarm("lateness", OURS, "FiringLateness", STAGE, **late),
+        "OverdueAlarm": _alarm("overdue", OURS, "OldestOverdue", STAGE, **overdue),
+        "StarvationAlarm": _alarm("runner-starvation", OURS, "RunnerMissing", STAGE, above=0),
+        "IngressAlarm": _alarm("ingress-5xx", "AWS/ApiGateway", "5XXError", api, above=0),
+    }
+
+
+def _of_parts(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
+    visible = "ApproximateNumberOfMessagesVisible"
+    alarms = {}
+    for queue, name in dead.items():
+        kind = f"dead-letters-{queue.removesuffix('DeadLetters').lower()}"
+        alarms[f"{queue}Alarm"] = _alarm(
+            kind, "AWS/SQS", visible, {"QueueName": name}, above=0, statistic="Maximum"
+        )
+    for name in functions:
+        alarms[f"{name}ErrorsAlarm"] = _alarm(
+            f"errors-{name.lower()}", "AWS/Lambda", "Errors", _function(name), above=ERRORS
+        )
+    return alarms
+
+
+def _tick_seconds() -> int:
+    """Return a span in which the tick comes at least twice."""
+    return max(FIVE_MINUTES, 2 * int(settings.interval.total_seconds()))
+
+
+def _function(name: str) -> dict[str, Any]:
+    return {"FunctionName": {"Ref": name}}
+
+
+def _alarm(
+    name: str,
+    space: str,
+    metric: str,
+    dimensions: Mapping[str, Any],
+    *,
+    above: int | None = None,
+    below: int | None = None,
+    statistic: str = "Sum",
+    period: int = FIVE_MINUTES,
+    times: int = 1,
+    missing: str = "notBreaching",
+) -> Template:
+    kind = "ExtendedStatistic" if statistic.startswith("p") else "Statistic"
+    properties: Template = {
+        "AlarmName": f"optio-{settings.stage}-{name}",
+        "AlarmDescription": f"docs/operations.md, {name}",
+        "Namespace": space,
+        "MetricName": metric,
+        "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+        kind: statistic,
+        "Period": period,
+        "EvaluationPeriods": times,
+        "Threshold": below if above is None else above,
+        "ComparisonOperator": "LessThanThreshold" if above is None else "GreaterThanThreshold",
+        "TreatMissingData": missing,
+    }
+    if settings.alarm_topic:
+        properties |= {"AlarmActions": [settings.alarm_topic], "OKActions": [settings.alarm_topic]}
+    return {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+
+
+def _dashboard(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
+    widgets = [
+        {
+            "type": "metric",
+            "x": 12 * (number % 2),
+            "y": 6 * (number // 2),
+            "width": 12,
+            "height": 6,
+            "properties": {
+                "title": title,
+                "stat": statistic,
+                "period": 60,
+                "region": "${AWS::Region}",
+                "metrics": metrics,
+            },
+        }
+        for number, (title, statistic, metrics) in enumerate(_charts(functions, dead))
+    ]
+    body = {"Fn::Sub": json.dumps({"widgets": widgets})}
+    name = f"optio-{settings.stage}"
+    return {
+        "Type": "AWS::CloudWatch::Dashboard",
+        "Properties": {"DashboardName": name, "DashboardBody": body},
+    }
+
+
+def _charts(functions: Sequence[str], dead: Mapping[str, str]) -> list[Chart]:
+    ours, api = ["stage", settings.stage], ["ApiName", f"optio-{settings.stage}"]
+    letters = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"]
+    asked = [["AWS/ApiGateway", one, *api] for one in ("Count", "4XXError", "5XXError")]
+    return [
+        ("Lateness (ms)", "p99", [[OURS, "FiringLateness", *ours]]),
+        ("Oldest overdue (s)", "Maximum", [[OURS, "OldestOverdue", *ours]]),
+        ("Sent by the tick", "Sum", [[OURS, "TickSent", *ours]]),
+        ("Runs without a runner", "Sum", [[OURS, "RunnerMissing", *ours]]),
+        ("Errors", "Sum", _of_each(functions, "Errors")),
+        ("Time (ms)", "p95", _of_each(functions, "Duration")),
+        ("Dead letters", "Maximum", [[*letters, name] for name in dead.values()]),
+        ("API: requests and failures", "Sum", asked),
+    ]
+
+
+def _of_each(functions: Sequence[str], metric: str) -> list[list[str]]:
+    return [["AWS/Lambda", metric, "FunctionName", f"${{{name}}}"] for name in functions]

@@ -1,0 +1,38 @@
+"""What the stage measures about itself, as alarms see it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from tests.acceptance.test_firing import made
+from tests.conftest import Stage
+
+
+def measured(capsys: pytest.CaptureFixture[str], name: str) -> list[float]:
+    """Return the values of a metric since the last look."""
+    lines = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    events = [json.loads(line) for line in lines]
+    return [event[name][0] for event in events if name in event]
+
+
+def test_a_tick_tells_how_long_the_oldest_has_been_due(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+):
+    made(stage)
+    stage.now += timedelta(minutes=9)
+    stage.pass_time(timedelta(seconds=1))
+    assert measured(capsys, "OldestOverdue")[0] == pytest.approx(241, abs=1)
+    stage.pass_time(timedelta(seconds=1))
+    assert measured(capsys, "OldestOverdue")[0] < 60
+
+
+def test_a_run_that_no_runner_asks_for_is_counted(stage: Stage, capsys: pytest.CaptureFixture[str]):
+    body = {"prompt": "x", "name": "x", "repoUrl": "acme/web"}
+    stage.ok("POST", "/api/tasks", body)
+    stage.settle()
+    assert measured(capsys, "RunnerMissing") == []
+    stage.pass_time(timedelta(minutes=7))
+    assert sum(measured(capsys, "RunnerMissing")) >= 1
