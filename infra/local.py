@@ -176,6 +176,7 @@ def main() -> None:
     state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
     state.mkdir(parents=True, exist_ok=True)
     _check(port, state)
+    os.environ.setdefault("OPTIO_ALLOW_PRIVATE_URLS", "127.0.0.1,localhost")
     os.environ.setdefault("OPTIO_PUBLIC_URL", f"http://127.0.0.1:{port}")
     stack = LocalStack(port, state)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from app import app
 from chalicelib import wiring
+from chalicelib.domain.access import digest_of, key_id
 from chalicelib.domain.log import LogLine
 from chalicelib.web.pages import TABLE
 from chalicelib.web.pages.rendering import asset, assets
@@ -53,8 +54,8 @@ class Browser:
     def post(self, path: str, /, **form: str) -> Answer:
         return self.send("POST", path, urlencode({"csrf": self.csrf} | form), **FORM)
 
-    def sign_in(self) -> Browser:
-        answer = self.post("/login", key=TOKEN)
+    def sign_in(self, token: str = TOKEN) -> Browser:
+        answer = self.post("/login", key=token)
         assert answer.status == 303, answer.text
         self.cookie = str(answer.headers["Set-Cookie"]).split(";")[0]
         self.get("/tasks")
@@ -124,10 +125,29 @@ def test_a_session_ends_with_its_time(browser: Browser):
     assert browser.get("/tasks").status == 303
 
 
-def test_a_session_ends_with_its_key(browser: Browser, monkeypatch: pytest.MonkeyPatch):
+def test_a_session_ends_with_its_key(browser: Browser):
     assert browser.get("/tasks").status == 200
-    monkeypatch.setattr(type(wiring.world().keys), "role", lambda self, token: None)
+    wiring.world().keys.remove(key_id(digest_of(TOKEN)))
     assert browser.get("/tasks").status == 303
+
+
+def test_a_copy_of_the_cookie_is_worth_nothing_after_signing_out(browser: Browser):
+    kept = Browser(browser.stage, cookie=browser.cookie)
+    assert kept.get("/tasks").status == 200
+
+    browser.post("/logout")
+
+    assert kept.get("/tasks").status == 303
+
+
+def test_a_viewer_sees_and_changes_nothing(stage: Stage):
+    made = stage.ok("POST", "/api/auth/api-keys", {"name": "eyes", "role": "viewer"})
+    viewer = Browser(stage).sign_in(made["token"])
+
+    assert viewer.get("/tasks").status == 200
+    assert viewer.get("/secrets").status == 200
+    assert viewer.post("/secrets", name="A", value="12345678").status == 403
+    assert viewer.post("/tasks/new").status == 403
 
 
 def test_a_forged_cookie_is_no_session(stage: Stage):
@@ -408,4 +428,4 @@ def _shows_only_text(browser: Browser, run_id: str, text: str) -> None:
 
 
 def test_every_page_is_registered_and_none_is_in_the_description():
-    assert {path for _, path, _, _ in TABLE} <= set(app.routes)
+    assert {path for _, path, *_ in TABLE} <= set(app.routes)

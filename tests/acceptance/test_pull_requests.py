@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.forge import HOOK_SECRET
+from chalicelib.settings import settings
 from tests.conftest import RUNNER_TOKEN, Stage
 from tests.fakes.github import TOKEN, FakeGitHub
 
@@ -20,7 +21,8 @@ SIGNED_WITH = "a secret of the hook"
 
 
 @pytest.fixture
-def github(stage: Stage) -> Iterator[FakeGitHub]:
+def github(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
+    monkeypatch.setitem(vars(settings), "allowed_private", ("127.0.0.1",))
     with FakeGitHub() as fake:
         stage.ok("PUT", "/api/secrets/GITHUB_TOKEN", {"value": TOKEN})
         stage.ok("PUT", f"/api/secrets/{HOOK_SECRET}", {"value": SIGNED_WITH})

@@ -118,7 +118,9 @@ def test_an_agent_that_prints_what_nobody_expects_is_read_to_its_end(
     program.chmod(0o755)
     path = {"PATH": f"{program.parent}:/usr/bin:/bin"}
 
-    report = ends(api, tmp, job("", origin, agent={"type": "codex"}, environment=path))
+    given = {"agent": {"type": "codex"}, "environment": path}
+
+    report = ends(api, tmp, job("", origin, **given, secrets={"OPENAI_API_KEY": "sk-test-1"}))
 
     assert report["outcome"] == "succeeded", report["errorMessage"]
     assert report["resultSummary"] == "All done."
