@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-browser screenshots clean
+.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-browser screenshots clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -53,9 +53,12 @@ fix: setup ## Format and mend what can be mended
 	.venv/bin/ruff format .
 
 test: setup .venv-emulator/.installed ## Run what has to pass before a change lands
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile -m "not agents and not slow" -rs
 
-test-all: test ## Run every test there is
+test-all: test test-slow test-browser ## Run every test there is, but for the real agents
+
+test-slow: setup .venv-emulator/.installed ## Stories that take minutes: deploys, pull requests, killed runners
+	$(PY) -m pytest -m slow
 
 test-unit: setup ## Rules and programs, each by itself
 	$(PY) -m pytest -n 2 tests/unit

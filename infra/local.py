@@ -53,7 +53,7 @@ class LocalStack:
         from infra.deploy import Target  # noqa: PLC0415 - after the environment is set
         from infra.package import build, tick_sentence  # noqa: PLC0415
 
-        package = ROOT / "build" / "package"
+        package = self._state / "package"
         digest = build(package)
         if os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL"):
             print(tick_sentence(), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,20 @@ EPOCH = (2020, 1, 1, 0, 0, 0)
 
 def build(out: Path) -> str:
     """Write `sam.json` and `deployment.zip` to `out` and return the hash of both."""
+    with _alone():
+        return _build(out)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one build follow another: they share the wheels that chalice keeps."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(out: Path) -> str:
     source = out / "source"
     raw = out / "raw"
     for folder in (source, raw):

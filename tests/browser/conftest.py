@@ -25,8 +25,8 @@ CHOSEN = list(SIZES) if os.environ.get("ALL_SIZES") else ["wide"]
 def _found() -> bool:
     """Return whether Chromium is there, after trying to install it as root."""
     if not Path(CHROMIUM).exists() and os.geteuid() == 0 and shutil.which("apt-get"):
-        command = ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]
-        subprocess.run(command, capture_output=True, check=False, timeout=600)
+        for command in (("update",), ("install", "-y", "--no-install-recommends", "chromium")):
+            subprocess.run(["apt-get", *command], capture_output=True, check=False, timeout=600)
     return Path(CHROMIUM).exists()
 
 

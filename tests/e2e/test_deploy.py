@@ -13,6 +13,8 @@ import pytest
 
 from infra.emulator import FAKE, ROOT, Emulator
 
+pytestmark = pytest.mark.slow
+
 
 class Account:
     """An account of nobody's, and a person who deploys to it."""

@@ -11,10 +11,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chalicelib.storage.records import TABLES
 from tests.acceptance.served import Served, served
 from tests.conftest import Stage
 from tests.unit.played import alive, git, origin, tmp
+
+pytestmark = pytest.mark.slow
+
 
 __all__ = ["origin", "tmp"]
 

@@ -14,6 +14,9 @@ import pytest
 from tests.e2e.conftest import System, git, until
 from tests.fakes.github import TOKEN, FakeGitHub
 
+pytestmark = pytest.mark.slow
+
+
 HOOK_SECRET = "a secret of the hook"
 AGENT = """
 set -e
