@@ -5,8 +5,7 @@ from __future__ import annotations
 from chalicelib.domain.forge import (
     APP_ID,
     APP_KEY,
-    HOOK_SECRET,
-    OF_FORGES,
+    HOOK_SECRETS,
     TOKEN,
     Credential,
     ForgeError,
@@ -47,16 +46,17 @@ def git_token(world: World, repo_url: str | None, repo: Repo | None) -> str | No
     return credential.token or world.forges.at(where, credential).token()
 
 
-def hook_secret(world: World) -> str | None:
-    """Return what the forge's own webhook is signed with."""
-    found = world.secrets.find([HOOK_SECRET], GLOBAL)
-    return world.vault.get(world.secrets.key(HOOK_SECRET, GLOBAL)) if found else None
+def hook_secret(world: World, source: str) -> str | None:
+    """Return what a forge's or tracker's own webhook is signed with."""
+    name = HOOK_SECRETS[source]
+    found = world.secrets.find([name], GLOBAL)
+    return world.vault.get(world.secrets.key(name, GLOBAL)) if found else None
 
 
 def _kept(world: World, repo_url: str) -> Credential | None:
     """Return the repo's own credential, else the global one; at each a token before an App."""
     for scope in (repo_url, GLOBAL):
-        names = world.secrets.find([name for name in OF_FORGES if name != HOOK_SECRET], scope)
+        names = world.secrets.find([TOKEN, APP_ID, APP_KEY], scope)
         if TOKEN in names:
             return Credential(token=_value(world, TOKEN, scope))
         if APP_ID in names and APP_KEY in names:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.actions import moving, sending
+from chalicelib.actions import moving, providers, sending
 from chalicelib.domain import loop
 from chalicelib.domain.errors import Invalid, NotFound, Superseded
 from chalicelib.domain.repo import normal_url
@@ -17,11 +17,16 @@ from chalicelib.ports import World
 
 Payload = Mapping[str, Any]
 MOST_BRANCHES = 20
+FORGES = ("github",)
+"""Whose webhooks tell of other things than tickets, too."""
+TICKETS = (("github", "issues"), ("github", "issue_comment"))
 FOLLOWED = (State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
 
 
 def take(world: World, source: str, event: str, payload: Payload) -> list[str]:
     """Look again at what a delivery is about; return the ids of what was found."""
+    if (source, event) in TICKETS or source not in FORGES:
+        providers.sync_now(world, source)
     found = HINTS.get((source, event))
     return found(world, payload) if found else []
 

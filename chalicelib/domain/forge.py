@@ -8,8 +8,13 @@ from urllib.parse import urlsplit
 
 GITHUB = "https://api.github.com"
 TOKEN, APP_ID, APP_KEY = "GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"
-HOOK_SECRET = "GITHUB_WEBHOOK_SECRET"
-OF_FORGES = (TOKEN, APP_ID, APP_KEY, HOOK_SECRET)
+HOOK_SECRETS = {
+    "github": "GITHUB_WEBHOOK_SECRET",
+    "linear": "LINEAR_WEBHOOK_SECRET",
+    "jira": "JIRA_WEBHOOK_SECRET",
+}
+"""What the webhooks of forges and trackers themselves are signed with."""
+OF_FORGES = (TOKEN, APP_ID, APP_KEY, *HOOK_SECRETS.values())
 """The secrets that open a forge: ours alone, never handed to setup or to an agent."""
 
 

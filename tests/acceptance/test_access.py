@@ -25,6 +25,8 @@ OPEN = {
     "/api/openapi.json",
     "/api/hooks/{path}",
     "/api/webhooks/github",
+    "/api/webhooks/jira",
+    "/api/webhooks/linear",
     "/docs",
 }
 

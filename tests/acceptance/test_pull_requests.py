@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.forge import HOOK_SECRET
+from chalicelib.domain.forge import HOOK_SECRETS
 from chalicelib.settings import settings
 from tests.conftest import RUNNER_TOKEN, Stage
 from tests.fakes.github import TOKEN, FakeGitHub
@@ -25,7 +25,7 @@ def github(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub
     monkeypatch.setitem(vars(settings), "allowed_private", ("127.0.0.1",))
     with FakeGitHub() as fake:
         stage.ok("PUT", "/api/secrets/GITHUB_TOKEN", {"value": TOKEN})
-        stage.ok("PUT", f"/api/secrets/{HOOK_SECRET}", {"value": SIGNED_WITH})
+        stage.ok("PUT", f"/api/secrets/{HOOK_SECRETS['github']}", {"value": SIGNED_WITH})
         repo = {"repoUrl": fake.repo_url, "forgeApiUrl": f"{fake.url}/api/v3"}
         stage.ok("POST", "/api/repos", repo)
         yield fake
@@ -434,9 +434,9 @@ def test_a_signed_delivery_is_looked_into_at_once(stage: Stage, github: FakeGitH
 
 
 def test_a_hook_without_a_secret_of_ours_is_refused(stage: Stage, github: FakeGitHub):
-    stage.ok("DELETE", f"/api/secrets/{HOOK_SECRET}")
+    stage.ok("DELETE", f"/api/secrets/{HOOK_SECRETS['github']}")
 
     status, answer = delivery(stage, "push", {})
 
     assert status == 401
-    assert HOOK_SECRET in answer["error"]
+    assert HOOK_SECRETS["github"] in answer["error"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
+from chalicelib.domain.forge import HOOK_SECRETS
 from tests.conftest import Stage
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
 
@@ -213,3 +216,39 @@ def test_a_paused_definition_keeps_the_ticket_for_its_next_change(
     assert "github:acme/web#1 came" in told["answer"]
     again = stage.ok("POST", f"/api/firings/{told['firing']['id']}/redeliver")
     assert again["firingId"] != told["firing"]["id"]
+
+
+HINTED = {
+    "github": ("X-Hub-Signature-256", "sha256=", {"X-GitHub-Event": "issues"}),
+    "linear": ("Linear-Signature", "", {"Linear-Event": "Issue"}),
+    "jira": ("X-Hub-Signature", "sha256=", {}),
+}
+
+
+@pytest.mark.parametrize("source", sorted(HINTED))
+def test_a_signed_hint_of_the_tracker_is_looked_into_at_once(stage: Stage, source: str):
+    header, prefix, named = HINTED[source]
+    secret, body = "a secret of sixteen", b'{"webhookEvent": "jira:issue_updated"}'
+    signature = prefix + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    path = f"/api/webhooks/{source}"
+
+    def hint(signed: str) -> int:
+        return stage.call("POST", path, body, token="", **named, **{header: signed})[0]
+
+    with serving(FAKES[source](lambda: stage.now)) as fake:
+        made = waiting(stage, fake, "agent")
+        provided(stage, fake)
+        stage.settle()
+        stage.pass_time(MINUTE)
+        fake.add("agent")
+
+        assert hint(signature) == 401  # nobody has kept its secret yet
+        stage.ok("PUT", f"/api/secrets/{HOOK_SECRETS[source]}", {"value": secret})
+        stage.now += timedelta(seconds=5)
+        assert hint(prefix + "0" * 64) == 401
+        stage.settle()
+        assert not fired(stage, made)
+        assert hint(signature) == 202
+        stage.settle()
+
+        assert sum(fired(stage, made).values()) == 1
