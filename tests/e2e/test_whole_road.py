@@ -167,7 +167,8 @@ def test_a_signed_delivery_of_a_mebibyte_becomes_a_task_and_nothing_else_does(sy
 
 def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):
     status, body = system.send("GET", "/api/tasks", token="optio_pat_wrong")
-    assert (status, body["error"]) == (401, "this API key is not known")
+    assert status == 401
+    assert body["error"].startswith("this API key is not known")
 
     assert system.send("GET", "/api/openapi.json", token="none")[1]["openapi"] == "3.1.0"
     for method, path in (("GET", "/api/nothing"), ("GET", "/nothing/at"), ("PUT", "/api/tasks")):
