@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 
 from chalice.app import Request
+from cryptography.exceptions import InvalidTag
 
 from chalicelib import wiring
 from chalicelib.actions import access
@@ -81,7 +82,7 @@ def opened(sealed: str, about: str) -> dict[str, str] | None:
     """Return what was sealed, unless it is not ours or its time is over."""
     try:
         body: dict[str, str] = json.loads(wiring.world().seals.open(sealed, about))
-    except Exception:
+    except (ValueError, InvalidTag):
         return None
     ended = datetime.fromisoformat(body["until"]) <= wiring.world().now()
     return None if ended else body
