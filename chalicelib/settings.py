@@ -21,6 +21,7 @@ CONFIGURABLE = (
     "OPTIO_STALL_THRESHOLD_MS",
     "OPTIO_ALLOW_PRIVATE_URLS",
     "OPTIO_BUCKET",
+    "OPTIO_KMS_KEY",
     "OPTIO_RUNNER",
     "OPTIO_PUBLIC_URL",
     "OPTIO_ALARM_TOPIC",
@@ -80,6 +81,11 @@ class Settings:
     @property
     def bucket(self) -> str:
         return self.environment.get("OPTIO_BUCKET", f"optio-{self.stage}-blobs")
+
+    @property
+    def kms_key(self) -> str:
+        """The ARN of the account's own key that all that is kept is encrypted under, if any."""
+        return self.environment.get("OPTIO_KMS_KEY", "").strip()
 
     @property
     def public_url(self) -> str | None:

@@ -112,7 +112,7 @@ class Wiring:
     def vault(self) -> ports.Vault:
         from chalicelib.integrations.secrets import SecretsManager
 
-        return SecretsManager(settings.secrets_prefix, settings.region)
+        return SecretsManager(settings.secrets_prefix, settings.region, settings.kms_key)
 
     @cached_property
     def keys(self) -> ports.Keys:

@@ -23,6 +23,7 @@ from chalicelib.domain.access import (
 )
 from chalicelib.settings import settings
 from chalicelib.storage.keys import key_row
+from infra.encryption import refused_in_clear
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
@@ -163,3 +164,6 @@ def _made(s3: Any, bucket: str) -> None:
     s3.put_public_access_block(
         Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(blocked, True)
     )
+    where = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    policy = {"Version": "2012-10-17", "Statement": [refused_in_clear("s3:*", where)]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))

@@ -105,7 +105,10 @@ def _delete_data(target: Target) -> None:
     there = set(dynamodb.list_tables()["TableNames"])
     for table in TABLES:
         if table.Meta.table_name in there:
-            dynamodb.delete_table(TableName=table.Meta.table_name)
+            name = table.Meta.table_name
+            dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+            dynamodb.get_waiter("table_exists").wait(TableName=name)
+            dynamodb.delete_table(TableName=name)
     kept = {one["Name"] for one in s3.list_buckets()["Buckets"]}
     for bucket in {settings.bucket, target.bucket} & kept:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):

@@ -17,6 +17,7 @@ from app import app
 from chalicelib.domain.launch import QUEUED_FOR
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLES
+from infra import encryption
 from infra.watch import watch
 
 Template = dict[str, Any]
@@ -36,9 +37,14 @@ def template() -> Template:
         {
             "RunsLogGroup": {
                 "Type": "AWS::Logs::LogGroup",
-                "Properties": {"LogGroupName": settings.log_group, "RetentionInDays": 90},
+                "Properties": {
+                    "LogGroupName": settings.log_group,
+                    "RetentionInDays": 90,
+                    **encryption.of_logs_or_secret(),
+                },
             },
             "BlobsBucket": _bucket(),
+            "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
             "DataKeySecret": _data_key(),
             **_cloud_runner(),
             **_watch(),
@@ -92,7 +98,8 @@ def _table(table: type[Model]) -> Template:
         "AttributeDefinitions": schema["attribute_definitions"],
         "KeySchema": _keys(schema["key_schema"]),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-        "SSESpecification": {"SSEEnabled": True},
+        "DeletionProtectionEnabled": True,
+        **encryption.of_table(),
     }
     indexes = [
         {
@@ -126,6 +133,7 @@ def _queue(source: SQSEventConfig) -> Template:
             "Properties": {
                 "QueueName": f"{source.queue}-dead",
                 "MessageRetentionPeriod": FOURTEEN_DAYS,
+                **encryption.of_queue(),
             },
         },
         queue: {
@@ -137,8 +145,10 @@ def _queue(source: SQSEventConfig) -> Template:
                     "deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]},
                     "maxReceiveCount": MOST_RECEIVES,
                 },
+                **encryption.of_queue(),
             },
         },
+        f"{kind}QueuePolicy": encryption.queue_policy(queue, dead),
         function: {
             "DependsOn": [queue],
             "Properties": {"Events": {f"{function}SqsEventSource": {"Properties": mapping}}},
@@ -178,7 +188,7 @@ def _cloud_runner() -> Template:
     return {
         "RunnerLogGroup": {
             "Type": "AWS::Logs::LogGroup",
-            "Properties": {"LogGroupName": name, "RetentionInDays": 30},
+            "Properties": {"LogGroupName": name, "RetentionInDays": 30, **encryption.of_logs_or_secret()},
         },
         "RunnerRole": {
             "Type": "AWS::IAM::Role",
@@ -225,6 +235,7 @@ def _data_key() -> Template:
             "Name": settings.data_key,
             "Description": "Key of what is sealed in the rows of this stage",
             "GenerateSecretString": {"PasswordLength": 64, "ExcludePunctuation": True},
+            **encryption.of_logs_or_secret(),
         },
     }
 
@@ -236,6 +247,7 @@ def _bucket() -> Template:
         "UpdateReplacePolicy": "Retain",
         "Properties": {
             "BucketName": settings.bucket,
+            **encryption.of_bucket(),
             "PublicAccessBlockConfiguration": {
                 "BlockPublicAcls": True,
                 "BlockPublicPolicy": True,

@@ -12,9 +12,10 @@ from botocore.exceptions import ClientError
 class SecretsManager:
     """Values by key, below the prefix of a stage."""
 
-    def __init__(self, prefix: str, region: str) -> None:
+    def __init__(self, prefix: str, region: str, kms_key: str = "") -> None:
         self._prefix = prefix
         self._region = region
+        self._encrypted = {"KmsKeyId": kms_key} if kms_key else {}
 
     @cached_property
     def _client(self) -> Any:
@@ -31,7 +32,7 @@ class SecretsManager:
                 if error.response["Error"]["Code"] != "ResourceNotFoundException":
                     raise
             try:
-                self._client.create_secret(Name=name, SecretString=value)
+                self._client.create_secret(Name=name, SecretString=value, **self._encrypted)
                 return
             except ClientError as error:
                 # Somebody else made it between our two calls.
