@@ -188,7 +188,11 @@ def _cloud_runner() -> Template:
     return {
         "RunnerLogGroup": {
             "Type": "AWS::Logs::LogGroup",
-            "Properties": {"LogGroupName": name, "RetentionInDays": 30, **encryption.of_logs_or_secret()},
+            "Properties": {
+                "LogGroupName": name,
+                "RetentionInDays": 30,
+                **encryption.of_logs_or_secret(),
+            },
         },
         "RunnerRole": {
             "Type": "AWS::IAM::Role",
