@@ -18,7 +18,7 @@ from optio_cli.documents import Document
 from optio_cli.errors import Exit, Failure
 from optio_cli.output import CONTROL, Out
 from optio_cli.planning import Call, Change
-from optio_cli.reading import file_text
+from optio_cli.reading import file_text, pairs_of
 from optio_cli.session import AsJson, Session, open_session
 
 STYLES = {"+": "green", "-": "red", "~": "yellow", " ": "bright_black"}
@@ -37,11 +37,16 @@ def apply(
     rotate: Annotated[
         bool, typer.Option("--rotate-secrets", help="Send the webhooks' secrets again.")
     ] = False,
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="name=text or name:=JSON of a file's variable; repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the stage hold what the files say; shows the difference first, and asks."""
     session = open_session(as_json)
-    document = documents.parsed([(name, file_text(name)) for name in files])
+    given = pairs_of(chosen or [], "variable")
+    document = documents.parsed([(name, file_text(name)) for name in files], given)
     stage = stages.read(session.api, document)
     secrets = _secrets(document, stage, rotate=rotate)
     changes = planning.plan(document, stage, secrets, rotate=rotate)

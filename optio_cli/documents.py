@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from optio_cli import variables
 from optio_cli.api import Json
 from optio_cli.errors import Exit, Failure
 
@@ -48,14 +49,18 @@ class Document:
     blueprints: tuple[tuple[str, Json], ...] = ()
 
 
-def parsed(texts: list[tuple[str, str]]) -> Document:
-    """Return what files (name and text) say together, or raise with every fault of their form."""
+def parsed(texts: list[tuple[str, str]], given: Json) -> Document:
+    """Return what files (name and text) say together, or raise with every fault of their form.
+
+    `given` are values of variables that win over those in the files.
+    """
     found: dict[str, list[tuple[str, Json]]] = {section: [] for section in SECTIONS}
     faults: list[Json] = []
-    for name, text in texts:
-        prefix = f"{name}: " if len(texts) > 1 else ""
-        whole = _loaded(name, text)
-        for section, entries in whole.items():
+    wholes = {name: _loaded(name, text) for name, text in texts}
+    known = variables.taken(wholes, given)
+    for name, whole in wholes.items():
+        prefix = f"{name}: " if len(wholes) > 1 else ""
+        for section, entries in variables.filled(whole, known).items():
             if section not in SECTIONS:
                 faults.append(_fault(f"{prefix}{section}", f"is none of {', '.join(SECTIONS)}"))
             elif not isinstance(entries, list):

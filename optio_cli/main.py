@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from optio_cli import applying, config, doctor, exporting, schedules, secrets, tasks
+from optio_cli import applying, config, doctor, exporting, raw, schedules, secrets, tasks
 from optio_cli.api import Api
 from optio_cli.config import Login
 from optio_cli.errors import Exit, Failure
@@ -26,6 +26,7 @@ app.add_typer(secrets.app, name="secret")
 app.command()(applying.apply)
 app.command()(exporting.export)
 app.command()(doctor.doctor)
+app.command()(raw.api)
 
 
 @app.command()

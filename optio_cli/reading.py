@@ -30,20 +30,27 @@ def file_text(name: str) -> str:
 
 
 def params_of(text: str, pairs: list[str]) -> dict[str, Any]:
-    """Return params: `key=text` is text, `key:=JSON` anything; a pair wins over the JSON."""
-    found = _json(text, "--params") if text else {}
+    """Return params: those of a JSON object, and those of the pairs, which win."""
+    found = json_of(text, "--params") if text else {}
     if not isinstance(found, dict):
         raise Failure("--params must be a JSON object", Exit.USAGE)
+    return found | pairs_of(pairs, "param")
+
+
+def pairs_of(pairs: list[str], what: str) -> dict[str, Any]:
+    """Return what pairs say: `key=text` is text, `key:=JSON` anything."""
+    found: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.removesuffix(":"):
-            raise Failure(f"{pair!r} is no param: write key=text or key:=JSON", Exit.USAGE)
+            raise Failure(f"{pair!r} is no {what}: write key=text or key:=JSON", Exit.USAGE)
         typed = key.endswith(":")
-        found[key.removesuffix(":")] = _json(value, key) if typed else value
+        found[key.removesuffix(":")] = json_of(value, key) if typed else value
     return found
 
 
-def _json(text: str, what: str) -> Any:
+def json_of(text: str, what: str) -> Any:
+    """Return what JSON text says."""
     try:
         return json.loads(text)
     except ValueError as error:

@@ -344,3 +344,62 @@ def test_the_doctor_finds_a_scheduler_that_stopped_and_a_runner_that_is_missing(
     found = {one["check"]: one for one in json.loads(said)["findings"]}
     assert found["scheduler"]["verdict"] == "ok"
     assert (code, found["runner"]["verdict"]) == (1, "bad")
+
+
+WITH_VARIABLES = """
+variables:
+  repo: acme/web
+  command: null
+  what: everything
+blueprints:
+  - name: Bump ${what}
+    repoUrl: ${repo}
+    prompt: "Bump ${what}, then echo ${HOME}"
+    agentType: command
+    agentCommand: ${command}
+"""
+
+
+def test_variables_make_one_file_serve_several_repos(terminal: Terminal):
+    (terminal.home / "b.yaml").write_text(WITH_VARIABLES)
+    (terminal.home / "more.yaml").write_text('variables: {command: "true", what: npm}')
+    words = ("apply", "-f", "b.yaml", "-f", "more.yaml", "--yes", "--set")
+    terminal.ok(*words, "repo=acme/shop")
+    task = terminal.json("task", "show", "Bump npm")["task"]
+    assert task["repoUrl"] == "https://github.com/acme/shop"
+    assert task["prompt"] == "Bump npm, then echo ${HOME}"
+    assert "nothing to do" in terminal.ok(*words, "repo=acme/shop")
+    assert "+ repo-blueprint Bump 1.5" in terminal.ok(*words, "what:=1.5")
+
+
+@pytest.mark.parametrize(
+    "words, field",
+    [
+        pytest.param(("--set", "nobody=x"), "--set nobody", id="a variable that nobody declares"),
+        pytest.param(("--set", "what:=[1]"), "${what}", id="a list inside a text"),
+        pytest.param(("--set", "what:=null"), "${what}", id="nothing inside a text"),
+        pytest.param((), "blueprints[0].agentCommand", id="a variable without a value"),
+    ],
+)
+def test_a_variable_that_does_not_fit_is_named(
+    terminal: Terminal, words: tuple[str, ...], field: str
+):
+    (terminal.home / "b.yaml").write_text(WITH_VARIABLES)
+    code, _, errors = terminal.run("apply", "-f", "b.yaml", "--yes", "--json", *words)
+    told = json.loads(errors)
+    assert (code, told["details"][0]["field"]) == (5, field)
+    assert terminal.run("apply", "-f", "b.yaml", "--set", "what")[0] == 2
+
+
+def test_what_has_no_command_is_asked_of_the_api_itself(terminal: Terminal):
+    made = json.loads(terminal.ok("api", "post", "/api/repos", "-d", '{"repoUrl": "acme/web"}'))
+    repo = f"/api/repos/{made['repo']['id']}"
+    given = '{"setupCommands": "npm ci"}'
+    terminal.ok("api", "PATCH", repo, "--data", "-", given=given)
+    assert json.loads(terminal.ok("api", "GET", repo))["repo"]["setupCommands"] == "npm ci"
+    assert json.loads(terminal.ok("api", "DELETE", repo)) is None
+    assert terminal.run("api", "GET", repo)[0] == 4
+    assert terminal.run("api", "SEND", repo)[0] == 2
+    assert terminal.run("api", "GET", "api/repos")[0] == 2
+    code, _, errors = terminal.run("api", "POST", "/api/repos", "-d", "{}", "--json")
+    assert (code, json.loads(errors)["details"][0]["field"]) == (5, "repoUrl")

@@ -40,7 +40,7 @@ class System:
     """`make dev` in a state folder and on a port of its own."""
 
     def __init__(self, state: Path) -> None:
-        self._state = state
+        self.state = state
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
@@ -48,20 +48,20 @@ class System:
 
     @property
     def card(self) -> dict[str, Any]:
-        card: dict[str, Any] = json.loads((self._state / "dev.json").read_text())
+        card: dict[str, Any] = json.loads((self.state / "dev.json").read_text())
         return card
 
     def start(self) -> None:
-        home = self._state / "home"
+        home = self.state / "home"
         home.mkdir(parents=True, exist_ok=True)
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "PORT": str(self._port),
-            "OPTIO_STATE": str(self._state),
+            "OPTIO_STATE": str(self.state),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        with (self._state / "dev.log").open("ab") as log:
+        with (self.state / "dev.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "infra.local"],
                 cwd=ROOT,
@@ -76,7 +76,7 @@ class System:
     def _is_up(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.story()
-        return (self._state / "dev.json").exists()
+        return (self.state / "dev.json").exists()
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -85,7 +85,7 @@ class System:
 
     def story(self) -> str:
         """Return what the parts said, for whoever reads why a test failed."""
-        logs = [self._state / f"{name}.log" for name in ("dev", "emulator", "runner")]
+        logs = [self.state / f"{name}.log" for name in ("dev", "emulator", "runner")]
         return "\n".join(f"{log}:\n{log.read_text()[-3000:]}" for log in logs if log.exists())
 
     def send(

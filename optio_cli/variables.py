@@ -1,0 +1,59 @@
+"""Variables of a file: the same blueprints for another repo, agent or stage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from optio_cli.api import Json
+from optio_cli.errors import Exit, Failure
+
+SECTION = "variables"
+REFERENCE = re.compile(r"\$\{(\w+)\}")
+
+
+def taken(wholes: Mapping[str, Json], given: Json) -> Json:
+    """Take the variables out of files, and return them; a later file wins, what is given most."""
+    found: Json = {}
+    for name, whole in wholes.items():
+        declared = whole.pop(SECTION, {})
+        if not isinstance(declared, dict):
+            raise _refused(f"{name}: {SECTION}", "must be a mapping of names to values")
+        found |= {str(variable): value for variable, value in declared.items()}
+    for variable in given:
+        if variable not in found:
+            raise _refused(f"--set {variable}", f"no file declares it under {SECTION!r}")
+    return found | given
+
+
+def filled(value: Any, variables: Json) -> Any:
+    """Return a value with each `${name}` of a variable replaced; any other stays as it is.
+
+    Where the name is all there is, the variable's value takes its place, whatever its type.
+    """
+    if isinstance(value, dict):
+        return {name: filled(part, variables) for name, part in value.items()}
+    if isinstance(value, list):
+        return [filled(part, variables) for part in value]
+    if not isinstance(value, str):
+        return value
+    whole = REFERENCE.fullmatch(value)
+    if whole and whole[1] in variables:
+        return variables[whole[1]]
+    return REFERENCE.sub(lambda found: _text(found, variables), value)
+
+
+def _text(found: re.Match[str], variables: Json) -> str:
+    name = found[1]
+    if name not in variables:
+        return found[0]
+    value = variables[name]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        message = f"stands inside a text, so {name!r} must be a text or a number, not {value!r}"
+        raise _refused(found[0], message)
+    return str(value)
+
+
+def _refused(field: str, message: str) -> Failure:
+    return Failure(f"{field} {message}", Exit.REFUSED, [{"field": field, "message": message}])
