@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from chalice.app import Response
+from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import bulk
 from chalicelib.domain.access import Scope
-from chalicelib.web.http import Routes, answer
+from chalicelib.web.http import Answer, Routes, answer
+
+if TYPE_CHECKING:
+    from chalicelib.web import answers
 
 routes = Routes(__name__)
 
 
 @routes.at("POST", "/api/tasks/bulk/retry-failed", needs=Scope.RUN, status=202)
-def retry_failed() -> Response:
+def retry_failed() -> Answer[answers.Accepted]:
     """Try failed runs again, 100 at most; ask again while it answers 100."""
     return answer({"accepted": bulk.retry_failed(wiring.world())}, 202)
 
 
 @routes.at("POST", "/api/tasks/bulk/cancel-active", needs=Scope.RUN, status=202)
-def cancel_active() -> Response:
+def cancel_active() -> Answer[answers.Accepted]:
     """Cancel what waits or works, 100 at most; ask again while it answers 100."""
     return answer({"accepted": bulk.cancel_active(wiring.world())}, 202)

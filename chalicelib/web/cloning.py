@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import uuid
-
-from chalice.app import Response
+from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import cloning
 from chalicelib.domain.access import Scope
 from chalicelib.web import views
-from chalicelib.web.http import Routes, answer, claim_of
+from chalicelib.web.http import Answer, Routes, answer, claim_of
 from chalicelib.web.tasks import definition_of
+
+if TYPE_CHECKING:
+    from chalicelib.web import answers
 
 routes = Routes(__name__)
 
 
 @routes.at("POST", "/api/tasks/{task_id}/clone", needs=Scope.WRITE, status=201)
-def clone(task_id: str) -> Response:
+def clone(task_id: str) -> Answer[answers.ClonedAnswer]:
     """Copy a definition with its triggers, paused, and without its webhooks."""
     world = wiring.world()
     new_id = str(uuid.uuid4())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Response
 
-from chalicelib.web.http import REGISTRY, Routes, answer
+from chalicelib.web.http import REGISTRY, Answer, Routes, answer
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ routes = Routes(__name__)
 
 
 @routes.at("GET", "/api/openapi.json", needs=None)
-def description() -> Response:
+def description() -> Answer[dict[str, object]]:
     """Return the OpenAPI 3.1 document of this API."""
     return answer(_document())
 

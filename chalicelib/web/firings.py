@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalice.app import Response
+from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import redelivering
@@ -12,21 +12,24 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Firing
 from chalicelib.web import views
 from chalicelib.web.hooks import told
-from chalicelib.web.http import Routes, answer, claim_of, known_id
+from chalicelib.web.http import Answer, Routes, answer, claim_of, known_id
+
+if TYPE_CHECKING:
+    from chalicelib.web import answers
 
 routes = Routes(__name__)
 
 
 @routes.at("GET", "/api/firings/{firing_id}", needs=Scope.READ)
-def show(firing_id: str) -> Response:
+def show(firing_id: str) -> Answer[answers.FiringAnswer]:
     """Return a firing with its params and the payload that came."""
     store = wiring.world().firings
     firing = store.get(known_id("firing", firing_id))
     return answer({"firing": views.whole_firing(firing, store.brief(firing.id))})
 
 
-@routes.at("POST", "/api/firings/{firing_id}/redeliver", needs=Scope.RUN, status=202)
-def redeliver(firing_id: str) -> Response:
+@routes.at("POST", "/api/firings/{firing_id}/redeliver", needs=Scope.RUN, status=202, or_else=200)
+def redeliver(firing_id: str) -> Answer[answers.Told]:
     """Fire the stored occurrence once more, under today's configuration."""
     claim = claim_of(routes.current_request, "")
     world = wiring.world()

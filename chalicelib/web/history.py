@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalice.app import Response
+from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import logs as reading
@@ -11,8 +11,11 @@ from chalicelib.domain.errors import NotAllowed
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.run import Run
 from chalicelib.web import run_views
-from chalicelib.web.http import PAGE, Routes, answer, limit_of, query
+from chalicelib.web.http import PAGE, Answer, Routes, answer, limit_of, query
 from chalicelib.web.tasks import found
+
+if TYPE_CHECKING:
+    from chalicelib.web import answers
 
 routes = Routes(__name__)
 MOST_LINES = 1000
@@ -26,13 +29,13 @@ def _run(task_id: str) -> Run:
 
 
 @routes.at("GET", "/api/tasks/{task_id}/events", needs=Scope.READ)
-def events(task_id: str) -> Response:
+def events(task_id: str) -> Answer[answers.EventList]:
     """List the moves of a run, oldest first."""
     return answer({"events": [run_views.event(event) for event in _run(task_id).history]})
 
 
 @routes.at("GET", "/api/tasks/{task_id}/logs", needs=Scope.READ, query=(*PAGE, "logType", "search"))
-def logs(task_id: str) -> Response:
+def logs(task_id: str) -> Answer[answers.LogPage]:
     """Return lines of a run's log, oldest first; a cursor is `attempt.seq`, `-` goes back.
 
     Without a cursor the newest page comes; `nextCursor` follows on, into the next attempt too.

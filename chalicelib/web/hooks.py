@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-
-from chalice.app import Response
+from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import hooks
@@ -13,7 +12,10 @@ from chalicelib.domain.firing import Firing, Outcome
 from chalicelib.domain.hook import Delivery
 from chalicelib.settings import settings
 from chalicelib.web.flood import Buckets
-from chalicelib.web.http import LARGEST_BODY, Routes, TooLarge, TooMany, answer, raw_of
+from chalicelib.web.http import LARGEST_BODY, Answer, Routes, TooLarge, TooMany, answer, raw_of
+
+if TYPE_CHECKING:
+    from chalicelib.web import answers
 
 routes = Routes(__name__)
 
@@ -23,8 +25,8 @@ def _buckets() -> Buckets:
     return Buckets(settings.hook_rate)
 
 
-@routes.at("POST", "/api/hooks/{path}", needs=None, status=202)
-def receive(path: str) -> Response:
+@routes.at("POST", "/api/hooks/{path}", needs=None, status=202, or_else=200)
+def receive(path: str) -> Answer[answers.Told | answers.Handshake]:
     """Take a delivery, signed as its trigger expects it."""
     world = wiring.world()
     wait = _buckets().take(path, world.now())
@@ -42,9 +44,9 @@ def receive(path: str) -> Response:
     return told(received.firing, received.definition_kind, duplicate=received.duplicate)
 
 
-def told(firing: Firing, kind: str, *, duplicate: bool = False) -> Response:
+def told(firing: Firing, kind: str, *, duplicate: bool = False) -> Answer[answers.Told]:
     """Return what a firing is answered with: the task it became, or why it became none."""
-    said: dict[str, object] = {"firingId": firing.id}
+    said: answers.Told = {"firingId": firing.id}
     if firing.run_id:
         said["runId" if kind == Kind.STANDALONE.value else "taskId"] = firing.run_id
     if duplicate:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
 from chalice.app import Blueprint, Request, Response
@@ -33,6 +33,8 @@ from chalicelib.domain.launch import PREFIX, Pass
 from chalicelib.web import headers
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 LARGEST_BODY = 1024 * 1024
 KEY_LIVES = timedelta(hours=24)
 
@@ -80,8 +82,9 @@ class Operation:
     takes: str
     partly: bool
     query: tuple[str, ...]
-    status: int
+    statuses: tuple[int, ...]
     needs: Scope | None
+    view: Callable[..., Response]
 
     @property
     def open(self) -> bool:
@@ -115,6 +118,7 @@ class Routes(Blueprint):
         partly: bool = False,
         query: tuple[str, ...] = (),
         status: int = 200,
+        or_else: int | None = None,
     ) -> Callable[[Callable[..., Response]], Any]:
         """Register a view.
 
@@ -122,7 +126,7 @@ class Routes(Blueprint):
         each route has to say one or the other. `noted` is false where the use of a key is not
         written, since the route is called all the time. The rest describes it: the model that
         its body is read as (`partly`: any of its fields), the parameters of its query string,
-        and the status of its success.
+        and the status of its success (or the other one). What it answers is the view's own type.
         """
         register = self.route(path, methods=[method], content_types=["*/*"])
 
@@ -144,8 +148,9 @@ class Routes(Blueprint):
                     takes=takes,
                     partly=partly,
                     query=query,
-                    status=status,
+                    statuses=(status,) if or_else is None else (status, or_else),
                     needs=needs,
+                    view=view,
                 )
             )
             return register(answering)
@@ -157,8 +162,7 @@ def _refusal(error: DomainError) -> Response:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     faults = error.faults if isinstance(error, Invalid | Conflict) else ()
     details = [{"field": fault.field, "message": fault.message} for fault in faults]
-    body: dict[str, object] = {"error": str(error), "details": details}
-    refusal = answer(body, status)
+    refusal = answer({"error": str(error), "details": details}, status)
     if isinstance(error, TooMany):
         refusal.headers["Retry-After"] = str(error.seconds)
     return refusal
@@ -195,10 +199,14 @@ def pass_of(request: Request) -> Pass | None:
     return launching.pass_of(wiring.world(), token.strip())
 
 
-def answer(body: object, status: int = 200) -> Response:
+class Answer(Response, Generic[T_co]):
+    """A JSON answer; its type says what it holds, to mypy and in the API's description."""
+
+
+def answer(body: T, status: int = 200) -> Answer[T]:
     """Return a JSON answer, serialised here: what chalice serialises itself it may fail on."""
     text = "" if status == 204 else json.dumps(body, ensure_ascii=False, default=_plain)
-    return Response(body=text, status_code=status, headers=headers.of_data())
+    return Answer(body=text, status_code=status, headers=headers.of_data())
 
 
 def _plain(value: object) -> object:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalice.app import Response
-
 from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import Key, Scope
-from chalicelib.web.http import PAGE, Routes, answer, body_of, caller, known_id, limit_of, query
+from chalicelib.web.http import (
+    PAGE,
+    Answer,
+    Routes,
+    answer,
+    body_of,
+    caller,
+    known_id,
+    limit_of,
+    query,
+)
 from chalicelib.web.late import late
-from chalicelib.web.views import View, moment
+from chalicelib.web.views import moment
 
 if TYPE_CHECKING:
-    from chalicelib.web import models
+    from chalicelib.web import answers, models
 else:
     models = late("chalicelib.web.models")
 
@@ -22,7 +30,7 @@ routes = Routes(__name__)
 
 
 @routes.at("GET", "/api/auth/api-keys", needs=Scope.ADMIN, query=PAGE)
-def index() -> Response:
+def index() -> Answer[answers.KeyList]:
     """List the API keys, newest first; their tokens are nowhere."""
     request = routes.current_request
     before = query(request, "cursor") or None
@@ -31,7 +39,7 @@ def index() -> Response:
 
 
 @routes.at("POST", "/api/auth/api-keys", needs=Scope.ADMIN, takes="NewKey", status=201)
-def create() -> Response:
+def create() -> Answer[answers.NewKeyAnswer]:
     """Make an API key; the answer is the only place where its token is ever shown."""
     asked = models.parsed(models.NewKey, body_of(routes.current_request))
     key, token = access.make(
@@ -46,18 +54,18 @@ def create() -> Response:
 
 
 @routes.at("DELETE", "/api/auth/api-keys/{key}", needs=Scope.ADMIN, status=204)
-def revoke(key: str) -> Response:
+def revoke(key: str) -> Answer[None]:
     """Revoke an API key, and with it the sessions that it opened, at once."""
     access.revoke(wiring.world(), known_id("API key", key), caller())
-    return answer({}, 204)
+    return answer(None, 204)
 
 
-def _view(key: Key) -> View:
+def _view(key: Key) -> answers.KeyView:
     return {
         "id": key.id,
         "name": key.name,
-        "role": key.role.value if key.role else None,
-        "scopes": [scope.value for scope in key.scopes],
+        "role": key.role,
+        "scopes": list(key.scopes),
         "createdBy": key.created_by,
         "createdAt": moment(key.created_at),
         "updatedAt": moment(key.updated_at),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
 
+from chalice.app import Response
 from pydantic import TypeAdapter
 
-from chalicelib.web import models, runner_models
-from chalicelib.web.http import Operation
+from chalicelib.web import answers, models, runner_models
+from chalicelib.web.http import Answer, Operation
 
 Schema = dict[str, Any]
 REFS = "#/components/schemas/{model}"
@@ -47,36 +49,50 @@ QUERY: dict[str, Schema] = {
 
 def document(operations: Sequence[Operation]) -> Schema:
     """Return the OpenAPI document of these operations."""
-    bodies, shared = _bodies(operations)
+    described = _described(operations)
     paths: Schema = {}
     for one in sorted(operations, key=lambda one: (one.path, one.method)):
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, bodies)
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, described)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Optio", "version": "1", "summary": "Scheduled tasks for coding agents"},
         "paths": paths,
         "components": {
-            "schemas": {**shared, "Error": ERROR},
+            "schemas": {**described.shared, "Error": ERROR},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"key": []}],
     }
 
 
-def _bodies(operations: Sequence[Operation]) -> tuple[dict[Operation, Schema], Schema]:
-    taking = [one for one in operations if bool(one.takes)]
+@dataclass(frozen=True)
+class _Described:
+    """The schemas of all that is taken and given, and what they share."""
+
+    bodies: dict[Operation, Schema]
+    answers: dict[Operation, Schema]
+    shared: Schema
+
+
+def _described(operations: Sequence[Operation]) -> _Described:
+    """Describe everything in one go, so that what two operations share has one name."""
+    taking = [one for one in operations if one.takes]
+    giving = [one for one in operations if _given(one) is not None]
     schemas, shared = TypeAdapter.json_schemas(
-        [(f"{one.method} {one.path}", "validation", TypeAdapter(_model(one))) for one in taking],
+        [
+            *((one, "validation", TypeAdapter(_model(one))) for one in taking),
+            *((one, "serialization", TypeAdapter(_given(one))) for one in giving),
+        ],
         by_alias=True,
         ref_template=REFS,
     )
     shared = shared.get("$defs", {})
-    bodies = {one: schemas[f"{one.method} {one.path}", "validation"] for one in taking}
+    bodies = {one: schemas[one, "validation"] for one in taking}
     for one in taking:
         if one.partly:
             whole = shared[bodies[one]["$ref"].rpartition("/")[2]]
             bodies[one] = {name: part for name, part in whole.items() if name != "required"}
-    return bodies, shared
+    return _Described(bodies, {one: schemas[one, "serialization"] for one in giving}, shared)
 
 
 def _model(one: Operation) -> Any:
@@ -84,7 +100,15 @@ def _model(one: Operation) -> Any:
     return getattr(models, one.takes, None) or getattr(runner_models, one.takes)
 
 
-def _operation(one: Operation, bodies: dict[Operation, Schema]) -> Schema:
+def _given(one: Operation) -> Any:
+    """Return the type of what an operation answers; None where that is no JSON."""
+    known = {**vars(answers), "answers": answers, "Answer": Answer, "Response": Response}
+    found = get_type_hints(one.view, known)["return"]
+    (given,) = get_args(found) or (type(None),)
+    return None if given is type(None) else given
+
+
+def _operation(one: Operation, described: _Described) -> Schema:
     names = re.findall(r"{(\w+)}", one.path)
     found: Schema = {
         "operationId": _id(one),
@@ -94,14 +118,14 @@ def _operation(one: Operation, bodies: dict[Operation, Schema]) -> Schema:
             *(_parameter("query", name, QUERY.get(name, {"type": "string"})) for name in one.query),
         ],
         "responses": {
-            str(one.status): _success(one),
+            **{str(status): _success(one, status, described) for status in one.statuses},
             **{status: _fault(text) for status, text in FAULTS.items() if _may(one, status)},
         },
     }
-    if one in bodies:
+    if one in described.bodies:
         found["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": bodies[one]}},
+            "content": {"application/json": {"schema": described.bodies[one]}},
         }
     found["security"] = [{"key": [one.needs.value]}] if one.needs else []
     return found
@@ -116,12 +140,14 @@ def _parameter(where: str, name: str, schema: Schema) -> Schema:
     return {"in": where, "name": name, "required": where == "path", "schema": schema}
 
 
-def _success(one: Operation) -> Schema:
-    if one.status == 204:
-        return {"description": "Done; no body"}
+def _success(one: Operation, status: int, described: _Described) -> Schema:
+    if status == 204:
+        return {"description": "Nothing, and no body"}
+    schema = described.answers.get(one)
+    kind = "application/json" if schema else "text/html"
     return {
         "description": one.summary,
-        "content": {"application/json": {"schema": {"type": "object"}}},
+        "content": {kind: {"schema": schema or {"type": "string"}}},
     }
 
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import library, previewing
 from chalicelib.domain.access import Scope
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.web import views
-from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
+from chalicelib.web.http import (
+    PAGE,
+    Answer,
+    Routes,
+    answer,
+    body_of,
+    claim_of,
+    known_id,
+    limit_of,
+    query,
+)
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
-    from chalicelib.web import models
+    from chalicelib.web import answers, models
 else:
     models = late("chalicelib.web.models")
 
@@ -29,7 +38,7 @@ def _found(template_id: str) -> PromptTemplate:
 
 
 @routes.at("GET", "/api/prompt-templates", needs=Scope.READ, query=("kind", *PAGE))
-def index() -> Response:
+def index() -> Answer[answers.PromptTemplateList]:
     """List the templates of the library, newest first."""
     request = routes.current_request
     kind, limit = query(request, "kind"), limit_of(request)
@@ -40,14 +49,14 @@ def index() -> Response:
         kept += [one for one in page if not kind or one.kind == kind]
         if position is None:
             break
-    shown = [views.prompt_template(one, summary=True) for one in kept]
+    shown = [views.prompt_template_summary(one) for one in kept]
     return answer({"promptTemplates": shown, "nextCursor": position})
 
 
 @routes.at(
     "POST", "/api/prompt-templates", needs=Scope.WRITE, takes="NewPromptTemplate", status=201
 )
-def create() -> Response:
+def create() -> Answer[answers.PromptTemplateAnswer]:
     """Add a template to the library."""
     request, world = routes.current_request, wiring.world()
     asked = models.parsed(models.NewPromptTemplate, body_of(request))
@@ -58,7 +67,7 @@ def create() -> Response:
 
 
 @routes.at("GET", "/api/prompt-templates/{template_id}", needs=Scope.READ)
-def show(template_id: str) -> Response:
+def show(template_id: str) -> Answer[answers.PromptTemplateAnswer]:
     """Return a template."""
     return answer({"promptTemplate": views.prompt_template(_found(template_id))})
 
@@ -70,10 +79,10 @@ def show(template_id: str) -> Response:
     takes="NewPromptTemplate",
     partly=True,
 )
-def edit(template_id: str) -> Response:
+def edit(template_id: str) -> Answer[answers.PromptTemplateAnswer]:
     """Change a template; what is linked to it fires with the new text."""
     was = _found(template_id)
-    before = views.prompt_template(was)
+    before: Mapping[str, object] = views.prompt_template(was)
     fields = [str(field.alias) for field in models.NewPromptTemplate.model_fields.values()]
     body = body_of(routes.current_request)
     whole = {**{name: before[name] for name in fields}, **body}
@@ -83,17 +92,17 @@ def edit(template_id: str) -> Response:
 
 
 @routes.at("DELETE", "/api/prompt-templates/{template_id}", needs=Scope.WRITE, status=204)
-def remove(template_id: str) -> Response:
+def remove(template_id: str) -> Answer[None]:
     """Remove a template that no definition is linked to."""
     library.remove(wiring.world(), _found(template_id).id)
-    return answer({}, 204)
+    return answer(None, 204)
 
 
 @routes.at(
     "POST", "/api/prompt-templates/{template_id}/preview", needs=Scope.READ, takes="RunRequest"
 )
-def preview(template_id: str) -> Response:
+def preview(template_id: str) -> Answer[answers.RenderedView]:
     """Render a template with the params that are given."""
     asked = models.parsed(models.RunRequest, body_of(routes.current_request))
-    shown = views.preview(previewing.preview_text(_found(template_id).template, asked.params))
-    return answer({name: shown[name] for name in ("prompt", "missing", "unused")})
+    text = _found(template_id).template
+    return answer(views.rendered(previewing.preview_text(text, asked.params)))

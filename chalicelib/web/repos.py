@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chalice.app import Response
-
 from chalicelib import wiring
 from chalicelib.domain.access import Scope
 from chalicelib.domain.repo import Repo, repo_id
 from chalicelib.web import views
-from chalicelib.web.http import Routes, answer, body_of, known_id
+from chalicelib.web.http import Answer, Routes, answer, body_of, known_id
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
-    from chalicelib.web import models
+    from chalicelib.web import answers, models
 else:
     models = late("chalicelib.web.models")
 
@@ -23,14 +21,14 @@ routes = Routes(__name__)
 
 
 @routes.at("GET", "/api/repos", needs=Scope.READ)
-def index() -> Response:
+def index() -> Answer[answers.RepoList]:
     """List the repos, by URL."""
     repos = [views.repo(repo) for repo in wiring.world().repos.all()]
     return answer({"repos": repos, "nextCursor": None})
 
 
 @routes.at("POST", "/api/repos", needs=Scope.WRITE, takes="NewRepo", status=201)
-def create() -> Response:
+def create() -> Answer[answers.RepoAnswer]:
     """Make a repo known, under the one normal form of its URL."""
     asked = models.parsed(models.NewRepo, body_of(routes.current_request))
     now = wiring.world().now()
@@ -42,13 +40,13 @@ def create() -> Response:
 
 
 @routes.at("GET", "/api/repos/{repo}", needs=Scope.READ)
-def show(repo: str) -> Response:
+def show(repo: str) -> Answer[answers.RepoAnswer]:
     """Return one repo."""
     return answer({"repo": views.repo(wiring.world().repos.get(known_id("repo", repo)))})
 
 
 @routes.at("PATCH", "/api/repos/{repo}", needs=Scope.WRITE, takes="RepoFields", partly=True)
-def edit(repo: str) -> Response:
+def edit(repo: str) -> Answer[answers.RepoAnswer]:
     """Change the settings of a repo."""
     was = wiring.world().repos.get(known_id("repo", repo))
     asked = models.parsed(models.RepoFields, body_of(routes.current_request))
@@ -61,10 +59,10 @@ def edit(repo: str) -> Response:
 
 
 @routes.at("DELETE", "/api/repos/{repo}", needs=Scope.WRITE, status=204)
-def remove(repo: str) -> Response:
+def remove(repo: str) -> Answer[None]:
     """Forget a repo's settings; its tasks stay."""
     wiring.world().repos.remove(wiring.world().repos.get(known_id("repo", repo)))
-    return answer({}, 204)
+    return answer(None, 204)
 
 
 def _with(repo: Repo, asked: models.RepoFields) -> Repo:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
+from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.run import Attempt, Event, Run
-from chalicelib.web.views import View, moment
+from chalicelib.web.views import moment
+
+if TYPE_CHECKING:
+    from chalicelib.web import answers
 
 
-def run(thing: Run, brief: Brief | None = None, *, stalled: bool = False) -> View:
-    """Return a run; with its brief, the whole of it, and without, a summary."""
-    view: View = {
+def run_summary(thing: Run, *, stalled: bool = False) -> answers.RunSummary:
+    return {
         "id": thing.id,
-        "type": thing.type,
-        "state": thing.state.value,
+        "type": Kind(thing.type),
+        "state": thing.state,
         "stage": thing.stage,
         "attempt": thing.attempt,
         "title": thing.title,
@@ -56,17 +60,20 @@ def run(thing: Run, brief: Brief | None = None, *, stalled: bool = False) -> Vie
             "firingId": thing.firing_id,
         },
     }
-    if brief:
-        view["prompt"] = brief.prompt
-        view["metadata"] = {
-            **view["metadata"],  # type: ignore[dict-item]
-            "triggerParams": json.loads(brief.params),
-        }
-        view["attempts"] = [_attempt(attempt) for attempt in thing.attempts]
-    return view
 
 
-def _attempt(thing: Attempt) -> View:
+def run(thing: Run, brief: Brief, *, stalled: bool = False) -> answers.RunView:
+    """Return the whole of a run, with what it was fired with."""
+    summary = run_summary(thing, stalled=stalled)
+    return {
+        **summary,
+        "prompt": brief.prompt,
+        "metadata": {**summary["metadata"], "triggerParams": json.loads(brief.params)},
+        "attempts": [_attempt(attempt) for attempt in thing.attempts],
+    }
+
+
+def _attempt(thing: Attempt) -> answers.AttemptView:
     return {
         "number": thing.number,
         "runner": thing.runner,
@@ -78,18 +85,18 @@ def _attempt(thing: Attempt) -> View:
     }
 
 
-def event(thing: Event) -> View:
+def event(thing: Event) -> answers.EventView:
     return {
         "id": thing.id,
-        "fromState": thing.from_state.value if thing.from_state else None,
-        "toState": thing.to_state.value,
+        "fromState": thing.from_state,
+        "toState": thing.to_state,
         "trigger": thing.trigger,
         "message": thing.message,
         "createdAt": moment(thing.created_at),
     }
 
 
-def log_line(thing: LogLine) -> View:
+def log_line(thing: LogLine) -> answers.LogLineView:
     return {
         "seq": thing.seq,
         "timestamp": moment(thing.timestamp),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalice.app import Response
-
 from chalicelib import wiring
 from chalicelib.actions import jobs, launching
 from chalicelib.domain.access import Forbidden, Scope
+from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.log import LogLine
-from chalicelib.web.http import Routes, answer, body_of, known_id, pass_of
+from chalicelib.web.http import Answer, Routes, answer, body_of, known_id, pass_of
 from chalicelib.web.late import late
+from chalicelib.web.views import moment
 
 if TYPE_CHECKING:
-    from chalicelib.web import models, runner_models
+    from chalicelib.web import answers, models, runner_models
 else:
     models = late("chalicelib.web.models")
     runner_models = late("chalicelib.web.runner_models")
@@ -22,18 +22,20 @@ else:
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/runner/claim", needs=Scope.RUNNER, takes="Claim")
-def claim() -> Response:
+@routes.at("POST", "/api/runner/claim", needs=Scope.RUNNER, takes="Claim", or_else=204)
+def claim() -> Answer[answers.JobAnswer | None]:
     """Give the most urgent waiting job to a runner, or 204."""
     asked = models.parsed(runner_models.Claim, body_of(routes.current_request))
     by = pass_of(routes.current_request)
     world = wiring.world()
     job = launching.claim(world, asked.runner, by) if by else jobs.claim(world, asked.runner)
-    return answer({"job": _job(job)}) if job else answer({}, 204)
+    if job is None:
+        return answer(None, 204)
+    return answer({"job": _job(job)})
 
 
 @routes.at("POST", "/api/runner/beat", needs=Scope.RUNNER, noted=False, takes="Beat")
-def beat() -> Response:
+def beat() -> Answer[answers.GoOn]:
     """Take a sign of life and log lines; tell the runner to go on or to stop."""
     asked = models.parsed(runner_models.Beat, body_of(routes.current_request))
     _speaks_for(asked)
@@ -44,7 +46,7 @@ def beat() -> Response:
 
 
 @routes.at("POST", "/api/runner/report", needs=Scope.RUNNER, noted=False, takes="Report")
-def report() -> Response:
+def report() -> Answer[answers.Ended]:
     """Take the end of an attempt, once."""
     asked = models.parsed(runner_models.Report, body_of(routes.current_request))
     _speaks_for(asked)
@@ -69,7 +71,7 @@ def report() -> Response:
         lines=_lines(asked),
     )
     run = jobs.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
-    return answer({"state": run.state.value})
+    return answer({"state": run.state})
 
 
 def _speaks_for(asked: runner_models.Beat) -> None:
@@ -93,12 +95,12 @@ def _lines(asked: runner_models.Beat) -> tuple[LogLine, ...]:
     )
 
 
-def _job(job: jobs.Job) -> dict[str, object]:
+def _job(job: jobs.Job) -> answers.JobView:
     run, repo = job.run, job.repo
     return {
         "runId": run.id,
         "attempt": run.attempt,
-        "type": run.type,
+        "type": Kind(run.type),
         "title": run.title,
         "prompt": job.prompt,
         "agent": {
@@ -121,7 +123,7 @@ def _job(job: jobs.Job) -> dict[str, object]:
             **(repo.environment if repo else {}),
             **(job.brief.environment or {}),
         },
-        "secrets": job.secrets,
+        "secrets": dict(job.secrets),
         "timeoutMinutes": run.timeout_minutes,
-        "attemptStartedAt": run.attempts[-1].started_at,
+        "attemptStartedAt": moment(run.attempts[-1].started_at),
     }

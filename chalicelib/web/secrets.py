@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalice.app import Response
-
 from chalicelib import wiring
 from chalicelib.actions import secrets
 from chalicelib.domain.access import Scope
@@ -13,11 +11,11 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.repo import normal_url
 from chalicelib.domain.secret import GLOBAL
 from chalicelib.web import views
-from chalicelib.web.http import Routes, answer, body_of, query
+from chalicelib.web.http import Answer, Routes, answer, body_of, query
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
-    from chalicelib.web import models
+    from chalicelib.web import answers, models
 else:
     models = late("chalicelib.web.models")
 
@@ -25,14 +23,14 @@ routes = Routes(__name__)
 
 
 @routes.at("GET", "/api/secrets", needs=Scope.READ)
-def index() -> Response:
+def index() -> Answer[answers.SecretList]:
     """List the secrets, by name; their values are told to nobody."""
     shown = [views.secret(secret) for secret in wiring.world().secrets.all()]
     return answer({"secrets": shown, "nextCursor": None})
 
 
 @routes.at("PUT", "/api/secrets/{name}", needs=Scope.ADMIN, takes="SecretValue")
-def keep(name: str) -> Response:
+def keep(name: str) -> Answer[answers.SecretAnswer]:
     """Keep a secret, for all runs or for those of one repo."""
     asked = models.parsed(models.SecretValue, body_of(routes.current_request))
     kept = secrets.keep(wiring.world(), name, _scope(asked.scope), asked.value)
@@ -40,11 +38,11 @@ def keep(name: str) -> Response:
 
 
 @routes.at("DELETE", "/api/secrets/{name}", needs=Scope.ADMIN, query=("scope",), status=204)
-def forget(name: str) -> Response:
+def forget(name: str) -> Answer[None]:
     """Forget a secret at once."""
     scope = _scope(query(routes.current_request, "scope", GLOBAL))
     secrets.forget(wiring.world(), name, scope)
-    return answer({}, 204)
+    return answer(None, 204)
 
 
 def _scope(text: str) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from chalice.app import Response
-
 from chalicelib.domain.access import Scope
-from chalicelib.web.http import Routes, answer
+from chalicelib.web.http import Answer, Routes, answer
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
+    from chalicelib.web import answers
     from chalicelib.web.pages import session
 else:
     session = late("chalicelib.web.pages.session")
@@ -20,7 +19,7 @@ routes = Routes(__name__)
 
 
 @routes.at("POST", "/api/auth/sign-in-links", needs=Scope.READ, status=201)
-def create() -> Response:
+def create() -> Answer[answers.SignInLink]:
     """Return the path of a page that signs in once, within ten minutes."""
     _, _, token = str(routes.current_request.headers["authorization"]).partition(" ")
     return answer({"path": f"/login?once={quote(session.link(token.strip()))}"}, 201)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from chalice.app import Response
-
 from chalicelib import wiring
 from chalicelib.actions import definitions, previewing, runs
 from chalicelib.domain.access import Scope
@@ -17,11 +15,21 @@ from chalicelib.domain.repo import Repo, normal_url
 from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
 from chalicelib.web import run_views, views
-from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
+from chalicelib.web.http import (
+    PAGE,
+    Answer,
+    Routes,
+    answer,
+    body_of,
+    claim_of,
+    known_id,
+    limit_of,
+    query,
+)
 from chalicelib.web.late import late
 
 if TYPE_CHECKING:
-    from chalicelib.web import models, reading
+    from chalicelib.web import answers, models, reading
 else:
     models = late("chalicelib.web.models")
     reading = late("chalicelib.web.reading")
@@ -48,7 +56,7 @@ def definition_of(task_id: str) -> Blueprint:
 
 
 @routes.at("GET", "/api/tasks", needs=Scope.READ, query=("type", "state", "repoUrl", *PAGE))
-def index() -> Response:
+def index() -> Answer[answers.TaskList]:
     """List tasks of one type, newest first; `all` means the definitions, then the runs."""
     request = routes.current_request
     kind = query(request, "type", Kind.REPO_TASK.value)
@@ -70,11 +78,11 @@ def index() -> Response:
 
 def _page(
     kind: str, cursor: str | None, limit: int, state: str
-) -> tuple[list[views.View], str | None]:
+) -> tuple[list[answers.DefinitionSummary | answers.RunSummary], str | None]:
     world = wiring.world()
     if kind in DEFINITION_KINDS:
         found, position = world.blueprints.newest(kind, cursor, limit)
-        return [views.blueprint(thing, summary=True) for thing in found], position
+        return [views.blueprint_summary(thing) for thing in found], position
     if state:
         listed, position = world.runs.in_state(kind, State(state), cursor, limit)
     else:
@@ -82,7 +90,9 @@ def _page(
     return [_shown(run) for run in listed], position
 
 
-def _in_repo(url: str, kind: str, state: str, cursor: str | None, limit: int) -> Response:
+def _in_repo(
+    url: str, kind: str, state: str, cursor: str | None, limit: int
+) -> Answer[answers.TaskList]:
     if kind != Kind.REPO_TASK:
         raise Invalid("only a repo-task is listed by its repo", "repoUrl")
     listed, position = wiring.world().runs.of_repo(normal_url(url), cursor, limit)
@@ -90,7 +100,7 @@ def _in_repo(url: str, kind: str, state: str, cursor: str | None, limit: int) ->
     return answer({"tasks": kept, "nextCursor": position})
 
 
-def _all(cursor: str | None, limit: int, state: str) -> Response:
+def _all(cursor: str | None, limit: int, state: str) -> Answer[answers.TaskList]:
     kinds: list[str] = [*RUN_KINDS] if state else [*DEFINITION_KINDS, *RUN_KINDS]
     kind, _, position = (cursor or kinds[0]).partition("|")
     if kind not in kinds:
@@ -102,17 +112,16 @@ def _all(cursor: str | None, limit: int, state: str) -> Response:
 
 
 @routes.at("POST", "/api/tasks", needs=Scope.WRITE, takes="NewTask", status=201)
-def create() -> Response:
+def create() -> Answer[answers.MadeAnswer]:
     """Make a definition with its triggers, or start an ad-hoc task."""
     world = wiring.world()
     request = routes.current_request
     body, ignored = reading.without_meaningless(body_of(request))
     asked = models.parsed(models.NewTask, body)
     new = reading.definition(asked, str(uuid.uuid4()), _repo(asked.repo_url), world.now())
-    warnings = {"warnings": [f"{name} means nothing here" for name in ignored]} if ignored else {}
     if new.kind is Kind.REPO_TASK:
         run = runs.start(world, new, {}, stored=False, claim=claim_of(request, ""))
-        return answer({"task": _whole(run), "triggers": [], **warnings}, 201)
+        return answer(_warned({"task": _whole(run), "triggers": []}, ignored), 201)
     triggers = [
         reading.trigger(trigger, new, world.now(), f"triggers.{number}.")
         for number, trigger in enumerate(asked.triggers)
@@ -120,24 +129,34 @@ def create() -> Response:
     claim = claim_of(request, new.id)
     made, kept, _ = definitions.create(world, new, triggers, claim)
     shown = [views.trigger(trigger, world.now()) for trigger in kept]
-    return answer({"task": views.blueprint(made), "triggers": shown, **warnings}, 201)
+    return answer(_warned({"task": views.blueprint(made), "triggers": shown}, ignored), 201)
+
+
+def _warned(made: answers.MadeAnswer, ignored: list[str]) -> answers.MadeAnswer:
+    if ignored:
+        made["warnings"] = [f"{name} means nothing here" for name in ignored]
+    return made
 
 
 def _repo(url: str | None) -> Repo | None:
     return wiring.world().repos.find(url) if url else None
 
 
-def _shown(run: Run, brief: Brief | None = None) -> views.View:
-    stalled = run.stalled(wiring.world().now(), settings.stall_threshold)
-    return run_views.run(run, brief, stalled=stalled)
+def _shown(run: Run) -> answers.RunSummary:
+    return run_views.run_summary(run, stalled=_stalled(run))
 
 
-def _whole(run: Run) -> views.View:
-    return _shown(run, wiring.world().firings.brief(run.firing_id))
+def _whole(run: Run) -> answers.RunView:
+    brief = wiring.world().firings.brief(run.firing_id) or Brief()
+    return run_views.run(run, brief, stalled=_stalled(run))
+
+
+def _stalled(run: Run) -> bool:
+    return run.stalled(wiring.world().now(), settings.stall_threshold)
 
 
 @routes.at("GET", "/api/tasks/{task_id}", needs=Scope.READ)
-def show(task_id: str) -> Response:
+def show(task_id: str) -> Answer[answers.TaskAnswer]:
     """Return a definition or a run, whichever has this id."""
     thing = found(task_id)
     view = _whole(thing) if isinstance(thing, Run) else views.blueprint(thing)
@@ -145,7 +164,7 @@ def show(task_id: str) -> Response:
 
 
 @routes.at("PATCH", "/api/tasks/{task_id}", needs=Scope.WRITE, takes="Definition", partly=True)
-def edit(task_id: str) -> Response:
+def edit(task_id: str) -> Answer[answers.DefinitionAnswer]:
     """Change a definition."""
     body, _ = reading.without_meaningless(body_of(routes.current_request))
     was = definition_of(task_id)
@@ -155,24 +174,24 @@ def edit(task_id: str) -> Response:
 
 
 @routes.at("DELETE", "/api/tasks/{task_id}", needs=Scope.WRITE, status=204)
-def remove(task_id: str) -> Response:
+def remove(task_id: str) -> Answer[None]:
     """Remove a definition with its triggers; its runs stay."""
     definitions.remove(wiring.world(), definition_of(task_id).id)
-    return answer({}, 204)
+    return answer(None, 204)
 
 
 @routes.at("POST", "/api/tasks/{task_id}/runs", needs=Scope.RUN, takes="RunRequest", status=202)
-def start(task_id: str) -> Response:
+def start(task_id: str) -> Answer[answers.Started]:
     """Fire a definition by hand."""
     request = routes.current_request
     asked = models.parsed(models.RunRequest, body_of(request))
     definition = definition_of(task_id)
     run = runs.start(wiring.world(), definition, asked.params, claim=claim_of(request, ""))
-    return answer({"runId": run.id, "type": run.type}, 202)
+    return answer({"runId": run.id, "type": Kind(run.type)}, 202)
 
 
 @routes.at("POST", "/api/tasks/{task_id}/preview", needs=Scope.READ, takes="PreviewRequest")
-def preview(task_id: str) -> Response:
+def preview(task_id: str) -> Answer[answers.PreviewView]:
     """Return what a firing with these params, or those of a firing, would be; none is made."""
     world = wiring.world()
     asked = models.parsed(models.PreviewRequest, body_of(routes.current_request))
@@ -184,7 +203,7 @@ def preview(task_id: str) -> Response:
 
 
 @routes.at("GET", "/api/tasks/{task_id}/runs", needs=Scope.READ, query=PAGE)
-def runs_of(task_id: str) -> Response:
+def runs_of(task_id: str) -> Answer[answers.RunList]:
     """List the runs of a definition, newest first."""
     request = routes.current_request
     thing = found(task_id)
@@ -196,7 +215,7 @@ def runs_of(task_id: str) -> Response:
 
 
 @routes.at("GET", "/api/tasks/{task_id}/runs/{run_id}", needs=Scope.READ)
-def run_of(task_id: str, run_id: str) -> Response:
+def run_of(task_id: str, run_id: str) -> Answer[answers.RunAnswer]:
     """Return one run of a definition."""
     run = wiring.world().runs.get(known_id("run", run_id))
     if run.definition_id != known_id("task", task_id):
@@ -205,13 +224,13 @@ def run_of(task_id: str, run_id: str) -> Response:
 
 
 @routes.at("POST", "/api/tasks/{task_id}/cancel", needs=Scope.RUN, status=202)
-def cancel(task_id: str) -> Response:
+def cancel(task_id: str) -> Answer[answers.RunTask]:
     """Stop a run that is not final."""
     return answer({"task": _whole(runs.cancel(wiring.world(), _run_with(task_id)))}, 202)
 
 
 @routes.at("POST", "/api/tasks/{task_id}/retry", needs=Scope.RUN, status=202)
-def retry(task_id: str) -> Response:
+def retry(task_id: str) -> Answer[answers.RunTask]:
     """Try a failed or cancelled run again."""
     return answer({"task": _whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
 
@@ -219,7 +238,7 @@ def retry(task_id: str) -> Response:
 @routes.at(
     "POST", "/api/tasks/{task_id}/resume", needs=Scope.RUN, takes="ResumeRequest", status=202
 )
-def resume(task_id: str) -> Response:
+def resume(task_id: str) -> Answer[answers.RunTask]:
     """Take a run up again on its branch, with a new prompt."""
     asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))
     run = runs.resume(wiring.world(), _run_with(task_id), asked.prompt)

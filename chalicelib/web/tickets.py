@@ -6,25 +6,23 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chalice.app import Response
-
 from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.access import Scope
 from chalicelib.domain.provider import Provider
-from chalicelib.web.http import Routes, answer, body_of, known_id
+from chalicelib.web.http import Answer, Routes, answer, body_of, known_id
 from chalicelib.web.late import late
-from chalicelib.web.views import View, moment
+from chalicelib.web.views import moment
 
 if TYPE_CHECKING:
-    from chalicelib.web import models
+    from chalicelib.web import answers, models
 else:
     models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 
 
-def view(thing: Provider) -> View:
+def view(thing: Provider) -> answers.ProviderView:
     """Return a provider as the contract shows it, with its health."""
     return {
         "id": thing.id,
@@ -44,14 +42,14 @@ def view(thing: Provider) -> View:
 
 
 @routes.at("GET", "/api/tickets/providers", needs=Scope.READ)
-def index() -> Response:
+def index() -> Answer[answers.ProviderList]:
     """List where tickets come from, with the health of each."""
     found = wiring.world().providers.all()
     return answer({"providers": [view(thing) for thing in found], "nextCursor": None})
 
 
 @routes.at("POST", "/api/tickets/providers", needs=Scope.ADMIN, takes="NewProvider", status=201)
-def create() -> Response:
+def create() -> Answer[answers.ProviderAnswer]:
     """Add a place where tickets live; it is read at once, then each minute."""
     world = wiring.world()
     request = models.parsed(models.NewProvider, body_of(routes.current_request))
@@ -72,7 +70,7 @@ def create() -> Response:
 @routes.at(
     "PATCH", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, takes="ProviderPatch"
 )
-def edit(provider_id: str) -> Response:
+def edit(provider_id: str) -> Answer[answers.ProviderAnswer]:
     """Rename or pause a provider, or give it a new credential."""
     world = wiring.world()
     was = world.providers.get(known_id("provider", provider_id))
@@ -86,20 +84,20 @@ def edit(provider_id: str) -> Response:
 
 
 @routes.at("DELETE", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, status=204)
-def remove(provider_id: str) -> Response:
+def remove(provider_id: str) -> Answer[None]:
     """Remove a provider that no trigger names, and its credential."""
     providers.remove(wiring.world(), known_id("provider", provider_id))
-    return answer({}, 204)
+    return answer(None, 204)
 
 
 @routes.at("POST", "/api/tickets/providers/{provider_id}/re-enable", needs=Scope.WRITE)
-def enable(provider_id: str) -> Response:
+def enable(provider_id: str) -> Answer[answers.ProviderAnswer]:
     """Bring back a disabled provider; what came meanwhile fires now."""
     kept = providers.enable(wiring.world(), known_id("provider", provider_id))
     return answer({"provider": view(kept)})
 
 
 @routes.at("POST", "/api/tickets/sync", needs=Scope.RUN, status=202)
-def sync() -> Response:
+def sync() -> Answer[answers.Accepted]:
     """Read every enabled provider at once."""
     return answer({"accepted": providers.sync_now(wiring.world())}, 202)

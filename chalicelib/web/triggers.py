@@ -5,27 +5,35 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from chalice.app import Response
-
 from chalicelib import wiring
 from chalicelib.actions import definitions, explaining
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.trigger import Trigger
 from chalicelib.web import views
-from chalicelib.web.http import PAGE, Routes, answer, body_of, claim_of, known_id, limit_of, query
+from chalicelib.web.http import (
+    PAGE,
+    Answer,
+    Routes,
+    answer,
+    body_of,
+    claim_of,
+    known_id,
+    limit_of,
+    query,
+)
 from chalicelib.web.late import late
 from chalicelib.web.tasks import definition_of
 
 if TYPE_CHECKING:
-    from chalicelib.web import reading
+    from chalicelib.web import answers, reading
 else:
     reading = late("chalicelib.web.reading")
 
 routes = Routes(__name__)
 
 
-def _shown(trigger: Trigger) -> views.View:
+def _shown(trigger: Trigger) -> answers.TriggerView:
     """Return a trigger; when a hook fired last is in the ledger, so that firing writes no row."""
     world = wiring.world()
     view = views.trigger(trigger, world.now())
@@ -36,12 +44,12 @@ def _shown(trigger: Trigger) -> views.View:
     view["lastFiredAt"] = views.moment(next(fired, None))
     if trigger.hook and trigger.hook.offered and not trigger.hook.sealed:
         token = world.seals.open(trigger.hook.offered, trigger.id)
-        view["config"] = {**views.config_of(trigger), "verificationToken": token}
+        view["config"] = {**views.hook(trigger.hook), "verificationToken": token}
     return view
 
 
 @routes.at("GET", "/api/tasks/{task_id}/triggers", needs=Scope.READ)
-def index(task_id: str) -> Response:
+def index(task_id: str) -> Answer[answers.TriggerList]:
     """List the triggers of a definition."""
     world = wiring.world()
     found = world.triggers.of(definition_of(task_id))
@@ -51,7 +59,7 @@ def index(task_id: str) -> Response:
 @routes.at(
     "POST", "/api/tasks/{task_id}/triggers", needs=Scope.WRITE, takes="AnyTrigger", status=201
 )
-def create(task_id: str) -> Response:
+def create(task_id: str) -> Answer[answers.TriggerAnswer]:
     """Attach one more trigger to a definition."""
     world = wiring.world()
     request = routes.current_request
@@ -63,7 +71,7 @@ def create(task_id: str) -> Response:
 @routes.at(
     "PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, takes="TriggerPatch"
 )
-def edit(task_id: str, trigger_id: str) -> Response:
+def edit(task_id: str, trigger_id: str) -> Answer[answers.TriggerAnswer]:
     """Change a trigger, or pause it."""
     world = wiring.world()
     owner = definition_of(task_id)
@@ -74,17 +82,17 @@ def edit(task_id: str, trigger_id: str) -> Response:
 
 
 @routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, status=204)
-def remove(task_id: str, trigger_id: str) -> Response:
+def remove(task_id: str, trigger_id: str) -> Answer[None]:
     """Remove a trigger; its ledger stays."""
     world = wiring.world()
     owner = definition_of(task_id)
     old = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
     definitions.remove_trigger(world, old)
-    return answer({}, 204)
+    return answer(None, 204)
 
 
 @routes.at("GET", "/api/tasks/{task_id}/firings", needs=Scope.READ, query=PAGE)
-def firings(task_id: str) -> Response:
+def firings(task_id: str) -> Answer[answers.FiringList]:
     """List what became of every occurrence of a definition, newest first."""
     request = routes.current_request
     owner = definition_of(task_id)
@@ -97,7 +105,7 @@ def firings(task_id: str) -> Response:
 @routes.at(
     "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/firings", needs=Scope.READ, query=PAGE
 )
-def firings_of(task_id: str, trigger_id: str) -> Response:
+def firings_of(task_id: str, trigger_id: str) -> Answer[answers.FiringList]:
     """List what became of every occurrence of a trigger, newest first."""
     request = routes.current_request
     trigger_id = known_id("trigger", trigger_id)
@@ -111,7 +119,7 @@ def firings_of(task_id: str, trigger_id: str) -> Response:
 @routes.at(
     "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/explain", needs=Scope.READ, query=("at",)
 )
-def explain(task_id: str, trigger_id: str) -> Response:
+def explain(task_id: str, trigger_id: str) -> Answer[answers.Explanation]:
     """Say in one sentence why a trigger fired at a moment, or did not."""
     world = wiring.world()
     owner = definition_of(task_id)

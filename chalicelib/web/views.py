@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, overload
 from zoneinfo import ZoneInfo
 
 from chalicelib.actions.previewing import Preview
@@ -16,21 +17,25 @@ from chalicelib.domain.repo import Repo
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import HookConfig, TicketConfig, Trigger, TriggerType
 
-View = dict[str, object]
+if TYPE_CHECKING:
+    from chalicelib.web import answers
 
 
+@overload
+def moment(at: datetime) -> str: ...
+@overload
+def moment(at: datetime | None) -> str | None: ...
 def moment(at: datetime | None) -> str | None:
     return moment_text(at) if at else None
 
 
-def blueprint(thing: Blueprint, *, summary: bool = False) -> View:
-    view: View = {
+def blueprint_summary(thing: Blueprint) -> answers.DefinitionSummary:
+    return {
         "id": thing.id,
-        "type": thing.kind.value,
+        "type": thing.kind,
         "name": thing.name,
         "title": thing.title,
         "description": thing.description,
-        "prompt": thing.prompt,
         "repoUrl": thing.repo_url,
         "repoBranch": thing.repo_branch,
         "agentType": thing.agent_type,
@@ -55,17 +60,18 @@ def blueprint(thing: Blueprint, *, summary: bool = False) -> View:
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }
-    if summary:
-        del view["prompt"]
-    return view
 
 
-def trigger(thing: Trigger, now: datetime) -> View:
-    view: View = {
+def blueprint(thing: Blueprint) -> answers.DefinitionView:
+    return {**blueprint_summary(thing), "prompt": thing.prompt}
+
+
+def trigger(thing: Trigger, now: datetime) -> answers.TriggerView:
+    view: answers.TriggerView = {
         "id": thing.id,
         "targetType": "job" if thing.definition_kind == "standalone" else "task_config",
         "targetId": thing.definition_id,
-        "type": thing.type.value,
+        "type": thing.type,
         "config": config_of(thing),
         "paramMapping": thing.param_mapping,
         "enabled": thing.enabled,
@@ -84,9 +90,9 @@ def trigger(thing: Trigger, now: datetime) -> View:
     return view
 
 
-def config_of(thing: Trigger) -> View:
+def config_of(thing: Trigger) -> answers.ConfigView:
     if thing.hook:
-        return _hook(thing.hook)
+        return hook(thing.hook)
     if thing.ticket:
         return _ticket(thing.ticket)
     config = thing.schedule
@@ -95,25 +101,25 @@ def config_of(thing: Trigger) -> View:
     return {
         "cronExpression": config.cron,
         "timezone": config.timezone,
-        "overlapPolicy": config.overlap.value,
-        "catchUpPolicy": config.catch_up.value,
+        "overlapPolicy": config.overlap,
+        "catchUpPolicy": config.catch_up,
         "jitterSeconds": config.jitter_seconds,
         "startAt": moment(config.start_at),
         "endAt": moment(config.end_at),
     }
 
 
-def _hook(hook: HookConfig) -> View:
+def hook(thing: HookConfig) -> answers.HookConfigView:
     return {
-        "path": hook.path,
-        "signature": hook.preset,
-        "hasSecret": bool(hook.sealed),
-        "filter": hook.filter,
-        "events": list(hook.events),
+        "path": thing.path,
+        "signature": thing.preset,
+        "hasSecret": bool(thing.sealed),
+        "filter": thing.filter,
+        "events": list(thing.events),
     }
 
 
-def _ticket(ticket: TicketConfig) -> View:
+def _ticket(ticket: TicketConfig) -> answers.TicketConfigView:
     return {
         "source": ticket.source,
         "labels": list(ticket.labels),
@@ -123,24 +129,24 @@ def _ticket(ticket: TicketConfig) -> View:
     }
 
 
-def firing(thing: Firing) -> View:
-    view: View = {
+def firing(thing: Firing) -> answers.FiringView:
+    view: answers.FiringView = {
         "id": thing.id,
         "triggerId": thing.trigger_id,
         "taskId": thing.run_id,
         "occurrence": thing.occurrence,
         "firedAt": moment(thing.fired_at),
-        "outcome": thing.outcome.value,
+        "outcome": thing.outcome,
         "reason": thing.reason,
         "latenessMs": thing.lateness_ms,
         "redeliveryOf": thing.redelivery_of,
     }
     if thing.count is not None:
-        view |= {"until": thing.until, "count": thing.count}
+        view["until"], view["count"] = thing.until, thing.count
     return view
 
 
-def whole_firing(thing: Firing, brief: Brief | None) -> View:
+def whole_firing(thing: Firing, brief: Brief | None) -> answers.WholeFiring:
     """Return a firing with what came with it."""
     params = json.loads(brief.params) if brief else None
     payload = json.loads(brief.payload) if brief and brief.payload else params
@@ -151,29 +157,35 @@ def whole_firing(thing: Firing, brief: Brief | None) -> View:
     }
 
 
-def prompt_template(thing: PromptTemplate, *, summary: bool = False) -> View:
-    view: View = {
+def prompt_template_summary(thing: PromptTemplate) -> answers.PromptTemplateSummary:
+    return {
         "id": thing.id,
         "name": thing.name,
         "kind": thing.kind,
         "description": thing.description,
-        "template": thing.template,
         "paramsSchema": thing.params_schema,
         "defaultAgentType": thing.default_agent_type,
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }
-    if summary:
-        del view["template"]
-    return view
 
 
-def preview(thing: Preview) -> View:
+def prompt_template(thing: PromptTemplate) -> answers.PromptTemplateView:
+    return {**prompt_template_summary(thing), "template": thing.template}
+
+
+def rendered(thing: Preview) -> answers.RenderedView:
     return {
-        "title": thing.title,
         "prompt": thing.prompt,
         "missing": list(thing.missing),
         "unused": list(thing.unused),
+    }
+
+
+def preview(thing: Preview) -> answers.PreviewView:
+    return {
+        **rendered(thing),
+        "title": thing.title,
         "verdicts": [
             {"policy": one.policy, "fires": one.fires, "message": one.message}
             for one in thing.verdicts
@@ -181,14 +193,16 @@ def preview(thing: Preview) -> View:
     }
 
 
-def pulse(thing: Pulse, now: datetime, interval: timedelta) -> View:
+def pulse(thing: Pulse, now: datetime, interval: timedelta) -> answers.PulseView:
     overdue = thing.oldest_overdue
-    oldest = overdue and {
-        "triggerId": overdue.id,
-        "taskId": overdue.definition_id,
-        "dueAt": moment(overdue.at),
-        "overdueSeconds": round((now - overdue.at).total_seconds()),
-    }
+    oldest: answers.Overdue | None = None
+    if overdue:
+        oldest = {
+            "triggerId": overdue.id,
+            "taskId": overdue.definition_id,
+            "dueAt": moment(overdue.at),
+            "overdueSeconds": round((now - overdue.at).total_seconds()),
+        }
     return {
         "status": thing.status,
         "lastTick": moment(thing.last_tick),
@@ -204,7 +218,7 @@ def pulse(thing: Pulse, now: datetime, interval: timedelta) -> View:
     }
 
 
-def secret(thing: Secret) -> View:
+def secret(thing: Secret) -> answers.SecretView:
     return {
         "name": thing.name,
         "scope": thing.scope,
@@ -213,7 +227,7 @@ def secret(thing: Secret) -> View:
     }
 
 
-def repo(thing: Repo) -> View:
+def repo(thing: Repo) -> answers.RepoView:
     return {
         "id": thing.id,
         "repoUrl": thing.url,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalice.app import Response
+from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import credentials, hints, hooks
@@ -10,30 +10,33 @@ from chalicelib.domain import hook
 from chalicelib.domain.errors import Unsigned
 from chalicelib.domain.forge import HOOK_SECRETS
 from chalicelib.domain.hook import PRESETS, Delivery
-from chalicelib.web.http import LARGEST_BODY, Routes, TooLarge, answer, raw_of
+from chalicelib.web.http import LARGEST_BODY, Answer, Routes, TooLarge, answer, raw_of
+
+if TYPE_CHECKING:
+    from chalicelib.web import answers
 
 routes = Routes(__name__)
 
 
 @routes.at("POST", "/api/webhooks/github", needs=None, status=202)
-def github() -> Response:
+def github() -> Answer[answers.Hinted]:
     """Take a signed delivery of GitHub: what it is about is looked at once."""
     return _taken("github")
 
 
 @routes.at("POST", "/api/webhooks/linear", needs=None, status=202)
-def linear() -> Response:
+def linear() -> Answer[answers.Hinted]:
     """Take a signed delivery of Linear: its tickets are looked at once."""
     return _taken("linear")
 
 
 @routes.at("POST", "/api/webhooks/jira", needs=None, status=202)
-def jira() -> Response:
+def jira() -> Answer[answers.Hinted]:
     """Take a signed delivery of Jira: its tickets are looked at once."""
     return _taken("jira")
 
 
-def _taken(source: str) -> Response:
+def _taken(source: str) -> Answer[answers.Hinted]:
     world = wiring.world()
     request = routes.current_request
     body = raw_of(request)

@@ -1,0 +1,199 @@
+"""What is told of runs, and to those who do their jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from chalicelib.domain.blueprint import Kind
+from chalicelib.domain.run import State
+from chalicelib.web.answers.definitions import DefinitionSummary, DefinitionView, TriggerView
+from chalicelib.web.answers.values import Count, Cursor, Id, Json, Moment
+
+
+class Origin(TypedDict):
+    taskConfigId: Id | None
+    taskConfigName: str | None
+    triggerId: Id | None
+    firingId: Id
+    triggerParams: NotRequired[Json]
+
+
+class RunSummary(TypedDict):
+    id: Id
+    type: Kind
+    state: State
+    stage: str | None
+    attempt: Count
+    title: str
+    repoUrl: str | None
+    repoBranch: str | None
+    agentType: str
+    model: str | None
+    maxTurns: int | None
+    timeoutMinutes: int
+    maxRetries: Count
+    priority: int
+    prUrl: str | None
+    prNumber: int | None
+    prState: str | None
+    prChecksStatus: str | None
+    prReviewStatus: str | None
+    branch: str | None
+    headSha: str | None
+    diffStat: str | None
+    resultSummary: str | None
+    errorMessage: str | None
+    errorClass: str | None
+    waitingFor: str | None
+    stalled: bool
+    costUsd: float | None
+    inputTokens: int | None
+    outputTokens: int | None
+    modelUsed: str | None
+    retryCount: Count
+    startedAt: Moment | None
+    completedAt: Moment | None
+    createdAt: Moment
+    updatedAt: Moment
+    metadata: Origin
+
+
+class AttemptView(TypedDict):
+    number: int
+    runner: str
+    startedAt: Moment
+    endedAt: Moment | None
+    outcome: str | None
+    errorMessage: str | None
+    costUsd: float | None
+
+
+class RunView(RunSummary):
+    prompt: str
+    attempts: list[AttemptView]
+
+
+class EventView(TypedDict):
+    id: str
+    fromState: State | None
+    toState: State
+    trigger: str
+    message: str
+    createdAt: Moment
+
+
+class LogLineView(TypedDict):
+    seq: int
+    timestamp: Moment
+    logType: str
+    content: str
+    attempt: int
+
+
+class TaskAnswer(TypedDict):
+    task: DefinitionView | RunView
+
+
+class MadeAnswer(TaskAnswer):
+    triggers: list[TriggerView]
+    warnings: NotRequired[list[str]]
+
+
+class TaskList(TypedDict):
+    tasks: Sequence[DefinitionSummary | RunSummary]
+    nextCursor: Cursor
+
+
+class RunTask(TypedDict):
+    task: RunView
+
+
+class RunAnswer(TypedDict):
+    run: RunView
+
+
+class RunList(TypedDict):
+    runs: list[RunSummary]
+    nextCursor: Cursor
+
+
+class Started(TypedDict):
+    runId: Id
+    type: Kind
+
+
+class Accepted(TypedDict):
+    accepted: Count
+
+
+class EventList(TypedDict):
+    events: list[EventView]
+
+
+class LogPage(TypedDict):
+    logs: list[LogLineView]
+    nextCursor: Cursor
+    prevCursor: Cursor
+
+
+class Told(TypedDict):
+    """What a firing is answered with: what it became, or why it became nothing."""
+
+    firingId: Id
+    taskId: NotRequired[Id]
+    runId: NotRequired[Id]
+    skipped: NotRequired[str | None]
+
+
+Handshake = Annotated[dict[str, str], Field(description="What a sender asks to prove the path")]
+
+
+class Hinted(TypedDict):
+    event: str
+    looking: list[str]
+
+
+class JobAgent(TypedDict):
+    type: str
+    command: str | None
+    model: str | None
+    maxTurns: int | None
+
+
+class JobRepo(TypedDict):
+    url: str
+    branch: str | None
+    pushBranch: str
+    continueBranch: bool
+    setupCommands: str | None
+    token: str | None
+
+
+class JobView(TypedDict):
+    runId: Id
+    attempt: int
+    type: Kind
+    title: str
+    prompt: str
+    agent: JobAgent
+    repo: JobRepo | None
+    environment: dict[str, str]
+    secrets: dict[str, str]
+    timeoutMinutes: int
+    attemptStartedAt: Moment
+
+
+class JobAnswer(TypedDict):
+    job: JobView
+
+
+class GoOn(TypedDict("GoOn", {"continue": bool})):
+    reason: str | None
+
+
+class Ended(TypedDict):
+    state: State
