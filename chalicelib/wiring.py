@@ -150,6 +150,12 @@ class Wiring:
 
         return CloudWatchLogs(settings.log_group, settings.region)
 
+    @cached_property
+    def outputs(self) -> ports.Outputs:
+        from chalicelib.storage.outputs import S3Outputs
+
+        return S3Outputs(settings.bucket, settings.region)
+
 
 @cache
 def world() -> Wiring:

@@ -261,11 +261,12 @@ def _bucket() -> Template:
             "LifecycleConfiguration": {
                 "Rules": [
                     {
-                        "Id": "firings",
+                        "Id": kind,
                         "Status": "Enabled",
-                        "Prefix": "firings/",
+                        "Prefix": f"{kind}/",
                         "ExpirationInDays": settings.retention.days + 2,
                     }
+                    for kind in ("firings", "outputs")
                 ]
             },
         },

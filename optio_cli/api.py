@@ -65,6 +65,18 @@ class Api:
             return _result(answer)
         raise AssertionError("the last try returns or raises")
 
+    def download(self, path: str) -> bytes:
+        """Return a file; it lies elsewhere, where our credential is not sent."""
+        try:
+            answer = self._http.get(path, follow_redirects=True)
+        except httpx.HTTPError as error:
+            raise Failure(f"the file cannot be fetched: {error}", Exit.UNAVAILABLE) from None
+        if answer.is_success:
+            return answer.content
+        if answer.history:
+            raise Failure(f"the file is no longer kept: HTTP {answer.status_code}", Exit.NOT_FOUND)
+        return bytes(_result(answer))
+
     def pages(
         self, path: str, name: str, limit: int | None = None, query: Query | None = None
     ) -> Iterator[Json]:

@@ -8,7 +8,7 @@ from rich.text import Text
 from optio_cli.api import Json
 from optio_cli.output import CONTROL, Out, ago, cell, short
 
-LEFT_OUT = ("prompt", "metadata", "attempts")
+LEFT_OUT = ("prompt", "metadata", "attempts", "outputs")
 
 
 def state(task: Json) -> str:
@@ -24,6 +24,9 @@ def show(out: Out, shown: Json) -> None:
     if shown["task"].get("prompt"):
         out.say(Text("\nPrompt", style="bold"))
         out.say(Text(str(shown["task"]["prompt"]).translate(CONTROL)))
+    if shown["task"].get("outputs"):
+        out.say(Text("\nFiles", style="bold"))
+        files(out, shown["task"]["outputs"])
     if "events" in shown:
         out.say(Text("\nHistory", style="bold"))
         rows = [
@@ -34,6 +37,12 @@ def show(out: Out, shown: Json) -> None:
     else:
         _triggers(out, shown["triggers"])
         _runs(out, shown["runs"])
+
+
+def files(out: Out, outputs: list[Json]) -> None:
+    """Show the files that an agent left."""
+    rows = [(output["name"], output["size"], output["contentType"]) for output in outputs]
+    out.table(("NAME", "BYTES", "TYPE"), rows, "none: the agent left no files in OPTIO_OUTPUT")
 
 
 def _fields(out: Out, task: Json) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from optio_cli import finding, following, showing
+from optio_cli import finding, following, saving, showing
 from optio_cli.api import Json
 from optio_cli.errors import Exit, Failure
 from optio_cli.output import ago, short
@@ -89,6 +90,23 @@ def logs(
         return
     for line in following.page(session.api, run["id"], None, query)["logs"]:
         following.show_line(session, line)
+
+
+@app.command()
+def files(
+    name: ARun,
+    into: Annotated[str, typer.Option(help="A directory to save them in.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the files that a run's agent left; --into saves them."""
+    session = open_session(as_json)
+    run = finding.run(session.api, name)
+    if into:
+        saving.save(session, run, Path(into))
+    elif as_json:
+        session.out.json({"outputs": run["outputs"]})
+    else:
+        showing.files(session.out, run["outputs"])
 
 
 @app.command()

@@ -62,6 +62,12 @@ class Stage:
         answer = self._client.http.request(method, path, headers=sent, body=raw)
         return answer.status_code, json.loads(answer.body) if answer.body else None
 
+    def led(self, method: str, path: str, *, token: str = TOKEN) -> tuple[int, dict[str, str]]:
+        """Return where a redirect leads."""
+        sent = {"Authorization": f"Bearer {token}"}
+        answer = self._client.http.request(method, path, headers=sent)
+        return answer.status_code, answer.headers
+
     def headers(self, method: str, path: str, *, token: str) -> dict[str, str]:
         sent = {"Authorization": f"Bearer {token}"} if token else {}
         told: dict[str, str] = self._client.http.request(method, path, headers=sent).headers

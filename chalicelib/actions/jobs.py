@@ -11,6 +11,7 @@ from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief, moment_text
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.log import LogLine
+from chalicelib.domain.output import Output, checked
 from chalicelib.domain.prompt import OUTSIDE, framed, names_of
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.retry import backoff
@@ -56,6 +57,7 @@ class Report:
     output_tokens: int | None = None
     cost_usd: float | None = None
     lines: tuple[LogLine, ...] = ()
+    outputs: tuple[Output, ...] = ()
 
 
 def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
@@ -173,6 +175,7 @@ def _note(world: World, run: Run, stage: str | None, now: datetime, *, spoke: bo
 
 def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
     """End an attempt; raise `Superseded` when the run has moved on, its cost noted all the same."""
+    outputs = checked(end.outputs, "outputs")
     run = world.runs.get(run_id)
     if end.lines and run.attempt == attempt:
         world.logs.write(run_id, attempt, end.lines)
@@ -188,7 +191,8 @@ def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
         if attempts != run.attempts:
             moving.update(world, run, attempts=attempts)
         raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
-    facts = _facts(run, end) | {"attempts": attempts}
+    kept = moving.ended(attempts, attempt, outputs=outputs)
+    facts = _facts(run, end) | {"attempts": kept}
     if end.outcome == "failed":
         return _failed(world, run, end, facts)
     nothing = end.outcome == "no_changes"

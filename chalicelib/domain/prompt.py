@@ -46,7 +46,9 @@ def _repo(run: Run) -> str:
 def _standalone() -> str:
     return (
         "You work in an empty directory that is removed when you have ended: your last message "
-        "is kept as the result. When there is nothing to do, say so."
+        "is kept as the result, and so are the files that you leave in the directory which the "
+        "environment variable OPTIO_OUTPUT names (no folders in it, 10 MB in all). When there is "
+        "nothing to do, say so."
     )
 
 

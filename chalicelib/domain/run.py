@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from chalicelib.domain.errors import IllegalMove
 from chalicelib.domain.launch import Launch
+from chalicelib.domain.output import Output
 from chalicelib.domain.pull_request import Pull
 
 
@@ -86,6 +87,7 @@ class Attempt:
     error_message: str | None = None
     cost_usd: float | None = None
     lines: int = 0
+    outputs: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +167,11 @@ class Run:
         """Whether it works and said nothing for that long; that ends no run."""
         said = self.logged_at or self.beat_at
         return self.state is State.RUNNING and said is not None and now - said >= threshold
+
+    @property
+    def left(self) -> Attempt | None:
+        """The newest attempt whose agent left files."""
+        return next((one for one in reversed(self.attempts) if one.outputs), None)
 
     @property
     def push_branch(self) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.launch import BuildEnd
 from chalicelib.domain.log import LogLine
+from chalicelib.domain.output import Output
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run
 
@@ -44,6 +45,13 @@ class Logs(Protocol):
     def write(self, run_id: str, attempt: int, lines: Sequence[LogLine]) -> None: ...
     def after(self, run_id: str, attempt: int, seq: int, limit: int) -> list[LogLine]: ...
     def before(self, run_id: str, attempt: int, seq: int | None, limit: int) -> list[LogLine]: ...
+
+
+class Outputs(Protocol):
+    """The files that agents left. Each answer is an address that is good for minutes only."""
+
+    def upload(self, run_id: str, attempt: int, output: Output) -> str: ...
+    def download(self, run_id: str, attempt: int, output: Output) -> str: ...
 
 
 class Expressions(Protocol):

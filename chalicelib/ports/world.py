@@ -11,6 +11,7 @@ from chalicelib.ports.services import (
     Expressions,
     Logs,
     Metrics,
+    Outputs,
     Policy,
     Queue,
     Seals,
@@ -81,3 +82,5 @@ class World(Protocol):
     def builds(self) -> Builds: ...
     @property
     def logs(self) -> Logs: ...
+    @property
+    def outputs(self) -> Outputs: ...

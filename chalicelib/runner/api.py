@@ -6,13 +6,15 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.domain.output import Output
 from chalicelib.runner.errors import Away, Refused, Superseded
 
+_NAME = "optio-runner"
 _AGAIN = frozenset({401, 403, 408, 425, 429})
 """Refusals that pass: a key that is being changed, a limit on requests."""
 
@@ -41,6 +43,18 @@ class Api:
         answer = self._post("beat", body, timedelta(seconds=10)) or {}
         return None if answer.get("continue", True) else str(answer.get("reason") or "cancelled")
 
+    def uploads(self, run_id: str, attempt: int, files: Iterable[Output]) -> dict[str, str]:
+        """Return the address of each of these files, by its name."""
+        body = {"runId": run_id, "attempt": attempt, "files": [told(file) for file in files]}
+        answer = self._post("outputs", body, timedelta(seconds=30)) or {}
+        return {upload["name"]: upload["url"] for upload in answer.get("uploads", ())}
+
+    def put(self, address: str, content: bytes, kind: str) -> None:
+        """Put a file where the API said: with no token of ours, for the address is signed."""
+        headers = {"Content-Type": kind, "User-Agent": _NAME}
+        request = urllib.request.Request(address, content, headers, method="PUT")
+        _said(request, timedelta(minutes=1))
+
     def report(self, body: Mapping[str, object]) -> None:
         self._post("report", body, timedelta(seconds=30))
 
@@ -54,20 +68,33 @@ class Api:
                 "Authorization": f"Bearer {self.token}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
-                "User-Agent": "optio-runner",
+                "User-Agent": _NAME,
             },
         )
-        opener = urllib.request.build_opener(_NoRedirect)
+        content = _said(request, timeout)
         try:
-            with opener.open(request, timeout=timeout.total_seconds()) as response:
-                content = response.read()
-                answer = json.loads(content) if content.strip() else None
-        except urllib.error.HTTPError as error:
-            with error:
-                raise _refusal(error) from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Away(str(error) or type(error).__name__) from error
+            answer = json.loads(content) if content.strip() else None
+        except ValueError as error:
+            raise Away(str(error)) from error
         return answer if isinstance(answer, dict) else None
+
+
+def told(output: Output) -> dict[str, object]:
+    """Return a file as the API is told of it."""
+    return {"name": output.name, "size": output.size, "contentType": output.content_type}
+
+
+def _said(request: urllib.request.Request, timeout: timedelta) -> bytes:
+    opener = urllib.request.build_opener(_NoRedirect)
+    try:
+        with opener.open(request, timeout=timeout.total_seconds()) as response:
+            content: bytes = response.read()
+            return content
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _refusal(error) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Away(str(error) or type(error).__name__) from error
 
 
 def _refusal(error: urllib.error.HTTPError) -> Exception:

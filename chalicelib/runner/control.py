@@ -30,6 +30,11 @@ class Control:
         self._failure = self._failure or failure
         self.stopped.set()
 
+    @property
+    def wanted_to_end(self) -> bool:
+        """Whether somebody wants it to end, so that nobody waits for what it made."""
+        return self._reason is not None and self._reason != "over time"
+
     def check(self) -> None:
         """Raise when the job must end."""
         if self._reason == "over time" or time.monotonic() > self._deadline:

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from chalicelib.runner import limits, place, processes, report
+from chalicelib.runner import limits, outputs, place, processes, report
 from chalicelib.runner.api import Api
 from chalicelib.runner.beats import PATIENCE, Beats
 from chalicelib.runner.control import Control
@@ -64,24 +64,13 @@ def do(
     beats = Beats(api, order, lines, control)
     result = Result()
     stages = Stages(order, there, control, lines, result, beats.confirm)
-    ended: dict[str, Any] = {}
     beats.start()
     try:
-        stages.go()
-    except Failure as failure:
-        ended = {"error_class": failure.error_class, "message": failure.message}
-    except Stopped as stopped:
-        ended = {"message": stopped.reason, "transient": stopped.reason == SHUTDOWN}
-        if stopped.reason == SHUTDOWN:
-            ended["error_class"] = "crash"
-    except Exception as error:
-        log.exception("job_crashed", extra={"run": order.run_id})
-        message = f"the runner failed in {control.stage}: {type(error).__name__}: {error}"
-        ended = {"error_class": "crash", "message": message}
+        ended = _gone_through(stages, order, control)
+        if _alone(order, there) and not control.wanted_to_end:
+            result.outputs = outputs.kept(api, order, there, lines)
     finally:
-        ended_all = processes.end_descendants()
-        if not (ended_all and (there.user is None or there.user.end_processes())):
-            log.error("processes_left", extra={"run": order.run_id})
+        _alone(order, there)
         place.remove(there.root)
     if ended.get("message") == "dropped":
         return None
@@ -90,6 +79,30 @@ def do(
     shutdown = ended.get("message") == SHUTDOWN
     beats.close(SHUTDOWN_PATIENCE if shutdown else PATIENCE)
     return report.body_of(order, result, lines, stage=control.stage, **ended)
+
+
+def _gone_through(stages: Stages, order: Order, control: Control) -> dict[str, Any]:
+    """Go through the stages; return how they ended, nothing where all went well."""
+    try:
+        stages.go()
+    except Failure as failure:
+        return {"error_class": failure.error_class, "message": failure.message}
+    except Stopped as stopped:
+        gone = {"error_class": "crash"} if stopped.reason == SHUTDOWN else {}
+        return {"message": stopped.reason, "transient": stopped.reason == SHUTDOWN, **gone}
+    except Exception as error:
+        log.exception("job_crashed", extra={"run": order.run_id})
+        message = f"the runner failed in {control.stage}: {type(error).__name__}: {error}"
+        return {"error_class": "crash", "message": message}
+    return {}
+
+
+def _alone(order: Order, there: place.Place) -> bool:
+    """End all that the job has started; return whether nothing of it lives."""
+    ended = processes.end_descendants() and (there.user is None or there.user.end_processes())
+    if not ended:
+        log.error("processes_left", extra={"run": order.run_id})
+    return ended
 
 
 def secrets_of(order: Order) -> list[str]:

@@ -44,6 +44,10 @@ class Place:
         return self.root / "home"
 
     @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    @property
     def prompt(self) -> Path:
         return self.root / "prompt.md"
 
@@ -111,9 +115,8 @@ class Place:
             "TMPDIR": str(self.root / "tmp"),
             "OPTIO_TASK_ID": order.run_id,
             "OPTIO_PROMPT_FILE": str(self.prompt),
+            "OPTIO_OUTPUT": str(self.output),
         }
-        if order.repo is None:
-            ours["OPTIO_OUTPUT"] = str(self.root / "output")
         return {**given, **order.environment, **order.secrets, **ours}
 
 

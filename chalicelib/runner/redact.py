@@ -22,11 +22,18 @@ class Redactor:
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+        codes = ("utf-8", "utf-16-le", "utf-16-be")
+        raw = [form.encode(code, "replace") for form in longest_first for code in codes]
+        self._bytes = re.compile(b"|".join(map(re.escape, raw))) if forms else None
         self._starts = sorted(form for form in forms if "\n" not in form)
         self._longest = max(map(len, self._starts), default=0)
 
     def redact(self, text: str) -> str:
         return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def finds(self, content: bytes) -> bool:
+        """Return whether a secret is in `content`, whatever it is, as bytes of UTF-8 or UTF-16."""
+        return bool(self._bytes and self._bytes.search(content))
 
     def stream(self) -> RedactedStream:
         """Return a redactor for text that comes in pieces."""

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 
 from chalicelib.integrations.agents.base import AgentEnd
-from chalicelib.runner.api import Api
+from chalicelib.runner.api import Api, told
 from chalicelib.runner.errors import TRANSIENT, Away, Refused, Superseded
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order
@@ -51,6 +51,7 @@ def body_of(
         if agent.summary
         else None,
         "lines": [entry.json() for entry in lines.batch()],
+        "outputs": [told(output) for output in result.outputs],
         "agent": {
             "sessionId": agent.session_id,
             "modelUsed": agent.model,

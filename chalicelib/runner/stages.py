@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from chalicelib.domain.output import Output
 from chalicelib.integrations.agents import agent_for
 from chalicelib.integrations.agents.base import Agent, AgentEnd, Parser
 from chalicelib.integrations.agents.resets import reset_of
@@ -33,6 +34,7 @@ class Result:
     base_sha: str | None = None
     diff_stat: str | None = None
     agent: AgentEnd | None = None
+    outputs: list[Output] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,20 @@
-"""What happened to a run: its events and its log."""
+"""What happened to a run: its events, its log, and the files that its agent left."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chalice.app import Response
+
 from chalicelib import wiring
 from chalicelib.actions import logs as reading
+from chalicelib.actions import outputs
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import NotAllowed
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.run import Run
 from chalicelib.web import run_views
-from chalicelib.web.http import PAGE, Answer, Routes, answer, limit_of, query
+from chalicelib.web.http import PAGE, Answer, Routes, answer, led_to, limit_of, query
 from chalicelib.web.tasks import found
 
 if TYPE_CHECKING:
@@ -46,6 +49,12 @@ def logs(task_id: str) -> Answer[answers.LogPage]:
     page = reading.page(wiring.world(), run, query(request, "cursor"), limit)
     shown = [run_views.log_line(line) for line in page.lines if _wanted(line, request)]
     return answer({"logs": shown, "nextCursor": page.following, "prevCursor": page.before})
+
+
+@routes.at("GET", "/api/tasks/{task_id}/outputs/{name}", needs=Scope.READ, status=302)
+def output(task_id: str, name: str) -> Response:
+    """Lead to a file that the agent left; the address is good for five minutes."""
+    return led_to(outputs.address(wiring.world(), _run(task_id), name))
 
 
 def _wanted(line: LogLine, request: object) -> bool:

@@ -209,6 +209,11 @@ def answer(body: T, status: int = 200) -> Answer[T]:
     return Answer(body=text, status_code=status, headers=headers.of_data())
 
 
+def led_to(address: str) -> Response:
+    """Send a reader on to a file that lies elsewhere."""
+    return Response(body="", status_code=302, headers={**headers.of_data(), "Location": address})
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return moment_text(value)

@@ -143,6 +143,9 @@ def _parameter(where: str, name: str, schema: Schema) -> Schema:
 def _success(one: Operation, status: int, described: _Described) -> Schema:
     if status == 204:
         return {"description": "Nothing, and no body"}
+    if status == 302:
+        where = {"Location": {"schema": {"type": "string", "format": "uri"}}}
+        return {"description": one.summary, "headers": where}
     schema = described.answers.get(one)
     kind = "application/json" if schema else "text/html"
     return {

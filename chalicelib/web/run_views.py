@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.log import LogLine
+from chalicelib.domain.output import Output
 from chalicelib.domain.run import Attempt, Event, Run
 from chalicelib.web.views import moment
 
@@ -70,6 +71,7 @@ def run(thing: Run, brief: Brief, *, stalled: bool = False) -> answers.RunView:
         "prompt": brief.prompt,
         "metadata": {**summary["metadata"], "triggerParams": json.loads(brief.params)},
         "attempts": [_attempt(attempt) for attempt in thing.attempts],
+        "outputs": [_output(one) for one in thing.left.outputs] if thing.left else [],
     }
 
 
@@ -83,6 +85,10 @@ def _attempt(thing: Attempt) -> answers.AttemptView:
         "errorMessage": thing.error_message,
         "costUsd": thing.cost_usd,
     }
+
+
+def _output(thing: Output) -> answers.OutputView:
+    return {"name": thing.name, "size": thing.size, "contentType": thing.content_type}
 
 
 def event(thing: Event) -> answers.EventView:

@@ -1,14 +1,15 @@
-"""The runner protocol over HTTP: claim, beat, report."""
+"""The runner protocol over HTTP: claim, beat, uploads, report."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from chalicelib import wiring
-from chalicelib.actions import jobs, launching
+from chalicelib.actions import jobs, launching, outputs
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.log import LogLine
+from chalicelib.domain.output import Output
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id, pass_of
 from chalicelib.web.late import late
 from chalicelib.web.views import moment
@@ -45,6 +46,16 @@ def beat() -> Answer[answers.GoOn]:
     return answer({"continue": reason is None, "reason": reason})
 
 
+@routes.at("POST", "/api/runner/outputs", needs=Scope.RUNNER, noted=False, takes="Uploads")
+def uploads() -> Answer[answers.UploadList]:
+    """Tell where the files that an agent left are to be put."""
+    asked = models.parsed(runner_models.Uploads, body_of(routes.current_request))
+    _speaks_for(asked)
+    run_id, files = known_id("run", asked.run_id), _outputs(asked.files)
+    found = outputs.uploads(wiring.world(), run_id, asked.attempt, files)
+    return answer({"uploads": [{"name": output.name, "url": url} for output, url in found]})
+
+
 @routes.at("POST", "/api/runner/report", needs=Scope.RUNNER, noted=False, takes="Report")
 def report() -> Answer[answers.Ended]:
     """Take the end of an attempt, once."""
@@ -69,17 +80,24 @@ def report() -> Answer[answers.Ended]:
         output_tokens=agent.output_tokens,
         cost_usd=agent.cost_usd,
         lines=_lines(asked),
+        outputs=_outputs(asked.outputs),
     )
     run = jobs.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
     return answer({"state": run.state})
 
 
-def _speaks_for(asked: runner_models.Beat) -> None:
+def _speaks_for(asked: runner_models.Speaks) -> None:
     """Refuse a build that speaks of anything but the one attempt that it was started for."""
     by = pass_of(routes.current_request)
     run_id = known_id("run", asked.run_id)
     if by and not launching.may_speak(wiring.world(), by, run_id, asked.attempt):
         raise Forbidden("this token is for another run or attempt")
+
+
+def _outputs(files: list[runner_models.OutputFile]) -> tuple[Output, ...]:
+    return tuple(
+        Output(name=file.name, size=file.size, content_type=file.content_type) for file in files
+    )
 
 
 def _lines(asked: runner_models.Beat) -> tuple[LogLine, ...]:

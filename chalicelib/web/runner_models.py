@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from chalicelib.domain.output import MOST_FILES, PLAIN
 from chalicelib.web import models
 
 
@@ -21,9 +22,29 @@ class Line(models.Model):
     content: str
 
 
-class Beat(models.Model):
+class OutputFile(models.Model):
+    name: Annotated[str, StringConstraints(max_length=1000)]
+    size: Annotated[int, Field(ge=0, strict=True)]
+    content_type: Annotated[str, StringConstraints(pattern=r"^[\w.+-]{1,60}/[\w.+-]{1,60}$")] = (
+        PLAIN
+    )
+
+
+OutputFiles = Annotated[list[OutputFile], Field(max_length=MOST_FILES)]
+
+
+class Speaks(models.Model):
+    """What a runner says of one attempt."""
+
     run_id: str
     attempt: int
+
+
+class Uploads(Speaks):
+    files: OutputFiles
+
+
+class Beat(Speaks):
     stage: Literal["clone", "setup", "agent", "push"] | None = None
     lines: Annotated[list[Line], Field(max_length=10000)] = []
 
@@ -49,3 +70,4 @@ class Report(Beat):
     diff_stat: str | None = None
     result_summary: str | None = None
     agent: AgentEnd | None = None
+    outputs: OutputFiles = []

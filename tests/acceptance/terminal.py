@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import requests
+
 from optio_cli.main import main
+from tests.acceptance.served import BUCKET
 from tests.conftest import TOKEN, Stage
 
 OWN = ("HOME", "XDG_CONFIG_HOME", "COLUMNS", "OPTIO_URL", "OPTIO_TOKEN")
@@ -66,15 +69,26 @@ def served(stage: Stage) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
+            if self.path.startswith("/bucket/"):
+                self.fetch()
+                return
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = stage._client.http.request(self.command, self.path, headers=headers, body=body)
             self.send_response(answer.status_code)
             for name, value in answer.headers.items():
-                self.send_header(name, value)
+                self.send_header(name, value.replace(BUCKET, "/bucket"))
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(answer.body)
+
+        def fetch(self) -> None:
+            """Return what lies in the bucket, which lives in this process alone."""
+            found = requests.get(BUCKET + self.path.removeprefix("/bucket"), timeout=5)
+            self.send_response(found.status_code)
+            self.send_header("Content-Length", str(len(found.content)))
+            self.end_headers()
+            self.wfile.write(found.content)
 
         def log_message(self, *words: object) -> None:
             """Say nothing: the test tells what went wrong."""

@@ -88,7 +88,7 @@ def kept(stage: Stage, run: str) -> Iterator[str]:
     s3 = boto3.client("s3", region_name=settings.region)
     for found in s3.list_objects_v2(Bucket=settings.bucket).get("Contents", ()):
         body = s3.get_object(Bucket=settings.bucket, Key=found["Key"])["Body"].read()
-        yield body.decode("utf-8", "replace")
+        yield found["Key"] + " " + body.decode("utf-8", "replace")
 
 
 def over(server: Served, run: str) -> dict[str, Any]:
@@ -106,7 +106,12 @@ def over(server: Served, run: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "setup, command, state",
     [
-        pytest.param("{spill}", f"{{spill}}; echo {MADE} > x", "completed", id="a good run"),
+        pytest.param(
+            "{spill}",
+            f"{{spill}} 2>&1 | tee $OPTIO_OUTPUT/told.txt; echo {MADE} > x",
+            "completed",
+            id="a good run",
+        ),
         pytest.param("{spill}; exit 3", "true", "failed", id="setup fails"),
         pytest.param("true", "{spill}; exit 1", "failed", id="the agent fails"),
         pytest.param("true", "{spill}; sleep 60", None, id="the runner is stopped"),
@@ -151,6 +156,8 @@ def test_no_canary_is_found_in_what_is_kept_or_shown(
     assert any("***" in text for text in everything)
     found = [(form, text[:300]) for text in everything for form in FORMS if form in text]
     assert found == []
+    left = [text for text in everything if text.startswith(f"outputs/{run}/1/told.txt ")]
+    assert len(left) == (state == "completed")
 
 
 def wait_for_lines(server: Served, run: str) -> None:

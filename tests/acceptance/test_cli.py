@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.acceptance.terminal import Terminal, served
 from tests.acceptance.test_road import claimed, line, runner
@@ -403,3 +404,25 @@ def test_what_has_no_command_is_asked_of_the_api_itself(terminal: Terminal):
     assert terminal.run("api", "GET", "api/repos")[0] == 2
     code, _, errors = terminal.run("api", "POST", "/api/repos", "-d", "{}", "--json")
     assert (code, json.loads(errors)["details"][0]["field"]) == (5, "repoUrl")
+
+
+def test_the_files_of_a_run_are_listed_and_saved(stage: Stage, terminal: Terminal):
+    agent = ("--agent", "command", "--agent-command", "true")
+    run = terminal.ok("task", "new", "--prompt", "Look.", "--repo", "a/b", *agent).strip()
+    stage.settle()
+    here = {"runId": run, "attempt": claimed(stage)["attempt"]}
+    files = [{"name": "report.txt", "size": 2, "contentType": "text/plain"}]
+    (upload,) = runner(stage, "outputs", {**here, "files": files})[1]["uploads"]
+    requests.put(upload["url"], b"hi", headers={"Content-Type": "text/plain"}, timeout=5)
+    runner(stage, "report", {**here, "outcome": "no_changes", "outputs": files})
+
+    assert "report.txt" in terminal.ok("task", "files", run)
+    assert "report.txt" in terminal.ok("task", "show", run)
+    assert terminal.json("task", "files", run) == {"outputs": files}
+    saved = terminal.home / "kept" / "report.txt"
+    assert terminal.ok("task", "files", run, "--into", "kept").strip() == "kept/report.txt"
+    assert saved.read_text() == "hi"
+    saved.write_text("mine")
+    code, _, said = terminal.run("task", "files", run, "--into", "kept")
+    assert (code, saved.read_text()) == (2, "mine")
+    assert "cannot be written" in said

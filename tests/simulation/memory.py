@@ -17,6 +17,7 @@ from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing import Brief, Claim, Firing
 from chalicelib.domain.log import LogLine
+from chalicelib.domain.output import Output
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.repo import Repo, repo_id
@@ -695,6 +696,13 @@ class MemoryLogs:
         return []
 
 
+class MemoryOutputs:
+    def upload(self, run_id: str, attempt: int, output: Output) -> str:
+        return f"memory:{run_id}/{attempt}/{output.name}"
+
+    download = upload
+
+
 @dataclass
 class MemoryQueue:
     sent: list[tuple[dict[str, str], timedelta]] = field(default_factory=list)
@@ -737,6 +745,7 @@ class MemoryWorld:
         self.fire_queue: Any = MemoryQueue()
         self.steps_queue: Any = MemoryQueue()
         self.logs: Any = MemoryLogs()
+        self.outputs: Any = MemoryOutputs()
         self.secrets: Any = MemorySecrets()
         self.vault: Any = MemoryVault()
         self.forges: Any = None  # no repo of a storm lives at a forge

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -34,6 +35,7 @@ class PlayedApi:
         self.lines: dict[int, dict[str, Any]] = {}
         self.beat_answer: tuple[int, dict[str, Any]] = (200, {"continue": True})
         self.failing = 0
+        self.put: dict[str, tuple[bytes, str]] = {}
         self.lock = threading.Lock()
         api = self
 
@@ -48,6 +50,13 @@ class PlayedApi:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+            def do_PUT(self) -> None:
+                assert self.headers["Authorization"] is None
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                api.put[unquote(self.path)[1:]] = content, self.headers["Content-Type"]
+                self.send_response(200)
+                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -68,6 +77,9 @@ class PlayedApi:
         if name == "beat":
             self.beats.append(body)
             return self.beat_answer
+        if name == "outputs":
+            places = [(file["name"], quote(file["name"])) for file in body["files"]]
+            return 200, {"uploads": [{"name": n, "url": f"{self.url}/{p}"} for n, p in places]}
         self.reports.append(body)
         return 200, {}
 

@@ -72,9 +72,16 @@ class AttemptView(TypedDict):
     costUsd: float | None
 
 
+class OutputView(TypedDict):
+    name: str
+    size: Count
+    contentType: str
+
+
 class RunView(RunSummary):
     prompt: str
     attempts: list[AttemptView]
+    outputs: list[OutputView]
 
 
 class EventView(TypedDict):
@@ -189,6 +196,15 @@ class JobView(TypedDict):
 
 class JobAnswer(TypedDict):
     job: JobView
+
+
+class UploadView(TypedDict):
+    name: str
+    url: str
+
+
+class UploadList(TypedDict):
+    uploads: list[UploadView]
 
 
 class GoOn(TypedDict("GoOn", {"continue": bool})):

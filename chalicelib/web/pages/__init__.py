@@ -43,6 +43,7 @@ TABLE = (
     ("GET", "/tasks/{task_id}", "run", "show", Scope.READ),
     ("POST", "/tasks/{task_id}", "run", "act", Scope.RUN),
     ("GET", "/tasks/{task_id}/log", "run", "log", Scope.READ),
+    ("GET", "/tasks/{task_id}/outputs/{name}", "run", "output", Scope.READ),
     ("GET", "/templates", "library", "index", Scope.READ),
     ("POST", "/templates", "library", "save", Scope.WRITE),
     ("GET", "/repos", "repos", "index", Scope.READ),

@@ -7,13 +7,13 @@ import json
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import listing, logs, runs
+from chalicelib.actions import listing, logs, outputs, runs
 from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
 from chalicelib.web import run_views
-from chalicelib.web.http import answer, known_id
+from chalicelib.web.http import answer, known_id, led_to
 from chalicelib.web.pages.shell import Visit
 
 STAGES = ("clone", "setup", "agent", "push", "publish")
@@ -109,6 +109,11 @@ def _prompt(visit: Visit) -> str:
     if not prompt:
         raise Invalid("Say what the agent should do now: a resume needs a prompt.", "prompt")
     return prompt
+
+
+def output(visit: Visit, task_id: str, name: str) -> Response:
+    """Lead to a file that the agent left."""
+    return led_to(outputs.address(wiring.world(), _run(task_id), name))
 
 
 def log(visit: Visit, task_id: str) -> Response:

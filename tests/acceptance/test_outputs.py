@@ -1,0 +1,125 @@
+"""Files that an agent leaves: put into the bucket by the runner, found by who reads the run."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from tests.acceptance.test_pages import Browser
+from tests.acceptance.test_road import claimed, runner
+from tests.conftest import Stage
+
+LOOK = {"type": "standalone", "name": "Look", "prompt": "Look.", "agentType": "command"}
+FILES = [
+    {"name": "report.html", "size": 5, "contentType": "text/html"},
+    {"name": "what? ünder%2f.txt", "size": 2, "contentType": "text/plain"},
+]
+
+
+@pytest.fixture
+def job(stage: Stage) -> dict[str, Any]:
+    task = stage.ok("POST", "/api/tasks", {**LOOK, "agentCommand": "true"})["task"]["id"]
+    stage.ok("POST", f"/api/tasks/{task}/runs")
+    stage.settle()
+    return claimed(stage)
+
+
+def put(stage: Stage, here: dict[str, Any]) -> None:
+    status, answer = runner(stage, "outputs", {**here, "files": FILES})
+    assert status == 200, answer
+    for file, upload in zip(FILES, answer["uploads"], strict=True):
+        kind = {"Content-Type": str(file["contentType"])}
+        content = b"x" * int(str(file["size"]))
+        assert requests.put(upload["url"], content, headers=kind, timeout=5).status_code == 200
+
+
+def test_what_a_runner_puts_away_is_listed_and_can_be_read(stage: Stage, job: dict[str, Any]):
+    here = {"runId": job["runId"], "attempt": job["attempt"]}
+    put(stage, here)
+    assert stage.ok("GET", f"/api/tasks/{job['runId']}")["task"]["outputs"] == []
+
+    assert runner(stage, "report", {**here, "outcome": "succeeded", "outputs": FILES})[0] == 200
+
+    assert stage.ok("GET", f"/api/tasks/{job['runId']}")["task"]["outputs"] == FILES
+    page = Browser(stage).sign_in()
+    assert "report.html" in page.get(f"/tasks/{job['runId']}").text
+    for file in FILES:
+        name = quote(str(file["name"]), safe="")
+        status, headers = stage.led("GET", f"/api/tasks/{job['runId']}/outputs/{name}")
+        assert status == 302
+        linked = f"../tasks/{job['runId']}/outputs/{name}"
+        assert f'href="{linked}"' in page.get(f"/tasks/{job['runId']}").text
+        assert page.get(linked.removeprefix("..")).status == 302
+        found = requests.get(headers["Location"], timeout=5)
+        assert found.content == b"x" * int(str(file["size"]))
+        assert found.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_an_address_is_signed_for_its_size_and_type_and_is_good_for_minutes(
+    stage: Stage, job: dict[str, Any]
+):
+    asked = {"runId": job["runId"], "attempt": 1, "files": FILES}
+
+    (first, _) = runner(stage, "outputs", asked)[1]["uploads"]
+
+    assert "X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost" in first["url"]
+    assert "X-Amz-Expires=900" in first["url"]
+
+
+def test_a_name_that_no_file_has_is_not_found(stage: Stage, job: dict[str, Any]):
+    for name in ("report.html", "..", "%2e%2e%2fx"):
+        assert stage.call("GET", f"/api/tasks/{job['runId']}/outputs/{name}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "file, words",
+    [
+        ({"name": "..", "size": 1}, "not that of a file"),
+        ({"name": "a/b", "size": 1}, "not that of a file"),
+        ({"name": "a\nb", "size": 1}, "cannot be written down"),
+        ({"name": "n" * 201, "size": 1}, "longer than 200 bytes"),
+        ({"name": "big", "size": 10 * 1024 * 1024 + 1}, "10485760 bytes together"),
+        ({"name": "x", "size": -1}, "greater than or equal to 0"),
+        ({"name": "x", "size": 1, "contentType": "text/html\nSet-Cookie: x"}, "pattern"),
+    ],
+)
+def test_files_that_must_not_be_are_refused_by_their_field(
+    stage: Stage, job: dict[str, Any], file: dict[str, Any], words: str
+):
+    here = {"runId": job["runId"], "attempt": 1}
+    for path, body in (
+        ("outputs", {**here, "files": [file]}),
+        ("report", {**here, "outcome": "succeeded", "outputs": [file]}),
+    ):
+        status, answer = runner(stage, path, body)
+        assert status == 400
+        assert words in answer["details"][0]["message"]
+        assert answer["details"][0]["field"].startswith(("files", "outputs"))
+
+
+def test_one_file_too_many_or_twice_is_refused(stage: Stage, job: dict[str, Any]):
+    here = {"runId": job["runId"], "attempt": 1}
+    many = [{"name": str(number), "size": 0} for number in range(101)]
+
+    for files in (many, [{"name": "a", "size": 0}] * 2):
+        assert runner(stage, "outputs", {**here, "files": files})[0] == 400
+
+
+def test_only_the_working_attempt_may_put_files(stage: Stage, job: dict[str, Any]):
+    here = {"runId": job["runId"], "attempt": 2, "files": FILES}
+    assert runner(stage, "outputs", here)[0] == 409
+    stage.ok("POST", f"/api/tasks/{job['runId']}/cancel")
+
+    assert runner(stage, "outputs", {**here, "attempt": 1})[0] == 409
+    ended = {"runId": job["runId"], "attempt": 1, "outcome": "succeeded", "outputs": FILES}
+    assert runner(stage, "report", ended)[0] == 409
+    assert stage.ok("GET", f"/api/tasks/{job['runId']}")["task"]["outputs"] == []
+
+
+def test_a_user_has_no_business_at_the_runners_door(stage: Stage, job: dict[str, Any]):
+    body = {"runId": job["runId"], "attempt": 1, "files": []}
+
+    assert stage.call("POST", "/api/runner/outputs", body, token="optio_pat_none")[0] == 401
