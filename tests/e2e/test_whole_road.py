@@ -10,7 +10,9 @@ import signal
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 
 from tests.e2e.conftest import System, git, until
@@ -174,3 +176,30 @@ def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):
     for method, path in (("GET", "/api/nothing"), ("GET", "/nothing/at"), ("PUT", "/api/tasks")):
         status, body = system.send(method, path)
         assert (status, body["error"]) == (404, "no such path")
+
+
+def test_a_file_of_a_standalone_is_kept_and_read_at_its_signed_address(system: System):
+    definition = {
+        "type": "standalone",
+        "name": "Report",
+        "prompt": "Report",
+        "agentType": "command",
+        "agentCommand": 'printf "a report" > "$OPTIO_OUTPUT/über uns.txt"',
+    }
+    task = system.ok("POST", "/api/tasks", definition)["task"]
+    run = system.ok("POST", f"/api/tasks/{task['id']}/runs", {})["runId"]
+
+    def ended() -> Any:
+        now = system.ok("GET", f"/api/tasks/{run}")["task"]
+        return now if now["completedAt"] else None
+
+    end = until(ended, 90, system.story)
+    (output,) = end["outputs"]
+    assert output == {"name": "über uns.txt", "size": 8, "contentType": "text/plain"}
+    address = f"{system.card['url']}/api/tasks/{run}/outputs/{quote(output['name'], safe='')}"
+    held = {"Authorization": f"Bearer {system.card['token']}"}
+    answer = httpx.get(address, headers=held, follow_redirects=True)
+    assert (answer.status_code, answer.text) == (200, "a report"), answer.text
+    assert (
+        answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''%C3%BCber%20uns.txt"
+    )
