@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from chalice.app import Chalice
 
-from chalicelib.pipeline import building, firing, running
+from chalicelib.pipeline import building, firing, notifying, running
 from chalicelib.web import (
     bulk,
     cloning,
     documents,
     firings,
     health,
+    hints,
     history,
     hooks,
     keys,
@@ -42,6 +43,7 @@ for room in (
     repos,
     secrets,
     tickets,
+    hints,
     webhooks,
     keys,
     runner,
@@ -49,5 +51,5 @@ for room in (
     pages,
 ):
     app.register_blueprint(room.routes)
-for room in (firing, running, building):
+for room in (firing, running, building, notifying):
     app.register_blueprint(room.steps)

@@ -103,6 +103,24 @@ class Wiring:
         return RealTrackers()
 
     @cached_property
+    def webhooks(self) -> ports.Webhooks:
+        from chalicelib.storage.webhooks import DynamoWebhooks
+
+        return DynamoWebhooks()
+
+    @cached_property
+    def deliveries(self) -> ports.Deliveries:
+        from chalicelib.storage.deliveries import DynamoDeliveries
+
+        return DynamoDeliveries()
+
+    @cached_property
+    def posts(self) -> ports.Posts:
+        from chalicelib.integrations.posts import GuardedPosts
+
+        return GuardedPosts()
+
+    @cached_property
     def secrets(self) -> ports.Secrets:
         from chalicelib.storage.secrets import DynamoSecrets
 
@@ -137,6 +155,12 @@ class Wiring:
         from chalicelib.integrations.queues import SqsQueue
 
         return SqsQueue(settings.queue("steps"), settings.region)
+
+    @cached_property
+    def notify_queue(self) -> ports.Queue:
+        from chalicelib.integrations.queues import SqsQueue
+
+        return SqsQueue(settings.queue("notify"), settings.region)
 
     @cached_property
     def builds(self) -> ports.Builds:

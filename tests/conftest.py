@@ -92,7 +92,8 @@ class Stage:
     def settle(self) -> None:
         """Deliver messages until none is left. A message that comes early has to do no harm."""
         for _ in range(20):
-            if not self._deliver("fire", "fire") + self._deliver("steps", "advance"):
+            queues = {"fire": "fire", "steps": "advance", "notify": "notify"}
+            if not sum(self._deliver(queue, function) for queue, function in queues.items()):
                 return
 
     def _deliver(self, queue: str, function: str) -> int:
@@ -161,7 +162,7 @@ def aws() -> Iterator[None]:
             table._connection = None
             table.create_table()
         sqs = boto3.client("sqs", region_name=settings.region)
-        for kind in ("fire", "steps"):
+        for kind in ("fire", "steps", "notify"):
             sqs.create_queue(QueueName=settings.queue(kind))
         boto3.client("logs", region_name=settings.region).create_log_group(
             logGroupName=settings.log_group

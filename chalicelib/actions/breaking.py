@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.actions import definitions
+from chalicelib.actions import definitions, notifying
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.run import Run, State
@@ -29,7 +29,8 @@ def run_failed(world: World, run: Run) -> None:
         reason = _reason(world, definition, run) if definition.enabled else None
         if reason is None:
             return
-        paused = replace(definition, enabled=False, paused_reason=reason)
+        paused = replace(definition, enabled=False, paused_reason=reason, broken_by=run.id)
+        notifying.promise_pause(world, definition.id, run)
         try:
             definitions.change(world, definition, paused)
             return

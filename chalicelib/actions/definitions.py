@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chalicelib.actions import sending, timing
+from chalicelib.actions import notifying, sending, timing
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
 from chalicelib.domain.firing import Claim
@@ -123,6 +123,7 @@ def change(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
         changes = [
             timing.changed(world, old, owned(old, new), was, new) for old in world.triggers.of(was)
         ]
+    notifying.promise_firings(world, [change.gap for change in changes if change.gap])
     try:
         world.blueprints.put(new, was, changes)
     except Taken as taken:
@@ -178,6 +179,7 @@ def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
     change = timing.changed(
         world, was, replace(new, disabled_reason=reason), definition, definition
     )
+    notifying.promise_firings(world, [change.gap] if change.gap else [])
     try:
         owner = _owning(definition, change.new, definition.trigger_ids)
         world.triggers.put(change, definition, owner)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.actions import policies
+from chalicelib.actions import notifying, policies
 from chalicelib.domain import firing as firings
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Invalid, NotFound
@@ -94,6 +94,12 @@ def decide(
             run=run,
         ),
     )
+
+
+def commit(world: World, decision: Decision) -> None:
+    """Write a decision, or raise `Taken`; what fires nothing is told to who wants to know."""
+    notifying.promise_firings(world, [decision.firing])
+    world.firings.commit(decision)
 
 
 def _unfired(kept: Decision, outcome: Outcome, reason: str) -> Decision:

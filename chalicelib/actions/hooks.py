@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
 from chalicelib.actions import policies, sending
-from chalicelib.actions.firing import Occurrence, decide
+from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain import firing as firings
 from chalicelib.domain import hook as hooks
 from chalicelib.domain.decision import Basis, Decision
@@ -179,7 +179,7 @@ def _fire(world: World, basis: Basis, occurrence: Occurrence) -> Received:
     for _ in range(3):
         decision = decide(world, basis, occurrence, moved=(trigger, trigger))
         try:
-            world.firings.commit(decision)
+            commit(world, decision)
         except Taken as taken:
             if taken.parts & {"claim", "firing", "run"}:
                 return _first(world, basis, occurrence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.actions import breaking, sending
+from chalicelib.actions import breaking, notifying, sending
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, Attempt, Run, State, move, touch
 from chalicelib.ports import Taken, World
@@ -24,6 +24,7 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
     frees = run.state in HOLDS_SLOT and to not in HOLDS_SLOT
     leaves = [*(run.counters if frees else ()), *_overlap(run, run.state, to), *_pr(run, new)]
     enters = [*_overlap(run, to, run.state), *_pr(new, run)]
+    notifying.promise_move(world, run, new)
     if leaves or enters:
         try:
             world.slots.move(new, run, leaves=leaves, enters=enters)

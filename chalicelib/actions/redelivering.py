@@ -9,7 +9,7 @@ from datetime import datetime
 
 from chalicelib.actions import hooks, sending
 from chalicelib.actions.definitions import repeated, template_of
-from chalicelib.actions.firing import Occurrence, decide
+from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing import Brief, Claim, Firing
@@ -41,7 +41,7 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
     decision = decide(world, basis, occurrence)
     kept = replace(claim, result=decision.firing.id) if claim else None
     try:
-        world.firings.commit(replace(decision, claim=kept))
+        commit(world, replace(decision, claim=kept))
     except Taken as taken:
         if claim and taken.parts & {"claim", "firing", "run"}:
             return world.firings.get(repeated(world, claim))

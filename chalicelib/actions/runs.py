@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chalicelib.actions import moving, sending
 from chalicelib.actions.definitions import check, repeated, template_of
-from chalicelib.actions.firing import Occurrence, decide, rendered
+from chalicelib.actions.firing import Occurrence, commit, decide, rendered
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, IllegalMove
@@ -51,7 +51,7 @@ def start(
         raise Conflict(f"{definition.name!r} did not start: {decision.firing.reason}")
     kept = replace(claim, result=run.id) if claim else None
     try:
-        world.firings.commit(replace(decision, claim=kept))
+        commit(world, replace(decision, claim=kept))
     except Taken as taken:
         if claim and taken.parts & {"claim", "firing", "run"}:
             return world.runs.get(repeated(world, claim))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.actions import failing, sending
-from chalicelib.actions.firing import Occurrence, decide
+from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain import firing as firings
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.firing import Outcome, Skip
@@ -56,7 +56,7 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: d
             break
         decision = _decision(world, basis, trigger)
         try:
-            world.firings.commit(decision)
+            commit(world, decision)
         except Taken as taken:
             if "trigger" in taken.parts:
                 return  # settled by another message for the same occurrence, which also sends

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.run import Run
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import Due, Queue, World
 
+Timed = Trigger | Run | Provider | Delivery
 LONGEST_DELAY = timedelta(seconds=900)
 SLACK = timedelta(seconds=15)
 """How much later than planned a tick may come; what is due by then was sent by its committer."""
 
 
-def send_soon(world: World, rows: Iterable[Trigger | Run | Provider]) -> None:
+def send_soon(world: World, rows: Iterable[Timed]) -> None:
     """Send the message of each committed row whose moment the next tick would see too late."""
     horizon = world.now() + world.policy.interval + SLACK
     send(world, [_due(row) for row in rows if row.due_at and row.due_at < horizon])
@@ -25,7 +27,7 @@ def send(world: World, rows: Iterable[Due]) -> None:
     """Send one message for each due row, so that it arrives at its moment and never before."""
     now = world.now()
     found = list(rows)
-    for kind in ("trigger", "run", "provider"):
+    for kind in ("trigger", "run", "provider", "delivery"):
         messages = [(_message(row), _delay(row.at, now)) for row in found if row.kind == kind]
         if messages:
             _queue(world, kind).send(messages)
@@ -39,11 +41,15 @@ def send_admit(world: World, queue_keys: Iterable[str]) -> None:
 
 
 def _queue(world: World, kind: str) -> Queue:
+    if kind == "delivery":
+        return world.notify_queue
     return world.fire_queue if kind == "trigger" else world.steps_queue
 
 
-def _due(row: Trigger | Run | Provider) -> Due:
+def _due(row: Timed) -> Due:
     assert row.due_at is not None
+    if isinstance(row, Delivery):
+        return Due("delivery", row.place, row.due_at, webhook_id=row.webhook_id)
     if isinstance(row, Trigger):
         return Due("trigger", row.id, row.due_at, row.definition_id)
     return Due("provider" if isinstance(row, Provider) else "run", row.id, row.due_at)
@@ -54,6 +60,8 @@ def _message(row: Due) -> dict[str, str]:
         return {"triggerId": row.id, "definitionId": row.definition_id or ""}
     if row.kind == "provider":
         return {"step": "sync", "providerId": row.id}
+    if row.kind == "delivery":
+        return {"step": "deliver", "webhookId": row.webhook_id or "", "place": row.id}
     return {"step": "run", "runId": row.id}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.actions import hooks
-from chalicelib.actions.firing import Occurrence, decide
+from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain import firing as firings
 from chalicelib.domain import ticket as tickets
 from chalicelib.domain.decision import Basis, Decision
@@ -69,7 +69,7 @@ def _fire(world: World, tracker: Tracker, watch: Watch, ticket: Ticket) -> list[
         occurrence = _occurrence(world, watch, *(whole or (ticket, [])), identity)
         decision = _kept(decide(world, watch.basis, occurrence, moved=_same(watch)), ticket)
         try:
-            world.firings.commit(decision)
+            commit(world, decision)
         except Taken as taken:
             if "claim" in taken.parts or identity != ticket.occurrence:
                 return []

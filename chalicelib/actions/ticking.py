@@ -15,7 +15,8 @@ def tick(world: World) -> int:
     """
     now = world.now()
     until = now + 2 * world.policy.interval
-    rows = [*world.triggers.due(until), *world.runs.due(until), *world.providers.due(until)]
+    stores = (world.triggers, world.runs, world.providers, world.deliveries)
+    rows = [row for store in stores for row in store.due(until)]
     sending.send(world, rows)
     world.pulses.note("tick", now)
     oldest = min((row.at for row in rows), default=now)

@@ -68,6 +68,8 @@ class Blueprint:
     trigger_ids: tuple[str, ...] = ()
     paused_reason: str | None = None
     resumed_at: datetime | None = None
+    broken_by: str | None = None
+    """The run whose failure was the one too many, last time."""
 
     @property
     def minds_open_prs(self) -> bool:

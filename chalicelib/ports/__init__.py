@@ -9,12 +9,14 @@ from chalicelib.ports.services import (
     Metrics,
     Outputs,
     Policy,
+    Posts,
     Queue,
     Seals,
     Vault,
 )
 from chalicelib.ports.stores import (
     Blueprints,
+    Deliveries,
     Firings,
     Keys,
     PromptTemplates,
@@ -25,6 +27,7 @@ from chalicelib.ports.stores import (
     Secrets,
     Slots,
     Triggers,
+    Webhooks,
 )
 from chalicelib.ports.trackers import Limited, TicketPage, Tracker, Trackers, Unreachable
 from chalicelib.ports.world import World
@@ -33,6 +36,7 @@ __all__ = [
     "Blueprints",
     "Builds",
     "Change",
+    "Deliveries",
     "Due",
     "Expressions",
     "Firings",
@@ -45,6 +49,7 @@ __all__ = [
     "Metrics",
     "Outputs",
     "Policy",
+    "Posts",
     "PromptTemplates",
     "Providers",
     "Pulses",
@@ -61,5 +66,6 @@ __all__ = [
     "Triggers",
     "Unreachable",
     "Vault",
+    "Webhooks",
     "World",
 ]

@@ -26,6 +26,7 @@ class Due:
     id: str
     at: datetime
     definition_id: str | None = None
+    webhook_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

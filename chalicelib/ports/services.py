@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from chalicelib.domain.delivery import Reply
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.launch import BuildEnd
 from chalicelib.domain.log import LogLine
@@ -37,6 +38,12 @@ class Queue(Protocol):
     """Messages to the steps. A message is a hint: it may come late, twice, or never."""
 
     def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None: ...
+
+
+class Posts(Protocol):
+    """Requests to where a user points us; what keeps one from its answer is in the reply."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply: ...
 
 
 class Logs(Protocol):

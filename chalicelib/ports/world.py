@@ -13,12 +13,14 @@ from chalicelib.ports.services import (
     Metrics,
     Outputs,
     Policy,
+    Posts,
     Queue,
     Seals,
     Vault,
 )
 from chalicelib.ports.stores import (
     Blueprints,
+    Deliveries,
     Firings,
     Keys,
     PromptTemplates,
@@ -29,6 +31,7 @@ from chalicelib.ports.stores import (
     Secrets,
     Slots,
     Triggers,
+    Webhooks,
 )
 from chalicelib.ports.trackers import Trackers
 
@@ -66,6 +69,14 @@ class World(Protocol):
     def providers(self) -> Providers: ...
     @property
     def trackers(self) -> Trackers: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def posts(self) -> Posts: ...
+    @property
+    def notify_queue(self) -> Queue: ...
     @property
     def secrets(self) -> Secrets: ...
     @property

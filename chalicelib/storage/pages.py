@@ -6,13 +6,30 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pynamodb.indexes import GlobalSecondaryIndex
+from pynamodb.models import Model
 
 
-def newest(index: GlobalSecondaryIndex[Any], key: str, before: str | None, limit: int) -> list[Any]:
-    """Return at most `limit` rows under `key`, the youngest first, older than `before`."""
-    condition = type(index).age < before if before else None  # type: ignore[attr-defined]
+def newest(
+    source: GlobalSecondaryIndex[Any] | type[Model],
+    key: str,
+    before: str | None,
+    limit: int,
+    wanted: Any = None,
+) -> list[Any]:
+    """Return at most `limit` rows under `key`, the youngest first, older than `before`.
+
+    Of a table or an index that is sorted by age; `wanted` is a condition that each row meets.
+    """
+    age: Any = getattr(source if isinstance(source, type) else type(source), "age")  # noqa: B009
+    condition = age < before if before else None
     return list(
-        index.query(key, range_key_condition=condition, scan_index_forward=False, limit=limit)
+        source.query(
+            key,
+            range_key_condition=condition,
+            filter_condition=wanted,
+            scan_index_forward=False,
+            limit=limit,
+        )
     )
 
 

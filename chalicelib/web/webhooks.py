@@ -1,60 +1,140 @@
-"""Webhooks of forges and trackers themselves: verified over their raw bytes, taken as hints."""
+"""Webhooks over HTTP: a secret is told once, to whoever makes it, and a URL never as a whole."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from chalicelib import wiring
-from chalicelib.actions import credentials, hints, hooks
-from chalicelib.domain import hook
-from chalicelib.domain.errors import Unsigned
-from chalicelib.domain.forge import HOOK_SECRETS
-from chalicelib.domain.hook import PRESETS, Delivery
-from chalicelib.web.http import LARGEST_BODY, Answer, Routes, TooLarge, answer, raw_of
+from chalicelib.actions import webhooks
+from chalicelib.domain.access import Scope
+from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.webhook import Webhook
+from chalicelib.web.http import PAGE, Answer, Routes, answer, body_of, known_id, limit_of, query
+from chalicelib.web.late import late
+from chalicelib.web.views import moment
 
 if TYPE_CHECKING:
-    from chalicelib.web import answers
+    from chalicelib.web import answers, models
+else:
+    models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/webhooks/github", needs=None, status=202)
-def github() -> Answer[answers.Hinted]:
-    """Take a signed delivery of GitHub: what it is about is looked at once."""
-    return _taken("github")
+def view(thing: Webhook) -> answers.WebhookView:
+    """Return a webhook as the contract shows it, with its health."""
+    return {
+        "id": thing.id,
+        "url": thing.address,
+        "kind": "slack" if thing.slack else "standard",
+        "events": list(thing.events),
+        "description": thing.description,
+        "enabled": thing.enabled,
+        "disabledReason": thing.disabled_reason,
+        "failures": thing.failures,
+        "hasSecret": True,
+        "createdAt": moment(thing.created_at),
+        "updatedAt": moment(thing.updated_at),
+    }
 
 
-@routes.at("POST", "/api/webhooks/linear", needs=None, status=202)
-def linear() -> Answer[answers.Hinted]:
-    """Take a signed delivery of Linear: its tickets are looked at once."""
-    return _taken("linear")
+def view_of_delivery(thing: Delivery) -> answers.DeliveryView:
+    """Return a delivery as the contract shows it, with each of its tries."""
+    last = thing.last
+    return {
+        "id": thing.id,
+        "event": thing.event,
+        "status": thing.standing,
+        "attempt": len(thing.tries),
+        "responseCode": last.code if last else None,
+        "durationMs": last.milliseconds if last else None,
+        "error": last.error if last else None,
+        "nextAttemptAt": moment(thing.due_at),
+        "attempts": [
+            {
+                "at": moment(one.at),
+                "responseCode": one.code,
+                "durationMs": one.milliseconds,
+                "error": one.error,
+            }
+            for one in thing.tries
+        ],
+        "body": thing.body,
+        "createdAt": moment(thing.created_at),
+        "updatedAt": moment(thing.updated_at),
+    }
 
 
-@routes.at("POST", "/api/webhooks/jira", needs=None, status=202)
-def jira() -> Answer[answers.Hinted]:
-    """Take a signed delivery of Jira: its tickets are looked at once."""
-    return _taken("jira")
+@routes.at("GET", "/api/webhooks", needs=Scope.ADMIN)
+def index() -> Answer[answers.WebhookList]:
+    """List the webhooks that others are told with, the oldest first, with the health of each."""
+    found = wiring.world().webhooks.all()
+    return answer({"webhooks": [view(thing) for thing in found], "nextCursor": None})
 
 
-def _taken(source: str) -> Answer[answers.Hinted]:
-    world = wiring.world()
+@routes.at("POST", "/api/webhooks", needs=Scope.ADMIN, takes="WebhookFields", status=201)
+def create() -> Answer[answers.NewWebhookAnswer]:
+    """Make a webhook; the answer is the only place where its secret is ever shown."""
+    asked = models.parsed(models.WebhookFields, body_of(routes.current_request))
+    made, secret = webhooks.create(
+        wiring.world(),
+        asked.url,
+        events=asked.events,
+        description=asked.description,
+        enabled=asked.enabled,
+    )
+    return answer({"webhook": view(made), "secret": secret}, 201)
+
+
+@routes.at("GET", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN)
+def show(webhook_id: str) -> Answer[answers.WebhookAnswer]:
+    """Show a webhook, with its health."""
+    return answer({"webhook": view(wiring.world().webhooks.get(known_id("webhook", webhook_id)))})
+
+
+@routes.at("PATCH", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN, takes="WebhookPatch")
+def edit(webhook_id: str) -> Answer[answers.WebhookAnswer]:
+    """Change a webhook, pause it, or enable it again after it was disabled."""
+    asked = models.parsed(models.WebhookPatch, body_of(routes.current_request))
+    kept = webhooks.change(
+        wiring.world(),
+        known_id("webhook", webhook_id),
+        url=asked.url,
+        events=asked.events,
+        description=asked.description,
+        enabled=asked.enabled,
+    )
+    return answer({"webhook": view(kept)})
+
+
+@routes.at("DELETE", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN, status=204)
+def remove(webhook_id: str) -> Answer[None]:
+    """Remove a webhook; what is on its way to it is not sent any more."""
+    webhooks.remove(wiring.world(), known_id("webhook", webhook_id))
+    return answer(None, 204)
+
+
+@routes.at("POST", "/api/webhooks/{webhook_id}/rotate-secret", needs=Scope.ADMIN)
+def rotate(webhook_id: str) -> Answer[answers.NewWebhookAnswer]:
+    """Give a webhook a new secret, shown this once; the one before it goes on signing, too."""
+    kept, secret = webhooks.rotate(wiring.world(), known_id("webhook", webhook_id))
+    return answer({"webhook": view(kept), "secret": secret})
+
+
+@routes.at("POST", "/api/webhooks/{webhook_id}/test", needs=Scope.ADMIN)
+def test(webhook_id: str) -> Answer[answers.DeliveryAnswer]:
+    """Send a test, once and at once; the answer says what became of it."""
+    sent = webhooks.test(wiring.world(), known_id("webhook", webhook_id))
+    return answer({"delivery": view_of_delivery(sent)})
+
+
+@routes.at("GET", "/api/webhooks/{webhook_id}/deliveries", needs=Scope.ADMIN, query=PAGE)
+def deliveries(webhook_id: str) -> Answer[answers.DeliveryList]:
+    """List what was sent to a webhook, newest first, with what became of each try."""
     request = routes.current_request
-    body = raw_of(request)
-    if len(body) > LARGEST_BODY:
-        raise TooLarge("a delivery holds at most 1 MiB")
-    headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
-    delivery = Delivery(headers=headers, body=body)
-    secret, preset = credentials.hook_secret(world, source), PRESETS[source]
-    if secret is None:
-        name = HOOK_SECRETS[source]
-        raise Unsigned(f"no secret is kept to verify this: PUT /api/secrets/{name}")
-    if not hook.believed(preset, delivery, [secret], world.now()):
-        world.metrics.rejected("signature")
-        raise Unsigned(f"the signature is missing or wrong (as {source} signs)")
-    payload = hooks.parsed(delivery, preset)
-    if not hook.fresh(preset, payload, world.now()):
-        raise Unsigned("this was sent too long ago")
-    names = hook.event_names(preset, delivery, payload)
-    event = delivery.header(*preset.event_headers) or min(names, default="")
-    taken = hints.take(world, source, event, payload) if isinstance(payload, dict) else []
-    return answer({"event": event, "looking": taken}, 202)
+    before = query(request, "cursor") or None
+    found, position = webhooks.deliveries_of(
+        wiring.world(), known_id("webhook", webhook_id), before, limit_of(request)
+    )
+    shown = [view_of_delivery(one) for one in found]
+    return answer({"deliveries": shown, "nextCursor": position})

@@ -72,7 +72,7 @@ def minutely(**config: Any) -> dict[str, Any]:
 
 def empty_queues() -> None:
     sqs = boto3.client("sqs", region_name=settings.region)
-    for kind in ("fire", "steps"):
+    for kind in ("fire", "steps", "notify"):
         sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=settings.queue(kind))["QueueUrl"])
 
 
@@ -149,11 +149,11 @@ def test_a_refused_delivery_writes_nothing(stage: Stage, monkeypatch: pytest.Mon
     assert set(requests(calls)) <= {"GetItem", "BatchGetItem", "GetSecretValue"}
 
 
-def test_a_tick_with_nothing_due_asks_each_shard_of_two_tables_and_the_providers_once(
+def test_a_tick_with_nothing_due_asks_each_shard_of_two_tables_and_two_small_ones_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     for _ in range(20):
         made(stage, {"type": "schedule", "config": {"cronExpression": "0 0 1 1 *"}})
     with counted(monkeypatch) as calls:
         assert ticking.tick(wiring.world()) == 0
-    assert requests(calls) == {"Query": 2 * settings.shards + 1, "PutItem": 1}
+    assert requests(calls) == {"Query": 2 * settings.shards + 2, "PutItem": 1}

@@ -654,6 +654,18 @@ class MemoryProviders:
                 yield Due("provider", row.id, row.due_at)
 
 
+class MemoryWebhooks:
+    """Nobody wants to be told of a storm."""
+
+    def lately(self) -> list[Any]:
+        return []
+
+
+class MemoryDeliveries:
+    def due(self, until: datetime) -> Iterator[Due]:
+        yield from ()
+
+
 class MemoryPulses:
     def __init__(self) -> None:
         self._last: dict[str, datetime] = {}
@@ -742,6 +754,9 @@ class MemoryWorld:
         self.repos: Any = MemoryRepos(self.tables)
         self.providers: Any = MemoryProviders(self.tables)
         self.trackers: Any = RealTrackers()
+        self.webhooks: Any = MemoryWebhooks()
+        self.deliveries: Any = MemoryDeliveries()
+        self.notify_queue: Any = MemoryQueue()
         self.fire_queue: Any = MemoryQueue()
         self.steps_queue: Any = MemoryQueue()
         self.logs: Any = MemoryLogs()

@@ -28,6 +28,7 @@ from chalicelib.storage.records.settled import (
     RepoRecord,
     SecretRecord,
 )
+from chalicelib.storage.records.webhooks import DeliveryRecord, WebhookRecord
 
 TABLES: tuple[type[Row], ...] = (
     BlueprintRecord,
@@ -43,12 +44,15 @@ TABLES: tuple[type[Row], ...] = (
     SecretRecord,
     KeyRecord,
     ProviderRecord,
+    WebhookRecord,
+    DeliveryRecord,
 )
 
 __all__ = [
     "TABLES",
     "BlueprintRecord",
     "ClaimRecord",
+    "DeliveryRecord",
     "FiringRecord",
     "HookRecord",
     "KeyRecord",
@@ -60,4 +64,5 @@ __all__ = [
     "SlotRecord",
     "TemplateRecord",
     "TriggerRecord",
+    "WebhookRecord",
 ]

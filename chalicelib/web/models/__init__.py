@@ -27,6 +27,7 @@ from chalicelib.web.models.triggers import (
     TriggerPatch,
 )
 from chalicelib.web.models.types import MEANINGLESS, Model
+from chalicelib.web.models.webhooks import WebhookFields, WebhookPatch
 
 __all__ = [
     "MEANINGLESS",
@@ -49,5 +50,7 @@ __all__ = [
     "SecretValue",
     "TicketConfig",
     "TriggerPatch",
+    "WebhookFields",
+    "WebhookPatch",
     "parsed",
 ]

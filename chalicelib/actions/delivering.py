@@ -1,0 +1,122 @@
+"""Deliveries to webhooks: signed, tried again with patience, and given up visibly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.actions import sending
+from chalicelib.domain import delivery as deliveries
+from chalicelib.domain import hook, slack
+from chalicelib.domain import webhook as webhooks
+from chalicelib.domain.delivery import GONE, Delivery, Standing
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.webhook import Webhook
+from chalicelib.ports import World
+
+LEASE = timedelta(seconds=90)
+"""For how long a try keeps others away; longer than its function may take."""
+SHORT_WAIT = timedelta(seconds=1.5)
+AGAIN = 5
+AGENT = "Optio-Webhooks/1"
+
+
+def deliver(world: World, webhook_id: str, place: str) -> None:
+    """Make the next try of a delivery, if it is due. Safe to repeat: the id stays the same.
+
+    It arrives at least once: whoever dies between the answer and its record sends it again.
+    """
+    try:
+        delivery = _leased(world, world.deliveries.get(webhook_id, place))
+        if delivery is not None:
+            _try(world, delivery)
+    except (NotFound, Superseded):
+        return  # whoever changed it sends it, or nobody has to
+
+
+def _leased(world: World, delivery: Delivery) -> Delivery | None:
+    if delivery.due_at is None:
+        return None
+    rest = delivery.due_at - world.now()
+    if rest > SHORT_WAIT:
+        return None
+    if rest > timedelta(0):
+        world.wait(rest)
+    return _kept(world, deliveries.begun(delivery, world.now(), LEASE), delivery)
+
+
+def _kept(world: World, new: Delivery, was: Delivery) -> Delivery:
+    kept = replace(new, version=was.version + 1)
+    world.deliveries.put(kept, was)
+    return kept
+
+
+def _try(world: World, delivery: Delivery) -> None:
+    webhook = _wanted(world, delivery.webhook_id)
+    if webhook is None:
+        why = "the webhook was disabled or removed meanwhile"
+        _kept(world, deliveries.given_up(delivery, why, world.now()), delivery)
+        return
+    kept = send(world, webhook, delivery)
+    _count(world, webhook, kept)
+    sending.send_soon(world, [kept])
+
+
+def _wanted(world: World, webhook_id: str) -> Webhook | None:
+    try:
+        webhook = world.webhooks.get(webhook_id)
+    except NotFound:
+        return None
+    return webhook if webhook.enabled else None
+
+
+def send(world: World, webhook: Webhook, delivery: Delivery) -> Delivery:
+    """Make one try of a delivery that is held, and return it as it was stored after that."""
+    begun = world.now()
+    url = world.seals.open(webhook.url, webhook.id)
+    body, headers = _request(world, webhook, delivery)
+    reply = world.posts.post(url, body, headers)
+    new = deliveries.ended(delivery, reply, begun, world.now())
+    return _kept(world, new, delivery)
+
+
+def _request(world: World, webhook: Webhook, delivery: Delivery) -> tuple[bytes, dict[str, str]]:
+    headers = {"Content-Type": "application/json", "User-Agent": AGENT}
+    if webhook.slack:
+        return slack.message(delivery.body).encode(), headers
+    body = delivery.body.encode()
+    sent = str(int(world.now().timestamp()))
+    secrets = [world.seals.open(sealed, webhook.id) for sealed in webhook.secrets]
+    signed = [hook.standard_signature(secret, delivery.id, sent, body) for secret in secrets]
+    return body, headers | {
+        "webhook-id": delivery.id,
+        "webhook-timestamp": sent,
+        "webhook-signature": " ".join(signed),
+    }
+
+
+def _count(world: World, webhook: Webhook, delivery: Delivery) -> None:
+    """Note on a webhook what a delivery says of it, if it says anything new."""
+    last = delivery.last
+    if last is None or delivery.standing is Standing.PENDING:
+        return
+    if delivery.standing is Standing.DELIVERED:
+        if webhook.failures:
+            note(world, webhook.id, webhooks.taken)
+        return
+    gone, why = last.code == GONE, last.why
+    note(world, webhook.id, lambda now: webhooks.missed(now, why, gone=gone))
+
+
+def note(world: World, webhook_id: str, change: Callable[[Webhook], Webhook]) -> Webhook:
+    """Write what is to be noted on a webhook over whatever was edited meanwhile."""
+    for _ in range(AGAIN):
+        was = world.webhooks.get(webhook_id)
+        new = replace(change(was), version=was.version + 1, updated_at=world.now())
+        try:
+            world.webhooks.put(new, was)
+        except Superseded:
+            continue
+        return new
+    raise Superseded(f"webhook {webhook_id!r} changed again and again meanwhile")

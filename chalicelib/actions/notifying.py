@@ -1,0 +1,111 @@
+"""Telling others what happened. Nothing that happened is lost, and nothing else is told.
+
+Before a change is written, a message promises to tell of it; after it was written, nothing has to
+be done, so nothing is left undone by who dies in between. Who takes the message looks whether the
+change is there: if so, each webhook that wants to know gets its delivery, under an id that is made
+of what happened, so that a repeated message adds none. A promise whose change did not come is
+looked at again for some minutes, and dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from chalicelib.actions import sending
+from chalicelib.domain import delivery as deliveries
+from chalicelib.domain import notice as notices
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.firing import Firing
+from chalicelib.domain.notice import Event, Notice
+from chalicelib.domain.run import Run
+from chalicelib.ports import World
+
+log = logging.getLogger(__name__)
+HEAD_START = timedelta(seconds=2)
+"""How long a change takes to be written, mostly."""
+AGAIN = timedelta(seconds=30)
+PATIENCE = timedelta(minutes=10)
+"""For how long a promised change is looked for: longer than any function may take to write it."""
+Message = dict[str, str]
+
+
+def promise_move(world: World, was: Run, new: Run) -> None:
+    """Promise to tell of a move that is about to be written."""
+    event = notices.event_of_move(was, new)
+    if event:
+        _promise(world, event, new.id, new.history[-1].id, new.updated_at)
+
+
+def promise_firings(world: World, records: Iterable[Firing]) -> None:
+    """Promise to tell of records of the ledger that are about to be written."""
+    for record in records:
+        event = notices.event_of_firing(record)
+        if event:
+            _promise(world, event, record.id, "", record.fired_at)
+
+
+def promise_pause(world: World, definition_id: str, run: Run) -> None:
+    """Promise to tell that a failed run is about to pause its definition."""
+    _promise(world, Event.PAUSED, definition_id, run.id, run.updated_at)
+
+
+def _promise(world: World, event: Event, of: str, entry: str, at: datetime) -> None:
+    if not any(webhook.wants(event) for webhook in world.webhooks.lately()):
+        return
+    message = {
+        "step": "tell",
+        "event": event.value,
+        "of": of,
+        "entry": entry,
+        "at": at.isoformat(),
+        "until": (world.now() + PATIENCE).isoformat(),
+    }
+    world.notify_queue.send([(message, HEAD_START)])
+
+
+def tell(world: World, message: Message) -> None:
+    """Make a delivery of what was promised, for each webhook that wants it. Safe to repeat."""
+    notice = _happened(world, message)
+    if notice is None:
+        if world.now() < datetime.fromisoformat(message["until"]):
+            world.notify_queue.send([(message, AGAIN)])
+        else:
+            log.info("nothing to tell", extra={"event": message["event"], "of": message["of"]})
+        return
+    wanting = [webhook for webhook in world.webhooks.all() if webhook.wants(notice.event)]
+    made = [deliveries.to(webhook.id, notice, world.now()) for webhook in wanting]
+    sending.send_soon(world, [one for one in made if world.deliveries.add(one)])
+
+
+def _happened(world: World, message: Message) -> Notice | None:
+    """Return the notice of what a message promised, if that was written."""
+    event, of, entry = Event(message["event"]), message["of"], message["entry"]
+    at, name = datetime.fromisoformat(message["at"]), notices.notice_id(event, of, entry)
+    base = world.policy.public_url
+    try:
+        if event.value.startswith("trigger."):
+            return _fired_nothing(world, name, event, of)
+        if event is Event.PAUSED:
+            definition = world.blueprints.get(of)
+            if definition.broken_by != entry:
+                return None
+            return notices.of_pause(name, at, definition, world.runs.get(entry), base)
+        run = world.runs.get(of)
+    except NotFound:
+        return None
+    if all(kept.id != entry or kept.to_state != event.state for kept in run.history):
+        return None
+    return notices.of_run(name, event, at, run, base)
+
+
+def _fired_nothing(world: World, name: str, event: Event, firing_id: str) -> Notice | None:
+    record = world.firings.get(firing_id)
+    if notices.event_of_firing(record) is not event:
+        return None
+    try:
+        definition = world.blueprints.get(record.definition_id or "")
+    except NotFound:
+        definition = None
+    return notices.of_firing(name, event, record, definition, world.policy.public_url)

@@ -1,0 +1,114 @@
+"""Webhooks: made with a secret that is shown once, changed, tried out, and removed."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+
+from chalicelib.actions import delivering
+from chalicelib.domain import delivery as deliveries
+from chalicelib.domain import notice as notices
+from chalicelib.domain import webhook as webhooks
+from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.webhook import Webhook
+from chalicelib.ports import World
+
+
+def create(
+    world: World,
+    url: str,
+    *,
+    events: Iterable[str] = (),
+    description: str = "",
+    enabled: bool = True,
+) -> tuple[Webhook, str]:
+    """Make a webhook; return it with its secret, which is shown this once and then sealed."""
+    if len(world.webhooks.all()) >= webhooks.MOST:
+        raise Conflict(f"a stage has at most {webhooks.MOST} webhooks: remove one first")
+    now, made = world.now(), str(uuid.uuid4())
+    secret = _secret()
+    new = Webhook(
+        id=made,
+        url=world.seals.seal(url, made),
+        address=webhooks.address_of(url),
+        slack=webhooks.is_slack(url),
+        secrets=(world.seals.seal(secret, made),),
+        events=webhooks.events_of(events),
+        description=description,
+        enabled=enabled,
+        created_at=now,
+        updated_at=now,
+    )
+    world.webhooks.add(new)
+    return new, secret
+
+
+def change(
+    world: World,
+    webhook_id: str,
+    *,
+    url: str | None = None,
+    events: Iterable[str] | None = None,
+    description: str | None = None,
+    enabled: bool | None = None,
+) -> Webhook:
+    """Change what is named of a webhook. Enabling a disabled one is a new beginning for it."""
+
+    def changed(was: Webhook) -> Webhook:
+        new = was
+        if url is not None:
+            sealed, shown = world.seals.seal(url, was.id), webhooks.address_of(url)
+            new = replace(new, url=sealed, address=shown, slack=webhooks.is_slack(url))
+        if events is not None:
+            new = replace(new, events=webhooks.events_of(events))
+        if description is not None:
+            new = replace(new, description=description)
+        if enabled is not None and enabled is not was.enabled:
+            new = replace(new, enabled=enabled, failures=0, disabled_reason=None)
+        return new
+
+    return delivering.note(world, webhook_id, changed)
+
+
+def rotate(world: World, webhook_id: str) -> tuple[Webhook, str]:
+    """Give a webhook a new secret, shown this once; the one before it signs, too, until the next.
+
+    Whoever verifies takes either, so that the secrets can be changed one after the other.
+    """
+    secret = _secret()
+
+    def rotated(was: Webhook) -> Webhook:
+        return replace(was, secrets=(world.seals.seal(secret, was.id), was.secrets[0]))
+
+    return delivering.note(world, webhook_id, rotated), secret
+
+
+def remove(world: World, webhook_id: str) -> None:
+    """Remove a webhook; what is on its way to it is not sent any more."""
+    world.webhooks.remove(world.webhooks.get(webhook_id))
+
+
+def test(world: World, webhook_id: str) -> Delivery:
+    """Try a webhook out, once and at once, disabled or not; return what became of it."""
+    webhook = world.webhooks.get(webhook_id)
+    now = world.now()
+    notice = notices.of_test(str(uuid.uuid4()), now, webhook.id, world.policy.public_url)
+    made = deliveries.to(webhook.id, notice, now, once=True)
+    held = deliveries.begun(made, now, delivering.LEASE)
+    world.deliveries.add(held)
+    return delivering.send(world, webhook, held)
+
+
+def deliveries_of(
+    world: World, webhook_id: str, before: str | None, limit: int
+) -> tuple[list[Delivery], str | None]:
+    """Return a page of what was sent to a webhook, the newest first."""
+    world.webhooks.get(webhook_id)
+    return world.deliveries.of_webhook(webhook_id, before, limit)
+
+
+def _secret() -> str:
+    return webhooks.secret_of(secrets.token_bytes(webhooks.SECRET_BYTES))

@@ -1,0 +1,73 @@
+"""Deliveries in DynamoDB, each change guarded by the version it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pynamodb.exceptions import DoesNotExist, PutError
+
+from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.ports import Due
+from chalicelib.settings import settings
+from chalicelib.storage import codec, pages
+from chalicelib.storage.records import DeliveryRecord
+from chalicelib.storage.transactions import condition_failed
+
+ONLY_SHARD = "0"
+"""Few wait for another try at a time, so one partition of the due index holds them all."""
+
+
+class DynamoDeliveries:
+    """The store of deliveries. One is found by its webhook and its place in the list of it."""
+
+    def get(self, webhook_id: str, place: str) -> Delivery:
+        try:
+            record = DeliveryRecord.get(webhook_id, place, consistent_read=True)
+        except DoesNotExist:
+            raise NotFound("delivery", place) from None
+        return codec.load(Delivery, record.data)
+
+    def add(self, new: Delivery) -> bool:
+        """Keep a new delivery; return whether it was new."""
+        try:
+            _record(new).save(condition=DeliveryRecord.webhook_id.does_not_exist())
+        except PutError as error:
+            if not condition_failed(error):
+                raise
+            return False
+        return True
+
+    def put(self, new: Delivery, was: Delivery) -> None:
+        try:
+            _record(new).save(condition=DeliveryRecord.version == was.version)
+        except PutError as error:
+            if not condition_failed(error):
+                raise
+            raise Superseded(f"delivery {new.id!r} changed meanwhile") from error
+
+    def of_webhook(
+        self, webhook_id: str, before: str | None, limit: int
+    ) -> tuple[list[Delivery], str | None]:
+        rows = pages.newest(DeliveryRecord, webhook_id, before, limit + 1)
+        kept, position = pages.page(rows, limit)
+        return [codec.load(Delivery, row.data) for row in kept], position
+
+    def due(self, until: datetime) -> Iterator[Due]:
+        for row in pages.due(DeliveryRecord.due, 1, codec.sortable(until)):
+            yield Due("delivery", row.age, codec.moment(row.due_at), webhook_id=row.webhook_id)
+
+
+def _record(delivery: Delivery) -> DeliveryRecord:
+    kept = delivery.created_at + settings.retention
+    due = delivery.due_at
+    return DeliveryRecord(
+        webhook_id=delivery.webhook_id,
+        age=delivery.place,
+        version=delivery.version,
+        data=codec.dump(delivery),
+        due_shard=ONLY_SHARD if due else None,
+        due_at=codec.sortable(due) if due else None,
+        expires_at=int(kept.timestamp()),
+    )

@@ -1,0 +1,44 @@
+"""Webhooks, and what was sent to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from chalicelib.settings import settings
+from chalicelib.storage.connection import Row
+from chalicelib.storage.records.base import Settled, index
+
+
+class WebhookRecord(Row):
+    """All of a stage lie together, so that one query finds who wants to know."""
+
+    class Meta(Settled):
+        table_name = settings.table("webhooks")
+
+    library = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    version = NumberAttribute()
+    data = UnicodeAttribute()
+
+
+class DeliveryDueIndex(GlobalSecondaryIndex[Any]):
+    Meta = index("due", KeysOnlyProjection())
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = UnicodeAttribute(range_key=True)
+
+
+class DeliveryRecord(Row):
+    class Meta(Settled):
+        table_name = settings.table("deliveries")
+
+    webhook_id = UnicodeAttribute(hash_key=True)
+    age = UnicodeAttribute(range_key=True)
+    version = NumberAttribute()
+    data = UnicodeAttribute()
+    due_shard = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute()
+    due = DeliveryDueIndex()

@@ -1,0 +1,70 @@
+"""Webhooks in DynamoDB, each change guarded by the version it was made from."""
+
+from __future__ import annotations
+
+import time
+
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.webhook import Webhook
+from chalicelib.storage import codec
+from chalicelib.storage.records import WebhookRecord
+from chalicelib.storage.transactions import condition_failed
+
+ALL = "webhooks"
+KNOWN_FOR_SECONDS = 15.0
+
+
+class DynamoWebhooks:
+    """The store of webhooks."""
+
+    def __init__(self) -> None:
+        self._known: tuple[float, list[Webhook]] | None = None
+
+    def get(self, webhook_id: str) -> Webhook:
+        try:
+            record = WebhookRecord.get(ALL, webhook_id, consistent_read=True)
+        except DoesNotExist:
+            raise NotFound("webhook", webhook_id) from None
+        return codec.load(Webhook, record.data)
+
+    def all(self) -> list[Webhook]:
+        """Return every webhook, the oldest first."""
+        rows = WebhookRecord.query(ALL, consistent_read=True)
+        found = [codec.load(Webhook, row.data) for row in rows]
+        return sorted(found, key=lambda webhook: (webhook.created_at, webhook.id))
+
+    def lately(self) -> list[Webhook]:
+        """Return every webhook as it was some seconds ago at most: this is asked all the time."""
+        if self._known is None or time.monotonic() - self._known[0] > KNOWN_FOR_SECONDS:
+            self._known = (time.monotonic(), self.all())
+        return self._known[1]
+
+    def add(self, new: Webhook) -> None:
+        self._known = None
+        _record(new).save(condition=WebhookRecord.id.does_not_exist())
+
+    def put(self, new: Webhook, was: Webhook) -> None:
+        self._known = None
+        try:
+            _record(new).save(condition=WebhookRecord.version == was.version)
+        except PutError as error:
+            if not condition_failed(error):
+                raise
+            raise Superseded(f"webhook {new.id!r} changed meanwhile") from error
+
+    def remove(self, old: Webhook) -> None:
+        self._known = None
+        try:
+            _record(old).delete(condition=WebhookRecord.version == old.version)
+        except DeleteError as error:
+            if not condition_failed(error):
+                raise
+            raise Superseded(f"webhook {old.id!r} changed meanwhile") from error
+
+
+def _record(webhook: Webhook) -> WebhookRecord:
+    return WebhookRecord(
+        library=ALL, id=webhook.id, version=webhook.version, data=codec.dump(webhook)
+    )
