@@ -38,7 +38,7 @@ class WebhookList(TypedDict):
     nextCursor: Cursor
 
 
-class AttemptView(TypedDict):
+class TryView(TypedDict):
     at: Moment
     responseCode: int | None
     durationMs: Count
@@ -54,7 +54,7 @@ class DeliveryView(TypedDict):
     durationMs: Count | None
     error: str | None
     nextAttemptAt: Moment | None
-    attempts: list[AttemptView]
+    attempts: list[TryView]
     body: str
     createdAt: Moment
     updatedAt: Moment
