@@ -174,30 +174,35 @@ def add_trigger(world: World, new: Trigger, claim: Claim | None = None) -> Trigg
 
 def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
     """Store an edit of a trigger; its next time is computed anew only when its timing changed."""
-    definition = world.blueprints.get(was.definition_id)
-    reason = None if new.enabled else was.disabled_reason
-    change = timing.changed(
-        world, was, replace(new, disabled_reason=reason), definition, definition
-    )
-    notifying.promise_firings(world, [change.gap] if change.gap else [])
-    try:
+    new = replace(new, disabled_reason=None if new.enabled else was.disabled_reason)
+    for _ in range(AGAIN):
+        definition = world.blueprints.get(was.definition_id)
+        change = timing.changed(world, was, new, definition, definition)
+        notifying.promise_firings(world, [change.gap] if change.gap else [])
         owner = _owning(definition, change.new, definition.trigger_ids)
-        world.triggers.put(change, definition, owner)
-    except Taken as taken:
-        raise _refused(taken, definition, [change.new]) from taken
-    _count_active(world, definition, change.new)
-    sending.send_soon(world, [change.new])
-    return change.new
+        try:
+            world.triggers.put(change, definition, owner)
+        except Taken as taken:
+            if taken.parts == {"definition"}:
+                continue
+            raise _refused(taken, definition, [change.new]) from taken
+        _count_active(world, definition, change.new)
+        sending.send_soon(world, [change.new])
+        return change.new
+    raise Superseded(f"trigger {was.id!r} changed again and again meanwhile, try later")
 
 
 def _owning(definition: Blueprint, trigger: Trigger, ids: tuple[str, ...]) -> Blueprint:
-    """Return the definition with these triggers; it counts its active runs, once one minds."""
-    new = replace(
+    """Return the definition with these triggers; it counts its active runs, once one minds.
+
+    It is a new version whatever changed: what a trigger fires relies on its definition's alone.
+    """
+    return replace(
         definition,
+        version=definition.version + 1,
         trigger_ids=ids,
         tracks_active=definition.tracks_active or _minds(trigger),
     )
-    return definition if new == definition else replace(new, version=definition.version + 1)
 
 
 def _count_active(world: World, definition: Blueprint, trigger: Trigger) -> None:

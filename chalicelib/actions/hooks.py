@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import parse_qs
 
 from chalicelib.actions import policies, sending
@@ -111,24 +112,28 @@ def _occurrence(
     now = world.now()
     named = hooks.delivery_id(preset, delivery, payload)
     identity = named or f"{delivery.digest[:16]}@{firings.moment_text(now)}"
-    seen = hashlib.sha256(f"id {named}".encode()).hexdigest() if named else delivery.digest
-    source = Occurrence(
-        source=trigger.id, identity=identity[:200] if named else identity, trigger_type="webhook"
-    )
-    if named and len(named) > 200:
-        source = replace(source, identity=f"{named[:160]}…{seen[:16]}")
-    claim = Claim(
-        key=f"delivery#{trigger.id}#{seen}",
-        digest=seen,
-        result=source.firing_id,
-        expires_at=now + (hooks.SEEN_FOR if named else hooks.DIGEST_SEEN_FOR),
-    )
+    if len(identity) > 200:
+        seen = hashlib.sha256(f"id {named}".encode()).hexdigest()
+        identity = f"{named[:160]}…{seen[:16]}"
+    source = Occurrence(source=trigger.id, identity=identity, trigger_type="webhook")
+    if not named:
+        source = replace(source, claim=_claim(trigger, delivery, source.firing_id, now))
     names = hooks.event_names(preset, delivery, payload)
     unwanted = not hooks.wanted(trigger.hook.events, names)
-    found = read(world, trigger, replace(source, claim=claim), payload, unwanted=unwanted)
+    found = read(world, trigger, source, payload, unwanted=unwanted)
     if found.decided is None and policies.looped(world, definition, payload):
         return replace(found, decided=(Outcome.SKIPPED, Skip.LOOP.value))
     return found
+
+
+def _claim(trigger: Trigger, delivery: Delivery, firing_id: str, now: datetime) -> Claim:
+    """Bind a nameless body for a while; a name is bound by its firing, whose id it makes."""
+    return Claim(
+        key=f"delivery#{trigger.id}#{delivery.digest}",
+        digest=delivery.digest,
+        result=firing_id,
+        expires_at=now + hooks.DIGEST_SEEN_FOR,
+    )
 
 
 def read(
@@ -177,7 +182,8 @@ def _fire(world: World, basis: Basis, occurrence: Occurrence) -> Received:
     trigger = basis.trigger
     assert trigger is not None
     for _ in range(3):
-        decision = decide(world, basis, occurrence, moved=(trigger, trigger))
+        # Its definition alone is checked: whoever edits a trigger makes a new version of both.
+        decision = decide(world, basis, occurrence)
         try:
             commit(world, decision)
         except Taken as taken:

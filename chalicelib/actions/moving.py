@@ -81,7 +81,7 @@ def requeue(
     now = world.now()
     base: dict[str, object] = {
         "stage": None,
-        "queued_at": run.queued_at or now,
+        "queued_at": run.queued_at or run.created_at,
         "not_before": now + backoff if backoff else None,
         "due_at": now + (backoff or ADMIT_AGAIN),
         "provisioned_at": None,

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 TOLERANCE = timedelta(minutes=5)
-SEEN_FOR = timedelta(hours=80)
-"""How long a delivery id is remembered: some senders try again for three days."""
 DIGEST_SEEN_FOR = timedelta(minutes=5)
+"""How long a body without a delivery id is remembered; an id is, for as long as its firing is."""
 SHORTEST_SECRET = 16
 MOST_SECRETS = 3
 

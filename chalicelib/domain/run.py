@@ -208,13 +208,13 @@ class Run:
     def rank(self) -> str:
         """The place in a queue: priority first, then age."""
         queued = self.queued_at or self.created_at
-        return f"{self.priority:04d}#{queued:%Y%m%dT%H%M%S.%f}#{self.id}"
+        return f"{self.priority:04d}#{queued:%Y%m%dT%H%M%S.%f}"
 
 
 def queued(run: Run, *, by: str, message: str) -> Run:
     """Return a new run with the first entry of its history."""
     event = _event(run, None, State.QUEUED, by=by, message=message, at=run.created_at)
-    return replace(run, history=(event,), queued_at=run.created_at)
+    return replace(run, history=(event,))
 
 
 def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes: object) -> Run:
@@ -241,13 +241,16 @@ def touch(run: Run, *, at: datetime, **changes: object) -> Run:
     return replace(run, **(base | changes))  # type: ignore[arg-type]
 
 
+def event_id(run_id: str, number: int) -> str:
+    """Return the id of an entry of a run's history."""
+    return str(uuid.uuid5(uuid.UUID(run_id), f"event#{number}"))
+
+
 def _event(
     run: Run, source: State | None, to: State, *, by: str, message: str, at: datetime
 ) -> Event:
-    number = len(run.history)
-    identity = uuid.uuid5(uuid.UUID(run.id), f"event#{number}")
     return Event(
-        id=str(identity),
+        id=event_id(run.id, len(run.history)),
         from_state=source,
         to_state=to,
         trigger=by,

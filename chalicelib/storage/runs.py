@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.run import Attempt, Event, Run, State
+from chalicelib.domain.run import Attempt, Event, Run, State, event_id
 from chalicelib.ports import Due
 from chalicelib.settings import settings
 from chalicelib.storage import codec, pages
 from chalicelib.storage.records import RunRecord
 from chalicelib.storage.transactions import condition_failed
 
+Entry = tuple[State, str, str, datetime]
 LIST_SHARDS = 4
 """Parts of the list of all runs, so that no single partition takes every new one."""
 
 
+class Kept(NamedTuple):
+    """What a row keeps apart: what happened to a run. Lists do not carry it."""
+
+    entries: tuple[Entry | Event, ...]
+    attempts: tuple[Attempt, ...]
+
+
 def record_of(run: Run) -> RunRecord:
-    """Return the row of a run. Its history stands apart: lists do not carry it."""
+    """Return the row of a run."""
     kept = run.completed_at + settings.retention if run.completed_at and run.final else None
     waits_in = _waits_in(run)
     listed = run.version > 1  # the firing's own transaction does not pay for these indexes
@@ -31,8 +39,8 @@ def record_of(run: Run) -> RunRecord:
         id=run.id,
         version=run.version,
         state=run.state.value,
-        data=codec.dump(replace(run, history=(), attempts=())),
-        history=codec.dump((run.history, run.attempts)),
+        data=codec.dump(run, without=("history", "attempts")),
+        history=_history(run),
         list_shard=f"{run.type}#{_list_shard(run.id)}",
         age=codec.age(run.created_at, run.id),
         definition_id=run.definition_id,
@@ -48,11 +56,34 @@ def record_of(run: Run) -> RunRecord:
 
 def run_of(record: Any) -> Run:
     """Return the run that a whole row holds."""
-    history, attempts = codec.load(
-        tuple[tuple[Event, ...], tuple[Attempt, ...]],
-        record.history,
-    )
-    return replace(codec.load(Run, record.data), history=history, attempts=attempts)
+    kept = codec.load(Kept, record.history)
+    run = codec.load(Run, record.data)
+    return replace(run, history=tuple(_events(run.id, kept.entries)), attempts=kept.attempts)
+
+
+def _history(run: Run) -> str:
+    """Return history and attempts as text; what an entry has from its place is not written."""
+    entries = tuple((one.to_state, one.trigger, one.message, one.created_at) for one in run.history)
+    return codec.dump(Kept(entries, run.attempts))
+
+
+def _events(run_id: str, entries: Iterable[Entry | Event]) -> Iterator[Event]:
+    source: State | None = None
+    for number, entry in enumerate(entries):
+        if isinstance(entry, Event):  # written whole, as it was before the first release
+            event = entry
+        else:
+            to, by, message, at = entry
+            event = Event(
+                id=event_id(run_id, number),
+                from_state=source,
+                to_state=to,
+                trigger=by,
+                message=message,
+                created_at=at,
+            )
+        source = event.to_state
+        yield event
 
 
 def _in_state(kind: str, state: State, run_id: str) -> str:

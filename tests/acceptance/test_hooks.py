@@ -339,6 +339,25 @@ def test_a_paused_definition_skips_and_a_paused_trigger_is_not_there(stage: Stag
     assert post(stage, b"[]", {"X-Optio-Signature": mac(b"[]")})[0] == 404
 
 
+def test_a_trigger_that_is_paused_while_its_delivery_is_decided_fires_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    kept = made(stage)
+    where = f"/api/tasks/{kept['task']}/triggers/{kept['trigger']['id']}"
+    firings = wiring.world().firings
+    commit = firings.commit
+
+    def paused_before(decision: Any) -> None:
+        monkeypatch.setattr(firings, "commit", commit)
+        stage.ok("PATCH", where, {"enabled": False})
+        commit(decision)
+
+    monkeypatch.setattr(firings, "commit", paused_before)
+
+    assert post(stage, b"{}", {"X-Optio-Signature": mac(b"{}")})[0] == 404
+    assert stage.ok("GET", f"/api/tasks/{kept['task']}/runs")["runs"] == []
+
+
 def test_a_flood_on_one_path_is_told_when_to_come_again(stage: Stage):
     made(stage)
     statuses = [post(stage, b"x", {})[0] for _ in range(101)]

@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from chalicelib.actions import (
     admission,
+    definitions,
     failing,
     hooks,
     jobs,
@@ -88,9 +89,13 @@ def advance_first() -> Iterator[None]:
         yield
 
 
-@breaks("the trigger's version is not a condition of its firing")
+@breaks("an edit of a trigger is no condition of what it fires")
 def no_trigger_condition() -> Any:
-    return without_condition("trigger")
+    def owning(definition: Any, *given: Any) -> Any:
+        return replace(real(definition, *given), version=definition.version)
+
+    real = definitions._owning
+    return _both(patch.object(definitions, "_owning", owning), without_condition("trigger"))
 
 
 @breaks("the definition's version is not a condition of a firing")

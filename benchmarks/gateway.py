@@ -1,0 +1,81 @@
+"""Requests as API Gateway hands them to the API's function."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+HOOK = "/api/hooks/{path}"
+SECRET = "a secret of benchmarks"
+
+
+def event(
+    method: str, resource: str, body: bytes, headers: Mapping[str, str], **path: str
+) -> dict[str, Any]:
+    """Return the event of one request of a resource."""
+    asked = resource.format(**path)
+    return {
+        "resource": resource,
+        "path": asked,
+        "httpMethod": method,
+        "headers": {"Content-Type": "application/json", **headers},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": dict(path),
+        "stageVariables": None,
+        "requestContext": {"resourcePath": resource, "httpMethod": method, "path": asked},
+        "body": body.decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def delivery(path: str, number: int, *, named: bool = True) -> dict[str, Any]:
+    """Return the event of a signed delivery that is like no other number."""
+    body = json.dumps({"action": "opened", "number": number, "title": f"Alert {number}"}).encode()
+    headers = {"X-Optio-Signature": hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}
+    if named:
+        headers["X-Optio-Delivery"] = f"delivery-{number}"
+    return event("POST", HOOK, body, headers, path=path)
+
+
+class Api:
+    """The API's function, called in this very process."""
+
+    def __init__(self, app: Callable[[Any, Any], Any], token: str) -> None:
+        self._app = app
+        self._token = token
+
+    def post(self, resource: str, body: object) -> Any:
+        """Post as an admin; return the answer, which has to be a success."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return self.send(event("POST", resource, json.dumps(body).encode(), headers))
+
+    def send(self, asked: dict[str, Any]) -> Any:
+        """Return the answer to an event, which has to be a success."""
+        answer = self._app(asked, None)
+        if answer["statusCode"] >= 300:
+            raise RuntimeError(f"{asked['path']} answered {answer['statusCode']} {answer['body']}")
+        return json.loads(answer["body"])
+
+
+def definition(*triggers: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition as people make them, small enough for rows of one kilobyte."""
+    return {
+        "type": "repo-blueprint",
+        "name": "Patch what is known to be vulnerable",
+        "repoUrl": "https://github.com/acme/storefront-web",
+        "prompt": "Look for known vulnerabilities in what we depend on, and mend the worst one.",
+        "triggers": list(triggers),
+    }
+
+
+def minutely() -> dict[str, Any]:
+    return {"type": "schedule", "config": {"cronExpression": "* * * * *"}}
+
+
+def hook(path: str) -> dict[str, Any]:
+    return {"type": "webhook", "config": {"path": path, "secret": SECRET}}

@@ -1,0 +1,78 @@
+"""What a piece of work asks of AWS: calls, capacity units, and where its time goes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+from botocore.client import BaseClient
+from botocore.httpsession import URLLib3Session
+
+
+@dataclass
+class Meter:
+    """What was counted. Times are seconds; `waited` is how long AWS took to answer."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    units: Counter[tuple[str, str]] = field(default_factory=Counter)
+    read_units: float = 0
+    botocore_cpu: float = 0
+    waited: float = 0
+    cpu: float = 0
+
+    @property
+    def write_units(self) -> float:
+        return float(sum(self.units.values()))
+
+    def consumed(self, operation: str, answer: Any) -> None:
+        """Take the capacity that an answer tells: of a table, and of each of its indexes."""
+        told = answer.get("ConsumedCapacity", ())
+        for one in [told] if isinstance(told, dict) else told:
+            if operation in ("Query", "GetItem", "BatchGetItem", "Scan"):
+                self.read_units += float(one["CapacityUnits"])
+                continue
+            table = str(one["TableName"]).rpartition("-")[2]
+            indexes = one.get("GlobalSecondaryIndexes", {})
+            for name, index in indexes.items():
+                self.units[table, name] += index["CapacityUnits"]
+            own = one["CapacityUnits"] - sum(index["CapacityUnits"] for index in indexes.values())
+            self.units[table, ""] += own
+
+
+@contextmanager
+def metered() -> Iterator[Meter]:
+    """Yield a meter that runs meanwhile."""
+    meter = Meter()
+    call, send = BaseClient._make_api_call, URLLib3Session.send
+
+    def counted(self: Any, operation: str, given: Any) -> Any:
+        if self.meta.service_model.service_name == "dynamodb":
+            given = {**given, "ReturnConsumedCapacity": "INDEXES"}
+        meter.calls[operation] += 1
+        began = time.thread_time()
+        try:
+            answer = call(self, operation, given)
+        finally:
+            meter.botocore_cpu += time.thread_time() - began
+        meter.consumed(operation, answer)
+        return answer
+
+    def waited(self: Any, request: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return send(self, request)
+        finally:
+            meter.waited += time.perf_counter() - began
+
+    with (
+        patch.object(BaseClient, "_make_api_call", counted),
+        patch.object(URLLib3Session, "send", waited),
+    ):
+        began = time.process_time()
+        yield meter
+        meter.cpu = time.process_time() - began

@@ -1,0 +1,88 @@
+"""A stage to measure on: an emulator of its own, with the tables, queues and keys of a stage.
+
+The emulator is a process of its own, so what it costs is never in our CPU time. It tells what
+each call consumes by AWS's rules, indexes apart.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from chalicelib import wiring
+from chalicelib.settings import settings
+from chalicelib.storage import connection
+from chalicelib.storage.records import TABLES
+from infra.deploy import Target
+from infra.emulator import FAKE, Emulator
+
+
+class Stage(Emulator):
+    """An emulator that holds a stage without its functions."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to be of this stage."""
+        return {**FAKE, "STAGE": settings.stage, "AWS_ENDPOINT_URL": self.endpoint}
+
+    def admin_key(self) -> str:
+        """Make a key that may do everything, and return its token."""
+        return Target(self.endpoint, settings.stage).make_admin_key()
+
+    def kill(self) -> None:
+        """End it at once, with nothing saved."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Yield an empty stage, which this process then talks to."""
+    folder = Path(tempfile.mkdtemp(prefix="optio-bench-"))
+    emulator = Stage(folder)
+    before = dict(os.environ)
+    os.environ.update(emulator.environment)
+    forget()
+    try:
+        emulator.start()
+        _fill()
+        yield emulator
+    finally:
+        emulator.kill()
+        os.environ.clear()
+        os.environ.update(before)
+        forget()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget() -> None:
+    """Let this process make its clients anew, as a cold one does."""
+    connection.connection.cache_clear()
+    wiring.world.cache_clear()
+    boto3.DEFAULT_SESSION = None
+    for table in TABLES:
+        table._connection = None
+
+
+def _fill() -> None:
+    for table in TABLES:
+        table.create_table()
+    sqs = client("sqs")
+    for kind in ("fire", "steps"):
+        sqs.create_queue(QueueName=settings.queue(kind))
+    client("logs").create_log_group(logGroupName=settings.log_group)
+    client("secretsmanager").create_secret(Name=settings.data_key, SecretString="of benchmarks")
+    client("s3").create_bucket(Bucket=settings.bucket)
+
+
+def client(service: str) -> Any:
+    """Return a client of the emulator for what is not measured."""
+    return boto3.client(service, region_name=settings.region)

@@ -1,0 +1,88 @@
+"""What is stored can be read by another version: a default that was left out never changes."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain import (
+    access,
+    blueprint,
+    firing,
+    prompt_template,
+    provider,
+    repo,
+    run,
+    secret,
+    trigger,
+)
+from chalicelib.storage import codec
+from chalicelib.storage.runs import record_of, run_of
+from tests.conftest import NOON
+
+ID = "3f0d4a52-2c06-4f0c-9d55-1e1b8e3f0a11"
+RUN = run.queued(
+    run.Run(id=ID, type="repo-task", title="t", firing_id=ID, created_at=NOON, updated_at=NOON),
+    by="schedule",
+    message="fired by schedule",
+)
+FIXED: dict[type, dict[str, object]] = {
+    run.Run: {
+        "state": "queued",
+        "version": 1,
+        "agent_type": "claude-code",
+        "timeout_minutes": 60,
+        "max_retries": 3,
+        "priority": 100,
+        "max_concurrent": 2,
+        "pool": "self-hosted",
+    },
+    blueprint.Blueprint: {
+        "version": 1,
+        "agent_type": "claude-code",
+        "timeout_minutes": 60,
+        "max_retries": 3,
+        "priority": 100,
+        "max_concurrent": 2,
+        "enabled": True,
+        "on_open_pr": "allow",
+    },
+    trigger.Trigger: {"version": 1, "enabled": True},
+    firing.Firing: {"trigger_type": "manual"},
+    provider.Provider: {"version": 1, "enabled": True},
+    prompt_template.PromptTemplate: {"version": 1, "kind": "prompt"},
+    repo.Repo: {"version": 1, "max_concurrent_tasks": 2, "max_auto_resumes": 10},
+    secret.Secret: {},
+    access.Key: {},
+}
+"""What is left out of rows where it is so, besides nothing at all: rows are read by it for ever."""
+
+
+@pytest.mark.parametrize("kind", FIXED, ids=lambda kind: kind.__name__)
+def test_a_default_that_rows_leave_out_is_what_it_was_when_they_were_written(kind: type):
+    defaults: dict[str, Any] = {one.name: one.default for one in fields(kind)}
+    for name, fixed in FIXED[kind].items():
+        assert defaults[name] == fixed, f"{name}: give the new default where it is made, not here"
+
+
+def test_a_row_says_nothing_of_what_is_as_its_default_says():
+    text = codec.dump(RUN, without=("history", "attempts"))
+    assert set(codec.load(dict[str, object], text)) == {
+        one.name for one in fields(run.Run) if one.default is MISSING
+    }
+    assert codec.load(run.Run, text) == replace(RUN, history=())
+
+
+def test_a_run_is_read_as_it_was_written_its_history_too():
+    moved = run.move(RUN, run.State.CANCELLED, by="user", message="no", at=NOON)
+    for one in (RUN, moved, replace(moved, priority=0, max_retries=0, title="")):
+        assert run_of(record_of(one)) == one
+
+
+def test_a_history_that_was_written_whole_is_read_as_well():
+    row = record_of(RUN)
+    row.history = codec.dump((RUN.history, RUN.attempts))
+    assert '"from_state"' in row.history
+    assert run_of(row) == RUN
