@@ -76,7 +76,7 @@ def _fill() -> None:
     for table in TABLES:
         table.create_table()
     sqs = client("sqs")
-    for kind in ("fire", "steps"):
+    for kind in ("fire", "steps", "notify"):
         sqs.create_queue(QueueName=settings.queue(kind))
     client("logs").create_log_group(logGroupName=settings.log_group)
     client("secretsmanager").create_secret(Name=settings.data_key, SecretString="of benchmarks")
