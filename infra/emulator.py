@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+MAIN = ROOT / "infra" / "emulator_main.py"
 FAKE = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -76,7 +77,7 @@ class Emulator:
         }
         with (self._state / "emulator.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(ROOT / ".venv-emulator" / "bin" / "ministack")],
+                [str(ROOT / ".venv-emulator" / "bin" / "python"), "-P", str(MAIN)],
                 env=environment,
                 cwd=home,
                 stdin=subprocess.DEVNULL,

@@ -31,6 +31,7 @@ class Front(ThreadingHTTPServer):
 
 class _Passing(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer is two writes: the second would wait for the client
     server: Front
 
     def _pass(self) -> None:

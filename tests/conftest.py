@@ -182,5 +182,7 @@ def stage(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     with Client(app) as client:
         stage = Stage(client)
         monkeypatch.setattr(wiring.Wiring, "now", lambda self: stage.now)
+        # CloudWatch takes no line of another fortnight than its own clock's.
+        monkeypatch.setattr("moto.logs.models.utcnow", lambda: stage.now.replace(tzinfo=None))
         monkeypatch.setattr(wiring.Wiring, "wait", lambda self, span: None)
         yield stage

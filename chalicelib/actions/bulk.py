@@ -39,9 +39,8 @@ def _unseen(world: World) -> Iterator[Run]:
 
 def _in(world: World, states: Iterable[State]) -> Iterator[Run]:
     for state in states:
-        for kind in RUN_KINDS:
-            found, _ = world.runs.in_state(kind.value, state, None, MOST)
-            yield from found
+        found, _ = world.runs.in_state(RUN_KINDS, state, None, MOST)
+        yield from found
 
 
 def _each(found: Iterator[Run], change: Callable[[Run], object]) -> int:

@@ -10,7 +10,7 @@ from chalicelib.actions import credentials, moving, refusing, secrets, sending
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief, moment_text
 from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.log import LogLine
+from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output, checked
 from chalicelib.domain.prompt import OUTSIDE, framed, names_of
 from chalicelib.domain.repo import Repo
@@ -140,7 +140,7 @@ def beat(
     if run.attempt != attempt:
         raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
     if lines:
-        world.logs.write(run_id, attempt, lines)
+        world.logs.write(Stream.of(run, attempt), lines)
     if not run.works:
         return "cancelled" if run.state is State.CANCELLED else "superseded"
     now = world.now()
@@ -178,7 +178,7 @@ def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
     outputs = checked(end.outputs, "outputs")
     run = world.runs.get(run_id)
     if end.lines and run.attempt == attempt:
-        world.logs.write(run_id, attempt, end.lines)
+        world.logs.write(Stream.of(run, attempt), end.lines)
     attempts = moving.ended(
         run.attempts,
         attempt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint
@@ -55,19 +56,9 @@ def _page(
         return world.runs.of_definition(asked.definition_id, before, limit)
     if asked.repo_url:
         return world.runs.of_repo(asked.repo_url, before, limit)
-    found: list[Run] = []
-    more = False
-    for kind in RUN_KINDS:
-        if asked.state:
-            page, position = world.runs.in_state(kind.value, asked.state, before, limit)
-        else:
-            page, position = world.runs.newest(kind.value, before, limit)
-        found += page
-        more = more or position is not None
-    found.sort(key=lambda run: (run.created_at, run.id), reverse=True)
-    kept = found[:limit]
-    more = more or len(found) > limit
-    return kept, world.runs.position(kept[-1]) if more and kept else None
+    if asked.state:
+        return world.runs.in_state(RUN_KINDS, asked.state, before, limit)
+    return world.runs.newest(RUN_KINDS, before, limit)
 
 
 def runs(
@@ -122,16 +113,16 @@ def definitions(world: World, before: str | None, limit: int) -> tuple[list[Watc
     if not following and rest:
         more, after = world.blueprints.newest(rest[0], None, max(1, limit - len(found)))
         found, cursor = [*found, *more], f"{rest[0]}|{after}" if after else None
-    return [watched(world, one) for one in found], cursor
+    return watched(world, found), cursor
 
 
-def watched(world: World, definition: Blueprint, recent: int = 10) -> Watched:
-    """Return a definition with its triggers and its newest runs."""
-    return Watched(
-        definition=definition,
-        triggers=world.triggers.of(definition),
-        recent=world.runs.of_definition(definition.id, None, recent)[0],
-    )
+def watched(world: World, found: Sequence[Blueprint], recent: int = 10) -> list[Watched]:
+    """Return definitions with their triggers and their newest runs, all read at once."""
+    triggers = world.triggers.of_all(found)
+    runs = world.runs.latest([one.id for one in found], recent)
+    return [
+        Watched(definition=one, triggers=triggers[one.id], recent=runs[one.id]) for one in found
+    ]
 
 
 def thing(world: World, task_id: str) -> Blueprint | Run:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.log import LogLine
+from chalicelib.domain.log import LogLine, Stream, Wanted
 from chalicelib.domain.run import Run
 from chalicelib.ports import World
+
+AT_ONCE = 5000
+MOST_LOOKED = 10_000
+"""How many lines one request may look through for those that are wanted."""
+END = 10**9
+ALL = Wanted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,37 +25,85 @@ class LogPage:
     before: str | None
 
 
-def page(world: World, run: Run, cursor: str, limit: int) -> LogPage:
+@dataclass(frozen=True)
+class _Place:
+    """A cursor that was read: the attempt, the line, and whether the page ends there."""
+
+    attempt: int
+    seq: int | None
+    back: bool
+
+
+def page(world: World, run: Run, cursor: str, limit: int, wanted: Wanted = ALL) -> LogPage:
     """Return the page at a cursor (`attempt.seq`, `-` goes back); without one, the newest.
 
-    `following` leads on into the next attempt, too.
+    `following` leads on into the next attempt, too. What is wanted is looked for among some
+    thousand lines: a page with fewer than asked for, even with none, may have others around it.
     """
-    attempt, seq, back = _cursor(cursor, run)
-    if attempt == 0:
-        lines: list[LogLine] = []
-    elif seq is None or back:
-        lines = world.logs.before(run.id, attempt, seq, limit)
-    else:
-        lines = world.logs.after(run.id, attempt, seq, limit)
-    reached = lines[-1].seq if lines else (seq or 0)
-    following = f"{attempt}.{reached}"
-    if not lines and not back and seq is not None and attempt < run.attempt:
-        following = f"{attempt + 1}.0"
-    first = lines[0].seq if lines else (seq or 1)
-    before = f"-{attempt}.{first}" if first > 1 else _earlier(attempt)
-    return LogPage(lines=lines, following=following, before=before)
+    place = _place(cursor, run)
+    if place.attempt == 0:
+        return LogPage(lines=[], following="0.0", before=None)
+    lines, first, last = _look(world, Stream.of(run, place.attempt), place, limit, wanted)
+    return LogPage(
+        lines=lines,
+        following=_following(place, last, run.attempt),
+        before=_before(place, first),
+    )
 
 
-def _earlier(attempt: int) -> str | None:
-    return f"-{attempt - 1}.{10**9}" if attempt > 1 else None
+def around(attempt: int, seq: int, limit: int) -> str:
+    """Return the cursor of a page that has a line in its middle."""
+    return f"-{attempt}.{seq + limit // 2}"
 
 
-def _cursor(text: str, run: Run) -> tuple[int, int | None, bool]:
+def _look(
+    world: World, stream: Stream, place: _Place, limit: int, wanted: Wanted
+) -> tuple[list[LogLine], int | None, int | None]:
+    """Return the lines that are wanted, and the first and last number that was looked at."""
+    found: list[LogLine] = []
+    looked: list[int] = []
+    seq, at_once = place.seq, limit if wanted.all else AT_ONCE
+    for _ in range(1 if wanted.all else MOST_LOOKED // AT_ONCE):
+        if place.back:
+            lines = world.logs.before(stream, seq, at_once)[::-1]
+        else:
+            lines = world.logs.after(stream, seq or 0, at_once)
+        for line in lines:
+            looked.append(line.seq)
+            if wanted.finds(line):
+                found.append(line)
+            if len(found) == limit:
+                break
+        if len(found) == limit or len(lines) < at_once:
+            break
+        seq = looked[-1]
+    if not looked:
+        return [], None, None
+    return found[::-1] if place.back else found, min(looked), max(looked)
+
+
+def _following(place: _Place, last: int | None, attempts: int) -> str:
+    if last is None and not place.back and place.attempt < attempts:
+        return f"{place.attempt + 1}.0"
+    if last is None and place.seq not in (None, END):
+        last = place.seq - 1 if place.back else place.seq
+    return f"{place.attempt}.{last or 0}"
+
+
+def _before(place: _Place, first: int | None) -> str | None:
+    if first is None and not place.back and place.seq:
+        first = place.seq + 1
+    if first is not None and first > 1:
+        return f"-{place.attempt}.{first}"
+    return f"-{place.attempt - 1}.{END}" if place.attempt > 1 else None
+
+
+def _place(text: str, run: Run) -> _Place:
     if not text:
-        return run.attempt, None, False
+        return _Place(run.attempt, None, back=True)
     attempt, _, seq = text.removeprefix("-").partition(".")
     if not (attempt.isdigit() and seq.isdigit() and len(seq) < 12 and len(attempt) < 6):
         raise Invalid("this cursor is not one of ours", "cursor")
     # A run that was still waiting when the reader began is followed from its first attempt on.
     number = max(1, int(attempt)) if run.attempt else 0
-    return min(number, run.attempt), int(seq), text.startswith("-")
+    return _Place(min(number, run.attempt), int(seq), back=text.startswith("-"))

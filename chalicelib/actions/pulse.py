@@ -39,8 +39,7 @@ def pulse(world: World) -> Pulse:
     stopped = last_tick is None or now - last_tick > 3 * world.policy.interval
     late = sorted(
         run.lateness_ms
-        for kind in RUN_KINDS
-        for run in world.runs.newest(kind.value, None, MOST_RUNS)[0]
+        for run in world.runs.newest(RUN_KINDS, None, MOST_RUNS)[0]
         if run.lateness_ms is not None and now - run.created_at <= HOUR
     )
     return Pulse(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from chalicelib.domain.run import Run
 
 TYPES = ("system", "setup", "agent", "git", "error", "text", "tool_use", "tool_result", "thinking")
 LONGEST_LINE = 16 * 1024
+LINES_A_MILLISECOND = 10
+FURTHEST = timedelta(hours=1)
+"""How far a stream reaches in time: CloudWatch takes nothing that lies two hours ahead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +23,46 @@ class LogLine:
     log_type: str
     content: str
     attempt: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Where one attempt of a run says what it does.
+
+    A line stands there at a moment made of its number, not at that of its coming: any part of the
+    longest log is then found at once, and a line that is sent again stands beside its first copy.
+    """
+
+    run_id: str
+    attempt: int
+    began: datetime
+
+    @staticmethod
+    def of(run: Run, attempt: int) -> Stream:
+        """Return the stream of an attempt."""
+        known = {one.number: one.started_at for one in run.attempts}
+        return Stream(run_id=run.id, attempt=attempt, began=known.get(attempt, run.created_at))
+
+    def place(self, seq: int) -> datetime:
+        """Return the moment at which the line of this number stands."""
+        return self.began + min(timedelta(milliseconds=seq // LINES_A_MILLISECOND), FURTHEST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which lines somebody looks for."""
+
+    log_type: str = ""
+    text: str = ""
+
+    @property
+    def all(self) -> bool:
+        return not (self.log_type or self.text)
+
+    def finds(self, line: LogLine) -> bool:
+        """Whether a line is one of those."""
+        kind = not self.log_type or line.log_type == self.log_type
+        return kind and self.text.lower() in line.content.lower()
 
 
 def cut(content: str) -> str:

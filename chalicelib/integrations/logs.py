@@ -1,13 +1,12 @@
 """CloudWatch Logs: the log of a run, one stream for each attempt, each event JSON with its `seq`.
 
-An event's time is when we received its beat. Beats of one attempt follow each other, but two of
-our workers' clocks may differ a little: readers start a little early and go by `seq`.
+An event's time says where its line stands (`Stream.place`); when it was said is in its text.
 """
 
 from __future__ import annotations
 
 import json
-import time
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -17,8 +16,9 @@ import boto3
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.firing import moment_text
-from chalicelib.domain.log import LogLine, cut
+from chalicelib.domain.log import LINES_A_MILLISECOND, LogLine, Stream, cut
 
+log = logging.getLogger(__name__)
 MOST_BYTES = 900_000
 MOST_EVENTS = 10_000
 _OVERHEAD = 26
@@ -35,80 +35,106 @@ class CloudWatchLogs:
     def _logs(self) -> Any:
         return boto3.client("logs", region_name=self._region)
 
-    def write(self, run_id: str, attempt: int, lines: Sequence[LogLine]) -> None:
+    def write(self, stream: Stream, lines: Sequence[LogLine]) -> None:
         """Append lines. A repeated beat writes them again; readers drop what they have seen."""
-        stream = _stream(run_id, attempt)
-        now = int(time.time() * 1000)
-        for chunk in _chunks([_event(line, now) for line in lines]):
+        name = _name(stream)
+        for chunk in _chunks([_event(stream, line) for line in sorted(lines, key=_number)]):
             try:
-                self._put(stream, chunk)
+                self._put(name, chunk)
             except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                if not _unknown(error):
                     raise
-                self._create(stream)
-                self._put(stream, chunk)
+                self._create(name)
+                self._put(name, chunk)
 
-    def _put(self, stream: str, events: list[dict[str, Any]]) -> None:
-        self._logs.put_log_events(logGroupName=self._group, logStreamName=stream, logEvents=events)
+    def _put(self, name: str, events: list[dict[str, Any]]) -> None:
+        answer = self._logs.put_log_events(
+            logGroupName=self._group, logStreamName=name, logEvents=events
+        )
+        if answer.get("rejectedLogEventsInfo"):
+            refused = {"stream": name, "info": answer["rejectedLogEventsInfo"]}
+            log.error("lines of a log were refused", extra=refused)
 
-    def _create(self, stream: str) -> None:
+    def _create(self, name: str) -> None:
         try:
-            self._logs.create_log_stream(logGroupName=self._group, logStreamName=stream)
+            self._logs.create_log_stream(logGroupName=self._group, logStreamName=name)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
                 raise
 
-    def after(self, run_id: str, attempt: int, seq: int, limit: int) -> list[LogLine]:
+    def after(self, stream: Stream, seq: int, limit: int) -> list[LogLine]:
         """Return at most `limit` lines with a number over `seq`, oldest first."""
+        asked = {"startTime": _milliseconds(stream.place(seq + 1)), "startFromHead": True}
         seen: dict[int, LogLine] = {}
-        for page in self._pages(run_id, attempt, forward=True):
+        for page in self._pages(stream, limit, asked, "nextForwardToken"):
             seen |= {line.seq: line for line in page if line.seq > seq}
             if len(seen) >= limit:
                 break
         return [seen[number] for number in sorted(seen)][:limit]
 
-    def before(self, run_id: str, attempt: int, seq: int | None, limit: int) -> list[LogLine]:
+    def before(self, stream: Stream, seq: int | None, limit: int) -> list[LogLine]:
         """Return the last `limit` lines (with a number under `seq`), oldest first."""
+        asked: dict[str, Any] = {"startFromHead": False}
+        if seq is not None:
+            asked["endTime"] = _milliseconds(stream.place(seq)) + 1  # which is left out itself
         seen: dict[int, LogLine] = {}
-        for page in self._pages(run_id, attempt, forward=False):
+        for page in self._pages(stream, limit, asked, "nextBackwardToken"):
             seen |= {line.seq: line for line in page if seq is None or line.seq < seq}
             if len(seen) >= limit:
                 break
         return [seen[number] for number in sorted(seen)][-limit:]
 
-    def _pages(self, run_id: str, attempt: int, *, forward: bool) -> Iterator[list[LogLine]]:
+    def _pages(
+        self, stream: Stream, limit: int, asked: dict[str, Any], way: str
+    ) -> Iterator[list[LogLine]]:
+        """Yield pages to the end of the stream: an empty one is not the end, the same token is."""
+        most = min(limit + 2 * LINES_A_MILLISECOND, MOST_EVENTS)
         token: dict[str, str] = {}
         while True:
             try:
                 answer = self._logs.get_log_events(
                     logGroupName=self._group,
-                    logStreamName=_stream(run_id, attempt),
-                    startFromHead=forward,
+                    logStreamName=_name(stream),
+                    limit=most,
+                    **asked,
                     **token,
                 )
             except ClientError as error:
-                if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                if _unknown(error):
                     return
                 raise
-            yield [_line(event["message"], attempt) for event in answer["events"]]
-            following = answer["nextForwardToken" if forward else "nextBackwardToken"]
-            if token.get("nextToken") == following or not answer["events"]:
+            if answer["events"]:
+                yield [_line(event["message"], stream.attempt) for event in answer["events"]]
+            if token.get("nextToken") == answer[way]:
                 return
-            token = {"nextToken": following}
+            token = {"nextToken": answer[way]}
 
 
-def _stream(run_id: str, attempt: int) -> str:
-    return f"{run_id}/{attempt}"
+def _unknown(error: ClientError) -> bool:
+    return bool(error.response["Error"]["Code"] == "ResourceNotFoundException")
 
 
-def _event(line: LogLine, now: int) -> dict[str, Any]:
+def _name(stream: Stream) -> str:
+    return f"{stream.run_id}/{stream.attempt}"
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _number(line: LogLine) -> int:
+    return line.seq
+
+
+def _event(stream: Stream, line: LogLine) -> dict[str, Any]:
     body = {
         "seq": line.seq,
         "timestamp": moment_text(line.timestamp),
         "logType": line.log_type,
         "content": cut(line.content),
     }
-    return {"timestamp": now, "message": json.dumps(body, ensure_ascii=False)}
+    place = _milliseconds(stream.place(line.seq))
+    return {"timestamp": place, "message": json.dumps(body, ensure_ascii=False)}
 
 
 def _line(message: str, attempt: int) -> LogLine:

@@ -9,7 +9,7 @@ from typing import Protocol
 from chalicelib.domain.delivery import Reply
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.launch import BuildEnd
-from chalicelib.domain.log import LogLine
+from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run
@@ -49,9 +49,9 @@ class Posts(Protocol):
 class Logs(Protocol):
     """The log of a run, a stream for each attempt."""
 
-    def write(self, run_id: str, attempt: int, lines: Sequence[LogLine]) -> None: ...
-    def after(self, run_id: str, attempt: int, seq: int, limit: int) -> list[LogLine]: ...
-    def before(self, run_id: str, attempt: int, seq: int | None, limit: int) -> list[LogLine]: ...
+    def write(self, stream: Stream, lines: Sequence[LogLine]) -> None: ...
+    def after(self, stream: Stream, seq: int, limit: int) -> list[LogLine]: ...
+    def before(self, stream: Stream, seq: int | None, limit: int) -> list[LogLine]: ...
 
 
 class Outputs(Protocol):

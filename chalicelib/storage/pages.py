@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from pynamodb.indexes import GlobalSecondaryIndex
 from pynamodb.models import Model
+
+from chalicelib.storage.together import together
 
 
 def newest(
@@ -55,5 +59,5 @@ def first_due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iter
 
 def merged(read: Callable[[str], list[Any]], keys: Iterable[str]) -> list[Any]:
     """Return the rows of several parts of one list as one list, the youngest first."""
-    rows = [row for key in keys for row in read(key)]
-    return sorted(rows, key=lambda row: str(row.age), reverse=True)
+    parts = together([partial(read, key) for key in keys])
+    return sorted(chain.from_iterable(parts), key=lambda row: str(row.age), reverse=True)

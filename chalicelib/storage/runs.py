@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from pynamodb.exceptions import DoesNotExist, PutError
@@ -16,6 +17,7 @@ from chalicelib.ports import Due
 from chalicelib.settings import settings
 from chalicelib.storage import codec, pages
 from chalicelib.storage.records import RunRecord
+from chalicelib.storage.together import together
 from chalicelib.storage.transactions import condition_failed
 
 Entry = tuple[State, str, str, datetime]
@@ -125,24 +127,26 @@ class DynamoRuns:
         for row in RunRecord.waiting.query(key, page_size=25):
             yield row.id
 
-    def newest(self, kind: str, before: str | None, limit: int) -> tuple[list[Run], str | None]:
-        return _page(_newest(kind, before, limit + 1), limit)
+    def newest(
+        self, kinds: Collection[str], before: str | None, limit: int
+    ) -> tuple[list[Run], str | None]:
+        return _page(_newest(kinds, before, limit + 1), limit)
 
     def in_state(
-        self, kind: str, state: State, before: str | None, limit: int
+        self, kinds: Collection[str], state: State, before: str | None, limit: int
     ) -> tuple[list[Run], str | None]:
         rows = pages.merged(
             lambda key: pages.newest(RunRecord.by_state, key, before, limit + 1),
-            [f"{kind}#{state.value}#{number}" for number in range(LIST_SHARDS)],
+            [f"{kind}#{state.value}#{number}" for kind in kinds for number in range(LIST_SHARDS)],
         )
         if state is State.QUEUED:
-            rows += [row for row, _ in _fresh(kind, before, limit + 1)]
+            rows += [row for row, _ in _fresh(kinds, before, limit + 1)]
         runs, position = _whole(rows, limit)
         return [run for run in runs if run.state is state], position
 
     def of_repo(self, url: str, before: str | None, limit: int) -> tuple[list[Run], str | None]:
         rows = pages.newest(RunRecord.by_repo, url, before, limit + 1)
-        fresh = _fresh(Kind.REPO_TASK.value, before, limit + 1)
+        fresh = _fresh((Kind.REPO_TASK.value,), before, limit + 1)
         rows += [row for row, run in fresh if run.repo_url == url]
         return _whole(rows, limit)
 
@@ -152,21 +156,31 @@ class DynamoRuns:
         rows = pages.newest(RunRecord.of_definition, definition_id, before, limit + 1)
         return _page(rows, limit)
 
+    def latest(self, definition_ids: Sequence[str], limit: int) -> dict[str, list[Run]]:
+        """Return the newest runs of each definition."""
+
+        def read(key: str) -> list[Run]:
+            rows = pages.newest(RunRecord.of_definition, key, None, limit)
+            return [codec.load(Run, row.data) for row in rows]
+
+        found = together([partial(read, key) for key in definition_ids])
+        return dict(zip(definition_ids, found, strict=True))
+
     def due(self, until: datetime) -> Iterator[Due]:
         for row in pages.due(RunRecord.due, settings.shards, codec.sortable(until)):
             yield Due("run", row.id, codec.moment(row.due_at))
 
 
-def _newest(kind: str, before: str | None, limit: int) -> list[Any]:
+def _newest(kinds: Collection[str], before: str | None, limit: int) -> list[Any]:
     return pages.merged(
         lambda key: pages.newest(RunRecord.newest, key, before, limit),
-        [f"{kind}#{number}" for number in range(LIST_SHARDS)],
+        [f"{kind}#{number}" for kind in kinds for number in range(LIST_SHARDS)],
     )
 
 
-def _fresh(kind: str, before: str | None, limit: int) -> list[tuple[Any, Run]]:
+def _fresh(kinds: Collection[str], before: str | None, limit: int) -> list[tuple[Any, Run]]:
     """Return the young runs that no step has seen yet: they are in no sparse index so far."""
-    found = [(row, codec.load(Run, row.data)) for row in _newest(kind, before, limit)]
+    found = [(row, codec.load(Run, row.data)) for row in _newest(kinds, before, limit)]
     return [(row, run) for row, run in found if run.version == 1]
 
 

@@ -72,9 +72,19 @@ class DynamoTriggers:
         return codec.load(Trigger, record.data)
 
     def of(self, definition: Blueprint) -> list[Trigger]:
-        rows = fetch({TriggerRecord: definition.trigger_ids})[TriggerRecord]
-        triggers = [codec.load(Trigger, record.data) for record in rows.values()]
-        return sorted(triggers, key=lambda trigger: (trigger.created_at, trigger.id))
+        return self.of_all([definition])[definition.id]
+
+    def of_all(self, definitions: Collection[Blueprint]) -> dict[str, list[Trigger]]:
+        """Return the triggers of each definition, all of them read at once."""
+        asked = [key for owner in definitions for key in owner.trigger_ids]
+        rows = fetch({TriggerRecord: asked})[TriggerRecord]
+        found: dict[str, list[Trigger]] = {owner.id: [] for owner in definitions}
+        for record in rows.values():
+            trigger = codec.load(Trigger, record.data)
+            found[trigger.definition_id].append(trigger)
+        for triggers in found.values():
+            triggers.sort(key=lambda trigger: (trigger.created_at, trigger.id))
+        return found
 
     def bases(
         self, pairs: Collection[tuple[str, str]], template_id: str | None = None

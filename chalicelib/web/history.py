@@ -11,7 +11,7 @@ from chalicelib.actions import logs as reading
 from chalicelib.actions import outputs
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import NotAllowed
-from chalicelib.domain.log import LogLine
+from chalicelib.domain.log import Wanted
 from chalicelib.domain.run import Run
 from chalicelib.web import run_views
 from chalicelib.web.http import PAGE, Answer, Routes, answer, led_to, limit_of, query
@@ -42,21 +42,17 @@ def logs(task_id: str) -> Answer[answers.LogPage]:
     """Return lines of a run's log, oldest first; a cursor is `attempt.seq`, `-` goes back.
 
     Without a cursor the newest page comes; `nextCursor` follows on, into the next attempt too.
+    A search looks through some thousand lines a request: its page may be short, and go on.
     """
     request = routes.current_request
     run = _run(task_id)
     limit = limit_of(request, MOST_LINES, 200)
-    page = reading.page(wiring.world(), run, query(request, "cursor"), limit)
-    shown = [run_views.log_line(line) for line in page.lines if _wanted(line, request)]
-    return answer({"logs": shown, "nextCursor": page.following, "prevCursor": page.before})
+    wanted = Wanted(log_type=query(request, "logType"), text=query(request, "search"))
+    page = reading.page(wiring.world(), run, query(request, "cursor"), limit, wanted)
+    return answer(run_views.log_page(page))
 
 
 @routes.at("GET", "/api/tasks/{task_id}/outputs/{name}", needs=Scope.READ, status=302)
 def output(task_id: str, name: str) -> Response:
     """Lead to a file that the agent left; the address is good for five minutes."""
     return led_to(outputs.address(wiring.world(), _run(task_id), name))
-
-
-def _wanted(line: LogLine, request: object) -> bool:
-    kind, text = query(request, "logType"), query(request, "search")  # type: ignore[arg-type]
-    return (not kind or line.log_type == kind) and text.lower() in line.content.lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from chalicelib.actions.logs import LogPage
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.log import LogLine
@@ -99,6 +100,14 @@ def event(thing: Event) -> answers.EventView:
         "trigger": thing.trigger,
         "message": thing.message,
         "createdAt": moment(thing.created_at),
+    }
+
+
+def log_page(thing: LogPage) -> answers.LogPage:
+    return {
+        "logs": [log_line(line) for line in thing.lines],
+        "nextCursor": thing.following,
+        "prevCursor": thing.before,
     }
 
 

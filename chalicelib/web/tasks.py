@@ -84,9 +84,9 @@ def _page(
         found, position = world.blueprints.newest(kind, cursor, limit)
         return [views.blueprint_summary(thing) for thing in found], position
     if state:
-        listed, position = world.runs.in_state(kind, State(state), cursor, limit)
+        listed, position = world.runs.in_state((kind,), State(state), cursor, limit)
     else:
-        listed, position = world.runs.newest(kind, cursor, limit)
+        listed, position = world.runs.newest((kind,), cursor, limit)
     return [_shown(run) for run in listed], position
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app import app
 from chalicelib import wiring
 from chalicelib.domain.access import digest_of, key_id
-from chalicelib.domain.log import LogLine
+from chalicelib.domain.log import LogLine, Stream
 from chalicelib.web.pages import TABLE
 from chalicelib.web.pages.rendering import asset, assets
 from chalicelib.web.urls import Urls
@@ -420,7 +420,7 @@ def _shows_only_text(browser: Browser, run_id: str, text: str) -> None:
     )
     world.runs.put(new, was)
     line = LogLine(seq=1, timestamp=world.now(), log_type="text", content=text)
-    world.logs.write(run_id, 1, [line])
+    world.logs.write(Stream.of(new, 1), [line])
     for path in (f"/tasks/{run_id}", "/tasks"):
         page = browser.get(path).text
         assert text not in page or "<" not in text

@@ -16,7 +16,7 @@ from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing import Brief, Claim, Firing
-from chalicelib.domain.log import LogLine
+from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.provider import Provider
@@ -477,16 +477,16 @@ class MemoryRuns:
         for row in sorted(rows, key=lambda row: row.rank):
             yield row.id
 
-    def newest(self, kind: str, before: str | None, limit: int) -> Any:
-        rows = [row for row in self._tables.indexed("runs") if row.type == kind]
+    def newest(self, kinds: Collection[str], before: str | None, limit: int) -> Any:
+        rows = [row for row in self._tables.indexed("runs") if row.type in kinds]
         return page_of(rows, "created_at", before, limit)
 
     def of_definition(self, definition_id: str, before: str | None, limit: int) -> Any:
         rows = [r for r in self._tables.indexed("runs") if r.definition_id == definition_id]
         return page_of(rows, "created_at", before, limit)
 
-    def in_state(self, kind: str, state: State, before: str | None, limit: int) -> Any:
-        rows = [r for r in self._tables.indexed("runs") if (r.type, r.state) == (kind, state)]
+    def in_state(self, kinds: Collection[str], state: State, before: str | None, limit: int) -> Any:
+        rows = [r for r in self._tables.indexed("runs") if r.type in kinds and r.state is state]
         return page_of(rows, "created_at", before, limit)
 
     def of_repo(self, url: str, before: str | None, limit: int) -> Any:
@@ -699,12 +699,12 @@ class NoMetrics:
 
 
 class MemoryLogs:
-    def write(self, run_id: str, attempt: int, lines: Sequence[LogLine]) -> None: ...
+    def write(self, stream: Stream, lines: Sequence[LogLine]) -> None: ...
 
-    def after(self, run_id: str, attempt: int, seq: int, limit: int) -> list[LogLine]:
+    def after(self, stream: Stream, seq: int, limit: int) -> list[LogLine]:
         return []
 
-    def before(self, run_id: str, attempt: int, seq: int | None, limit: int) -> list[LogLine]:
+    def before(self, stream: Stream, seq: int | None, limit: int) -> list[LogLine]:
         return []
 
 

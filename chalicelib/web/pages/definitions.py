@@ -45,7 +45,7 @@ def show(visit: Visit, task_id: str) -> Response:
 
 def _page(visit: Visit, thing: Blueprint, error: DomainError | None = None) -> Response:
     world = wiring.world()
-    watched = listing.watched(world, thing, recent=30)
+    (watched,) = listing.watched(world, [thing], recent=30)
     firings, older = world.firings.of_definition(thing.id, visit.query("ledger") or None, 20)
     template = definitions.template_of(world, thing)
     values = {

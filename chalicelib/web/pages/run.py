@@ -10,6 +10,7 @@ from chalicelib import wiring
 from chalicelib.actions import listing, logs, outputs, runs
 from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
 from chalicelib.domain.firing import Brief
+from chalicelib.domain.log import Wanted
 from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
 from chalicelib.web import run_views
@@ -17,7 +18,7 @@ from chalicelib.web.http import answer, known_id, led_to
 from chalicelib.web.pages.shell import Visit
 
 STAGES = ("clone", "setup", "agent", "push", "publish")
-MOST_LINES = 1000
+MOST_LINES, WINDOW = 1000, 200
 
 
 def _run(task_id: str) -> Run:
@@ -46,7 +47,7 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
     if visit.query("part"):
         return visit.fragment("_run.html", **values)
     brief = world.firings.brief(run.firing_id) or Brief()
-    page = logs.page(world, run, visit.query("cursor"), 200)
+    page = logs.page(world, run, _cursor(visit), WINDOW)
     status = 409 if isinstance(error, Conflict) else 400 if error else 200
     return visit.page(
         "run.html",
@@ -60,6 +61,14 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
         done=visit.query("done"),
         **values,
     )
+
+
+def _cursor(visit: Visit) -> str:
+    """Return where the log is opened: around a line, at a cursor, or at its end."""
+    attempt, _, seq = visit.query("at").partition(".")
+    if attempt.isdigit() and seq.isdigit() and len(seq) < 10:
+        return logs.around(int(attempt), int(seq), WINDOW)
+    return visit.query("cursor")
 
 
 def _stages(run: Run) -> list[tuple[str, str]]:
@@ -118,7 +127,7 @@ def output(visit: Visit, task_id: str, name: str) -> Response:
 
 def log(visit: Visit, task_id: str) -> Response:
     """Return lines of the log as JSON, for the script that follows it."""
-    limit = 1000 if visit.query("many") else 200
-    page = logs.page(wiring.world(), _run(task_id), visit.query("cursor"), limit)
-    shown = [run_views.log_line(line) for line in page.lines]
-    return answer({"logs": shown, "nextCursor": page.following, "prevCursor": page.before})
+    limit = MOST_LINES if visit.query("many") else WINDOW
+    wanted = Wanted(text=visit.query("search").strip())
+    page = logs.page(wiring.world(), _run(task_id), visit.query("cursor"), limit, wanted)
+    return answer(run_views.log_page(page))
