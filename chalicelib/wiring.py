@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 
 from chalicelib import ports
 from chalicelib.settings import settings
+
+
+class LogLines(logging.Handler):
+    """The log of a function: JSON on standard output. What makes the lines loads with the first."""
+
+    @cached_property
+    def _lines(self) -> logging.Formatter:
+        from chalicelib.integrations.log_lines import lines
+
+        return lines(settings.stage)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._lines.format(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stdout.write(f"{self.format(record)}\n")
+        except Exception:
+            self.handleError(record)
+
+
+def log_as_json() -> None:
+    """Let what we and chalice log be lines of JSON, at most one handler each."""
+    for name in ("chalicelib", "optio"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(LogLines())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 class Wiring:

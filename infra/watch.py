@@ -9,13 +9,15 @@ from typing import Any
 from chalicelib.settings import settings
 
 Template = dict[str, Any]
-Chart = tuple[str, str, list[list[str]]]
+Chart = tuple[str, str, list[list[Any]]]
 OURS = "Optio"
 STAGE = {"stage": settings.stage}
 FIVE_MINUTES = 300
 LATE_MILLISECONDS = 5000
 OVERDUE_SECONDS = 300
-ERRORS = 5
+REJECTED = 20
+ERRORS = 3
+ERROR_PERCENT = 20
 
 
 def watch(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
@@ -36,6 +38,7 @@ def _of_stage() -> Template:
         "OverdueAlarm": _alarm("overdue", OURS, "OldestOverdue", STAGE, **overdue),
         "StarvationAlarm": _alarm("runner-starvation", OURS, "RunnerMissing", STAGE, above=0),
         "IngressAlarm": _alarm("ingress-5xx", "AWS/ApiGateway", "5XXError", api, above=0),
+        "HookRejectedAlarm": _alarm("hook-rejected", OURS, "HookRejected", STAGE, above=REJECTED),
     }
 
 
@@ -48,10 +51,23 @@ def _of_parts(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
             kind, "AWS/SQS", visible, {"QueueName": name}, above=0, statistic="Maximum"
         )
     for name in functions:
-        alarms[f"{name}ErrorsAlarm"] = _alarm(
-            f"errors-{name.lower()}", "AWS/Lambda", "Errors", _function(name), above=ERRORS
-        )
+        alarms[f"{name}ErrorsAlarm"] = _error_rate(name)
     return alarms
+
+
+def _error_rate(name: str) -> Template:
+    """Return the alarm of a function that fails often, by share and by number."""
+    counts = [_invocations(name, metric) for metric in ("Errors", "Invocations")]
+    share = f"IF(errors >= {ERRORS}, 100 * errors / invocations, 0)"
+    rate = {"Id": "rate", "Expression": share, "Label": "failed (%)", "ReturnData": True}
+    return _alarmed(f"errors-{name.lower()}", {"Metrics": [rate, *counts]}, above=ERROR_PERCENT)
+
+
+def _invocations(name: str, metric: str) -> Template:
+    dimensions = [{"Name": "FunctionName", "Value": {"Ref": name}}]
+    counted = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
+    statistic = {"Metric": counted, "Period": FIVE_MINUTES, "Stat": "Sum"}
+    return {"Id": metric.lower(), "ReturnData": False, "MetricStat": statistic}
 
 
 def _tick_seconds() -> int:
@@ -77,14 +93,29 @@ def _alarm(
     missing: str = "notBreaching",
 ) -> Template:
     kind = "ExtendedStatistic" if statistic.startswith("p") else "Statistic"
-    properties: Template = {
-        "AlarmName": f"optio-{settings.stage}-{name}",
-        "AlarmDescription": f"docs/operations.md, {name}",
+    looks_at: Template = {
         "Namespace": space,
         "MetricName": metric,
         "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
         kind: statistic,
         "Period": period,
+    }
+    return _alarmed(name, looks_at, above=above, below=below, times=times, missing=missing)
+
+
+def _alarmed(
+    name: str,
+    looks_at: Template,
+    *,
+    above: int | None = None,
+    below: int | None = None,
+    times: int = 1,
+    missing: str = "notBreaching",
+) -> Template:
+    properties: Template = {
+        "AlarmName": f"optio-{settings.stage}-{name}",
+        "AlarmDescription": f"docs/operations.md, {name}",
+        **looks_at,
         "EvaluationPeriods": times,
         "Threshold": below if above is None else above,
         "ComparisonOperator": "LessThanThreshold" if above is None else "GreaterThanThreshold",
@@ -122,16 +153,54 @@ def _dashboard(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
 
 
 def _charts(functions: Sequence[str], dead: Mapping[str, str]) -> list[Chart]:
-    ours, api = ["stage", settings.stage], ["ApiName", f"optio-{settings.stage}"]
+    return [*_of_work(), *_of_machinery(functions, dead)]
+
+
+def _of_work() -> list[Chart]:
+    """Return what the service counts itself."""
+    return [
+        ("Firings by outcome", "Sum", _by("Firings", "outcome", "Sum")),
+        (
+            "Lateness, and the time to commit (ms)",
+            "p99",
+            [_ours("FiringLateness"), _ours("FiringCommitted")],
+        ),
+        ("Runs by the state they came to", "Sum", _by("Runs", "state", "Sum")),
+        ("Wait for the first runner (s)", "p95", [_ours("QueueAge")]),
+        ("Failed attempts by class of error", "Sum", _by("AgentErrors", "errorClass", "Sum")),
+        ("Cost of agents (USD)", "Sum", [_ours("CostUsd")]),
+        ("Steps (ms)", "p95", _by("StepDuration", "step", "p95")),
+        ("Deliveries refused", "Sum", [_ours("HookRejected")]),
+        ("Oldest overdue (s)", "Maximum", [_ours("OldestOverdue")]),
+        ("Sent by the tick", "Sum", [_ours("TickSent")]),
+        ("Runs without a runner", "Sum", [_ours("RunnerMissing")]),
+    ]
+
+
+def _ours(metric: str) -> list[Any]:
+    return [OURS, metric, "stage", settings.stage]
+
+
+def _by(metric: str, dimension: str, statistic: str) -> list[list[Any]]:
+    """Return a metric for each value of a dimension, whichever there are."""
+    found = f'{{{OURS},stage,{dimension}}} MetricName="{metric}" stage="{settings.stage}"'
+    return [[{"expression": f"SEARCH('{found}', '{statistic}', 60)", "id": metric.lower()}]]
+
+
+def _of_machinery(functions: Sequence[str], dead: Mapping[str, str]) -> list[Chart]:
+    """Return what AWS counts of the parts of a stage."""
+    api = ["ApiName", f"optio-{settings.stage}"]
+    age = ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"]
     letters = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"]
     asked = [["AWS/ApiGateway", one, *api] for one in ("Count", "4XXError", "5XXError")]
     return [
-        ("Lateness (ms)", "p99", [[OURS, "FiringLateness", *ours]]),
-        ("Oldest overdue (s)", "Maximum", [[OURS, "OldestOverdue", *ours]]),
-        ("Sent by the tick", "Sum", [[OURS, "TickSent", *ours]]),
-        ("Runs without a runner", "Sum", [[OURS, "RunnerMissing", *ours]]),
         ("Errors", "Sum", _of_each(functions, "Errors")),
         ("Time (ms)", "p95", _of_each(functions, "Duration")),
+        (
+            "Oldest message (s)",
+            "Maximum",
+            [[*age, name.removesuffix("-dead")] for name in dead.values()],
+        ),
         ("Dead letters", "Maximum", [[*letters, name] for name in dead.values()]),
         ("API: requests and failures", "Sum", asked),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterator
 
-from chalicelib.actions import sending
+from chalicelib.actions import observing, sending
 from chalicelib.actions.moving import RUNNER_WAIT
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.launch import CODEBUILD
@@ -99,6 +99,7 @@ def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozense
             if not any(dropped):
                 return taken.parts
             continue
+        observing.moved(world, new, run.state, "admission")
         sending.send_soon(world, [new])
         return frozenset()
     return frozenset(limits)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.actions import notifying, policies
+from chalicelib.actions import notifying, observing, policies
 from chalicelib.domain import firing as firings
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Invalid, NotFound
@@ -97,9 +97,10 @@ def decide(
 
 
 def commit(world: World, decision: Decision) -> None:
-    """Write a decision, or raise `Taken`; what fires nothing is told to who wants to know."""
+    """Write a decision, or raise `Taken`; who wants to know is told what was written."""
     notifying.promise_firings(world, [decision.firing])
     world.firings.commit(decision)
+    observing.fired(world, decision.firing)
 
 
 def _unfired(kept: Decision, outcome: Outcome, reason: str) -> Decision:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from chalicelib.actions import credentials, moving, refusing, secrets, sending
+from chalicelib.actions import credentials, moving, observing, refusing, secrets, sending
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief, moment_text
 from chalicelib.domain.forge import ForgeError
@@ -110,6 +110,8 @@ def start(world: World, run: Run, runner: str) -> Job | None:
         waiting_for=None,
         attempts=(*run.attempts, Attempt(number=number, started_at=now, runner=runner)),
     )
+    if number == 1:
+        world.metrics.waited(now - (run.queued_at or run.created_at))
     resumed = run.resume_prompt is not None and run.branch is not None
     continues = resumed or run.works_on is not None
     return Job(
@@ -187,6 +189,8 @@ def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
         error_message=end.error_message,
         cost_usd=end.cost_usd,
     )
+    if any(one.number == attempt and one.outcome in (None, "lost") for one in run.attempts):
+        observing.attempt_ended(world, run, end.outcome, end.error_class, end.cost_usd)
     if run.attempt != attempt or not run.works:
         if attempts != run.attempts:
             moving.update(world, run, attempts=attempts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.actions import breaking, notifying, sending
+from chalicelib.actions import breaking, notifying, observing, sending
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, Attempt, Run, State, move, touch
 from chalicelib.ports import Taken, World
@@ -32,6 +32,7 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
             raise Superseded(f"task {run.id!r} changed meanwhile") from taken
     else:
         world.runs.put(new, run)
+    observing.moved(world, new, run.state, by)
     sending.send_soon(world, [new])
     if frees or to is State.QUEUED:
         sending.send_admit(world, [run.queue_key])
@@ -97,6 +98,7 @@ def lost(world: World, run: Run, *, by: str, why: str) -> Run:
         run.attempts, run.attempt, ended_at=world.now(), outcome="lost", error_message=why[:2048]
     )
     facts: dict[str, object] = {"attempts": attempts, "error_class": "lost_runner"}
+    observing.attempt_ended(world, run, "lost", "lost_runner", None)
     if run.retry_count >= run.max_retries:
         why = f"{why}, and no retry is left"[:2048]
         facts["error_message"] = why

@@ -71,11 +71,9 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: d
                 return
             basis = again[trigger.id]
             continue
-        log.info("fired", extra={"trigger": trigger.id, "outcome": decision.firing.outcome.value})
         basis = _after(basis, decision)
         if decision.run:
             committed.append(decision.run)
-            world.metrics.lateness(decision.firing.lateness_ms)
             world.metrics.committed(firings.lateness(max(begun, trigger.due_at), world.now()))
     assert basis.trigger is not None
     committed.append(basis.trigger)

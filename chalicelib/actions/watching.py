@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from chalicelib.actions import admission, launching, moving, publishing, tracking
 from chalicelib.actions.firing import is_active
+from chalicelib.domain import trail
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, Run, State
 from chalicelib.ports import World
@@ -21,19 +23,21 @@ def look_after(world: World, run_id: str) -> None:
         return
     if run.due_at is None or run.due_at > world.now():
         return
-    try:
-        if run.state is State.QUEUED:
-            _queued(world, run)
-        elif run.stage == PUBLISH and run.state in HOLDS_SLOT:
-            publishing.publish(world, run)
-        elif run.state is State.PROVISIONING:
-            _unclaimed(world, run)
-        elif run.state is State.RUNNING:
-            _silent(world, run)
-        elif run.pull is not None:
-            tracking.track(world, run)
-    except Superseded:
-        return  # whoever moved it looks after it
+    with trail.following(run=run.id, firing=run.firing_id), suppress(Superseded):
+        _due(world, run)  # whoever moved it looks after it
+
+
+def _due(world: World, run: Run) -> None:
+    if run.state is State.QUEUED:
+        _queued(world, run)
+    elif run.stage == PUBLISH and run.state in HOLDS_SLOT:
+        publishing.publish(world, run)
+    elif run.state is State.PROVISIONING:
+        _unclaimed(world, run)
+    elif run.state is State.RUNNING:
+        _silent(world, run)
+    elif run.pull is not None:
+        tracking.track(world, run)
 
 
 def _queued(world: World, run: Run) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
+
+from chalicelib.domain.firing import Firing, Outcome
+from chalicelib.domain.run import State
 
 NAMESPACE = "Optio"
 
@@ -15,14 +18,21 @@ class EmbeddedMetrics:
     def __init__(self, stage: str) -> None:
         self._stage = stage
 
-    def lateness(self, milliseconds: int) -> None:
-        self._emit("FiringLateness", MetricUnit.Milliseconds, milliseconds)
+    def fired(self, firing: Firing) -> None:
+        self._emit("Firings", MetricUnit.Count, 1, outcome=firing.outcome.value)
+        if firing.trigger_type == "schedule" and firing.outcome is Outcome.FIRED:
+            self._emit("FiringLateness", MetricUnit.Milliseconds, firing.lateness_ms)
 
     def committed(self, milliseconds: int) -> None:
         self._emit("FiringCommitted", MetricUnit.Milliseconds, milliseconds)
 
     def rejected(self, reason: str) -> None:
-        self._emit("HookRejected", MetricUnit.Count, 1, reason=reason)
+        """Count a delivery that was refused; its reason is for whoever reads the log."""
+        one = EphemeralMetrics(namespace=NAMESPACE)
+        one.add_dimension(name="stage", value=self._stage)
+        one.add_metric(name="HookRejected", unit=MetricUnit.Count, value=1)
+        one.add_metadata(key="reason", value=reason)
+        one.flush_metrics()
 
     def ticked(self, sent: int, overdue: timedelta) -> None:
         self._emit("TickSent", MetricUnit.Count, sent)
@@ -30,6 +40,23 @@ class EmbeddedMetrics:
 
     def runner_missing(self) -> None:
         self._emit("RunnerMissing", MetricUnit.Count, 1)
+
+    def moved(self, state: State) -> None:
+        self._emit("Runs", MetricUnit.Count, 1, state=state.value)
+
+    def waited(self, span: timedelta) -> None:
+        self._emit("QueueAge", MetricUnit.Seconds, span.total_seconds())
+
+    def worked(self, step: str, span: timedelta) -> None:
+        self._emit(
+            "StepDuration", MetricUnit.Milliseconds, span / timedelta(milliseconds=1), step=step
+        )
+
+    def agent_failed(self, error_class: str) -> None:
+        self._emit("AgentErrors", MetricUnit.Count, 1, errorClass=error_class)
+
+    def spent(self, dollars: float) -> None:
+        self._emit("CostUsd", MetricUnit.NoUnit, dollars)
 
     def _emit(self, name: str, unit: MetricUnit, value: float, **dimensions: str) -> None:
         with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:

@@ -10,6 +10,8 @@ from typing import Any
 
 import boto3
 
+from chalicelib.domain import trail
+
 BATCH = 10
 LARGEST = 256 * 1024
 LONGEST_DELAY = timedelta(seconds=900)
@@ -36,8 +38,13 @@ class SqsQueue:
         return url
 
     def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
-        """Send every message, ten at a time; each arrives no earlier than its delay."""
-        entries = [_entry(body, delay) for body, delay in messages]
+        """Send every message, ten at a time; each arrives no earlier than its delay.
+
+        Each carries what caused it, so that the lines of its step can be told to belong to that.
+        """
+        cause = trail.known().get(trail.CAUSE)
+        more = {trail.MESSAGE_CAUSE: cause} if cause else {}
+        entries = [_entry({**body, **more}, delay) for body, delay in messages]
         for start in range(0, len(entries), BATCH):
             self._send(entries[start : start + BATCH])
 

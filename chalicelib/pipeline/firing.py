@@ -6,6 +6,7 @@ from chalice.app import CloudWatchEvent, Rate
 
 from chalicelib import wiring
 from chalicelib.actions import schedules, ticking
+from chalicelib.domain import trail
 from chalicelib.pipeline.steps import Message, Steps
 from chalicelib.settings import settings
 
@@ -15,7 +16,8 @@ steps = Steps(__name__)
 @steps.schedule(Rate(int(settings.interval.total_seconds()) // 60, unit=Rate.MINUTES))
 def tick(event: CloudWatchEvent) -> None:
     """Send a message for each row that is due within the look-ahead."""
-    ticking.tick(wiring.world())
+    with trail.following(step="tick", correlation_id=event.event_id):
+        ticking.tick(wiring.world())
 
 
 @steps.batch_step(queue=settings.queue("fire"))

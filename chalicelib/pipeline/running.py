@@ -26,5 +26,5 @@ def advance(message: Message) -> None:
     try:
         watching.look_after(world, message["runId"])
     except Exception as error:
-        log.exception("step failed", extra={"run": message["runId"]})
+        log.exception("run not looked after", extra={"run": message["runId"]})
         failing.run_failed(world, message["runId"], error)

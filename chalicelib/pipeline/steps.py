@@ -5,12 +5,19 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from chalice.app import Blueprint, SQSEvent, SQSRecord
 
+from chalicelib import wiring
+from chalicelib.domain import trail
+
 log = logging.getLogger(__name__)
+wiring.log_as_json()
 Message = dict[str, str]
 BatchResponse = dict[str, list[dict[str, str]]]
 
@@ -43,15 +50,15 @@ class Steps(Blueprint):
             def consume(event: SQSEvent) -> BatchResponse:
                 records = list(event)
                 readable = [record for record in records if _decoded(record) is not None]
+                messages = [json.loads(record.body) for record in readable]
                 try:
-                    handler([json.loads(record.body) for record in readable])
+                    with _step(handler.__name__, messages):
+                        handler(messages)
                     failed = [record for record in records if record not in readable]
                 except Exception:
                     log.exception("batch failed", extra={"step": handler.__name__})
                     failed = [
-                        record
-                        for record in records
-                        if not _handled(lambda message: handler([message]), record)
+                        record for record in records if not _handled(_of_one(handler), record)
                     ]
                 return _failures(failed)
 
@@ -60,13 +67,37 @@ class Steps(Blueprint):
         return register
 
 
+def _of_one(handler: Callable[[list[Message]], None]) -> Callable[[Message], None]:
+    @functools.wraps(handler)
+    def consume(message: Message) -> None:
+        handler([message])
+
+    return consume
+
+
 def _handled(handler: Callable[[Message], None], record: SQSRecord) -> bool:
+    message = _decoded(record)
+    if message is None:
+        log.error("message cannot be read", extra={"message_id": _id(record)})
+        return False
     try:
-        handler(json.loads(record.body))
+        with _step(message.get("step") or handler.__name__, [message]):
+            handler(message)
     except Exception:
         log.exception("step failed", extra={"message_id": _id(record)})
         return False
     return True
+
+
+@contextmanager
+def _step(name: str, messages: Sequence[Message]) -> Iterator[None]:
+    """Follow what caused the messages, where it is one thing, and tell how long the step took."""
+    causes = {message.get(trail.MESSAGE_CAUSE) for message in messages}
+    began = time.monotonic()
+    with trail.following(step=name, correlation_id=causes.pop() if len(causes) == 1 else None):
+        yield
+        took = timedelta(seconds=time.monotonic() - began)
+        wiring.world().metrics.worked(name, took)
 
 
 def _decoded(record: SQSRecord) -> Message | None:

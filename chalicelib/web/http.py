@@ -18,6 +18,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.actions import access, launching
+from chalicelib.domain import trail
 from chalicelib.domain.access import KEY_PREFIX, Forbidden, Principal, Scope, Unauthorized
 from chalicelib.domain.errors import (
     Conflict,
@@ -35,6 +36,7 @@ from chalicelib.web import headers
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+wiring.log_as_json()
 LARGEST_BODY = 1024 * 1024
 KEY_LIVES = timedelta(hours=24)
 
@@ -133,12 +135,15 @@ class Routes(Blueprint):
         def around(view: Callable[..., Response]) -> Any:
             @functools.wraps(view)
             def answering(**params: str) -> Response:
-                try:
-                    if needs is not None:
-                        _caller.set(_authorize(self.current_request, needs, noted))
-                    return view(**{name: unquote(value) for name, value in params.items()})
-                except DomainError as error:
-                    return _refusal(error)
+                request = self.current_request
+                cause = request.context.get("requestId") or str(uuid.uuid4())
+                with trail.following(correlation_id=cause, route=f"{method} {path}"):
+                    try:
+                        if needs is not None:
+                            _caller.set(_authorize(request, needs, noted))
+                        return view(**{name: unquote(value) for name, value in params.items()})
+                    except DomainError as error:
+                        return _refusal(error)
 
             self.operations.append(
                 Operation(

@@ -119,7 +119,13 @@ def over(server: Served, run: str) -> dict[str, Any]:
 )
 @pytest.mark.usefixtures("tokened")
 def test_no_canary_is_found_in_what_is_kept_or_shown(
-    stage: Stage, tmp: Path, origin: Path, setup: str, command: str, state: str | None
+    stage: Stage,
+    tmp: Path,
+    origin: Path,
+    capsys: pytest.CaptureFixture[str],
+    setup: str,
+    command: str,
+    state: str | None,
 ):
     (tmp / "spill.py").write_text(SPILL)
     spill = f"{PYTHON} {tmp}/spill.py {GIT_TOKEN[::-1]}"
@@ -150,7 +156,9 @@ def test_no_canary_is_found_in_what_is_kept_or_shown(
         assert runner.wait(timeout=30) == 0
         stage.pass_time(timedelta(minutes=1))
 
-    everything = [*kept(stage, run), (tmp / "runner.log").read_text()]
+    logged = capsys.readouterr().out
+    assert "run moved" in logged
+    everything = [*kept(stage, run), (tmp / "runner.log").read_text(), logged]
     everything += [said.decode() for said in server.said]
     assert state in (end["state"], None), end
     assert any("***" in text for text in everything)

@@ -20,6 +20,7 @@ from infra.package import build, tick_sentence
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 WHOLE = "import app, github, chalicelib.web.openapi, chalicelib.integrations.metrics"
+WHOLE += ", chalicelib.integrations.log_lines"
 FUNCTIONS = CONFIG["stages"]["dev"]["lambda_functions"]
 TEMPLATE = resources.template()["Resources"]
 
@@ -114,6 +115,7 @@ def test_what_a_stage_is_packaged_with_reaches_every_function_and_the_rule(
 
 def test_the_api_loads_no_models_and_no_languages_before_it_needs_them():
     heavy = ["pydantic", "github", "jsonschema", "jmespath", "cryptography", "standardwebhooks"]
+    heavy.append("aws_lambda_powertools")
     program = f"import app, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program],

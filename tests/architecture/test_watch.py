@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from chalicelib.domain.firing import Firing, Outcome
+from chalicelib.domain.run import State
+from chalicelib.integrations.metrics import EmbeddedMetrics
 from chalicelib.settings import settings
 from infra import resources
 
@@ -18,6 +22,9 @@ ALARMS = {
     for name, part in TEMPLATE.items()
     if part.get("Type") == "AWS::CloudWatch::Alarm"
 }
+WIDGETS = json.loads(TEMPLATE["WatchDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])[
+    "widgets"
+]
 
 
 def test_each_alarm_has_its_paragraph_and_each_paragraph_its_alarm():
@@ -34,13 +41,17 @@ def test_each_function_and_each_queue_of_dead_letters_is_watched():
         for part in TEMPLATE.values()
         if part.get("Type") == "AWS::SQS::Queue" and "dead" in part["Properties"]["QueueName"]
     }
-    watched = [one["Dimensions"][0] for one in ALARMS.values()]
+    watched = [one["Dimensions"][0] for one in ALARMS.values() if "Dimensions" in one]
     assert dead == {one["Value"] for one in watched if one["Name"] == "QueueName"}
     functions = {
         resources.to_cfn_resource_name(source.name) for source in resources.app.event_sources
     }
-    errors = [one["Dimensions"][0] for one in ALARMS.values() if one["MetricName"] == "Errors"]
-    assert {one["Value"]["Ref"] for one in errors} == functions | {"APIHandler"}
+    counts = [
+        one["Metrics"][1]["MetricStat"]["Metric"] for one in ALARMS.values() if "Metrics" in one
+    ]
+    assert {one["MetricName"] for one in counts} == {"Errors"}
+    failing = {one["Dimensions"][0]["Value"]["Ref"] for one in counts}
+    assert failing == functions | {"APIHandler"}
 
 
 def test_only_a_missing_tick_counts_silence_as_trouble():
@@ -48,32 +59,82 @@ def test_only_a_missing_tick_counts_silence_as_trouble():
     assert silent == {"TickMissedAlarm"}
 
 
-def test_what_is_alarmed_about_is_what_is_measured(capsys: pytest.CaptureFixture[str]):
-    from datetime import timedelta
-
-    from chalicelib.integrations.metrics import EmbeddedMetrics
-
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, list[str]]]:
+    """Return the namespace and the dimensions of each metric that the service can emit."""
     metrics = EmbeddedMetrics(settings.stage)
-    metrics.lateness(7)
-    metrics.ticked(3, timedelta(seconds=90))
-    metrics.runner_missing()
-    told = {}
+    moment = datetime(2026, 5, 4, tzinfo=UTC)
+    fired = Firing(
+        id="f", occurrence="o", outcome=Outcome.FIRED, fired_at=moment, trigger_type="schedule"
+    )
+    a_second = timedelta(seconds=1)
+    given = {
+        "fired": (fired,),
+        "committed": (3,),
+        "rejected": ("signature",),
+        "ticked": (3, a_second),
+        "runner_missing": (),
+        "moved": (State.RUNNING,),
+        "waited": (a_second,),
+        "worked": ("admit", a_second),
+        "agent_failed": ("overloaded",),
+        "spent": (0.25,),
+    }
+    ways = {name for name in vars(EmbeddedMetrics) if not name.startswith("_")}
+    assert set(given) == ways
+    for name, arguments in given.items():
+        getattr(metrics, name)(*arguments)
+    found = {}
     for line in capsys.readouterr().out.splitlines():
         event = json.loads(line)
         (directive,) = event["_aws"]["CloudWatchMetrics"]
         (metric,) = directive["Metrics"]
-        told[metric["Name"]] = (directive["Namespace"], directive["Dimensions"], event["stage"])
-    ours = {one["MetricName"] for one in ALARMS.values() if one["Namespace"] == "Optio"}
-    assert ours <= set(told)
+        assert event["stage"] == settings.stage
+        (found_dimensions,) = directive["Dimensions"]
+        found[metric["Name"]] = (directive["Namespace"], found_dimensions)
+    return found
+
+
+def test_what_is_alarmed_about_is_what_is_measured(told: dict[str, tuple[str, list[str]]]):
+    ours = {one["MetricName"] for one in ALARMS.values() if one.get("Namespace") == "Optio"}
+    assert ours
     for name in ours:
-        assert told[name] == ("Optio", [["stage"]], settings.stage)
+        assert told[name] == ("Optio", ["stage"])
+
+
+def test_each_metric_is_on_the_dashboard_and_has_its_row_in_the_page(
+    told: dict[str, tuple[str, list[str]]],
+):
+    charted = {}
+    for (row,) in ([metric] for one in WIDGETS for metric in one["properties"]["metrics"]):
+        if row[0] == "Optio":
+            charted[row[1]] = ["stage"]
+        elif isinstance(row[0], dict):
+            search = re.search(r'{Optio,stage,(\w+)} MetricName="(\w+)"', row[0]["expression"])
+            assert search
+            charted[search[2]] = ["stage", search[1]]
+    assert {name: set(where) for name, where in charted.items()} == {
+        name: set(where) for name, (_, where) in told.items()
+    }
+    rows = re.findall(r"^\| `(\w+)` \| (\w+|-) \|", PAGE, re.MULTILINE)
+    assert dict(rows) == {
+        name: next((one for one in where if one != "stage"), "-")
+        for name, (_, where) in told.items()
+    }
 
 
 def test_the_dashboard_is_json_that_names_what_the_stage_has():
-    body = json.loads(TEMPLATE["WatchDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
-    metrics = [row for one in body["widgets"] for row in one["properties"]["metrics"]]
-    named = {cell[2:-1] for row in metrics for cell in row if cell.startswith("${")}
+    cells = [cell for one in WIDGETS for row in one["properties"]["metrics"] for cell in row]
+    named = {cell[2:-1] for cell in cells if isinstance(cell, str) and cell.startswith("${")}
     assert named <= {
         "APIHandler",
         *(resources.to_cfn_resource_name(one.name) for one in resources.app.event_sources),
     }
+
+
+def test_a_function_that_fails_often_is_told_by_its_share():
+    for one in ALARMS.values():
+        if "Metrics" in one:
+            ids = {part["Id"] for part in one["Metrics"]}
+            (rate,) = (part for part in one["Metrics"] if part["ReturnData"])
+            assert set(re.findall(r"[a-z]+", rate["Expression"])) == ids - {"rate"}

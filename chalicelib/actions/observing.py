@@ -1,0 +1,72 @@
+"""What is said of what happened: a line and a number each, for whoever watches a stage.
+
+Ids, states and classes only. A prompt, a payload, a title or a message of a program is nobody's
+business here: it may hold anything.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from chalicelib.domain.firing import Firing, Outcome
+from chalicelib.domain.run import Run, State
+from chalicelib.ports import World
+
+log = logging.getLogger(__name__)
+
+
+def fired(world: World, firing: Firing) -> None:
+    """Tell what became of an occurrence."""
+    _say(
+        "occurrence decided",
+        firing=firing.id,
+        trigger=firing.trigger_id,
+        trigger_type=firing.trigger_type,
+        occurrence=firing.occurrence,
+        outcome=firing.outcome.value,
+        reason=firing.reason if firing.outcome is Outcome.SKIPPED else None,
+        definition=firing.definition_id,
+        run=firing.run_id,
+    )
+    world.metrics.fired(firing)
+
+
+def moved(world: World, run: Run, was: State, by: str) -> None:
+    """Tell that a run moved."""
+    _say(
+        "run moved",
+        run=run.id,
+        firing=run.firing_id,
+        from_state=was.value,
+        to_state=run.state.value,
+        by=by,
+        run_stage=run.stage,
+        attempt=run.attempt,
+        error_class=run.error_class,
+        pull_request=run.pr_url,
+    )
+    world.metrics.moved(run.state)
+
+
+def attempt_ended(
+    world: World, run: Run, outcome: str, error_class: str | None, cost_usd: float | None
+) -> None:
+    """Tell how an attempt of a run ended, and what it cost."""
+    _say(
+        "attempt ended",
+        run=run.id,
+        firing=run.firing_id,
+        attempt=run.attempt,
+        agent=run.agent_type,
+        outcome=outcome,
+        error_class=error_class,
+        cost_usd=cost_usd,
+    )
+    if error_class:
+        world.metrics.agent_failed(error_class)
+    if cost_usd:
+        world.metrics.spent(cost_usd)
+
+
+def _say(event: str, **facts: object) -> None:
+    log.info(event, extra={name: fact for name, fact in facts.items() if fact is not None})
