@@ -6,6 +6,7 @@ from chalice.app import Chalice
 
 from chalicelib.pipeline import building, firing, notifying, running
 from chalicelib.web import (
+    activity,
     bulk,
     cloning,
     documents,
@@ -46,6 +47,7 @@ for room in (
     hints,
     webhooks,
     keys,
+    activity,
     runner,
     sign_in,
     pages,

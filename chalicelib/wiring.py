@@ -134,6 +134,18 @@ class Wiring:
         return RealTrackers()
 
     @cached_property
+    def activity(self) -> ports.Activity:
+        from chalicelib.storage.activity import DynamoActivity
+
+        return DynamoActivity()
+
+    @cached_property
+    def counters(self) -> ports.Counters:
+        from chalicelib.storage.counters import DynamoCounters
+
+        return DynamoCounters()
+
+    @cached_property
     def webhooks(self) -> ports.Webhooks:
         from chalicelib.storage.webhooks import DynamoWebhooks
 

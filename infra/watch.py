@@ -37,6 +37,7 @@ def _of_stage() -> Template:
         "LatenessAlarm": _alarm("lateness", OURS, "FiringLateness", STAGE, **late),
         "OverdueAlarm": _alarm("overdue", OURS, "OldestOverdue", STAGE, **overdue),
         "StarvationAlarm": _alarm("runner-starvation", OURS, "RunnerMissing", STAGE, above=0),
+        "ActivityAlarm": _alarm("activity-lost", OURS, "ActivityLost", STAGE, above=0),
         "IngressAlarm": _alarm("ingress-5xx", "AWS/ApiGateway", "5XXError", api, above=0),
         "HookRejectedAlarm": _alarm("hook-rejected", OURS, "HookRejected", STAGE, above=REJECTED),
     }

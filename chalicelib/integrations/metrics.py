@@ -58,6 +58,9 @@ class EmbeddedMetrics:
     def spent(self, dollars: float) -> None:
         self._emit("CostUsd", MetricUnit.NoUnit, dollars)
 
+    def activity_lost(self) -> None:
+        self._emit("ActivityLost", MetricUnit.Count, 1)
+
     def _emit(self, name: str, unit: MetricUnit, value: float, **dimensions: str) -> None:
         with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
             metric.add_dimension(name="stage", value=self._stage)

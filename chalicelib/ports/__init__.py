@@ -15,7 +15,9 @@ from chalicelib.ports.services import (
     Vault,
 )
 from chalicelib.ports.stores import (
+    Activity,
     Blueprints,
+    Counters,
     Deliveries,
     Firings,
     Keys,
@@ -33,9 +35,11 @@ from chalicelib.ports.trackers import Limited, TicketPage, Tracker, Trackers, Un
 from chalicelib.ports.world import World
 
 __all__ = [
+    "Activity",
     "Blueprints",
     "Builds",
     "Change",
+    "Counters",
     "Deliveries",
     "Due",
     "Expressions",

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.domain.access import Key
+from chalicelib.domain.activity import Entry
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.delivery import Delivery
@@ -183,6 +184,27 @@ class Keys(Protocol):
     def remove(self, id: str) -> None: ...
     def note_use(self, id: str, at: datetime) -> None: ...
     def newest(self, before: str | None, limit: int) -> tuple[list[Key], str | None]: ...
+
+
+class Activity(Protocol):
+    """Who did what."""
+
+    def add(self, entry: Entry) -> None: ...
+    def newest(
+        self,
+        object_id: str | None,
+        actor_id: str | None,
+        action: str | None,
+        before: str | None,
+        limit: int,
+    ) -> tuple[list[Entry], str | None]: ...
+
+
+class Counters(Protocol):
+    """How often something was tried within a span of time."""
+
+    def take(self, name: str, most: int, until: datetime) -> bool: ...
+    def give_back(self, name: str) -> None: ...
 
 
 class Pulses(Protocol):

@@ -19,7 +19,9 @@ from chalicelib.ports.services import (
     Vault,
 )
 from chalicelib.ports.stores import (
+    Activity,
     Blueprints,
+    Counters,
     Deliveries,
     Firings,
     Keys,
@@ -69,6 +71,10 @@ class World(Protocol):
     def providers(self) -> Providers: ...
     @property
     def trackers(self) -> Trackers: ...
+    @property
+    def activity(self) -> Activity: ...
+    @property
+    def counters(self) -> Counters: ...
     @property
     def webhooks(self) -> Webhooks: ...
     @property

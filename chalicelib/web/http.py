@@ -31,7 +31,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.firing import Claim, moment_text
 from chalicelib.domain.launch import PREFIX, Pass
-from chalicelib.web import headers
+from chalicelib.web import audit, headers
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,6 +42,8 @@ KEY_LIVES = timedelta(hours=24)
 
 
 PAGE = ("limit", "cursor")
+WRITES = (Scope.RUN, Scope.WRITE, Scope.ADMIN)
+"""The scopes whose calls are recorded, unless they only read. A runner's run is its own record."""
 
 
 class TooLarge(DomainError):
@@ -87,6 +89,7 @@ class Operation:
     statuses: tuple[int, ...]
     needs: Scope | None
     view: Callable[..., Response]
+    recorded: bool
 
     @property
     def open(self) -> bool:
@@ -121,16 +124,21 @@ class Routes(Blueprint):
         query: tuple[str, ...] = (),
         status: int = 200,
         or_else: int | None = None,
+        recorded: bool = False,
     ) -> Callable[[Callable[..., Response]], Any]:
         """Register a view.
 
         `needs` is the scope that its caller has to hold; None leaves it open to everybody, so
         each route has to say one or the other. `noted` is false where the use of a key is not
-        written, since the route is called all the time. The rest describes it: the model that
-        its body is read as (`partly`: any of its fields), the parameters of its query string,
-        and the status of its success (or the other one). What it answers is the view's own type.
+        written, since the route is called all the time. What somebody writes is recorded, whatever
+        the view does; `recorded` asks for that where the scope does not tell.
+
+        The rest describes it: the model that its body is read as (`partly`: any of its fields),
+        the parameters of its query string, and the status of its success (or the other one). What
+        it answers is the view's own type.
         """
         register = self.route(path, methods=[method], content_types=["*/*"])
+        kept = recorded or (method != "GET" and needs in WRITES)
 
         def around(view: Callable[..., Response]) -> Any:
             @functools.wraps(view)
@@ -141,9 +149,14 @@ class Routes(Blueprint):
                     try:
                         if needs is not None:
                             _caller.set(_authorize(request, needs, noted))
-                        return view(**{name: unquote(value) for name, value in params.items()})
+                        given = {name: unquote(value) for name, value in params.items()}
+                        done = view(**given)
                     except DomainError as error:
                         return _refusal(error)
+                    if kept and done.status_code < 400:
+                        deed = audit.of_route(request, path, given, done)
+                        audit.note(request, deed, caller())
+                    return done
 
             self.operations.append(
                 Operation(
@@ -156,6 +169,7 @@ class Routes(Blueprint):
                     statuses=(status,) if or_else is None else (status, or_else),
                     needs=needs,
                     view=view,
+                    recorded=kept,
                 )
             )
             return register(answering)

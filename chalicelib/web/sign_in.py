@@ -18,7 +18,7 @@ else:
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/auth/sign-in-links", needs=Scope.READ, status=201)
+@routes.at("POST", "/api/auth/sign-in-links", needs=Scope.READ, status=201, recorded=True)
 def create() -> Answer[answers.SignInLink]:
     """Return the path of a page that signs in once, within ten minutes."""
     _, _, token = str(routes.current_request.headers["authorization"]).partition(" ")

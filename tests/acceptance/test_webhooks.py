@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from standardwebhooks import Webhook as Library
@@ -518,7 +519,7 @@ def test_the_log_of_deliveries_is_paged_newest_first(stage: Stage, receiver: Rec
         sent.append(stage.ok("POST", f"/api/webhooks/{webhook}/test")["delivery"]["id"])
     found, cursor = [], ""
     for _ in range(3):
-        page = stage.ok("GET", f"/api/webhooks/{webhook}/deliveries?limit=2&cursor={cursor}")
+        page = stage.ok("GET", f"/api/webhooks/{webhook}/deliveries?limit=2&cursor={quote(cursor)}")
         found += [one["id"] for one in page["deliveries"]]
         cursor = page["nextCursor"]
     assert found == sent[::-1]

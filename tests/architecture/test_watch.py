@@ -74,6 +74,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, list[str]]]
         "rejected": ("signature",),
         "ticked": (3, a_second),
         "runner_missing": (),
+        "activity_lost": (),
         "moved": (State.RUNNING,),
         "waited": (a_second,),
         "worked": ("admit", a_second),

@@ -7,6 +7,7 @@ needs. The tables of the deployed stage are made from these models.
 from __future__ import annotations
 
 from chalicelib.storage.connection import Row
+from chalicelib.storage.records.activity import ActivityRecord, CounterRecord
 from chalicelib.storage.records.definitions import (
     BlueprintRecord,
     HookRecord,
@@ -46,12 +47,16 @@ TABLES: tuple[type[Row], ...] = (
     ProviderRecord,
     WebhookRecord,
     DeliveryRecord,
+    ActivityRecord,
+    CounterRecord,
 )
 
 __all__ = [
     "TABLES",
+    "ActivityRecord",
     "BlueprintRecord",
     "ClaimRecord",
+    "CounterRecord",
     "DeliveryRecord",
     "FiringRecord",
     "HookRecord",

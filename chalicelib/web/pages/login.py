@@ -1,19 +1,30 @@
-"""Signing in with an API key, and out again."""
+"""Signing in with an API key, and out again. Each attempt is counted, and what came of it kept."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from chalice.app import Response
 
 from chalicelib import wiring
+from chalicelib.actions import attempts
+from chalicelib.domain.access import Principal
+from chalicelib.domain.activity import Deed
+from chalicelib.web import audit
+from chalicelib.web.http import TooMany
 from chalicelib.web.pages import session
 from chalicelib.web.pages.shell import SAFETY, Visit
+
+WRONG_KEY = "This key is not known, or it may not use the dashboard. Is it whole?"
+WRONG_LINK = "This link was used already, or its ten minutes are over. Sign in with a key."
+Begun = tuple[str, Principal]
 
 
 def show(visit: Visit) -> Response:
     """Show the form; a link that signs in needs no form."""
     code = visit.query("once")
     if code:
-        return _by_link(visit, code)
+        return _attempt(visit, lambda: _by_link(code), visit.urls.to("tasks"), WRONG_LINK)
     if visit.session:
         return visit.go("tasks")
     return visit.page("login.html", next=visit.query("next"), wrong="")
@@ -21,33 +32,47 @@ def show(visit: Visit) -> Response:
 
 def enter(visit: Visit) -> Response:
     """Begin a session for whoever holds a key."""
-    following = visit.form.get("next", "")
-    text = session.begun(visit.form.get("key", "").strip())
-    if text is None:
-        wrong = "This key is not known, or it may not use the dashboard. Is it whole?"
-        return visit.page("login.html", 401, next=following, wrong=wrong)
-    return _entered(visit, text, visit.urls.inside(following))
+    key, where = visit.form.get("key", "").strip(), visit.urls.inside(visit.form.get("next", ""))
+    return _attempt(visit, lambda: session.begun(key), where, WRONG_KEY)
 
 
 def leave(visit: Visit) -> Response:
     """End the session."""
     if visit.session:
         session.ended(visit.session)
+        _record(visit, "remove", visit.session.who)
     return _entered(visit, "", visit.urls.to("login"))
 
 
-def _by_link(visit: Visit, code: str) -> Response:
+def _attempt(visit: Visit, begin: Callable[[], Begun | None], where: str, wrong: str) -> Response:
+    """Begin a session unless too many were tried; nothing is looked at then, right or wrong."""
+    world, source = wiring.world(), audit.origin_of(visit.request).source
+    wait = attempts.take(world, source)
+    if wait:
+        raise TooMany(wait)
+    begun = begin()
+    if begun is None:
+        _record(visit, "refuse", None)
+        return visit.page("login.html", 401, next=visit.form.get("next", ""), wrong=wrong)
+    attempts.give_back(world, source)
+    text, who = begun
+    _record(visit, "create", who)
+    return _entered(visit, text, where)
+
+
+def _by_link(code: str) -> Begun | None:
     body = session.opened(code, "sign-in link")
-    text = session.begun(body["token"]) if body else None
-    if text is None or not _first_use(code):
-        wrong = "This link was used already, or its ten minutes are over. Sign in with a key."
-        return visit.page("login.html", 401, next="", wrong=wrong)
-    return _entered(visit, text, visit.urls.to("tasks"))
+    begun = session.begun(body["token"]) if body else None
+    return begun if begun and _first_use(code) else None
 
 
 def _first_use(code: str) -> bool:
     world = wiring.world()
     return world.pulses.first(f"link#{session.fingerprint(code)}", world.now())
+
+
+def _record(visit: Visit, verb: str, who: Principal | None) -> None:
+    audit.note(visit.request, Deed(kind="session", verb=verb), who)
 
 
 def _entered(visit: Visit, text: str, where: str) -> Response:

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 
 from chalicelib import wiring
 from chalicelib.actions import access
-from chalicelib.domain.access import SESSION_LIVES, Principal, Scope, Unauthorized
+from chalicelib.domain.access import SESSION_LIVES, Principal, Scope, Unauthorized, principal
 
 COOKIE = "optio_session"
 LINK_LIVES = timedelta(minutes=10)
@@ -34,8 +34,8 @@ class Session:
         return hmac.compare_digest(self.csrf.encode(), given.encode("utf-8", "replace"))
 
 
-def begun(token: str) -> str | None:
-    """Return the cookie's text for a key that may look at the pages, or None."""
+def begun(token: str) -> tuple[str, Principal] | None:
+    """Return the cookie's text and its owner for a key that may look at the pages, or None."""
     try:
         key, mine = access.open_session(wiring.world(), token)
     except Unauthorized:
@@ -44,7 +44,7 @@ def begun(token: str) -> str | None:
         return None
     until = wiring.world().now() + SESSION_LIVES
     body = {"token": mine, "until": until.isoformat(), "csrf": secrets.token_urlsafe(24)}
-    return wiring.world().seals.seal(json.dumps(body), "session")
+    return wiring.world().seals.seal(json.dumps(body), "session"), principal(key)
 
 
 def link(token: str) -> str:

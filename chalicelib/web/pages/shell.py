@@ -14,7 +14,8 @@ from chalice.app import Request, Response
 
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
-from chalicelib.web.http import LARGEST_BODY, STATUS, TooLarge, raw_of
+from chalicelib.web import audit
+from chalicelib.web.http import LARGEST_BODY, STATUS, WRITES, TooLarge, TooMany, raw_of
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.rendering import render
 from chalicelib.web.pages.session import Session
@@ -107,9 +108,17 @@ def answer(
             visit = _written(visit, opens=needs is None)
         view: Any = getattr(import_module(room), name)
         response: Response = view(visit, **given)
-        return response
     except DomainError as error:
         return refusal(visit, error)
+    if visit.session and request.method == "POST" and needs in WRITES:
+        _record(visit, pattern, given, response)
+    return response
+
+
+def _record(visit: Visit, pattern: str, given: Mapping[str, str], done: Response) -> None:
+    if visit.session and done.status_code < 400:
+        deed = audit.of_page(pattern, given, visit.form, done)
+        audit.note(visit.request, deed, visit.session.who)
 
 
 def _to_login(visit: Visit) -> Response:
@@ -144,7 +153,10 @@ def refusal(visit: Visit, error: DomainError) -> Response:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     title = "Not found" if isinstance(error, NotFound) else "That did not work"
     said = "There is nothing at this address." if isinstance(error, NotFound) else str(error)
-    return visit.page("error.html", status, title=title, message=said, faults=faults_of(error))
+    page = visit.page("error.html", status, title=title, message=said, faults=faults_of(error))
+    if isinstance(error, TooMany):
+        page.headers["Retry-After"] = str(error.seconds)
+    return page
 
 
 def faults_of(error: DomainError) -> list[Fault]:

@@ -1,0 +1,38 @@
+"""Counters in DynamoDB: one conditional write for each try, whatever its outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pynamodb.exceptions import UpdateError
+
+from chalicelib.storage.records import CounterRecord
+from chalicelib.storage.transactions import condition_failed
+
+KEPT = timedelta(hours=1)
+
+
+class DynamoCounters:
+    """The store of counters; each ends by itself."""
+
+    def take(self, name: str, most: int, until: datetime) -> bool:
+        """Count one more under a name, unless `most` are counted already."""
+        few = CounterRecord.hits.does_not_exist() | (CounterRecord.hits < most)
+        ends = CounterRecord.expires_at.set(int((until + KEPT).timestamp()))
+        try:
+            CounterRecord(id=name).update(actions=[CounterRecord.hits.add(1), ends], condition=few)
+        except UpdateError as error:
+            if not condition_failed(error):
+                raise
+            return False
+        return True
+
+    def give_back(self, name: str) -> None:
+        """Count one less: it was no try of a stranger."""
+        try:
+            CounterRecord(id=name).update(
+                actions=[CounterRecord.hits.add(-1)], condition=CounterRecord.hits > 0
+            )
+        except UpdateError as error:
+            if not condition_failed(error):
+                raise

@@ -1,0 +1,55 @@
+"""Who did what, over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalicelib import wiring
+from chalicelib.actions import activity
+from chalicelib.domain.access import Scope
+from chalicelib.domain.activity import Entry
+from chalicelib.web.http import PAGE, Answer, Routes, answer, limit_of, query
+from chalicelib.web.views import moment
+
+if TYPE_CHECKING:
+    from chalicelib.web import answers
+
+routes = Routes(__name__)
+
+
+def view(entry: Entry) -> answers.ActivityView:
+    """Return an entry as the contract shows it."""
+    return {
+        "id": entry.id,
+        "at": moment(entry.at),
+        "action": entry.action,
+        "objectId": entry.object_id,
+        "objectName": entry.object_name,
+        "partOf": entry.root_id,
+        "fields": list(entry.fields),
+        "actor": _actor(entry),
+        "session": entry.session,
+        "source": entry.source,
+        "userAgent": entry.agent,
+    }
+
+
+def _actor(entry: Entry) -> answers.ActorView | None:
+    if entry.actor_id is None:
+        return None
+    return {"id": entry.actor_id, "name": entry.actor_name or ""}
+
+
+@routes.at("GET", "/api/activity", needs=Scope.ADMIN, query=("object", "actor", "action", *PAGE))
+def index() -> Answer[answers.ActivityList]:
+    """List who did what, newest first: all of it, or to one thing, by one key, of one kind."""
+    request = routes.current_request
+    found, position = activity.newest(
+        wiring.world(),
+        object_id=query(request, "object") or None,
+        actor_id=query(request, "actor") or None,
+        action=query(request, "action") or None,
+        before=query(request, "cursor") or None,
+        limit=limit_of(request),
+    )
+    return answer({"activity": [view(entry) for entry in found], "nextCursor": position})

@@ -1,0 +1,31 @@
+"""What is told of who did what."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+from chalicelib.web.answers.values import Cursor, Id, Moment
+
+
+class ActorView(TypedDict):
+    id: str
+    name: str
+
+
+class ActivityView(TypedDict):
+    id: Id
+    at: Moment
+    action: str
+    objectId: str | None
+    objectName: str | None
+    partOf: str | None
+    fields: list[str]
+    actor: ActorView | None
+    session: bool
+    source: str
+    userAgent: str
+
+
+class ActivityList(TypedDict):
+    activity: list[ActivityView]
+    nextCursor: Cursor

@@ -1,0 +1,144 @@
+"""What a write was, for the record: told by its route, or by its page and the button on it.
+
+The routes and the frame of the pages call this after each write that succeeded, so no view has to
+think of it, and none can forget it. This module is loaded with every cold start.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib import wiring
+from chalicelib.actions import activity
+from chalicelib.domain.access import Principal
+from chalicelib.domain.activity import Deed, Origin
+
+MOST_FIELDS = 50
+LONGEST_FIELD = 64
+KINDS = {
+    "api-keys": "key",
+    "firings": "firing",
+    "jobs": "task",
+    "prompt-templates": "template",
+    "providers": "provider",
+    "repos": "repo",
+    "runs": "run",
+    "scheduled": "task",
+    "secrets": "secret",
+    "sign-in-links": "sign-in-link",
+    "task-configs": "task",
+    "tasks": "task",
+    "templates": "template",
+    "tickets": "provider",
+    "triggers": "trigger",
+    "webhooks": "webhook",
+    "workflow-runs": "run",
+}
+"""What a part of a path is called in the record."""
+VERBS = {"POST": "create", "PUT": "set", "PATCH": "update", "DELETE": "remove"}
+BUTTONS = {
+    "add": ("trigger", "create"),
+    "delete": ("", "remove"),
+    "drop": ("trigger", "remove"),
+    "redeliver": ("firing", "redeliver"),
+    "run": ("run", "create"),
+    "switch": ("trigger", "update"),
+}
+"""Buttons of pages that are not called as the API calls what they do."""
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def of_route(request: Request, pattern: str, params: Mapping[str, str], done: Response) -> Deed:
+    """Return what a call of the API did."""
+    kind, verb = _named(request.method, pattern.removeprefix("/api").split("/"))
+    ids = list(params.values())
+    made = _made(done) if verb == "create" or not ids else {}
+    shown = made or _made(done)
+    about = made.get("id") or (ids[-1] if ids and verb != "create" else None)
+    return Deed(
+        kind=kind,
+        verb=verb,
+        object_id=about,
+        object_name=shown.get("name") if shown.get("id") in (about, None) else None,
+        root_id=ids[0] if ids else None,
+        fields=_fields(request),
+    )
+
+
+def of_page(
+    pattern: str, params: Mapping[str, str], form: Mapping[str, str], done: Response
+) -> Deed:
+    """Return what a form of a page did."""
+    kind, verb = _named("PATCH" if params or form.get("id") else "POST", pattern.split("/"))
+    button, _, about = form.get("do", "").partition(":")
+    if button:
+        named, verb = BUTTONS.get(button, ("", button))
+        kind = named or kind
+    elif kind == "secret":
+        verb = "set"
+    ids = [*params.values(), *([about] if _ID.fullmatch(about) else [])]
+    led = _ID.findall(str(done.headers.get("Location") or "")) if verb == "create" else []
+    named_by_form = form.get("id") or (form.get("name") if kind == "secret" else None)
+    object_id = (led[-1:] or ids[-1:] or [named_by_form])[0]
+    return Deed(
+        kind=kind,
+        verb=verb,
+        object_id=object_id or None,
+        object_name=form.get("name") or form.get("repoUrl") or None,
+        root_id=ids[0] if ids else None,
+        fields=() if button else _kept(set(form) - {"csrf", "id", "do", "back"}),
+    )
+
+
+def note(request: Request, deed: Deed, by: Principal | None) -> None:
+    """Keep who did what, and from where."""
+    activity.note(wiring.world(), deed, by, origin_of(request))
+
+
+def origin_of(request: Request) -> Origin:
+    """Return where a request came from: as the gateway saw it, which no header can change."""
+    identity: Mapping[str, Any] = request.context.get("identity") or {}
+    agent = str(request.headers.get("user-agent") or "")
+    return Origin(source=str(identity.get("sourceIp") or "unknown"), agent=agent)
+
+
+def _named(method: str, parts: list[str]) -> tuple[str, str]:
+    """Return the kind of thing, and the verb: a word of the path that is no kind, or the method."""
+    words = [part for part in parts if part and not part.startswith("{")]
+    kinds = [word for word in words if word in KINDS]
+    last = words[-1] if words else ""
+    kind = KINDS[kinds[-1]] if kinds else last
+    if parts[-1].startswith("{") or last in KINDS or not kinds:
+        return kind, VERBS[method]
+    return kind, VERBS[method] if last in ("new", "edit") else last
+
+
+def _made(done: Response) -> dict[str, str]:
+    """Return the id and the name of what an answer shows first."""
+    try:
+        body = json.loads(done.body) if done.body else {}
+    except ValueError:
+        return {}
+    things = [value for value in body.values() if isinstance(value, dict)]
+    for thing in (one for one in things if one.get("id") or one.get("name")):
+        name = thing.get("name") or thing.get("repoUrl") or thing.get("title")
+        return {key: str(text) for key, text in (("id", thing.get("id")), ("name", name)) if text}
+    ids = [str(body[key]) for key in ("runId", "taskId", "firingId") if body.get(key)]
+    return {"id": ids[0]} if ids else {}
+
+
+def _fields(request: Request) -> tuple[str, ...]:
+    try:
+        body = json.loads(request.raw_body or b"{}")
+    except (ValueError, RecursionError):
+        return ()
+    return _kept(set(body)) if isinstance(body, dict) else ()
+
+
+def _kept(names: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if len(name) <= LONGEST_FIELD)[:MOST_FIELDS])
