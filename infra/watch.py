@@ -175,6 +175,7 @@ def _of_work() -> list[Chart]:
         ("Oldest overdue (s)", "Maximum", [_ours("OldestOverdue")]),
         ("Sent by the tick", "Sum", [_ours("TickSent")]),
         ("Runs without a runner", "Sum", [_ours("RunnerMissing")]),
+        ("Records of activity lost", "Sum", [_ours("ActivityLost")]),
     ]
 
 

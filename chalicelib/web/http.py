@@ -39,8 +39,6 @@ T_co = TypeVar("T_co", covariant=True)
 wiring.log_as_json()
 LARGEST_BODY = 1024 * 1024
 KEY_LIVES = timedelta(hours=24)
-
-
 PAGE = ("limit", "cursor")
 WRITES = (Scope.RUN, Scope.WRITE, Scope.ADMIN)
 """The scopes whose calls are recorded, unless they only read. A runner's run is its own record."""
