@@ -1,0 +1,160 @@
+"""Attempts to sign in are limited, for each source and in all, and cost the same right or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib import wiring
+from chalicelib.actions import attempts
+from chalicelib.domain.activity import Origin
+from chalicelib.domain.attempt import OF_ALL, OF_SOURCE, Limit, neighbourhood
+from chalicelib.storage.records import ActivityRecord, CounterRecord
+from chalicelib.web import audit
+from tests.acceptance.test_pages import Answer, Browser
+from tests.conftest import TOKEN, Stage
+from tests.contract.test_calls import counted, requests
+
+WRONG = "optio_pat_wrong"
+
+
+@contextmanager
+def coming_from(source: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit, "origin_of", lambda request: Origin(source=source))
+        yield
+
+
+def tried(stage: Stage, key: str, source: str = "203.0.113.7") -> Answer:
+    with coming_from(source):
+        return Browser(stage).post("/login", key=key)
+
+
+def test_who_tried_too_often_waits_and_then_the_right_key_works(stage: Stage):
+    stage.now += timedelta(seconds=100)
+    for _ in range(OF_SOURCE.most):
+        assert tried(stage, WRONG).status == 401
+
+    refused = tried(stage, TOKEN)
+    assert refused.status == 429
+    assert refused.headers["Retry-After"] == "200"
+    assert "try again in 200 s" in refused.text
+    assert "Set-Cookie" not in refused.headers
+
+    stage.now += timedelta(seconds=199)
+    assert tried(stage, TOKEN).status == 429
+    stage.now += timedelta(seconds=1)
+    assert tried(stage, TOKEN).status == 303
+
+
+def test_one_source_does_not_shut_out_another(stage: Stage):
+    for _ in range(OF_SOURCE.most + 5):
+        tried(stage, WRONG)
+    assert tried(stage, TOKEN, source="203.0.113.8").status == 303
+    assert tried(stage, WRONG, source="203.0.113.8").status == 401
+
+
+def test_a_whole_office_signs_in_from_one_address(stage: Stage):
+    for _ in range(3 * OF_SOURCE.most):
+        assert tried(stage, TOKEN).status == 303
+    for _ in range(OF_SOURCE.most):
+        assert tried(stage, WRONG).status == 401
+    assert tried(stage, TOKEN).status == 429
+
+
+def test_many_sources_together_are_limited_too_and_who_is_refused_already_does_not_count(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(attempts, "OF_ALL", Limit(most=25, span=timedelta(minutes=1)))
+    for _ in range(60):
+        tried(stage, WRONG)
+    for number in range(15):
+        assert tried(stage, WRONG, source=f"198.51.100.{number}").status == 401
+    refused = tried(stage, TOKEN, source="192.0.2.1")
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
+    stage.now += timedelta(minutes=1)
+    assert tried(stage, TOKEN, source="192.0.2.1").status == 303
+
+
+def test_a_link_that_signs_in_counts_as_an_attempt(stage: Stage):
+    for _ in range(OF_SOURCE.most):
+        with coming_from("203.0.113.7"):
+            assert Browser(stage).get("/login?once=guessed").status == 401
+    path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
+    with coming_from("203.0.113.7"):
+        assert Browser(stage).get(path).status == 429
+    with coming_from("203.0.113.8"):
+        assert Browser(stage).get(path).status == 303
+
+
+def test_an_attempt_costs_the_same_right_or_wrong_and_a_refused_one_a_single_write(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    tried(stage, TOKEN)
+    with counted(monkeypatch) as calls:
+        tried(stage, WRONG)
+    assert requests(calls) == {"UpdateItem": 2, "GetItem": 1, "PutItem": 1}
+    for _ in range(OF_SOURCE.most):
+        tried(stage, WRONG)
+    kept = len(list(ActivityRecord.scan()))
+    with counted(monkeypatch) as calls:
+        assert tried(stage, TOKEN).status == 429
+    assert requests(calls) == {"UpdateItem": 1}
+    assert len(list(ActivityRecord.scan())) == kept
+
+
+def test_a_header_cannot_say_where_a_request_comes_from(stage: Stage):
+    for number in range(OF_SOURCE.most):
+        answer = Browser(stage).send(
+            "POST",
+            "/login",
+            f"key={WRONG}",
+            **{
+                "Content-Type": "application/x-www-form-urlencoded",
+                "X-Forwarded-For": f"198.51.100.{number}",
+            },
+        )
+        assert answer.status == 401
+    assert Browser(stage).post("/login", key=TOKEN).status == 429
+
+
+def test_a_counter_lets_in_as_many_as_it_says_and_ends_by_itself(stage: Stage):
+    counters, until = wiring.world().counters, stage.now + timedelta(minutes=5)
+    assert [counters.take("c", 3, until) for _ in range(5)] == [True] * 3 + [False] * 2
+    counters.give_back("c")
+    assert [counters.take("c", 3, until) for _ in range(2)] == [True, False]
+    for _ in range(9):
+        counters.give_back("c")
+    assert [counters.take("c", 3, until) for _ in range(4)] == [True] * 3 + [False]
+    counters.give_back("never taken")
+    (row,) = CounterRecord.scan()
+    assert row.expires_at >= until.timestamp()
+
+
+@given(st.datetimes(timezones=st.just(UTC), min_value=datetime(2000, 1, 1)))  # noqa: DTZ001
+def test_a_window_ends_within_its_span_and_the_next_one_is_another(now: datetime):
+    for limit in (OF_SOURCE, OF_ALL):
+        name, end = limit.window(now)
+        assert timedelta(0) < end - now <= limit.span
+        assert limit.window(end)[0] != name
+        assert limit.window(end - timedelta(milliseconds=1))[0] == name
+
+
+@pytest.mark.parametrize(
+    "source, stands_for",
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::9", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("unknown", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_who_has_one_address_of_a_network_has_them_all(source: str, stands_for: str):
+    assert neighbourhood(source) == stands_for
