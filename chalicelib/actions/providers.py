@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.actions import sending
-from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
 from chalicelib.domain.provider import Provider, check_config
 from chalicelib.ports import World
 
@@ -24,6 +24,10 @@ def create(world: World, new: Provider, credential: str) -> Provider:
 
 def change(world: World, was: Provider, new: Provider, credential: str | None = None) -> Provider:
     """Store an edit; one that is enabled again goes on where it stood."""
+    check_config(new.source, new.config)
+    if new.place != was.place:
+        message = "this is another place, with tickets of its own: make another provider for it"
+        raise Invalid(message, "config")
     now = world.now()
     due = was.due_at or now
     resumed = new.enabled and not was.enabled

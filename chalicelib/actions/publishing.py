@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 from chalicelib.actions import credentials, failing, moving
@@ -11,8 +10,8 @@ from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.pull_request import Facts, seen
-from chalicelib.domain.pull_text import Ticket
 from chalicelib.domain.run import PUBLISH, Run, State, branch_key
+from chalicelib.domain.ticket import origin
 from chalicelib.ports import Forge, World
 
 FIRST_LOOK = timedelta(seconds=10)
@@ -54,7 +53,7 @@ def _new(world: World, run: Run, brief: Brief, forge: Forge, branch: str) -> Fac
         run,
         asked=brief.prompt,
         trigger=trigger,
-        ticket=ticket_of(run, brief),
+        ticket=origin(brief, run.repo_url),
         task_url=f"{url}/tasks/{run.id}" if url else None,
         template=forge.template(),
     )
@@ -65,11 +64,6 @@ def _new(world: World, run: Run, brief: Brief, forge: Forge, branch: str) -> Fac
         body=text,
         draft=brief.draft,
     )
-
-
-def ticket_of(run: Run, brief: Brief) -> Ticket | None:
-    """Return the ticket that a run came from."""
-    return pull_text.ticket_of(json.loads(brief.params), run.repo_url or "")
 
 
 def _take_over(world: World, run: Run) -> None:

@@ -20,7 +20,8 @@ SLACK = timedelta(seconds=15)
 def send_soon(world: World, rows: Iterable[Timed]) -> None:
     """Send the message of each committed row whose moment the next tick would see too late."""
     horizon = world.now() + world.policy.interval + SLACK
-    send(world, [_due(row) for row in rows if row.due_at and row.due_at < horizon])
+    found = [(row, _moment(row)) for row in rows]
+    send(world, [_due(row, moment) for row, moment in found if moment and moment < horizon])
 
 
 def send(world: World, rows: Iterable[Due]) -> None:
@@ -46,13 +47,16 @@ def _queue(world: World, kind: str) -> Queue:
     return world.fire_queue if kind == "trigger" else world.steps_queue
 
 
-def _due(row: Timed) -> Due:
-    assert row.due_at is not None
+def _moment(row: Timed) -> datetime | None:
+    return row.wakes_at if isinstance(row, Run) else row.due_at
+
+
+def _due(row: Timed, at: datetime) -> Due:
     if isinstance(row, Delivery):
-        return Due("delivery", row.place, row.due_at, webhook_id=row.webhook_id)
+        return Due("delivery", row.place, at, webhook_id=row.webhook_id)
     if isinstance(row, Trigger):
-        return Due("trigger", row.id, row.due_at, row.definition_id)
-    return Due("provider" if isinstance(row, Provider) else "run", row.id, row.due_at)
+        return Due("trigger", row.id, at, row.definition_id)
+    return Due("provider" if isinstance(row, Provider) else "run", row.id, at)
 
 
 def _message(row: Due) -> dict[str, str]:

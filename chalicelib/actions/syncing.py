@@ -72,14 +72,13 @@ def _read(world: World, provider: Provider, begun: datetime) -> None:
         next(tracker.changed(begun, None), None)
         _settled(world, provider, begun, None)
         return
-    watches = [Watch(basis=watch.basis) for watch in watched]
     newest, etag = provider.cursor, None
     for page in tracker.changed(provider.since, provider.etag):
         if page.unchanged:
             etag = provider.etag
             break
         etag = etag or page.etag
-        _settle(world, tracker, watches, page.tickets)
+        _settle(world, tracker, watched, page.tickets)
         newest = max([newest, *(ticket.updated_at for ticket in page.tickets)])
     # What changed while pages were read may be on one that was read before.
     cursor = max(provider.cursor, min(newest, begun))
@@ -90,7 +89,7 @@ def _waiting(world: World, provider: Provider) -> list[Watch]:
     """Return the triggers that wait for this provider's tickets, one read for all of them."""
     pairs = world.triggers.of_source(provider.source)
     found = world.triggers.bases(pairs) if pairs else {}
-    watches = [Watch(basis=basis) for basis in found.values()]
+    watches = [Watch(basis=basis, provider_id=provider.id) for basis in found.values()]
     return [watch for watch in watches if watch.config.provider_id in (None, provider.id)]
 
 
@@ -113,7 +112,7 @@ def _looking(watch: Watch, provider: Provider, ticket: Ticket) -> Watch:
     """What changed after the trigger was made is no backlog: it only came before the first look."""
     since = max(watch.trigger.updated_at, provider.created_at)
     old = ticket.updated_at <= since and not watch.config.include_backlog
-    return Watch(basis=watch.basis, backlog=old)
+    return replace(watch, backlog=old)
 
 
 def _looked(world: World, provider: Provider, trigger: Trigger) -> None:

@@ -25,6 +25,7 @@ class Watch:
     """A trigger that waits for tickets; `backlog` tells those that came before it looked."""
 
     basis: Basis
+    provider_id: str | None = None
     backlog: bool = False
 
     @property
@@ -115,7 +116,7 @@ def _occurrence(
 ) -> Occurrence:
     trigger = watch.trigger
     bare = Occurrence(source=trigger.id, identity=identity, trigger_type="ticket")
-    read = hooks.read(world, trigger, bare, tickets.params(ticket, comments))
+    read = hooks.read(world, trigger, bare, tickets.params(ticket, comments, watch.provider_id))
     claim = Claim(
         key=_key(trigger.id, ticket),
         digest="backlog" if watch.backlog else "fired",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.actions import credentials, failing, moving, publishing
+from chalicelib.actions import credentials, failing, moving
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.pull_request import (
@@ -20,6 +20,7 @@ from chalicelib.domain.pull_request import (
     verdict,
 )
 from chalicelib.domain.run import BRANCHES, Run, State
+from chalicelib.domain.ticket import origin
 from chalicelib.ports import Forge, World
 
 SLOWEST = timedelta(minutes=10)
@@ -107,7 +108,7 @@ def _note(world: World, run: Run, pull: Pull) -> None:
 def _complete(world: World, run: Run, forge: Forge, pull: Pull, why: str) -> None:
     """Clear up behind a merged pull request, then end its run. Each part may be done twice."""
     brief = world.firings.brief(run.firing_id) or Brief()
-    ticket = publishing.ticket_of(run, brief)
+    ticket = origin(brief, run.repo_url)
     if _policy(world, run).auto_merge:
         if ticket and ticket.number is not None:
             forge.close_issue(ticket.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
-from chalicelib.actions import admission, launching, moving, publishing, tracking
+from chalicelib.actions import admission, launching, moving, publishing, telling, tracking
 from chalicelib.actions.firing import is_active
 from chalicelib.domain import trail
 from chalicelib.domain.errors import NotFound, Superseded
@@ -21,10 +21,13 @@ def look_after(world: World, run_id: str) -> None:
         run = world.runs.get(run_id)
     except NotFound:
         return
-    if run.due_at is None or run.due_at > world.now():
-        return
-    with trail.following(run=run.id, firing=run.firing_id), suppress(Superseded):
-        _due(world, run)  # whoever moved it looks after it
+    with trail.following(run=run.id, firing=run.firing_id):
+        if run.due_at and run.due_at <= world.now():
+            with suppress(Superseded):
+                _due(world, run)  # whoever moved it looks after it
+            run = world.runs.get(run_id) if run.told else run
+        if run.told and run.told.at and run.told.at <= world.now():
+            telling.tell(world, run)
 
 
 def _due(world: World, run: Run) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from chalicelib.domain.retry import asked_wait
+
 GITHUB = "https://api.github.com"
 TOKEN, APP_ID, APP_KEY = "GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"
 HOOK_SECRETS = {
@@ -75,7 +77,7 @@ def refusal(status: int, said: str, headers: dict[str, str], place: Place) -> Fo
     """Return what an answer that is no success means: each status as what it is."""
     said = said.strip()[:500] or "no reason given"
     where = f"{place.slug} at {urlsplit(place.api_url).hostname}"
-    wait = _wait(headers)
+    wait = asked_wait(headers)
     if status == 429 or (status == 403 and _limited(said, headers)):
         message = f"the forge's rate limit is reached ({said}); it goes on by itself"
         return ForgeError("rate_limited", message, passes=True, wait=wait or timedelta(minutes=1))
@@ -102,9 +104,3 @@ def _limited(said: str, headers: dict[str, str]) -> bool:
     known = {name.lower(): value for name, value in headers.items()}
     spent = known.get("x-ratelimit-remaining") == "0"
     return spent or "retry-after" in known or "rate limit" in said.lower()
-
-
-def _wait(headers: dict[str, str]) -> timedelta | None:
-    known = {name.lower(): value for name, value in headers.items()}
-    text = known.get("retry-after", "").strip()
-    return timedelta(seconds=min(int(text), 6 * 3600)) if text.isdigit() else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.domain.pull_text import MARK
+from chalicelib.domain import mark
 from chalicelib.domain.run import BRANCHES
 
 _BRANCHES = (
@@ -17,8 +16,10 @@ _BRANCHES = (
     ("object_attributes", "source_branch"),
     ("ref",),
 )
-_TEXTS = (("comment", "body"), ("pull_request", "body"), ("issue", "body"), ("review", "body"))
-_MARK = re.compile(re.escape(MARK) + r"([0-9a-f-]{36})")
+_TEXTS = (
+    *(("comment", "body"), ("pull_request", "body"), ("issue", "body"), ("review", "body")),
+    ("data", "body"),
+)
 
 
 def branches(payload: Mapping[str, Any]) -> list[str]:
@@ -33,7 +34,7 @@ def branches(payload: Mapping[str, Any]) -> list[str]:
 def marks(payload: Mapping[str, Any]) -> list[str]:
     """Return the ids of the runs whose own texts a delivery brings back."""
     texts = [str(text) for text in _at(payload, _TEXTS)]
-    return list(dict.fromkeys(run for text in texts for run in _MARK.findall(text)))
+    return list(dict.fromkeys(run for text in texts for run in mark.marks(text)))
 
 
 def _at(payload: Mapping[str, Any], paths: tuple[tuple[str, ...], ...]) -> Iterator[object]:

@@ -23,6 +23,8 @@ _ALLOWED = {
     "jira": ("project",),
     "notion": ("baseUrl", "labelsProperty", "statusProperty"),
 }
+_ANSWERS = ("comments", "doneState", "doneLabel")
+_PLACE = ("baseUrl", "repo", "teamKey", "project", "dataSourceId")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,21 @@ class Provider:
         return secret_key(self.id)
 
     @property
+    def comments(self) -> bool:
+        """Whether its tickets hear of their runs."""
+        return self.config.get("comments", "on") == "on"
+
+    @property
+    def finishes(self) -> bool:
+        """Whether a ticket whose run is completed gets a state or a label."""
+        return "doneState" in self.config or "doneLabel" in self.config
+
+    @property
+    def place(self) -> tuple[str | None, ...]:
+        """Which tickets these are: a cursor belongs to them, and to no others."""
+        return tuple(self.config.get(name) for name in _PLACE)
+
+    @property
     def since(self) -> datetime | None:
         """The moment from which on changes are asked for."""
         return self.cursor - OVERLAP if self.cursor else None
@@ -66,7 +83,7 @@ def secret_key(provider_id: str) -> str:
 
 def check_config(source: str, config: dict[str, str]) -> None:
     """Raise `Invalid` with every field of a provider's config that is missing or unknown."""
-    needed, known = _NEEDED[source], {*_NEEDED[source], *_ALLOWED[source]}
+    needed, known = _NEEDED[source], {*_NEEDED[source], *_ALLOWED[source], *_ANSWERS}
     faults = [
         Fault(f"config.{name}", f"a {source} provider needs it")
         for name in needed
@@ -82,8 +99,25 @@ def check_config(source: str, config: dict[str, str]) -> None:
         faults.append(Fault("config.baseUrl", "write it as https://host"))
     if source == "github" and config.get("repo", "a/b").count("/") != 1:
         faults.append(Fault("config.repo", "write it as owner/name"))
+    faults += _wrong_answers(source, config)
     if faults:
         raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
+
+
+def _wrong_answers(source: str, config: dict[str, str]) -> list[Fault]:
+    faults = []
+    if config.get("comments", "on") not in ("on", "off"):
+        faults.append(Fault("config.comments", "write on or off"))
+    if source == "github" and config.get("doneState", "closed") != "closed":
+        faults.append(Fault("config.doneState", "an issue of GitHub can only be closed"))
+    if source == "notion":
+        pairs = {"doneState": "statusProperty", "doneLabel": "labelsProperty"}
+        faults += [
+            Fault(f"config.{needed}", f"{name} needs to know which property it is")
+            for name, needed in pairs.items()
+            if name in config and needed not in config
+        ]
+    return faults
 
 
 def failed(provider: Provider, message: str, now: datetime) -> Provider:

@@ -2,47 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
+from chalicelib.domain.mark import hidden
 from chalicelib.domain.run import Run
+from chalicelib.domain.ticket import Origin
 
 LONGEST_TITLE = 200
 LONGEST_ASKED, LONGEST_DONE = 4000, 8000
-MARK = "<!-- optio:task/"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ticket:
-    """The ticket that a run came from."""
-
-    source: str
-    external_id: str
-    title: str = ""
-    url: str = ""
-    number: int | None = None
-
-
-def mark(run_id: str) -> str:
-    """Return the invisible note by which our own texts are known again."""
-    return f"{MARK}{run_id} -->"
-
-
-def ticket_of(params: Mapping[str, object], repo_url: str) -> Ticket | None:
-    """Return the ticket that a run's params tell of; `number` only for an issue of its repo."""
-    source, external = params.get("ticketSource"), params.get("ticketExternalId")
-    if not isinstance(source, str) or not isinstance(external, str | int):
-        return None
-    number = params.get("number")
-    of_repo = str(params.get("repo") or repo_url).rstrip("/").removesuffix(".git").lower()
-    same = source == "github" and f"/{repo_url.lower()}".endswith(f"/{of_repo}")
-    return Ticket(
-        source=source,
-        external_id=str(external),
-        title=str(params.get("ticketTitle") or ""),
-        url=str(params.get("ticketUrl") or ""),
-        number=number if same and isinstance(number, int) else None,
-    )
 
 
 def title(run: Run) -> str:
@@ -55,7 +20,7 @@ def body(
     *,
     asked: str,
     trigger: str,
-    ticket: Ticket | None,
+    ticket: Origin | None,
     task_url: str | None,
     template: str | None,
 ) -> str:
@@ -66,12 +31,12 @@ def body(
         f"### Asked\n\n{_quoted(asked, LONGEST_ASKED)}",
         f"### Done\n\n{_quoted(run.result_summary or 'See the commits.', LONGEST_DONE)}",
         _facts(run, trigger, task_url),
-        mark(run.id),
+        hidden(run.id),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _closing(ticket: Ticket | None) -> str:
+def _closing(ticket: Origin | None) -> str:
     if ticket is None:
         return ""
     if ticket.number is not None:

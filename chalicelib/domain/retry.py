@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from chalicelib.domain.run import Run
 
@@ -11,6 +13,9 @@ FIRST = timedelta(seconds=30)
 LONGEST = timedelta(minutes=30)
 LONGEST_LIMIT = timedelta(days=8)
 """Vendors' limits last for a week at most; what claims to last longer is not waited for."""
+
+LONGEST_ASKED = timedelta(hours=6)
+"""What a server asks for beyond that is asked again, so that nothing sleeps for ever."""
 
 
 def backoff(run: Run, now: datetime, limit_ends: datetime | None = None) -> timedelta:
@@ -22,6 +27,19 @@ def backoff(run: Run, now: datetime, limit_ends: datetime | None = None) -> time
     wait = min(LONGEST, FIRST * (1 << min(run.retry_count, 10))) * (1 + jitter / 4)
     limit = limit_ends - now if limit_ends else timedelta(0)
     return limit + FIRST * jitter if wait < limit <= LONGEST_LIMIT else wait
+
+
+def asked_wait(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long `Retry-After` asks to wait: in seconds, or up to a date of the same clock."""
+    known = {str(name).lower(): str(value).strip() for name, value in headers.items()}
+    after = known.get("retry-after", "")
+    if after.isdigit():
+        return min(LONGEST_ASKED, timedelta(seconds=min(int(after), 10**6)))
+    try:
+        wait = parsedate_to_datetime(after) - parsedate_to_datetime(known.get("date", ""))
+    except (TypeError, ValueError):
+        return None
+    return min(LONGEST_ASKED, max(timedelta(0), wait))
 
 
 def _jitter(run: Run) -> float:

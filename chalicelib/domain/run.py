@@ -41,6 +41,8 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 FINAL = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
+TOLD = FINAL | {S.RUNNING, S.PR_OPENED, S.NEEDS_ATTENTION}
+"""The states that the ticket hears of which a run came from."""
 HOLDS_SLOT = frozenset({S.PROVISIONING, S.RUNNING})
 STAGE = "stage"
 """The counter of all working runs."""
@@ -88,6 +90,20 @@ class Attempt:
     cost_usd: float | None = None
     lines: int = 0
     outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What the ticket of a run was told. `at` is when there is something to tell, if there is.
+
+    `said` is the digest of what was told last, `held_until` the lease of the one who tells.
+    """
+
+    at: datetime | None = None
+    comment: str | None = None
+    said: str | None = None
+    failures: int = 0
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +171,7 @@ class Run:
     pr_review_status: str | None = None
     works_on: str | None = None
     pull: Pull | None = None
+    told: Told | None = None
 
     history: tuple[Event, ...] = ()
     attempts: tuple[Attempt, ...] = ()
@@ -162,6 +179,17 @@ class Run:
     @property
     def final(self) -> bool:
         return self.state in FINAL
+
+    @property
+    def of_ticket(self) -> bool:
+        """Whether a ticket fired it, which is told how it goes."""
+        return bool(self.history) and self.history[0].trigger == "ticket"
+
+    @property
+    def wakes_at(self) -> datetime | None:
+        """When it is looked after next: its own moment, or that of its ticket."""
+        moments = (self.due_at, self.told.at if self.told else None)
+        return min((moment for moment in moments if moment), default=None)
 
     def stalled(self, now: datetime, threshold: timedelta) -> bool:
         """Whether it works and said nothing for that long; that ends no run."""
@@ -232,7 +260,15 @@ def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes:
         "completed_at": at if final else None,
         "due_at": None if final else run.due_at,
     }
+    if run.of_ticket and to in TOLD:
+        base["told"] = replace(run.told or Told(), at=at, failures=0)
     return replace(run, **(base | changes))  # type: ignore[arg-type]
+
+
+def noted(run: Run, *, by: str, message: str, at: datetime, **changes: object) -> Run:
+    """Return `run` in the same state, with one more entry in its history."""
+    event = _event(run, run.state, run.state, by=by, message=message, at=at)
+    return touch(run, at=at, history=(*run.history, event), **changes)
 
 
 def touch(run: Run, *, at: datetime, **changes: object) -> Run:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from chalicelib.domain.firing import Brief
 
 SOURCES = ("github", "linear", "jira", "notion")
 
@@ -42,6 +45,43 @@ class Comment:
     created_at: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The ticket that a run came from; `number` only for an issue of the run's own repo."""
+
+    source: str
+    external_id: str
+    title: str = ""
+    url: str = ""
+    number: int | None = None
+    provider_id: str | None = None
+
+
+def origin(brief: Brief, repo_url: str | None) -> Origin | None:
+    """Return the ticket that a run's params, or what its trigger was given, tell of."""
+    told = [json.loads(text) for text in (brief.params, brief.payload) if text]
+    found = [_origin(one, repo_url or "") for one in told if isinstance(one, dict)]
+    return next((one for one in found if one), None)
+
+
+def _origin(params: Mapping[str, object], repo_url: str) -> Origin | None:
+    source, external = params.get("ticketSource"), params.get("ticketExternalId")
+    if not isinstance(source, str) or not isinstance(external, str | int):
+        return None
+    number = params.get("number")
+    of_repo = str(params.get("repo") or repo_url).rstrip("/").removesuffix(".git").lower()
+    same = source == "github" and f"/{repo_url.lower()}".endswith(f"/{of_repo}")
+    provider = params.get("ticketProviderId")
+    return Origin(
+        source=source,
+        external_id=str(external),
+        title=str(params.get("ticketTitle") or ""),
+        url=str(params.get("ticketUrl") or ""),
+        number=number if same and isinstance(number, int) else None,
+        provider_id=provider if isinstance(provider, str) else None,
+    )
+
+
 def normal_label(label: str) -> str:
     """Return the one form in which labels are compared: trimmed, in lower case."""
     return label.strip().casefold()
@@ -53,7 +93,9 @@ def matches(ticket: Ticket, wanted: Iterable[str]) -> bool:
     return not asked or not asked.isdisjoint(map(normal_label, ticket.labels))
 
 
-def params(ticket: Ticket, comments: Iterable[Comment]) -> dict[str, object]:
+def params(
+    ticket: Ticket, comments: Iterable[Comment], provider_id: str | None = None
+) -> dict[str, object]:
     """Return what a template may name of a ticket."""
     plain: dict[str, object] = {
         "source": ticket.source,
@@ -64,7 +106,7 @@ def params(ticket: Ticket, comments: Iterable[Comment]) -> dict[str, object]:
         "url": ticket.url,
     }
     said = [{"author": c.author, "body": c.body, "createdAt": c.created_at} for c in comments]
-    more: dict[str, object] = {"comments": said}
+    more: dict[str, object] = {"comments": said, "ticketProviderId": provider_id}
     if ticket.source == "github":
         more |= {
             "number": ticket.number,

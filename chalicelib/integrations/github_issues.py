@@ -11,8 +11,10 @@ from typing import Any
 import requests
 from github import Auth, Github, GithubException
 
+from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.domain.ticket_text import Note, markdown
 from chalicelib.integrations.tracker_http import moment, refusal
 from chalicelib.ports import TicketPage, Unreachable
 
@@ -22,8 +24,9 @@ PAGE = 100
 class GitHubIssues:
     """The issues of one repo. A pull request is no ticket, though GitHub lists it among them."""
 
-    def __init__(self, client: Github, repo: str, now: datetime) -> None:
-        self._requester, self._repo, self._now = client.requester, repo, now
+    def __init__(self, client: Github, config: dict[str, str], now: datetime) -> None:
+        self._requester, self._config, self._now = client.requester, config, now
+        self._repo = config["repo"]
 
     def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
         """Yield pages, oldest issue first: a change moves no issue to another page."""
@@ -46,15 +49,44 @@ class GitHubIssues:
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
-        path = f"/repos/{self._repo}/issues/{ticket.number}/comments"
         said = [
             Comment(
                 author=_login(c.get("user")), body=c.get("body") or "", created_at=c["created_at"]
             )
-            for _, _, page in self._pages(path, {"per_page": PAGE}, {})
-            for c in page
+            for c in self._comments(ticket.external_id)
         ]
         return replace(ticket), said
+
+    def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
+        path = f"{self._path(ticket_id)}/comments"
+        for _, _, page in self._pages(path, {"per_page": PAGE}, {}):
+            yield from page
+
+    def _path(self, ticket_id: str) -> str:
+        return f"/repos/{self._repo}/issues/{ticket_id.rpartition('#')[2]}"
+
+    def find(self, ticket_id: str, run_id: str) -> str | None:
+        """Return the id of the comment that carries the mark of a run."""
+        said = self._comments(ticket_id)
+        return next((str(c["id"]) for c in said if run_id in mark.marks(c.get("body") or "")), None)
+
+    def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
+        """Make a comment, or let one of ours say something else; return its id."""
+        body = {"body": f"{markdown(note)}\n\n{mark.hidden(note.run_id)}"}
+        if comment_id:
+            path = f"/repos/{self._repo}/issues/comments/{comment_id}"
+            self._send("PATCH", path, body=body)
+            return comment_id
+        _, _, text = self._send("POST", f"{self._path(ticket_id)}/comments", body=body)
+        return str(json.loads(text)["id"])
+
+    def finish(self, ticket_id: str) -> None:
+        """Close an issue, label it, or both."""
+        if label := self._config.get("doneLabel"):
+            self._send("POST", f"{self._path(ticket_id)}/labels", body={"labels": [label]})
+        if "doneState" in self._config:
+            closed = {"state": "closed", "state_reason": "completed"}
+            self._send("PATCH", self._path(ticket_id), body=closed)
 
     def _pages(
         self, path: str, asked: dict[str, Any], headers: dict[str, str]
@@ -62,7 +94,9 @@ class GitHubIssues:
         number = 1
         while True:
             more = {"page": number} if number > 1 else {}
-            status, answered, text = self._send(path, asked | more, headers if number == 1 else {})
+            status, answered, text = self._send(
+                "GET", path, asked | more, headers if number == 1 else {}
+            )
             if status == 304:
                 yield status, answered, []
                 return
@@ -72,14 +106,20 @@ class GitHubIssues:
             number += 1
 
     def _send(
-        self, path: str, asked: dict[str, Any], headers: dict[str, str]
+        self,
+        method: str,
+        path: str,
+        asked: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        body: object = None,
     ) -> tuple[int, dict[str, Any], str]:
         try:
             status, answered, text = self._requester.requestJson(
-                "GET", path, parameters=asked, headers=dict(headers)
+                method, path, parameters=asked, headers=dict(headers or {}), input=body
             )
         except (requests.RequestException, GithubException) as error:
-            raise Unreachable(f"GitHub cannot be reached: {type(error).__name__}") from error
+            message = f"GitHub cannot be reached: {type(error).__name__}"
+            raise Unreachable(message, passes=True) from error
         if status >= 400:
             raise refusal("GitHub", status, answered, text, self._now)
         return status, answered, text
@@ -117,4 +157,4 @@ def open_tracker(provider: Provider, credential: str, now: datetime) -> GitHubIs
         retry=None,
         seconds_between_requests=0,
     )
-    return GitHubIssues(client, provider.config["repo"], now)
+    return GitHubIssues(client, provider.config, now)

@@ -8,20 +8,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.domain.ticket_text import Note, Piece
 from chalicelib.integrations.tracker_http import Http, moment
-from chalicelib.ports import TicketPage
+from chalicelib.ports import TicketPage, Unreachable
 
 PAGE = 100
+ISSUE = "/rest/api/3/issue"
 FIELDS = ["summary", "description", "labels", "updated", "status", "creator"]
 
 
 class JiraIssues:
     """The issues that a user of Jira sees, of one project where the provider names one."""
 
-    def __init__(self, http: Http, base: str, project: str | None, now: datetime) -> None:
-        self._http, self._base, self._project, self._now = http, base, project, now
+    def __init__(self, http: Http, base: str, config: dict[str, str], now: datetime) -> None:
+        self._http, self._base, self._config, self._now = http, base, config, now
 
     def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
         """Yield pages of a hundred, oldest issue first."""
@@ -36,15 +39,53 @@ class JiraIssues:
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
-        said: list[Comment] = []
-        path = f"/rest/api/3/issue/{ticket.external_id}/comment"
+        return replace(ticket), [_comment(one) for one in self._comments(ticket.external_id)]
+
+    def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
+        count = 0
         while True:
-            asked = {"startAt": len(said), "maxResults": PAGE, "orderBy": "created"}
-            found = self._http.send("GET", path, params=asked)
+            asked = {"startAt": count, "maxResults": PAGE, "orderBy": "created"}
+            found = self._http.send("GET", f"{ISSUE}/{ticket_id}/comment", params=asked)
             page = found.get("comments", ())
-            said += [_comment(one) for one in page]
-            if not page or len(said) >= found.get("total", 0):
-                return replace(ticket), said
+            yield from page
+            count += len(page)
+            if not page or count >= found.get("total", 0):
+                return
+
+    def find(self, ticket_id: str, run_id: str) -> str | None:
+        """Return the id of the comment that carries the mark of a run."""
+        said = self._comments(ticket_id)
+        ours = (c["id"] for c in said if run_id in mark.marks(text_of(c.get("body"))))
+        return next(ours, None)
+
+    def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
+        """Make a comment, or let one of ours say something else, without another mail to all."""
+        path, body = f"{ISSUE}/{ticket_id}/comment", {"body": document(note)}
+        if comment_id is None:
+            return str(self._http.send("POST", path, json=body)["id"])
+        quiet = {"notifyUsers": "false"}
+        self._http.send("PUT", f"{path}/{comment_id}", json=body, params=quiet)
+        return comment_id
+
+    def finish(self, ticket_id: str) -> None:
+        """Move an issue to a status by whatever transition leads there, label it, or both."""
+        path = f"{ISSUE}/{ticket_id}"
+        if label := self._config.get("doneLabel"):
+            self._http.send("PUT", path, json={"update": {"labels": [{"add": label}]}})
+        if wanted := self._config.get("doneState"):
+            self._transition(path, wanted)
+
+    def _transition(self, path: str, wanted: str) -> None:
+        shown = self._http.send("GET", path, params={"fields": "status"})
+        if _same(((shown.get("fields") or {}).get("status") or {}).get("name"), wanted):
+            return
+        found = self._http.send("GET", f"{path}/transitions")["transitions"]
+        ways = [way for way in found if _same((way.get("to") or {}).get("name"), wanted)]
+        if not ways:
+            known = ", ".join(repr((way.get("to") or {}).get("name")) for way in found) or "nowhere"
+            message = f"Jira has no transition to {wanted!r} (doneState) from here, only to {known}"
+            raise Unreachable(message)
+        self._http.send("POST", f"{path}/transitions", json={"transition": {"id": ways[0]["id"]}})
 
     def _jql(self, since: datetime | None) -> str:
         # A time of day would be read in the zone of the user; a span is the same in every zone.
@@ -53,8 +94,8 @@ class JiraIssues:
             parts = [f"updated >= -{max(1, minutes)}m"]
         else:
             parts = ["statusCategory != Done", 'created >= "1970-01-01"']
-        if self._project:
-            parts.insert(0, 'project = "{}"'.format(self._project.replace('"', '\\"')))
+        if project := self._config.get("project"):
+            parts.insert(0, 'project = "{}"'.format(project.replace('"', '\\"')))
         return f"{' AND '.join(parts)} ORDER BY created ASC"
 
     def _ticket(self, issue: dict[str, Any]) -> Ticket:
@@ -79,6 +120,25 @@ def _comment(one: dict[str, Any]) -> Comment:
     return Comment(author=author, body=text_of(one.get("body")), created_at=one["created"])
 
 
+def _same(name: str | None, wanted: str) -> bool:
+    return (name or "").strip().casefold() == wanted.strip().casefold()
+
+
+def document(note: Note) -> dict[str, Any]:
+    """Return a note as an Atlassian document, its mark in a line of its own."""
+    lines = [*note.lines, (Piece(mark.plain(note.run_id)),)]
+    paragraphs = [
+        {"type": "paragraph", "content": [_node(piece) for piece in line]} for line in lines
+    ]
+    return {"type": "doc", "version": 1, "content": paragraphs}
+
+
+def _node(piece: Piece) -> dict[str, Any]:
+    node: dict[str, Any] = {"type": "text", "text": piece.text}
+    link = {"type": "link", "attrs": {"href": piece.url}}
+    return {**node, "marks": [link]} if piece.url else node
+
+
 def text_of(document: Any) -> str:
     """Return the text of an Atlassian document, a line for each block."""
     if not isinstance(document, dict):
@@ -97,4 +157,4 @@ def open_tracker(provider: Provider, credential: str, now: datetime) -> JiraIssu
     pair = base64.b64encode(f"{provider.config['email']}:{credential}".encode()).decode()
     base = provider.config["baseUrl"].rstrip("/")
     http = Http("Jira", base, now, {"Authorization": f"Basic {pair}"})
-    return JiraIssues(http, base, provider.config.get("project"), now)
+    return JiraIssues(http, base, provider.config, now)

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.domain.ticket_text import Note, markdown
 from chalicelib.integrations.tracker_http import Http, moment
 from chalicelib.ports import TicketPage, Unreachable
 
@@ -31,19 +33,53 @@ COMMENTS = """
 query Comments($id: String!, $first: Int!, $after: String) {
   issue(id: $id) {
     comments(first: $first, after: $after, orderBy: createdAt) {
-      nodes { body createdAt user { displayName } }
+      nodes { id body createdAt user { displayName } }
       pageInfo { hasNextPage endCursor }
     }
   }
 }
 """
+COMMENT = """
+mutation Comment($input: CommentCreateInput!) {
+  commentCreate(input: $input) { success comment { id } }
+}
+"""
+EDIT = """
+mutation Edit($id: String!, $input: CommentUpdateInput!) {
+  commentUpdate(id: $id, input: $input) { success }
+}
+"""
+DONE_STATE = """
+query DoneState($id: String!, $name: String!) {
+  issue(id: $id) {
+    team { states(filter: { name: { eqIgnoreCase: $name } }) { nodes { id } } }
+  }
+}
+"""
+DONE_LABEL = """
+query DoneLabel($id: String!, $name: String!) {
+  issue(id: $id) { team { id } }
+  issueLabels(filter: { name: { eqIgnoreCase: $name } }) { nodes { id team { id } } }
+}
+"""
+MOVE = """
+mutation Move($id: String!, $input: IssueUpdateInput!) {
+  issueUpdate(id: $id, input: $input) { success }
+}
+"""
+LABEL = """
+mutation Label($id: String!, $labelId: String!) {
+  issueAddLabel(id: $id, labelId: $labelId) { success }
+}
+"""
+DOCUMENTS = (ISSUES, COMMENTS, COMMENT, EDIT, DONE_STATE, DONE_LABEL, MOVE, LABEL)
 
 
 class LinearIssues:
     """The issues that an API key sees, of one team where the provider names one."""
 
-    def __init__(self, http: Http, team: str | None) -> None:
-        self._http, self._team = http, team
+    def __init__(self, http: Http, config: dict[str, str]) -> None:
+        self._http, self._config = http, config
 
     def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
         """Yield pages of fifty; a cursor is bound to an issue, so none is passed over."""
@@ -52,31 +88,79 @@ class LinearIssues:
             wanted["updatedAt"] = {"gte": since.isoformat()}
         else:
             wanted["state"] = {"type": {"nin": list(DONE)}}
-        if self._team:
-            wanted["team"] = {"key": {"eq": self._team}}
+        if team := self._config.get("teamKey"):
+            wanted["team"] = {"key": {"eq": team}}
         for found in self._pages(ISSUES, {"filter": wanted}, "issues"):
             yield TicketPage([_ticket(node) for node in found])
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
-        pages = self._pages(COMMENTS, {"id": ticket.handle}, "issue", "comments")
-        said = [_comment(node) for found in pages for node in found]
+        said = [_comment(node) for node in self._comments(ticket.handle)]
         return replace(ticket), sorted(said, key=lambda comment: comment.created_at)
+
+    def _comments(self, issue_id: str) -> Iterator[dict[str, Any]]:
+        for found in self._pages(COMMENTS, {"id": issue_id}, "issue", "comments"):
+            yield from found
+
+    def find(self, ticket_id: str, run_id: str) -> str | None:
+        """Return the id of the comment that carries the mark of a run."""
+        said = self._comments(ticket_id)
+        return next((node["id"] for node in said if run_id in mark.marks(node["body"])), None)
+
+    def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
+        """Make a comment, or let one of ours say something else; return its id."""
+        said = {"body": f"{markdown(note)}\n\n{mark.plain(note.run_id)}"}
+        if comment_id:
+            self._done(EDIT, {"id": comment_id, "input": said}, "commentUpdate")
+            return comment_id
+        made = self._done(COMMENT, {"input": {"issueId": ticket_id, **said}}, "commentCreate")
+        return str(made["comment"]["id"])
+
+    def finish(self, ticket_id: str) -> None:
+        """Move an issue to a state of its team, label it, or both."""
+        if name := self._config.get("doneLabel"):
+            found = self._ask(DONE_LABEL, {"id": ticket_id, "name": name})
+            teams = (None, found["issue"]["team"]["id"])
+            labels = found["issueLabels"]["nodes"]
+            fit = [one for one in labels if (one["team"] or {}).get("id") in teams]
+            given = {"id": ticket_id, "labelId": _only(fit, "label", name, "doneLabel")}
+            self._done(LABEL, given, "issueAddLabel")
+        if name := self._config.get("doneState"):
+            found = self._ask(DONE_STATE, {"id": ticket_id, "name": name})
+            states = found["issue"]["team"]["states"]["nodes"]
+            state = {"stateId": _only(states, "state", name, "doneState")}
+            self._done(MOVE, {"id": ticket_id, "input": state}, "issueUpdate")
 
     def _pages(self, query: str, variables: dict[str, Any], *way: str) -> Iterator[list[Any]]:
         after = None
         while True:
-            sent = {"query": query, "variables": {**variables, "first": PAGE, "after": after}}
-            answer = self._http.send("POST", "/graphql", json=sent)
-            if answer.get("errors"):
-                raise Unreachable(f"Linear answered: {answer['errors'][0].get('message')}")
-            found = answer["data"]
+            found = self._ask(query, {**variables, "first": PAGE, "after": after})
             for name in way:
                 found = found[name]
             yield found["nodes"]
             if not found["pageInfo"]["hasNextPage"]:
                 return
             after = found["pageInfo"]["endCursor"]
+
+    def _ask(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        sent = {"query": document, "variables": variables}
+        answer = self._http.send("POST", "/graphql", json=sent)
+        if answer.get("errors"):
+            raise Unreachable(f"Linear answered: {answer['errors'][0].get('message')}")
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def _done(self, document: str, variables: dict[str, Any], name: str) -> dict[str, Any]:
+        done: dict[str, Any] = self._ask(document, variables)[name]
+        if not done["success"]:
+            raise Unreachable(f"Linear did not do {name}", passes=True)
+        return done
+
+
+def _only(found: list[dict[str, Any]], kind: str, name: str, field: str) -> str:
+    if not found:
+        raise Unreachable(f"Linear has no {kind} {name!r} for this issue's team: mend {field}")
+    return str(found[0]["id"])
 
 
 def _ticket(node: dict[str, Any]) -> Ticket:
@@ -104,4 +188,4 @@ def open_tracker(provider: Provider, credential: str, now: datetime) -> LinearIs
     bare = credential.startswith("lin_api_")
     headers = {"Authorization": credential if bare else f"Bearer {credential}"}
     base = provider.config.get("baseUrl", "https://api.linear.app")
-    return LinearIssues(Http("Linear", base, now, headers), provider.config.get("teamKey"))
+    return LinearIssues(Http("Linear", base, now, headers), provider.config)

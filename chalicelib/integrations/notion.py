@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.domain.ticket_text import Note, Piece
 from chalicelib.integrations.tracker_http import Http, moment
 from chalicelib.ports import TicketPage
 
 PAGE = 100
+LONGEST_PIECE = 2000
 VERSION = "2025-09-03"
 DONE = frozenset({"done", "complete", "completed", "canceled", "cancelled", "archived"})
 
@@ -54,6 +57,33 @@ class NotionPages:
             for one in self._listed("/v1/comments", {"block_id": ticket.handle})
         ]
         return replace(ticket, body=body), said
+
+    def find(self, ticket_id: str, run_id: str) -> str | None:
+        """Return the id of the comment that carries the mark of a run."""
+        said = self._listed("/v1/comments", {"block_id": ticket_id})
+        ours = (c["id"] for c in said if run_id in mark.marks(_plain(c.get("rich_text"))))
+        return next(ours, None)
+
+    def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
+        """Make a comment, or let one of ours say something else; others' Notion keeps from us."""
+        text = {"rich_text": rich_text(note)}
+        if comment_id:
+            self._http.send("PATCH", f"/v1/comments/{comment_id}", json=text)
+            return comment_id
+        parent = {"parent": {"page_id": ticket_id}}
+        return str(self._http.send("POST", "/v1/comments", json={**parent, **text})["id"])
+
+    def finish(self, ticket_id: str) -> None:
+        """Set the status of a page, add a label to those it has, or both."""
+        changed: dict[str, Any] = {}
+        path = f"/v1/pages/{ticket_id}"
+        if state := self._config.get("doneState"):
+            changed[self._config["statusProperty"]] = {"status": {"name": state}}
+        if label := self._config.get("doneLabel"):
+            name = self._config["labelsProperty"]
+            thing = self._http.send("GET", path)["properties"].get(name, {})
+            changed[name] = _labelled(thing, label)
+        self._http.send("PATCH", path, json={"properties": changed})
 
     def _listed(self, path: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         asked = {**asked, "page_size": PAGE}
@@ -98,6 +128,24 @@ class NotionPages:
             if only in (None, name) and thing.get("type") == "status" and thing["status"]:
                 return str(thing["status"]["name"])
         return ""
+
+
+def _labelled(thing: dict[str, Any], label: str) -> dict[str, Any]:
+    if thing.get("type") == "select":
+        return {"select": {"name": label}}
+    names = [option["name"] for option in thing.get("multi_select", ())]
+    return {"multi_select": [{"name": name} for name in dict.fromkeys([*names, label])]}
+
+
+def rich_text(note: Note) -> list[dict[str, Any]]:
+    """Return a note as Notion writes text, its mark in a line of its own."""
+    pieces = [[*line, Piece("\n")] for line in note.lines]
+    return [_rich(piece) for line in [*pieces, [Piece(mark.plain(note.run_id))]] for piece in line]
+
+
+def _rich(piece: Piece) -> dict[str, Any]:
+    link = {"link": {"url": piece.url}} if piece.url else {}
+    return {"type": "text", "text": {"content": piece.text[:LONGEST_PIECE], **link}}
 
 
 def _text(content: Any) -> str:

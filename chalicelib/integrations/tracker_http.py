@@ -8,12 +8,13 @@ from typing import Any
 
 import requests
 
+from chalicelib.domain.retry import asked_wait
 from chalicelib.ports import Limited, Unreachable
 
 TIMEOUT = (5, 20)
 MEANINGS = {
     401: "the credential is wrong or has expired: give the provider a new one",
-    403: "the credential may not read this: check its rights",
+    403: "the credential may not do this: give it the rights that the docs name",
     404: "there is no such place, or the credential may not see it: check the config",
 }
 
@@ -34,13 +35,16 @@ class Http:
             answer = self._session.request(method, self._base + path, timeout=TIMEOUT, **sent)
         except requests.RequestException as error:
             message = f"{self._name} cannot be reached: {type(error).__name__}"
-            raise Unreachable(message) from error
+            raise Unreachable(message, passes=True) from error
         if answer.status_code >= 400:
             raise refusal(self._name, answer.status_code, answer.headers, answer.text, self._now)
+        if answer.status_code == 204:
+            return None
         try:
             return answer.json()
         except ValueError as error:
-            raise Unreachable(f"{self._name} answered something that is not JSON") from error
+            message = f"{self._name} answered something that is not JSON"
+            raise Unreachable(message, passes=True) from error
 
 
 def refusal(
@@ -54,14 +58,15 @@ def refusal(
     if limited or (status == 400 and "RATELIMITED" in text):
         return Limited(_wait(headers, now))
     said = MEANINGS.get(status, text.strip()[:300])
-    return Unreachable(f"{name} answered {status}: {said}")
+    passes = status >= 500 or status in (408, 409)
+    return Unreachable(f"{name} answered {status}: {said}", passes=passes, wait=asked_wait(headers))
 
 
 def _wait(headers: Mapping[str, Any], now: datetime) -> timedelta:
     """Return how long to wait; a reset is told in seconds, or by Linear in milliseconds."""
-    after = str(headers.get("retry-after") or "")
-    if after.isdigit():
-        return timedelta(seconds=int(after))
+    asked = asked_wait(headers)
+    if asked is not None:
+        return asked
     for name in ("x-ratelimit-reset", "x-ratelimit-requests-reset"):
         reset = str(headers.get(name) or "")
         if reset.isdigit():

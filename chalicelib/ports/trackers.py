@@ -9,10 +9,21 @@ from typing import Protocol
 
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.domain.ticket_text import Note
 
 
 class Unreachable(Exception):
-    """A tracker did not answer, or not as it should; the message says what a person can do."""
+    """A tracker did not answer, or not as it should; the message says what a person can do.
+
+    What `passes` is worth asking again, after `wait` where the tracker says how long.
+    """
+
+    def __init__(
+        self, message: str, *, passes: bool = False, wait: timedelta | None = None
+    ) -> None:
+        super().__init__(message)
+        self.passes = passes
+        self.wait = wait
 
 
 class Limited(Exception):
@@ -41,6 +52,18 @@ class Tracker(Protocol):
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return a ticket with its whole body, and what was said about it, oldest first."""
+        ...
+
+    def find(self, ticket_id: str, run_id: str) -> str | None:
+        """Return the id of the comment that carries the mark of a run."""
+        ...
+
+    def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
+        """Make a comment, or let one of ours say something else; return its id."""
+        ...
+
+    def finish(self, ticket_id: str) -> None:
+        """Give a ticket the state and the label that its provider has for what is done."""
         ...
 
 

@@ -35,7 +35,7 @@ class Kept(NamedTuple):
 def record_of(run: Run) -> RunRecord:
     """Return the row of a run."""
     kept = run.completed_at + settings.retention if run.completed_at and run.final else None
-    waits_in = _waits_in(run)
+    waits_in, wakes_at = _waits_in(run), run.wakes_at
     listed = run.version > 1  # the firing's own transaction does not pay for these indexes
     return RunRecord(
         id=run.id,
@@ -46,8 +46,8 @@ def record_of(run: Run) -> RunRecord:
         list_shard=f"{run.type}#{_list_shard(run.id)}",
         age=codec.age(run.created_at, run.id),
         definition_id=run.definition_id,
-        due_shard=codec.shard(run.id) if run.due_at else None,
-        due_at=codec.sortable(run.due_at) if run.due_at else None,
+        due_shard=codec.shard(run.id) if wakes_at else None,
+        due_at=codec.sortable(wakes_at) if wakes_at else None,
         waits_in=waits_in,
         rank=run.rank if waits_in else None,
         in_state=_in_state(run.type, run.state, run.id) if listed else None,

@@ -71,13 +71,14 @@ def create() -> Answer[answers.ProviderAnswer]:
     "PATCH", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, takes="ProviderPatch"
 )
 def edit(provider_id: str) -> Answer[answers.ProviderAnswer]:
-    """Rename or pause a provider, or give it a new credential."""
+    """Rename or pause a provider, give it a new credential, or change what it answers."""
     world = wiring.world()
     was = world.providers.get(known_id("provider", provider_id))
     request = models.parsed(models.ProviderPatch, body_of(routes.current_request))
     new = replace(
         was,
         name=request.name or was.name,
+        config=was.config if request.config is None else request.config,
         enabled=was.enabled if request.enabled is None else request.enabled,
     )
     return answer({"provider": view(providers.change(world, was, new, request.credential))})

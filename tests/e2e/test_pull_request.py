@@ -114,7 +114,7 @@ def test_a_task_is_resumed_when_its_checks_fail_and_merged_when_they_pass(
 
     end = until(lambda: reached("completed"), 120, system.story)
     assert end["prState"] == "merged"
-    assert github.issues[issue]["state"] == "closed"
+    assert not github.book.items[issue].open
     bare = github.git_root
     assert bare is not None
     assert git(bare / "acme" / "web", "show", "main:notes.txt") == "one line\nsecond line"

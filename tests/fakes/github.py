@@ -11,12 +11,14 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.fakes.description import Description
+from tests.fakes.github_issues import IssueBook
 
 TOKEN = "ghp_a_token_of_tests"
 Answer = tuple[int, Any]
@@ -47,7 +49,6 @@ class FakeGitHub:
         self.token = TOKEN
         self.heads: dict[str, str] = {"main": "b" * 40}
         self.pulls: dict[int, dict[str, Any]] = {}
-        self.issues: dict[int, dict[str, Any]] = {}
         self.runs: dict[str, list[dict[str, Any]]] = {}
         self.statuses: dict[str, list[dict[str, Any]]] = {}
         self.reviews: dict[int, list[dict[str, Any]]] = {}
@@ -63,6 +64,7 @@ class FakeGitHub:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.book = IssueBook(slug, self.repo_url, lambda: datetime.now(UTC))
 
     def __enter__(self) -> FakeGitHub:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -112,7 +114,7 @@ class FakeGitHub:
 
     def issue(self, title: str, labels: list[str], body: str = "") -> int:
         number = self._next()
-        self.issues[number] = {"title": title, "labels": labels, "body": body, "state": "open"}
+        self.book.add(number, labels, title=title, body=body)
         return number
 
     def close(self, number: int, *, merged: bool = False) -> None:
@@ -163,6 +165,9 @@ class FakeGitHub:
             found = re.fullmatch(pattern, inside)
             if verb == method and found:
                 return route(self, *found.groups(), query=query, body=body)
+        if inside.startswith("/issues"):
+            rest = inside.removeprefix("/issues")
+            return self.of_issues(rest, method=method, query=query, body=body)
         return _no(404)
 
     def repo(self, *, query: Any, body: Any) -> Answer:
@@ -232,8 +237,8 @@ class FakeGitHub:
             self._squash(pull)
         pull |= {"state": "closed", "merged": True}
         for closed in CLOSING.findall(pull["body"] or ""):
-            if int(closed) in self.issues:
-                self.issues[int(closed)]["state"] = "closed"
+            if int(closed) in self.book.items:
+                self.book.items[int(closed)].open = False
         return 200, {"sha": "c" * 40, "merged": True, "message": "merged"}
 
     def _squash(self, pull: dict[str, Any]) -> None:
@@ -269,15 +274,15 @@ class FakeGitHub:
         return 200, self.comments.get(int(number), [])
 
     def label(self, number: str, *, query: Any, body: Any) -> Answer:
-        target = self.pulls.get(int(number)) or self.issues[int(number)]
+        if int(number) not in self.pulls:
+            return self.of_issues(f"/{number}/labels", method="POST", query=query, body=body)
+        target = self.pulls[int(number)]
         target["labels"] = sorted({*target["labels"], *body["labels"]})
         return 200, [{"name": name} for name in target["labels"]]
 
-    def edit_issue(self, number: str, *, query: Any, body: Any) -> Answer:
-        if int(number) not in self.issues:
-            return _no(404)
-        self.issues[int(number)] |= body
-        return 200, {"number": int(number), "state": self.issues[int(number)]["state"]}
+    def of_issues(self, path: str, *, method: str, query: Any, body: Any) -> Answer:
+        status, _, said = self.book.answer(method, f"/issues{path}", query, body)
+        return status, said
 
     def delete_ref(self, branch: str, *, query: Any, body: Any) -> Answer:
         if self.head(branch) is None:
@@ -313,7 +318,6 @@ _ROUTES: list[tuple[str, str, Route]] = [
     ("GET", r"/commits/(\w+)/check-runs", FakeGitHub.list_runs),
     ("GET", r"/commits/(\w+)/status", FakeGitHub.combined),
     ("POST", r"/issues/(\d+)/labels", FakeGitHub.label),
-    ("PATCH", r"/issues/(\d+)", FakeGitHub.edit_issue),
     ("DELETE", r"/git/refs/heads/(.+)", FakeGitHub.delete_ref),
     ("GET", r"/contents/(.+)", FakeGitHub.contents),
 ]

@@ -494,9 +494,9 @@ class MemoryRuns:
         return page_of(rows, "created_at", before, limit)
 
     def due(self, until: datetime) -> Iterator[Due]:
-        rows = [row for row in self._tables.indexed("runs") if row.due_at and row.due_at <= until]
-        for row in sorted(rows, key=lambda row: row.due_at):
-            yield Due("run", row.id, row.due_at)
+        rows = [r for r in self._tables.indexed("runs") if r.wakes_at and r.wakes_at <= until]
+        for row in sorted(rows, key=lambda row: row.wakes_at):
+            yield Due("run", row.id, row.wakes_at)
 
 
 def waits_in(run: Run) -> str | None:

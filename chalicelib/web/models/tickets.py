@@ -22,5 +22,6 @@ class NewProvider(Model):
 
 class ProviderPatch(Model):
     name: Name | None = None
+    config: Annotated[dict[str, Value], Field(max_length=10)] | None = None
     credential: Credential | None = None
     enabled: Annotated[bool, Field(strict=True)] | None = None

@@ -1,0 +1,115 @@
+"""What the ticket is told of the run that it called for: one comment, true at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from chalicelib.domain.run import Run, State
+
+LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of text, a link where it has a URL."""
+
+    text: str
+    url: str | None = None
+
+
+Line = tuple[Piece, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """What a comment says, line by line; each tracker writes it in its own language."""
+
+    run_id: str
+    lines: tuple[Line, ...]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+def note(run: Run, task_url: str | None) -> Note:
+    """Return what there is to say of a run now."""
+    task = Piece(run.title or run.id, f"{task_url}/tasks/{run.id}" if task_url else None)
+    last: Line = (Piece("Task: "), task)
+    if run.cost_usd is not None and run.state is not State.RUNNING:
+        last = (*last, Piece(f" · ${run.cost_usd:.2f}"))
+    return Note(run_id=run.id, lines=(_state(run), last))
+
+
+def silent(run: Run) -> bool:
+    """Whether nothing is said of a run: it was cancelled before anybody heard of it."""
+    return run.state is State.CANCELLED and not (run.told and run.told.comment)
+
+
+def finished(run: Run) -> bool:
+    """Whether the ticket is done with it: nothing is open, and something was done."""
+    if run.state is not State.COMPLETED or run.pr_state == "open":
+        return False
+    return not _found_nothing(run)
+
+
+def _found_nothing(run: Run) -> bool:
+    return bool(run.repo_url) and run.branch is None
+
+
+def _state(run: Run) -> Line:
+    pull = _pull(run)
+    if run.state is State.RUNNING and not pull:
+        return (Piece("An agent is at work on this."),)
+    if run.state is State.RUNNING:
+        return (Piece("An agent is at work on "), *pull, Piece(" again."))
+    if run.state is State.PR_OPENED:
+        return (*pull, Piece(" is open."))
+    if run.state is State.COMPLETED:
+        return _done(run, pull)
+    told = (*pull, Piece(": ")) if pull else ()
+    return (*told, Piece(f"{_TROUBLE.get(run.state, run.state.value)}{_reason(run)}"))
+
+
+def _done(run: Run, pull: Line) -> Line:
+    if run.pr_state == "open":
+        return (*pull, Piece(" is continued by another task."))
+    if pull:
+        return (Piece("Done: "), *pull, Piece(" was merged."))
+    return (Piece("There was nothing to change." if _found_nothing(run) else "Done."),)
+
+
+_TROUBLE = {
+    State.NEEDS_ATTENTION: "a person is needed",
+    State.FAILED: "the task failed",
+    State.CANCELLED: "the task was cancelled",
+}
+
+
+def _pull(run: Run) -> Line:
+    if run.pr_number is None:
+        return ()
+    return (Piece(f"Pull request #{run.pr_number}", run.pr_url),)
+
+
+def _reason(run: Run) -> str:
+    """Return the first line of what went wrong: what follows it is for the task's own page."""
+    lines = (run.error_message or "").strip().splitlines()
+    if not lines or run.state is State.CANCELLED:
+        return "."
+    more = len(lines) > 1 or len(lines[0]) > LONGEST_REASON
+    return f": {lines[0][:LONGEST_REASON]}{' …' if more else ''}"
+
+
+def markdown(note: Note) -> str:
+    """Return a note in Markdown, without its mark; what it quotes mentions and closes nothing."""
+    return "\n\n".join("".join(_markdown(piece) for piece in line) for line in note.lines)
+
+
+def _markdown(piece: Piece) -> str:
+    text = piece.text.replace("\\", "\\\\").replace("<", "\\<").replace("[", "\\[")
+    text = text.replace("]", "\\]").replace("`", "\\`").replace("@", "@\u200b")
+    if piece.url is None:
+        return text.replace("#", "#\u200b")
+    return f"[{text}]({piece.url})"
