@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
-from chalicelib.actions import admission, launching, moving, publishing, telling, tracking
+from chalicelib.actions import admission, launching, moving, publishing, replying, tracking
 from chalicelib.actions.firing import is_active
 from chalicelib.domain import trail
 from chalicelib.domain.errors import NotFound, Superseded
@@ -25,9 +25,22 @@ def look_after(world: World, run_id: str) -> None:
         if run.due_at and run.due_at <= world.now():
             with suppress(Superseded):
                 _due(world, run)  # whoever moved it looks after it
-            run = world.runs.get(run_id) if run.told else run
-        if run.told and run.told.at and run.told.at <= world.now():
-            telling.tell(world, run)
+            run = world.runs.get(run_id) if run.reply else run
+        if run.reply and run.reply.at and run.reply.at <= world.now():
+            replying.reply(world, run)
+
+
+def _due(world: World, run: Run) -> None:
+    if run.state is State.QUEUED:
+        _queued(world, run)
+    elif run.stage == PUBLISH and run.state in HOLDS_SLOT:
+        publishing.publish(world, run)
+    elif run.state is State.PROVISIONING:
+        _unclaimed(world, run)
+    elif run.state is State.RUNNING:
+        _silent(world, run)
+    elif run.pull is not None:
+        tracking.track(world, run)
 
 
 def _due(world: World, run: Run) -> None:

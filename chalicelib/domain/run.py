@@ -41,8 +41,8 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 FINAL = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
-TOLD = FINAL | {S.RUNNING, S.PR_OPENED, S.NEEDS_ATTENTION}
-"""The states that the ticket hears of which a run came from."""
+REPLIED = FINAL | {S.RUNNING, S.PR_OPENED, S.NEEDS_ATTENTION}
+"""The states in which the ticket hears of a run that came from it."""
 HOLDS_SLOT = frozenset({S.PROVISIONING, S.RUNNING})
 STAGE = "stage"
 """The counter of all working runs."""
@@ -93,10 +93,11 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """What the ticket of a run was told. `at` is when there is something to tell, if there is.
+class Reply:
+    """What the ticket of a run was told, in one comment.
 
-    `said` is the digest of what was told last, `held_until` the lease of the one who tells.
+    `at` is when there is something to say, if there is; `said` is the digest of what was said
+    last, and `held_until` the lease of the one who is saying it.
     """
 
     at: datetime | None = None
@@ -171,7 +172,7 @@ class Run:
     pr_review_status: str | None = None
     works_on: str | None = None
     pull: Pull | None = None
-    told: Told | None = None
+    reply: Reply | None = None
 
     history: tuple[Event, ...] = ()
     attempts: tuple[Attempt, ...] = ()
@@ -188,7 +189,7 @@ class Run:
     @property
     def wakes_at(self) -> datetime | None:
         """When it is looked after next: its own moment, or that of its ticket."""
-        moments = (self.due_at, self.told.at if self.told else None)
+        moments = (self.due_at, self.reply.at if self.reply else None)
         return min((moment for moment in moments if moment), default=None)
 
     def stalled(self, now: datetime, threshold: timedelta) -> bool:
@@ -260,8 +261,8 @@ def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes:
         "completed_at": at if final else None,
         "due_at": None if final else run.due_at,
     }
-    if run.of_ticket and to in TOLD:
-        base["told"] = replace(run.told or Told(), at=at, failures=0)
+    if run.of_ticket and to in REPLIED:
+        base["reply"] = replace(run.reply or Reply(), at=at, failures=0)
     return replace(run, **(base | changes))  # type: ignore[arg-type]
 
 

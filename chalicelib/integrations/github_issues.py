@@ -13,8 +13,8 @@ from github import Auth, Github, GithubException
 
 from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
+from chalicelib.domain.reply_text import Note, markdown
 from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.domain.ticket_text import Note, markdown
 from chalicelib.integrations.tracker_http import moment, refusal
 from chalicelib.ports import TicketPage, Unreachable
 

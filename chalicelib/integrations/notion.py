@@ -9,8 +9,8 @@ from typing import Any
 
 from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
+from chalicelib.domain.reply_text import Note, Piece
 from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.domain.ticket_text import Note, Piece
 from chalicelib.integrations.tracker_http import Http, moment
 from chalicelib.ports import TicketPage
 

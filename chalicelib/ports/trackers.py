@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chalicelib.domain.provider import Provider
+from chalicelib.domain.reply_text import Note
 from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.domain.ticket_text import Note
 
 
 class Unreachable(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib import wiring
-from chalicelib.actions import jobs, launching, outputs
+from chalicelib.actions import jobs, launching, outputs, reporting
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.log import LogLine
@@ -62,7 +62,7 @@ def report() -> Answer[answers.Ended]:
     asked = models.parsed(runner_models.Report, body_of(routes.current_request))
     _speaks_for(asked)
     agent = asked.agent or runner_models.AgentEnd()
-    end = jobs.Report(
+    end = reporting.Report(
         outcome=asked.outcome,
         stage=asked.stage,
         error_class=asked.error_class,
@@ -82,7 +82,7 @@ def report() -> Answer[answers.Ended]:
         lines=_lines(asked),
         outputs=_outputs(asked.outputs),
     )
-    run = jobs.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
+    run = reporting.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
     return answer({"state": run.state})
 
 

@@ -15,8 +15,8 @@ from chalicelib.actions import (
     definitions,
     failing,
     hooks,
-    jobs,
     moving,
+    reporting,
     schedules,
     sending,
     ticking,
@@ -288,8 +288,8 @@ def late_reports() -> Any:
         world.runs.put(replace(moved, attempt=attempt, version=moved.version + 1), moved)
         return moved
 
-    real = jobs.report
-    return patch.object(jobs, "report", report)
+    real = reporting.report
+    return patch.object(reporting, "report", report)
 
 
 @breaks("a failed firing backs off to before its moment")

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, hooks, jobs, runs
+from chalicelib.actions import definitions, hooks, jobs, reporting, runs
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing import Claim
@@ -328,10 +328,12 @@ class Simulator:
 
     def finish(self, name: str, run: str, attempt: int, tries: int = 0) -> None:
         outcome = self.ids.choice(("succeeded", "no_changes", "failed", "failed"))
-        end = jobs.Report(outcome=outcome, transient=self.ids.random() < 0.7, error_message="no")
+        end = reporting.Report(
+            outcome=outcome, transient=self.ids.random() < 0.7, error_message="no"
+        )
         try:
             with self.process():
-                jobs.report(self.world, run, attempt, end)
+                reporting.report(self.world, run, attempt, end)
         except (Died, Refused):
             if tries < 5:
                 self.later(1, 10, lambda: self.finish(name, run, attempt, tries + 1))

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.actions import admission, jobs, runs
+from chalicelib.actions import admission, jobs, reporting, runs
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.run import HOLDS_SLOT, Run, State
 from tests.conftest import NOON
@@ -89,7 +89,7 @@ def test_limits_are_never_exceeded_and_the_most_urgent_goes_first(seed: int):
             over = rng.choice([run for run in busy if run.state is State.RUNNING])
         else:
             over = world.runs.get(job.run.id)
-        jobs.report(world, over.id, over.attempt, jobs.Report(outcome="succeeded"))
+        reporting.report(world, over.id, over.attempt, reporting.Report(outcome="succeeded"))
         done.append(over.id)
         deliver(world)
         fresh = {run.id for run in waiting} - {

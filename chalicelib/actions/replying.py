@@ -1,4 +1,4 @@
-"""Tickets hear of their runs: one comment for each, edited as the run goes on.
+"""Replies to tickets: one comment for each run, edited as the run goes on.
 
 A fault of the tracker is tried again, then stands in the history of the run: it never fails it.
 """
@@ -10,60 +10,59 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.actions import failing, moving, sending
-from chalicelib.domain import ticket_text
+from chalicelib.domain import reply_text
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.provider import Provider
-from chalicelib.domain.run import Run, Told, noted
+from chalicelib.domain.run import Reply, Run, noted
 from chalicelib.domain.ticket import Origin, origin
 from chalicelib.ports import Limited, Tracker, Unreachable, World
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
-"""For how long others wait for the one who tells; longer than its function may take."""
+"""For how long others wait for the one who replies; longer than its function may take."""
 MOST_FAILURES = 5
 AGAIN = 5
 
 
-def tell(world: World, run: Run) -> None:
+def reply(world: World, run: Run) -> None:
     """Say on its ticket how a run stands, if there is anything new. Safe to repeat."""
-    if run.told is None or (run.told.held_until and run.told.held_until > world.now()):
+    if run.reply is None or (run.reply.held_until and run.reply.held_until > world.now()):
         return  # whoever holds it looks again when it is done
-    held = replace(run.told, held_until=world.now() + LEASE)
+    said, fault = replace(run.reply, held_until=world.now() + LEASE), None
     try:
-        run = moving.update(world, run, told=held)
+        run = moving.update(world, run, reply=said)
     except Superseded:
         return  # it is still due
-    told, fault = held, None
     try:
-        told = _said(world, run, held)
+        said = _replied(world, run, said)
     except Exception as error:
-        log.exception("ticket not told", extra={"run": run.id})
+        log.exception("no reply", extra={"run": run.id})
         fault = error
-    _settle(world, run, told, fault)
+    _settle(world, run, said, fault)
 
 
-def _said(world: World, run: Run, told: Told) -> Told:
+def _replied(world: World, run: Run, said: Reply) -> Reply:
     """Return what the ticket knows now; both parts are tried, whatever becomes of the first."""
     place = _place(world, run)
     if place is None:
-        return told
+        return said
     tracker, provider, ticket = place
-    note, refused = ticket_text.note(run, world.policy.public_url), None
-    news = note.digest != told.said and not ticket_text.silent(run)
+    note, refused = reply_text.note(run, world.policy.public_url), None
+    news = note.digest != said.said and not reply_text.silent(run)
     if provider.comments and news:
         try:
             # One who died after the call and before the write has left it there, with its mark.
-            known = told.comment or tracker.find(ticket.external_id, run.id)
+            known = said.comment or tracker.find(ticket.external_id, run.id)
             comment = tracker.say(ticket.external_id, known, note)
-            told = replace(told, comment=comment, said=note.digest)
+            said = replace(said, comment=comment, said=note.digest)
         except Unreachable as error:
             refused = error
-    if provider.finishes and ticket_text.finished(run):
+    if provider.finishes and reply_text.finished(run):
         tracker.finish(ticket.external_id)
     if refused:
         raise refused
-    return told
+    return said
 
 
 def _place(world: World, run: Run) -> tuple[Tracker, Provider, Origin] | None:
@@ -80,32 +79,32 @@ def _place(world: World, run: Run) -> tuple[Tracker, Provider, Origin] | None:
     return world.trackers.open(provider, credential, world.now()), provider, ticket
 
 
-def _settle(world: World, told_of: Run, told: Told, fault: Exception | None) -> None:
+def _settle(world: World, replied: Run, said: Reply, fault: Exception | None) -> None:
     """Write down what the ticket knows, over whatever happened to the run meanwhile."""
     for _ in range(AGAIN):
         try:
-            new = _settled(world, world.runs.get(told_of.id), told_of, told, fault)
+            new = _settled(world, world.runs.get(replied.id), replied, said, fault)
         except NotFound:
             return
         except Superseded:
             continue
         sending.send_soon(world, [new])
         return
-    raise Superseded(f"task {told_of.id!r} changed again and again meanwhile")
+    raise Superseded(f"task {replied.id!r} changed again and again meanwhile")
 
 
-def _settled(world: World, run: Run, told_of: Run, told: Told, fault: Exception | None) -> Run:
+def _settled(world: World, run: Run, replied: Run, said: Reply, fault: Exception | None) -> Run:
     now = world.now()
-    newer = ticket_text.note(run, None) != ticket_text.note(told_of, None)
-    new = replace(told, held_until=None, failures=0, at=now if newer else None)
+    newer = reply_text.note(run, None) != reply_text.note(replied, None)
+    new = replace(said, held_until=None, failures=0, at=now if newer else None)
     if fault is None:
-        return moving.update(world, run, told=new)
-    failures = told.failures + (not isinstance(fault, Limited))
+        return moving.update(world, run, reply=new)
+    failures = said.failures + (not isinstance(fault, Limited))
     if _passes(fault) and failures < MOST_FAILURES:
         again = now + max(_wait(fault), failing.backoff(max(1, failures)))
-        return moving.update(world, run, told=replace(new, failures=failures, at=again))
-    words = f"its ticket could not be told: {_said_of(fault)}"
-    final = noted(run, by="ticket", message=words, at=now, told=new)
+        return moving.update(world, run, reply=replace(new, failures=failures, at=again))
+    words = f"its ticket got no reply: {_said_of(fault)}"
+    final = noted(run, by="ticket", message=words, at=now, reply=new)
     world.runs.put(final, run)
     return final
 

@@ -44,7 +44,7 @@ def note(run: Run, task_url: str | None) -> Note:
 
 def silent(run: Run) -> bool:
     """Whether nothing is said of a run: it was cancelled before anybody heard of it."""
-    return run.state is State.CANCELLED and not (run.told and run.told.comment)
+    return run.state is State.CANCELLED and not (run.reply and run.reply.comment)
 
 
 def finished(run: Run) -> bool:

@@ -1,0 +1,169 @@
+"""The end of an attempt, as its runner reports it, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.actions import credentials, moving, observing, sending
+from chalicelib.domain.errors import Superseded
+from chalicelib.domain.firing import moment_text
+from chalicelib.domain.log import LogLine, Stream
+from chalicelib.domain.output import Output, checked
+from chalicelib.domain.retry import backoff
+from chalicelib.domain.run import PUBLISH, Run, State
+from chalicelib.ports import World
+
+AGAIN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How an attempt ended, in the words of its runner."""
+
+    outcome: str
+    stage: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+    transient: bool = False
+    retry_at: datetime | None = None
+    branch: str | None = None
+    head_sha: str | None = None
+    base_sha: str | None = None
+    diff_stat: str | None = None
+    result_summary: str | None = None
+    session_id: str | None = None
+    model_used: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    lines: tuple[LogLine, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+
+def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
+    """End an attempt; raise `Superseded` when the run has moved on, its cost noted all the same."""
+    outputs = checked(end.outputs, "outputs")
+    run = world.runs.get(run_id)
+    if end.lines and run.attempt == attempt:
+        world.logs.write(Stream.of(run, attempt), end.lines)
+    if any(one.number == attempt and one.outcome in (None, "lost") for one in run.attempts):
+        observing.attempt_ended(world, run, end.outcome, end.error_class, end.cost_usd)
+    for _ in range(AGAIN):
+        try:
+            return _ended(world, run, attempt, end, outputs)
+        except Superseded:
+            # A note beside it (a reply to a ticket) must not cost anybody the end of a job.
+            run = world.runs.get(run_id)
+            if run.attempt != attempt or not run.works:
+                raise
+    raise Superseded(f"task {run_id!r} changed again and again meanwhile")
+
+
+def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Output, ...]) -> Run:
+    attempts = moving.ended(
+        run.attempts,
+        attempt,
+        ended_at=world.now(),
+        outcome=end.outcome,
+        error_message=end.error_message,
+        cost_usd=end.cost_usd,
+    )
+    if run.attempt != attempt or not run.works:
+        if attempts != run.attempts:
+            moving.update(world, run, attempts=attempts)
+        raise Superseded(f"attempt {attempt} of task {run.id!r} is over")
+    kept = moving.ended(attempts, attempt, outputs=outputs)
+    facts = _facts(run, end) | {"attempts": kept}
+    if end.outcome == "failed":
+        return _failed(world, run, end, facts)
+    nothing = end.outcome == "no_changes"
+    if nothing and run.has_open_pr:
+        return _nothing_more(world, run, end, facts)
+    if not nothing and end.branch and credentials.place_of(world, run.repo_url):
+        return _pushed(world, run, end, facts)
+    summary = end.result_summary or ""
+    pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
+    message = "no changes" if nothing else pushed
+    return moving.advance(
+        world,
+        run,
+        State.COMPLETED,
+        by="runner",
+        message=message,
+        result_summary="; ".join(part for part in (message, summary) if part)[:8192],
+        error_message=None,
+        error_class=None,
+        stage=None,
+        **(facts | ({"head_sha": end.base_sha} if nothing and end.base_sha else {})),
+    )
+
+
+def _pushed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
+    """Let the run go on at publish: nobody is needed for it any more."""
+    new = moving.update(
+        world,
+        run,
+        stage=PUBLISH,
+        due_at=world.now(),
+        failures=0,
+        result_summary=end.result_summary,
+        error_message=None,
+        error_class=None,
+        **facts,
+    )
+    sending.send_soon(world, [new])
+    return new
+
+
+def _nothing_more(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
+    """Give a pull request back to a person that an agent found nothing to change about."""
+    return moving.advance(
+        world,
+        run,
+        State.NEEDS_ATTENTION,
+        by="runner",
+        message="the agent changed nothing, and the pull request is still open",
+        stage=None,
+        due_at=world.now(),
+        result_summary=end.result_summary or run.result_summary,
+        **facts,
+    )
+
+
+def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
+    message = end.error_message or "the job failed without a word"
+    errors = {"error_message": message[:2048], "error_class": end.error_class}
+    if end.transient and run.retry_count < run.max_retries:
+        wait = backoff(run, world.now(), end.retry_at)
+        again = moment_text(world.now() + wait)
+        return moving.requeue(
+            world,
+            run,
+            by="runner",
+            message=f"will be tried again at {again}: {message}",
+            backoff=wait,
+            retry_count=run.retry_count + 1,
+            **(facts | errors),
+        )
+    return moving.give_up(world, run, by="runner", message=message, **(facts | errors))
+
+
+def _facts(run: Run, end: Report) -> dict[str, object]:
+    """Return what an attempt adds to its run; money and tokens add up over attempts."""
+    return {
+        "branch": end.branch or run.branch,
+        "head_sha": end.head_sha or run.head_sha,
+        "diff_stat": end.diff_stat or run.diff_stat,
+        "session_id": end.session_id or run.session_id,
+        "model_used": end.model_used or run.model_used,
+        "input_tokens": _sum(run.input_tokens, end.input_tokens),
+        "output_tokens": _sum(run.output_tokens, end.output_tokens),
+        "cost_usd": _sum(run.cost_usd, end.cost_usd),
+    }
+
+
+def _sum(total: float | None, more: float | None) -> float | None:
+    if total is None or more is None:
+        return more if total is None else total
+    return total + more
