@@ -43,19 +43,6 @@ def _due(world: World, run: Run) -> None:
         tracking.track(world, run)
 
 
-def _due(world: World, run: Run) -> None:
-    if run.state is State.QUEUED:
-        _queued(world, run)
-    elif run.stage == PUBLISH and run.state in HOLDS_SLOT:
-        publishing.publish(world, run)
-    elif run.state is State.PROVISIONING:
-        _unclaimed(world, run)
-    elif run.state is State.RUNNING:
-        _silent(world, run)
-    elif run.pull is not None:
-        tracking.track(world, run)
-
-
 def _queued(world: World, run: Run) -> None:
     if run.cancels:
         run = _cancel_others(world, run)
