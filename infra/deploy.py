@@ -28,6 +28,15 @@ from infra.encryption import refused_in_clear
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
+def _known_to_emulators(resources: dict[str, Any]) -> dict[str, Any]:
+    """Return the resources without alarms on a rate, which emulators refuse: nobody is woken."""
+    return {
+        name: one
+        for name, one in resources.items()
+        if one["Type"] != "AWS::CloudWatch::Alarm" or "Metrics" not in one["Properties"]
+    }
+
+
 class Target:
     """An account, or an emulator of one, that a stage is deployed to."""
 
@@ -98,6 +107,8 @@ class Target:
         _made(s3, bucket)
         s3.upload_file(str(package / "deployment.zip"), bucket, key)
         template = json.loads((package / "sam.json").read_text())
+        if self._endpoint:
+            template["Resources"] = _known_to_emulators(template["Resources"])
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
