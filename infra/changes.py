@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from infra.deploy import CAPABILITIES, Target
@@ -37,17 +38,17 @@ class ChangeSet:
     steps: tuple[Step, ...]
 
 
-def propose(target: Target, package: Path, digest: str) -> ChangeSet | None:
-    """Return what deploying the package would change, or None where it changes nothing."""
+def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -> ChangeSet | None:
+    """Return what deploying a template would change, or None where it changes nothing."""
     formation = target.client("cloudformation")
     creates = not target.exists()
     made = formation.create_change_set(
         StackName=target.stack,
-        ChangeSetName=f"package-{digest[:12]}-{int(time.time())}",
+        ChangeSetName=f"package-{uuid.uuid4()}",
         ChangeSetType="CREATE" if creates else "UPDATE",
-        TemplateURL=target.upload(package, digest),
+        TemplateURL=target.put_template(template),
         Capabilities=CAPABILITIES,
-        Tags=[{"Key": "package", "Value": digest}],
+        Tags=[{"Key": name, "Value": value} for name, value in tags.items()],
     )
     identity = made["Id"]
     found = _settled(formation, identity)

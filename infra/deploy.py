@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from datetime import UTC, datetime
@@ -28,15 +29,6 @@ from infra.encryption import refused_in_clear
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
-def _known_to_emulators(resources: dict[str, Any]) -> dict[str, Any]:
-    """Return the resources without alarms on a rate, which emulators refuse: nobody is woken."""
-    return {
-        name: one
-        for name, one in resources.items()
-        if one["Type"] != "AWS::CloudWatch::Alarm" or "Metrics" not in one["Properties"]
-    }
-
-
 class Target:
     """An account, or an emulator of one, that a stage is deployed to."""
 
@@ -50,9 +42,9 @@ class Target:
     def deploy(self, package: Path, digest: str) -> dict[str, str]:
         """Deploy the package, unless this very package is there already; return the outputs."""
         formation = self.client("cloudformation")
-        if self._deployed() == digest:
+        if self.tags().get("package") == digest:
             return self.outputs()
-        url = self.upload(package, digest)
+        url = self.put_template(self.upload(package, digest))
         asked = {
             "StackName": self.stack,
             "TemplateURL": url,
@@ -93,31 +85,44 @@ class Target:
             return False
         return True
 
-    def _deployed(self) -> str | None:
+    def tags(self) -> dict[str, str]:
+        """Return the tags of the stack: which package it was made from."""
+        if not self.exists():
+            return {}
+        found = self.client("cloudformation").describe_stacks(StackName=self.stack)
+        return {tag["Key"]: tag["Value"] for tag in found["Stacks"][0].get("Tags", ())}
+
+    def template(self) -> dict[str, Any] | None:
+        """Return the template that the stage was deployed with, if it was."""
         if not self.exists():
             return None
-        found = self.client("cloudformation").describe_stacks(StackName=self.stack)
-        tags = {tag["Key"]: tag["Value"] for tag in found["Stacks"][0].get("Tags", ())}
-        return tags.get("package")
+        formation = self.client("cloudformation")
+        found = formation.get_template(StackName=self.stack, TemplateStage="Original")
+        body = found["TemplateBody"]
+        template: dict[str, Any] = json.loads(body) if isinstance(body, str) else dict(body)
+        return template
 
-    def upload(self, package: Path, digest: str) -> str:
-        """Put code and template under the package's own hash; return where the template is."""
+    def upload(self, package: Path, digest: str) -> dict[str, Any]:
+        """Put the code under the package's own hash; return the template that names it."""
         bucket, key = self.bucket, f"{digest}.zip"
         s3 = self.client("s3")
         _made(s3, bucket)
         s3.upload_file(str(package / "deployment.zip"), bucket, key)
-        template = json.loads((package / "sam.json").read_text())
-        if self._endpoint:
-            template["Resources"] = _known_to_emulators(template["Resources"])
+        template: dict[str, Any] = json.loads((package / "sam.json").read_text())
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
             elif resource["Type"] == "AWS::CodeBuild::Project":
                 resource["Properties"]["Source"] |= {"Type": "S3", "Location": f"{bucket}/{key}"}
-        # A template that comes with the call holds at most 51,200 bytes.
-        name = f"{digest}.json"
-        s3.put_object(Bucket=bucket, Key=name, Body=json.dumps(template).encode())
-        return f"https://s3.{settings.region}.amazonaws.com/{bucket}/{name}"
+        return template
+
+    def put_template(self, template: dict[str, Any]) -> str:
+        """Return where a template lies: one that comes with a call holds at most 51,200 bytes."""
+        body = json.dumps(template).encode()
+        name = f"{hashlib.sha256(body).hexdigest()}.json"
+        _made(self.client("s3"), self.bucket)
+        self.client("s3").put_object(Bucket=self.bucket, Key=name, Body=body)
+        return f"https://s3.{settings.region}.amazonaws.com/{self.bucket}/{name}"
 
     @cached_property
     def account(self) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping
 
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLES
+from infra import indexes
 from infra.changes import ChangeSet, Undeployable, carry_out, propose
 from infra.deploy import Target
+from infra.indexes import Template
 from infra.package import ROOT, build
 
 STAGE_NAME = re.compile(r"^[a-z][a-z0-9-]{0,19}$")
@@ -41,14 +44,26 @@ def deploy(target: Target) -> None:
     print(
         f"package {digest[:12]}, {size:.1f} MB, Python {sys.version_info[0]}.{sys.version_info[1]}"
     )
-    changes = propose(target, package, digest)
-    if changes is None:
-        print("nothing to do: this is deployed")
-    else:
+    upgrade(target, target.upload(package, digest), {"package": digest})
+    _tell(target)
+
+
+def upgrade(target: Target, wanted: Template, tags: Mapping[str, str]) -> None:
+    """Deploy a template, in several steps where several indexes of a table change."""
+    steps = indexes.way(target.template(), wanted)
+    if len(steps) > 1:
+        print(f"{len(steps)} steps: DynamoDB changes one index of a table at a time")
+    before = target.tags()
+    for number, template in enumerate(steps, 1):
+        changes = propose(target, template, tags if number == len(steps) else before or tags)
+        if changes is None:
+            print("nothing to do: this is deployed")
+            continue
+        if len(steps) > 1:
+            print(f"step {number} of {len(steps)}")
         show(changes)
         _confirm("Deploy?", "y")
         carry_out(target, changes)
-    _tell(target)
 
 
 def show(changes: ChangeSet) -> None:

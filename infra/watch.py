@@ -16,8 +16,7 @@ FIVE_MINUTES = 300
 LATE_MILLISECONDS = 5000
 OVERDUE_SECONDS = 300
 REJECTED = 20
-ERRORS = 3
-ERROR_PERCENT = 20
+ERRORS = 2
 
 
 def watch(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
@@ -52,23 +51,10 @@ def _of_parts(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
             kind, "AWS/SQS", visible, {"QueueName": name}, above=0, statistic="Maximum"
         )
     for name in functions:
-        alarms[f"{name}ErrorsAlarm"] = _error_rate(name)
+        alarms[f"{name}ErrorsAlarm"] = _alarm(
+            f"errors-{name.lower()}", "AWS/Lambda", "Errors", _function(name), above=ERRORS
+        )
     return alarms
-
-
-def _error_rate(name: str) -> Template:
-    """Return the alarm of a function that fails often, by share and by number."""
-    counts = [_invocations(name, metric) for metric in ("Errors", "Invocations")]
-    share = f"IF(errors >= {ERRORS}, 100 * errors / invocations, 0)"
-    rate = {"Id": "rate", "Expression": share, "Label": "failed (%)", "ReturnData": True}
-    return _alarmed(f"errors-{name.lower()}", {"Metrics": [rate, *counts]}, above=ERROR_PERCENT)
-
-
-def _invocations(name: str, metric: str) -> Template:
-    dimensions = [{"Name": "FunctionName", "Value": {"Ref": name}}]
-    counted = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
-    statistic = {"Metric": counted, "Period": FIVE_MINUTES, "Stat": "Sum"}
-    return {"Id": metric.lower(), "ReturnData": False, "MetricStat": statistic}
 
 
 def _tick_seconds() -> int:
@@ -94,29 +80,14 @@ def _alarm(
     missing: str = "notBreaching",
 ) -> Template:
     kind = "ExtendedStatistic" if statistic.startswith("p") else "Statistic"
-    looks_at: Template = {
+    properties: Template = {
+        "AlarmName": f"optio-{settings.stage}-{name}",
+        "AlarmDescription": f"docs/operations.md, {name}",
         "Namespace": space,
         "MetricName": metric,
         "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
         kind: statistic,
         "Period": period,
-    }
-    return _alarmed(name, looks_at, above=above, below=below, times=times, missing=missing)
-
-
-def _alarmed(
-    name: str,
-    looks_at: Template,
-    *,
-    above: int | None = None,
-    below: int | None = None,
-    times: int = 1,
-    missing: str = "notBreaching",
-) -> Template:
-    properties: Template = {
-        "AlarmName": f"optio-{settings.stage}-{name}",
-        "AlarmDescription": f"docs/operations.md, {name}",
-        **looks_at,
         "EvaluationPeriods": times,
         "Threshold": below if above is None else above,
         "ComparisonOperator": "LessThanThreshold" if above is None else "GreaterThanThreshold",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -52,9 +53,39 @@ class Account:
             aws_secret_access_key="test",
         )
 
-    def names(self, table: str) -> list[str]:
-        found = self.client("dynamodb").scan(TableName=f"optio-prod-{table}")["Items"]  # type: ignore[attr-defined]
-        return [item["id"]["S"] for item in found]
+    def runs(self, program: str) -> str:
+        """Let Python run as somebody would who has this account."""
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def fill(self) -> None:
+        """Put a row into each table of the stage, as old as the stage."""
+        dynamodb: Any = self.client("dynamodb")
+        for name in dynamodb.list_tables()["TableNames"]:
+            table = dynamodb.describe_table(TableName=name)["Table"]
+            described = table["AttributeDefinitions"]
+            kinds = {one["AttributeName"]: one["AttributeType"] for one in described}
+            keys = [key["AttributeName"] for key in table["KeySchema"]]
+            row = {key: {kinds[key]: "7"} for key in keys}
+            dynamodb.put_item(TableName=name, Item={**row, "note": {"S": f"kept in {name}"}})
+
+    def rows(self) -> dict[str, list[Any]]:
+        """Return all that the tables hold, but for the pulse that each tick leaves."""
+        dynamodb: Any = self.client("dynamodb")
+        names = [one for one in dynamodb.list_tables()["TableNames"] if "pulses" not in one]
+        return {name: sorted(dynamodb.scan(TableName=name)["Items"], key=repr) for name in names}
+
+    def indexes(self, kind: str) -> set[str]:
+        dynamodb: Any = self.client("dynamodb")
+        table = dynamodb.describe_table(TableName=f"optio-prod-{kind}")["Table"]
+        return {one["IndexName"] for one in table.get("GlobalSecondaryIndexes", ())}
 
 
 @pytest.fixture
@@ -67,12 +98,31 @@ def account(tmp_path: Path) -> Iterator[Account]:
         emulator.stop()
 
 
+OLDER = """
+import copy
+from infra.deploy import Target
+from infra.release import upgrade
+target = Target({endpoint!r}, "prod")
+older = copy.deepcopy(target.template())
+runs = older["Resources"]["RunsTable"]["Properties"]
+runs["GlobalSecondaryIndexes"] = runs["GlobalSecondaryIndexes"][2:]
+keyed = [runs, *runs["GlobalSecondaryIndexes"]]
+keys = {{key["AttributeName"] for part in keyed for key in part["KeySchema"]}}
+runs["AttributeDefinitions"] = [
+    one for one in runs["AttributeDefinitions"] if one["AttributeName"] in keys
+]
+upgrade(target, older, {{"package": "older"}})
+"""
+
+
 def test_a_stage_is_deployed_over_itself_and_keeps_what_it_holds(account: Account):
     said = account.release("deploy")
     assert "+ KeysTable (AWS::DynamoDB::Table)" in said
     assert "first admin key, shown this once: optio_pat_" in said
-    keys = account.names("keys")
-    assert len(keys) == 1
+    account.fill()
+    held = account.rows()
+    assert len(held) > 10
+    assert all(held.values())
 
     again = account.release("deploy")
     assert "nothing to do" in again
@@ -81,10 +131,28 @@ def test_a_stage_is_deployed_over_itself_and_keeps_what_it_holds(account: Accoun
     changed = account.release("deploy", OPTIO_MAX_CONCURRENT="7")
     assert "~ Tick" in changed
     assert "REPLACED" not in changed
-    assert account.names("keys") == keys
+    assert account.rows() == held
     assert "nothing to do" in account.release("deploy", OPTIO_MAX_CONCURRENT="7")
 
     account.release("destroy")
-    assert account.names("keys") == keys
+    assert account.rows() == held
     account.release("destroy", DATA="delete")
-    assert account.client("dynamodb").list_tables()["TableNames"] == []  # type: ignore[attr-defined]
+    assert account.rows() == {}
+
+
+def test_a_stage_that_lacks_two_indexes_gets_them_one_at_a_time(account: Account):
+    account.release("deploy")
+    account.fill()
+    held, whole = account.rows(), account.indexes("runs")
+
+    account.runs(OLDER.format(endpoint=account.environment["AWS_ENDPOINT_URL"]))
+    assert len(account.indexes("runs")) == len(whole) - 2
+
+    said = account.release("deploy")
+    assert "3 steps: DynamoDB changes one index of a table at a time" in said
+    assert said.count("~ RunsTable (AWS::DynamoDB::Table)") >= 2
+    assert "step 3 of 3" in said
+    assert "REPLACED" not in said
+    assert account.indexes("runs") == whole
+    assert account.rows() == held
+    assert "nothing to do" in account.release("deploy")
