@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-browser screenshots clean
+.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-fuzz test-browser screenshots clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -86,6 +86,9 @@ bench-pages: setup ## How fast each page answers with 10,000 runs on what `make 
 
 sabotage: setup ## The table of what was broken on purpose, and which seed saw it
 	@$(PY) -m tests.simulation
+
+test-fuzz: setup ## Try every operation of what `make dev` runs with EXAMPLES (500) requests, and print a table
+	@$(PY) -m tests.fuzz
 
 test-agents: setup .venv-emulator/.installed ## The real agent programs, from npm, against a scripted model
 	OPTIO_TEST_AGENTS=1 $(PY) -m pytest tests/agents -m agents

@@ -45,12 +45,8 @@ class Api:
 
 def main() -> None:
     """Show the whole road once, or once more."""
-    state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
-    card = state / "dev.json"
-    if not card.exists():
-        raise SystemExit("nothing is running: start `make dev` in another terminal first")
-    known = json.loads(card.read_text())
-    api = Api(known["url"], known["token"])
+    state = state_folder()
+    api, _ = running(state)
     url = f"file://{_repo(state)}"
     task = _blueprint(api, url)
     print(f"Blueprint {task['id']} fires every minute. Waiting for the next one …", flush=True)
@@ -59,6 +55,20 @@ def main() -> None:
     _tell(api, task["id"], run["id"], url)
     api.call("PATCH", f"/api/tasks/{task['id']}", {"enabled": False})
     print("The blueprint is paused now; run `make demo` again and it goes on.")
+
+
+def state_folder() -> Path:
+    """Return where `make dev` keeps everything."""
+    return Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
+
+
+def running(state: Path) -> tuple[Api, str]:
+    """Return the API of what `make dev` runs with this state, and where it is."""
+    card = state / "dev.json"
+    if not card.exists():
+        raise SystemExit("nothing is running: start `make dev` in another terminal first")
+    known = json.loads(card.read_text())
+    return Api(known["url"], known["token"]), known["url"]
 
 
 def _repo(state: Path) -> Path:

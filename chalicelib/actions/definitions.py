@@ -9,9 +9,10 @@ from chalicelib.actions import notifying, sending, timing
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
 from chalicelib.domain.firing import Claim
+from chalicelib.domain.limits import TRIGGERS
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.template import compile_template
-from chalicelib.domain.trigger import MAX_PER_DEFINITION, Overlap, Trigger
+from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.ports import Change, Taken, World
 
 AGAIN = 5
@@ -23,8 +24,8 @@ def create(
 ) -> tuple[Blueprint, list[Trigger], bool]:
     """Store a definition and its triggers; a repeated request finds what the first one made."""
     check(new)
-    if len(triggers) > MAX_PER_DEFINITION:
-        raise Invalid(f"at most {MAX_PER_DEFINITION} triggers", "triggers")
+    if len(triggers) > TRIGGERS:
+        raise Invalid(f"at most {TRIGGERS} triggers", "triggers")
     new = replace(
         new,
         tracks_active=any(_minds(trigger) for trigger in triggers),
@@ -153,8 +154,8 @@ def add_trigger(world: World, new: Trigger, claim: Claim | None = None) -> Trigg
     """Store one more trigger of a definition."""
     for _ in range(AGAIN):
         definition = world.blueprints.get(new.definition_id)
-        if len(definition.trigger_ids) >= MAX_PER_DEFINITION:
-            raise Conflict(f"a task has at most {MAX_PER_DEFINITION} triggers")
+        if len(definition.trigger_ids) >= TRIGGERS:
+            raise Conflict(f"a task has at most {TRIGGERS} triggers")
         timed = timing.begun(world, owned(new, definition), definition)
         owner = _owning(definition, timed, (*definition.trigger_ids, new.id))
         try:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.limits import URL
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-LONGEST_URL = 2048
 
 
 class Unreachable(Invalid):
@@ -66,7 +66,7 @@ def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
     named = any(rule.casefold() == host.casefold() for rule in rules)
     if parts.scheme != "https" and not (parts.scheme == "http" and named):
         raise Invalid("write a URL that begins with https://", field)
-    if not host or len(text) > LONGEST_URL or any(c.isspace() or ord(c) < 32 for c in text.strip()):
+    if not host or len(text) > URL or any(c.isspace() or ord(c) < 32 for c in text.strip()):
         raise Invalid("this is not the URL of a service", field)
     if parts.username or parts.password:
         raise Invalid("a URL must not carry a credential", field)

@@ -21,7 +21,6 @@ TOLERANCE = timedelta(minutes=5)
 DIGEST_SEEN_FOR = timedelta(minutes=5)
 """How long a body without a delivery id is remembered; an id is, for as long as its firing is."""
 SHORTEST_SECRET = 16
-MOST_SECRETS = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.forge import OF_FORGES
+from chalicelib.domain.limits import SECRET
 
 GLOBAL = "global"
-SHORTEST, LONGEST_BYTES = 4, 64 * 1024
+SHORTEST = 4
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$", re.ASCII)
 OURS = ("PATH", "HOME", "TMPDIR", "SHELL", "USER", "LOGNAME", "BASH_ENV", "ENV")
 """Variables that the runner sets itself."""
@@ -59,7 +60,7 @@ def checked_value(value: str) -> str:
     if len(value.strip()) < SHORTEST:
         rule = f"a secret has at least {SHORTEST} characters"
         raise Invalid(f"{rule}: shorter ones cannot be kept out of logs", "value")
-    if len(value.encode()) > LONGEST_BYTES:
+    if len(value.encode()) > SECRET:
         raise Invalid("a secret holds at most 64 KB", "value")
     if "\0" in value:
         raise Invalid("a variable cannot hold a zero byte", "value")

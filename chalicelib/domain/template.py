@@ -16,11 +16,9 @@ from functools import lru_cache
 from jinja2 import Template as Compiled
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
 
-LONGEST_TEMPLATE = 256 * 1024
-LONGEST_OUTPUT = 1024 * 1024
-DEEPEST = 20
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _PATH = re.compile(r"^@?[\w$-]+(?:\.[\w$@-]+)*$")
 _BLOCKS = ("if", "unless", "each")
@@ -51,7 +49,7 @@ class _Look:
     values: Mapping[str, object]
     missing: dict[str, None] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    room: int = LONGEST_OUTPUT
+    room: int = limits.OUTPUT
 
     def find(self, path: str, scopes: Sequence[tuple[object, int]]) -> object:
         head, *rest = path.split(".")
@@ -130,7 +128,7 @@ def render(text: str, values: Mapping[str, object]) -> Rendered:
 @lru_cache(maxsize=256)
 def compile_template(text: str) -> Template:
     """Return `text` as a template; raise `Invalid` naming the line and what is wrong with it."""
-    if len(text.encode("utf-8", "replace")) > LONGEST_TEMPLATE:
+    if len(text.encode("utf-8", "replace")) > limits.TEXT:
         raise Invalid("a template holds at most 256 KB", "template")
     writer = _Writer(text)
     return Template(_environment().from_string(writer.source()), tuple(writer.constants))
@@ -184,8 +182,8 @@ class _Writer:
         kind, _, name = inner.partition(" ")
         if kind not in _BLOCKS:
             raise self._wrong(f"{{{{#{kind}}}}} is not known: use #if, #unless or #each", start)
-        if len(self._open) == DEEPEST:
-            raise self._wrong(f"blocks nest at most {DEEPEST} deep", start)
+        if len(self._open) == limits.BLOCKS:
+            raise self._wrong(f"blocks nest at most {limits.BLOCKS} deep", start)
         path = self._path(name.strip(), start)
         self._open.append((kind, start, False))
         if kind == "each":

@@ -9,8 +9,6 @@ from enum import StrEnum
 from chalicelib.domain import schedule as schedules
 from chalicelib.domain.schedule import Schedule
 
-MAX_PER_DEFINITION = 20
-
 
 class TriggerType(StrEnum):
     """How a trigger comes to fire."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import credentials, hints, hooks
-from chalicelib.domain import hook
+from chalicelib.domain import hook, limits
 from chalicelib.domain.errors import Unsigned
 from chalicelib.domain.forge import HOOK_SECRETS
 from chalicelib.domain.hook import PRESETS, Delivery
-from chalicelib.web.http import LARGEST_BODY, Answer, Routes, TooLarge, answer, raw_of
+from chalicelib.web.http import Answer, Routes, TooLarge, answer, raw_of
 
 if TYPE_CHECKING:
     from chalicelib.web import answers
@@ -40,7 +40,7 @@ def _taken(source: str) -> Answer[answers.Hinted]:
     world = wiring.world()
     request = routes.current_request
     body = raw_of(request)
-    if len(body) > LARGEST_BODY:
+    if len(body) > limits.BODY:
         raise TooLarge("a delivery holds at most 1 MiB")
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
     delivery = Delivery(headers=headers, body=body)

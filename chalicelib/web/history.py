@@ -9,6 +9,7 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions import logs as reading
 from chalicelib.actions import outputs
+from chalicelib.domain import limits
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import NotAllowed
 from chalicelib.domain.log import Wanted
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from chalicelib.web import answers
 
 routes = Routes(__name__)
-MOST_LINES = 1000
 
 
 def _run(task_id: str) -> Run:
@@ -46,7 +46,7 @@ def logs(task_id: str) -> Answer[answers.LogPage]:
     """
     request = routes.current_request
     run = _run(task_id)
-    limit = limit_of(request, MOST_LINES, 200)
+    limit = limit_of(request, limits.LOG_PAGE, 200)
     wanted = Wanted(log_type=query(request, "logType"), text=query(request, "search"))
     page = reading.page(wiring.world(), run, query(request, "cursor"), limit, wanted)
     return answer(run_views.log_page(page))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import hooks
+from chalicelib.domain import limits
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Firing, Outcome
 from chalicelib.domain.hook import Delivery
 from chalicelib.settings import settings
 from chalicelib.web.flood import Buckets
-from chalicelib.web.http import LARGEST_BODY, Answer, Routes, TooLarge, TooMany, answer, raw_of
+from chalicelib.web.http import Answer, Routes, TooLarge, TooMany, answer, raw_of
 
 if TYPE_CHECKING:
     from chalicelib.web import answers
@@ -35,7 +36,7 @@ def receive(path: str) -> Answer[answers.Told | answers.Handshake]:
         raise TooMany(wait)
     request = routes.current_request
     body = raw_of(request)
-    if len(body) > LARGEST_BODY:
+    if len(body) > limits.BODY:
         raise TooLarge("a delivery holds at most 1 MiB")
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
     received = hooks.receive(world, path, Delivery(headers=headers, body=body))

@@ -18,7 +18,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.actions import access, launching
-from chalicelib.domain import trail
+from chalicelib.domain import limits, trail
 from chalicelib.domain.access import KEY_PREFIX, Forbidden, Principal, Scope, Unauthorized
 from chalicelib.domain.errors import (
     Conflict,
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 wiring.log_as_json()
-LARGEST_BODY = 1024 * 1024
 KEY_LIVES = timedelta(hours=24)
 PAGE = ("limit", "cursor")
 WRITES = (Scope.RUN, Scope.WRITE, Scope.ADMIN)
@@ -240,7 +239,7 @@ def _plain(value: object) -> object:
 def body_of(request: Request) -> dict[str, Any]:
     """Return the JSON object of a request, or raise what is wrong with it."""
     raw = raw_of(request)
-    if len(raw) > LARGEST_BODY:
+    if len(raw) > limits.BODY:
         raise TooLarge("a request holds at most 1 MiB")
     if not raw.strip():
         return {}
@@ -267,8 +266,9 @@ def claim_of(request: Request, result: str) -> Claim | None:
     key = str(request.headers.get("idempotency-key") or "").strip()
     if not key:
         return None
-    if len(key) > 255:
-        raise Invalid("an Idempotency-Key has at most 255 characters", "Idempotency-Key")
+    if len(key) > limits.IDEMPOTENCY_KEY:
+        rule = f"an Idempotency-Key has at most {limits.IDEMPOTENCY_KEY} characters"
+        raise Invalid(rule, "Idempotency-Key")
     where = f"{request.method} {request.context.get('path') or request.path}"
     return Claim(
         key=f"key#{hashlib.sha256(f'{where} {key}'.encode()).hexdigest()}",
@@ -280,10 +280,13 @@ def claim_of(request: Request, result: str) -> Claim | None:
 
 def query(request: Request, name: str, default: str = "") -> str:
     """Return a parameter of the query string."""
-    return str(dict(request.query_params or {}).get(name) or default)
+    text = str(dict(request.query_params or {}).get(name, default))
+    if len(text) > limits.CURSOR:
+        raise Invalid(f"{name} has at most {limits.CURSOR} characters", name)
+    return text
 
 
-def limit_of(request: Request, most: int = 100, default: int = 50) -> int:
+def limit_of(request: Request, most: int = limits.PAGE, default: int = 50) -> int:
     """Return how many things a page of the asked list may have."""
     text = query(request, "limit", str(default))
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:

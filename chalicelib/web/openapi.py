@@ -10,8 +10,12 @@ from typing import Any, get_args, get_type_hints
 from chalice.app import Response
 from pydantic import TypeAdapter
 
+from chalicelib.domain import limits
+from chalicelib.domain.blueprint import Kind
+from chalicelib.domain.run import State
 from chalicelib.web import answers, models, runner_models
 from chalicelib.web.http import Answer, Operation
+from chalicelib.web.links import link
 
 Schema = dict[str, Any]
 REFS = "#/components/schemas/{model}"
@@ -41,10 +45,22 @@ ERROR: Schema = {
         },
     },
 }
+TEXT: Schema = {"type": "string", "maxLength": limits.CURSOR}
 QUERY: dict[str, Schema] = {
-    "limit": {"type": "integer", "minimum": 1, "default": 50},
-    "cursor": {"type": "string", "description": "The `nextCursor` of the page before"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": limits.PAGE, "default": 50},
+    "cursor": {**TEXT, "description": "The `nextCursor` of the page before"},
+    "type": {"type": "string", "enum": [*Kind, "all"], "default": Kind.REPO_TASK},
+    "state": {"type": "string", "enum": [*State, "any"], "default": "any"},
+    "repoUrl": {**TEXT, "format": "repo-url"},
+    "scope": {**TEXT, "format": "secret-scope"},
+    "at": {"type": "string", "format": "date-time"},
 }
+PATH: dict[str, Schema] = {
+    "path": {"pattern": "^[A-Za-z0-9._~-]+$", "maxLength": limits.HOOK_PATH},
+    "name": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": limits.SECRET_NAME},
+}
+"""What stands in paths and is no id of ours."""
+ID: Schema = {"format": "uuid"}
 
 
 def document(operations: Sequence[Operation]) -> Schema:
@@ -53,6 +69,7 @@ def document(operations: Sequence[Operation]) -> Schema:
     paths: Schema = {}
     for one in sorted(operations, key=lambda one: (one.path, one.method)):
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, described)
+    link(paths)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Optio", "version": "1", "summary": "Scheduled tasks for coding agents"},
@@ -73,6 +90,15 @@ class _Described:
     answers: dict[Operation, Schema]
     shared: Schema
 
+    def whole(self, one: Operation) -> Schema:
+        """Return the schema of a body, not a reference to it."""
+        reference = str(self.bodies[one].get("$ref", ""))
+        return dict(self.shared[reference.rpartition("/")[2]]) if reference else self.bodies[one]
+
+    def needs_body(self, one: Operation) -> bool:
+        """Whether a request says too little without a body."""
+        return bool({"required", "oneOf"} & self.whole(one).keys()) and not one.partly
+
 
 def _described(operations: Sequence[Operation]) -> _Described:
     """Describe everything in one go, so that what two operations share has one name."""
@@ -87,12 +113,16 @@ def _described(operations: Sequence[Operation]) -> _Described:
         ref_template=REFS,
     )
     shared = shared.get("$defs", {})
-    bodies = {one: schemas[one, "validation"] for one in taking}
+    found = _Described(
+        {one: schemas[one, "validation"] for one in taking},
+        {one: schemas[one, "serialization"] for one in giving},
+        shared,
+    )
     for one in taking:
         if one.partly:
-            whole = shared[bodies[one]["$ref"].rpartition("/")[2]]
-            bodies[one] = {name: part for name, part in whole.items() if name != "required"}
-    return _Described(bodies, {one: schemas[one, "serialization"] for one in giving}, shared)
+            whole = found.whole(one).items()
+            found.bodies[one] = {name: part for name, part in whole if name != "required"}
+    return found
 
 
 def _model(one: Operation) -> Any:
@@ -114,8 +144,8 @@ def _operation(one: Operation, described: _Described) -> Schema:
         "operationId": _id(one),
         "summary": one.summary,
         "parameters": [
-            *(_parameter("path", name, {"type": "string"}) for name in names),
-            *(_parameter("query", name, QUERY.get(name, {"type": "string"})) for name in one.query),
+            *(_parameter("path", name, _named(one, name)) for name in names),
+            *(_parameter("query", name, _asked(one, name)) for name in one.query),
         ],
         "responses": {
             **{str(status): _success(one, status, described) for status in one.statuses},
@@ -124,11 +154,22 @@ def _operation(one: Operation, described: _Described) -> Schema:
     }
     if one in described.bodies:
         found["requestBody"] = {
-            "required": True,
+            "required": described.needs_body(one),
             "content": {"application/json": {"schema": described.bodies[one]}},
         }
     found["security"] = [{"key": [one.needs.value]}] if one.needs else []
     return found
+
+
+def _named(one: Operation, name: str) -> Schema:
+    file = name == "name" and "/outputs/" in one.path
+    return {"type": "string", **({"maxLength": limits.URL} if file else PATH.get(name, ID))}
+
+
+def _asked(one: Operation, name: str) -> Schema:
+    if name == "limit" and one.path.endswith("/logs"):
+        return {**QUERY["limit"], "maximum": limits.LOG_PAGE, "default": 200}
+    return QUERY.get(name, TEXT)
 
 
 def _id(one: Operation) -> str:
@@ -141,8 +182,8 @@ def _parameter(where: str, name: str, schema: Schema) -> Schema:
 
 
 def _success(one: Operation, status: int, described: _Described) -> Schema:
-    if status == 204:
-        return {"description": "Nothing, and no body"}
+    if status in (204, 302):
+        return {"description": one.summary}
     if status == 302:
         where = {"Location": {"schema": {"type": "string", "format": "uri"}}}
         return {"description": one.summary, "headers": where}
@@ -161,12 +202,13 @@ def _fault(text: str) -> Schema:
 
 def _may(one: Operation, status: str) -> bool:
     """Whether an operation can answer so: a fault of the body needs a body, and so on."""
-    hook = one.path.startswith("/api/hooks/")
+    hook = one.open and one.method == "POST"
+    speaks = one.path in ("/api/runner/beat", "/api/runner/report")
     needs = {
-        "400": bool(one.takes) or bool(one.query) or hook,
+        "400": bool(one.takes) or bool(one.query) or one.method == "POST",
         "401": not one.open or hook,
         "403": not one.open,
-        "404": "{" in one.path,
+        "404": "{" in one.path or speaks,
         "405": "{task_id}" in one.path,
         "409": one.method not in ("GET", "DELETE"),
         "413": bool(one.takes) or hook,

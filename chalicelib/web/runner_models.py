@@ -7,27 +7,41 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from chalicelib.domain import limits
 from chalicelib.domain.output import MOST_FILES, PLAIN
 from chalicelib.web import models
+from chalicelib.web.models.types import shown, text
+
+Short = Annotated[str, text(limits.NAME)]
+Number = Annotated[int, Field(ge=0, le=10**12)]
+Long = Annotated[str, text(limits.REPORTED)]
 
 
 class Claim(models.Model):
-    runner: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    model_config = shown({"runner": "office-1"})
+    runner: Annotated[str, text(limits.NAME, 1)]
 
 
 class Line(models.Model):
     seq: Annotated[int, Field(ge=1, le=10**9)]
     timestamp: datetime
-    log_type: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}$")]
-    content: str
+    log_type: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$", max_length=32)]
+    content: Annotated[str, text(limits.LINE)]
+
+
+RUN = "3f1a3c1e-6d3a-5f0e-9a3b-1c2d3e4f5a6b"
+LINE = {"seq": 1, "timestamp": "2026-05-04T12:00:00Z", "logType": "text", "content": "hello"}
+
+
+MediaType = Annotated[
+    str, StringConstraints(pattern=r"^[\w.+-]{1,60}/[\w.+-]{1,60}$", max_length=121)
+]
 
 
 class OutputFile(models.Model):
-    name: Annotated[str, StringConstraints(max_length=1000)]
-    size: Annotated[int, Field(ge=0, strict=True)]
-    content_type: Annotated[str, StringConstraints(pattern=r"^[\w.+-]{1,60}/[\w.+-]{1,60}$")] = (
-        PLAIN
-    )
+    name: Annotated[str, text(limits.URL)]
+    size: Annotated[int, Field(ge=0, le=10**12, strict=True)]
+    content_type: MediaType = PLAIN
 
 
 OutputFiles = Annotated[list[OutputFile], Field(max_length=MOST_FILES)]
@@ -36,38 +50,41 @@ OutputFiles = Annotated[list[OutputFile], Field(max_length=MOST_FILES)]
 class Speaks(models.Model):
     """What a runner says of one attempt."""
 
-    run_id: str
-    attempt: int
+    run_id: Short
+    attempt: Number
 
 
 class Uploads(Speaks):
+    model_config = shown({"runId": RUN, "attempt": 1, "files": [{"name": "a.md", "size": 120}]})
     files: OutputFiles
 
 
 class Beat(Speaks):
+    model_config = shown({"runId": RUN, "attempt": 1, "stage": "agent", "lines": [LINE]})
     stage: Literal["clone", "setup", "agent", "push"] | None = None
-    lines: Annotated[list[Line], Field(max_length=10000)] = []
+    lines: Annotated[list[Line], Field(max_length=limits.LINES)] = []
 
 
 class AgentEnd(models.Model):
-    session_id: str | None = None
-    model_used: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost_usd: float | None = None
-    turns: int | None = None
+    session_id: Short | None = None
+    model_used: Short | None = None
+    input_tokens: Number | None = None
+    output_tokens: Number | None = None
+    cost_usd: Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)] | None = None
+    turns: Number | None = None
 
 
 class Report(Beat):
+    model_config = shown({"runId": RUN, "attempt": 1, "outcome": "succeeded", "lines": []})
     outcome: Literal["succeeded", "no_changes", "failed"]
-    error_class: str | None = None
-    error_message: str | None = None
+    error_class: Short | None = None
+    error_message: Long | None = None
     transient: bool = False
     retry_at: AwareDatetime | None = None
-    branch: str | None = None
-    head_sha: str | None = None
-    base_sha: str | None = None
-    diff_stat: str | None = None
-    result_summary: str | None = None
+    branch: Short | None = None
+    head_sha: Short | None = None
+    base_sha: Short | None = None
+    diff_stat: Long | None = None
+    result_summary: Long | None = None
     agent: AgentEnd | None = None
     outputs: OutputFiles = []

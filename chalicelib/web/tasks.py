@@ -35,6 +35,8 @@ else:
     reading = late("chalicelib.web.reading")
 
 routes = Routes(__name__)
+ANY = "any"
+"""What is asked for where no state is named."""
 
 
 def found(task_id: str) -> Blueprint | Run:
@@ -60,11 +62,9 @@ def index() -> Answer[answers.TaskList]:
     """List tasks of one type, newest first; `all` means the definitions, then the runs."""
     request = routes.current_request
     kind = query(request, "type", Kind.REPO_TASK.value)
-    state = query(request, "state")
+    state = _state(query(request, "state", ANY))
     if kind not in [*Kind, "all"]:
         raise Invalid(f"type must be one of {', '.join(Kind)}, all", "type")
-    if state and state not in list(State):
-        raise Invalid(f"state must be one of {', '.join(State)}", "state")
     if state and kind in DEFINITION_KINDS:
         raise Invalid("only runs have a state", "state")
     limit, cursor = limit_of(request), query(request, "cursor") or None
@@ -74,6 +74,12 @@ def index() -> Answer[answers.TaskList]:
         return _all(cursor, limit, state)
     things, position = _page(kind, cursor, limit, state)
     return answer({"tasks": things, "nextCursor": position})
+
+
+def _state(text: str) -> str:
+    if text not in (*State, ANY):
+        raise Invalid(f"state must be one of {', '.join(State)}, {ANY}", "state")
+    return "" if text == ANY else text
 
 
 def _page(

@@ -9,6 +9,7 @@ from chalicelib import wiring
 from chalicelib.actions import definitions, explaining
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.firing import moment_text
 from chalicelib.domain.trigger import Trigger
 from chalicelib.web import views
 from chalicelib.web.http import (
@@ -124,14 +125,12 @@ def explain(task_id: str, trigger_id: str) -> Answer[answers.Explanation]:
     world = wiring.world()
     owner = definition_of(task_id)
     trigger = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
-    at = _moment(query(routes.current_request, "at"), world.now())
+    at = _moment(query(routes.current_request, "at", moment_text(world.now())))
     said, firing = explaining.explain(world, owner, trigger, at)
     return answer({"answer": said, "firing": views.firing(firing) if firing else None})
 
 
-def _moment(text: str, now: datetime) -> datetime:
-    if not text:
-        return now
+def _moment(text: str) -> datetime:
     try:
         # A plus sign that nobody quoted arrives as a blank.
         found = datetime.fromisoformat(text.replace(" ", "+"))

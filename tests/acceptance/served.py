@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -30,31 +31,44 @@ class Served:
         served = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
+            def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                sent = {"Content-Type": "application/json", "Accept": "application/json"}
-                sent["Authorization"] = self.headers.get("Authorization", "")
+                sent = {name.lower(): text for name, text in self.headers.items()}
                 with served.lock:
                     client = served.stage._client
-                    answer = client.http.request("POST", self.path, headers=sent, body=body)
+                    told = client.http.request(self.command, self.path, headers=sent, body=body)
                     served.said.append(body)
-                content = b"" if answer.status_code == 204 else answer.body
+                content = b"" if told.status_code == 204 else told.body
                 content = content.replace(BUCKET.encode(), f"{served.url}/bucket".encode())
                 with suppress(OSError):  # whoever asked may have been killed meanwhile
-                    self.send_response(answer.status_code)
+                    self.send_response(told.status_code)
+                    for name, text in told.headers.items():
+                        self.send_header(name, text)
                     self.send_header("Content-Length", str(len(content)))
                     self.end_headers()
                     self.wfile.write(content)
 
             def do_PUT(self) -> None:
-                """Hand an upload on to the bucket, which lives in this process alone."""
+                if not self.path.startswith("/bucket"):
+                    return self.answer()
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                return self.upload(body)
+
+            def upload(self, body: bytes) -> None:
+                """Hand an upload on to the bucket, which lives in this process alone."""
                 kind = {"Content-Type": self.headers["Content-Type"]}
                 with served.lock:
                     address = BUCKET + self.path.removeprefix("/bucket")
                     answer = requests.put(address, body, headers=kind, timeout=5)
                 self.send_response(answer.status_code)
                 self.end_headers()
+
+            def __getattr__(self, name: str) -> Any:
+                if name == "do_OPTIONS":  # the test client cannot: there is no CORS here
+                    return lambda: self.send_error(405)
+                if name.startswith("do_"):
+                    return self.answer
+                raise AttributeError(name)
 
             def log_message(self, *_: object) -> None:
                 pass

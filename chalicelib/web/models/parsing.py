@@ -24,8 +24,12 @@ def parsed(model: type[M], body: dict[str, Any], prefix: str = "") -> M:
 def _fault(error: Any, prefix: str) -> Fault:
     known = ("schedule", "webhook", "manual", "ticket")
     parts = [str(part) for part in error["loc"]]
-    kept = [p for i, p in enumerate(parts) if not (p in known and i and _inside(parts, i))]
-    field = ".".join(kept).removeprefix("trigger.")
+    kept = [
+        part
+        for index, part in enumerate(parts)
+        if not (part in known and index and _inside(parts, index)) and "constrained-" not in part
+    ]
+    field = ".".join(part or '""' for part in kept).removeprefix("trigger.")
     message = "is not a field that we know" if error["type"] == "extra_forbidden" else error["msg"]
     return Fault(f"{prefix}{field}", str(message).removeprefix("Value error, "))
 

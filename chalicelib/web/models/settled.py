@@ -6,34 +6,44 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from chalicelib.domain import limits
 from chalicelib.domain.access import Role, Scope
 from chalicelib.web.models.types import (
     Agent,
     ApiUrl,
     Branch,
+    Description,
     Model,
     Name,
     RepoUrl,
     Schema,
     Script,
     SecretNames,
-    Text,
     Variables,
+    called,
+    shown,
+    text,
 )
+
+Kind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=limits.KIND)]
 
 
 class NewPromptTemplate(Model):
+    model_config = shown({"name": "Update", "template": "Update {{package}}"})
     name: Name
-    template: Annotated[Text, StringConstraints(min_length=1)]
-    kind: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")] = "prompt"
-    description: Annotated[str, StringConstraints(max_length=4000)] = ""
+    template: Annotated[str, text(limits.TEXT, 1)]
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=limits.KIND)] = (
+        "prompt"
+    )
+    description: Description = ""
     params_schema: Schema | None = None
     default_agent_type: Agent | None = None
 
 
 class SecretValue(Model):
-    value: Annotated[str, StringConstraints(max_length=64 * 1024)]
-    scope: Annotated[str, StringConstraints(max_length=1000)] = "global"
+    model_config = shown({"value": "a value that nobody sees"})
+    value: Annotated[str, text(limits.SECRET)]
+    scope: Annotated[str, text(limits.URL), called("secret-scope")] = "global"
 
 
 ComputeType = Literal[
@@ -52,6 +62,9 @@ Image = Annotated[
 
 
 class NewKey(Model):
+    model_config = shown(
+        {"name": "CI", "role": "member"}, {"name": "A runner", "scopes": ["runner"]}
+    )
     name: Name
     role: Role | None = None
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] | None = None
@@ -59,6 +72,7 @@ class NewKey(Model):
 
 
 class RepoFields(Model):
+    model_config = shown({"setupCommands": "npm ci", "maxConcurrentTasks": 3})
     setup_commands: Script | None = None
     secrets: SecretNames = []
     environment: Variables = {}
@@ -75,4 +89,5 @@ class RepoFields(Model):
 
 
 class NewRepo(RepoFields):
+    model_config = shown({"repoUrl": "acme/web", "setupCommands": "npm ci"})
     repo_url: RepoUrl

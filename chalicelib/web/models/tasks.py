@@ -5,31 +5,39 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
+from chalicelib.domain import limits
 from chalicelib.web.models.triggers import AnyTrigger
 from chalicelib.web.models.types import (
     Agent,
     Branch,
+    Description,
     Model,
     Name,
+    Params,
     RepoUrl,
     Schema,
     Script,
     SecretNames,
     Text,
     Variables,
+    shown,
+    text,
 )
 
-LabelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
+SCHEDULE = {"type": "schedule", "config": {"cronExpression": "0 3 * * 1-5"}}
+EXAMPLE = {"name": "Update the dependencies", "prompt": "Bring {{package}} to its newest version"}
+LabelName = Annotated[str, text(limits.PR_LABEL, 1, stripped=True)]
 
 
 class Definition(Model):
     """The fields of a task, and of a definition."""
 
+    model_config = shown({"name": "Renamed", "timeoutMinutes": 30})
     name: Name | None = None
-    description: Annotated[str, StringConstraints(max_length=4000)] = ""
-    title: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    description: Description = ""
+    title: Annotated[str, text(limits.TITLE, 1)] | None = None
     prompt: Text = ""
     prompt_template_id: uuid.UUID | None = None
     params_schema: Schema | None = None
@@ -37,7 +45,7 @@ class Definition(Model):
     repo_branch: Branch | None = None
     agent_type: Agent | None = None
     agent_command: Script | None = None
-    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    model: Annotated[str, text(limits.NAME, 1)] | None = None
     max_turns: Annotated[int, Field(ge=1, le=10000, strict=True)] | None = None
     timeout_minutes: Annotated[int, Field(ge=1, le=600, strict=True)] = 60
     max_retries: Annotated[int, Field(ge=0, le=10, strict=True)] | None = None
@@ -50,22 +58,53 @@ class Definition(Model):
     max_open_prs: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
     skip_if_unchanged: Annotated[bool, Field(strict=True)] = False
     draft: Annotated[bool, Field(strict=True)] = False
-    pr_labels: Annotated[list[LabelName], Field(max_length=20)] = []
+    pr_labels: Annotated[list[LabelName], Field(max_length=limits.PR_LABELS)] = []
+
+
+def _either(*fields: str) -> dict[str, Any]:
+    """Return the rule that one of these fields is given."""
+    given = [
+        {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in fields
+    ]
+    return {"anyOf": given}
+
+
+def _kind(name: str, repo: bool, **more: Any) -> dict[str, Any]:
+    """Return the rules of one type of task."""
+    nothing: dict[str, Any] = {"type": "null"}
+    where = {"repoUrl": {"not": nothing}} if repo else {"repoUrl": nothing, "repoBranch": nothing}
+    rules = {"properties": {"type": {"const": name}, **where, **more}}
+    needed = ["repoUrl"] if repo else []
+    return {**rules, "required": needed if name == "repo-task" else ["type", *needed]}
 
 
 class NewTask(Definition):
+    model_config = shown(
+        {**EXAMPLE, "type": "standalone", "triggers": [SCHEDULE]},
+        {**EXAMPLE, "type": "repo-blueprint", "repoUrl": "acme/web", "triggers": [SCHEDULE]},
+        {**EXAMPLE, "repoUrl": "https://github.com/acme/web"},
+        allOf=[_either("name", "title"), _either("prompt", "promptTemplateId")],
+        oneOf=[
+            _kind("standalone", repo=False),
+            _kind("repo-blueprint", repo=True),
+            _kind("repo-task", repo=True, triggers={"maxItems": 0}),
+        ],
+    )
     type: Literal["repo-task", "repo-blueprint", "standalone"] = "repo-task"
-    triggers: Annotated[list[AnyTrigger], Field(max_length=20)] = []
+    triggers: Annotated[list[AnyTrigger], Field(max_length=limits.TRIGGERS)] = []
 
 
 class RunRequest(Model):
-    params: dict[str, Any] = {}
+    model_config = shown({"params": {"package": "requests"}})
+    params: Params = {}
 
 
 class ResumeRequest(Model):
-    prompt: Annotated[Text, StringConstraints(min_length=1)]
+    model_config = shown({"prompt": "The build fails: look into it"})
+    prompt: Annotated[str, text(limits.TEXT, 1)]
 
 
 class PreviewRequest(Model):
-    params: dict[str, Any] = {}
+    model_config = shown({"params": {"package": "requests"}})
+    params: Params = {}
     firing_id: uuid.UUID | None = None

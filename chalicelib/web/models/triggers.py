@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.domain import cron, schedule
+from chalicelib.domain import cron, limits, schedule
 from chalicelib.web.models.types import (
     EventName,
+    Mapping,
     Model,
-    Path,
+    Params,
     Query,
     Secret,
     Secrets,
     Signature,
+    called,
+    shown,
+    text,
     told,
 )
 
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Label = Annotated[str, text(limits.LABEL, 1, stripped=True)]
 
 
 class ScheduleConfig(Model):
-    cron_expression: Annotated[str, StringConstraints(max_length=256), told(cron.parse_cron)]
-    timezone: Annotated[str, StringConstraints(max_length=64), told(schedule.parse_zone)] = "UTC"
+    cron_expression: Annotated[str, text(limits.CRON), told(cron.parse_cron), called("cron")]
+    timezone: Annotated[str, text(limits.ZONE), told(schedule.parse_zone), called("time-zone")] = (
+        "UTC"
+    )
     overlap_policy: Literal["allow", "skip", "buffer_one", "cancel_other"] = "allow"
     catch_up_policy: Literal["one", "skip", "all"] = "one"
     jitter_seconds: Annotated[int, Field(ge=0, le=3600, strict=True)] = 0
@@ -34,18 +40,24 @@ class ScheduleConfig(Model):
 
 
 class ScheduleTrigger(Model):
+    model_config = shown({"type": "schedule", "config": {"cronExpression": "0 9 * * mon"}})
     type: Literal["schedule"]
     config: ScheduleConfig
-    param_mapping: dict[str, Any] | None = None
+    param_mapping: Params | None = None
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
+HookPath = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]+$", max_length=limits.HOOK_PATH)
+]
+
+
 class HookConfig(Model):
-    path: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,128}$")]
+    path: HookPath
     secret: Secret | Secrets | None = None
     signature: Signature = "optio"
     filter: Query | None = None
-    events: Annotated[list[EventName], Field(max_length=100)] = []
+    events: Annotated[list[EventName], Field(max_length=limits.EVENTS)] = []
 
     @property
     def secrets(self) -> list[str]:
@@ -56,24 +68,26 @@ class HookConfig(Model):
 
 
 class WebhookTrigger(Model):
+    model_config = shown({"type": "webhook", "config": {"path": "deploys-of-acme"}})
     type: Literal["webhook"]
     config: HookConfig
-    param_mapping: Annotated[dict[str, Path], Field(max_length=100)] | None = None
+    param_mapping: Mapping | None = None
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
 class TicketConfig(Model):
     source: Literal["github", "linear", "jira", "notion"]
-    labels: Annotated[list[Label], Field(max_length=50)] = []
+    labels: Annotated[list[Label], Field(max_length=limits.LABELS)] = []
     provider_id: uuid.UUID | None = None
     include_backlog: Annotated[bool, Field(strict=True)] = False
     refire: Annotated[bool, Field(strict=True)] = False
 
 
 class TicketTrigger(Model):
+    model_config = shown({"type": "ticket", "config": {"source": "github", "labels": ["agent"]}})
     type: Literal["ticket"]
     config: TicketConfig
-    param_mapping: Annotated[dict[str, Path], Field(max_length=100)] | None = None
+    param_mapping: Mapping | None = None
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
@@ -82,9 +96,10 @@ class NoConfig(Model):
 
 
 class ManualTrigger(Model):
+    model_config = shown({"type": "manual"})
     type: Literal["manual"]
     config: NoConfig = NoConfig()
-    param_mapping: dict[str, Any] | None = None
+    param_mapping: Params | None = None
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
@@ -100,6 +115,7 @@ class NewTrigger(Model):
 
 
 class TriggerPatch(Model):
-    config: dict[str, Any] | None = None
-    param_mapping: dict[str, Any] | None = None
+    model_config = shown({"enabled": False})
+    config: Params | None = None
+    param_mapping: Params | None = None
     enabled: Annotated[bool, Field(strict=True)] = True

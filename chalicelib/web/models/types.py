@@ -10,11 +10,11 @@ from pydantic.alias_generators import to_camel
 
 from chalicelib import wiring
 from chalicelib.actions.hooks import query as query_of
-from chalicelib.domain import repo, secret
+from chalicelib.domain import limits, repo, secret
 from chalicelib.domain.address import checked_host
 from chalicelib.domain.blueprint import AGENTS
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.hook import MOST_SECRETS, PRESETS, SHORTEST_SECRET
+from chalicelib.domain.hook import PRESETS, SHORTEST_SECRET
 from chalicelib.settings import settings
 
 MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
@@ -52,17 +52,30 @@ def _branch(text: str) -> str:
     return text
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=256 * 1024)]
-Script = Annotated[str, StringConstraints(min_length=1, max_length=64 * 1024)]
-RepoUrl = Annotated[str, StringConstraints(max_length=1000), told(_clonable)]
-Branch = Annotated[str, StringConstraints(min_length=1, max_length=200), told(_branch)]
+def text(most: int, least: int = 0, *, stripped: bool = False) -> Any:
+    """Return the rule of a text of so many characters."""
+    return StringConstraints(min_length=least or None, max_length=most, strip_whitespace=stripped)
+
+
+def called(name: str) -> Any:
+    """Return the name of a format, by which the description tells what no schema can."""
+    return Field(json_schema_extra={"format": name})
+
+
+Name = Annotated[str, text(limits.NAME, 1, stripped=True)]
+Text = Annotated[str, text(limits.TEXT)]
+Description = Annotated[str, text(limits.DESCRIPTION)]
+Script = Annotated[str, text(limits.SCRIPT, 1)]
+RepoUrl = Annotated[str, text(limits.URL, 3), told(_clonable), called("repo-url")]
+Branch = Annotated[str, text(limits.BRANCH, 1), told(_branch), called("git-branch")]
 VariableName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=limits.SECRET_NAME)
 ]
 Variables = Annotated[
-    dict[VariableName, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=50)
+    dict[VariableName, Annotated[str, text(limits.VARIABLE)]],
+    Field(max_length=limits.VARIABLES),
 ]
+Params = Annotated[dict[str, Any], Field(max_length=limits.PARAMS)]
 
 
 def _query(text: str) -> str:
@@ -95,15 +108,20 @@ def _api_url(text: str) -> str:
     return text.rstrip("/")
 
 
-ApiUrl = Annotated[str, StringConstraints(max_length=1000), told(_api_url)]
-Secret = Annotated[str, StringConstraints(min_length=SHORTEST_SECRET, max_length=500)]
-Secrets = Annotated[list[Secret], Field(min_length=1, max_length=MOST_SECRETS)]
-Query = Annotated[str, StringConstraints(min_length=1, max_length=1024), told(_query)]
-Path = Annotated[str, StringConstraints(min_length=1, max_length=1024), told(_path)]
-Schema = Annotated[dict[str, Any], told(_schema)]
-SecretName = Annotated[str, StringConstraints(max_length=128), told(secret.checked_use)]
-SecretNames = Annotated[list[SecretName], Field(max_length=50)]
-EventName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ApiUrl = Annotated[str, text(limits.URL), told(_api_url), called("api-url")]
+Secret = Annotated[str, text(limits.HOOK_SECRET, SHORTEST_SECRET)]
+Secrets = Annotated[list[Secret], Field(min_length=1, max_length=limits.HOOK_SECRETS)]
+Query = Annotated[str, text(limits.QUERY, 1), told(_query), called("jmespath")]
+Path = Annotated[str, text(limits.QUERY, 1), told(_path), called("jmespath-param")]
+Mapping = Annotated[dict[str, Path], Field(max_length=limits.MAPPED)]
+Schema = Annotated[
+    dict[str, Any], Field(max_length=limits.SCHEMA), told(_schema), called("json-schema")
+]
+SecretName = Annotated[
+    str, text(limits.SECRET_NAME), told(secret.checked_use), called("secret-name")
+]
+SecretNames = Annotated[list[SecretName], Field(max_length=limits.SECRETS)]
+EventName = Annotated[str, text(limits.EVENT, 1)]
 Signature = Literal[
     "optio",
     "github",
@@ -125,3 +143,8 @@ class Model(BaseModel):
     """A request: camelCase, and nothing that we do not know."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", populate_by_name=False)
+
+
+def shown(*examples: dict[str, Any], **rules: Any) -> ConfigDict:
+    """Return what the description says of a model beyond its fields: examples, and more rules."""
+    return ConfigDict(json_schema_extra={"examples": list(examples), **rules})

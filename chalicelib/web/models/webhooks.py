@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from chalicelib.domain import webhook
-from chalicelib.domain.address import LONGEST_URL, checked_url
+from chalicelib.domain import limits, webhook
+from chalicelib.domain.address import checked_url
 from chalicelib.domain.notice import Event
 from chalicelib.settings import settings
-from chalicelib.web.models.types import Model, told
+from chalicelib.web.models.types import Model, called, shown, text, told
 
 
 def _target(text: str) -> str:
     return checked_url(webhook.checked_whole(text), settings.allowed_private, "url")
 
 
-Target = Annotated[str, StringConstraints(max_length=LONGEST_URL), told(_target)]
+Target = Annotated[str, text(limits.URL), told(_target), called("public-url")]
 Told = Literal[
     "task.completed",
     "task.failed",
@@ -30,10 +30,11 @@ Told = Literal[
 ]
 assert {*Event} - {Event.TEST} == set(Told.__args__)  # type: ignore[attr-defined]
 Events = Annotated[list[Told], Field(max_length=len(Event))]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
+Words = Annotated[str, text(limits.DESCRIPTION, stripped=True)]
 
 
 class WebhookFields(Model):
+    model_config = shown({"url": "https://hooks.example.com/optio", "events": ["task.failed"]})
     url: Target
     events: Events = []
     description: Words = ""
@@ -41,6 +42,7 @@ class WebhookFields(Model):
 
 
 class WebhookPatch(Model):
+    model_config = shown({"enabled": False})
     url: Target | None = None
     events: Events | None = None
     description: Words | None = None

@@ -12,10 +12,11 @@ from urllib.parse import parse_qs, unquote, urlencode
 
 from chalice.app import Request, Response
 
+from chalicelib.domain import limits
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
 from chalicelib.web import audit
-from chalicelib.web.http import LARGEST_BODY, STATUS, WRITES, TooLarge, TooMany, raw_of
+from chalicelib.web.http import STATUS, WRITES, TooLarge, TooMany, raw_of
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.rendering import render
 from chalicelib.web.pages.session import Session
@@ -132,7 +133,7 @@ def _to_login(visit: Visit) -> Response:
 def _written(visit: Visit, *, opens: bool) -> Visit:
     """Return the visit with its form, once it is sure that a page of ours sent it."""
     raw = raw_of(visit.request)
-    if len(raw) > LARGEST_BODY:
+    if len(raw) > limits.BODY:
         raise TooLarge("a form holds at most 1 MiB")
     try:
         lists = parse_qs(raw.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)

@@ -1,0 +1,97 @@
+"""How much of everything there may be: the one place, and the table of docs/limits.md.
+
+Each number is followed by what it limits, in the words of that table.
+"""
+
+from __future__ import annotations
+
+BODY = 1024 * 1024
+"""bytes of a request, deliveries of webhooks included"""
+DEPTH = 64
+"""levels of JSON in a request: objects and lists within each other"""
+NAME = 200
+"""characters of a `name`, of a task, template, key or provider, and of `model`"""
+TITLE = 500
+"""characters of a `title`"""
+DESCRIPTION = 4000
+"""characters of a `description`"""
+TEXT = 256 * 1024
+"""characters of a `prompt` or a `template`, bytes of a stored one"""
+BLOCKS = 20
+"""blocks of a template within each other"""
+KIND = 64
+"""characters of the `kind` of a template"""
+OUTPUT = 1024 * 1024
+"""bytes of a rendered title or prompt, and look-ups while it is rendered"""
+SCRIPT = 64 * 1024
+"""characters of `agentCommand` and `setupCommands`"""
+TRIGGERS = 20
+"""triggers of a definition"""
+LABELS = 50
+"""`labels` of a ticket trigger"""
+LABEL = 200
+"""characters of one of them"""
+PR_LABELS = 20
+"""`prLabels` of a definition"""
+PR_LABEL = 50
+"""characters of one of them"""
+EVENTS = 100
+"""`events` of a webhook"""
+EVENT = 200
+"""characters of one of them"""
+MAPPED = 100
+"""params of a `paramMapping`"""
+PARAMS = 1000
+"""`params` of one firing by hand, by their names"""
+SCHEMA = 1000
+"""names of a `paramsSchema` on its first level"""
+QUERY = 1024
+"""characters of a JMESPath"""
+QUERY_STEPS = 100_000
+"""steps of a JMESPath, and values that they make, before it is refused"""
+SECRETS = 50
+"""`secrets` that a definition or a repo names"""
+SECRET_NAME = 128
+"""characters of the name of a secret or a variable"""
+SECRET = 64 * 1024
+"""bytes of a secret, as Secrets Manager has it"""
+VARIABLES = 50
+"""variables of an `environment`"""
+VARIABLE = 4096
+"""characters of one of them"""
+HOOK_PATH = 128
+"""characters of the `path` of a webhook"""
+HOOK_SECRETS = 3
+"""secrets of a webhook"""
+HOOK_SECRET = 500
+"""characters of one of them, 16 at least"""
+CREDENTIAL = 8192
+"""characters of the credential of a provider"""
+CONFIG = 10
+"""settings of a provider"""
+CONFIG_VALUE = 500
+"""characters of one of them"""
+URL = 1000
+"""characters of a URL"""
+IMAGE = 255
+"""characters of the name of an `image`"""
+BRANCH = 200
+"""characters of the name of a branch"""
+CRON = 256
+"""characters of a `cronExpression`"""
+ZONE = 64
+"""characters of a `timezone`"""
+LINES = 10_000
+"""log lines of one beat"""
+LINE = 64 * 1024
+"""characters of one of them; over 16 KB it is cut"""
+REPORTED = 64 * 1024
+"""characters of each text in a runner's report"""
+PAGE = 100
+"""things on a page of a list"""
+LOG_PAGE = 1000
+"""lines on a page of a log"""
+CURSOR = 2048
+"""characters of a cursor or another parameter of the query"""
+IDEMPOTENCY_KEY = 255
+"""characters of an `Idempotency-Key`"""

@@ -1,0 +1,188 @@
+"""Nothing that is sent is without a bound, and what is over one is refused by its name."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain import limits
+from tests.conftest import Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+BOUNDED = ("uuid", "date-time")
+"""Formats whose values have a length of their own."""
+
+
+@pytest.fixture
+def document(stage: Stage) -> dict[str, Any]:
+    body: dict[str, Any] = stage.ok("GET", "/api/openapi.json")
+    return body
+
+
+class Bodies:
+    """The schemas of a document, by what they refer to."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+
+    def whole(self, schema: Any) -> Any:
+        while isinstance(schema, dict) and "$ref" in schema:
+            schema = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return schema
+
+    def all(self) -> Iterator[tuple[str, str, Any]]:
+        for path, methods in self.document["paths"].items():
+            for method, operation in methods.items():
+                content = operation.get("requestBody", {}).get("content", {})
+                for kind in content.values():
+                    for one in self.kinds(kind["schema"]):
+                        yield method.upper(), path, one
+
+    def kinds(self, schema: Any) -> list[Any]:
+        """Return a schema, or those that it is one of."""
+        found = self.whole(schema)
+        if "discriminator" in found:
+            return [self.whole(one) for one in found["oneOf"]]
+        return [found]
+
+    def parts(self, schema: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+        """Yield each schema of a value within a body, with the way to it."""
+        found = self.whole(schema)
+        for one in found.get("anyOf", [found]) if "properties" not in found else [found]:
+            one = self.whole(one)
+            yield at, one
+            for name, inner in one.get("properties", {}).items():
+                yield from self.parts(inner, (*at, name))
+            if "items" in one and "oneOf" not in self.whole(one["items"]):
+                yield from self.parts(one["items"], (*at, "0"))
+            if isinstance(one.get("additionalProperties"), dict):
+                yield from self.parts(one["additionalProperties"], (*at, "KEY"))
+
+
+def bounded(schema: dict[str, Any]) -> bool:
+    kind = schema.get("type")
+    if kind == "string":
+        named = schema.get("format") in BOUNDED
+        return named or bool({"maxLength", "enum", "const"} & schema.keys())
+    if kind == "array":
+        return "maxItems" in schema
+    closed = schema.get("additionalProperties") is False
+    return kind != "object" or closed or "maxProperties" in schema
+
+
+def test_every_text_list_and_object_that_is_sent_has_a_bound(document: dict[str, Any]):
+    bodies = Bodies(document)
+    unbounded = []
+    for method, path, body in bodies.all():
+        for at, schema in bodies.parts(body):
+            if at and not bounded(schema):
+                unbounded.append((method, path, ".".join(at)))
+    assert unbounded == []
+    assert len(list(bodies.all())) > 15
+
+
+def test_every_parameter_has_a_bound(document: dict[str, Any]):
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            for one in operation["parameters"]:
+                schema = one["schema"]
+                bound = {"maxLength", "enum", "maximum"} & schema.keys()
+                assert bound or schema.get("format") in BOUNDED, (path, one["name"])
+
+
+def over(schema: dict[str, Any]) -> Any:
+    """Return a value that is a little larger than `schema` allows, None where it has no bound."""
+    if schema.get("type") == "string" and "maxLength" in schema:
+        return "a" * (schema["maxLength"] + 1)
+    if schema.get("type") == "array" and "maxItems" in schema:
+        return ["a" * 20] * (schema["maxItems"] + 1)
+    if schema.get("type") == "object" and "maxProperties" in schema:
+        return {f"A{number}": "$.x" for number in range(schema["maxProperties"] + 1)}
+    return None
+
+
+def put(body: Any, at: tuple[str, ...], value: Any) -> Any:
+    """Return `body` with `value` at a place of it, and what has to be around it."""
+    head, *rest = at
+    inner = put({} if rest and rest[0] != "0" else [], tuple(rest), value) if rest else value
+    if head == "0":
+        return [inner]
+    if rest and isinstance(body, dict) and isinstance(body.get(head), dict):
+        inner = put(body[head], tuple(rest), value)
+    return {**(body or {}), head: inner}
+
+
+def test_what_is_over_a_bound_is_refused_with_its_field(stage: Stage, document: dict[str, Any]):
+    definition = {
+        "type": "standalone",
+        "name": "N",
+        "prompt": "P",
+        "triggers": [{"type": "manual"}],
+    }
+    made = stage.ok("POST", "/api/tasks", definition)
+    ids = {
+        "task_id": made["task"]["id"],
+        "trigger_id": made["triggers"][0]["id"],
+        "repo": stage.ok("POST", "/api/repos", {"repoUrl": "acme/web"})["repo"]["id"],
+        "template_id": stage.ok("POST", "/api/prompt-templates", {"name": "T", "template": "t"})[
+            "promptTemplate"
+        ]["id"],
+        "name": "TOKEN",
+    }
+    hook = stage.ok("POST", "/api/webhooks", {"url": "https://hooks.example.com/a"})
+    ids["webhook_id"] = hook["webhook"]["id"]
+    linear = {"source": "linear", "credential": "of tests"}
+    ids["provider_id"] = stage.ok("POST", "/api/tickets/providers", linear)["provider"]["id"]
+    bodies, tried = Bodies(document), 0
+    for method, path, schema in bodies.all():
+        example = schema["examples"][0]
+        called = re.sub(r"{(\w+)}", lambda found: ids[found[1]], path)
+        token = "optio_pat_runner" if path.startswith("/api/runner") else "optio_pat_test"
+        for at, part in bodies.parts(schema):
+            value = over(part)
+            if value is None or not at:
+                continue
+            field = ".".join(at)
+            body = put(copy.deepcopy(example), at, value)
+            status, answer = stage.call(method, called, body, token=token)
+            fields = [fault["field"] for fault in (answer or {}).get("details", ())]
+            assert status == 400, (method, path, field, status, answer)
+            assert any(one.startswith(field.replace(".KEY", "")) for one in fields), (field, answer)
+            tried += 1
+    assert tried > 60
+
+
+def test_a_request_holds_at_most_1_mib(stage: Stage):
+    body = json.dumps({"params": {"a": "x" * limits.BODY}}).encode()
+    for path in ("/api/tasks", "/api/hooks/some", "/api/webhooks/github"):
+        assert stage.call("POST", path, body)[0] == 413
+
+
+@pytest.mark.parametrize("name", ["cursor", "limit"])
+def test_what_is_asked_for_is_bounded(stage: Stage, name: str):
+    long = "1" * (limits.CURSOR + 1)
+    status, answer = stage.call("GET", f"/api/tasks?{name}={long}")
+    assert (status, answer["details"][0]["field"]) == (400, name)
+
+
+def test_the_page_of_limits_has_each_of_them():
+    tree = ast.parse((ROOT / "chalicelib" / "domain" / "limits.py").read_text())
+    nodes = tree.body
+    told = []
+    for node, after in itertools.pairwise(nodes):
+        if isinstance(node, ast.Assign):
+            assert isinstance(node.targets[0], ast.Name)
+            assert isinstance(after, ast.Expr), f"{node.targets[0].id} is not explained"
+            words = ast.literal_eval(after.value)
+            most = getattr(limits, node.targets[0].id)
+            told.append(f"| {most:,} | {words} |")
+    page = (ROOT / "docs" / "limits.md").read_text().splitlines()
+    assert [line for line in page if re.match(r"\| \d", line)] == told

@@ -1,0 +1,1 @@
+"""Every operation of the API, with what its description allows and with what it does not."""

@@ -1,0 +1,37 @@
+"""What schemathesis has to know of this API: values of its formats, and how it refuses."""
+
+from __future__ import annotations
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.checks import CheckContext
+
+VALUES: dict[str, list[str]] = {
+    "cron": ["0 9 * * *", "*/5 * * * *", "0 0 1,15 * mon-fri", "59 23 31 12 *"],
+    "time-zone": ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu"],
+    "repo-url": ["acme/web", "https://github.com/acme/web", "git@github.com:acme/api.git"],
+    "git-branch": ["main", "release/1.x", "ünïcode"],
+    "jmespath": ["ref", "commits[?added].id", "length(items) > `2`"],
+    "jmespath-param": ["$", "$.ref", "$.commits[0].author.name"],
+    "api-url": ["https://github.example.com/api/v3"],
+    "public-url": ["https://hooks.example.com/optio"],
+    "secret-name": ["NPM_TOKEN", "_X1"],
+    "secret-scope": ["global", "https://github.com/acme/web"],
+}
+
+for name, values in VALUES.items():
+    schemathesis.openapi.format(name, st.sampled_from(values))
+
+
+@schemathesis.check
+def a_refusal_names_its_fields(
+    context: CheckContext, response: schemathesis.Response, case: schemathesis.Case
+) -> None:
+    """Whoever sent a JSON object that is refused is told every field that is at fault."""
+    if response.status_code != 400:
+        return
+    told = response.json()
+    fields = [fault["field"] for fault in told["details"]]
+    assert told["error"], "a refusal says why"
+    assert all(fields), "a fault has a field"
+    assert fields or told["error"].startswith("the body"), "a refusal names its fields"
