@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import logging
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -33,7 +32,6 @@ from chalicelib.domain.firing import Claim, moment_text
 from chalicelib.domain.launch import PREFIX, Pass
 from chalicelib.web import audit, headers
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 wiring.log_as_json()

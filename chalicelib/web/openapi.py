@@ -203,7 +203,7 @@ def _fault(text: str) -> Schema:
 def _may(one: Operation, status: str) -> bool:
     """Whether an operation can answer so: a fault of the body needs a body, and so on."""
     hook = one.open and one.method == "POST"
-    speaks = one.path in ("/api/runner/beat", "/api/runner/report")
+    speaks = one.path.startswith("/api/runner/") and one.takes != "Claim"
     needs = {
         "400": bool(one.takes) or bool(one.query) or one.method == "POST",
         "401": not one.open or hook,

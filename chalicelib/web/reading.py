@@ -13,6 +13,7 @@ from chalicelib import wiring
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, NotFound
 from chalicelib.domain.hook import standard_key
+from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.trigger import (
     CatchUp,
@@ -45,7 +46,8 @@ def definition(
         raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
     name = request.name or request.title or ""
     linked = str(request.prompt_template_id) if request.prompt_template_id else None
-    agent = request.agent_type or _usual_agent(linked, repo) or "claude-code"
+    template = _template(linked)
+    agent = request.agent_type or _usual_agent(template, repo) or "claude-code"
     retries = request.max_retries
     if retries is None:
         retries = 1 if kind is Kind.STANDALONE else 3
@@ -81,15 +83,19 @@ def definition(
     )
 
 
-def _usual_agent(template_id: str | None, repo: Repo | None) -> str | None:
+def _template(template_id: str | None) -> PromptTemplate | None:
+    if template_id is None:
+        return None
+    try:
+        return wiring.world().prompt_templates.get(template_id)
+    except NotFound as error:
+        raise Invalid(str(error), "promptTemplateId") from error
+
+
+def _usual_agent(template: PromptTemplate | None, repo: Repo | None) -> str | None:
     """Return the agent that the template, or else the repo, takes where none is named."""
-    if template_id:
-        try:
-            template = wiring.world().prompt_templates.get(template_id)
-        except NotFound as error:
-            raise Invalid(str(error), "promptTemplateId") from error
-        if template.default_agent_type:
-            return template.default_agent_type
+    if template and template.default_agent_type:
+        return template.default_agent_type
     return repo.default_agent_type if repo else None
 
 

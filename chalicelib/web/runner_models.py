@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from chalicelib.domain import limits
 from chalicelib.domain.output import MOST_FILES, PLAIN
 from chalicelib.web import models
-from chalicelib.web.models.types import shown, text
+from chalicelib.web.models.types import Aware, Moment, shown, text
 
 Short = Annotated[str, text(limits.NAME)]
-Number = Annotated[int, Field(ge=0, le=10**12)]
+Number = Annotated[int, Field(ge=0, le=10**12, strict=True)]
+Cost = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False, strict=True)]
 Long = Annotated[str, text(limits.REPORTED)]
 
 
@@ -23,8 +23,8 @@ class Claim(models.Model):
 
 
 class Line(models.Model):
-    seq: Annotated[int, Field(ge=1, le=10**9)]
-    timestamp: datetime
+    seq: Annotated[int, Field(ge=1, le=10**9, strict=True)]
+    timestamp: Moment
     log_type: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$", max_length=32)]
     content: Annotated[str, text(limits.LINE)]
 
@@ -70,7 +70,9 @@ class AgentEnd(models.Model):
     model_used: Short | None = None
     input_tokens: Number | None = None
     output_tokens: Number | None = None
-    cost_usd: Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)] | None = None
+    cost_usd: Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False, strict=True)] | None = (
+        None
+    )
     turns: Number | None = None
 
 
@@ -79,8 +81,8 @@ class Report(Beat):
     outcome: Literal["succeeded", "no_changes", "failed"]
     error_class: Short | None = None
     error_message: Long | None = None
-    transient: bool = False
-    retry_at: AwareDatetime | None = None
+    transient: Annotated[bool, Field(strict=True)] = False
+    retry_at: Aware | None = None
     branch: Short | None = None
     head_sha: Short | None = None
     base_sha: Short | None = None

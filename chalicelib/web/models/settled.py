@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from chalicelib.domain import limits
 from chalicelib.domain.access import Role, Scope
 from chalicelib.web.models.types import (
     Agent,
     ApiUrl,
+    Aware,
     Branch,
     Description,
     Model,
@@ -68,7 +69,7 @@ class NewKey(Model):
     name: Name
     role: Role | None = None
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Aware | None = None
 
 
 class RepoFields(Model):

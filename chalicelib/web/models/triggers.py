@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -13,6 +12,7 @@ from chalicelib.web.models.types import (
     EventName,
     Mapping,
     Model,
+    Moment,
     Params,
     Query,
     Secret,
@@ -35,8 +35,8 @@ class ScheduleConfig(Model):
     overlap_policy: Literal["allow", "skip", "buffer_one", "cancel_other"] = "allow"
     catch_up_policy: Literal["one", "skip", "all"] = "one"
     jitter_seconds: Annotated[int, Field(ge=0, le=3600, strict=True)] = 0
-    start_at: datetime | None = None
-    end_at: datetime | None = None
+    start_at: Moment | None = None
+    end_at: Moment | None = None
 
 
 class ScheduleTrigger(Model):

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
 from chalicelib import wiring
@@ -62,6 +72,16 @@ def called(name: str) -> Any:
     return Field(json_schema_extra={"format": name})
 
 
+def _written(given: Any) -> Any:
+    if isinstance(given, datetime) or (isinstance(given, str) and _DATED.match(given)):
+        return given
+    raise ValueError("write the time as 2026-11-24T09:00:00Z")
+
+
+_DATED = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
+Moment = Annotated[datetime, BeforeValidator(_written)]
+"""A time that is written out: pydantic takes numbers, too, and guesses their unit."""
+Aware = Annotated[AwareDatetime, BeforeValidator(_written)]
 Name = Annotated[str, text(limits.NAME, 1, stripped=True)]
 Text = Annotated[str, text(limits.TEXT)]
 Description = Annotated[str, text(limits.DESCRIPTION)]
