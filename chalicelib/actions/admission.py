@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, islice, repeat
 
 from chalicelib.actions import observing, sending
 from chalicelib.actions.moving import RUNNER_WAIT
@@ -13,20 +14,22 @@ from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, STAGE, Run, State, move
 from chalicelib.ports import Taken, World
 
+MOST_AT_ONCE = 50
 RUNS_PER_REPO = 2
 """How many runs of a repo that has no settings work at once."""
 
 
-def admit(world: World, queue_key: str) -> None:
+def admit(world: World, queue_key: str, due: Run | None = None) -> None:
     """Give the free slots to what waits behind `queue_key`, or for a slot of the whole stage.
 
     The queues that wait for the stage are merged by rank, so that whose message came first does
-    not decide. Safe to repeat, and to run twice at once.
+    not decide. The run that is `due` itself takes part, should the index not know it yet. Safe to
+    repeat, and to run twice at once.
     """
     keys = {queue_key} | world.slots.awaiting_stage()
     blocked: set[str] = set()
     repos: dict[str, Repo | None] = {}
-    for run in heapq.merge(*(_ready(world, key) for key in sorted(keys)), key=lambda r: r.rank):
+    for run in _by_rank(world, sorted(keys), blocked, due):
         if blocked & set(run.counters):
             continue
         repo = _repo(world, run, repos)
@@ -40,16 +43,40 @@ def admit(world: World, queue_key: str) -> None:
         world.slots.leave_stage(queue_key)
 
 
-def _ready(world: World, key: str) -> Iterator[Run]:
-    """Yield the runs that wait behind `key` and may start, in the order of their rank."""
-    for run_id in world.runs.waiting(key):
-        try:
-            run = world.runs.get(run_id)
-        except NotFound:
-            continue  # the index is behind the table
-        waiting = run.state is State.QUEUED and run.queue_key == key and not run.cancels
-        if waiting and (run.not_before is None or run.not_before <= world.now()):
+def _by_rank(
+    world: World, keys: Sequence[str], blocked: Collection[str], due: Run | None
+) -> Iterator[Run]:
+    """Yield each run that may start, the most urgent of all queues first."""
+    queues = [_ready(world, key, blocked) for key in keys]
+    alone = [due] if due and _may_start(world, due) else []
+    last = None
+    for run in heapq.merge(*queues, alone, key=lambda run: run.rank):
+        if run.id != last:
             yield run
+        last = run.id
+
+
+def _ready(world: World, key: str, blocked: Collection[str]) -> Iterator[Run]:
+    """Yield the runs that wait behind `key` and may start, in the order of their rank.
+
+    However many wait, no more of them are read than is needed: one, then some, then many at once;
+    and none any more once `key` itself is blocked.
+    """
+    waiting = world.runs.waiting(key)
+    for size in chain((1, 5), repeat(MOST_AT_ONCE)):
+        some = list(islice(waiting, size))
+        for run in world.runs.several(some) if some else ():
+            if run.queue_key == key and _may_start(world, run):
+                yield run
+            if key in blocked:
+                return
+        if len(some) < size:
+            return
+
+
+def _may_start(world: World, run: Run) -> bool:
+    waits = run.state is State.QUEUED and not run.cancels
+    return waits and (run.not_before is None or run.not_before <= world.now())
 
 
 def _repo(world: World, run: Run, repos: dict[str, Repo | None]) -> Repo | None:

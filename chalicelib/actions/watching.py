@@ -46,7 +46,7 @@ def _due(world: World, run: Run) -> None:
 def _queued(world: World, run: Run) -> None:
     if run.cancels:
         run = _cancel_others(world, run)
-    admission.admit(world, run.queue_key)
+    admission.admit(world, run.queue_key, run)
     now = world.now()
     waited = now - (run.queued_at or run.created_at)
     again = now + min(LONGEST_PATIENCE, moving.ADMIT_AGAIN + waited / 2)

@@ -127,6 +127,11 @@ class DynamoRuns:
         for row in RunRecord.waiting.query(key, page_size=25):
             yield row.id
 
+    def several(self, run_ids: Sequence[str]) -> list[Run]:
+        """Return those of these runs that there are, in this order, as they are now."""
+        found = {row.id: row for row in RunRecord.batch_get(run_ids, consistent_read=True)}
+        return [run_of(found[run_id]) for run_id in run_ids if run_id in found]
+
     def newest(
         self, kinds: Collection[str], before: str | None, limit: int
     ) -> tuple[list[Run], str | None]:

@@ -477,6 +477,10 @@ class MemoryRuns:
         for row in sorted(rows, key=lambda row: row.rank):
             yield row.id
 
+    def several(self, run_ids: Sequence[str]) -> list[Run]:
+        rows = (self._tables.get("runs", run_id) for run_id in run_ids)
+        return [row for row in rows if row is not None]
+
     def newest(self, kinds: Collection[str], before: str | None, limit: int) -> Any:
         rows = [row for row in self._tables.indexed("runs") if row.type in kinds]
         return page_of(rows, "created_at", before, limit)

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.actions import admission, jobs, reporting, runs
+from chalicelib.actions import admission, jobs, reporting, runs, watching
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.run import HOLDS_SLOT, Run, State
 from tests.conftest import NOON
-from tests.simulation.memory import MemoryWorld
+from tests.simulation.memory import FixedPolicy, MemoryRuns, MemoryWorld
 
-TASKS, REPOS, PER_REPO, STAGE = 200, 10, 2, 4
+TASKS, REPOS, PER_REPO, STAGE = 200, 10, 2, 5
 
 
 class Clock:
@@ -25,6 +25,29 @@ class Clock:
     def __call__(self) -> object:
         self.now += timedelta(milliseconds=10)
         return self.now
+
+
+def small_world() -> MemoryWorld:
+    world = MemoryWorld(Clock(), lambda span: None)  # type: ignore[arg-type]
+    world.policy = FixedPolicy(max_concurrent=STAGE)
+    return world
+
+
+def asked(world: MemoryWorld, repo: int, priority: int = 100) -> Run:
+    task = Blueprint(
+        id="ad-hoc",
+        kind=Kind.REPO_TASK,
+        name="t",
+        title="t",
+        prompt="Go.",
+        agent_type="command",
+        agent_command="true",
+        repo_url=f"https://git.example.com/acme/r{repo}",
+        priority=priority,
+        created_at=world.now(),
+        updated_at=world.now(),
+    )
+    return runs.start(world, task, {}, stored=False)
 
 
 def deliver(world: MemoryWorld) -> None:
@@ -59,22 +82,9 @@ def nobody_better_waits(world: MemoryWorld, admitted: Run, before: list[Run]) ->
 @pytest.mark.parametrize("seed", range(5))
 def test_limits_are_never_exceeded_and_the_most_urgent_goes_first(seed: int):
     rng = random.Random(seed)
-    world = MemoryWorld(Clock(), lambda span: None)  # type: ignore[arg-type]
-    for number in range(TASKS):
-        task = Blueprint(
-            id="ad-hoc",
-            kind=Kind.REPO_TASK,
-            name=f"t{number}",
-            title=f"t{number}",
-            prompt="Go.",
-            agent_type="command",
-            agent_command="true",
-            repo_url=f"https://git.example.com/acme/r{rng.randrange(REPOS)}",
-            priority=rng.choice((1, 50, 100)),
-            created_at=world.now(),
-            updated_at=world.now(),
-        )
-        run = runs.start(world, task, {}, stored=False)
+    world = small_world()
+    for _ in range(TASKS):
+        run = asked(world, rng.randrange(REPOS), rng.choice((1, 50, 100)))
         admission.admit(world, run.queue_key)
 
     done: list[str] = []
@@ -106,3 +116,33 @@ def _all_full(world: MemoryWorld) -> bool:
     busy = working(world)
     waiting = {run.repo_url for run in all_runs(world) if run.state is State.QUEUED}
     return all(sum(run.repo_url == url for run in busy) >= PER_REPO for url in waiting)
+
+
+def test_a_run_that_the_index_does_not_know_yet_starts_with_its_own_message():
+    world = small_world()
+    world.tables.lag = lambda: timedelta(hours=1)
+    run = asked(world, 1)
+
+    watching.look_after(world, run.id)  # type: ignore[arg-type]
+
+    assert world.runs.get(run.id).state is State.PROVISIONING
+
+
+def test_thousands_that_wait_for_a_full_repo_are_not_read(monkeypatch: pytest.MonkeyPatch):
+    world = small_world()
+    waiting = [asked(world, 1) for _ in range(2000)]
+    admission.admit(world, waiting[0].queue_key)
+    other = asked(world, 2)
+    world.slots.await_stage(waiting[0].queue_key)
+    read: list[str] = []
+    real = MemoryRuns.several
+
+    def several(self: MemoryRuns, run_ids: list[str]) -> list[Run]:
+        read.extend(run_ids)
+        return real(self, run_ids)
+
+    monkeypatch.setattr(MemoryRuns, "several", several)
+    admission.admit(world, other.queue_key)
+
+    assert world.runs.get(other.id).state is State.PROVISIONING
+    assert len(read) < 10
