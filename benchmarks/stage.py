@@ -16,7 +16,7 @@ from typing import Any
 
 import boto3
 
-from chalicelib import wiring
+from chalicelib import aws, wiring
 from chalicelib.settings import settings
 from chalicelib.storage import connection
 from chalicelib.storage.records import TABLES
@@ -68,6 +68,7 @@ def forget() -> None:
     connection.connection.cache_clear()
     wiring.world.cache_clear()
     boto3.DEFAULT_SESSION = None
+    aws.session.cache_clear()
     for table in TABLES:
         table._connection = None
 

@@ -7,9 +7,12 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
-from chalicelib import ports
 from chalicelib.settings import settings
+
+if TYPE_CHECKING:
+    from chalicelib import ports
 
 
 class LogLines(logging.Handler):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 
-CLIENT = re.compile(r"""\b(?:create_)?client\(\s*["']([a-z0-9-]+)["']""")
+CLIENT = re.compile(r"""\baws\.client\(\s*["']([a-z0-9-]+)["']""")
 STORAGE = "dynamodb"
 """pynamodb makes this client, so no line of ours names it."""
-UNUSED = ("boto3/examples", "aws_lambda_powertools/event_handler")
-"""Examples, and a second way to route requests, with a browser for it: chalice does that here."""
+UNUSED = ("aws_lambda_powertools/event_handler",)
+"""A second way to route requests, with a browser for it: chalice does that here."""
 
 
 def services(sources: Path) -> set[str]:
@@ -24,10 +25,19 @@ def services(sources: Path) -> set[str]:
 def slimmed(folder: Path) -> None:
     """Remove from an unpacked package what describes other services, two thirds of its size."""
     kept = services(folder / "chalicelib")
-    for library in ("botocore", "boto3"):
-        data = folder / library / "data"
-        for model in data.iterdir() if data.is_dir() else ():
-            if model.is_dir() and model.name not in kept:
-                shutil.rmtree(model)
+    data = folder / "botocore" / "data"
+    for model in data.iterdir():
+        if model.is_dir() and model.name not in kept:
+            shutil.rmtree(model)
+    _slim_endpoints(data / "endpoints.json", kept)
     for name in UNUSED:
         shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _slim_endpoints(file: Path, kept: set[str]) -> None:
+    """Leave the addresses of other services out of the list, which each cold start reads."""
+    known = json.loads(file.read_text())
+    for partition in known["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in sorted(kept & set(services))}
+    file.write_text(json.dumps(known, separators=(",", ":")))

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain import schedule as schedules
-from chalicelib.domain.schedule import Schedule
 
 
 class TriggerType(StrEnum):
@@ -113,11 +112,11 @@ class Trigger:
     disabled_reason: str | None = None
 
     @property
-    def timing(self) -> Schedule:
+    def timing(self) -> schedules.Schedule:
         """The schedule as the rules of time know it."""
         config = self.schedule
         assert config is not None
-        return Schedule(
+        return schedules.Schedule(
             cron=config.cron,
             timezone=config.timezone,
             jitter=schedules.jitter_of(self.id, config.jitter_seconds),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError, ParamValidationError
 
+from chalicelib import aws
 from chalicelib.domain.launch import QUEUED_FOR, BuildEnd
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run
@@ -29,7 +29,7 @@ class CodeBuilds:
 
     @cached_property
     def _client(self) -> Any:
-        return boto3.client("codebuild", region_name=self._region)
+        return aws.client("codebuild", region_name=self._region)
 
     def start(self, run: Run, token: str, repo: Repo | None) -> str:
         """Start the build of a run's launch and return its id; asked again, it is the same one."""

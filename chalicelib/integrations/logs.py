@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
+from chalicelib import aws
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.log import LINES_A_MILLISECOND, LogLine, Stream, cut
 
@@ -33,7 +33,7 @@ class CloudWatchLogs:
 
     @cached_property
     def _logs(self) -> Any:
-        return boto3.client("logs", region_name=self._region)
+        return aws.client("logs", region_name=self._region)
 
     def write(self, stream: Stream, lines: Sequence[LogLine]) -> None:
         """Append lines. A repeated beat writes them again; readers drop what they have seen."""

@@ -8,8 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-import boto3
-
+from chalicelib import aws
 from chalicelib.domain import trail
 
 BATCH = 10
@@ -30,7 +29,7 @@ class SqsQueue:
 
     @cached_property
     def _sqs(self) -> Any:
-        return boto3.client("sqs", region_name=self._region)
+        return aws.client("sqs", region_name=self._region)
 
     @cached_property
     def _url(self) -> str:

@@ -12,8 +12,9 @@ import os
 from functools import cached_property
 from typing import Any
 
-import boto3
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from chalicelib import aws
 
 NONCE_BYTES = 12
 
@@ -27,7 +28,7 @@ class StageSeals:
 
     @cached_property
     def _key(self) -> str:
-        client = boto3.client("secretsmanager", region_name=self._region)
+        client = aws.client("secretsmanager", region_name=self._region)
         kept: str = client.get_secret_value(SecretId=self._secret_name)["SecretString"]
         return kept
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
+
+from chalicelib import aws
 
 
 class SecretsManager:
@@ -19,7 +20,7 @@ class SecretsManager:
 
     @cached_property
     def _client(self) -> Any:
-        return boto3.client("secretsmanager", region_name=self._region)
+        return aws.client("secretsmanager", region_name=self._region)
 
     def put(self, key: str, value: str) -> None:
         """Keep a value; what was there before is gone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-import boto3
+from chalicelib import aws
 
 INLINE = 64 * 1024
 _HERE, _THERE = b"\x00", b"\x01"
@@ -20,7 +20,7 @@ class Blobs:
 
     @cached_property
     def _s3(self) -> Any:
-        return boto3.client("s3", region_name=self._region)
+        return aws.client("s3", region_name=self._region)
 
     def keep(self, key: str, content: bytes) -> bytes:
         """Return what the row keeps of `content`; written before the row, so orphans can be."""

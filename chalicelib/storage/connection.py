@@ -8,13 +8,27 @@ from typing import Any
 from pynamodb.connection import Connection
 from pynamodb.models import Model
 
+from chalicelib import aws
 from chalicelib.settings import settings
+
+
+class Shared(Connection):
+    """A connection in the session that all clients of this process share."""
+
+    @property
+    def session(self) -> Any:
+        return aws.session()
+
+    @property
+    def client(self) -> Any:
+        with aws.making:
+            return super().client
 
 
 @cache
 def connection() -> Connection:
     """Return the connection that all tables and transactions share."""
-    return Connection(region=settings.region)
+    return Shared(region=settings.region)
 
 
 class Row(Model):

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-import boto3
 from botocore.config import Config
 
+from chalicelib import aws
 from chalicelib.domain.output import Output
 
 PREFIX = "outputs/"
@@ -31,7 +31,7 @@ class S3Outputs:
     @cached_property
     def _s3(self) -> Any:
         config = Config(signature_version="s3v4", request_checksum_calculation="when_required")
-        return boto3.client("s3", region_name=self._region, config=config)
+        return aws.client("s3", region_name=self._region, config=config)
 
     def upload(self, run_id: str, attempt: int, output: Output) -> str:
         """Return where exactly this file may be put."""

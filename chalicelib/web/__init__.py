@@ -1,0 +1,3 @@
+from chalicelib.late import late
+
+__getattr__ = late(__name__)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import bulk
 from chalicelib.domain.access import Scope
+from chalicelib.web import answers
 from chalicelib.web.http import Answer, Routes, answer
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 routes = Routes(__name__)
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import cloning
 from chalicelib.domain.access import Scope
-from chalicelib.web import views
+from chalicelib.web import answers, views
 from chalicelib.web.http import Answer, Routes, answer, claim_of
 from chalicelib.web.tasks import definition_of
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 routes = Routes(__name__)
 

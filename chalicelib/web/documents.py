@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 from chalice.app import Response
 
+from chalicelib.web import api_page, openapi
 from chalicelib.web.http import REGISTRY, Answer, Routes, answer
-from chalicelib.web.late import late
-
-if TYPE_CHECKING:
-    from chalicelib.web import api_page, openapi
-else:
-    api_page = late("chalicelib.web.api_page")
-    openapi = late("chalicelib.web.openapi")
 
 routes = Routes(__name__)
 

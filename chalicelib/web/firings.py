@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import redelivering
 from chalicelib.domain.access import Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Firing
-from chalicelib.web import views
+from chalicelib.web import answers, views
 from chalicelib.web.hooks import told
 from chalicelib.web.http import Answer, Routes, answer, claim_of, known_id
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 routes = Routes(__name__)
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import pulse
 from chalicelib.domain.access import Scope
-from chalicelib.web import views
+from chalicelib.web import answers, views
 from chalicelib.web.http import Answer, Routes, answer
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 routes = Routes(__name__)
 

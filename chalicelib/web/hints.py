@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import credentials, hints, hooks
 from chalicelib.domain import hook, limits
 from chalicelib.domain.errors import Unsigned
 from chalicelib.domain.forge import HOOK_SECRETS
 from chalicelib.domain.hook import PRESETS, Delivery
+from chalicelib.web import answers
 from chalicelib.web.http import Answer, Routes, TooLarge, answer, raw_of
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 routes = Routes(__name__)
 

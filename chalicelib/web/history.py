@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalice.app import Response
 
 from chalicelib import wiring
@@ -14,12 +12,9 @@ from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import NotAllowed
 from chalicelib.domain.log import Wanted
 from chalicelib.domain.run import Run
-from chalicelib.web import run_views
+from chalicelib.web import answers, run_views
 from chalicelib.web.http import PAGE, Answer, Routes, answer, led_to, limit_of, query
 from chalicelib.web.tasks import found
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 routes = Routes(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import hooks
@@ -12,11 +11,9 @@ from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Firing, Outcome
 from chalicelib.domain.hook import Delivery
 from chalicelib.settings import settings
+from chalicelib.web import answers
 from chalicelib.web.flood import Buckets
 from chalicelib.web.http import Answer, Routes, TooLarge, TooMany, answer, raw_of
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 routes = Routes(__name__)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import Key, Scope
+from chalicelib.web import answers, models, views
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -18,13 +17,6 @@ from chalicelib.web.http import (
     limit_of,
     query,
 )
-from chalicelib.web.late import late
-from chalicelib.web.views import moment
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, models
-else:
-    models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 
@@ -67,9 +59,9 @@ def _view(key: Key) -> answers.KeyView:
         "role": key.role,
         "scopes": list(key.scopes),
         "createdBy": key.created_by,
-        "createdAt": moment(key.created_at),
-        "updatedAt": moment(key.updated_at),
-        "expiresAt": moment(key.expires_at),
+        "createdAt": views.moment(key.created_at),
+        "updatedAt": views.moment(key.updated_at),
+        "expiresAt": views.moment(key.expires_at),
         "expired": key.expired(wiring.world().now()),
-        "lastUsedAt": moment(key.last_used_at),
+        "lastUsedAt": views.moment(key.last_used_at),
     }

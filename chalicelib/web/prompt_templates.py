@@ -5,13 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import library, previewing
 from chalicelib.domain.access import Scope
 from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.web import views
+from chalicelib.web import answers, models, views
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -23,12 +22,6 @@ from chalicelib.web.http import (
     limit_of,
     query,
 )
-from chalicelib.web.late import late
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, models
-else:
-    models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 

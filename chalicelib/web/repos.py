@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.domain.access import Scope
 from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.web import views
+from chalicelib.web import answers, models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id
-from chalicelib.web.late import late
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, models
-else:
-    models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from chalicelib.actions.logs import LogPage
 from chalicelib.domain.blueprint import Kind
@@ -11,10 +10,8 @@ from chalicelib.domain.firing import Brief
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
 from chalicelib.domain.run import Attempt, Event, Run
+from chalicelib.web import answers
 from chalicelib.web.views import moment
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 
 def run_summary(thing: Run, *, stalled: bool = False) -> answers.RunSummary:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import jobs, launching, outputs, reporting
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
+from chalicelib.web import answers, models, runner_models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id, pass_of
-from chalicelib.web.late import late
-from chalicelib.web.views import moment
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, models, runner_models
-else:
-    models = late("chalicelib.web.models")
-    runner_models = late("chalicelib.web.runner_models")
 
 routes = Routes(__name__)
 
@@ -143,5 +134,5 @@ def _job(job: jobs.Job) -> answers.JobView:
         },
         "secrets": dict(job.secrets),
         "timeoutMinutes": run.timeout_minutes,
-        "attemptStartedAt": moment(run.attempts[-1].started_at),
+        "attemptStartedAt": views.moment(run.attempts[-1].started_at),
     }

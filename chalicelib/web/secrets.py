@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import secrets
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.repo import normal_url
 from chalicelib.domain.secret import GLOBAL
-from chalicelib.web import views
+from chalicelib.web import answers, models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, query
-from chalicelib.web.late import late
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, models
-else:
-    models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from chalicelib.domain.access import Scope
+from chalicelib.web import answers
 from chalicelib.web.http import Answer, Routes, answer
-from chalicelib.web.late import late
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
-    from chalicelib.web.pages import session
-else:
-    session = late("chalicelib.web.pages.session")
+from chalicelib.web.pages import session
 
 routes = Routes(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import definitions, previewing, runs
@@ -14,7 +13,7 @@ from chalicelib.domain.firing import Brief
 from chalicelib.domain.repo import Repo, normal_url
 from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
-from chalicelib.web import run_views, views
+from chalicelib.web import answers, models, reading, run_views, views
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -26,13 +25,6 @@ from chalicelib.web.http import (
     limit_of,
     query,
 )
-from chalicelib.web.late import late
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, models, reading
-else:
-    models = late("chalicelib.web.models")
-    reading = late("chalicelib.web.reading")
 
 routes = Routes(__name__)
 ANY = "any"

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.access import Scope
 from chalicelib.domain.provider import Provider
+from chalicelib.web import answers, models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id
-from chalicelib.web.late import late
-from chalicelib.web.views import moment
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, models
-else:
-    models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 
@@ -34,10 +27,10 @@ def view(thing: Provider) -> answers.ProviderView:
         "disabledReason": thing.disabled_reason,
         "failures": thing.failures,
         "lastError": thing.last_error,
-        "lastSyncedAt": moment(thing.last_synced_at),
-        "nextSyncAt": moment(thing.due_at),
-        "createdAt": moment(thing.created_at),
-        "updatedAt": moment(thing.updated_at),
+        "lastSyncedAt": views.moment(thing.last_synced_at),
+        "nextSyncAt": views.moment(thing.due_at),
+        "createdAt": views.moment(thing.created_at),
+        "updatedAt": views.moment(thing.updated_at),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from chalicelib import wiring
 from chalicelib.actions import definitions, explaining
@@ -11,7 +10,7 @@ from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.trigger import Trigger
-from chalicelib.web import views
+from chalicelib.web import answers, reading, views
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -23,13 +22,7 @@ from chalicelib.web.http import (
     limit_of,
     query,
 )
-from chalicelib.web.late import late
 from chalicelib.web.tasks import definition_of
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, reading
-else:
-    reading = late("chalicelib.web.reading")
 
 routes = Routes(__name__)
 

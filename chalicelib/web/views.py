@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, overload
+from typing import overload
 from zoneinfo import ZoneInfo
 
 from chalicelib.actions.previewing import Preview
@@ -16,9 +16,7 @@ from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import HookConfig, TicketConfig, Trigger, TriggerType
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
+from chalicelib.web import answers
 
 
 @overload

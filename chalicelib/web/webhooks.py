@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import webhooks
 from chalicelib.domain.access import Scope
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.webhook import Webhook
+from chalicelib.web import answers, models, views
 from chalicelib.web.http import PAGE, Answer, Routes, answer, body_of, known_id, limit_of, query
-from chalicelib.web.late import late
-from chalicelib.web.views import moment
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers, models
-else:
-    models = late("chalicelib.web.models")
 
 routes = Routes(__name__)
 
@@ -33,8 +25,8 @@ def view(thing: Webhook) -> answers.WebhookView:
         "disabledReason": thing.disabled_reason,
         "failures": thing.failures,
         "hasSecret": True,
-        "createdAt": moment(thing.created_at),
-        "updatedAt": moment(thing.updated_at),
+        "createdAt": views.moment(thing.created_at),
+        "updatedAt": views.moment(thing.updated_at),
     }
 
 
@@ -49,10 +41,10 @@ def view_of_delivery(thing: Delivery) -> answers.DeliveryView:
         "responseCode": last.code if last else None,
         "durationMs": last.milliseconds if last else None,
         "error": last.error if last else None,
-        "nextAttemptAt": moment(thing.due_at),
+        "nextAttemptAt": views.moment(thing.due_at),
         "attempts": [
             {
-                "at": moment(one.at),
+                "at": views.moment(one.at),
                 "responseCode": one.code,
                 "durationMs": one.milliseconds,
                 "error": one.error,
@@ -60,8 +52,8 @@ def view_of_delivery(thing: Delivery) -> answers.DeliveryView:
             for one in thing.tries
         ],
         "body": thing.body,
-        "createdAt": moment(thing.created_at),
-        "updatedAt": moment(thing.updated_at),
+        "createdAt": views.moment(thing.created_at),
+        "updatedAt": views.moment(thing.updated_at),
     }
 
 

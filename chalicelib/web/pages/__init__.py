@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from chalice.app import Blueprint, Response
 
 from chalicelib.domain.access import Scope
-from chalicelib.web.late import late
+from chalicelib.late import late
 
+__getattr__ = late(__name__)
 if TYPE_CHECKING:
     from chalicelib.web.pages import shell
 else:
-    shell = late("chalicelib.web.pages.shell")
+    shell = __getattr__("shell")
 
 routes = Blueprint(__name__)
 
