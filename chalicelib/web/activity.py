@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chalicelib import wiring
 from chalicelib.actions import activity
 from chalicelib.domain.access import Scope
 from chalicelib.domain.activity import Entry
+from chalicelib.web import answers, views
 from chalicelib.web.http import PAGE, Answer, Routes, answer, limit_of, query
-from chalicelib.web.views import moment
-
-if TYPE_CHECKING:
-    from chalicelib.web import answers
 
 routes = Routes(__name__)
 
@@ -21,7 +16,7 @@ def view(entry: Entry) -> answers.ActivityView:
     """Return an entry as the contract shows it."""
     return {
         "id": entry.id,
-        "at": moment(entry.at),
+        "at": views.moment(entry.at),
         "action": entry.action,
         "objectId": entry.object_id,
         "objectName": entry.object_name,
