@@ -29,7 +29,8 @@ def run_failed(world: World, run: Run) -> None:
         reason = _reason(world, definition, run) if definition.enabled else None
         if reason is None:
             return
-        paused = replace(definition, enabled=False, paused_reason=reason, broken_by=run.id)
+        broken_by = run.history[-1].id
+        paused = replace(definition, enabled=False, paused_reason=reason, broken_by=broken_by)
         notifying.promise_pause(world, definition.id, run)
         try:
             definitions.change(world, definition, paused)

@@ -19,7 +19,7 @@ from chalicelib.domain import notice as notices
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Firing
 from chalicelib.domain.notice import Event, Notice
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import Run, State
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def promise_move(world: World, was: Run, new: Run) -> None:
     """Promise to tell of a move that is about to be written."""
     event = notices.event_of_move(was, new)
     if event:
-        _promise(world, event, new.id, new.history[-1].id, new.updated_at)
+        _promise(world, event, new.id, new.history[-1].id)
 
 
 def promise_firings(world: World, records: Iterable[Firing]) -> None:
@@ -43,15 +43,15 @@ def promise_firings(world: World, records: Iterable[Firing]) -> None:
     for record in records:
         event = notices.event_of_firing(record)
         if event:
-            _promise(world, event, record.id, "", record.fired_at)
+            _promise(world, event, record.id, "")
 
 
 def promise_pause(world: World, definition_id: str, run: Run) -> None:
-    """Promise to tell that a failed run is about to pause its definition."""
-    _promise(world, Event.PAUSED, definition_id, run.id, run.updated_at)
+    """Promise to tell that the failure of a run is about to pause its definition."""
+    _promise(world, Event.PAUSED, definition_id, run.history[-1].id, run=run.id)
 
 
-def _promise(world: World, event: Event, of: str, entry: str, at: datetime) -> None:
+def _promise(world: World, event: Event, of: str, entry: str, **more: str) -> None:
     if not any(webhook.wants(event) for webhook in world.webhooks.lately()):
         return
     message = {
@@ -59,8 +59,8 @@ def _promise(world: World, event: Event, of: str, entry: str, at: datetime) -> N
         "event": event.value,
         "of": of,
         "entry": entry,
-        "at": at.isoformat(),
         "until": (world.now() + PATIENCE).isoformat(),
+        **more,
     }
     world.notify_queue.send([(message, HEAD_START)])
 
@@ -80,24 +80,28 @@ def tell(world: World, message: Message) -> None:
 
 
 def _happened(world: World, message: Message) -> Notice | None:
-    """Return the notice of what a message promised, if that was written."""
+    """Return the notice of what a message promised, if that was written.
+
+    All of it, its moment too, is made of what is stored: two promises of one thing are one notice.
+    """
     event, of, entry = Event(message["event"]), message["of"], message["entry"]
-    at, name = datetime.fromisoformat(message["at"]), notices.notice_id(event, of, entry)
-    base = world.policy.public_url
+    name, base = notices.notice_id(event, of, entry), world.policy.public_url
     try:
         if event.value.startswith("trigger."):
             return _fired_nothing(world, name, event, of)
-        if event is Event.PAUSED:
-            definition = world.blueprints.get(of)
-            if definition.broken_by != entry:
-                return None
-            return notices.of_pause(name, at, definition, world.runs.get(entry), base)
-        run = world.runs.get(of)
+        run = world.runs.get(message.get("run", of))
+        state = State.FAILED if event is Event.PAUSED else event.state
+        moved = [one for one in run.history if one.id == entry and one.to_state is state]
+        if not moved:
+            return None
+        at = moved[0].created_at
+        if event is not Event.PAUSED:
+            return notices.of_run(name, event, at, run, base)
+        definition = world.blueprints.get(of)
+        broke = definition.broken_by == entry
+        return notices.of_pause(name, at, definition, run, base) if broke else None
     except NotFound:
         return None
-    if all(kept.id != entry or kept.to_state != event.state for kept in run.history):
-        return None
-    return notices.of_run(name, event, at, run, base)
 
 
 def _fired_nothing(world: World, name: str, event: Event, firing_id: str) -> Notice | None:

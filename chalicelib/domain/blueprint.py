@@ -69,7 +69,7 @@ class Blueprint:
     paused_reason: str | None = None
     resumed_at: datetime | None = None
     broken_by: str | None = None
-    """The run whose failure was the one too many, last time."""
+    """The entry of a run's history whose failure was the one too many, last time."""
 
     @property
     def minds_open_prs(self) -> bool:

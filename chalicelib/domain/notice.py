@@ -122,14 +122,14 @@ def of_firing(
 
 
 def of_pause(
-    notice: str, at: datetime, definition: Blueprint, run: Run | None, base: str | None
+    notice: str, at: datetime, definition: Blueprint, run: Run, base: str | None
 ) -> Notice:
     """Return the notice of a definition that the breaker paused, and of the run that did it."""
     data: dict[str, object] = {
         "definition": _named(base, definition.id, definition.name),
         "reason": "failures",
-        "errorClass": run.error_class if run else None,
-        "task": run and {"id": run.id, "title": run.title, "url": _link(base, "tasks", run.id)},
+        "errorClass": run.error_class,
+        "task": {"id": run.id, "title": run.title, "url": _link(base, "tasks", run.id)},
     }
     return Notice(id=notice, event=Event.PAUSED, at=at, data=data)
 

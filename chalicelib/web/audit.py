@@ -124,6 +124,8 @@ def _made(done: Response) -> dict[str, str]:
         body = json.loads(done.body) if done.body else {}
     except ValueError:
         return {}
+    if not isinstance(body, dict):
+        return {}
     things = [value for value in body.values() if isinstance(value, dict)]
     for thing in (one for one in things if one.get("id") or one.get("name")):
         name = thing.get("name") or thing.get("repoUrl") or thing.get("title")

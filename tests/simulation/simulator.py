@@ -34,7 +34,7 @@ from chalicelib.domain.trigger import (
     Trigger,
     TriggerType,
 )
-from chalicelib.pipeline import firing, running
+from chalicelib.pipeline import firing, notifying, running
 from tests.simulation.memory import MemoryWorld
 
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -57,6 +57,9 @@ CRONS = ("* * * * *", "*/2 * * * *", "*/5 * * * *", "3-59/7 * * * *", "15 13 * *
 
 class Died(BaseException):
     """The process is gone, in the middle of whatever it did."""
+
+
+HANDLERS = {"fire": firing.fire, "steps": running.advance, "notify": notifying.notify}
 
 
 class Refused(Exception):
@@ -262,7 +265,7 @@ class Simulator:
             {"messageId": str(number), "body": json.dumps(one), "receiptHandle": "r"}
             for number, one in enumerate(batch)
         ]
-        handler = firing.fire if kind == "fire" else running.advance
+        handler = HANDLERS[kind]
         try:
             with self.process():
                 failed = handler({"Records": record}, None)["batchItemFailures"]

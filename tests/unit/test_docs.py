@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from chalicelib.domain.hook import PRESETS
 from chalicelib.domain.run import MOVES, State
@@ -73,3 +74,34 @@ def test_each_policy_of_schedules_is_explained():
     page = (DOCS / "schedules.md").read_text()
     for policy in (*Overlap, *CatchUp):
         assert f"`{policy.value}`" in page
+
+
+def test_the_page_of_notifications_verifies_a_signature_and_names_each_event():
+    import time
+
+    from chalicelib.domain.hook import standard_signature
+    from chalicelib.domain.notice import Event
+
+    page = (DOCS / "notifications.md").read_text()
+    found = re.search(r"```python\n(.*?)\n```", page, re.DOTALL)
+    assert found
+    room: dict[str, Any] = {}
+    exec(found[1], room)
+    secret, body, sent = "whsec_" + "A" * 32, b'{"type": "task.failed"}', str(int(time.time()))
+    headers = {
+        "webhook-id": "m1",
+        "webhook-timestamp": sent,
+        "webhook-signature": f"v1,other {standard_signature(secret, 'm1', sent, body)}",
+    }
+    verified = room["verified"]
+    assert verified(secret, headers, body)
+    assert not verified(secret, headers, body + b" ")
+    assert not verified("whsec_" + "B" * 32, headers, body)
+    assert not verified(secret, {**headers, "webhook-id": "m2"}, body)
+    old = str(int(sent) - 301)
+    signed = standard_signature(secret, "m1", old, body)
+    late = {**headers, "webhook-timestamp": old, "webhook-signature": signed}
+    assert not verified(secret, late, body)
+
+    told = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", page, re.MULTILINE))
+    assert told == {event.value for event in Event if event is not Event.TEST}

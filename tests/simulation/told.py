@@ -1,0 +1,194 @@
+"""A storm in which somebody listens: what happened is told, and nothing else, whoever dies when.
+
+SQS loses no message, so the queue of notifications loses none here; all else may go wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib.actions import sending
+from chalicelib.domain import delivery as deliveries
+from chalicelib.domain import notice as notices
+from chalicelib.domain.delivery import Delivery, Reply, Standing
+from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.notice import Event, Notice
+from chalicelib.domain.run import State
+from chalicelib.domain.webhook import Webhook
+from chalicelib.ports import Due, Taken
+from tests.simulation.memory import MemoryWorld, Tables, Write, absent, at_version, put
+from tests.simulation.simulator import (
+    CALM,
+    MINUTE,
+    START,
+    Faulty,
+    LossyQueue,
+    Simulator,
+    patched,
+)
+
+LISTENER = Webhook(
+    id="w1",
+    url="w1|https://ops.example.com/x",
+    address="https://ops.example.com/x",
+    secrets=("w1|whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",),
+    events=tuple(Event),
+    created_at=START,
+    updated_at=START,
+)
+STATES = {
+    State.COMPLETED: Event.COMPLETED,
+    State.FAILED: Event.FAILED,
+    State.NEEDS_ATTENTION: Event.NEEDS_ATTENTION,
+}
+
+
+class OneListener:
+    """The store of a stage with one webhook, which is never disabled."""
+
+    def lately(self) -> list[Webhook]:
+        return [LISTENER]
+
+    all = lately
+
+    def get(self, webhook_id: str) -> Webhook:
+        return LISTENER
+
+    def put(self, new: Webhook, was: Webhook) -> None: ...
+
+
+class ToldDeliveries:
+    """The store of deliveries, in memory."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, webhook_id: str, place: str) -> Delivery:
+        found: Delivery | None = self._tables.get("deliveries", place)
+        if found is None:
+            raise NotFound("delivery", place)
+        return found
+
+    def add(self, new: Delivery) -> bool:
+        try:
+            self._tables.commit([Write("delivery", "deliveries", new.place, absent, put(new))])
+        except Taken:
+            return False
+        return True
+
+    def put(self, new: Delivery, was: Delivery) -> None:
+        same = at_version(was.version)
+        try:
+            self._tables.commit([Write("delivery", "deliveries", new.place, same, put(new))])
+        except Taken as taken:
+            raise Superseded("changed meanwhile") from taken
+
+    def due(self, until: datetime) -> Iterator[Due]:
+        for row in self._tables.indexed("deliveries"):
+            if row.due_at and row.due_at <= until:
+                yield Due("delivery", row.place, row.due_at, webhook_id=row.webhook_id)
+
+
+class Receiver:
+    """Takes what is posted, or in a storm does not."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.taken: list[str] = []
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        if self._simulator.rng.random() < 20 * self._simulator.weather.fails:
+            return Reply(code=503)
+        self.taken.append(headers["webhook-id"])
+        return Reply(code=200)
+
+
+class ToldSimulator(Simulator):
+    """A stage with one webhook, that hears of everything."""
+
+    closing = False
+
+    def _memory(self) -> MemoryWorld:
+        made = super()._memory()
+        self.receiver = Receiver(self)
+        made.webhooks = Faulty(OneListener(), self)
+        made.deliveries = Faulty(ToldDeliveries(made.tables), self)
+        made.notify_queue = Faulty(LossyQueue(self, "notify"), self)
+        made.posts = Faulty(self.receiver, self)
+        return made
+
+    def post(self, kind: str, body: dict[str, str], delay: timedelta, receives: int = 0) -> None:
+        storm = self.weather
+        if kind == "notify":
+            self.weather = replace(storm, loses=0.0)
+        try:
+            super().post(kind, body, delay, receives)
+        finally:
+            self.weather = storm
+
+    def deliver(self, kind: str, body: dict[str, str], receives: int) -> None:
+        if kind == "notify" or not self.closing:
+            super().deliver(kind, body, receives)
+
+    def runner(self, name: str) -> None:
+        if not self.closing:
+            super().runner(name)
+
+    def tick_once(self) -> None:
+        if not self.closing:
+            super().tick_once()
+            return
+        with self.process():
+            sending.send(self.world, self.world.deliveries.due(self.now() + 2 * MINUTE))
+
+    def run(self) -> Simulator:
+        """Let the storm pass, stop everything but the telling, and let that settle."""
+        super().run()
+        self.closing, self.weather = True, CALM
+        with patched(self):
+            self.until(self.clock + timedelta(hours=30))
+        return self
+
+
+def happened(simulator: Simulator) -> set[str]:
+    """Return the ids of the deliveries that there have to be, from what is stored."""
+    found = set()
+    for run in simulator.all("runs"):
+        for entry in run.history:
+            if entry.to_state in STATES:
+                found.add(_delivery(STATES[entry.to_state], run.id, entry.id))
+    for record, _ in simulator.all("firings"):
+        event = notices.event_of_firing(record)
+        if event:
+            found.add(_delivery(event, record.id, ""))
+    for definition in simulator.all("blueprints"):
+        if definition.broken_by:
+            found.add(_delivery(Event.PAUSED, definition.id, definition.broken_by))
+    return found
+
+
+def _delivery(event: Event, of: str, entry: str) -> str:
+    name = notices.notice_id(event, of, entry)
+    return deliveries.to(LISTENER.id, Notice(id=name, event=event, at=START, data={}), START).id
+
+
+def untrue(simulator: ToldSimulator) -> Iterator[str]:
+    """Say what was not told, told wrongly, or told without end."""
+    kept: list[Delivery] = simulator.all("deliveries")
+    told = {one.id for one in kept}
+    expected = happened(simulator)
+    # A definition names the last run that broke it only; those before it were told as well.
+    earlier = {one.id for one in kept if one.event is Event.PAUSED}
+    for missing in expected - told:
+        yield f"{missing} happened and was not told"
+    for invented in told - expected - earlier:
+        yield f"{invented} was told and did not happen"
+    for one in kept:
+        if one.standing is Standing.PENDING:
+            yield f"{one.id} is still on its way"
+        if one.standing is Standing.DELIVERED and one.id not in simulator.receiver.taken:
+            yield f"{one.id} counts as delivered and never arrived"
+    if len(kept) != len(told):
+        yield "something was told under two ids"

@@ -1,0 +1,147 @@
+"""What a write is called in the record, read off its route, its answer, or its form."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from chalice.app import Response
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.web import audit
+
+ID = "11111111-2222-4333-8444-555555555555"
+OTHER = "99999999-2222-4333-8444-555555555555"
+
+
+def request(method: str, body: bytes = b"") -> Any:
+    return SimpleNamespace(method=method, raw_body=body, headers={}, context={})
+
+
+def answered(body: object, **headers: str) -> Response:
+    text = json.dumps(body) if body is not None else ""
+    return Response(body=text, status_code=200, headers=headers)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "method, path, action",
+    [
+        ("POST", "/api/tasks", "task.create"),
+        ("PATCH", "/api/tasks/{task_id}", "task.update"),
+        ("DELETE", "/api/tasks/{task_id}", "task.remove"),
+        ("POST", "/api/tasks/{task_id}/cancel", "task.cancel"),
+        ("POST", "/api/tasks/{task_id}/runs", "run.create"),
+        ("POST", "/api/tasks/bulk/retry-failed", "task.retry-failed"),
+        ("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", "trigger.remove"),
+        ("PUT", "/api/secrets/{name}", "secret.set"),
+        ("POST", "/api/auth/api-keys", "key.create"),
+        ("DELETE", "/api/auth/api-keys/{key}", "key.remove"),
+        ("POST", "/api/auth/sign-in-links", "sign-in-link.create"),
+        ("POST", "/api/tickets/providers/{provider_id}/re-enable", "provider.re-enable"),
+        ("POST", "/api/tickets/sync", "provider.sync"),
+        ("POST", "/api/firings/{firing_id}/redeliver", "firing.redeliver"),
+        ("POST", "/api/webhooks/{webhook_id}/rotate-secret", "webhook.rotate-secret"),
+        ("POST", "/api/task-configs/{task_id}/triggers", "trigger.create"),
+        ("POST", "/api/jobs/{task_id}/runs", "run.create"),
+        ("POST", "/api/task-configs/{task_id}/run", "task.run"),
+        ("POST", "/api/novelties", "novelties.create"),
+        ("PATCH", "/api/novelties/{id}", "novelties.update"),
+    ],
+)
+def test_an_action_is_called_by_its_route(method: str, path: str, action: str):
+    params = {"any": ID} if "{" in path else {}
+    deed = audit.of_route(request(method), path, params, answered({}))
+    assert deed.action == action
+
+
+def test_the_thing_is_that_of_the_path_or_the_one_that_was_made():
+    made = audit.of_route(
+        request("POST", b'{"name": "N", "prompt": "hushed"}'),
+        "/api/tasks",
+        {},
+        answered({"task": {"id": ID, "name": "N"}, "triggers": [{"id": OTHER}]}),
+    )
+    assert (made.object_id, made.object_name, made.fields) == (ID, "N", ("name", "prompt"))
+    run = audit.of_route(
+        request("POST"), "/api/tasks/{task_id}/runs", {"task_id": ID}, answered({"runId": OTHER})
+    )
+    assert (run.object_id, run.root_id) == (OTHER, ID)
+    tried = audit.of_route(
+        request("POST"),
+        "/api/webhooks/{webhook_id}/test",
+        {"webhook_id": ID},
+        answered({"delivery": {"id": OTHER, "name": "of another"}}),
+    )
+    assert (tried.object_id, tried.object_name) == (ID, None)
+
+
+@pytest.mark.parametrize(
+    "pattern, params, form, action, about",
+    [
+        ("/tasks/scheduled/{task_id}", {"t": ID}, {"do": "pause"}, "task.pause", ID),
+        ("/tasks/scheduled/{task_id}", {"t": ID}, {"do": "delete"}, "task.remove", ID),
+        ("/tasks/scheduled/{task_id}", {"t": ID}, {"do": f"drop:{OTHER}"}, "trigger.remove", OTHER),
+        ("/tasks/scheduled/{task_id}/edit", {"t": ID}, {"title": "x"}, "task.update", ID),
+        (
+            "/tasks/scheduled/{task_id}/triggers/{trigger_id}",
+            {"t": ID, "g": OTHER},
+            {},
+            "trigger.update",
+            OTHER,
+        ),
+        ("/tasks/{task_id}", {"t": ID}, {"do": "cancel"}, "task.cancel", ID),
+        ("/tasks", {}, {"do": "retry"}, "task.retry", None),
+        ("/tasks/new", {}, {"name": "x"}, "task.create", OTHER),
+        ("/repos", {}, {"id": ID}, "repo.update", ID),
+        ("/repos", {}, {"id": ID, "do": "delete"}, "repo.remove", ID),
+        ("/secrets", {}, {"name": "NPM", "value": "x"}, "secret.set", "NPM"),
+        ("/secrets", {}, {"name": "NPM", "do": "delete"}, "secret.remove", "NPM"),
+        ("/settings", {}, {"do": "rotate", "id": ID}, "settings.rotate", ID),
+    ],
+)
+def test_a_form_is_called_as_the_api_calls_what_it_does(
+    pattern: str, params: dict[str, str], form: dict[str, str], action: str, about: str | None
+):
+    deed = audit.of_page(pattern, params, form, answered(None, Location=f"../tasks/{OTHER}"))
+    assert (deed.action, deed.object_id) == (action, about)
+    assert "value" not in dict(form) or "x" not in deed.fields
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=80), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    body=st.binary(max_size=60),
+    answer=json_values,
+    params=st.lists(st.text(max_size=9), max_size=2),
+)
+def test_nothing_that_is_sent_or_answered_keeps_a_deed_from_its_record(
+    body: bytes, answer: Any, params: list[str]
+):
+    given = {str(number): text for number, text in enumerate(params)}
+    for path in ("/api/tasks", "/api/tasks/{task_id}/triggers/{trigger_id}"):
+        deed = audit.of_route(request("POST", body), path, given, answered(answer))
+        assert len(deed.fields) <= audit.MOST_FIELDS
+        assert all(len(name) <= audit.LONGEST_FIELD for name in deed.fields)
+
+
+def test_a_body_that_is_nested_without_end_has_no_fields():
+    deed = audit.of_route(
+        request("POST", b"[" * 200_000), "/api/tasks/{t}/cancel", {"t": ID}, answered({})
+    )
+    assert deed.fields == ()
+
+
+@given(st.dictionaries(st.text(max_size=12), st.text(max_size=60), max_size=5))
+def test_no_form_keeps_a_deed_from_its_record(form: dict[str, str]):
+    for pattern, params in (("/repos", {}), ("/tasks/scheduled/{task_id}", {"t": ID})):
+        assert audit.of_page(pattern, params, form, answered(None)).kind is not None
