@@ -76,6 +76,11 @@ class Provider:
         return self.cursor - OVERLAP if self.cursor else None
 
 
+def fields_of(source: str) -> tuple[str, ...]:
+    """Return what the config of a provider may hold, what it needs first."""
+    return (*_NEEDED[source], *_ALLOWED[source], *_ANSWERS)
+
+
 def secret_key(provider_id: str) -> str:
     """Return where the vault keeps the credential of a provider."""
     return f"providers/{provider_id}"
@@ -83,7 +88,7 @@ def secret_key(provider_id: str) -> str:
 
 def check_config(source: str, config: dict[str, str]) -> None:
     """Raise `Invalid` with every field of a provider's config that is missing or unknown."""
-    needed, known = _NEEDED[source], {*_NEEDED[source], *_ALLOWED[source], *_ANSWERS}
+    needed, known = _NEEDED[source], fields_of(source)
     faults = [
         Fault(f"config.{name}", f"a {source} provider needs it")
         for name in needed

@@ -172,8 +172,13 @@ class Routes(Blueprint):
         return around
 
 
+def status_of(error: DomainError) -> int:
+    """Return the status that an error is answered with."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
 def _refusal(error: DomainError) -> Response:
-    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    status = status_of(error)
     faults = error.faults if isinstance(error, Invalid | Conflict) else ()
     details = [{"field": fault.field, "message": fault.message} for fault in faults]
     refusal = answer({"error": str(error), "details": details}, status)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import replace
 
 from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.access import Scope
 from chalicelib.domain.provider import Provider
-from chalicelib.web import answers, models, views
+from chalicelib.web import answers, models, reading_settled, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id
 
 routes = Routes(__name__)
@@ -46,17 +44,9 @@ def create() -> Answer[answers.ProviderAnswer]:
     """Add a place where tickets live; it is read at once, then each minute."""
     world = wiring.world()
     request = models.parsed(models.NewProvider, body_of(routes.current_request))
-    now = world.now()
-    new = Provider(
-        id=str(uuid.uuid4()),
-        name=request.name or request.config.get("repo") or request.source,
-        source=request.source,
-        config=request.config,
-        enabled=request.enabled,
-        created_at=now,
-        updated_at=now,
+    kept = providers.create(
+        world, reading_settled.provider(request, world.now()), request.credential
     )
-    kept = providers.create(world, new, request.credential)
     return answer({"provider": view(kept)}, 201)
 
 
@@ -68,12 +58,7 @@ def edit(provider_id: str) -> Answer[answers.ProviderAnswer]:
     world = wiring.world()
     was = world.providers.get(known_id("provider", provider_id))
     request = models.parsed(models.ProviderPatch, body_of(routes.current_request))
-    new = replace(
-        was,
-        name=request.name or was.name,
-        config=was.config if request.config is None else request.config,
-        enabled=was.enabled if request.enabled is None else request.enabled,
-    )
+    new = reading_settled.patched_provider(was, request)
     return answer({"provider": view(providers.change(world, was, new, request.credential))})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -18,72 +17,12 @@ from chalicelib.domain.access import digest_of, key_id
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.web.pages import TABLE
 from chalicelib.web.pages.rendering import asset, assets
-from chalicelib.web.urls import Urls
+from tests.acceptance.browsing import FORM, Browser, browser, schedule, shown, task
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
 
+__all__ = ["browser"]
+
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
-FORM = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    text: str
-
-
-@dataclass
-class Browser:
-    """A browser without JavaScript."""
-
-    stage: Stage
-    cookie: str = ""
-    csrf: str = field(default="")
-
-    def send(self, method: str, path: str, body: str = "", **headers: str) -> Answer:
-        sent = {**headers, **({"Cookie": self.cookie} if self.cookie else {})}
-        answer = self.stage._client.http.request(method, path, headers=sent, body=body.encode())
-        return Answer(answer.status_code, dict(answer.headers), answer.body.decode())
-
-    def get(self, path: str) -> Answer:
-        answer = self.send("GET", path)
-        found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
-        self.csrf = found[1] if found else self.csrf
-        return answer
-
-    def post(self, path: str, /, **form: str) -> Answer:
-        return self.send("POST", path, urlencode({"csrf": self.csrf} | form), **FORM)
-
-    def sign_in(self, token: str = TOKEN) -> Browser:
-        answer = self.post("/login", key=token)
-        assert answer.status == 303, answer.text
-        self.cookie = str(answer.headers["Set-Cookie"]).split(";")[0]
-        self.get("/tasks")
-        return self
-
-
-@pytest.fixture
-def browser(stage: Stage) -> Browser:
-    return Browser(stage).sign_in()
-
-
-def task(**fields: object) -> dict[str, object]:
-    return {
-        "type": "repo-blueprint",
-        "name": "Bump",
-        "prompt": "Bump {{what}}",
-        "repoUrl": "https://example.com/acme/web",
-        **fields,
-    }
-
-
-def schedule(cron: str = "*/5 * * * *") -> dict[str, object]:
-    return {"type": "schedule", "config": {"cronExpression": cron}}
-
-
-def shown(text: str) -> str:
-    """Return text as a page holds it."""
-    return html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
 
 
 def test_who_is_not_signed_in_is_led_to_the_login_and_back(stage: Stage):
@@ -179,37 +118,6 @@ def test_a_form_of_another_site_is_refused_even_with_its_token(browser: Browser)
     body = urlencode({"csrf": browser.csrf, "name": "A", "value": "secret"})
     sent = {**FORM, "Sec-Fetch-Site": "cross-site"}
     assert browser.send("POST", "/secrets", body, **sent).status == 403
-
-
-def test_every_page_holds_the_strict_policy_and_nothing_inline(browser: Browser):
-    made = browser.stage.ok("POST", "/api/tasks", task(triggers=[schedule()]))
-    browser.stage.pass_time(timedelta(minutes=6))
-    definition = made["task"]["id"]
-    run = browser.stage.ok("GET", f"/api/tasks/{definition}/runs")["runs"][0]["id"]
-    trigger = made["triggers"][0]["id"]
-    known = {"{task_id}": definition, "{trigger_id}": trigger}
-    for method, pattern, room, *_ in TABLE:
-        if method != "GET" or room in ("assets", "login") or pattern.endswith(("/log", "/{name}")):
-            continue
-        path = pattern.replace("/tasks/{task_id}", f"/tasks/{run}")
-        if "scheduled" in pattern:
-            path = pattern
-            for name, value in known.items():
-                path = path.replace(name, value)
-        answer = browser.get(path)
-        assert answer.status in (200, 303), (path, answer.text)
-        policy = answer.headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
-        assert "unsafe" not in policy
-        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", answer.text), path
-        assert not re.search(r'(?:href|src|action)="/', answer.text), path
-        assert not re.search(r'(?:src|href)="https?://(?!example\.com)', answer.text), path
-
-
-def test_links_are_relative_so_that_any_prefix_holds():
-    assert Urls.of("/tasks").to("tasks", "new") == "./tasks/new"
-    assert Urls.of("/tasks/scheduled/x").to("tasks", "a/b") == "../../tasks/a%2Fb"
-    assert Urls.of("/tasks").to("tasks", q="a b", state=None) == "./tasks?q=a+b"
 
 
 def test_what_is_served_has_the_hash_of_its_content_and_stays_for_ever(browser: Browser):

@@ -51,6 +51,16 @@ TABLE = (
     ("POST", "/repos", "repos", "save", Scope.WRITE),
     ("GET", "/secrets", "secrets", "index", Scope.READ),
     ("POST", "/secrets", "secrets", "save", Scope.ADMIN),
+    ("GET", "/tickets", "tickets", "index", Scope.READ),
+    ("POST", "/tickets", "tickets", "save", Scope.ADMIN),
+    ("POST", "/tickets/sync", "tickets", "sync", Scope.RUN),
+    ("POST", "/tickets/{provider_id}/re-enable", "tickets", "enable", Scope.WRITE),
+    ("GET", "/settings", "keys", "index", Scope.ADMIN),
+    ("POST", "/settings", "keys", "act", Scope.ADMIN),
+    ("GET", "/settings/webhooks", "webhooks", "index", Scope.ADMIN),
+    ("POST", "/settings/webhooks", "webhooks", "create", Scope.ADMIN),
+    ("GET", "/settings/webhooks/{webhook_id}", "webhooks", "show", Scope.ADMIN),
+    ("POST", "/settings/webhooks/{webhook_id}", "webhooks", "act", Scope.ADMIN),
 )
 """Method, path, module of this room, the view in it, and the scope that a reader needs."""
 

@@ -12,12 +12,11 @@ from chalicelib import wiring
 from chalicelib.actions import definitions, listing, redelivering, runs
 from chalicelib.domain import schedule
 from chalicelib.domain.blueprint import Blueprint
-from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
-from chalicelib.domain.run import Run
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import reading
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import charts, forms
-from chalicelib.web.pages.shell import Visit, faults_of
+from chalicelib.web.pages.shell import Visit
 
 PAGE = 25
 
@@ -32,10 +31,7 @@ def index(visit: Visit) -> Response:
 
 
 def _definition(task_id: str) -> Blueprint:
-    found = listing.thing(wiring.world(), known_id("task", task_id))
-    if isinstance(found, Run):
-        raise NotFound("definition", task_id)
-    return found
+    return wiring.world().blueprints.get(known_id("task", task_id))
 
 
 def show(visit: Visit, task_id: str) -> Response:
@@ -58,19 +54,15 @@ def _page(visit: Visit, thing: Blueprint, error: DomainError | None = None) -> R
     }
     if visit.query("part"):
         return visit.fragment("_definition.html", **values)
-    return visit.page(
+    return visit.form_page(
         "definition.html",
-        409 if isinstance(error, Conflict) else 400 if error else 200,
+        error,
         seen="",
         template=template,
         schema=thing.params_schema or (template.params_schema if template else None),
         chart=charts.bars(watched.recent),
-        typed=visit.form,
-        wrong=forms.known(faults_of(error)) if error else {},
-        said=str(error) if error else "",
         secret=forms.fresh_secret(),
         path=forms.fresh_path(),
-        done=visit.query("done"),
         **values,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.errors import Fault, Invalid
@@ -81,6 +81,12 @@ def variables(text: str) -> dict[str, str]:
         if name.strip():
             found[name.strip()] = value.strip()
     return found
+
+
+def shown(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return secrets and environment as a form shows them."""
+    lines = (f"{name}={value}" for name, value in environment.items())
+    return {"secrets": " ".join(names), "environment": "\n".join(lines)}
 
 
 def mapping(form: Mapping[str, str], name: str) -> dict[str, Any]:

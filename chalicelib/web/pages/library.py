@@ -13,8 +13,7 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.web import models
 from chalicelib.web.http import known_id
-from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit, faults_of
+from chalicelib.web.pages.shell import Visit
 
 
 def index(visit: Visit) -> Response:
@@ -27,23 +26,19 @@ def _page(visit: Visit, error: DomainError | None) -> Response:
     found, position = world.prompt_templates.newest(visit.query("before") or None, 50)
     chosen = visit.form.get("id") or visit.query("edit")
     editing = world.prompt_templates.get(known_id("template", chosen)) if chosen else None
-    saved = editing and {
-        "name": editing.name,
-        "description": editing.description,
-        "template": editing.template,
-        "defaultAgentType": editing.default_agent_type or "",
+    saved = _typed(editing) if editing else {}
+    values = {"found": found, "position": position, "editing": editing}
+    return visit.form_page("templates.html", error, saved, **values)
+
+
+def _typed(template: PromptTemplate) -> dict[str, str]:
+    """Return a template as its form shows it."""
+    return {
+        "name": template.name,
+        "description": template.description,
+        "template": template.template,
+        "defaultAgentType": template.default_agent_type or "",
     }
-    return visit.page(
-        "templates.html",
-        409 if isinstance(error, Conflict) else 400 if error else 200,
-        found=found,
-        position=position,
-        editing=editing,
-        typed=visit.form if error else saved or {},
-        wrong=forms.known(faults_of(error)) if error else {},
-        said=str(error) if error else "",
-        done=visit.query("done"),
-    )
 
 
 def save(visit: Visit) -> Response:

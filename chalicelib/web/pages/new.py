@@ -13,7 +13,7 @@ from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import models, reading
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit, faults_of
+from chalicelib.web.pages.shell import Visit
 
 PRESETS = (
     ("*/15 * * * *", "Every 15 minutes"),
@@ -27,7 +27,7 @@ PRESETS = (
 
 def show(visit: Visit) -> Response:
     """Show the form, filled from a template of the library where one is named."""
-    typed = {"mode": visit.query("mode") or "schedule", "cronExpression": "0 9 * * 1-5"}
+    typed = _fresh() | {"mode": visit.query("mode") or "schedule", "cronExpression": "0 9 * * 1-5"}
     typed |= {"repoUrl": visit.query("repo"), "trigger": visit.query("trigger") or "schedule"}
     chosen = visit.query("template")
     if chosen:
@@ -35,15 +35,16 @@ def show(visit: Visit) -> Response:
     return _page(visit, typed, None)
 
 
-def _page(visit: Visit, typed: Mapping[str, str], error: DomainError | None) -> Response:
+def _fresh() -> dict[str, str]:
+    return {"secret": forms.fresh_secret(), "path": forms.fresh_path()}
+
+
+def _page(visit: Visit, filled: Mapping[str, str], error: DomainError | None) -> Response:
     world = wiring.world()
-    filled = {"secret": forms.fresh_secret(), "path": forms.fresh_path(), **typed}
-    return visit.page(
+    return visit.form_page(
         "new.html",
-        409 if isinstance(error, Conflict) else 400 if error else 200,
-        typed=filled,
-        wrong=forms.known(faults_of(error)) if error else {},
-        said=str(error) if error else "",
+        error,
+        filled,
         presets=PRESETS,
         repos=world.repos.all(),
         templates=world.prompt_templates.newest(None, 100)[0],
@@ -57,7 +58,7 @@ def create(visit: Visit) -> Response:
             return visit.go("tasks", _started(visit), done="started")
         return visit.go("tasks", "scheduled", _saved(visit), done="created")
     except (Invalid, Conflict) as error:
-        return _page(visit, visit.form, error)
+        return _page(visit, {}, error)
 
 
 def _started(visit: Visit) -> str:

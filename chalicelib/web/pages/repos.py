@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.web import models
+from chalicelib.domain.repo import Repo
+from chalicelib.web import models, reading_settled
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit, faults_of
+from chalicelib.web.pages.shell import Visit
 
 
 def index(visit: Visit) -> Response:
@@ -24,25 +22,21 @@ def _page(visit: Visit, error: DomainError | None) -> Response:
     world = wiring.world()
     chosen = visit.form.get("id") or visit.query("edit")
     editing = world.repos.get(known_id("repo", chosen)) if chosen else None
-    saved = editing and {
-        "repoUrl": editing.url,
-        "defaultBranch": editing.default_branch or "",
-        "defaultAgentType": editing.default_agent_type or "",
-        "setupCommands": editing.setup_commands or "",
-        "maxConcurrentTasks": str(editing.max_concurrent_tasks),
-        "secrets": " ".join(editing.secrets),
-        "environment": "\n".join(f"{k}={v}" for k, v in editing.environment.items()),
+    saved = _typed(editing) if editing else {}
+    found = world.repos.all()
+    return visit.form_page("repos.html", error, saved, found=found, editing=editing)
+
+
+def _typed(repo: Repo) -> dict[str, str]:
+    """Return a repo as its form shows it."""
+    return {
+        "repoUrl": repo.url,
+        "defaultBranch": repo.default_branch or "",
+        "defaultAgentType": repo.default_agent_type or "",
+        "setupCommands": repo.setup_commands or "",
+        "maxConcurrentTasks": str(repo.max_concurrent_tasks),
+        **forms.shown(repo.secrets, repo.environment),
     }
-    return visit.page(
-        "repos.html",
-        409 if isinstance(error, Conflict) else 400 if error else 200,
-        found=world.repos.all(),
-        editing=editing,
-        typed=visit.form if error else saved or {},
-        wrong=forms.known(faults_of(error)) if error else {},
-        said=str(error) if error else "",
-        done=visit.query("done"),
-    )
 
 
 def save(visit: Visit) -> Response:
@@ -55,14 +49,12 @@ def save(visit: Visit) -> Response:
             return visit.go("repos", done="deleted")
         if was:
             asked = models.parsed(models.RepoFields, _fields(visit))
-            named = asked.model_dump(exclude_unset=True)
-            named["secrets"] = tuple(asked.secrets)
-            changed = replace(was, **named, version=was.version + 1, updated_at=world.now())
+            changed = reading_settled.patched_repo(was, asked, world.now())
             world.repos.put(changed, was)
         else:
             url = visit.form.get("repoUrl", "").strip()
             new = models.parsed(models.NewRepo, {"repoUrl": url, **_fields(visit)})
-            world.repos.add(_made(new))
+            world.repos.add(reading_settled.repo(new, world.now()))
     except (Invalid, Conflict) as error:
         return _page(visit, error)
     return visit.go("repos", done="saved")
@@ -79,11 +71,3 @@ def _fields(visit: Visit) -> dict[str, object]:
     body["secrets"] = forms.words(form.get("secrets", ""))
     body["environment"] = forms.variables(form.get("environment", ""))
     return body
-
-
-def _made(asked: models.NewRepo) -> Repo:
-    now = wiring.world().now()
-    named = asked.model_dump(exclude={"repo_url"})
-    named["secrets"] = tuple(asked.secrets)
-    url = asked.repo_url
-    return Repo(id=repo_id(url), url=url, created_at=now, updated_at=now, **named)

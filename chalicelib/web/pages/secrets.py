@@ -9,8 +9,7 @@ from chalicelib.actions import secrets
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.repo import normal_url
 from chalicelib.domain.secret import GLOBAL
-from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit, faults_of
+from chalicelib.web.pages.shell import Visit
 
 
 def index(visit: Visit) -> Response:
@@ -20,16 +19,8 @@ def index(visit: Visit) -> Response:
 
 def _page(visit: Visit, error: DomainError | None) -> Response:
     world = wiring.world()
-    return visit.page(
-        "secrets.html",
-        409 if isinstance(error, Conflict) else 400 if error else 200,
-        found=world.secrets.all(),
-        repos=world.repos.all(),
-        typed={name: text for name, text in visit.form.items() if name != "value"},
-        wrong=forms.known(faults_of(error)) if error else {},
-        said=str(error) if error else "",
-        done=visit.query("done"),
-    )
+    found, repos = world.secrets.all(), world.repos.all()
+    return visit.form_page("secrets.html", error, found=found, repos=repos)
 
 
 def save(visit: Visit) -> Response:

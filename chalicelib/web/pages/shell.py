@@ -16,7 +16,8 @@ from chalicelib.domain import limits
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
 from chalicelib.web import audit
-from chalicelib.web.http import STATUS, WRITES, TooLarge, TooMany, raw_of
+from chalicelib.web.http import WRITES, TooLarge, TooMany, raw_of, status_of
+from chalicelib.web.pages import forms
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.rendering import render
 from chalicelib.web.pages.session import Session
@@ -24,6 +25,8 @@ from chalicelib.web.urls import Urls
 
 log = logging.getLogger(__name__)
 MOST_FIELDS = 2000
+NEVER_SHOWN = ("value", "credential")
+"""Fields whose text no page holds again."""
 SAFETY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -51,6 +54,10 @@ class Visit:
     def urls(self) -> Urls:
         return Urls.of(self.path)
 
+    def may(self, scope: str) -> bool:
+        """Whether the reader's key holds a scope; buttons that would be refused are not shown."""
+        return self.session is not None and self.session.who.may(Scope(scope))
+
     def query(self, name: str) -> str:
         """Return a parameter of the query string, or nothing."""
         return str(dict(self.request.query_params or {}).get(name) or "")
@@ -59,6 +66,26 @@ class Visit:
         """Return a page."""
         text = render(template, visit=self, urls=self.urls, **values)
         return html(text, status)
+
+    def form_page(
+        self,
+        template: str,
+        error: DomainError | None,
+        saved: Mapping[str, str] | None = None,
+        /,
+        **values: object,
+    ) -> Response:
+        """Return a page with a form: with what is saved, or what was typed and is wrong with it."""
+        kept = {name: text for name, text in self.form.items() if name not in NEVER_SHOWN}
+        return self.page(
+            template,
+            status_of(error) if error else 200,
+            typed=kept if error or saved is None else saved,
+            wrong=forms.known(faults_of(error)) if error else {},
+            said=str(error) if error else "",
+            done=self.query("done"),
+            **values,
+        )
 
     def fragment(self, template: str, /, **values: object) -> Response:
         """Return a part of a page, or 204 where the reader has it already."""
@@ -151,10 +178,11 @@ def _written(visit: Visit, *, opens: bool) -> Visit:
 
 def refusal(visit: Visit, error: DomainError) -> Response:
     """Return a page that says what happened."""
-    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     title = "Not found" if isinstance(error, NotFound) else "That did not work"
     said = "There is nothing at this address." if isinstance(error, NotFound) else str(error)
-    page = visit.page("error.html", status, title=title, message=said, faults=faults_of(error))
+    page = visit.page(
+        "error.html", status_of(error), title=title, message=said, faults=faults_of(error)
+    )
     if isinstance(error, TooMany):
         page.headers["Retry-After"] = str(error.seconds)
     return page

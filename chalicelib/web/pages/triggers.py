@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from chalice.app import Response
 
 from chalicelib import wiring
@@ -14,7 +12,7 @@ from chalicelib.domain.trigger import Trigger
 from chalicelib.web import reading
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit, faults_of
+from chalicelib.web.pages.shell import Visit
 from chalicelib.web.pages.wording import pretty
 
 
@@ -27,7 +25,7 @@ def _found(task_id: str, trigger_id: str) -> tuple[Blueprint, Trigger]:
 def show(visit: Visit, task_id: str, trigger_id: str) -> Response:
     """Show the form with what is saved."""
     owner, trigger = _found(task_id, trigger_id)
-    return _page(visit, owner, trigger, _typed(trigger), None)
+    return _page(visit, owner, trigger, None)
 
 
 def _typed(trigger: Trigger) -> dict[str, str]:
@@ -58,22 +56,8 @@ def _typed(trigger: Trigger) -> dict[str, str]:
     return typed
 
 
-def _page(
-    visit: Visit,
-    owner: Blueprint,
-    trigger: Trigger,
-    typed: Mapping[str, str],
-    error: DomainError | None,
-) -> Response:
-    return visit.page(
-        "trigger.html",
-        409 if isinstance(error, Conflict) else 400 if error else 200,
-        thing=owner,
-        trigger=trigger,
-        typed=typed,
-        wrong=forms.known(faults_of(error)) if error else {},
-        said=str(error) if error else "",
-    )
+def _page(visit: Visit, owner: Blueprint, trigger: Trigger, error: DomainError | None) -> Response:
+    return visit.form_page("trigger.html", error, _typed(trigger), thing=owner, trigger=trigger)
 
 
 def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
@@ -90,5 +74,5 @@ def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
         new = reading.patched_trigger(was, body, owner)
         definitions.change_trigger(wiring.world(), was, new)
     except (Invalid, Conflict) as error:
-        return _page(visit, owner, was, visit.form, error)
+        return _page(visit, owner, was, error)
     return visit.go("tasks", "scheduled", owner.id, done="trigger-saved")

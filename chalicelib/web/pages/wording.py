@@ -23,6 +23,8 @@ STATES = {
     "cancelled": ("Cancelled", "off"),
     "fired": ("Fired", "good"),
     "skipped": ("Skipped", "off"),
+    "delivered": ("Delivered", "good"),
+    "pending": ("Waits", "wait"),
 }
 REASONS = {
     "paused": "it was paused",
@@ -33,6 +35,17 @@ REASONS = {
     "unchanged": "nothing changed since the last run",
     "loop": "it came from our own doing",
     "backlog": "it was there before the trigger",
+}
+EVENTS = {
+    "task.completed": "A run is done",
+    "task.failed": "A run failed",
+    "task.needs_attention": "A run needs you",
+    "task.pr_opened": "A pull request is open",
+    "trigger.skipped": "A firing was skipped",
+    "trigger.missed": "Firings were missed",
+    "trigger.failed": "A trigger failed",
+    "definition.paused": "A task was paused",
+    "webhook.test": "A test",
 }
 AGENTS = {
     "claude-code": "Claude Code",
@@ -123,6 +136,14 @@ def pretty(thing: object) -> str:
     return json.dumps(thing, indent=2, ensure_ascii=False)
 
 
+def reindented(text: str) -> str:
+    """Return a JSON text so that a person can read it."""
+    try:
+        return pretty(json.loads(text))
+    except ValueError:
+        return text
+
+
 def lines(text: str) -> Markup:
     """Return text with its lines kept."""
     return Markup("<br>").join(escape(part) for part in text.split("\n"))
@@ -141,6 +162,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "reason": reason,
     "pretty": pretty,
     "lines": lines,
+    "event_words": lambda event: EVENTS.get(event, event),
+    "reindented": reindented,
     "pairs": lambda things: [(thing.id, thing.name) for thing in things],
     "agent": lambda kind: AGENTS.get(kind, kind),
 }

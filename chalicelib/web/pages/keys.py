@@ -1,0 +1,66 @@
+"""API keys: made, their token shown this once, and revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import access
+from chalicelib.domain.access import Scope
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.web import models
+from chalicelib.web.http import known_id
+from chalicelib.web.pages import forms
+from chalicelib.web.pages.shell import Visit
+
+PAGE = 50
+USUAL = {"role": "member", "days": "90"}
+
+
+def index(visit: Visit) -> Response:
+    """List the keys, and show a form for one more."""
+    return _page(visit, None)
+
+
+def _page(visit: Visit, error: DomainError | None, token: str = "") -> Response:
+    found, position = wiring.world().keys.newest(visit.query("before") or None, PAGE)
+    values = {"found": found, "position": position, "token": token}
+    return visit.form_page("settings.html", error, USUAL, **values)
+
+
+def act(visit: Visit) -> Response:
+    """Make a key, or revoke one."""
+    world, session = wiring.world(), visit.session
+    assert session is not None
+    try:
+        if visit.form.get("do") == "revoke":
+            chosen = known_id("API key", visit.form.get("id", ""))
+            access.revoke(world, chosen, session.who)
+            return visit.go("settings", done="revoked")
+        return _page(visit, None, _made(visit.form, session.who.id))
+    except (Invalid, Conflict) as error:
+        return _page(visit, error)
+
+
+def _made(form: Mapping[str, str], by: str) -> str:
+    """Make the key that a form describes; return its token, which is shown by this answer alone."""
+    body: dict[str, object] = {"name": form.get("name", "")}
+    role = form.get("role", "")
+    body |= {"scopes": [Scope.RUNNER.value]} if role == Scope.RUNNER else {"role": role}
+    asked = models.parsed(models.NewKey, body)
+    ends = None
+    if form.get("days", "").strip():
+        days = forms.number(form, "days")
+        if not 1 <= days <= MOST_DAYS:
+            raise Invalid(f"a key lives 1 to {MOST_DAYS} days, or until it is revoked", "days")
+        ends = wiring.world().now() + timedelta(days=days)
+    _, token = access.make(
+        wiring.world(), asked.name, role=asked.role, scopes=asked.scopes, expires_at=ends, by=by
+    )
+    return token
+
+
+MOST_DAYS = 3650

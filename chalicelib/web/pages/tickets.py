@@ -1,0 +1,85 @@
+"""Where tickets come from: each provider with its health, and a form for one more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import providers
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.domain.provider import Provider, fields_of
+from chalicelib.web import models, reading_settled
+from chalicelib.web.http import known_id
+from chalicelib.web.pages.shell import Visit
+
+
+def index(visit: Visit) -> Response:
+    """Show the providers, and a form for one more or for the one to edit."""
+    return _page(visit, None)
+
+
+def _page(visit: Visit, error: DomainError | None) -> Response:
+    world = wiring.world()
+    found = world.providers.all()
+    chosen = visit.form.get("id") or visit.query("edit")
+    editing = world.providers.get(known_id("provider", chosen)) if chosen else None
+    saved = {"name": editing.name} if editing else {"source": visit.query("source") or "github"}
+    return visit.form_page("tickets.html", error, saved, found=found, editing=editing)
+
+
+def save(visit: Visit) -> Response:
+    """Add, rename, pause, resume or remove a provider, or give it another credential."""
+    wanted, chosen = visit.form.get("do", ""), visit.form.get("id", "")
+    try:
+        if wanted == "delete":
+            providers.remove(wiring.world(), known_id("provider", chosen))
+            return visit.go("tickets", done="deleted")
+        if chosen:
+            return visit.go("tickets", done=_changed(visit, known_id("provider", chosen), wanted))
+        _add(visit.form)
+    except (Invalid, Conflict) as error:
+        return _page(visit, error)
+    return visit.go("tickets", done="provider-added")
+
+
+def _changed(visit: Visit, provider_id: str, wanted: str) -> str:
+    world, form = wiring.world(), visit.form
+    was = world.providers.get(provider_id)
+    if wanted in ("pause", "resume"):
+        providers.change(world, was, replace(was, enabled=wanted == "resume"))
+        return f"provider-{wanted}d"
+    body = {name: form[name] for name in ("name", "credential") if form.get(name, "").strip()}
+    asked = models.parsed(models.ProviderPatch, body)
+    providers.change(world, was, reading_settled.patched_provider(was, asked), asked.credential)
+    return "saved"
+
+
+def _add(form: Mapping[str, str]) -> Provider:
+    world = wiring.world()
+    source = form.get("source", "")
+    known = fields_of(source) if source in SOURCES else ()
+    body: dict[str, object] = {"source": source, "credential": form.get("credential", "")}
+    body["config"] = {name: form[name] for name in known if form.get(name, "").strip()}
+    if form.get("name", "").strip():
+        body["name"] = form["name"]
+    asked = models.parsed(models.NewProvider, body)
+    new = reading_settled.provider(asked, world.now())
+    return providers.create(world, new, asked.credential)
+
+
+SOURCES = ("github", "linear", "jira", "notion")
+
+
+def sync(visit: Visit) -> Response:
+    """Have every provider read at once."""
+    count = providers.sync_now(wiring.world())
+    return visit.go("tickets", done="synced" if count else "synced-none")
+
+
+def enable(visit: Visit, provider_id: str) -> Response:
+    """Bring a disabled provider back."""
+    providers.enable(wiring.world(), known_id("provider", provider_id))
+    return visit.go("tickets", done="provider-resumed")

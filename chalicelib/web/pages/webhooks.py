@@ -1,0 +1,108 @@
+"""Who is told of what happens here: webhooks, their secrets shown once, and what was sent."""
+
+from __future__ import annotations
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import webhooks
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.domain.notice import Event
+from chalicelib.domain.webhook import USUAL, Webhook
+from chalicelib.web import models
+from chalicelib.web.http import known_id
+from chalicelib.web.pages.shell import Visit
+
+EVENTS = tuple(event for event in Event if event is not Event.TEST)
+PAGE = 20
+
+
+def index(visit: Visit) -> Response:
+    """List the webhooks, and show a form for one more."""
+    return _list(visit, None)
+
+
+def _list(visit: Visit, error: DomainError | None) -> Response:
+    return visit.form_page(
+        "webhooks.html",
+        error,
+        {},
+        found=wiring.world().webhooks.all(),
+        events=EVENTS,
+        chosen=visit.lists.get("events", []) if error else list(USUAL),
+    )
+
+
+def create(visit: Visit) -> Response:
+    """Make a webhook; this answer alone shows its secret."""
+    form = visit.form
+    body = {"url": form.get("url", "").strip(), "description": form.get("description", "")}
+    try:
+        asked = models.parsed(models.WebhookFields, {**body, "events": _events(visit)})
+        made, secret = webhooks.create(
+            wiring.world(), asked.url, events=asked.events, description=asked.description
+        )
+    except (Invalid, Conflict) as error:
+        return _list(visit, error)
+    return _page(visit, made, None, secret)
+
+
+def _events(visit: Visit) -> list[str]:
+    """Return what was ticked. The API takes nothing named as the usual ones; a form says so."""
+    ticked = visit.lists.get("events", [])
+    if not ticked:
+        raise Invalid("tick at least one event", "events")
+    return ticked
+
+
+def show(visit: Visit, webhook_id: str) -> Response:
+    """Show a webhook and what was sent to it."""
+    return _page(visit, wiring.world().webhooks.get(known_id("webhook", webhook_id)), None)
+
+
+def _page(visit: Visit, webhook: Webhook, error: DomainError | None, secret: str = "") -> Response:
+    before = visit.query("before") or None
+    sent, position = webhooks.deliveries_of(wiring.world(), webhook.id, before, PAGE)
+    return visit.form_page(
+        "webhook.html",
+        error,
+        {"description": webhook.description},
+        webhook=webhook,
+        sent=sent,
+        position=position,
+        secret=secret,
+        events=EVENTS,
+        chosen=visit.lists.get("events", []) if error else list(webhook.events),
+    )
+
+
+def act(visit: Visit, webhook_id: str) -> Response:
+    """Do what a button of the page says."""
+    world, key = wiring.world(), known_id("webhook", webhook_id)
+    wanted = visit.form.get("do", "")
+    try:
+        if wanted == "rotate":
+            kept, secret = webhooks.rotate(world, key)
+            return _page(visit, kept, None, secret)
+        if wanted == "delete":
+            webhooks.remove(world, key)
+            return visit.go("settings", "webhooks", done="deleted")
+        return visit.go("settings", "webhooks", key, done=_done(visit, key, wanted))
+    except (Invalid, Conflict) as error:
+        return _page(visit, world.webhooks.get(key), error)
+
+
+def _done(visit: Visit, key: str, wanted: str) -> str:
+    world = wiring.world()
+    if wanted == "test":
+        return f"test-{webhooks.test(world, key).standing}"
+    if wanted in ("pause", "resume"):
+        webhooks.change(world, key, enabled=wanted == "resume")
+        return f"webhook-{wanted}d"
+    body: dict[str, object] = {"description": visit.form.get("description", "")}
+    if visit.form.get("url", "").strip():
+        body["url"] = visit.form["url"].strip()
+    asked = models.parsed(models.WebhookPatch, {**body, "events": _events(visit)})
+    fields = {"url": asked.url, "events": asked.events, "description": asked.description}
+    webhooks.change(world, key, **fields)  # type: ignore[arg-type]
+    return "saved"

@@ -1,0 +1,56 @@
+"""From requests about what is set up once to domain objects: repos and providers."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.provider import Provider
+from chalicelib.domain.repo import Repo, repo_id
+
+if TYPE_CHECKING:
+    from chalicelib.web import models
+
+
+def repo(asked: models.NewRepo, at: datetime) -> Repo:
+    """Return the repo that a request describes."""
+    url = asked.repo_url
+    named = _named(asked.model_dump(exclude={"repo_url"}))
+    return Repo(id=repo_id(url), url=url, created_at=at, updated_at=at, **named)
+
+
+def patched_repo(was: Repo, asked: models.RepoFields, at: datetime) -> Repo:
+    """Return a repo with the fields changed that a request names."""
+    named = _named(asked.model_dump(exclude_unset=True))
+    return replace(was, **named, version=was.version + 1, updated_at=at)
+
+
+def _named(fields: dict[str, Any]) -> dict[str, Any]:
+    if "secrets" in fields:
+        fields["secrets"] = tuple(fields["secrets"])
+    return fields
+
+
+def provider(asked: models.NewProvider, at: datetime) -> Provider:
+    """Return the provider that a request describes, without its credential."""
+    return Provider(
+        id=str(uuid.uuid4()),
+        name=asked.name or asked.config.get("repo") or asked.source,
+        source=asked.source,
+        config=asked.config,
+        enabled=asked.enabled,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def patched_provider(was: Provider, asked: models.ProviderPatch) -> Provider:
+    """Return a provider with the fields changed that a request names."""
+    return replace(
+        was,
+        name=asked.name or was.name,
+        config=was.config if asked.config is None else asked.config,
+        enabled=was.enabled if asked.enabled is None else asked.enabled,
+    )
