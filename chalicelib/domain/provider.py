@@ -23,7 +23,7 @@ _ALLOWED = {
     "jira": ("project",),
     "notion": ("baseUrl", "labelsProperty", "statusProperty"),
 }
-_ANSWERS = ("comments", "doneState", "doneLabel")
+ANSWERS = ("comments", "doneState", "doneLabel")
 _PLACE = ("baseUrl", "repo", "teamKey", "project", "dataSourceId")
 
 
@@ -78,7 +78,7 @@ class Provider:
 
 def fields_of(source: str) -> tuple[str, ...]:
     """Return what the config of a provider may hold, what it needs first."""
-    return (*_NEEDED[source], *_ALLOWED[source], *_ANSWERS)
+    return (*_NEEDED[source], *_ALLOWED[source], *ANSWERS)
 
 
 def secret_key(provider_id: str) -> str:

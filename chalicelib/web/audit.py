@@ -45,8 +45,12 @@ BUTTONS = {
     "add": ("trigger", "create"),
     "delete": ("", "remove"),
     "drop": ("trigger", "remove"),
+    "make": ("key", "create"),
     "redeliver": ("firing", "redeliver"),
+    "revoke": ("key", "remove"),
+    "rotate": ("", "rotate-secret"),
     "run": ("run", "create"),
+    "save": ("", "update"),
     "switch": ("trigger", "update"),
 }
 """Buttons of pages that are not called as the API calls what they do."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.access import Scope

@@ -17,7 +17,7 @@ from chalicelib.storage.records import KeyRecord
 from chalicelib.web import pages
 from chalicelib.web.pages import TABLE
 from chalicelib.web.pages import session as sessions
-from tests.acceptance.test_pages import FORM, Answer, Browser
+from tests.acceptance.browsing import FORM, Answer, Browser
 from tests.conftest import NOON, Stage, key_of
 
 OPEN = {

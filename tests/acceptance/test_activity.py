@@ -17,8 +17,8 @@ from chalicelib.settings import settings
 from chalicelib.storage.records import ActivityRecord
 from chalicelib.web.http import REGISTRY, Operation
 from chalicelib.web.pages import TABLE
+from tests.acceptance.browsing import Browser, task
 from tests.acceptance.test_breaker import BODY, begun, ended
-from tests.acceptance.test_pages import Browser, task
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage, key_of
 from tests.fakes.receiver import receiving
 

@@ -16,7 +16,7 @@ from chalicelib.domain.activity import Origin
 from chalicelib.domain.attempt import OF_ALL, OF_SOURCE, Limit, neighbourhood
 from chalicelib.storage.records import ActivityRecord, CounterRecord
 from chalicelib.web import audit
-from tests.acceptance.test_pages import Answer, Browser
+from tests.acceptance.browsing import Answer, Browser
 from tests.conftest import TOKEN, Stage
 from tests.contract.test_calls import counted, requests
 

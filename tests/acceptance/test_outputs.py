@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.acceptance.test_pages import Browser
+from tests.acceptance.browsing import Browser
 from tests.acceptance.test_road import claimed, runner
 from tests.conftest import Stage
 

@@ -46,6 +46,11 @@ def test_a_provider_is_added_read_renamed_paused_and_removed(browser: Browser, g
     assert renamed.status == 303, renamed.text
     assert "Our tickets" in browser.get("/tickets").text
     assert wiring.world().vault.get(one.secret_key) == CREDENTIAL
+    assert wiring.world().providers.get(one.id).config.items() >= github.config.items()
+    answering = {"comments": "off", "doneState": "closed"}
+    assert browser.post("/tickets", id=one.id, name="Our tickets", **answering).status == 303
+    config = wiring.world().providers.get(one.id).config
+    assert config == {**github.config, **answering}
     browser.post("/tickets", id=one.id, do="pause")
     assert "Paused" in browser.get("/tickets").text
     assert browser.post("/tickets/sync").headers["Location"].endswith("done=synced-none")
@@ -142,7 +147,7 @@ def test_settings_and_what_may_not_be_done_are_not_shown_to_a_viewer(stage: Stag
     page = viewer.get("/tickets").text
     assert "Settings</a>" not in page
     assert "Add a place" not in page
-    for path in ("/settings", "/settings/webhooks"):
+    for path in ("/settings", "/settings/webhooks", "/activity"):
         assert viewer.get(path).status == 403
     assert viewer.post("/tickets", source="github").status == 403
     assert viewer.post("/tickets/sync").status == 403
@@ -190,6 +195,22 @@ def test_a_wrong_webhook_says_so_beside_the_field_and_keeps_what_was_typed(brows
     none = browser.post("/settings/webhooks", url="https://example.com/hook", description="")
     assert none.status == 400
     assert "tick at least one event" in none.text
+
+
+def test_who_did_what_is_told_and_narrowed_to_one_thing_or_one_key(browser: Browser):
+    browser.post("/secrets", name="NPM_TOKEN", value="a-value-to-hide")
+    browser.stage.now += timedelta(seconds=1)
+    made = browser.stage.ok("POST", "/api/tasks", task(name="Bump it"))["task"]["id"]
+    page = browser.get("/activity").text
+    assert "kept the secret" in page
+    assert "made the task" in page
+    assert "a-value-to-hide" not in page
+    one = browser.get(f"/activity?object={made}").text
+    assert "made the task" in one
+    assert "kept the secret" not in one
+    assert "Nothing like that" in browser.get("/activity?actor=nobody").text
+    assert "kept the secret" in browser.get("/activity?action=secret.set").text
+    assert "made the task" not in browser.get("/activity?action=secret.set").text
 
 
 def test_a_list_of_definitions_costs_as_few_requests_as_one_of_them(

@@ -55,6 +55,7 @@ TABLE = (
     ("POST", "/tickets", "tickets", "save", Scope.ADMIN),
     ("POST", "/tickets/sync", "tickets", "sync", Scope.RUN),
     ("POST", "/tickets/{provider_id}/re-enable", "tickets", "enable", Scope.WRITE),
+    ("GET", "/activity", "activity", "index", Scope.ADMIN),
     ("GET", "/settings", "keys", "index", Scope.ADMIN),
     ("POST", "/settings", "keys", "act", Scope.ADMIN),
     ("GET", "/settings/webhooks", "webhooks", "index", Scope.ADMIN),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from chalice.app import Response
@@ -10,7 +10,7 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.provider import Provider, fields_of
+from chalicelib.domain.provider import ANSWERS, Provider, fields_of
 from chalicelib.web import models, reading_settled
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.shell import Visit
@@ -26,7 +26,9 @@ def _page(visit: Visit, error: DomainError | None) -> Response:
     found = world.providers.all()
     chosen = visit.form.get("id") or visit.query("edit")
     editing = world.providers.get(known_id("provider", chosen)) if chosen else None
-    saved = {"name": editing.name} if editing else {"source": visit.query("source") or "github"}
+    saved = {"source": visit.query("source") or "github"}
+    if editing:
+        saved = {"name": editing.name, **editing.config}
     return visit.form_page("tickets.html", error, saved, found=found, editing=editing)
 
 
@@ -51,7 +53,11 @@ def _changed(visit: Visit, provider_id: str, wanted: str) -> str:
     if wanted in ("pause", "resume"):
         providers.change(world, was, replace(was, enabled=wanted == "resume"))
         return f"provider-{wanted}d"
-    body = {name: form[name] for name in ("name", "credential") if form.get(name, "").strip()}
+    body: dict[str, object] = {
+        name: form[name] for name in ("name", "credential") if form.get(name, "").strip()
+    }
+    place = {name: text for name, text in was.config.items() if name not in ANSWERS}
+    body["config"] = {**place, **_named(form, ANSWERS)}
     asked = models.parsed(models.ProviderPatch, body)
     providers.change(world, was, reading_settled.patched_provider(was, asked), asked.credential)
     return "saved"
@@ -62,12 +68,16 @@ def _add(form: Mapping[str, str]) -> Provider:
     source = form.get("source", "")
     known = fields_of(source) if source in SOURCES else ()
     body: dict[str, object] = {"source": source, "credential": form.get("credential", "")}
-    body["config"] = {name: form[name] for name in known if form.get(name, "").strip()}
+    body["config"] = _named(form, known)
     if form.get("name", "").strip():
         body["name"] = form["name"]
     asked = models.parsed(models.NewProvider, body)
     new = reading_settled.provider(asked, world.now())
     return providers.create(world, new, asked.credential)
+
+
+def _named(form: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    return {name: form[name] for name in names if form.get(name, "").strip()}
 
 
 SOURCES = ("github", "linear", "jira", "notion")

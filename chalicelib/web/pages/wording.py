@@ -47,6 +47,25 @@ EVENTS = {
     "definition.paused": "A task was paused",
     "webhook.test": "A test",
 }
+VERBS = {
+    "create": "made",
+    "set": "kept",
+    "update": "changed",
+    "remove": "removed",
+    "pause": "paused",
+    "resume": "resumed",
+    "cancel": "cancelled",
+    "retry": "retried",
+    "clone": "copied",
+    "redeliver": "delivered once more",
+    "re-enable": "re-enabled",
+    "sync": "had read",
+    "test": "tried out",
+    "rotate-secret": "gave a new secret to",
+    "retry-failed": "retried all failed",
+    "cancel-active": "cancelled all active",
+}
+KINDS = {"provider": "place of tickets", "key": "API key"}
 AGENTS = {
     "claude-code": "Claude Code",
     "codex": "Codex",
@@ -136,6 +155,14 @@ def pretty(thing: object) -> str:
     return json.dumps(thing, indent=2, ensure_ascii=False)
 
 
+def deed(action: str) -> str:
+    """Return an action of the record as a person would say it."""
+    kind, _, verb = action.partition(".")
+    if action == "run.create":
+        return "started the run"
+    return f"{VERBS.get(verb, verb.replace('-', ' '))} the {KINDS.get(kind, kind)}"
+
+
 def reindented(text: str) -> str:
     """Return a JSON text so that a person can read it."""
     try:
@@ -162,6 +189,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "reason": reason,
     "pretty": pretty,
     "lines": lines,
+    "deed": deed,
     "event_words": lambda event: EVENTS.get(event, event),
     "reindented": reindented,
     "pairs": lambda things: [(thing.id, thing.name) for thing in things],

@@ -1,0 +1,34 @@
+"""Who did what, when and from where."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions import activity
+from chalicelib.web.pages.shell import Visit
+
+FILTERS = ("object", "actor", "action")
+PAGE = 50
+
+
+def index(visit: Visit) -> Response:
+    """List what was done, newest first: all of it, or to one thing, by one key, of one kind."""
+    asked = {name: visit.query(name).strip() for name in FILTERS}
+    found, position = activity.newest(
+        wiring.world(),
+        object_id=asked["object"] or None,
+        actor_id=asked["actor"] or None,
+        action=asked["action"] or None,
+        before=visit.query("before") or None,
+        limit=PAGE,
+    )
+    return visit.page(
+        "activity.html",
+        found=found,
+        asked=asked,
+        position=position,
+        again=urlencode({name: text for name, text in asked.items() if text}),
+    )
