@@ -51,7 +51,6 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
 
 def start(world: World, run: Run, runner: str) -> Job | None:
     """Move an admitted run to `running` and return its job; None when it cannot begin."""
-    now = world.now()
     brief = world.firings.brief(run.firing_id) or Brief()
     repo = world.repos.find(run.repo_url) if run.repo_url else None
     values, lacking = secrets.of_run(world, run, repo)
@@ -65,9 +64,25 @@ def start(world: World, run: Run, runner: str) -> Job | None:
         return None
     if run.repo_url:
         # Before anything is pushed: what the push causes must be known as ours at once.
-        until = now + world.policy.retention
+        until = world.now() + world.policy.retention
         world.slots.hold(branch_key(run.repo_url, run.push_branch), [run.id], until)
-    number = run.attempt + 1
+    started = _begin(world, run, repo, runner)
+    resumed = run.resume_prompt is not None and run.branch is not None
+    continues = resumed or run.works_on is not None
+    return Job(
+        run=started,
+        brief=brief,
+        prompt=framed(started, run.resume_prompt or brief.prompt, _outside(world, run, brief)),
+        repo=repo,
+        continues=continues,
+        secrets=values,
+        token=token,
+    )
+
+
+def _begin(world: World, run: Run, repo: Repo | None, runner: str) -> Run:
+    """Move the run into its next attempt."""
+    now, number = world.now(), run.attempt + 1
     started = moving.advance(
         world,
         run,
@@ -86,17 +101,7 @@ def start(world: World, run: Run, runner: str) -> Job | None:
     )
     if number == 1:
         world.metrics.waited(now - (run.queued_at or run.created_at))
-    resumed = run.resume_prompt is not None and run.branch is not None
-    continues = resumed or run.works_on is not None
-    return Job(
-        run=started,
-        brief=brief,
-        prompt=framed(started, run.resume_prompt or brief.prompt, _outside(world, run, brief)),
-        repo=repo,
-        continues=continues,
-        secrets=values,
-        token=token,
-    )
+    return started
 
 
 def _outside(world: World, run: Run, brief: Brief) -> tuple[str, ...] | None:

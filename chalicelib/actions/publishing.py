@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from chalicelib.actions import credentials, failing, moving
 from chalicelib.domain import pull_text
@@ -41,6 +43,9 @@ def _pull_request(world: World, run: Run, forge: Forge) -> Facts:
     brief = world.firings.brief(run.firing_id) or Brief()
     found = forge.find(branch, run.head_sha)
     facts = found or _new(world, run, brief, forge, branch)
+    if facts.draft and run.pull and run.pull.held_back and not run.fails_tests:
+        forge.ready(facts.number)
+        facts = replace(facts, draft=False)
     if brief.pr_labels and facts.state == "open":
         forge.label(facts.number, brief.pr_labels)
     return facts
@@ -57,13 +62,14 @@ def _new(world: World, run: Run, brief: Brief, forge: Forge, branch: str) -> Fac
         task_url=f"{url}/tasks/{run.id}" if url else None,
         template=forge.template(),
     )
-    return forge.open(
-        branch=branch,
-        base=run.repo_branch or forge.default_branch(),
-        title=pull_text.title(run),
-        body=text,
-        draft=brief.draft,
-    )
+    base = run.repo_branch or forge.default_branch()
+    asked = partial(forge.open, branch=branch, base=base, title=pull_text.title(run), body=text)
+    try:
+        return asked(draft=brief.draft or run.fails_tests)
+    except ForgeError as error:
+        if brief.draft or not run.fails_tests or error.kind != "invalid":
+            raise
+        return asked(draft=False)  # not every repo may have drafts; it is not merged all the same
 
 
 def _take_over(world: World, run: Run) -> None:
@@ -88,7 +94,7 @@ def _take_over(world: World, run: Run) -> None:
 def _opened(world: World, run: Run, facts: Facts) -> None:
     now = world.now()
     # What an earlier look learned of other commits is not carried over; what was handled is.
-    pull = seen(run.pull, facts, now)
+    pull = replace(seen(run.pull, facts, now), held_back=_held_back(world, run, facts))
     moving.advance(
         world,
         run,
@@ -106,6 +112,15 @@ def _opened(world: World, run: Run, facts: Facts) -> None:
         pr_review_status=facts.reviews,
         pull=pull,
     )
+
+
+def _held_back(world: World, run: Run, facts: Facts) -> bool:
+    """Whether a pull request is a draft for its tests, and not by anybody's wish."""
+    before = run.pull
+    if before:
+        return before.held_back and facts.draft
+    brief = world.firings.brief(run.firing_id) or Brief()
+    return facts.draft and run.fails_tests and not brief.draft
 
 
 def _refused(world: World, run: Run, error: ForgeError) -> None:

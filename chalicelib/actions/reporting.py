@@ -11,7 +11,7 @@ from chalicelib.domain.firing import moment_text
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output, checked
 from chalicelib.domain.retry import backoff
-from chalicelib.domain.run import PUBLISH, Run, State
+from chalicelib.domain.run import PUBLISH, Run, State, Trial
 from chalicelib.ports import World
 
 AGAIN = 5
@@ -31,6 +31,7 @@ class Report:
     head_sha: str | None = None
     base_sha: str | None = None
     diff_stat: str | None = None
+    trial: Trial | None = None
     result_summary: str | None = None
     session_id: str | None = None
     model_used: str | None = None
@@ -82,6 +83,8 @@ def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Out
         return _nothing_more(world, run, end, facts)
     if not nothing and end.branch and credentials.place_of(world, run.repo_url):
         return _pushed(world, run, end, facts)
+    if end.trial and not end.trial.passed:
+        return _untrusted(world, run, end.trial, end, facts)
     summary = end.result_summary or ""
     pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
     message = "no changes" if nothing else pushed
@@ -114,6 +117,24 @@ def _pushed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
     )
     sending.send_soon(world, [new])
     return new
+
+
+def _untrusted(world: World, run: Run, trial: Trial, end: Report, facts: dict[str, object]) -> Run:
+    """Give work to a person that fails its tests, and has no pull request to say so."""
+    why = f"pushed {end.branch}, but its tests {trial.words}"
+    return moving.advance(
+        world,
+        run,
+        State.NEEDS_ATTENTION,
+        by="runner",
+        message=why,
+        stage=None,
+        due_at=None,
+        result_summary=end.result_summary,
+        error_message=why,
+        error_class="tests",
+        **facts,
+    )
 
 
 def _nothing_more(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
@@ -155,6 +176,7 @@ def _facts(run: Run, end: Report) -> dict[str, object]:
         "branch": end.branch or run.branch,
         "head_sha": end.head_sha or run.head_sha,
         "diff_stat": end.diff_stat or run.diff_stat,
+        "trial": end.trial if end.head_sha else run.trial,
         "session_id": end.session_id or run.session_id,
         "model_used": end.model_used or run.model_used,
         "input_tokens": _sum(run.input_tokens, end.input_tokens),

@@ -9,6 +9,7 @@ from chalicelib.actions import credentials, failing, moving
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.pull_request import (
+    TESTS,
     UNKNOWN,
     Facts,
     Move,
@@ -38,7 +39,11 @@ def track(world: World, run: Run) -> None:
         facts = forge.look(run.pull.facts.number, run.pull)
         pull = seen(run.pull, facts, world.now())
         found = verdict(
-            pull, _policy(world, run), world.now(), attended=run.state is State.NEEDS_ATTENTION
+            pull,
+            _policy(world, run),
+            world.now(),
+            attended=run.state is State.NEEDS_ATTENTION,
+            fails_tests=run.fails_tests and facts.head_sha == run.head_sha,
         )
         _act(world, run, forge, pull, found)
     except ForgeError as error:
@@ -147,7 +152,7 @@ def _merge(world: World, run: Run, forge: Forge, pull: Pull) -> None:
 
 def _resume(world: World, run: Run, forge: Forge, pull: Pull, found: Verdict) -> None:
     """Give the trouble back to the agent, on the same branch, with what the forge says of it."""
-    said = forge.complaints(pull.facts)
+    said = _complaints(run, forge, pull, found)
     handled = replace(pull, handled=(*pull.handled, found.trouble)[-20:], resumes=pull.resumes + 1)
     moving.requeue(
         world,
@@ -162,6 +167,13 @@ def _resume(world: World, run: Run, forge: Forge, pull: Pull, found: Verdict) ->
         error_class=None,
         **_shown(handled),
     )
+
+
+def _complaints(run: Run, forge: Forge, pull: Pull, found: Verdict) -> str:
+    """Return what is said of the trouble: by the repo's own tests, or else by the forge."""
+    if run.trial and found.trouble.startswith(TESTS):
+        return f"The tests {run.trial.words}:\n\n{run.trial.last_lines}"
+    return forge.complaints(pull.facts)
 
 
 def prompt(facts: Facts, reason: str, said: str) -> str:

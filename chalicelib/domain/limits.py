@@ -24,7 +24,7 @@ KIND = 64
 OUTPUT = 1024 * 1024
 """bytes of a rendered title or prompt, and look-ups while it is rendered"""
 SCRIPT = 64 * 1024
-"""characters of `agentCommand` and `setupCommands`"""
+"""characters of `agentCommand`, `setupCommands` and `testCommand`"""
 TRIGGERS = 20
 """triggers of a definition"""
 LABELS = 50

@@ -15,6 +15,8 @@ CHECKS_GRACE = timedelta(minutes=5)
 """How long a commit without any check is given, before that means that there are none."""
 UNKNOWN, NONE, PENDING, SUCCESS, FAILURE = "unknown", "none", "pending", "success", "failure"
 APPROVED, CHANGES_REQUESTED = "approved", "changes_requested"
+TESTS = "tests@"
+"""How the trouble with a commit's own tests is named."""
 _WORST_FIRST = (FAILURE, UNKNOWN, PENDING, SUCCESS, NONE)
 _FAILED = {"failure", "timed_out", "cancelled", "action_required", "startup_failure"}
 
@@ -54,6 +56,8 @@ class Pull:
     head_seen_at: datetime
     handled: tuple[str, ...] = ()
     resumes: int = 0
+    held_back: bool = False
+    """A draft only because the tests fail: it is made ready again once they pass."""
 
 
 class Move(StrEnum):
@@ -100,6 +104,7 @@ def seen(pull: Pull | None, facts: Facts, now: datetime) -> Pull:
         head_seen_at=now if moved else pull.head_seen_at,
         handled=pull.handled,
         resumes=pull.resumes,
+        held_back=pull.held_back and facts.draft,
     )
 
 
@@ -115,14 +120,19 @@ def next_look(pull: Pull, now: datetime) -> timedelta:
     return min(SLOWEST, max(FRESH, (now - pull.changed_at) / 20))
 
 
-def verdict(pull: Pull, policy: Policy, now: datetime, *, attended: bool) -> Verdict:
-    """Return what the facts call for; `attended` is a run that waits for a person already."""
+def verdict(
+    pull: Pull, policy: Policy, now: datetime, *, attended: bool, fails_tests: bool = False
+) -> Verdict:
+    """Return what the facts call for; `attended` is a run that waits for a person already.
+
+    `fails_tests` is a commit that did not pass the repo's own tests before it was pushed.
+    """
     facts = pull.facts
     if facts.state == "merged":
         return Verdict(move=Move.COMPLETE, reason="the pull request was merged")
     if facts.state == "closed":
         return Verdict(move=Move.FAIL, reason="the pull request was closed without a merge")
-    found = _trouble(facts)
+    found = _trouble(facts, fails_tests=fails_tests)
     if found and found.trouble not in pull.handled:
         if not policy.auto_resume:
             return Verdict(move=Move.WAIT) if attended else found
@@ -142,8 +152,11 @@ def _wait() -> Verdict:
     return Verdict(move=Move.WAIT)
 
 
-def _trouble(facts: Facts) -> Verdict | None:
+def _trouble(facts: Facts, *, fails_tests: bool) -> Verdict | None:
     """Return what is wrong, named by what it is about: the same thing is handled once."""
+    if fails_tests:
+        trouble = f"{TESTS}{facts.head_sha}"
+        return Verdict(move=Move.ATTEND, reason="its tests fail", trouble=trouble)
     if facts.checks == FAILURE:
         trouble = f"checks@{facts.head_sha}"
         return Verdict(move=Move.ATTEND, reason="its checks fail", trouble=trouble)

@@ -7,7 +7,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Origin
 
 LONGEST_TITLE = 200
-LONGEST_ASKED, LONGEST_DONE = 4000, 8000
+LONGEST_ASKED, LONGEST_DONE, LONGEST_TRIAL = 4000, 8000, 2000
 
 
 def title(run: Run) -> str:
@@ -30,6 +30,9 @@ def body(
         _closing(ticket),
         f"### Asked\n\n{_quoted(asked, LONGEST_ASKED)}",
         f"### Done\n\n{_quoted(run.result_summary or 'See the commits.', LONGEST_DONE)}",
+        f"### Tests {run.trial.words}\n\n{_quoted(run.trial.last_lines, LONGEST_TRIAL)}"
+        if run.trial and not run.trial.passed
+        else "",
         _facts(run, trigger, task_url),
         hidden(run.id),
     ]
@@ -58,6 +61,8 @@ def _facts(run: Run, trigger: str, task_url: str | None) -> str:
         lines.append(f"Blueprint: {run.definition_name}")
     agent = f"{run.agent_type} ({run.model_used})" if run.model_used else run.agent_type
     lines.append(f"Agent: {agent}")
+    if run.trial:
+        lines.append(f"Tests of {(run.head_sha or '')[:12]}: {run.trial.words}")
     if run.cost_usd is not None:
         lines.append(f"Cost: ${run.cost_usd:.2f}")
     return "\n".join(f"- {line}" for line in lines)

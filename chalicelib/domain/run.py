@@ -108,6 +108,22 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What the repo's own tests said of a commit, before it was pushed."""
+
+    passed: bool
+    exit_status: int | None = None
+    last_lines: str = ""
+
+    @property
+    def words(self) -> str:
+        if self.passed:
+            return "passed"
+        ended = f"exit status {self.exit_status}" if self.exit_status is not None else "no end"
+        return f"failed ({ended})"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One execution of a blueprint, or of an ad-hoc request."""
 
@@ -157,6 +173,7 @@ class Run:
     branch: str | None = None
     head_sha: str | None = None
     diff_stat: str | None = None
+    trial: Trial | None = None
     result_summary: str | None = None
     error_message: str | None = None
     error_class: str | None = None
@@ -220,6 +237,11 @@ class Run:
     @property
     def has_open_pr(self) -> bool:
         return self.pr_state == "open" and self.state not in FINAL
+
+    @property
+    def fails_tests(self) -> bool:
+        """Whether the commit that it pushed last fails the repo's own tests."""
+        return self.trial is not None and not self.trial.passed
 
     @property
     def queue_key(self) -> str:

@@ -110,6 +110,17 @@ class GitHub:
             raise
         return _facts(pull)
 
+    def ready(self, number: int) -> None:
+        """Take a pull request out of its draft, which only GraphQL can."""
+        _, pull = self._ask("GET", f"/pulls/{number}")
+        with Translated(self._place):
+            assert self._client is not None
+            self._client.requester.graphql_named_mutation(
+                "markPullRequestReadyForReview",
+                {"pullRequestId": pull["node_id"]},
+                "pullRequest { isDraft }",
+            )
+
     def label(self, number: int, labels: Sequence[str]) -> None:
         self._ask("POST", f"/issues/{number}/labels", body={"labels": list(labels)})
 

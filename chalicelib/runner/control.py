@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from chalicelib.runner.errors import Failure, Stopped
 
+PUSHING = timedelta(minutes=1)
+
 
 class Control:
     """The stage of a job, its time limit, and whether somebody wants it to stop."""
@@ -34,6 +36,12 @@ class Control:
     def wanted_to_end(self) -> bool:
         """Whether somebody wants it to end, so that nobody waits for what it made."""
         return self._reason is not None and self._reason != "over time"
+
+    @property
+    def nearly_over(self) -> bool:
+        """Whether what is left of its time is what the push needs."""
+        reserve = min(PUSHING.total_seconds(), self._timeout.total_seconds() / 10)
+        return time.monotonic() > self._deadline - reserve
 
     def check(self) -> None:
         """Raise when the job must end."""

@@ -19,6 +19,7 @@ class Repo:
     branch: str | None = None
     continue_branch: bool = False
     setup_commands: str | None = None
+    test_command: str | None = None
     token: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -29,6 +30,7 @@ class Repo:
             branch=body.get("branch"),
             continue_branch=bool(body.get("continueBranch")),
             setup_commands=body.get("setupCommands"),
+            test_command=body.get("testCommand"),
             token=body.get("token"),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.runner import processes
@@ -53,6 +53,19 @@ def commit(git: Git, workspace: Path, start: Checkout, title: str) -> Work | Non
     )
     _stand_alone(git, ours, sha)
     return Work(ours, sha, stat)
+
+
+def untouched(git: Git, work: Work) -> Work:
+    """Return the same commit in a repository that no later program of the job has seen.
+
+    Where the job has a user of its own, it cannot come to ours in the first place.
+    """
+    if git.user is not None:
+        return work
+    alone(git)
+    ours = _borrow(git, work.directory)
+    _stand_alone(git, ours, work.head_sha)
+    return replace(work, directory=ours)
 
 
 def push(git: Git, repo: Repo, work: Work) -> None:

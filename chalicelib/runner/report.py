@@ -47,6 +47,7 @@ def body_of(
         "headSha": result.head_sha,
         "baseSha": result.base_sha,
         "diffStat": result.diff_stat,
+        "tests": _tests(result, lines),
         "resultSummary": cut(redact(clean(agent.summary)), SUMMARY_BYTES)
         if agent.summary
         else None,
@@ -61,6 +62,14 @@ def body_of(
             "turns": agent.turns,
         },
     }
+
+
+def _tests(result: Result, lines: Log) -> dict[str, object] | None:
+    trial = result.trial
+    if trial is None:
+        return None
+    said = cut(lines.redactor.redact(clean(trial.last_lines)), ERROR_BYTES)
+    return {"passed": trial.passed, "exitStatus": trial.exit_status, "lastLines": said}
 
 
 def send(api: Api, body: dict[str, object], patience: timedelta = PATIENCE) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 
 from chalicelib.domain.output import Output
-from chalicelib.integrations.agents import agent_for
-from chalicelib.integrations.agents.base import Agent, AgentEnd, Parser
-from chalicelib.integrations.agents.resets import reset_of
+from chalicelib.domain.run import Trial
+from chalicelib.integrations.agents.base import AgentEnd
 from chalicelib.runner import checkout, publish, shell
+from chalicelib.runner.agent import Running
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import Git
@@ -19,9 +17,6 @@ from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order, Repo
 from chalicelib.runner.place import Place
 from chalicelib.runner.text import Lines, last_lines
-
-JSON_LINE_BYTES = 8 * 1024 * 1024
-"""An event with a whole file in it must be read whole, or it cannot be read at all."""
 
 
 @dataclass(kw_only=True)
@@ -34,6 +29,7 @@ class Result:
     base_sha: str | None = None
     diff_stat: str | None = None
     agent: AgentEnd | None = None
+    trial: Trial | None = None
     outputs: list[Output] = field(default_factory=list)
 
 
@@ -63,16 +59,17 @@ class Stages:
         self.result.base_sha = start.base_sha
         self._setup(repo)
         end = self._agent()
-        self._enter("push")
+        tests = (repo.test_command or "").strip()
+        self._enter("test" if tests else "push")
         work = publish.commit(git, self.place.workspace, start, self.order.title)
         if work is None:
-            if end.refused_tools:
-                refused = end.failed("refused_tool", ", ".join(end.refused_tools))
-                raise Failure("refused_tool", refused.error_message or "")
-            self.log.add("system", "the agent changed nothing")
-            self.result.outcome = "no_changes"
+            self._nothing(end)
             return
         self.result.diff_stat = work.diff_stat
+        if tests:
+            self.result.trial = self._tried(tests)
+            work = publish.untouched(git, work)
+            self._enter("push")
         self.confirm()
         publish.push(git, repo, work)
         self.result.branch, self.result.head_sha = repo.push_branch, work.head_sha
@@ -91,104 +88,63 @@ class Stages:
             self._setup_command(repo.setup_commands)
 
     def _setup_command(self, command: str) -> None:
+        code, last = self._script("setup", command)
+        if code != 0:
+            raise Failure(
+                "setup", f"setup command exited {code}: {last}\n(command: {command[:300]})"
+            )
+
+    def _tried(self, command: str) -> Trial:
+        """Run the repo's own tests. Whatever they do, the work is pushed: they only judge it."""
+        code, last = self._script("test", command, enough=lambda: self.control.nearly_over)
+        late = self.control.nearly_over
+        if late:
+            last = f"{last}\nthe tests did not end in the time of the run".strip()
+        trial = Trial(
+            passed=code == 0 and not late, exit_status=None if late else code, last_lines=last
+        )
+        self.log.add("system", f"tests {trial.words}")
+        return trial
+
+    def _script(
+        self, kind: str, command: str, enough: Callable[[], bool] | None = None
+    ) -> tuple[int, str]:
+        """Return exit status and last lines of a script; one that may be enough is left alone."""
         said: list[str] = []
 
         def note(line: str) -> None:
             said.append(line)
             del said[:-50]
-            self.log.add("setup", line)
+            self.log.add(kind, line)
 
-        self.log.add("system", f"setup: {command}")
-        environment = self.place.environment(self.order)
-        argv = ("bash", "-c", command)
+        self.log.add("system", f"{kind}: {command}")
         program = shell.Program(
-            argv=argv,
+            argv=("bash", "-c", command),
             cwd=self.place.workspace,
-            environment=environment,
+            environment=self.place.environment(self.order),
             user=self.place.user,
         )
-        code = shell.run(program, self.control, out=Lines(note, self.log.redactor), err=None)
-        if code != 0:
-            last = last_lines("\n".join(said))
-            raise Failure(
-                "setup", f"setup command exited {code}: {last}\n(command: {command[:300]})"
-            )
+        code = shell.run(
+            program,
+            self.control,
+            out=Lines(note, self.log.redactor),
+            err=None,
+            enough=enough or (lambda: False),
+            alone=enough is not None,
+        )
+        return code, last_lines("\n".join(said))
 
     def _agent(self) -> AgentEnd:
         self._enter("agent")
-        agent = agent_for(self.order.agent_type)
-        if agent is None:
-            raise Failure("missing_tool", f"this runner has no agent {self.order.agent_type!r}")
-        if self.order.agent_type == "command" and not (self.order.task.command or "").strip():
-            raise Failure("agent", "the agent type 'command' needs a command")
-        end = self._run_agent(agent)
+        end = Running(self.order, self.place, self.control, self.log).end()
         self.result.agent = end
         if not end.ok:
             raise Failure(end.error_class or "agent", end.error_message or "the agent failed")
         return end
 
-    def _run_agent(self, agent: Agent) -> AgentEnd:
-        environment = self.place.environment(self.order)
-        call = agent.invocation(self.order.task, environment)
-        environment = {**call.environment, **environment}
-        for name, content in call.files.items():
-            self.place.leave(name, content)
-        self._find(call.argv[0], environment["PATH"])
-        if call.lacks:
-            names = " or ".join(call.lacks)
-            raise Failure("credential", f"the agent has no credential: it needs the secret {names}")
-        parser = agent.parser()
-        tail: list[str] = []
-
-        def hear(line: str) -> None:
-            for each in parser.feed(line):
-                self.log.add(each.type, each.content)
-
-        def complain(line: str) -> None:
-            tail.append(line)
-            del tail[:-50]
-            self.log.add("agent", line)
-
-        redactor = self.log.redactor
-        out = Lines(hear, redactor) if call.merged else Lines(hear, None, JSON_LINE_BYTES)
-        limit = self.order.task.max_turns
-        code = shell.run(
-            shell.Program(
-                argv=call.argv,
-                cwd=self.place.workspace,
-                environment=environment,
-                stdin=self.place.prompt,
-                user=self.place.user,
-            ),
-            self.control,
-            out=out,
-            err=None if call.merged else Lines(complain, redactor),
-            enough=lambda: parser.hopeless is not None or _over(parser, limit),
-            alone=True,
-        )
-        end = self._told(parser.end(code, last_lines("\n".join(tail))))
-        if not end.ok and _over(parser, limit):
-            return end.failed("agent", f"reached the limit of {limit} turns")
-        return end
-
-    def _find(self, name: str, path: str) -> None:
-        if name in self.place.unusable:
-            reason = self.place.unusable[name]
-            raise Failure("missing_tool", f"the agent's program {name!r} cannot be run: {reason}")
-        if shutil.which(name, path=path) is None:
-            raise Failure(
-                "missing_tool", f"the agent's program {name!r} is not installed on this runner"
-            )
-
-    def _told(self, end: AgentEnd) -> AgentEnd:
-        redact = self.log.redactor.redact
-        summary = redact(end.summary) if end.summary else None
-        resets_at = end.resets_at
-        if end.error_class == "rate_limit" and resets_at is None:
-            resets_at = reset_of(end.error_message or "", datetime.now(UTC))
-        model = end.model or self.order.task.model
-        return replace(end, summary=summary, model=model, resets_at=resets_at)
-
-
-def _over(parser: Parser, limit: int | None) -> bool:
-    return limit is not None and parser.turns > limit
+    def _nothing(self, end: AgentEnd) -> None:
+        if end.refused_tools:
+            refused = end.failed("refused_tool", ", ".join(end.refused_tools))
+            raise Failure("refused_tool", refused.error_message or "")
+        self.log.add("system", "the agent changed nothing")
+        self.result.outcome = "no_changes"

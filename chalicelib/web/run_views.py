@@ -9,7 +9,7 @@ from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
-from chalicelib.domain.run import Attempt, Event, Run
+from chalicelib.domain.run import Attempt, Event, Run, Trial
 from chalicelib.web import answers
 from chalicelib.web.views import moment
 
@@ -68,8 +68,17 @@ def run(thing: Run, brief: Brief, *, stalled: bool = False) -> answers.RunView:
         **summary,
         "prompt": brief.prompt,
         "metadata": {**summary["metadata"], "triggerParams": json.loads(brief.params)},
+        "tests": _tests(thing.trial) if thing.trial else None,
         "attempts": [_attempt(attempt) for attempt in thing.attempts],
         "outputs": [_output(one) for one in thing.left.outputs] if thing.left else [],
+    }
+
+
+def _tests(thing: Trial) -> answers.TestsView:
+    return {
+        "passed": thing.passed,
+        "exitStatus": thing.exit_status,
+        "lastLines": thing.last_lines,
     }
 
 

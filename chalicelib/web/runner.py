@@ -8,6 +8,7 @@ from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
+from chalicelib.domain.run import Trial
 from chalicelib.web import answers, models, runner_models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id, pass_of
 
@@ -64,6 +65,7 @@ def report() -> Answer[answers.Ended]:
         head_sha=asked.head_sha,
         base_sha=asked.base_sha,
         diff_stat=asked.diff_stat,
+        trial=Trial(**asked.tests.model_dump()) if asked.tests else None,
         result_summary=asked.result_summary,
         session_id=agent.session_id,
         model_used=agent.model_used,
@@ -124,6 +126,7 @@ def _job(job: jobs.Job) -> answers.JobView:
             "pushBranch": run.push_branch,
             "continueBranch": job.continues,
             "setupCommands": repo.setup_commands if repo else None,
+            "testCommand": repo.test_command if repo else None,
             "token": job.token,
         }
         if run.repo_url

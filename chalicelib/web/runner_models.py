@@ -61,7 +61,7 @@ class Uploads(Speaks):
 
 class Beat(Speaks):
     model_config = shown({"runId": RUN, "attempt": 1, "stage": "agent", "lines": [LINE]})
-    stage: Literal["clone", "setup", "agent", "push"] | None = None
+    stage: Literal["clone", "setup", "agent", "test", "push"] | None = None
     lines: Annotated[list[Line], Field(max_length=limits.LINES)] = []
 
 
@@ -76,6 +76,12 @@ class AgentEnd(models.Model):
     turns: Number | None = None
 
 
+class Tests(models.Model):
+    passed: Annotated[bool, Field(strict=True)]
+    exit_status: Annotated[int, Field(ge=-256, le=256, strict=True)] | None = None
+    last_lines: Long = ""
+
+
 class Report(Beat):
     model_config = shown({"runId": RUN, "attempt": 1, "outcome": "succeeded", "lines": []})
     outcome: Literal["succeeded", "no_changes", "failed"]
@@ -88,5 +94,6 @@ class Report(Beat):
     base_sha: Short | None = None
     diff_stat: Long | None = None
     result_summary: Long | None = None
+    tests: Tests | None = None
     agent: AgentEnd | None = None
     outputs: OutputFiles = []

@@ -230,6 +230,7 @@ def repo(thing: Repo) -> answers.RepoView:
         "id": thing.id,
         "repoUrl": thing.url,
         "setupCommands": thing.setup_commands,
+        "testCommand": thing.test_command,
         "secrets": list(thing.secrets),
         "environment": thing.environment,
         "defaultBranch": thing.default_branch,

@@ -215,6 +215,7 @@ class FakeGitHub:
         return {
             "url": api,
             "number": number,
+            "node_id": f"PR_{number}",
             "html_url": f"{self.repo_url}/pull/{number}",
             "state": pull["state"],
             "title": pull["title"],
@@ -226,6 +227,14 @@ class FakeGitHub:
             "head": {"ref": pull["head"], "sha": sha},
             "base": {"ref": pull["base"], "sha": self.head(pull["base"])},
         }
+
+    def mutate(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        """Do the one thing that only GraphQL can."""
+        assert "markPullRequestReadyForReview" in asked["query"], asked
+        number = int(asked["variables"]["input"]["pullRequestId"].removeprefix("PR_"))
+        self.pulls[number]["draft"] = False
+        said = {"markPullRequestReadyForReview": {"pullRequest": {"isDraft": False}}}
+        return 200, json.dumps({"data": said}).encode()
 
     def merge(self, number: str, *, query: Any, body: Any) -> Answer:
         pull = self.pulls[int(number)]
@@ -333,6 +342,10 @@ def _handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
         def _do(self) -> None:
             raw = self._body()
             parts = urlsplit(self.path)
+            if parts.path == "/api/graphql":
+                with fake.lock:
+                    self._send(*fake.mutate(json.loads(raw)), {"Content-Type": "application/json"})
+                return
             if not parts.path.startswith("/api/v3"):
                 self._serve_git(parts.path, parts.query, raw)
                 return

@@ -22,6 +22,12 @@ class Origin(TypedDict):
     triggerParams: NotRequired[Json]
 
 
+class TestsView(TypedDict):
+    passed: bool
+    exitStatus: int | None
+    lastLines: str
+
+
 class RunSummary(TypedDict):
     id: Id
     type: Kind
@@ -80,6 +86,7 @@ class OutputView(TypedDict):
 
 class RunView(RunSummary):
     prompt: str
+    tests: TestsView | None
     attempts: list[AttemptView]
     outputs: list[OutputView]
 
@@ -177,6 +184,7 @@ class JobRepo(TypedDict):
     pushBranch: str
     continueBranch: bool
     setupCommands: str | None
+    testCommand: str | None
     token: str | None
 
 

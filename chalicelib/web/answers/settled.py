@@ -36,6 +36,7 @@ class RepoView(TypedDict):
     id: Id
     repoUrl: str
     setupCommands: str | None
+    testCommand: str | None
     secrets: list[str]
     environment: dict[str, str]
     defaultBranch: str | None

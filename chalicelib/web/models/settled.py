@@ -75,6 +75,7 @@ class NewKey(Model):
 class RepoFields(Model):
     model_config = shown({"setupCommands": "npm ci", "maxConcurrentTasks": 3})
     setup_commands: Script | None = None
+    test_command: Script | None = None
     secrets: SecretNames = []
     environment: Variables = {}
     default_branch: Branch | None = None

@@ -34,6 +34,7 @@ def _typed(repo: Repo) -> dict[str, str]:
         "defaultBranch": repo.default_branch or "",
         "defaultAgentType": repo.default_agent_type or "",
         "setupCommands": repo.setup_commands or "",
+        "testCommand": repo.test_command or "",
         "maxConcurrentTasks": str(repo.max_concurrent_tasks),
         **forms.shown(repo.secrets, repo.environment),
     }
@@ -64,7 +65,7 @@ def _fields(visit: Visit) -> dict[str, object]:
     form = visit.form
     body: dict[str, object] = {
         name: form.get(name, "").strip() or None
-        for name in ("setupCommands", "defaultBranch", "defaultAgentType")
+        for name in ("setupCommands", "testCommand", "defaultBranch", "defaultAgentType")
     }
     if form.get("maxConcurrentTasks", "").strip():
         body["maxConcurrentTasks"] = forms.number(form, "maxConcurrentTasks")

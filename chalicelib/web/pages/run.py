@@ -17,7 +17,7 @@ from chalicelib.web import run_views
 from chalicelib.web.http import answer, known_id, led_to
 from chalicelib.web.pages.shell import Visit
 
-STAGES = ("clone", "setup", "agent", "push", "publish")
+STAGES = ("clone", "setup", "agent", "test", "push", "publish")
 MOST_LINES, WINDOW = 1000, 200
 
 
@@ -74,6 +74,8 @@ def _cursor(visit: Visit) -> str:
 def _stages(run: Run) -> list[tuple[str, str]]:
     """Return each stage with how it stands: done, now, bad or to come."""
     names = list(STAGES if run.repo_url else ("setup", "agent"))
+    if run.repo_url and run.stage != "test" and run.trial is None:
+        names.remove("test")
     reached = names.index(run.stage) if run.stage in names else -1
     if run.state in (State.COMPLETED, State.PR_OPENED):
         return [(name, "done") for name in names]
