@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-fuzz test-browser screenshots clean
+.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks test-browser screenshots clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -89,6 +89,9 @@ sabotage: setup ## The table of what was broken on purpose, and which seed saw i
 
 test-fuzz: setup ## Try every operation of what `make dev` runs with EXAMPLES (500) requests, and print a table
 	@$(PY) -m tests.fuzz
+
+fuzz-hooks: setup ## A million requests of strangers to the hooks, in this process (REQUESTS)
+	OPTIO_FUZZED_HOOKS=$(or $(REQUESTS),1000000) $(PY) -m pytest -q tests/fuzz/test_hooks.py
 
 test-agents: setup .venv-emulator/.installed ## The real agent programs, from npm, against a scripted model
 	OPTIO_TEST_AGENTS=1 $(PY) -m pytest tests/agents -m agents

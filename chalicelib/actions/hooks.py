@@ -13,6 +13,7 @@ from chalicelib.actions import policies, sending
 from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain import firing as firings
 from chalicelib.domain import hook as hooks
+from chalicelib.domain import json_text
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Invalid, NotFound, NotJson, Superseded, Unsigned
 from chalicelib.domain.firing import Claim, Firing, Outcome, Skip
@@ -84,10 +85,7 @@ def parsed(delivery: Delivery, preset: Preset) -> object:
         text = form["payload"][-1]
     elif kind not in ("", "application/json", "text/json") and not kind.endswith("+json"):
         raise NotJson("send JSON, or a form with JSON in its field `payload`")
-    try:
-        found: object = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Invalid("the body is not valid JSON") from None
+    found: object = json_text.read(text)
     return found
 
 

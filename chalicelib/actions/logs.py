@@ -102,7 +102,7 @@ def _place(text: str, run: Run) -> _Place:
     if not text:
         return _Place(run.attempt, None, back=True)
     attempt, _, seq = text.removeprefix("-").partition(".")
-    if not (attempt.isdigit() and seq.isdigit() and len(seq) < 12 and len(attempt) < 6):
+    if not (attempt.isdecimal() and seq.isdecimal() and len(seq) < 12 and len(attempt) < 6):
         raise Invalid("this cursor is not one of ours", "cursor")
     # A run that was still waiting when the reader began is followed from its first attempt on.
     number = max(1, int(attempt)) if run.attempt else 0

@@ -37,7 +37,7 @@ class _Field:
     def number(self, text: str) -> int:
         if text.lower() in self.names:
             return self.names.index(text.lower()) + self.first
-        if not text.isdigit() or not self.least <= int(text) <= self.most:
+        if not text.isdecimal() or not self.least <= int(text) <= self.most:
             raise _wrong(f"{text!r} is not a {self.name} ({self.least} to {self.most})")
         return int(text)
 

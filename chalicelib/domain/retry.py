@@ -33,7 +33,7 @@ def asked_wait(headers: Mapping[str, str]) -> timedelta | None:
     """Return how long `Retry-After` asks to wait: in seconds, or up to a date of the same clock."""
     known = {str(name).lower(): str(value).strip() for name, value in headers.items()}
     after = known.get("retry-after", "")
-    if after.isdigit():
+    if after.isdecimal():
         return min(LONGEST_ASKED, timedelta(seconds=min(int(after), 10**6)))
     try:
         wait = parsedate_to_datetime(after) - parsedate_to_datetime(known.get("date", ""))

@@ -21,6 +21,7 @@ from chalicelib.domain.errors import Invalid
 
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _PATH = re.compile(r"^@?[\w$-]+(?:\.[\w$@-]+)*$")
+_INDEX = re.compile(r"^[0-9]{1,9}$")
 _BLOCKS = ("if", "unless", "each")
 _MISSING = object()
 
@@ -52,6 +53,7 @@ class _Look:
     room: int = limits.OUTPUT
 
     def find(self, path: str, scopes: Sequence[tuple[object, int]]) -> object:
+        self.spend(1)
         head, *rest = path.split(".")
         found: object
         if head in ("this", "@index", "@first", "@last") and scopes:
@@ -83,19 +85,24 @@ class _Look:
         if not isinstance(found, list | tuple):
             return
         for index, value in enumerate(found):
+            self.spend(1)
             yield [*scopes, (value, index)]
 
     def keep(self, text: str) -> str:
-        self.room -= len(text.encode("utf-8", "replace")) + 1
+        self.spend(len(text.encode("utf-8", "replace")))
+        return text
+
+    def spend(self, room: int) -> None:
+        """Take from what a rendering may cost: bytes and look-ups, so that no loop runs empty."""
+        self.room -= room
         if self.room < 0:
             raise Invalid("the rendered text is over 1 MB", "template")
-        return text
 
 
 def _step(value: object, key: str) -> object:
     if isinstance(value, Mapping):
         return value.get(key, _MISSING)
-    if isinstance(value, list | tuple) and key.isdigit() and int(key) < len(value):
+    if isinstance(value, list | tuple) and _INDEX.match(key) and int(key) < len(value):
         return value[int(key)]
     return _MISSING
 

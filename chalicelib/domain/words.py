@@ -28,7 +28,7 @@ def cron_words(expression: str) -> str:
 
 
 def _time(minute: str, hour: str) -> str:
-    if minute.replace(",", "").isdigit() and hour.replace(",", "").isdigit():
+    if minute.replace(",", "").isdecimal() and hour.replace(",", "").isdecimal():
         times = [f"{int(h):02d}:{int(m):02d}" for h in hour.split(",") for m in minute.split(",")]
         if len(times) <= MOST_TIMES:
             return f"At {_and(times)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from importlib import import_module
@@ -9,10 +10,12 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.visitor import TreeInterpreter
 
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.limits import QUERY, QUERY_STEPS
 
-LONGEST_QUERY = 1024
+TOO_MUCH = f"it takes more than {QUERY_STEPS:,} steps"
 
 
 class ExpressionEngine:
@@ -30,9 +33,12 @@ class ExpressionEngine:
     def search(self, query: str, payload: object) -> object:
         """Return what `query` finds in `payload`, None when that is nothing."""
         try:
-            return _compiled(query).search(payload)
-        except JMESPathError as error:
+            found: object = _Bounded().visit(_compiled(query).parsed, payload)
+            _check_size(found)
+        except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            # The library compares what is not comparable, and divides by what is nothing.
             raise Invalid(f"{query!r} cannot be applied: {error}") from error
+        return found
 
     def check_schema(self, schema: Mapping[str, object]) -> None:
         """Raise `Invalid` where `schema` is no JSON Schema (draft 2020-12)."""
@@ -53,10 +59,41 @@ class ExpressionEngine:
         ]
 
 
+class _Bounded(TreeInterpreter):  # type: ignore[misc]
+    """An interpreter that gives up: few characters can double a list again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = QUERY_STEPS
+
+    def visit(self, node: Any, *args: Any, **named: Any) -> Any:
+        found = super().visit(node, *args, **named)
+        self._left -= 1 + (len(found) if isinstance(found, list | dict) else 0)
+        if isinstance(found, str):
+            self._left -= len(found) // 1024
+        if self._left < 0:
+            raise ValueError(TOO_MUCH)
+        return found
+
+
+def _check_size(found: object) -> None:
+    """Refuse what grows when it is written: lists that hold one another many times over."""
+    left, open_ = QUERY_STEPS, [found]
+    while open_:
+        one = open_.pop()
+        left -= 1
+        if left < 0:
+            raise ValueError(TOO_MUCH)
+        if isinstance(one, float) and not math.isfinite(one):
+            raise ValueError("the result is no number")
+        if isinstance(one, list | dict):
+            open_.extend(one.values() if isinstance(one, dict) else one)
+
+
 @lru_cache(maxsize=1024)
 def _compiled(query: str) -> Any:
-    if len(query) > LONGEST_QUERY:
-        raise Invalid(f"a JMESPath expression has at most {LONGEST_QUERY} characters")
+    if len(query) > QUERY:
+        raise Invalid(f"a JMESPath expression has at most {QUERY} characters")
     try:
         return jmespath.compile(query)
     except (JMESPathError, RecursionError) as error:

@@ -69,7 +69,7 @@ def _wait(headers: Mapping[str, Any], now: datetime) -> timedelta:
         return asked
     for name in ("x-ratelimit-reset", "x-ratelimit-requests-reset"):
         reset = str(headers.get(name) or "")
-        if reset.isdigit():
+        if reset.isdecimal():
             seconds = int(reset) / (1000 if len(reset) > 11 else 1)
             wait = datetime.fromtimestamp(seconds, UTC) - now
             return min(timedelta(hours=1), max(timedelta(seconds=1), wait))

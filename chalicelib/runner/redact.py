@@ -86,11 +86,18 @@ def _forms(secret: str) -> Iterator[str]:
     """Yield the ways in which a secret may appear; of one with many lines also each line."""
     if len(secret.strip()) < SHORTEST:
         return
-    long_lines = [line.strip() for line in secret.splitlines() if len(line.strip()) >= 8]
-    for value in {secret, secret.strip(), *(long_lines if "\n" in secret.strip() else ())}:
+    for value in {secret, secret.strip(), *(_lines(secret) if "\n" in secret.strip() else ())}:
         yield value
         yield from _escaped(value)
         yield from _base64(value.encode())
+
+
+def _lines(secret: str) -> list[str]:
+    """Return the lines that give a secret away: the long ones; where all are short, those too."""
+    lines = [line.strip() for line in secret.splitlines()]
+    return [line for line in lines if len(line) >= 8] or [
+        line for line in lines if len(line) >= SHORTEST
+    ]
 
 
 def _escaped(value: str) -> Iterator[str]:

@@ -8,7 +8,6 @@ import json
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
@@ -17,7 +16,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.actions import access, launching
-from chalicelib.domain import limits, trail
+from chalicelib.domain import json_text, limits, trail
 from chalicelib.domain.access import KEY_PREFIX, Forbidden, Principal, Scope, Unauthorized
 from chalicelib.domain.errors import (
     Conflict,
@@ -31,6 +30,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.firing import Claim, moment_text
 from chalicelib.domain.launch import PREFIX, Pass
 from chalicelib.web import audit, headers
+from chalicelib.web.operation import Operation
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -69,26 +69,6 @@ STATUS: dict[type[DomainError], int] = {
     NotJson: 415,
     TooMany: 429,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """What the API's own description says of a route."""
-
-    method: str
-    path: str
-    summary: str
-    takes: str
-    partly: bool
-    query: tuple[str, ...]
-    statuses: tuple[int, ...]
-    needs: Scope | None
-    view: Callable[..., Response]
-    recorded: bool
-
-    @property
-    def open(self) -> bool:
-        return self.needs is None
 
 
 REGISTRY: list[Routes] = []
@@ -249,13 +229,17 @@ def body_of(request: Request) -> dict[str, Any]:
     kind = str(request.headers.get("content-type") or "application/json").split(";")[0].strip()
     if kind != "application/json" and not kind.endswith("+json"):
         raise NotJson("send the body as Content-Type: application/json")
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise Invalid("the body is not valid JSON") from None
+    body = json_text.read(text_of(raw))
     if not isinstance(body, dict):
         raise Invalid("the body must be a JSON object")
     return body
+
+
+def text_of(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise Invalid("the body is not UTF-8") from None
 
 
 def raw_of(request: Request) -> bytes:

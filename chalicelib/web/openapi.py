@@ -14,8 +14,9 @@ from chalicelib.domain import limits
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.run import State
 from chalicelib.web import answers, models, runner_models
-from chalicelib.web.http import Answer, Operation
+from chalicelib.web.http import Answer
 from chalicelib.web.links import link
+from chalicelib.web.operation import Operation
 
 Schema = dict[str, Any]
 REFS = "#/components/schemas/{model}"

@@ -13,7 +13,8 @@ from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import ALLOWED, Role, Scope, Unauthorized
 from chalicelib.storage.records import KeyRecord
-from chalicelib.web.http import REGISTRY, Operation, Routes
+from chalicelib.web.http import REGISTRY, Routes
+from chalicelib.web.operation import Operation
 from tests.conftest import NOON, TOKEN, Stage, key_of
 
 OPERATIONS = sorted(

@@ -15,7 +15,8 @@ from chalicelib import wiring
 from chalicelib.domain.access import Scope
 from chalicelib.settings import settings
 from chalicelib.storage.records import ActivityRecord
-from chalicelib.web.http import REGISTRY, Operation
+from chalicelib.web.http import REGISTRY
+from chalicelib.web.operation import Operation
 from chalicelib.web.pages import TABLE
 from tests.acceptance.browsing import Browser, task
 from tests.acceptance.test_breaker import BODY, begun, ended

@@ -66,7 +66,7 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
 def _cursor(visit: Visit) -> str:
     """Return where the log is opened: around a line, at a cursor, or at its end."""
     attempt, _, seq = visit.query("at").partition(".")
-    if attempt.isdigit() and seq.isdigit() and len(seq) < 10:
+    if attempt.isdecimal() and seq.isdecimal() and len(seq) < 10:
         return logs.around(int(attempt), int(seq), WINDOW)
     return visit.query("cursor")
 

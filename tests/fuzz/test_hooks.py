@@ -1,0 +1,144 @@
+"""Strangers post to hooks whatever they can think of: nothing falls over, and nobody gets in.
+
+Ten thousand requests in `make test-all`, a million with `make fuzz-hooks`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from chalicelib import wiring
+from chalicelib.domain.firing import run_id
+from chalicelib.domain.hook import PRESETS
+from chalicelib.storage.records import FiringRecord, RunRecord
+from chalicelib.web import hooks
+from chalicelib.web.flood import Buckets
+from tests.acceptance.test_hooks import now, secret_of, signed
+from tests.conftest import Stage
+
+REQUESTS = int(os.environ.get("OPTIO_FUZZED_HOOKS", "10000"))
+SENDERS = sorted(PRESETS)
+HEADERS = sorted(
+    {name for one in PRESETS.values() for name in (*one.id_headers, *one.event_headers)}
+    | {name.lower() for sender in SENDERS for name in signed(sender, b"", 0)}
+)
+TYPES = [
+    *("application/json", "application/x-www-form-urlencoded", "text/plain", "application/a+json"),
+    *("", "application/json; charset=utf-7"),
+]
+STRANGE = [
+    *(b"", b"[" * 5000, b'{"a":' * 500 + b"1" + b"}" * 500, b'{"a":NaN}', b'{"a":"\\ud800"}'),
+    *(b"1e999", b"\xff\xfe", b"payload=%7B%7D", b"9" * 5000, b'{"webhookTimestamp":' + b"9" * 400),
+    *(b'{"webhookTimestamp":' + b"9" * 400 + b"}", b'{"title":{"deep":[1]},"n":"a"}'),
+]
+NAMES = ["title", "n", "type", "event", "id", "action"]
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=6), inner)
+    ),
+    max_leaves=8,
+)
+bodies = st.one_of(
+    st.sampled_from(STRANGE),
+    st.binary(max_size=200),
+    values.map(lambda value: json.dumps(value).encode()),
+)
+claims = st.one_of(
+    st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=255), max_size=80),
+    st.sampled_from([f"sha256={'0' * 64}", "v1,", "t=1,v1=0", "t=²,v1=0", "Bearer ", "²"]),
+)
+requests = st.tuples(
+    bodies, st.sampled_from(TYPES), st.dictionaries(st.sampled_from(HEADERS), claims, max_size=6)
+)
+
+
+class Ingress:
+    """A hook of each sender, and everything that was posted to them."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.posted = 0
+        self.believed: set[str] = set()
+        mapping = {"title": "$.title", "n": "$.n"}
+        for sender in SENDERS:
+            config = {"path": sender, "signature": sender, "secret": secret_of(sender)}
+            config["filter"] = "!(n > `3`)"
+            trigger = {"type": "webhook", "config": config, "paramMapping": mapping}
+            task = {"type": "standalone", "name": sender, "prompt": "{{title}} {{n.a.0}}"}
+            stage.ok("POST", "/api/tasks", {**task, "triggers": [trigger]})
+
+    def post(self, sender: str, body: bytes, kind: str, headers: dict[str, str]) -> tuple[int, Any]:
+        told: tuple[int, Any] = self._stage.call(
+            "POST", f"/api/hooks/{sender}", body, token="", **{**headers, "Content-Type": kind}
+        )
+        self.posted += 1
+        assert told[0] in (200, 202, 400, 401, 415), told
+        return told
+
+    def strange(self, body: bytes, kind: str, headers: dict[str, str]) -> None:
+        """Post to every sender's hook what none of them signed."""
+        for sender in SENDERS:
+            status, _ = self.post(sender, body, kind, headers)
+            assert status == 401
+
+    def tampered(self, sender: str, body: bytes, kind: str, place: int) -> None:
+        """Post what was signed, with one byte of it changed."""
+        if sender in ("gitlab", "token"):  # these carry a token, and sign nothing
+            return
+        changed = bytearray(body or b"0")
+        changed[place % len(changed)] ^= 1
+        status, _ = self.post(sender, bytes(changed), kind, signed(sender, body, now(self._stage)))
+        assert status == 401
+
+    def genuine(self, sender: str, body: bytes, kind: str) -> None:
+        """Post what its sender signed, whatever it is."""
+        _, told = self.post(sender, body, kind, signed(sender, body, now(self._stage), self.posted))
+        if told and "firingId" in told:
+            self.believed.add(told["firingId"])
+
+
+@pytest.fixture
+def ingress(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Ingress:
+    monkeypatch.setattr(hooks, "_buckets", cache(lambda: Buckets(10**9)))
+    made = Ingress(stage)
+    world = wiring.world()
+    # Where a hook leads does not change meanwhile, and looking it up is what takes longest.
+    monkeypatch.setattr(world.triggers, "hook", cache(world.triggers.hook))
+    return made
+
+
+@pytest.mark.slow
+def test_no_request_brings_a_5xx_and_none_without_a_signature_a_task(ingress: Ingress):
+    @settings(
+        max_examples=max(1, REQUESTS // (len(SENDERS) + 1)),
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(requests, st.sampled_from(SENDERS), st.integers(0, 200), st.integers(0, 30))
+    def storm(request: Any, sender: str, place: int, dice: int) -> None:
+        body, kind, headers = request
+        ingress.strange(body, kind, headers)
+        ingress.tampered(sender, body, kind, place)
+        if dice == 0:
+            ingress.genuine(sender, body, kind)
+
+    storm()
+    for sender in SENDERS:
+        ingress.genuine(sender, b'{"title": "t", "n": 1}', "application/json")
+
+    assert ingress.posted >= REQUESTS * 0.9
+    assert {row.id for row in FiringRecord.scan()} == ingress.believed
+    runs = {row.id for row in RunRecord.scan()}
+    assert runs
+    assert runs <= {run_id(firing) for firing in ingress.believed}

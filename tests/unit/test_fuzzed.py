@@ -1,0 +1,171 @@
+"""What strangers write is read, or refused with a reason; it never makes us fall over."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chalicelib.domain import cron, json_text, limits, schedule, words
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.hook import PRESETS, Delivery, believed, delivery_id, event_names, fresh
+from chalicelib.domain.template import render
+from chalicelib.integrations.expressions import ExpressionEngine
+from chalicelib.runner.redact import Redactor
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+STRANGE = ["NaN", "[Infinity]", "1e999", "[" * 99, '"\\ud800"', '["\\uD83D", "\\ude00"]']
+values = st.recursive(
+    st.none() | st.booleans() | numbers | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=12,
+)
+pieces = st.sampled_from(
+    [
+        *("{{a}}", "{{a.0}}", "{{a.²}}", "{{#each a}}", "{{/each}}", "{{#if a}}", "{{else}}"),
+        *("{{/if}}", "{{#unless b}}", "{{/unless}}", "{{this}}", "{{@index}}", "{{", "}}", "{%"),
+        *("{{ this.x }}", "text", "\n", "{{#each this}}", "\ud83d", "{{a.99999999999999999999}}"),
+    ]
+)
+
+
+@given(st.lists(pieces | st.text(max_size=5), max_size=20).map("".join), values)
+@example("{{a.²}}", [1])
+@example("{{a." + "9" * 5000 + "}}", [1])
+def test_a_template_renders_or_says_why_not(text: str, value: object):
+    with suppress(Invalid):
+        rendered = render(text, {"a": value, "b": [value]})
+        assert len(rendered.text.encode("utf-8", "replace")) <= limits.OUTPUT
+
+
+def test_loops_that_print_nothing_end_too():
+    text = "{{#each a}}" * 6 + "{{/each}}" * 6
+    with pytest.raises(Invalid, match="over 1 MB"):
+        render(text, {"a": list(range(1000))})
+
+
+fields = st.lists(
+    st.sampled_from(["*", "1", "0-5", "*/7", "1,2", "mon", "jan-dec", "²", "L", "31", "?", "5-1/0"])
+    | st.text(max_size=4),
+    min_size=4,
+    max_size=6,
+)
+
+
+@given(fields.map(" ".join) | st.text(max_size=40))
+@example("² * * * *")
+@example("٣ * * * *")
+def test_a_cron_expression_has_a_next_time_and_words_or_is_refused(text: str):
+    try:
+        cron.parse_cron(text)
+    except Invalid:
+        return
+    found = schedule.Schedule(cron=text, timezone="UTC", jitter=timedelta(0))
+    moment = schedule.next_after(found, NOON)
+    assert moment is not None
+    assert moment > NOON
+    assert words.cron_words(text)
+
+
+headers = st.dictionaries(
+    st.sampled_from(
+        [
+            *sorted({name for one in PRESETS.values() for name in one.id_headers}),
+            *("stripe-signature", "x-slack-signature", "x-slack-request-timestamp"),
+            *("webhook-signature", "webhook-timestamp", "x-pagerduty-signature", "authorization"),
+        ]
+    ),
+    st.text(max_size=40) | st.sampled_from(["t=1,v1=", "v1,²", "sha256=", "²", "9" * 12, "v1=é"]),
+)
+
+
+@given(headers, st.binary(max_size=64), values, st.sampled_from(sorted(PRESETS)))
+@example({}, b"{}", {"webhookTimestamp": 10**400}, "linear")
+def test_no_delivery_is_believed_by_chance_and_none_breaks_a_check(
+    given_headers: dict[str, str], body: bytes, payload: object, name: str
+):
+    preset, delivery = PRESETS[name], Delivery(headers=given_headers, body=body)
+    assert not believed(preset, delivery, ["a secret of sixteen", "whsec_QUJD"], NOON)
+    assert fresh(preset, payload, NOON) in (True, False)
+    assert isinstance(delivery_id(preset, delivery, payload), str)
+    assert isinstance(event_names(preset, delivery, payload), frozenset)
+
+
+queries = st.lists(
+    st.sampled_from(
+        [
+            *("a", "b", "*", "[*]", "[]", "[?a > `1`]", "@", " | ", ".", "{a: @, b: @}", "[@, @]"),
+            *("length(@)", "to_number(a)", "sort(@)", "join(',', @)", "[0]", "[-1:]", "avg(@)"),
+            *("[?a < 'x']", "!a", "a || b", "keys(@)", "sum(@)", "reverse(@)", "max(@)"),
+        ]
+    ),
+    min_size=1,
+    max_size=8,
+).map("".join)
+
+
+@given(queries, values)
+@example("a > `1`", {"a": "text"})
+@example("to_number(a)", {"a": "1e999"})
+def test_a_query_finds_what_can_be_written_or_says_why_not(query: str, payload: object):
+    with suppress(Invalid):
+        found = ExpressionEngine().search(query, payload)
+        assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize("step", ["[@,@][]", "[@,@]", "{a:@,b:@}", "[*].[@,@][]"])
+def test_a_query_that_doubles_gives_up(step: str):
+    query = " | ".join(["[@]", *[step] * (1000 // (len(step) + 3))])
+    with pytest.raises(Invalid, match=r"steps|applied"):
+        ExpressionEngine().search(query, ["x"] * 10)
+
+
+@given(values)
+def test_json_is_read_as_it_was_written(value: object):
+    assert json_text.read(json.dumps(value)) == json.loads(
+        json.dumps(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+
+
+@given(st.text(max_size=40) | st.sampled_from(STRANGE))
+def test_what_is_read_can_be_written_again(text: str):
+    try:
+        found = json_text.read(text)
+    except Invalid:
+        return
+    json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+    assert not isinstance(found, float) or math.isfinite(found)
+
+
+@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
+def test_json_nests_up_to_the_limit(opening: str, closing: str):
+    def nested(depth: int) -> str:
+        return opening * depth + "1" + closing * depth
+
+    json_text.read(nested(limits.DEPTH))
+    for depth in (limits.DEPTH + 1, 900, 100_000):
+        with pytest.raises(Invalid):
+            json_text.read(nested(depth))
+
+
+secrets = st.text(min_size=8, max_size=24).filter(lambda text: len(text.strip()) >= 8)
+
+
+@given(secrets, st.text(max_size=30), st.text(max_size=30), st.integers(1, 60))
+def test_no_cutting_of_a_log_lets_a_secret_through(secret: str, before: str, after: str, cut: int):
+    redactor = Redactor([secret])
+    said = f"{before}{secret}{after}"
+    stream = redactor.stream()
+    parts = [said[start : start + cut] for start in range(0, len(said), cut)]
+    shown = "".join([*(stream.feed(part) for part in parts), stream.flush()])
+    long = [line.strip() for line in secret.splitlines() if len(line.strip()) >= 8]
+    parts = (long or [line.strip() for line in secret.splitlines()]) if "\n" in secret else [secret]
+    for part in parts:
+        assert len(part) < 4 or part not in shown.replace("***", "\0")
+    assert redactor.redact(redactor.redact(said)) == redactor.redact(said)
