@@ -43,7 +43,8 @@ def _leased(world: World, delivery: Delivery) -> Delivery | None:
         return None
     if rest > timedelta(0):
         world.wait(rest)
-    return _kept(world, deliveries.begun(delivery, world.now(), LEASE), delivery)
+    held = _kept(world, deliveries.begun(delivery, world.now(), LEASE), delivery)
+    return held if held.due_at else None
 
 
 def _kept(world: World, new: Delivery, was: Delivery) -> Delivery:

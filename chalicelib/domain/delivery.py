@@ -103,11 +103,17 @@ def to(webhook_id: str, notice: Notice, now: datetime, *, once: bool = False) ->
 
 
 def begun(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
-    """Return a delivery whose next try begins; one that never came to its end failed."""
+    """Return a delivery whose next try begins; one that never came to its end failed.
+
+    Where each try so far died with its sender, or failed, there is an end, too: it is given up.
+    """
     tries = delivery.tries
     if delivery.begun > len(tries):
         tries = (*tries, Try(at=delivery.updated_at, error=INTERRUPTED))
-    return replace(delivery, begun=len(tries) + 1, tries=tries, updated_at=now, due_at=now + lease)
+    new = replace(delivery, begun=len(tries) + 1, tries=tries, updated_at=now)
+    if len(tries) > len(BACKOFFS):
+        return replace(new, due_at=None, standing=Standing.FAILED)
+    return replace(new, due_at=now + lease)
 
 
 def ended(delivery: Delivery, reply: Reply, at: datetime, now: datetime) -> Delivery:

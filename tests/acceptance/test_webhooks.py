@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -12,13 +14,14 @@ import pytest
 from standardwebhooks import Webhook as Library
 
 from chalicelib import wiring
-from chalicelib.actions import moving, notifying
+from chalicelib.actions import delivering, moving, notifying
 from chalicelib.domain.delivery import BACKOFFS, Reply
 from chalicelib.domain.run import State
 from chalicelib.settings import settings
 from chalicelib.storage.records import DeliveryRecord, WebhookRecord
 from tests.acceptance.test_breaker import BODY, begun, ended, ran, shown
 from tests.conftest import Stage
+from tests.contract.test_calls import counted, requests
 from tests.fakes.receiver import Receiver, receiving
 
 ALL = [
@@ -220,6 +223,47 @@ def test_only_what_a_webhook_names_is_told_and_nothing_is_queued_else(
     assert told(receiver) == ["task.completed"]
 
 
+def test_where_nobody_listens_telling_costs_one_read_in_a_while_and_no_message(
+    stage: Stage, task: str, monkeypatch: pytest.MonkeyPatch
+):
+    def calls_of_a_failure() -> Counter[str]:
+        job = begun(stage, task)
+        with counted(monkeypatch) as calls:
+            ended(stage, job, "agent")
+        return Counter(requests(calls))
+
+    world = wiring.world()
+    quiet = calls_of_a_failure()
+    again = calls_of_a_failure()
+    assert quiet - again == {"Query": 1}
+    world.webhooks._known = None  # type: ignore[attr-defined]
+    assert calls_of_a_failure() - again == {"Query": 1}
+    monkeypatch.setattr(world.webhooks, "lately", list)
+    assert calls_of_a_failure() == again
+    assert world.notify_queue.__dict__.get("_url") is None  # nothing was ever sent to it
+
+
+def test_what_cannot_be_promised_is_not_done(
+    stage: Stage, receiver: Receiver, task: str, monkeypatch: pytest.MonkeyPatch
+):
+    hooked(stage, receiver)
+    job = begun(stage, task)
+    world = wiring.world()
+
+    def refuse(messages: Any) -> None:
+        raise RuntimeError("the queue is away")
+
+    run = world.runs.get(job["runId"])
+    with monkeypatch.context() as patch:
+        patch.setattr(world.notify_queue, "send", refuse)
+        with pytest.raises(RuntimeError, match="away"):
+            moving.advance(world, run, State.FAILED, by="test", message="m")
+    assert world.runs.get(job["runId"]) == run
+    ended(stage, job, "agent")
+    later(stage, 3)
+    assert told(receiver) == ["task.failed"]
+
+
 def test_the_breaker_tells_once_and_one_click_resumes(stage: Stage, receiver: Receiver, task: str):
     hooked(stage, receiver, events=["definition.paused"])
     ran(stage, task, *["agent"] * 5)
@@ -380,6 +424,35 @@ def test_a_try_whose_sender_died_is_made_again_under_the_same_id(
     (delivery,) = logged(stage, webhook)
     assert delivery["status"] == "delivered"
     assert "interrupted" in delivery["attempts"][0]["error"]
+
+
+def test_a_delivery_that_cannot_even_be_sent_is_given_up_and_keeps_nobody_busy_for_ever(
+    stage: Stage, receiver: Receiver, task: str, monkeypatch: pytest.MonkeyPatch
+):
+    webhook, _ = hooked(stage, receiver)
+    ran(stage, task, "agent")
+
+    def refuse(sealed: str, about: str) -> str:
+        raise ValueError("sealed with another key")
+
+    monkeypatch.setattr(wiring.world().seals, "open", refuse)
+    stage.now += timedelta(seconds=3)
+    world = wiring.world()
+    for _ in range(2 * len(BACKOFFS)):
+        for due in list(world.deliveries.due(stage.now + timedelta(minutes=2))):
+            stage.now = max(stage.now, due.at)
+            with suppress(ValueError):
+                delivering.deliver(world, due.webhook_id or "", due.id)
+        stage.now += timedelta(minutes=2)
+        if not logged(stage, webhook):
+            notify_once(stage)
+    (delivery,) = logged(stage, webhook)
+    assert (delivery["status"], delivery["attempt"]) == ("failed", len(BACKOFFS) + 1)
+
+
+def notify_once(stage: Stage) -> None:
+    """Let what was promised become deliveries, and try none."""
+    stage._deliver("notify", "notify")
 
 
 def test_a_delivery_is_tried_again_with_growing_patience_then_given_up(
