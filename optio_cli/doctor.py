@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rich.text import Text
 
@@ -18,6 +18,7 @@ from optio_cli.session import AsJson, Session, open_session
 
 LATE_MS = 5000
 WAITING_SECONDS = 120
+FIRST_TICK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,18 @@ def _key(session: Session) -> Iterator[Finding]:
 
 def _scheduler(session: Session) -> Iterator[Finding]:
     pulse = session.api.call("GET", "/api/health/scheduler")
-    verdict = {"ok": "ok", "late": "warn"}.get(pulse["status"], "bad")
-    told = {
-        "ok": f"the last tick was {ago(pulse['lastTick'])}",
-        "late": f"ticks come (last: {ago(pulse['lastTick'])}), but something is overdue",
-    }.get(
-        pulse["status"], f"no tick since {pulse['lastTick'] or 'ever'}: look at the function tick"
-    )
-    yield Finding("scheduler", verdict, told)
+    last = pulse["lastTick"]
+    if pulse["status"] == "ok":
+        yield Finding("scheduler", "ok", f"the last tick was {ago(last)}")
+    elif pulse["status"] == "late":
+        told = f"ticks come (last: {ago(last)}), but something is overdue"
+        yield Finding("scheduler", "warn", told)
+    elif last is None and _is_new(session.api):
+        told = "no tick yet: a new stage gets its first within a minute or two, ask again then"
+        yield Finding("scheduler", "warn", told)
+    else:
+        told = f"no tick {f'since {last}' if last else 'came yet'}: look at the function tick"
+        yield Finding("scheduler", "bad", told)
     overdue = pulse["oldestOverdue"]
     if overdue:
         told = f"task {overdue['taskId']} is overdue by {overdue['overdueSeconds']} s"
@@ -102,6 +107,12 @@ def _scheduler(session: Session) -> Iterator[Finding]:
         verdict = "warn" if (late["p99"] or 0) > LATE_MS else "ok"
         told = f"p50 {late['p50']} ms, p99 {late['p99']} ms over {late['count']} firings"
         yield Finding("lateness", verdict, told)
+
+
+def _is_new(api: Api) -> bool:
+    """Whether nothing of the stage is older than a stage may be that has not ticked yet."""
+    made = [datetime.fromisoformat(str(one["createdAt"])) for one in finding.definitions(api)]
+    return all(datetime.now(UTC) - moment < FIRST_TICK for moment in made)
 
 
 def _triggers(session: Session) -> Iterator[Finding]:

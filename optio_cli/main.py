@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from optio_cli import applying, config, doctor, exporting, raw, schedules, secrets, tasks
 from optio_cli.api import Api
@@ -62,11 +63,21 @@ def _token() -> str:
     return token.strip()
 
 
+def _for_a_program() -> None:
+    """Run a command whose wrong usage is told as JSON, too."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except TyperException as wrong:
+        raise Failure(wrong.format_message(), Exit.USAGE) from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+
+
 def main() -> None:
     """Run a command; every way to end has an exit code of its own."""
     as_json = "--json" in sys.argv
     try:
-        app()
+        _for_a_program() if as_json else app()
     except Failure as failure:
         show_failure(failure, as_json=as_json)
         sys.exit(failure.code)

@@ -336,9 +336,12 @@ def test_several_runs_are_cancelled_though_one_of_them_cannot_be(terminal: Termi
 def test_the_doctor_finds_a_scheduler_that_stopped_and_a_runner_that_is_missing(
     terminal: Terminal, stage: Stage
 ):
+    assert "a new stage gets its first" in terminal.ok("doctor")
+    words = ("--type", "standalone", "--schedule", "0 3 * * *")
+    terminal.ok("task", "new", "--prompt", "made months before the clock on the wall", *words)
     code, said, errors = terminal.run("doctor")
     assert code == 1, errors
-    assert "no tick" in said
+    assert "no tick came yet: look at the function tick" in said
     terminal.ok("task", "new", "--prompt", "x", "--repo", "a/b")
     stage.pass_time(timedelta(minutes=2))
     code, said, _ = terminal.run("doctor", "--json")
