@@ -9,9 +9,11 @@ from datetime import datetime
 
 from chalicelib.actions import notifying, observing, policies
 from chalicelib.domain import firing as firings
+from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import Brief, Claim, Firing, Outcome, Skip
+from chalicelib.domain.repo import named_in
 from chalicelib.domain.run import ACTIVE, Run, queued
 from chalicelib.domain.template import render
 from chalicelib.domain.trigger import Overlap, Trigger
@@ -73,6 +75,8 @@ def decide(
     if occurrence.decided:
         return _unfired(kept, *occurrence.decided)
     try:
+        definition = placed(world, definition, occurrence.params or {})
+        basis = replace(basis, definition=definition)
         title, prompt = rendered(world, basis, occurrence)
     except Invalid as error:
         return _unfired(kept, Outcome.FAILED, error.message)
@@ -106,6 +110,19 @@ def commit(world: World, decision: Decision) -> None:
 def _unfired(kept: Decision, outcome: Outcome, reason: str) -> Decision:
     firing = replace(kept.firing, outcome=outcome, reason=reason[:1000])
     return replace(kept, firing=firing, run=None, active=None)
+
+
+def placed(world: World, definition: Blueprint, params: Mapping[str, object]) -> Blueprint:
+    """Return a definition with the repo that the params name, where it leaves that to them.
+
+    Raises `Invalid` for one that nobody has configured: a ticket is written by others, too.
+    """
+    if not definition.leaves_repo_open:
+        return definition
+    url = named_in(params)
+    if world.repos.find(url) is None:
+        raise Invalid(f"{url} is none of the configured repos: POST /api/repos", "params.repo")
+    return replace(definition, repo_url=url)
 
 
 def rendered(world: World, basis: Basis, occurrence: Occurrence) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import PUBLISH, Attempt, Run, State, branch_key
 from chalicelib.ports import World
 
+log = logging.getLogger(__name__)
 BEAT_NOTED_EVERY = timedelta(seconds=15)
 OVERTIME = timedelta(minutes=2)
 """How long after its time limit a job is told to stop, should its runner not do so itself."""
@@ -129,6 +131,22 @@ def beat(
         return "over time"
     _note(world, run, stage, now, spoke=bool(lines))
     return None
+
+
+def git_token(world: World, run_id: str, attempt: int) -> str | None:
+    """Return what an attempt may push with now: the token that it was given may have ended.
+
+    None where the forge gives none at the moment; whoever asks keeps the one it has.
+    """
+    run = world.runs.get(run_id)
+    if run.attempt != attempt or not run.works:
+        raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
+    repo = world.repos.find(run.repo_url) if run.repo_url else None
+    try:
+        return credentials.git_token(world, run.repo_url, repo)
+    except ForgeError as error:
+        log.warning("no new token: %s", error, extra={"run": run_id})
+        return None
 
 
 def _begun(run: Run) -> datetime:

@@ -92,7 +92,8 @@ def looped(world: World, definition: Blueprint, payload: object) -> Skip | None:
     if not isinstance(payload, dict):
         return None
     caused = loop.marks(payload)[:MOST_LOOKED_AT]
-    repo_url = definition.repo_url or _repo_of(payload)
+    named = None if definition.leaves_repo_open else definition.repo_url
+    repo_url = named or _repo_of(payload)
     if repo_url:
         for name in loop.branches(payload)[:MOST_LOOKED_AT]:
             caused += sorted(world.slots.held(branch_key(repo_url, name)))

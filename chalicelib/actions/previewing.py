@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from chalicelib.actions import policies
 from chalicelib.actions.definitions import template_of
-from chalicelib.actions.firing import Occurrence, is_active, prompt_of, values
+from chalicelib.actions.firing import Occurrence, is_active, placed, prompt_of, values
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
-from chalicelib.domain.errors import Fault, NotFound
+from chalicelib.domain.errors import Fault, Invalid, NotFound
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.template import render
 from chalicelib.domain.trigger import Overlap
@@ -50,6 +50,7 @@ def stored_params(world: World, definition: Blueprint, firing_id: str) -> dict[s
 
 def preview(world: World, definition: Blueprint, params: Mapping[str, object]) -> Preview:
     """Return what a firing by hand with these params would be; raise `Invalid` as it would."""
+    definition, where = _placed(world, definition, params)
     basis = Basis(definition=definition, template=template_of(world, definition))
     occurrence = Occurrence(
         source=definition.id, identity="preview", trigger_type="manual", params=params
@@ -63,8 +64,20 @@ def preview(world: World, definition: Blueprint, params: Mapping[str, object]) -
         prompt=prompt.text,
         missing=tuple(dict.fromkeys((*title.missing, *prompt.missing))),
         unused=tuple(name for name in params if name in title.unused and name in prompt.unused),
-        verdicts=tuple(_verdicts(world, definition, faults)),
+        verdicts=(*where, *_verdicts(world, definition, faults)),
     )
+
+
+def _placed(
+    world: World, definition: Blueprint, params: Mapping[str, object]
+) -> tuple[Blueprint, list[Verdict]]:
+    if not definition.leaves_repo_open:
+        return definition, []
+    try:
+        found = placed(world, definition, params)
+    except Invalid as error:
+        return definition, [Verdict(policy="repoUrl", fires=False, message=error.message)]
+    return found, [Verdict(policy="repoUrl", fires=True, message=f"it is {found.repo_url}")]
 
 
 def preview_text(text: str, params: Mapping[str, object]) -> Preview:

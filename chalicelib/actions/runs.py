@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chalicelib.actions import moving, sending
 from chalicelib.actions.definitions import check, repeated, template_of
-from chalicelib.actions.firing import Occurrence, commit, decide, rendered
+from chalicelib.actions.firing import Occurrence, commit, decide, placed, rendered
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, IllegalMove
@@ -44,6 +44,7 @@ def start(
         params=params,
     )
     basis = Basis(definition=definition, template=template_of(world, definition))
+    placed(world, definition, params)
     rendered(world, basis, occurrence)
     decision = decide(world, basis, occurrence, stored=stored)
     run = decision.run

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chalicelib.domain.repo import FROM_TICKET
 from chalicelib.domain.run import open_prs_key
 
 
@@ -70,6 +71,11 @@ class Blueprint:
     resumed_at: datetime | None = None
     broken_by: str | None = None
     """The entry of a run's history whose failure was the one too many, last time."""
+
+    @property
+    def leaves_repo_open(self) -> bool:
+        """Whether each firing names its repo itself, as a ticket does."""
+        return self.repo_url == FROM_TICKET
 
     @property
     def minds_open_prs(self) -> bool:

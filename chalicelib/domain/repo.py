@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from chalicelib.domain.firing import SPACE
 SCHEMES = ("https", "http", "ssh", "git", "file")
 _SCP = re.compile(r"^(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>(?!//)[^\s]+)$")
 _SHORT = re.compile(r"^[\w.-]+/[\w.-]+$")
+FROM_TICKET = "{{repo}}"
+"""What a definition has for a URL that takes its repo from the ticket that fires it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,28 @@ def normal_url(text: str) -> str:
     if host in ("github.com", "gitlab.com", "bitbucket.org"):
         path = path.lower()
     return f"{parts.scheme}://{user}{where}{path}"
+
+
+def leaves_open(url: str) -> bool:
+    """Whether a definition's URL leaves the repo to what fires it."""
+    return "".join(url.split()) == FROM_TICKET
+
+
+def named_in(params: Mapping[str, object]) -> str:
+    """Return the URL of the repo that params name; raise `Invalid` where they name none.
+
+    The short name that a ticket of GitHub has of its repo means one on the ticket's own host.
+    """
+    name, ticket = params.get("repo"), str(params.get("ticketUrl") or params.get("url") or "")
+    if not isinstance(name, str) or not name.strip():
+        raise Invalid("the params name no repo", "params.repo")
+    host = urlsplit(ticket)
+    if _SHORT.match(name) and params.get("source") == "github" and host.netloc:
+        name = f"{host.scheme}://{host.netloc}/{name}"
+    try:
+        return normal_url(name)
+    except Invalid as error:
+        raise Invalid(error.message, "params.repo") from error
 
 
 def _wrong(text: str) -> Invalid:

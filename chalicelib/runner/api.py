@@ -43,6 +43,13 @@ class Api:
         answer = self._post("beat", body, timedelta(seconds=10)) or {}
         return None if answer.get("continue", True) else str(answer.get("reason") or "cancelled")
 
+    def git_token(self, run_id: str, attempt: int) -> str | None:
+        """Return what may be pushed with now, or nothing where the API has none to give."""
+        body = {"runId": run_id, "attempt": attempt}
+        answer = self._post("token", body, timedelta(seconds=30)) or {}
+        token = answer.get("token")
+        return token if isinstance(token, str) else None
+
     def uploads(self, run_id: str, attempt: int, files: Iterable[Output]) -> dict[str, str]:
         """Return the address of each of these files, by its name."""
         body = {"runId": run_id, "attempt": attempt, "files": [told(file) for file in files]}

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,7 +21,7 @@ from chalicelib.runner import limits, outputs, place, processes, report
 from chalicelib.runner.api import Api
 from chalicelib.runner.beats import PATIENCE, Beats
 from chalicelib.runner.control import Control
-from chalicelib.runner.errors import Failure, Stopped
+from chalicelib.runner.errors import Away, Failure, Refused, Stopped, Superseded
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order
 from chalicelib.runner.redact import Redactor
@@ -63,7 +64,7 @@ def do(
     """Do the job and clear up behind it; return the report, or nothing where none is wanted."""
     beats = Beats(api, order, lines, control)
     result = Result()
-    stages = Stages(order, there, control, lines, result, beats.confirm)
+    stages = Stages(order, there, control, lines, result, beats.confirm, _renewed(api, order))
     beats.start()
     try:
         ended = _gone_through(stages, order, control)
@@ -79,6 +80,17 @@ def do(
     shutdown = ended.get("message") == SHUTDOWN
     beats.close(SHUTDOWN_PATIENCE if shutdown else PATIENCE)
     return report.body_of(order, result, lines, stage=control.stage, **ended)
+
+
+def _renewed(api: Api, order: Order) -> Callable[[], str | None]:
+    def token() -> str | None:
+        try:
+            return api.git_token(order.run_id, order.attempt)
+        except (Away, Refused, Superseded) as error:
+            log.warning("no_new_token: %s", error, extra={"run": order.run_id})
+            return None
+
+    return token
 
 
 def _gone_through(stages: Stages, order: Order, control: Control) -> dict[str, Any]:

@@ -19,7 +19,15 @@ class Redactor:
     """Replaces every form of every secret by `***`."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
+        self._secrets: list[str] = []
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Redact these from now on, too."""
+        self._secrets += secrets
+        forms = {
+            form for secret in self._secrets for form in _forms(secret) if len(form) >= SHORTEST
+        }
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
         codes = ("utf-8", "utf-16-le", "utf-16-be")

@@ -43,6 +43,7 @@ class Stages:
     log: Log
     result: Result
     confirm: Callable[[], None]
+    renewed: Callable[[], str | None]
 
     def go(self) -> None:
         self.place.prepare(self.order)
@@ -71,10 +72,18 @@ class Stages:
             work = publish.untouched(git, work)
             self._enter("push")
         self.confirm()
-        publish.push(git, repo, work)
+        publish.push(self._with_new_token(git, repo), repo, work)
         self.result.branch, self.result.head_sha = repo.push_branch, work.head_sha
         self.log.add("system", f"pushed {work.head_sha[:12]} to {repo.push_branch}")
         self.result.outcome = "succeeded"
+
+    def _with_new_token(self, git: Git, repo: Repo) -> Git:
+        """Return git with the token of this moment: that of the clone may have ended meanwhile."""
+        token = self.renewed() if repo.token else None
+        if token is None or token == repo.token:
+            return git
+        self.log.redactor.learn(token)
+        return replace(git, token=token)
 
     def _enter(self, stage: str) -> None:
         self.control.check()

@@ -14,7 +14,7 @@ from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, NotFound
 from chalicelib.domain.hook import standard_key
 from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.domain.repo import Repo
+from chalicelib.domain.repo import FROM_TICKET, Repo
 from chalicelib.domain.trigger import (
     CatchUp,
     HookConfig,
@@ -109,6 +109,8 @@ def _faults(request: models.NewTask, kind: Kind) -> list[Fault]:
         faults.append(Fault("repoUrl", "a standalone task has no repo"))
     if kind is not Kind.STANDALONE and not request.repo_url:
         faults.append(Fault("repoUrl", f"a {kind.value} needs a repo"))
+    if kind is Kind.REPO_TASK and request.repo_url == FROM_TICKET:
+        faults.append(Fault("repoUrl", "only a repo-blueprint takes its repo from a ticket"))
     if kind is Kind.REPO_TASK and request.triggers:
         faults.append(Fault("triggers", "only a repo-blueprint or a standalone has triggers"))
     if request.agent_type == "command" and not request.agent_command:

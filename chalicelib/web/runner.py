@@ -1,4 +1,4 @@
-"""The runner protocol over HTTP: claim, beat, uploads, report."""
+"""The runner protocol over HTTP: claim, beat, token, uploads, report."""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ def beat() -> Answer[answers.GoOn]:
         wiring.world(), known_id("run", asked.run_id), asked.attempt, asked.stage, _lines(asked)
     )
     return answer({"continue": reason is None, "reason": reason})
+
+
+@routes.at("POST", "/api/runner/token", needs=Scope.RUNNER, noted=False, takes="Speaks")
+def token() -> Answer[answers.GitToken]:
+    """Give an attempt what it may push with now; an App's token ends within the hour."""
+    asked = models.parsed(runner_models.Speaks, body_of(routes.current_request))
+    _speaks_for(asked)
+    found = jobs.git_token(wiring.world(), known_id("run", asked.run_id), asked.attempt)
+    return answer({"token": found})
 
 
 @routes.at("POST", "/api/runner/outputs", needs=Scope.RUNNER, noted=False, takes="Uploads")

@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.forge import HOOK_SECRETS
 from chalicelib.settings import settings
 from tests.conftest import RUNNER_TOKEN, Stage
-from tests.fakes.github import TOKEN, FakeGitHub
+from tests.fakes.github import TOKEN, FakeGitHub, app_key
 
 SECOND = timedelta(seconds=1)
 SIGNED_WITH = "a secret of the hook"
@@ -229,6 +229,32 @@ def test_retry_after_is_obeyed_and_a_rate_limit_fails_nothing(stage: Stage, gith
     later(stage, 60)
 
     assert shown(stage, run)["state"] == "pr_opened"
+
+
+def test_a_job_that_outlives_its_apps_token_gets_a_new_one_to_push_with(
+    stage: Stage, github: FakeGitHub
+):
+    stage.ok("DELETE", "/api/secrets/GITHUB_TOKEN")
+    stage.ok("PUT", "/api/secrets/GITHUB_APP_ID", {"value": "12345"})
+    stage.ok("PUT", "/api/secrets/GITHUB_APP_PRIVATE_KEY", {"value": app_key()})
+    run = started(stage, github, timeoutMinutes=120)
+    job = runner(stage, "claim", {"runner": "r1"})[1]["job"]
+    here = {"runId": run, "attempt": 1}
+    assert job["repo"]["token"] == TOKEN
+    assert runner(stage, "token", here) == (200, {"token": TOKEN})
+    for _ in range(60):
+        stage.now += 60 * SECOND
+        runner(stage, "beat", {**here, "stage": "agent"})
+    github.token, github.token_ends = "ghs_another", "2026-05-04T14:00:00Z"
+
+    assert runner(stage, "token", here) == (200, {"token": "ghs_another"})
+    assert stage.call("POST", "/api/runner/token", here)[0] == 403
+    assert runner(stage, "token", {**here, "attempt": 2})[0] == 409
+    github.fail("GET", "/installation", 503)
+    stage.now += 3600 * SECOND
+    assert runner(stage, "token", here) == (200, {"token": None})
+    assert runner(stage, "report", {**here, "outcome": "failed"})[0] == 200
+    assert runner(stage, "token", here)[0] == 409
 
 
 def test_a_repo_without_a_credential_says_which_one_to_keep(stage: Stage, github: FakeGitHub):

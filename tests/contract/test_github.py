@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chalicelib.domain.forge import Credential, ForgeError, Place
 from chalicelib.domain.pull_request import seen
 from chalicelib.integrations.github import GitHub, GitHubs
-from tests.fakes.github import TOKEN, FakeGitHub
+from tests.fakes.github import TOKEN, FakeGitHub, app_key
 from tests.shared import shared
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -102,15 +100,10 @@ def test_a_forge_that_cannot_be_reached_is_asked_again():
 
 
 def test_an_apps_token_is_kept_and_renewed_before_it_ends(fake: FakeGitHub):
-    pem = rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     now = [NOON]
     forges = GitHubs(lambda: now[0])
     place = Place(api_url=f"{fake.url}/api/v3", slug=fake.slug)
-    app = Credential(app_id="1", app_key=pem.decode())
+    app = Credential(app_id="1", app_key=app_key())
 
     assert forges.at(place, app).head("main") == "b" * 40
     forges.at(place, app).head("main")

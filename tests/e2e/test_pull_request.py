@@ -1,4 +1,4 @@
-"""From a delivery to a merged pull request: the deployed package, real git, and our GitHub."""
+"""From a labelled issue to a merged pull request: the deployed package, real git, our GitHub."""
 
 from __future__ import annotations
 
@@ -47,74 +47,91 @@ def github(tmp_path: Path) -> Iterator[FakeGitHub]:
         yield fake
 
 
-def hint(system: System, github: FakeGitHub, event: str, branch: str) -> None:
-    """Let GitHub say, signed, that something happened to a branch."""
-    body = {"repository": {"html_url": github.repo_url}, "check_suite": {"head_branch": branch}}
+def hint(system: System, github: FakeGitHub, event: str, **more: Any) -> list[str]:
+    """Let GitHub say, signed, that something happened; return what is looked at."""
+    body = {"repository": {"html_url": github.repo_url}, **more}
     signature = hmac.new(HOOK_SECRET.encode(), json.dumps(body).encode(), hashlib.sha256)
     headers = {
         "X-Hub-Signature-256": f"sha256={signature.hexdigest()}",
         "X-GitHub-Event": event,
     }
     status, answer = system.send("POST", "/api/webhooks/github", body, headers=headers)
-    assert (status, len(answer["looking"])) == (202, 1), answer
+    assert status == 202, answer
+    looking: list[str] = answer["looking"]
+    return looking
 
 
-def test_a_task_is_resumed_when_its_checks_fail_and_merged_when_they_pass(
-    system: System, github: FakeGitHub
-):
-    issue = github.issue("Notes are missing", ["optio"])
+def set_up(system: System, github: FakeGitHub) -> str:
+    """Keep what opens GitHub, and wait for labelled issues; return the definition."""
     system.ok("PUT", "/api/secrets/GITHUB_TOKEN", {"value": TOKEN, "scope": github.repo_url})
     system.ok("PUT", "/api/secrets/GITHUB_WEBHOOK_SECRET", {"value": HOOK_SECRET})
-    repo = {
-        "repoUrl": github.repo_url,
-        "forgeApiUrl": f"{github.url}/api/v3",
-        "autoMerge": True,
-        "autoResume": True,
-    }
+    api = f"{github.url}/api/v3"
+    repo = {"repoUrl": github.repo_url, "forgeApiUrl": api, "autoMerge": True, "autoResume": True}
     system.ok("POST", "/api/repos", repo)
     definition = {
         "type": "repo-blueprint",
         "name": "Write notes",
         "title": "{{ticketTitle}}",
         "prompt": "Mend {{ticketTitle}}",
-        "repoUrl": github.repo_url,
+        "repoUrl": "{{repo}}",
         "repoBranch": "main",
         "agentType": "command",
         "agentCommand": AGENT,
         "onOpenPr": "skip",
+        "triggers": [{"type": "ticket", "config": {"source": "github", "labels": ["optio"]}}],
     }
-    task = system.ok("POST", "/api/tasks", definition)["task"]
-    ticket = {
-        "ticketSource": "github",
-        "ticketExternalId": f"acme/web#{issue}",
-        "ticketTitle": "Notes are missing",
-        "number": issue,
-        "repo": "acme/web",
-    }
-    run = system.ok("POST", f"/api/tasks/{task['id']}/runs", {"params": ticket})["runId"]
+    task = system.ok("POST", "/api/tasks", definition)["task"]["id"]
+    config = {"baseUrl": api, "repo": github.slug, "doneState": "closed", "doneLabel": "done"}
+    provider = {"source": "github", "config": config, "credential": TOKEN}
+    system.ok("POST", "/api/tickets/providers", provider)
+
+    def synced() -> bool:
+        (shown,) = system.ok("GET", "/api/tickets/providers")["providers"]
+        return shown["lastSyncedAt"] is not None and shown["lastError"] is None
+
+    until(synced, 90, system.story)
+    return str(task)
+
+
+def test_a_labelled_issue_is_mended_until_its_checks_pass_and_closed_by_the_merge(
+    system: System, github: FakeGitHub
+):
+    task = set_up(system, github)
+    number = github.issue("Notes are missing", ["Optio "])
+    issue = github.book.items[number]
+    hint(system, github, "issues", action="labeled")
+
+    def runs() -> Any:
+        return system.ok("GET", f"/api/tasks/{task}/runs")["runs"]
+
+    (fired,) = until(runs, 90, system.story)
+    run = fired["id"]
+    assert fired["repoUrl"] == github.repo_url
 
     def reached(*states: str, **facts: object) -> Any:
         now = system.ok("GET", f"/api/tasks/{run}")["task"]
         assert now["state"] != "failed", now
+        assert len(issue.ours) <= 1
         there = now["state"] in states and all(now[key] == facts[key] for key in facts)
         return now if there else None
 
     first = until(lambda: reached("pr_opened"), 90, system.story)
-    ((number, pull),) = github.pulls.items()
+    ((pull_number, pull),) = github.pulls.items()
     assert pull["title"] == "Notes are missing"
-    assert f"Closes #{issue}" in pull["body"]
+    assert f"Closes #{number}" in pull["body"]
+    until(lambda: issue.ours and f"/pull/{pull_number}" in issue.ours[0].text, 60, system.story)
+    suite = {"check_suite": {"head_branch": first["branch"]}}
     github.check(first["headSha"], "failure", said="expected two lines in notes.txt")
-    hint(system, github, "check_suite", first["branch"])
+    assert hint(system, github, "check_suite", **suite) == [run]
 
     second = until(lambda: reached("pr_opened", attempt=2), 120, system.story)
-    assert (second["prNumber"], len(github.pulls)) == (number, 1)
+    assert (second["prNumber"], len(github.pulls)) == (pull_number, 1)
     assert second["headSha"] != first["headSha"]
     github.check(second["headSha"], "success")
-    hint(system, github, "check_suite", first["branch"])
+    assert hint(system, github, "check_suite", **suite) == [run]
 
     end = until(lambda: reached("completed"), 120, system.story)
     assert end["prState"] == "merged"
-    assert not github.book.items[issue].open
     bare = github.git_root
     assert bare is not None
     assert git(bare / "acme" / "web", "show", "main:notes.txt") == "one line\nsecond line"
@@ -124,3 +141,8 @@ def test_a_task_is_resumed_when_its_checks_fail_and_merged_when_they_pass(
         *("queued", "provisioning", "running", "pr_opened"),
         *("queued", "provisioning", "running", "pr_opened", "completed"),
     ]
+    until(lambda: issue.ours and "was merged" in issue.ours[0].text, 60, system.story)
+    assert (issue.open, issue.labels) == (False, ["Optio ", "done"])
+    (said,) = issue.ours
+    assert said.edits >= 2
+    assert len(runs()) == 1

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from tests.fakes.description import Description
 from tests.fakes.github_issues import IssueBook
 
@@ -306,6 +309,16 @@ class FakeGitHub:
         if path not in self.files:
             return _no(404)
         return 200, {"content": base64.b64encode(self.files[path].encode()).decode()}
+
+
+def app_key() -> str:
+    """Return a private key as a GitHub App has one."""
+    made = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return made.decode()
 
 
 def _no(status: int, message: str = "Not Found", errors: Any = None) -> Answer:

@@ -35,6 +35,7 @@ class PlayedApi:
         self.lines: dict[int, dict[str, Any]] = {}
         self.beat_answer: tuple[int, dict[str, Any]] = (200, {"continue": True})
         self.failing = 0
+        self.new_token: Callable[[], str | None] = lambda: None
         self.put: dict[str, tuple[bytes, str]] = {}
         self.lock = threading.Lock()
         api = self
@@ -74,6 +75,8 @@ class PlayedApi:
             self.lines[line["seq"]] = line
         if name == "claim":
             return (200, {"job": self.jobs.pop(0)}) if self.jobs else (204, None)
+        if name == "token":
+            return 200, {"token": self.new_token()}
         if name == "beat":
             self.beats.append(body)
             return self.beat_answer

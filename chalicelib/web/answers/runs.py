@@ -202,6 +202,10 @@ class JobView(TypedDict):
     attemptStartedAt: Moment
 
 
+class GitToken(TypedDict):
+    token: str | None
+
+
 class JobAnswer(TypedDict):
     job: JobView
 

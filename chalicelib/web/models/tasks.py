@@ -16,7 +16,7 @@ from chalicelib.web.models.types import (
     Model,
     Name,
     Params,
-    RepoUrl,
+    RepoOfTask,
     Schema,
     Script,
     SecretNames,
@@ -41,7 +41,7 @@ class Definition(Model):
     prompt: Text = ""
     prompt_template_id: uuid.UUID | None = None
     params_schema: Schema | None = None
-    repo_url: RepoUrl | None = None
+    repo_url: RepoOfTask | None = None
     repo_branch: Branch | None = None
     agent_type: Agent | None = None
     agent_command: Script | None = None

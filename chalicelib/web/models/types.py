@@ -55,6 +55,10 @@ def _clonable(text: str) -> str:
     return url
 
 
+def _clonable_or_open(text: str) -> str:
+    return repo.FROM_TICKET if repo.leaves_open(text) else _clonable(text)
+
+
 def _branch(text: str) -> str:
     bad = text.startswith(("-", "/", ".")) or text.endswith(("/", ".", ".lock"))
     if bad or ".." in text or "@{" in text or any(c in " ~^:?*[\\" or ord(c) < 33 for c in text):
@@ -87,6 +91,7 @@ Text = Annotated[str, text(limits.TEXT)]
 Description = Annotated[str, text(limits.DESCRIPTION)]
 Script = Annotated[str, text(limits.SCRIPT, 1)]
 RepoUrl = Annotated[str, text(limits.URL, 3), told(_clonable), called("repo-url")]
+RepoOfTask = Annotated[str, text(limits.URL, 3), told(_clonable_or_open), called("repo-url")]
 Branch = Annotated[str, text(limits.BRANCH, 1), told(_branch), called("git-branch")]
 VariableName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=limits.SECRET_NAME)

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.repo import FROM_TICKET
 from chalicelib.domain.words import cron_words
 
 STATES = {
@@ -130,6 +131,8 @@ def repo_name(url: str | None) -> str:
     """Return the part of a repo's URL that people call it by."""
     if not url:
         return ""
+    if url == FROM_TICKET:
+        return "the ticket's repo"
     path = url.partition("://")[2]
     parts = [part for part in path.split("/") if part]
     return "/".join(parts[-2:]) if len(parts) > 2 else "/".join(parts[-1:])
