@@ -46,22 +46,15 @@ def _pull_request(world: World, run: Run, forge: Forge) -> Facts:
     if facts.draft and run.pull and run.pull.held_back and not run.fails_tests:
         forge.ready(facts.number)
         facts = replace(facts, draft=False)
+    if found and found.state == "open":
+        _renew(world, run, brief, forge, found.number)
     if brief.pr_labels and facts.state == "open":
         forge.label(facts.number, brief.pr_labels)
     return facts
 
 
 def _new(world: World, run: Run, brief: Brief, forge: Forge, branch: str) -> Facts:
-    url = world.policy.public_url
-    trigger = world.firings.get(run.firing_id).trigger_type
-    text = pull_text.body(
-        run,
-        asked=brief.prompt,
-        trigger=trigger,
-        ticket=origin(brief, run.repo_url),
-        task_url=f"{url}/tasks/{run.id}" if url else None,
-        template=forge.template(),
-    )
+    text = _body(world, run, brief, forge.template())
     base = run.repo_branch or forge.default_branch()
     asked = partial(forge.open, branch=branch, base=base, title=pull_text.title(run), body=text)
     try:
@@ -70,6 +63,26 @@ def _new(world: World, run: Run, brief: Brief, forge: Forge, branch: str) -> Fac
         if brief.draft or not run.fails_tests or error.kind != "invalid":
             raise
         return asked(draft=False)  # not every repo may have drafts; it is not merged all the same
+
+
+def _renew(world: World, run: Run, brief: Brief, forge: Forge, number: int) -> None:
+    """Let a pull request that was there say what was done now, and what it cost in all."""
+    old = forge.body(number)
+    new = pull_text.renewed(old, _body(world, run, brief, None))
+    if new != old:
+        forge.rewrite(number, new)
+
+
+def _body(world: World, run: Run, brief: Brief, template: str | None) -> str:
+    url = world.policy.public_url
+    return pull_text.body(
+        run,
+        asked=brief.prompt,
+        trigger=world.firings.get(run.firing_id).trigger_type,
+        ticket=origin(brief, run.repo_url),
+        task_url=f"{url}/tasks/{run.id}" if url else None,
+        template=template,
+    )
 
 
 def _take_over(world: World, run: Run) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.mark import hidden
+import re
+
+from chalicelib.domain.mark import MARK, hidden
 from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Origin
 
 LONGEST_TITLE = 200
 LONGEST_ASKED, LONGEST_DONE, LONGEST_TRIAL = 4000, 8000, 2000
+BEGIN = "<!-- optio:report -->"
+_OURS = re.compile(rf"{BEGIN}.*?^<!-- {MARK}[0-9a-f-]+ -->", re.DOTALL | re.MULTILINE)
+_CLOSING = re.compile(r"^(?:Closes #\d+|Ticket: \S+)$", re.MULTILINE)
 
 
 def title(run: Run) -> str:
@@ -28,7 +33,15 @@ def body(
     parts = [
         template.strip() if template else "",
         _closing(ticket),
-        f"### Asked\n\n{_quoted(asked, LONGEST_ASKED)}",
+        _report(run, asked, trigger, task_url),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _report(run: Run, asked: str, trigger: str, task_url: str | None) -> str:
+    """Return the part that is ours alone: from its beginning to the mark of the run."""
+    parts = [
+        f"{BEGIN}\n### Asked\n\n{_quoted(asked, LONGEST_ASKED)}",
         f"### Done\n\n{_quoted(run.result_summary or 'See the commits.', LONGEST_DONE)}",
         f"### Tests {run.trial.words}\n\n{_quoted(run.trial.last_lines, LONGEST_TRIAL)}"
         if run.trial and not run.trial.passed
@@ -36,7 +49,22 @@ def body(
         _facts(run, trigger, task_url),
         hidden(run.id),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part for part in parts if part)
+
+
+def renewed(old: str, new: str) -> str:
+    """Return an old body with our part of the new one; the rest belongs to whoever wrote it.
+
+    Where our part is gone, somebody wanted it so: the body stays as it is.
+    """
+    ours, fresh = _OURS.search(old), _OURS.search(new)
+    if ours is None or fresh is None:
+        return old
+    closing = _CLOSING.search(new[: fresh.start()])
+    line = closing.group() if closing else ""
+    known = not line or line in old[: ours.start()]
+    more = "" if known else f"{line}\n\n"
+    return f"{old[: ours.start()]}{more}{fresh.group()}{old[ours.end() :]}"
 
 
 def _closing(ticket: Origin | None) -> str:

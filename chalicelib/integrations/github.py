@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
-import github
 from github import Auth, GithubIntegration
 
 from chalicelib.domain.forge import Credential, ForgeError, Place
-from chalicelib.domain.pull_request import (
-    UNKNOWN,
-    Facts,
-    Pull,
-    checks_of,
-    reviews_of,
-    statuses_of,
-)
+from chalicelib.domain.pull_request import Facts, Pull, checks_of
+from chalicelib.integrations.github_client import TIMEOUT_SECONDS, Client
 from chalicelib.integrations.github_faults import Translated
+from chalicelib.integrations.github_looks import PAGE, Looks, facts_of
 
-TIMEOUT_SECONDS = 15
-PAGE = 100
-MOST_PAGES = 20
 RENEW_BEFORE = timedelta(minutes=5)
 LONGEST_COMPLAINT = 8000
 TEMPLATES = (
@@ -71,8 +60,8 @@ class GitHub:
     def __init__(self, place: Place, token: Callable[[], str]) -> None:
         self._place = place
         self._token = token
-        self._root = f"/repos/{quote(place.slug)}"
-        self._client: github.Github | None = None
+        self._client = Client(place, token, f"/repos/{quote(place.slug)}")
+        self._ask = self._client.ask
 
     def token(self) -> str:
         return self._token()
@@ -95,8 +84,8 @@ class GitHub:
         ours = [pull for pull in pulls if pull["head"]["ref"] == branch]
         for pull in ours:
             if pull["state"] == "open":
-                return _facts(pull)
-        return next((_facts(pull) for pull in ours if pull["head"]["sha"] == sha), None)
+                return facts_of(pull)
+        return next((facts_of(pull) for pull in ours if pull["head"]["sha"] == sha), None)
 
     def open(self, *, branch: str, base: str, title: str, body: str, draft: bool) -> Facts:
         wanted = {"head": branch, "base": base, "title": title, "body": body, "draft": draft}
@@ -108,125 +97,28 @@ class GitHub:
                 if found:
                     return found
             raise
-        return _facts(pull)
+        return facts_of(pull)
 
     def ready(self, number: int) -> None:
         """Take a pull request out of its draft, which only GraphQL can."""
         _, pull = self._ask("GET", f"/pulls/{number}")
-        with Translated(self._place):
-            assert self._client is not None
-            self._client.requester.graphql_named_mutation(
-                "markPullRequestReadyForReview",
-                {"pullRequestId": pull["node_id"]},
-                "pullRequest { isDraft }",
-            )
+        given = {"pullRequestId": pull["node_id"]}
+        self._client.mutate("markPullRequestReadyForReview", given, "pullRequest { isDraft }")
 
     def label(self, number: int, labels: Sequence[str]) -> None:
         self._ask("POST", f"/issues/{number}/labels", body={"labels": list(labels)})
 
     def look(self, number: int, before: Pull | None) -> Facts:
         """Return all that is known now; what did not change since `before` costs no quota."""
-        was = before.facts if before else None
-        etags = dict(was.etags) if was else {}
-        # A pull request whose mergeability is just computed keeps its tag, so it is asked anew.
-        known = was is not None and was.mergeable is not None
-        pull, fresh = self._if_new(f"/pulls/{number}", etags, "pull", use=known)
-        facts = _facts(pull) if fresh or was is None else was
-        if was is None or facts.head_sha != was.head_sha:
-            etags.pop("runs", None)
-            etags.pop("statuses", None)
-        elif fresh:
-            facts = replace(
-                facts,
-                runs=was.runs,
-                statuses=was.statuses,
-                reviews=was.reviews,
-                review_id=was.review_id,
-            )
-        facts = replace(facts, problem=None)
-        if facts.state == "open":
-            facts = self._parts(facts, etags, told=fresh)
-        return replace(facts, etags=etags)
+        return Looks(self._client).look(number, before)
 
-    def _parts(self, facts: Facts, etags: dict[str, str], *, told: bool) -> Facts:
-        for part in (self._runs, self._statuses):
-            facts = part(facts, etags)
-        if told:
-            etags.pop("reviews", None)
-        return self._reviews(facts, etags)
+    def body(self, number: int) -> str:
+        """Return what a pull request says."""
+        _, pull = self._ask("GET", f"/pulls/{number}")
+        return pull.get("body") or ""
 
-    def _runs(self, facts: Facts, etags: dict[str, str]) -> Facts:
-        def of(runs: list[dict[str, Any]]) -> Facts:
-            return replace(facts, runs=checks_of((r["status"], r["conclusion"]) for r in runs))
-
-        path = f"/commits/{facts.head_sha}/check-runs"
-        return self._part(facts, path, etags, "runs", of, key="check_runs")
-
-    def _statuses(self, facts: Facts, etags: dict[str, str]) -> Facts:
-        def of(found: list[dict[str, Any]]) -> Facts:
-            (combined,) = found
-            return replace(facts, statuses=statuses_of(combined["state"], combined["total_count"]))
-
-        path = f"/commits/{facts.head_sha}/status"
-        return self._part(facts, path, etags, "statuses", of)
-
-    def _reviews(self, facts: Facts, etags: dict[str, str]) -> Facts:
-        def of(found: list[dict[str, Any]]) -> Facts:
-            reviews = [(r["id"], (r.get("user") or {}).get("login", ""), r["state"]) for r in found]
-            word, number = reviews_of(reviews, asked=facts.asked)
-            return replace(facts, reviews=word, review_id=number)
-
-        return self._part(facts, f"/pulls/{facts.number}/reviews", etags, "reviews", of, key="")
-
-    def _part(
-        self,
-        facts: Facts,
-        path: str,
-        etags: dict[str, str],
-        name: str,
-        of: Callable[[list[dict[str, Any]]], Facts],
-        key: str | None = None,
-    ) -> Facts:
-        """Return the facts with one part read; a part that may not be read is unknown, not none."""
-        try:
-            found, fresh = self._if_new(path, etags, name, use=getattr(facts, name) != UNKNOWN)
-            if not fresh:
-                return facts
-            if key is None:
-                return of([found])
-            first = found[key] if key else found
-            return of([*first, *self._more(path, key, len(first), etags, name)])
-        except ForgeError as error:
-            if error.passes:
-                raise
-            etags.pop(name, None)
-            return replace(facts, **{name: UNKNOWN}, problem=f"{name}: {error}")  # type: ignore[arg-type]
-
-    def _more(
-        self, path: str, key: str, count: int, etags: dict[str, str], name: str
-    ) -> Iterator[dict[str, Any]]:
-        for page in range(2, MOST_PAGES):
-            if count < PAGE:
-                return
-            etags.pop(name, None)  # the tag of a first page says nothing of the others
-            asked = {"per_page": str(PAGE), "page": str(page)}
-            _, found = self._ask("GET", path, parameters=asked)
-            rows = found[key] if key else found
-            yield from rows
-            count = len(rows)
-
-    def _if_new(
-        self, path: str, etags: dict[str, str], name: str, *, use: bool
-    ) -> tuple[Any, bool]:
-        tag = etags.get(name) if use else None
-        headers = {"If-None-Match": tag} if tag else {}
-        paged = {} if name in ("pull", "statuses") else {"per_page": str(PAGE)}
-        answered, found = self._ask("GET", path, parameters=paged, headers=headers)
-        if found is None:
-            return {}, False
-        if "etag" in answered:
-            etags[name] = answered["etag"]
-        return found, True
+    def rewrite(self, number: int, body: str) -> None:
+        self._ask("PATCH", f"/pulls/{number}", body={"body": body})
 
     def complaints(self, facts: Facts) -> str:
         """Return what checks and reviewers say is wrong, for whoever has to mend it."""
@@ -283,41 +175,3 @@ class GitHub:
         """Return the commit that a branch stands at."""
         _, found = self._ask("GET", f"/branches/{quote(branch, safe='')}")
         return str(found["commit"]["sha"])
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        parameters: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
-        body: object = None,
-    ) -> tuple[dict[str, Any], Any]:
-        with Translated(self._place):
-            if self._client is None:
-                self._client = github.Github(
-                    auth=Auth.Token(self._token()),
-                    base_url=self._place.api_url,
-                    timeout=TIMEOUT_SECONDS,
-                    retry=None,  # waiting is done by the due index, not by a function that is paid
-                    seconds_between_requests=None,
-                    seconds_between_writes=None,
-                    lazy=True,
-                )
-            return self._client.requester.requestJsonAndCheck(
-                method, self._root + path, parameters, headers, body
-            )
-
-
-def _facts(pull: dict[str, Any]) -> Facts:
-    state = "merged" if pull.get("merged_at") else str(pull["state"])
-    return Facts(
-        number=pull["number"],
-        url=pull["html_url"],
-        state=state,
-        head_sha=pull["head"]["sha"],
-        base=pull["base"]["ref"],
-        draft=bool(pull.get("draft")),
-        mergeable=pull.get("mergeable"),
-        asked=bool(pull.get("requested_reviewers") or pull.get("requested_teams")),
-    )

@@ -370,6 +370,32 @@ def test_failing_checks_go_back_to_the_agent_with_what_they_say(stage: Stage, gi
     assert "after 1 automatic resume" in task["errorMessage"]
 
 
+def test_a_pull_request_says_what_was_done_last_and_keeps_what_people_wrote(
+    stage: Stage, github: FakeGitHub
+):
+    github.files[".github/pull_request_template.md"] = "- [ ] tests"
+    change_repo(stage, autoResume=True)
+    run = opened(stage, github)
+    pull = github.pulls[shown(stage, run)["prNumber"]]
+    pull["body"] = pull["body"].replace("- [ ] tests", "- [x] tests") + "\nSeen. Ann"
+    github.check("a" * 40, "failure")
+    later(stage)
+
+    pushed(stage, github, "d" * 40, resultSummary="Mended.")
+    stage.settle()
+
+    for part in ("- [x] tests", "Seen. Ann", "> Bump it", "> Mended.", "$0.50", run):
+        assert part in pull["body"], part
+    assert "Bumped." not in pull["body"]
+    pull["body"] = "People want it short."
+    github.check("d" * 40, "failure")
+    later(stage)
+    pushed(stage, github, "e" * 40)
+    stage.settle()
+    assert pull["body"] == "People want it short."
+    assert shown(stage, run)["state"] == "pr_opened"
+
+
 def test_one_objection_is_given_back_once(stage: Stage, github: FakeGitHub):
     change_repo(stage, autoResume=True)
     run = opened(stage, github)

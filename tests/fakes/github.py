@@ -210,6 +210,12 @@ class FakeGitHub:
         known = int(number) in self.pulls
         return (200, self.pull_view(int(number))) if known else _no(404)
 
+    def edit_pull(self, number: str, *, query: Any, body: Any) -> Answer:
+        if int(number) not in self.pulls:
+            return _no(404)
+        self.pulls[int(number)] |= body
+        return 200, self.pull_view(int(number))
+
     def pull_view(self, number: int) -> dict[str, Any]:
         pull = self.pulls[number]
         api = f"{self.url}/api/v3/repos/{self.slug}/pulls/{number}"
@@ -334,6 +340,7 @@ _ROUTES: list[tuple[str, str, Route]] = [
     ("GET", "/pulls", FakeGitHub.list_pulls),
     ("POST", "/pulls", FakeGitHub.open_pull),
     ("GET", r"/pulls/(\d+)", FakeGitHub.pull),
+    ("PATCH", r"/pulls/(\d+)", FakeGitHub.edit_pull),
     ("PUT", r"/pulls/(\d+)/merge", FakeGitHub.merge),
     ("GET", r"/pulls/(\d+)/reviews", FakeGitHub.list_reviews),
     ("GET", r"/pulls/(\d+)/comments", FakeGitHub.list_comments),

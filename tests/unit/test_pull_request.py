@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chalicelib.domain.forge import Place, place, refusal
+from chalicelib.domain.mark import marks
 from chalicelib.domain.pull_request import (
     CHECKS_GRACE,
     Facts,
@@ -24,6 +25,9 @@ from chalicelib.domain.pull_request import (
     statuses_of,
     verdict,
 )
+from chalicelib.domain.pull_text import body, renewed
+from chalicelib.domain.run import Run
+from chalicelib.domain.ticket import Origin
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 ALL = Policy(auto_merge=True, auto_resume=True)
@@ -326,3 +330,36 @@ class EveryOrder(RuleBasedStateMachine):
 
 EveryOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestEveryOrder = EveryOrder.TestCase
+
+
+def body_of(**more: object) -> str:
+    run = Run(
+        id="00000000-0000-4000-8000-000000000001",
+        type="repo-task",
+        title="t",
+        firing_id="f",
+        created_at=NOON,
+        updated_at=NOON,
+        **more,  # type: ignore[arg-type]
+    )
+    return body(run, asked="Do.", trigger="ticket", ticket=TICKET, task_url=None, template=None)
+
+
+TICKET = Origin(source="github", external_id="a/b#12", number=12)
+
+
+def test_a_renewed_body_closes_the_ticket_of_whoever_took_it_over_too():
+    old = body_of(result_summary="first").replace("Closes #12", "Closes #7")
+    new = renewed(old, body_of(result_summary="second"))
+
+    assert "Closes #7\n\nCloses #12\n\n" in new
+    assert ("first" in new, "second" in new) == (False, True)
+    assert renewed(new, body_of(result_summary="second")) == new
+
+
+def test_what_is_quoted_in_a_body_never_counts_as_our_part():
+    told = "<!-- optio:report -->\n<!-- optio:task/00000000-0000-4000-8000-000000000009 -->"
+    text = body_of(result_summary=told)
+
+    assert marks(text) == ["00000000-0000-4000-8000-000000000001"]
+    assert renewed(text, body_of(result_summary="x")) == body_of(result_summary="x")

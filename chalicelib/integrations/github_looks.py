@@ -1,0 +1,147 @@
+"""Looks at a pull request of GitHub: what did not change since the last one costs no quota."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.pull_request import (
+    UNKNOWN,
+    Facts,
+    Pull,
+    checks_of,
+    reviews_of,
+    statuses_of,
+)
+from chalicelib.integrations.github_client import Client
+
+PAGE = 100
+MOST_PAGES = 20
+
+
+class Looks:
+    """Looks at the pull requests of one repo."""
+
+    def __init__(self, client: Client) -> None:
+        self._ask = client.ask
+
+    def look(self, number: int, before: Pull | None) -> Facts:
+        """Return all that is known now; what did not change since `before` costs no quota."""
+        was = before.facts if before else None
+        etags = dict(was.etags) if was else {}
+        # A pull request whose mergeability is just computed keeps its tag, so it is asked anew.
+        known = was is not None and was.mergeable is not None
+        pull, fresh = self._if_new(f"/pulls/{number}", etags, "pull", use=known)
+        facts = facts_of(pull) if fresh or was is None else was
+        if was is None or facts.head_sha != was.head_sha:
+            etags.pop("runs", None)
+            etags.pop("statuses", None)
+        elif fresh:
+            facts = replace(
+                facts,
+                runs=was.runs,
+                statuses=was.statuses,
+                reviews=was.reviews,
+                review_id=was.review_id,
+            )
+        facts = replace(facts, problem=None)
+        if facts.state == "open":
+            facts = self._parts(facts, etags, told=fresh)
+        return replace(facts, etags=etags)
+
+    def _parts(self, facts: Facts, etags: dict[str, str], *, told: bool) -> Facts:
+        for part in (self._runs, self._statuses):
+            facts = part(facts, etags)
+        if told:
+            etags.pop("reviews", None)
+        return self._reviews(facts, etags)
+
+    def _runs(self, facts: Facts, etags: dict[str, str]) -> Facts:
+        def of(runs: list[dict[str, Any]]) -> Facts:
+            return replace(facts, runs=checks_of((r["status"], r["conclusion"]) for r in runs))
+
+        path = f"/commits/{facts.head_sha}/check-runs"
+        return self._part(facts, path, etags, "runs", of, key="check_runs")
+
+    def _statuses(self, facts: Facts, etags: dict[str, str]) -> Facts:
+        def of(found: list[dict[str, Any]]) -> Facts:
+            (combined,) = found
+            return replace(facts, statuses=statuses_of(combined["state"], combined["total_count"]))
+
+        path = f"/commits/{facts.head_sha}/status"
+        return self._part(facts, path, etags, "statuses", of)
+
+    def _reviews(self, facts: Facts, etags: dict[str, str]) -> Facts:
+        def of(found: list[dict[str, Any]]) -> Facts:
+            reviews = [(r["id"], (r.get("user") or {}).get("login", ""), r["state"]) for r in found]
+            word, number = reviews_of(reviews, asked=facts.asked)
+            return replace(facts, reviews=word, review_id=number)
+
+        return self._part(facts, f"/pulls/{facts.number}/reviews", etags, "reviews", of, key="")
+
+    def _part(
+        self,
+        facts: Facts,
+        path: str,
+        etags: dict[str, str],
+        name: str,
+        of: Callable[[list[dict[str, Any]]], Facts],
+        key: str | None = None,
+    ) -> Facts:
+        """Return the facts with one part read; a part that may not be read is unknown, not none."""
+        try:
+            found, fresh = self._if_new(path, etags, name, use=getattr(facts, name) != UNKNOWN)
+            if not fresh:
+                return facts
+            if key is None:
+                return of([found])
+            first = found[key] if key else found
+            return of([*first, *self._more(path, key, len(first), etags, name)])
+        except ForgeError as error:
+            if error.passes:
+                raise
+            etags.pop(name, None)
+            return replace(facts, **{name: UNKNOWN}, problem=f"{name}: {error}")  # type: ignore[arg-type]
+
+    def _more(
+        self, path: str, key: str, count: int, etags: dict[str, str], name: str
+    ) -> Iterator[dict[str, Any]]:
+        for page in range(2, MOST_PAGES):
+            if count < PAGE:
+                return
+            etags.pop(name, None)  # the tag of a first page says nothing of the others
+            asked = {"per_page": str(PAGE), "page": str(page)}
+            _, found = self._ask("GET", path, parameters=asked)
+            rows = found[key] if key else found
+            yield from rows
+            count = len(rows)
+
+    def _if_new(
+        self, path: str, etags: dict[str, str], name: str, *, use: bool
+    ) -> tuple[Any, bool]:
+        tag = etags.get(name) if use else None
+        headers = {"If-None-Match": tag} if tag else {}
+        paged = {} if name in ("pull", "statuses") else {"per_page": str(PAGE)}
+        answered, found = self._ask("GET", path, parameters=paged, headers=headers)
+        if found is None:
+            return {}, False
+        if "etag" in answered:
+            etags[name] = answered["etag"]
+        return found, True
+
+
+def facts_of(pull: dict[str, Any]) -> Facts:
+    """Return what a pull request says of itself; the rest of it is asked for."""
+    state = "merged" if pull.get("merged_at") else str(pull["state"])
+    return Facts(
+        number=pull["number"],
+        url=pull["html_url"],
+        state=state,
+        head_sha=pull["head"]["sha"],
+        base=pull["base"]["ref"],
+        draft=bool(pull.get("draft")),
+        mergeable=pull.get("mergeable"),
+        asked=bool(pull.get("requested_reviewers") or pull.get("requested_teams")),
+    )
