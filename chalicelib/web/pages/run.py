@@ -56,6 +56,7 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
         brief=brief,
         params=json.loads(brief.params),
         log=page,
+        opened=_cursor(visit) != "",
         wrong=str(error) if error else "",
         typed=visit.form.get("prompt", ""),
         done=visit.query("done"),

@@ -66,6 +66,13 @@ VERBS = {
     "retry-failed": "retried all failed",
     "cancel-active": "cancelled all active",
 }
+DEEDS = {
+    "run.create": "started the run",
+    "session.create": "signed in",
+    "session.remove": "signed out",
+    "session.refuse": "was not let in",
+    "sign-in-link.create": "made a link to sign in",
+}
 KINDS = {"provider": "place of tickets", "key": "API key"}
 AGENTS = {
     "claude-code": "Claude Code",
@@ -161,9 +168,7 @@ def pretty(thing: object) -> str:
 def deed(action: str) -> str:
     """Return an action of the record as a person would say it."""
     kind, _, verb = action.partition(".")
-    if action == "run.create":
-        return "started the run"
-    return f"{VERBS.get(verb, verb.replace('-', ' '))} the {KINDS.get(kind, kind)}"
+    return DEEDS.get(action) or f"{VERBS.get(verb, verb.replace('-', ' '))} the {KINDS.get(kind, kind)}"
 
 
 def reindented(text: str) -> str:

@@ -55,5 +55,6 @@ function busy() {
 setInterval(() => { localise(); if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll")); }, POLL_MS);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll")); });
 document.addEventListener("htmx:afterSwap", (event) => { localise(); absolutes(); });
+document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 localise();
 absolutes();

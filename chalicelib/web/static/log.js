@@ -1,23 +1,26 @@
-// The log: follows, goes back, searches, folds. Lines stand in chunks that the browser lays out only when they are seen.
-const box = document.getElementById("log");
-const CHUNK = 200, MOST = 50000, FOLLOW_MS = 2000;
+// The log: a window of at most MOST lines on a log of any length. It follows the end, goes back and forth,
+// jumps to a line, and lets the service search. Lines stand in chunks that are laid out only when seen.
+const box = document.getElementById("log"), hits = document.getElementById("log-hits");
+const CHUNK = 200, MOST = 2000, FULL = 1000, FOLLOW_MS = 2000, NEAR = 400;
 const tools = document.querySelector("[data-log-tools]");
 const find = (name) => tools.querySelector(`[data-log-${name}]`);
-const follow = find("follow"), search = find("search"), count = find("count");
-let next = box.dataset.next, prev = box.dataset.prev, busy = false, lines = 0;
+const follow = find("follow"), search = find("search"), count = find("count"), end = find("end");
+let next = box.dataset.next, prev = box.dataset.prev, atEnd = box.dataset.end === "1", busy = false, searches = 0;
+
+const rows = (inside = box) => inside.getElementsByClassName("line");
+const place = (row) => row.id.slice(1);
 
 function element(line) {
-  const row = document.createElement("div");
+  const row = document.createElement("div"), at = `${line.attempt}.${line.seq}`;
   row.className = `line t-${line.logType}`;
-  row.id = `L${line.attempt}.${line.seq}`;
+  row.id = `L${at}`;
   const link = document.createElement("a");
-  link.href = `#${row.id}`;
+  link.href = `?at=${at}#L${at}`;
   link.textContent = line.seq;
   const kind = document.createElement("span");
   kind.className = "kind";
   kind.textContent = line.logType.replace("_", " ");
   row.append(link, kind, body(line));
-  mark(row);
   return row;
 }
 
@@ -33,110 +36,181 @@ function body(line) {
   return fold;
 }
 
-function mark(row) {
-  const wanted = search.value.trim().toLowerCase();
-  row.classList.toggle("hit", wanted !== "" && row.textContent.toLowerCase().includes(wanted));
-}
-
-function add(found, atEnd) {
-  const fresh = found.filter((line) => !document.getElementById(`L${line.attempt}.${line.seq}`));
-  if (!fresh.length) return;
-  document.querySelector("[data-log-empty]")?.remove();
-  for (let from = 0; from < fresh.length; from += CHUNK) {
-    const part = fresh.slice(from, from + CHUNK).map(element);
-    const last = atEnd ? box.lastElementChild : null;
-    if (last?.classList.contains("chunk") && last.children.length + part.length <= CHUNK) { last.append(...part); continue; }
+function chunks(lines) {
+  const made = [];
+  for (let from = 0; from < lines.length; from += CHUNK) {
     const chunk = document.createElement("div");
     chunk.className = "chunk";
-    chunk.append(...part);
-    if (atEnd) box.append(chunk); else box.insertBefore(chunk, box.children[from / CHUNK]);
+    chunk.append(...lines.slice(from, from + CHUNK).map(element));
+    made.push(chunk);
   }
-  lines += fresh.length;
+  return made;
+}
+
+// What is added at one side of a full window leaves it at the other one.
+function add(found, side) {
+  const fresh = found.filter((line) => !document.getElementById(`L${line.attempt}.${line.seq}`));
+  if (!fresh.length) return;
+  box.querySelector("[data-log-empty]")?.remove();
+  if (side === "end") {
+    const last = box.lastElementChild;
+    if (last && last.children.length + fresh.length <= CHUNK) last.append(...fresh.map(element)); else box.append(...chunks(fresh));
+  } else box.prepend(...chunks(fresh));
+  const whole = rows().length <= MOST;
+  while (rows().length > MOST) (side === "end" ? box.firstElementChild : box.lastElementChild).remove();
+  if (!whole && side === "end") prev = `-${place(rows()[0])}`;
+  if (!whole && side === "start") { next = place(rows()[rows().length - 1]); atEnd = false; }
   say();
 }
 
 function say() {
-  const hits = search.value.trim() ? box.querySelectorAll(".line.hit").length : null;
-  count.textContent = hits === null ? `${lines.toLocaleString()} lines` : `${hits.toLocaleString()} of ${lines.toLocaleString()}`;
+  const all = rows();
+  if (!all.length) { count.textContent = ""; return; }
+  const [from, to] = [all[0], all[all.length - 1]].map((row) => Number(place(row).split(".")[1]).toLocaleString());
+  count.textContent = `lines ${from} to ${to}`;
+  end.hidden = atEnd;
 }
 
-async function get(cursor, many = true) {
+async function get(cursor, more = {}) {
   const url = new URL(box.dataset.log, location.href);
-  url.searchParams.set("part", "log");
-  url.searchParams.set("cursor", cursor);
-  if (many) url.searchParams.set("many", "1");
+  for (const [name, value] of Object.entries({ part: "log", many: "1", cursor, ...more })) url.searchParams.set(name, value);
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(answer.status);
   return answer.json();
 }
 
-async function forward() {
-  if (busy || document.hidden) return;
+// One thing at a time: what scrolling asks for may be left out, what somebody clicked waits for its turn.
+async function alone(act, insists = false) {
+  while (busy && insists) await new Promise((go) => { setTimeout(go, 50); });
+  if (busy) return;
   busy = true;
-  try {
-    for (;;) {
-      const page = await get(next), moved = page.nextCursor !== next;
-      add(page.logs, true);
-      next = page.nextCursor;
-      if (follow.checked) box.scrollTop = box.scrollHeight;
-      if (!moved || page.logs.length < 1000) break;
-    }
-  } catch { /* the next turn asks again */ } finally { busy = false; }
+  try { await act(); } catch { /* the next turn, scroll or click asks again */ } finally { busy = false; }
 }
 
-async function back() {
-  if (busy || !prev || lines >= MOST) return;
-  busy = true;
-  try {
-    const page = await get(prev), height = box.scrollHeight, top = box.scrollTop;
-    add(page.logs, false);
-    box.scrollTop = top + box.scrollHeight - height;
-    prev = page.prevCursor;
-  } catch { /* scrolling up asks again */ } finally { busy = false; }
+// Who reads in the middle is not moved: then a full window takes nothing more until it is scrolled.
+const forward = () => alone(async () => {
+  for (;;) {
+    if (!follow.checked && (!atEnd || rows().length >= MOST)) { atEnd = false; say(); return; }
+    const page = await get(next), moved = page.nextCursor !== next;
+    add(page.logs, "end");
+    next = page.nextCursor;
+    if (follow.checked) box.scrollTop = box.scrollHeight;
+    if (!moved || page.logs.length < FULL) { atEnd = page.logs.length < FULL; say(); return; }
+  }
+});
+
+const down = () => alone(async () => {
+  const page = await get(next), moved = page.nextCursor !== next, seen = rows()[rows().length - 1], before = seen?.getBoundingClientRect().top;
+  add(page.logs, "end");
+  next = page.nextCursor;
+  atEnd = !moved;
+  if (seen) box.scrollTop += seen.getBoundingClientRect().top - before;
+  say();
+});
+
+const up = () => alone(async () => {
+  if (!prev) return;
+  const page = await get(prev), seen = rows()[0], before = seen?.getBoundingClientRect().top;
+  add(page.logs, "start");
+  prev = page.prevCursor;
+  if (seen) box.scrollTop += seen.getBoundingClientRect().top - before;
+});
+
+function replace(page, last) {
+  box.replaceChildren(...chunks(page.logs));
+  next = page.nextCursor;
+  prev = page.prevCursor;
+  atEnd = last;
+  say();
+}
+
+function show(at) {
+  const row = document.getElementById(`L${at}`);
+  for (const other of box.querySelectorAll(".here")) other.classList.remove("here");
+  if (!row) return false;
+  row.classList.add("here");
+  follow.checked = false;
+  row.scrollIntoView({ block: "center" });
+  return true;
+}
+
+const jump = (at) => show(at) || alone(async () => {
+  const [attempt, seq] = at.split(".").map(Number);
+  replace(await get(`-${attempt}.${seq + FULL / 2}`), false);
+  show(at);
+}, true);
+
+const toEnd = () => alone(async () => {
+  replace(await get(""), true);
+  follow.checked = true;
+  box.scrollTop = box.scrollHeight;
+}, true);
+
+async function look() {
+  const mine = ++searches, text = search.value.trim();
+  box.hidden = text !== "";
+  hits.hidden = text === "";
+  hits.replaceChildren();
+  if (!text) { say(); return; }
+  for (let cursor = "1.0", found = 0; ;) {
+    count.textContent = `${found.toLocaleString()} found, looking on …`;
+    const page = await get(cursor, { search: text });
+    if (mine !== searches) return;
+    for (const line of page.logs) { const row = element(line); row.removeAttribute("id"); hits.append(row); }
+    found += page.logs.length;
+    if (page.nextCursor === cursor || found >= MOST) { count.textContent = `${found.toLocaleString()}${found >= MOST ? " or more" : ""} found`; return; }
+    cursor = page.nextCursor;
+  }
 }
 
 async function whole() {
-  const button = find("save");
+  const button = find("save"), found = [];
   button.disabled = true;
   try {
-    const found = [];
     for (let cursor = "1.0"; ;) {
       const page = await get(cursor);
-      found.push(...page.logs);
-      if (!page.logs.length && page.nextCursor === cursor) break;
+      for (const line of page.logs) found.push(`${line.timestamp}\t${line.logType}\t${line.content}`);
+      if (page.nextCursor === cursor) break;
       cursor = page.nextCursor;
     }
-    const text = found.map((line) => `${line.timestamp}\t${line.logType}\t${line.content}`).join("\n");
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.href = URL.createObjectURL(new Blob([found.join("\n")], { type: "text/plain" }));
     link.download = box.dataset.name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   } finally { button.disabled = false; }
 }
 
-const rows = [...box.querySelectorAll(".line")];
-lines = rows.length;
-if (rows.length) { const chunk = document.createElement("div"); chunk.className = "chunk"; chunk.append(...rows); box.append(chunk); }
-for (const row of rows) if (/ t-tool_/.test(row.className)) row.querySelector(".text").replaceWith(body({ logType: "tool_", content: row.querySelector(".text").textContent }));
+const drawn = [...rows()];
+if (drawn.length) { const chunk = document.createElement("div"); chunk.className = "chunk"; chunk.append(...drawn); box.append(chunk); }
+for (const row of drawn) if (/ t-tool_/.test(row.className)) row.querySelector(".text").replaceWith(body({ logType: "tool_", content: row.querySelector(".text").textContent }));
 tools.hidden = false;
 say();
-search.addEventListener("input", () => {
-  box.classList.toggle("filtering", search.value.trim() !== "");
-  for (const row of box.querySelectorAll(".line")) mark(row);
-  say();
-});
+
+let typing;
+search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => look().catch(() => { count.textContent = "the search failed: try again"; }), 300); });
 find("save").addEventListener("click", whole);
-follow.addEventListener("change", () => { if (follow.checked) box.scrollTop = box.scrollHeight; });
+end.addEventListener("click", toEnd);
+follow.addEventListener("change", () => { if (follow.checked) atEnd ? box.scrollTop = box.scrollHeight : toEnd(); });
 box.addEventListener("scroll", () => {
-  if (box.scrollTop < 400) back();
-  if (box.scrollHeight - box.scrollTop - box.clientHeight > 60 && follow.checked && !busy) follow.checked = false;
+  const below = box.scrollHeight - box.scrollTop - box.clientHeight;
+  if (below > 60 && follow.checked && !busy) follow.checked = false;
+  if (box.scrollTop < NEAR) up(); else if (below < NEAR && !atEnd) down();
 });
-const target = location.hash && document.getElementById(location.hash.slice(1));
-if (target) { follow.checked = false; target.scrollIntoView({ block: "center" }); } else box.scrollTop = box.scrollHeight;
+for (const part of [box, hits]) part.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href*='#L']");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  history.pushState(null, "", link.href);
+  if (part === hits) { search.value = ""; look(); }
+  jump(link.hash.slice(2));
+});
+addEventListener("popstate", () => { if (location.hash.startsWith("#L")) jump(location.hash.slice(2)); });
+
+if (location.hash.startsWith("#L")) jump(location.hash.slice(2)); else if (atEnd) box.scrollTop = box.scrollHeight; else follow.checked = false;
 const turn = async () => {
   const over = document.getElementById("live")?.dataset.final === "1";
-  await forward();
-  if (!over) setTimeout(turn, FOLLOW_MS);
+  if (!document.hidden) await forward();
+  if (!over || document.hidden) setTimeout(turn, FOLLOW_MS);
 };
 turn();
