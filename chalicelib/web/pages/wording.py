@@ -168,7 +168,10 @@ def pretty(thing: object) -> str:
 def deed(action: str) -> str:
     """Return an action of the record as a person would say it."""
     kind, _, verb = action.partition(".")
-    return DEEDS.get(action) or f"{VERBS.get(verb, verb.replace('-', ' '))} the {KINDS.get(kind, kind)}"
+    return (
+        DEEDS.get(action)
+        or f"{VERBS.get(verb, verb.replace('-', ' '))} the {KINDS.get(kind, kind)}"
+    )
 
 
 def reindented(text: str) -> str:
