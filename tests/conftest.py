@@ -178,6 +178,12 @@ def aws() -> Iterator[None]:
 
 
 @pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let requests go to this machine, where the fakes of others listen."""
+    monkeypatch.setitem(vars(settings), "allowed_private", ("127.0.0.1", "localhost"))
+
+
+@pytest.fixture
 def stage(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     with Client(app) as client:
         stage = Stage(client)

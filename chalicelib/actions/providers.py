@@ -14,7 +14,7 @@ AGAIN = 5
 
 def create(world: World, new: Provider, credential: str) -> Provider:
     """Keep a provider, its credential first; its first sync comes at once."""
-    check_config(new.source, new.config)
+    check_config(new.source, new.config, world.policy.allowed_private)
     due = replace(new, due_at=world.now() if new.enabled else None)
     world.vault.put(due.secret_key, credential)
     world.providers.add(due)
@@ -24,7 +24,7 @@ def create(world: World, new: Provider, credential: str) -> Provider:
 
 def change(world: World, was: Provider, new: Provider, credential: str | None = None) -> Provider:
     """Store an edit; one that is enabled again goes on where it stood."""
-    check_config(new.source, new.config)
+    check_config(new.source, new.config, world.policy.allowed_private)
     if new.place != was.place:
         message = "this is another place, with tickets of its own: make another provider for it"
         raise Invalid(message, "config")

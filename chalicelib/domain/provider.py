@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from chalicelib.domain.address import checked_url
 from chalicelib.domain.errors import Fault, Invalid
 
 MOST_FAILURES = 5
@@ -86,7 +88,7 @@ def secret_key(provider_id: str) -> str:
     return f"providers/{provider_id}"
 
 
-def check_config(source: str, config: dict[str, str]) -> None:
+def check_config(source: str, config: dict[str, str], allowed: Iterable[str]) -> None:
     """Raise `Invalid` with every field of a provider's config that is missing or unknown."""
     needed, known = _NEEDED[source], fields_of(source)
     faults = [
@@ -99,9 +101,11 @@ def check_config(source: str, config: dict[str, str]) -> None:
         for name in config
         if name not in known
     ]
-    url = config.get("baseUrl", "https://")
-    if not url.startswith(("https://", "http://")):
-        faults.append(Fault("config.baseUrl", "write it as https://host"))
+    if config.get("baseUrl"):
+        try:
+            checked_url(config["baseUrl"], allowed, "config.baseUrl")
+        except Invalid as refused:
+            faults += refused.faults
     if source == "github" and config.get("repo", "a/b").count("/") != 1:
         faults.append(Fault("config.repo", "write it as owner/name"))
     faults += _wrong_answers(source, config)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import github
-from github import Auth
+from github import Auth, Github
 from github.Requester import Requester
 
 from chalicelib.domain.forge import Place
 from chalicelib.integrations.github_faults import Translated
+from chalicelib.integrations.github_guarded import client
 
 TIMEOUT_SECONDS = 15
 
@@ -20,7 +20,7 @@ class Client:
 
     def __init__(self, place: Place, token: Callable[[], str], root: str) -> None:
         self._place, self._token, self._root = place, token, root
-        self._client: github.Github | None = None
+        self._client: Github | None = None
 
     def ask(
         self,
@@ -44,7 +44,7 @@ class Client:
 
     def _requester(self) -> Requester:
         if self._client is None:
-            self._client = github.Github(
+            self._client = client(
                 auth=Auth.Token(self._token()),
                 base_url=self._place.api_url,
                 timeout=TIMEOUT_SECONDS,

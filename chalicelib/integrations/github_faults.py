@@ -6,6 +6,7 @@ import requests
 from github import GithubException
 from jwt import PyJWTError
 
+from chalicelib.domain.address import Unreachable
 from chalicelib.domain.forge import ForgeError, Place, refusal
 
 
@@ -27,6 +28,8 @@ class Translated:
         if isinstance(error, requests.RequestException):
             message = f"the forge cannot be reached ({type(error).__name__}); it is asked again"
             raise ForgeError("unavailable", message, passes=True) from error
+        if isinstance(error, Unreachable):
+            raise ForgeError("unavailable", str(error), passes=False) from error
         if isinstance(error, PyJWTError | ValueError | AssertionError):
             message = f"the credential or the answer makes no sense: {error}"
             raise ForgeError("unauthorized", message[:500]) from error

@@ -12,9 +12,11 @@ import requests
 from github import Auth, Github, GithubException
 
 from chalicelib.domain import mark
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.reply_text import Note, markdown
 from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.integrations.github_guarded import client
 from chalicelib.integrations.tracker_http import moment, refusal
 from chalicelib.ports import TicketPage, Unreachable
 
@@ -120,6 +122,8 @@ class GitHubIssues:
         except (requests.RequestException, GithubException) as error:
             message = f"GitHub cannot be reached: {type(error).__name__}"
             raise Unreachable(message, passes=True) from error
+        except Invalid as error:
+            raise Unreachable(f"GitHub cannot be reached: {error}", passes=False) from error
         if status >= 400:
             raise refusal("GitHub", status, answered, text, self._now)
         return status, answered, text
@@ -150,11 +154,11 @@ def _login(user: dict[str, Any] | None) -> str:
 
 def open_tracker(provider: Provider, credential: str, now: datetime) -> GitHubIssues:
     """Return the issues of a provider's repo."""
-    client = Github(
+    opened = client(
         auth=Auth.Token(credential),
         base_url=provider.config.get("baseUrl", "https://api.github.com").rstrip("/"),
         timeout=20,
         retry=None,
         seconds_between_requests=0,
     )
-    return GitHubIssues(client, provider.config, now)
+    return GitHubIssues(opened, provider.config, now)

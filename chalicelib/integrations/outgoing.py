@@ -41,7 +41,8 @@ def session() -> requests.Session:
 
 def guard(given: requests.Session, **options: Any) -> requests.Session:
     """Let a session of any library go only where it may, with `options` for its adapter."""
-    given.trust_env = False  # a proxy would connect in our stead, unchecked
+    # A proxy would connect in our stead, unchecked; a netrc would replace the credential.
+    given.trust_env = False
     given.max_redirects = MOST_REDIRECTS
     for scheme in ("https://", "http://"):
         given.mount(scheme, Guarded(**options))

@@ -8,7 +8,9 @@ from typing import Any
 
 import requests
 
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.retry import asked_wait
+from chalicelib.integrations import outgoing
 from chalicelib.ports import Limited, Unreachable
 
 TIMEOUT = (5, 20)
@@ -24,9 +26,7 @@ class Http:
 
     def __init__(self, name: str, base: str, now: datetime, headers: Mapping[str, str]) -> None:
         self._name, self._base, self._now = name, base.rstrip("/"), now
-        self._session = requests.Session()
-        # A netrc of the machine must not replace the credential of the provider.
-        self._session.trust_env = False
+        self._session = outgoing.session()
         self._session.headers.update({"Accept": "application/json", **headers})
 
     def send(self, method: str, path: str, **sent: Any) -> Any:
@@ -36,6 +36,8 @@ class Http:
         except requests.RequestException as error:
             message = f"{self._name} cannot be reached: {type(error).__name__}"
             raise Unreachable(message, passes=True) from error
+        except Invalid as error:
+            raise Unreachable(f"{self._name} cannot be reached: {error}", passes=False) from error
         if answer.status_code >= 400:
             raise refusal(self._name, answer.status_code, answer.headers, answer.text, self._now)
         if answer.status_code == 204:

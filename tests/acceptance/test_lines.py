@@ -16,6 +16,8 @@ from tests.acceptance.test_pull_requests import github, pushed, runner, shown
 from tests.conftest import Stage
 from tests.fakes.github import TOKEN, FakeGitHub
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 __all__ = ["github"]
 
 SECRET = "a secret of the sender"

@@ -13,6 +13,8 @@ from tests.acceptance.test_pull_requests import pushed, runner, shown
 from tests.conftest import Stage
 from tests.fakes.github import FakeGitHub
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 SECRET = "a secret of sixteen"
 
 

@@ -19,6 +19,8 @@ from tests.acceptance.test_pull_requests import (
 from tests.conftest import Stage
 from tests.fakes.github import FakeGitHub
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 __all__ = ["github"]
 
 FAILED = {"passed": False, "exitStatus": 3, "lastLines": "2 of 7 tests failed\n@ann see #9"}

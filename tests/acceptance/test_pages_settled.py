@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 
 from chalicelib import wiring
-from chalicelib.settings import settings
 from tests.acceptance.browsing import Browser, browser, schedule, task
 from tests.conftest import TOKEN, Stage
 from tests.contract.test_calls import counted, requests
@@ -20,14 +19,13 @@ __all__ = ["browser"]
 
 
 @pytest.fixture
-def github(stage: Stage) -> Iterator[FakeTracker]:
+def github(stage: Stage, loopback: None) -> Iterator[FakeTracker]:
     with serving(FAKES["github"](lambda: stage.now)) as fake:
         yield fake
 
 
 @pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    monkeypatch.setitem(settings.__dict__, "allowed_private", ("127.0.0.1",))
+def receiver(loopback: None) -> Iterator[Receiver]:
     with receiving() as receiver:
         yield receiver
 

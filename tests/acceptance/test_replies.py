@@ -16,6 +16,8 @@ from tests.conftest import RUNNER_TOKEN, Stage
 from tests.fakes.tracker import Answer, Item
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 MINUTE = timedelta(minutes=1)
 
 

@@ -16,6 +16,8 @@ from chalicelib.domain.forge import HOOK_SECRETS
 from tests.conftest import Stage
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 MINUTE = timedelta(minutes=1)
 
 

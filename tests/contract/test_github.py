@@ -13,6 +13,8 @@ from chalicelib.integrations.github import GitHub, GitHubs
 from tests.fakes.github import TOKEN, FakeGitHub, app_key
 from tests.shared import shared
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 

@@ -10,6 +10,8 @@ from graphql import build_schema, parse, validate
 from chalicelib.integrations import linear
 from tests.shared import shared
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 
 @pytest.mark.parametrize("query", [linear.ISSUES, linear.COMMENTS], ids=["issues", "comments"])
 def test_every_document_for_linear_is_valid_by_its_schema(query: str):

@@ -742,6 +742,7 @@ class FixedPolicy:
     pause_after_failures: int = 5
     retention: timedelta = timedelta(days=90)
     public_url: str | None = None
+    allowed_private: tuple[str, ...] = ("127.0.0.1",)
 
 
 class MemoryWorld:

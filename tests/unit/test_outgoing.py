@@ -165,3 +165,43 @@ def test_a_session_of_another_library_is_guarded_by_the_same_adapter(server: Ser
     theirs = requests.Session()
     with pytest.raises(Unreachable):
         outgoing.guard(theirs, max_retries=0).get(f"http://127.0.0.1:{server.port}/")
+
+
+@pytest.mark.parametrize("source", ["jira", "linear", "notion", "github"])
+def test_no_tracker_is_asked_at_an_address_that_is_not_public(
+    server: Server, names: dict[str, list[str]], source: str
+):
+    from chalicelib.domain.provider import Provider
+    from chalicelib.integrations.trackers import RealTrackers
+    from chalicelib.ports import Unreachable as Refused
+    from tests.conftest import NOON
+
+    names["tracker.example.com"] = ["127.0.0.1"]
+    config = {"baseUrl": f"http://tracker.example.com:{server.port}", "email": "a@b.c"}
+    config |= {"repo": "acme/web", "dataSourceId": "d"}
+    provider = Provider(
+        id="p", name="P", source=source, config=config, created_at=NOON, updated_at=NOON
+    )
+    tracker = RealTrackers().open(provider, "a token", NOON)
+    with pytest.raises(Refused, match=r"127\.0\.0\.1"):
+        list(tracker.changed(None, None))
+    assert server.seen == []
+
+
+def test_no_forge_is_asked_at_an_address_that_is_not_public(
+    server: Server, names: dict[str, list[str]]
+):
+    from github import Auth
+
+    from chalicelib.integrations.github_guarded import client
+
+    names["forge.example.com"] = ["127.0.0.1"]
+    forge = client(
+        auth=Auth.Token("a token"),
+        base_url=f"http://forge.example.com:{server.port}",
+        retry=None,
+        seconds_between_requests=0,
+    )
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+        forge.requester.requestJsonAndCheck("GET", "/repos/acme/web")
+    assert server.seen == []

@@ -17,6 +17,8 @@ from tests.conftest import NOON
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
 from tests.simulation.memory import MemoryWorld
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 MINUTE = timedelta(minutes=1)
 
 

@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 from chalicelib import wiring
 from chalicelib.actions.hooks import query as query_of
 from chalicelib.domain import limits, repo, secret
-from chalicelib.domain.address import checked_host
+from chalicelib.domain.address import checked_host, checked_url
 from chalicelib.domain.blueprint import AGENTS
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.hook import PRESETS, SHORTEST_SECRET
@@ -124,13 +124,10 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _api_url(text: str) -> str:
-    parts = urlsplit(text)
-    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise Invalid("write the base URL of the API, such as https://github.example.com/api/v3")
-    if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
+    url = checked_url(text, settings.allowed_private, "forgeApiUrl")
+    if urlsplit(url).query or urlsplit(url).fragment:
         raise Invalid("the base URL of an API holds a host and a path, and no credential")
-    return text.rstrip("/")
+    return url.rstrip("/")
 
 
 ApiUrl = Annotated[str, text(limits.URL), told(_api_url), called("api-url")]
