@@ -23,12 +23,12 @@ class Api:
     """The API as anybody uses it."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._url = url
+        self.url = url
         self._token = token
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         request = urllib.request.Request(
-            f"{self._url}{path}",
+            f"{self.url}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={

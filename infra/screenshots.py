@@ -30,6 +30,11 @@ def pages(known: dict[str, str]) -> dict[str, str]:
         "templates": "/templates",
         "repos": "/repos",
         "secrets": "/secrets",
+        "tickets": "/tickets",
+        "activity": "/activity",
+        "settings": "/settings",
+        "webhooks": "/settings/webhooks",
+        "webhook": f"/settings/webhooks/{known['webhook']}",
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -123,8 +123,6 @@ def full(browser: Browser) -> dict[str, str]:
 
 
 def _say(stage: Stage, run_id: str) -> None:
-    from dataclasses import replace
-
     was = wiring.world().runs.get(run_id)
     new = replace(was, attempt=1, version=was.version + 1)
     wiring.world().runs.put(new, was)

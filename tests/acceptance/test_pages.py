@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -15,6 +17,7 @@ from app import app
 from chalicelib import wiring
 from chalicelib.domain.access import digest_of, key_id
 from chalicelib.domain.log import LogLine, Stream
+from chalicelib.domain.run import State
 from chalicelib.web.pages import TABLE
 from chalicelib.web.pages.rendering import asset, assets
 from tests.acceptance.browsing import FORM, Browser, browser, schedule, shown, task
@@ -319,8 +322,6 @@ def test_any_text_is_escaped_in_logs_titles_and_errors(browser: Browser, text: s
 
 
 def _shows_only_text(browser: Browser, run_id: str, text: str) -> None:
-    from dataclasses import replace
-
     world = wiring.world()
     was = world.runs.get(run_id)
     new = replace(
@@ -337,3 +338,46 @@ def _shows_only_text(browser: Browser, run_id: str, text: str) -> None:
 
 def test_every_page_is_registered_and_none_is_in_the_description():
     assert {path for _, path, *_ in TABLE} <= set(app.routes)
+
+
+def test_a_list_is_as_it_was_asked_for_after_many_were_retried(browser: Browser):
+    answer = browser.post("/tasks?state=failed&q=bump", do="retry")
+    assert answer.headers["Location"] == "./tasks?done=retried-0-0&state=failed&q=bump"
+    page = browser.get("/tasks?state=failed&q=bump").text
+    assert 'action="./tasks?state=failed&amp;q=bump"' in page
+
+
+def test_a_resume_needs_a_prompt_and_keeps_to_the_branch(browser: Browser):
+    made = browser.stage.ok("POST", "/api/tasks", {**task(name="n"), "type": "repo-task"})["task"]
+    world, key = wiring.world(), made["id"]
+    was = world.runs.get(key)
+    stuck = replace(was, state=State.NEEDS_ATTENTION, branch="optio/x", version=was.version + 1)
+    world.runs.put(stuck, was)
+    assert "Resume on its branch" in browser.get(f"/tasks/{key}").text
+    empty = browser.post(f"/tasks/{key}", do="resume", prompt="  ")
+    assert empty.status == 400
+    assert "a resume needs a prompt" in empty.text
+    assert browser.post(f"/tasks/{key}", do="resume", prompt="Mend the tests").status == 303
+    now = world.runs.get(key)
+    assert (now.state, now.resume_prompt) == (State.QUEUED, "Mend the tests")
+    assert browser.post(f"/tasks/{key}", do="resume", prompt="Once more").status == 409
+
+
+def test_a_log_is_opened_around_a_line_and_searched(browser: Browser):
+    made = browser.stage.ok("POST", "/api/tasks", {**task(name="n"), "type": "repo-task"})["task"]
+    world, key = wiring.world(), made["id"]
+    was = world.runs.get(key)
+    new = replace(was, attempt=1, version=was.version + 1)
+    world.runs.put(new, was)
+    said = [
+        LogLine(seq=n, timestamp=world.now(), log_type="text", content=f"said {n}")
+        for n in range(1, 1001)
+    ]
+    world.logs.write(Stream.of(new, 1), said)
+    page = browser.get(f"/tasks/{key}?at=1.500").text
+    assert 'id="L1.500"' in page
+    assert page.count('class="line ') == 200
+    found = json.loads(browser.get(f"/tasks/{key}/log?cursor=1.0&search=SAID+99").text)
+    assert [line["seq"] for line in found["logs"]] == [99, *range(990, 1000)]
+    assert browser.get(f"/tasks/{key}?at=1.x").status == 200
+    assert browser.get(f"/tasks/{key}?cursor=x").status == 400

@@ -108,6 +108,7 @@ def test_what_a_stage_is_packaged_with_reaches_every_function_and_the_rule(
         assert variables["OPTIO_WORKFLOW_TRIGGER_INTERVAL"] == "90000"
     (event,) = made["Tick"]["Properties"]["Events"].values()
     assert event["Properties"]["Schedule"] == "rate(2 minutes)"
+    assert made["RestAPI"]["Properties"]["MinimumCompressionSize"] == 1024, "pages travel packed"
     assert "@stage@" not in json.dumps(made)
     assert "secret:optio/dev/secrets/*" in json.dumps(made)
     assert "every 2 min (rounded from 90000 ms" in tick_sentence()

@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from infra.emulator import ROOT
 from infra.screenshots import CHROMIUM, FLAGS
@@ -46,19 +48,32 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture(params=CHOSEN)
 def page(request: pytest.FixtureRequest, chromium: Any, system: System) -> Iterator[Any]:
     """A signed-in page; scripts that fail or break the policy fail the test."""
-    width, height = SIZES[request.param]
+    with signed_in(chromium, system, request.param) as page:
+        yield page
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=PICTURES / f"{request.node.name.replace('[', '-').strip(']')}.png")
+
+
+@contextmanager
+def signed_in(chromium: Any, system: System, size: str = "wide", **more: Any) -> Iterator[Any]:
+    """Give a page of a browser that is signed in; a fault of a script is one of the test."""
+    width, height = SIZES[size]
     context = chromium.new_context(
-        viewport={"width": width, "height": height}, base_url=system.card["url"]
+        viewport={"width": width, "height": height}, base_url=system.card["url"], **more
     )
     context.set_default_timeout(20_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda one: errors.append(one.text) if "Content Security" in one.text else 0)
-    path = system.ok("POST", "/api/auth/sign-in-links")["path"]
-    page.goto(path)
+    page.goto(system.ok("POST", "/api/auth/sign-in-links")["path"])
     yield page
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{request.node.name.replace('[', '-').strip(']')}.png")
     context.close()
     assert errors == []
+
+
+def accessible(page: Any) -> None:
+    """Have axe find nothing serious on the page as it stands."""
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == [], page.url

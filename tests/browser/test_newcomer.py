@@ -5,19 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
-
 from infra.demo_data import repo
+from tests.browser.conftest import accessible
 from tests.e2e.conftest import System
 
 SCRIPT = 'cat "$OPTIO_PROMPT_FILE"; for i in 1 2 3; do echo "line $i"; sleep 1; done; echo x >> new'
-
-
-def accessible(page: Any) -> None:
-    """Have axe find nothing serious on the page as it stands."""
-    found = Axe().run(page).response["violations"]
-    serious = [one for one in found if one["impact"] in ("serious", "critical")]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == [], page.url
 
 
 def test_a_newcomer_gets_from_nothing_to_a_run_and_its_reasons(

@@ -83,6 +83,13 @@ class System:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(60)
 
+    def gateway(self) -> tuple[int, str]:
+        """Return the port of the emulator, and the id of the API there."""
+        port = int((self._state / "emulator-port").read_text())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/restapis", timeout=60) as answer:
+            found = json.loads(answer.read())
+        return port, str(found["item"][0]["id"])
+
     def story(self) -> str:
         """Return what the parts said, for whoever reads why a test failed."""
         logs = [self.state / f"{name}.log" for name in ("dev", "emulator", "runner")]

@@ -51,7 +51,7 @@ def _asked(typed: dict[str, str]) -> listing.Asked:
 
 
 def bulk(visit: Visit) -> Response:
-    """Retry or cancel the runs that were ticked."""
+    """Retry or cancel the runs that were ticked, and show the same list again."""
     act = runs.retry if visit.form.get("do") == "retry" else runs.cancel
     done = failed = 0
     for run_id in visit.lists.get("run", [])[:100]:
@@ -61,4 +61,5 @@ def bulk(visit: Visit) -> Response:
         except (Conflict, NotFound):
             failed += 1
     word = "retried" if act is runs.retry else "cancelled"
-    return visit.go("tasks", done=f"{word}-{done}-{failed}")
+    asked = {name: visit.query(name) for name in FILTERS}
+    return visit.go("tasks", done=f"{word}-{done}-{failed}", **asked)
