@@ -136,7 +136,8 @@ def of_pause(
 
 def of_test(notice: str, at: datetime, webhook: str, base: str | None) -> Notice:
     """Return the notice that tries a webhook out."""
-    data: dict[str, object] = {"webhookId": webhook, "url": _link(base, "settings")}
+    url = _link(base, "settings", "webhooks", webhook)
+    data: dict[str, object] = {"webhookId": webhook, "url": url}
     return Notice(id=notice, event=Event.TEST, at=at, data=data)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from chalice.app import Request, Response
@@ -74,6 +75,19 @@ def of_route(request: Request, pattern: str, params: Mapping[str, str], done: Re
     )
 
 
+_made_here: ContextVar[tuple[str, str] | None] = ContextVar("made", default=None)
+
+
+def made(object_id: str, name: str) -> None:
+    """Say what a form made, where neither its address nor the one that it leads to tells."""
+    _made_here.set((object_id, name))
+
+
+def begin() -> None:
+    """Forget what an earlier form made."""
+    _made_here.set(None)
+
+
 def of_page(
     pattern: str, params: Mapping[str, str], form: Mapping[str, str], done: Response
 ) -> Deed:
@@ -88,12 +102,13 @@ def of_page(
     ids = [*params.values(), *([about] if _ID.fullmatch(about) else [])]
     led = _ID.findall(str(done.headers.get("Location") or "")) if verb == "create" else []
     named_by_form = form.get("id") or (form.get("name") if kind == "secret" else None)
-    object_id = (led[-1:] or ids[-1:] or [named_by_form])[0]
+    said, name = _made_here.get() or (None, form.get("name") or form.get("repoUrl"))
+    object_id = said or (led[-1:] or ids[-1:] or [named_by_form])[0]
     return Deed(
         kind=kind,
         verb=verb,
         object_id=object_id or None,
-        object_name=form.get("name") or form.get("repoUrl") or None,
+        object_name=name or None,
         root_id=ids[0] if ids else None,
         fields=() if button else _kept(set(form) - {"csrf", "id", "do", "back"}),
     )

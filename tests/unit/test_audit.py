@@ -99,7 +99,16 @@ def test_the_thing_is_that_of_the_path_or_the_one_that_was_made():
         ("/repos", {}, {"id": ID, "do": "delete"}, "repo.remove", ID),
         ("/secrets", {}, {"name": "NPM", "value": "x"}, "secret.set", "NPM"),
         ("/secrets", {}, {"name": "NPM", "do": "delete"}, "secret.remove", "NPM"),
-        ("/settings", {}, {"do": "rotate", "id": ID}, "settings.rotate", ID),
+        ("/settings", {}, {"do": "revoke", "id": ID}, "key.remove", ID),
+        (
+            "/settings/webhooks/{webhook_id}",
+            {"w": ID},
+            {"do": "rotate"},
+            "webhook.rotate-secret",
+            ID,
+        ),
+        ("/tickets/sync", {}, {}, "provider.sync", None),
+        ("/tickets/{provider_id}/re-enable", {"p": ID}, {}, "provider.re-enable", ID),
     ],
 )
 def test_a_form_is_called_as_the_api_calls_what_it_does(

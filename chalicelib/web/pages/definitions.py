@@ -13,7 +13,7 @@ from chalicelib.actions import definitions, listing, redelivering, runs
 from chalicelib.domain import schedule
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.web import reading
+from chalicelib.web import audit, reading
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import charts, forms
 from chalicelib.web.pages.shell import Visit
@@ -161,6 +161,7 @@ def _add(visit: Visit, thing: Blueprint, about: str) -> Response:
     world = wiring.world()
     new = reading.trigger_from(forms.trigger(visit.form), thing, world.now())
     definitions.add_trigger(world, new)
+    audit.made(new.id, new.type.value)
     return _back(visit, thing, "trigger-added")
 
 

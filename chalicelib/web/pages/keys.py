@@ -11,7 +11,7 @@ from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.web import models
+from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
@@ -57,9 +57,10 @@ def _made(form: Mapping[str, str], by: str) -> str:
         if not 1 <= days <= MOST_DAYS:
             raise Invalid(f"a key lives 1 to {MOST_DAYS} days, or until it is revoked", "days")
         ends = wiring.world().now() + timedelta(days=days)
-    _, token = access.make(
+    key, token = access.make(
         wiring.world(), asked.name, role=asked.role, scopes=asked.scopes, expires_at=ends, by=by
     )
+    audit.made(key.id, key.name)
     return token
 
 

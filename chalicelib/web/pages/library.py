@@ -11,7 +11,7 @@ from chalicelib import wiring
 from chalicelib.actions import library
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.web import models
+from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.shell import Visit
 
@@ -65,6 +65,7 @@ def save(visit: Visit) -> Response:
                 id=str(uuid.uuid4()), created_at=now, updated_at=now, **asked.model_dump()
             )
             library.create(world, new)
+            audit.made(new.id, new.name)
     except (Invalid, Conflict) as error:
         return _page(visit, error)
     return visit.go("templates", done="saved")

@@ -7,7 +7,7 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.repo import Repo
-from chalicelib.web import models, reading_settled
+from chalicelib.web import audit, models, reading_settled
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
@@ -54,8 +54,10 @@ def save(visit: Visit) -> Response:
             world.repos.put(changed, was)
         else:
             url = visit.form.get("repoUrl", "").strip()
-            new = models.parsed(models.NewRepo, {"repoUrl": url, **_fields(visit)})
-            world.repos.add(reading_settled.repo(new, world.now()))
+            asked_new = models.parsed(models.NewRepo, {"repoUrl": url, **_fields(visit)})
+            new = reading_settled.repo(asked_new, world.now())
+            world.repos.add(new)
+            audit.made(new.id, new.url)
     except (Invalid, Conflict) as error:
         return _page(visit, error)
     return visit.go("repos", done="saved")

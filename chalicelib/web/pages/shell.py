@@ -133,6 +133,7 @@ def answer(
         if session and needs and not session.who.may(needs):
             raise Forbidden(f"your API key may not do this: it needs the scope {needs.value}")
         if request.method == "POST":
+            audit.begin()
             visit = _written(visit, opens=needs is None)
         view: Any = getattr(import_module(room), name)
         response: Response = view(visit, **given)

@@ -11,7 +11,7 @@ from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.provider import ANSWERS, Provider, fields_of
-from chalicelib.web import models, reading_settled
+from chalicelib.web import audit, models, reading_settled
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.shell import Visit
 
@@ -73,6 +73,7 @@ def _add(form: Mapping[str, str]) -> Provider:
         body["name"] = form["name"]
     asked = models.parsed(models.NewProvider, body)
     new = reading_settled.provider(asked, world.now())
+    audit.made(new.id, new.name)
     return providers.create(world, new, asked.credential)
 
 

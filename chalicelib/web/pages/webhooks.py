@@ -9,7 +9,7 @@ from chalicelib.actions import webhooks
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.notice import Event
 from chalicelib.domain.webhook import USUAL, Webhook
-from chalicelib.web import models
+from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.shell import Visit
 
@@ -44,6 +44,7 @@ def create(visit: Visit) -> Response:
         )
     except (Invalid, Conflict) as error:
         return _list(visit, error)
+    audit.made(made.id, made.address)
     return _page(visit, made, None, secret)
 
 
