@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -40,3 +41,31 @@ def test_nothing_is_left_to_do_in_the_sources():
     ).stdout.split()
     marks = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
     assert [name for name in tracked if marks.search((ROOT / name).read_text())] == []
+
+
+THREATS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in (ROOT / "docs" / "security.md").read_text().splitlines()
+    if line.startswith("|") and "`tests/" in line
+]
+
+
+@pytest.mark.parametrize("threat", THREATS, ids=lambda threat: threat[2])
+def test_each_line_of_the_threat_model_names_a_test_that_exists(threat: list[str]):
+    assert len(threat) == 5
+    assert all(threat)
+    file, _, name = threat[4].strip("`").partition("::")
+    tests = [
+        node
+        for node in ast.walk(ast.parse((ROOT / file).read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    assert len(tests) == 1, threat[4]
+    marks = [ast.unparse(mark) for mark in tests[0].decorator_list]
+    assert not [mark for mark in marks if "skip" in mark or "xfail" in mark]
+
+
+def test_the_threat_model_knows_every_actor():
+    actors = {actor.strip() for threat in THREATS for actor in threat[1].split(",")}
+    named = ("outsider", "upstream sender", "ticket author", "hostile repo", "hostile agent")
+    assert {*named, "member"} <= actors
