@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 from chalicelib.actions import sending, tickets
 from chalicelib.actions.tickets import Watch
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.provider import Provider, failed
+from chalicelib.domain.provider import EVERY, Provider, failed
 from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import Limited, Tracker, Unreachable, World
 
 log = logging.getLogger(__name__)
-EVERY = timedelta(minutes=1)
 LEASE = timedelta(seconds=90)
 """For how long a sync keeps others away; longer than its function may take."""
 SHORT_WAIT = timedelta(seconds=1.5)
@@ -36,8 +35,10 @@ def sync(world: World, provider_id: str) -> None:
         _later(world, provider.id, str(limited), limited.wait)
     except Exception as error:
         log.exception("sync failed", extra={"provider": provider.id})
-        said = str(error) if isinstance(error, Unreachable) else f"{type(error).__name__}: {error}"
-        _note(world, provider.id, lambda now: failed(now, said, world.now()))
+        known = isinstance(error, Unreachable)
+        said = str(error) if known else f"{type(error).__name__}: {error}"
+        wait = error.wait if isinstance(error, Unreachable) else None
+        _note(world, provider.id, lambda now: failed(now, said, world.now(), wait))
 
 
 def _leased(world: World, provider_id: str) -> Provider | None:

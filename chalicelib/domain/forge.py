@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from chalicelib.domain.retry import asked_wait
+from chalicelib.domain.retry import asked_wait, limit_wait
 
 GITHUB = "https://api.github.com"
 TOKEN, APP_ID, APP_KEY = "GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"
@@ -77,11 +77,12 @@ def refusal(status: int, said: str, headers: dict[str, str], place: Place) -> Fo
     """Return what an answer that is no success means: each status as what it is."""
     said = said.strip()[:500] or "no reason given"
     where = f"{place.slug} at {urlsplit(place.api_url).hostname}"
-    wait = asked_wait(headers)
     if status == 429 or (status == 403 and _limited(said, headers)):
         message = f"the forge's rate limit is reached ({said}); it goes on by itself"
-        return ForgeError("rate_limited", message, passes=True, wait=wait or timedelta(minutes=1))
+        limit = limit_wait(headers) or timedelta(minutes=1)
+        return ForgeError("rate_limited", message, passes=True, wait=limit)
     if status >= 500:
+        wait = asked_wait(headers)
         message = f"the forge failed with {status} ({said}); it is asked again"
         return ForgeError("unavailable", message, passes=True, wait=wait)
     hints = {

@@ -10,6 +10,7 @@ from chalicelib.domain.address import checked_url
 from chalicelib.domain.errors import Fault, Invalid
 
 MOST_FAILURES = 5
+EVERY = timedelta(minutes=1)
 OVERLAP = timedelta(minutes=2)
 """How far behind its cursor a sync begins: clocks differ, and trackers show changes late."""
 
@@ -129,7 +130,9 @@ def _wrong_answers(source: str, config: dict[str, str]) -> list[Fault]:
     return faults
 
 
-def failed(provider: Provider, message: str, now: datetime) -> Provider:
+def failed(
+    provider: Provider, message: str, now: datetime, wait: timedelta | None = None
+) -> Provider:
     """Return a provider whose sync failed once more; after five in a row it is disabled.
 
     Its cursor stays, so that nothing is lost that comes before it is enabled again.
@@ -140,7 +143,7 @@ def failed(provider: Provider, message: str, now: datetime) -> Provider:
         provider,
         failures=failures,
         last_error=message[:1000],
-        due_at=None if given_up else now + timedelta(minutes=1),
+        due_at=None if given_up else now + max(EVERY, wait or EVERY),
         enabled=not given_up,
         disabled_reason=f"{failures} syncs in a row failed: {message}"[:1000] if given_up else None,
     )

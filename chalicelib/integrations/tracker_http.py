@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.retry import asked_wait
+from chalicelib.domain.retry import asked_wait, limit_wait
 from chalicelib.integrations import outgoing
 from chalicelib.ports import Limited, Unreachable
 
@@ -17,7 +17,7 @@ TIMEOUT = (5, 20)
 MEANINGS = {
     401: "the credential is wrong or has expired: give the provider a new one",
     403: "the credential may not do this: give it the rights that the docs name",
-    404: "there is no such place, or the credential may not see it: check the config",
+    404: "there is no such thing, or the credential may not see it: check the config",
 }
 
 
@@ -55,27 +55,17 @@ def refusal(
     """Return what an error answer means: wait, or what a person can do."""
     limited = status == 429 or (
         status == 403
-        and (headers.get("retry-after") or headers.get("x-ratelimit-remaining") == "0")
+        and (
+            headers.get("retry-after")
+            or headers.get("x-ratelimit-remaining") == "0"
+            or "rate limit" in text.lower()
+        )
     )
     if limited or (status == 400 and "RATELIMITED" in text):
-        return Limited(_wait(headers, now))
+        return Limited(limit_wait(headers, now) or timedelta(minutes=1))
     said = MEANINGS.get(status, text.strip()[:300])
     passes = status >= 500 or status in (408, 409)
     return Unreachable(f"{name} answered {status}: {said}", passes=passes, wait=asked_wait(headers))
-
-
-def _wait(headers: Mapping[str, Any], now: datetime) -> timedelta:
-    """Return how long to wait; a reset is told in seconds, or by Linear in milliseconds."""
-    asked = asked_wait(headers)
-    if asked is not None:
-        return asked
-    for name in ("x-ratelimit-reset", "x-ratelimit-requests-reset"):
-        reset = str(headers.get(name) or "")
-        if reset.isdecimal():
-            seconds = int(reset) / (1000 if len(reset) > 11 else 1)
-            wait = datetime.fromtimestamp(seconds, UTC) - now
-            return min(timedelta(hours=1), max(timedelta(seconds=1), wait))
-    return timedelta(minutes=1)
 
 
 def moment(text: str) -> datetime:

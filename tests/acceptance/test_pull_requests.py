@@ -6,12 +6,15 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib import wiring
 from chalicelib.domain.forge import HOOK_SECRETS
+from chalicelib.integrations.github_client import Client
 from chalicelib.settings import settings
 from tests.conftest import RUNNER_TOKEN, Stage
 from tests.fakes.github import TOKEN, FakeGitHub, app_key
@@ -141,34 +144,58 @@ def test_the_same_pull_request_is_found_whichever_call_fails(
     assert github.pulls[task["prNumber"]]["labels"] == ["bot"]
 
 
-@pytest.mark.parametrize("write", range(4))
-def test_publish_may_die_before_each_of_its_own_writes(
-    stage: Stage, github: FakeGitHub, write: int, monkeypatch: pytest.MonkeyPatch
+class Died(BaseException):
+    """The process is gone."""
+
+
+CALLS = 17
+"""How many calls a publish makes: to the forge, to the stores, to the queue."""
+
+
+@pytest.mark.parametrize("fatal", [*range(1, CALLS + 1), 99])
+def test_publish_may_die_after_each_of_its_calls(
+    stage: Stage, github: FakeGitHub, fatal: int, monkeypatch: pytest.MonkeyPatch
 ):
-    from chalicelib.actions import publishing
-
-    class Died(Exception):
-        pass
-
-    deaths = iter([write])
-    name = ("_pull_request", "_take_over", "_opened", "_new")[write]
-    real = getattr(publishing, name)
-
-    def dying(*given: Any) -> Any:
-        found = real(*given) if name in ("_pull_request", "_new", "_take_over") else None
-        if next(deaths, None) is not None:
-            raise Died
-        return real(*given) if name == "_opened" else found
-
-    monkeypatch.setattr(publishing, name, dying)
-    run = started(stage, github)
+    github.files[".github/pull_request_template.md"] = "- [ ] tests"
+    run = started(stage, github, prLabels=["bot"])
     pushed(stage, github)
+    calls, on = 0, True
 
-    later(stage, 120)
+    def counted(real: Any) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
+            nonlocal calls
+            done = real(*given, **named)
+            calls += on
+            if on and calls == fatal:
+                raise Died
+            return done
 
-    assert next(deaths, None) is None
-    assert shown(stage, run)["state"] == "pr_opened"
+        return call
+
+    world: Any = wiring.world()
+    monkeypatch.setattr(Client, "ask", counted(Client.ask))
+    for store, names in (
+        (world.runs, ("get", "put")),
+        (world.slots, ("hold", "held", "move")),
+        (world.firings, ("get", "brief")),
+        (world.repos, ("find",)),
+        (world.secrets, ("find",)),
+        (world.vault, ("get",)),
+        (world.steps_queue, ("send",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(store, name, counted(getattr(store, name)))
+    with suppress(Died):
+        stage.settle()
+    on = False
+    assert calls == min(fatal, CALLS)  # else there are more calls to die after
+    later(stage, 180)
+
+    task = shown(stage, run)
+    assert (task["state"], task["prState"]) == ("pr_opened", "open")
     assert len(github.pulls) == 1
+    pull = github.pulls[task["prNumber"]]
+    assert (pull["labels"], pull["body"].count("### Asked")) == (["bot"], 1)
 
 
 def test_a_dead_runner_matters_no_more_once_the_branch_is_pushed(stage: Stage, github: FakeGitHub):
