@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks test-browser screenshots clean
+.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks test-browser screenshots docs clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -104,6 +104,9 @@ test-browser: setup .venv-emulator/.installed ## Flows in a real Chromium, with 
 
 screenshots: setup ## Take the pictures of all pages on what `make dev` runs
 	@$(PY) -m infra.screenshots
+
+docs: setup ## Make the pages that are made from the code: the API, the index of decisions
+	@STAGE=dev $(PY) -m infra.pages
 
 clean: ## Remove what was built
 	rm -rf build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from infra import pages as infra_pages
+from tests import pages
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
-    ROOT / "README.md",
+    *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").rglob("*.md")),
 ]
@@ -69,3 +72,32 @@ def test_the_threat_model_knows_every_actor():
     actors = {actor.strip() for threat in THREATS for actor in threat[1].split(",")}
     named = ("outsider", "upstream sender", "ticket author", "hostile repo", "hostile agent")
     assert {*named, "member"} <= actors
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_stands_where_a_test_finds_it(page: Path):
+    outside = pages.FENCE.sub("", page.read_text())
+    typed = r"^(?: {4}|\t)\$? ?((?:curl|make|optio|pip|git|docker|python) .*)"
+    told = re.findall(typed, outside, re.M)
+    assert told == [], "put it into a fence: ```sh, with what it needs where no test can run it"
+    for block in pages.blocks(page):
+        assert block.text.strip()
+
+
+def test_the_pages_that_are_made_are_as_they_would_be_made_now():
+    made = infra_pages.api(), infra_pages.decisions()
+    kept = (ROOT / "docs" / "api.md", ROOT / "docs" / "decisions" / "README.md")
+    for page, text in zip(kept, made, strict=True):
+        assert page.read_text() == text, "run `make docs`"
+
+
+def test_every_page_is_found_from_the_first_one():
+    seen, left = set(), [ROOT / "README.md"]
+    while left:
+        page = left.pop().resolve()
+        if page not in seen:
+            seen.add(page)
+            links = re.findall(r"\]\(([^)#\s]+\.md)", page.read_text())
+            left += [page.parent / link for link in links if "://" not in link]
+    samples = {ROOT / "examples" / name / "README.md" for name in ("greeter", "sample-repo")}
+    assert {page.resolve() for page in PAGES} - seen == {page.resolve() for page in samples}

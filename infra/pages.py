@@ -1,0 +1,120 @@
+"""`make docs`: the pages that are made from what they are about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from chalicelib.web.http import REGISTRY
+from chalicelib.web.openapi import document
+from infra.emulator import ROOT
+
+DECISIONS = ROOT / "docs" / "decisions"
+MARK = "<!-- What follows is made by `make docs`. -->"
+TITLES = {
+    "activity": "Who did what",
+    "auth": "Keys and sign-in",
+    "firings": "The ledger",
+    "health": "Health",
+    "hooks": "Deliveries of webhooks",
+    "openapi.json": "Descriptions",
+    "repos": "Repos",
+    "secrets": "Secrets",
+    "tasks": "Tasks, their triggers and runs",
+    "tickets": "Tickets",
+    "runner": "Runners",
+    "prompt-templates": "Prompt templates",
+    "webhooks": "Outbound webhooks, and hints of forges and trackers",
+}
+
+
+def main() -> None:
+    """Write the pages."""
+    for path, text in ((ROOT / "docs" / "api.md", api()), (DECISIONS / "README.md", decisions())):
+        path.write_text(text)
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
+def api() -> str:
+    """Return the page of the API."""
+    import app  # noqa: F401, PLC0415 - registers every route
+
+    operations = [one for room in REGISTRY for one in room.operations]
+    described = document(operations)
+    head, mark, _ = (ROOT / "docs" / "api.md").read_text().partition(MARK)
+    lines = [f"{head}{mark}\n"]
+    ordered = sorted(operations, key=lambda one: (_group(one.path), one.path, one.method))
+    for group, found in groupby(ordered, key=lambda one: _group(one.path)):
+        lines.append(f"## {TITLES.get(group, group)}\n")
+        lines.append("| call | what it does | body | needs |\n|---|---|---|---|")
+        for one in found:
+            needs = one.needs.value if one.needs else "nothing"
+            body = f"[{one.takes}](#{one.takes.lower()})" if one.takes else ""
+            body += ", any of its fields" if one.partly else ""
+            lines.append(f"| `{one.method} {one.path}` | {one.summary} | {body} | {needs} |")
+        lines.append("")
+    lines.append("## Bodies\n\nFields in **bold** have to be there.\n")
+    for name in sorted({one.takes for one in operations if one.takes}):
+        lines.append(f"### {name}\n")
+        lines += [f"- {line}" for line in _fields(name, described)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _group(path: str) -> str:
+    parts = path.strip("/").split("/")
+    return parts[1] if parts[0] == "api" else "openapi.json"
+
+
+def _fields(name: str, described: dict[str, Any]) -> Iterator[str]:
+    schemas = described["components"]["schemas"]
+    schema = schemas.get(name, {})
+    for field, part in schema.get("properties", {}).items():
+        shown = f"**`{field}`**" if field in schema.get("required", ()) else f"`{field}`"
+        default = part.get("default")
+        tail = f", {default!r} by default" if default not in (None, "", [], {}) else ""
+        yield f"{shown}: {_kind(part)}{tail}"
+    for part in schema.get("oneOf", schema.get("anyOf", ())):
+        yield _kind(part)
+
+
+def _kind(part: dict[str, Any]) -> str:
+    """Return the type of a value in a few words."""
+    if "$ref" in part:
+        return str(part["$ref"].rpartition("/")[2])
+    if "const" in part:
+        return f"`{part['const']}`"
+    if "enum" in part:
+        return ", ".join(f"`{value}`" for value in part["enum"])
+    for join in ("anyOf", "oneOf"):
+        if join in part:
+            kinds = [_kind(one) for one in part[join] if one.get("type") != "null"]
+            return " or ".join(dict.fromkeys(kinds))
+    if part.get("type") == "array":
+        return f"list of {_kind(part.get('items', {}))}"
+    bounds = [
+        f"{word} {part[key]}"
+        for key, word in (("minimum", "at least"), ("maximum", "at most"))
+        if key in part
+    ]
+    return " ".join([str(part.get("format") or part.get("type", "anything")), *bounds])
+
+
+def decisions() -> str:
+    """Return the index of the decisions."""
+    rows = []
+    for file in sorted(DECISIONS.glob("0*.md")):
+        title = re.sub(r"^# \d+[.·] *", "", file.read_text().splitlines()[0])
+        rows.append(f"| {file.name[:4]} | [{title}]({file.name}) |")
+    table = "\n".join(rows)
+    head = (
+        "# Decisions\n\nWhy things are as they are, ten lines each: what the question was, "
+        "what was chosen, what follows. A number is never used twice."
+    )
+    return f"{head}\n\n| | |\n|---|---|\n{table}\n"
+
+
+if __name__ == "__main__":
+    main()
