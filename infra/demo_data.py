@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.demo import Api, _repo
 
-SCRIPT = """echo "reading the prompt"; cat "$OPTIO_PROMPT_FILE"
+SCRIPT = """echo "reading the prompt"; cat "$OPTIO_PROMPT_FILE"; echo
 for i in $(seq 1 40); do echo "step $i: looking at module $i"; done
 echo hello >> greetings.txt; git add -A
 """
@@ -48,7 +48,7 @@ def make(card: dict[str, Any], repo: str) -> dict[str, str]:
         api.call("POST", "/api/tasks", body)["task"]["id"]
         for body in (_greeter(base), _bump(base), _report())
     )
-    for greeting in ("Moin", "Salut", "Ciao"):
+    for greeting in ("Moin", "Salut", "Ciao", "Ahoj", "Hei", "Hola"):
         api.call("POST", f"/api/tasks/{greeter}/runs", {"params": {"greeting": greeting}})
     api.call("POST", f"/api/tasks/{bump}/runs", {"params": {"what": "left-pad"}})
     api.call("POST", f"/api/tasks/{report}/runs", {"params": {}})

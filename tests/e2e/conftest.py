@@ -85,7 +85,7 @@ class System:
 
     def gateway(self) -> tuple[int, str]:
         """Return the port of the emulator, and the id of the API there."""
-        port = int((self._state / "emulator-port").read_text())
+        port = int((self.state / "emulator-port").read_text())
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/restapis", timeout=60) as answer:
             found = json.loads(answer.read())
         return port, str(found["item"][0]["id"])
