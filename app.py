@@ -7,6 +7,7 @@ from chalice.app import Chalice
 from chalicelib.pipeline import building, firing, notifying, running
 from chalicelib.web import (
     activity,
+    aliases,
     bulk,
     cloning,
     documents,
@@ -50,6 +51,7 @@ for room in (
     activity,
     runner,
     sign_in,
+    aliases,
     pages,
 ):
     app.register_blueprint(room.routes)

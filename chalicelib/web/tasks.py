@@ -119,7 +119,7 @@ def create() -> Answer[answers.MadeAnswer]:
     new = reading.definition(asked, str(uuid.uuid4()), _repo(asked.repo_url), world.now())
     if new.kind is Kind.REPO_TASK:
         run = runs.start(world, new, {}, stored=False, claim=claim_of(request, ""))
-        return answer(_warned({"task": _whole(run), "triggers": []}, ignored), 201)
+        return answer(_warned({"task": whole(run), "triggers": []}, ignored), 201)
     triggers = [
         reading.trigger(trigger, new, world.now(), f"triggers.{number}.")
         for number, trigger in enumerate(asked.triggers)
@@ -144,7 +144,7 @@ def _shown(run: Run) -> answers.RunSummary:
     return run_views.run_summary(run, stalled=_stalled(run))
 
 
-def _whole(run: Run) -> answers.RunView:
+def whole(run: Run) -> answers.RunView:
     brief = wiring.world().firings.brief(run.firing_id) or Brief()
     return run_views.run(run, brief, stalled=_stalled(run))
 
@@ -157,7 +157,7 @@ def _stalled(run: Run) -> bool:
 def show(task_id: str) -> Answer[answers.TaskAnswer]:
     """Return a definition or a run, whichever has this id."""
     thing = found(task_id)
-    view = _whole(thing) if isinstance(thing, Run) else views.blueprint(thing)
+    view = whole(thing) if isinstance(thing, Run) else views.blueprint(thing)
     return answer({"task": view})
 
 
@@ -204,11 +204,11 @@ def preview(task_id: str) -> Answer[answers.PreviewView]:
 def runs_of(task_id: str) -> Answer[answers.RunList]:
     """List the runs of a definition, newest first."""
     request = routes.current_request
+    cursor, limit = query(request, "cursor") or None, limit_of(request)
     thing = found(task_id)
     if isinstance(thing, Run):
         return answer({"runs": [], "nextCursor": None})
-    cursor = query(request, "cursor") or None
-    listed, position = wiring.world().runs.of_definition(thing.id, cursor, limit_of(request))
+    listed, position = wiring.world().runs.of_definition(thing.id, cursor, limit)
     return answer({"runs": [_shown(run) for run in listed], "nextCursor": position})
 
 
@@ -218,19 +218,19 @@ def run_of(task_id: str, run_id: str) -> Answer[answers.RunAnswer]:
     run = wiring.world().runs.get(known_id("run", run_id))
     if run.definition_id != known_id("task", task_id):
         raise NotFound("run", run_id)
-    return answer({"run": _whole(run)})
+    return answer({"run": whole(run)})
 
 
 @routes.at("POST", "/api/tasks/{task_id}/cancel", needs=Scope.RUN, status=202)
 def cancel(task_id: str) -> Answer[answers.RunTask]:
     """Stop a run that is not final."""
-    return answer({"task": _whole(runs.cancel(wiring.world(), _run_with(task_id)))}, 202)
+    return answer({"task": whole(runs.cancel(wiring.world(), _run_with(task_id)))}, 202)
 
 
 @routes.at("POST", "/api/tasks/{task_id}/retry", needs=Scope.RUN, status=202)
 def retry(task_id: str) -> Answer[answers.RunTask]:
     """Try a failed or cancelled run again."""
-    return answer({"task": _whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
+    return answer({"task": whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
 
 
 @routes.at(
@@ -240,7 +240,7 @@ def resume(task_id: str) -> Answer[answers.RunTask]:
     """Take a run up again on its branch, with a new prompt."""
     asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))
     run = runs.resume(wiring.world(), _run_with(task_id), asked.prompt)
-    return answer({"task": _whole(run)}, 202)
+    return answer({"task": whole(run)}, 202)
 
 
 def _run_with(task_id: str) -> str:

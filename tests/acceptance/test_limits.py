@@ -137,6 +137,12 @@ def test_what_is_over_a_bound_is_refused_with_its_field(stage: Stage, document: 
         ]["id"],
         "name": "TOKEN",
     }
+    config = {**definition, "type": "repo-blueprint", "repoUrl": "acme/web"}
+    with_repo = stage.ok("POST", "/api/tasks", config)
+    of_config = {
+        "task_id": with_repo["task"]["id"],
+        "trigger_id": with_repo["triggers"][0]["id"],
+    }
     hook = stage.ok("POST", "/api/webhooks", {"url": "https://hooks.example.com/a"})
     ids["webhook_id"] = hook["webhook"]["id"]
     linear = {"source": "linear", "credential": "of tests"}
@@ -144,7 +150,8 @@ def test_what_is_over_a_bound_is_refused_with_its_field(stage: Stage, document: 
     bodies, tried = Bodies(document), 0
     for method, path, schema in bodies.all():
         example = schema["examples"][0]
-        called = re.sub(r"{(\w+)}", lambda found: ids[found[1]], path)
+        known = ids | (of_config if path.startswith("/api/task-configs") else {})
+        called = re.sub(r"{(\w+)}", lambda found, known=known: known[found[1]], path)
         token = "optio_pat_runner" if path.startswith("/api/runner") else "optio_pat_test"
         for at, part in bodies.parts(schema):
             value = over(part)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from chalicelib.web.answers.activity import *  # noqa: F403
 from chalicelib.web.answers.definitions import *  # noqa: F403
+from chalicelib.web.answers.legacy import *  # noqa: F403
 from chalicelib.web.answers.runs import *  # noqa: F403
 from chalicelib.web.answers.settled import *  # noqa: F403
 from chalicelib.web.answers.webhooks import *  # noqa: F403

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.web.models.legacy import JobFields, NewJob, NewTaskConfig
 from chalicelib.web.models.parsing import parsed
 from chalicelib.web.models.settled import (
     NewKey,
@@ -34,12 +35,15 @@ __all__ = [
     "AnyTrigger",
     "Definition",
     "HookConfig",
+    "JobFields",
     "Model",
+    "NewJob",
     "NewKey",
     "NewPromptTemplate",
     "NewProvider",
     "NewRepo",
     "NewTask",
+    "NewTaskConfig",
     "NewTrigger",
     "PreviewRequest",
     "ProviderPatch",

@@ -1,0 +1,216 @@
+"""Older names of tasks, for clients that were written for them: a table, and one translation.
+
+Each alias is the very view of `/api/tasks` behind another path: its request is put into our words
+before, its answer into the older ones after. No handler exists twice, and no row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib import wiring
+from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.domain.errors import Fault, Invalid, NotFound
+from chalicelib.web import tasks
+from chalicelib.web.http import REGISTRY, Operation, Routes, answer, body_of, raw_of
+
+routes = Routes(__name__)
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How an older resource speaks: its kind, its fields, and what it calls one and many."""
+
+    kind: Kind
+    one: str
+    many: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def heard(self, body: Body) -> Body:
+        """Return a request in our words."""
+        ours = {theirs: name for name, theirs in self.fields.items()}
+        foreign = [name for name in body if name in self.fields]
+        unknown = [Fault(name, "is not a field that we know") for name in foreign]
+        if unknown:
+            raise Invalid(f"{unknown[0].field}: {unknown[0].message}", faults=unknown)
+        return {ours.get(name, name): value for name, value in body.items()}
+
+    def said(self, body: Body) -> Body:
+        """Return an answer in theirs."""
+        told = dict(body)
+        if "task" in told:
+            told[self.one] = self._renamed(told.pop("task"))
+        if "tasks" in told:
+            told[self.many] = [self._renamed(task) for task in told.pop("tasks")]
+        return told
+
+    def _renamed(self, thing: Body) -> Body:
+        return {self.fields.get(name, name): value for name, value in thing.items()}
+
+    def blamed(self, error: Invalid) -> Invalid:
+        """Return a refusal that names their fields."""
+        faults = [
+            Fault(self.fields.get(fault.field, fault.field), fault.message)
+            for fault in error.faults
+        ]
+        return Invalid(error.message, self.fields.get(error.field, error.field), faults)
+
+
+CONFIGS = Dialect(Kind.REPO_BLUEPRINT, "taskConfig", "taskConfigs")
+JOBS = Dialect(
+    Kind.STANDALONE,
+    "workflow",
+    "workflows",
+    {"prompt": "promptTemplate", "agentType": "agentRuntime"},
+)
+RUNS = Dialect(Kind.WORKFLOW_RUN, "run")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alias:
+    """An older path, the path that it stands for, and where the two differ."""
+
+    method: str
+    path: str
+    stands_for: str
+    dialect: Dialect
+    gives: str = ""
+    takes: str = ""
+    status: int | None = None
+    reshaped: Callable[[Body], Body] | None = None
+
+    def told(self, done: Response) -> Response:
+        if not done.body:
+            return done
+        body: Body = json.loads(done.body)
+        shaped = self.reshaped(body) if self.reshaped else self.dialect.said(body)
+        return answer(shaped, self.status or done.status_code)
+
+
+def _started_config(body: Body) -> Body:
+    return {"taskId": body["runId"]}
+
+
+def _started_job(body: Body) -> Body:
+    return {"run": tasks.whole(wiring.world().runs.get(body["runId"]))}
+
+
+def _definitions(
+    root: str, dialect: Dialect, gives: tuple[str, str, str], takes: tuple[str, str]
+) -> Iterator[Alias]:
+    one, made, listed = gives
+    for method, rest, given, model in (
+        ("GET", "", listed, ""),
+        ("POST", "", made, takes[0]),
+        ("GET", "/{task_id}", one, ""),
+        ("PATCH", "/{task_id}", one, takes[1]),
+        ("DELETE", "/{task_id}", "", ""),
+        ("GET", "/{task_id}/triggers", "", ""),
+        ("POST", "/{task_id}/triggers", "", ""),
+        ("PATCH", "/{task_id}/triggers/{trigger_id}", "", ""),
+        ("DELETE", "/{task_id}/triggers/{trigger_id}", "", ""),
+    ):
+        yield Alias(
+            method=method,
+            path=root + rest,
+            stands_for=f"/api/tasks{rest}",
+            dialect=dialect,
+            gives=given,
+            takes=model,
+        )
+
+
+def _table() -> Iterator[Alias]:
+    config = ("TaskConfigAnswer", "TaskConfigMade", "TaskConfigList")
+    yield from _definitions("/api/task-configs", CONFIGS, config, ("NewTaskConfig", "Definition"))
+    yield Alias(
+        method="POST",
+        path="/api/task-configs/{task_id}/run",
+        stands_for="/api/tasks/{task_id}/runs",
+        dialect=CONFIGS,
+        gives="TaskConfigStarted",
+        reshaped=_started_config,
+    )
+    job = ("WorkflowAnswer", "WorkflowMade", "WorkflowList")
+    yield from _definitions("/api/jobs", JOBS, job, ("NewJob", "JobFields"))
+    listed = Alias(
+        method="GET",
+        path="/api/jobs/{task_id}/runs",
+        stands_for="/api/tasks/{task_id}/runs",
+        dialect=JOBS,
+    )
+    yield listed
+    started = replace(listed, method="POST", gives="RunAnswer")
+    yield replace(started, status=201, reshaped=_started_job)
+    for rest, given in (("", "RunAnswer"), ("/logs", "")):
+        yield Alias(
+            method="GET",
+            path=f"/api/workflow-runs/{{task_id}}{rest}",
+            stands_for=f"/api/tasks/{{task_id}}{rest}",
+            dialect=RUNS,
+            gives=given,
+        )
+
+
+def _register(alias: Alias, original: Operation) -> None:
+    def view(**params: str) -> Response:
+        if "task_id" in params:
+            _check_kind(params["task_id"], alias.dialect.kind)
+        app, asked = routes.current_app, routes.current_request
+        heard = _translated(asked, alias)
+        try:
+            app.current_request = heard
+            return alias.told(original.view(**params))
+        except Invalid as error:
+            raise alias.dialect.blamed(error) from error
+        finally:
+            app.current_request = asked
+
+    view.__doc__ = original.view.__doc__
+    view.__name__ = f"{original.view.__name__}_{alias.dialect.one}"
+    given = f"Answer[answers.{alias.gives}]" if alias.gives else None
+    # The name of a type: it is looked up by the description alone, which loads what it needs.
+    view.__annotations__["return"] = given or original.view.__annotations__["return"]
+    routes.at(
+        alias.method,
+        alias.path,
+        needs=original.needs,
+        takes=alias.takes or original.takes,
+        partly=original.partly,
+        query=tuple(name for name in original.query if name not in ("type", "state", "repoUrl")),
+        status=alias.status or original.statuses[0],
+        recorded=original.recorded,
+    )(view)
+
+
+def _check_kind(task_id: str, kind: Kind) -> None:
+    thing = tasks.found(task_id)
+    if (thing.kind.value if isinstance(thing, Blueprint) else thing.type) != kind.value:
+        raise NotFound("task", task_id)
+
+
+def _translated(asked: Request, alias: Alias) -> Request:
+    """Return a request as the view of tasks expects it."""
+    event = dict(asked.to_original_event())
+    plural = "{" not in alias.path
+    if alias.method == "GET" and plural:
+        given = event.get("multiValueQueryStringParameters") or {}
+        page = {name: value for name, value in given.items() if name in ("limit", "cursor")}
+        event["multiValueQueryStringParameters"] = {**page, "type": [alias.dialect.kind.value]}
+    elif alias.takes and raw_of(asked).strip():
+        body = alias.dialect.heard(body_of(asked))
+        if alias.method == "POST" and plural:
+            body["type"] = alias.dialect.kind.value
+        event |= {"body": json.dumps(body), "isBase64Encoded": False}
+    return Request(event, asked.lambda_context)
+
+
+_ORIGINALS = {(one.method, one.path): one for room in REGISTRY for one in room.operations}
+for _alias in _table():
+    _register(_alias, _ORIGINALS[_alias.method, _alias.stands_for])

@@ -1,0 +1,53 @@
+"""What is told at the older paths: the same things, under the older names."""
+
+from __future__ import annotations
+
+from typing import NotRequired, get_type_hints
+
+from typing_extensions import TypedDict
+
+from chalicelib.web.answers.definitions import DefinitionSummary, DefinitionView, TriggerView
+from chalicelib.web.answers.values import Cursor, Id
+
+
+def _workflow(name: str, kind: type) -> type:
+    names = {"prompt": "promptTemplate", "agentType": "agentRuntime"}
+    fields = get_type_hints(kind, include_extras=True)
+    made: type = TypedDict(name, {names.get(key, key): fields[key] for key in fields})  # type: ignore[misc]
+    return made
+
+
+WorkflowView = _workflow("WorkflowView", DefinitionView)
+WorkflowSummary = _workflow("WorkflowSummary", DefinitionSummary)
+
+
+class TaskConfigAnswer(TypedDict):
+    taskConfig: DefinitionView
+
+
+class TaskConfigMade(TaskConfigAnswer):
+    triggers: list[TriggerView]
+    warnings: NotRequired[list[str]]
+
+
+class TaskConfigList(TypedDict):
+    taskConfigs: list[DefinitionSummary]
+    nextCursor: Cursor
+
+
+class TaskConfigStarted(TypedDict):
+    taskId: Id
+
+
+class WorkflowAnswer(TypedDict):
+    workflow: WorkflowView  # type: ignore[valid-type]
+
+
+class WorkflowMade(WorkflowAnswer):
+    triggers: list[TriggerView]
+    warnings: NotRequired[list[str]]
+
+
+class WorkflowList(TypedDict):
+    workflows: list[WorkflowSummary]  # type: ignore[valid-type]
+    nextCursor: Cursor
