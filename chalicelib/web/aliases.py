@@ -17,7 +17,8 @@ from chalicelib import wiring
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, NotFound
 from chalicelib.web import tasks
-from chalicelib.web.http import REGISTRY, Operation, Routes, answer, body_of, raw_of
+from chalicelib.web.http import REGISTRY, Routes, answer, body_of, raw_of
+from chalicelib.web.operation import Operation
 
 routes = Routes(__name__)
 Body = dict[str, Any]

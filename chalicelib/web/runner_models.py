@@ -50,6 +50,7 @@ OutputFiles = Annotated[list[OutputFile], Field(max_length=MOST_FILES)]
 class Speaks(models.Model):
     """What a runner says of one attempt."""
 
+    model_config = shown({"runId": RUN, "attempt": 1})
     run_id: Short
     attempt: Number
 
