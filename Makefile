@@ -2,7 +2,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks test-browser screenshots docs clean
+.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks test-browser screenshots docs clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -77,6 +77,9 @@ test-simulation: setup ## Storms over the real actions, and each guarantee broke
 
 simulate: setup ## More storms (SEEDS, SEED_FROM); a seed that fails is printed and replays exactly
 	SEEDS=$(or $(SEEDS),1000) SEED_FROM=$(or $(SEED_FROM),0) $(PY) -m pytest -n 2 tests/simulation/test_simulation.py -k storm
+
+bench: setup .venv-emulator/.installed ## Measure, and fail where a budget is broken (PART, QUICK=1)
+	@$(PY) -m benchmarks $(PART) $(if $(QUICK),--quick)
 
 bench-lateness: setup ## How late fifty schedules fire on what `make dev` runs
 	@$(PY) -m benchmarks.lateness

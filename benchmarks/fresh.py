@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from infra.emulator import FAKE
 from infra.package import build
 
 BEFORE = """
@@ -35,11 +36,16 @@ def package() -> Iterator[Path]:
     """Yield the folder of the package that is deployed, with its byte code."""
     with tempfile.TemporaryDirectory(prefix="optio-bench-") as folder:
         out = Path(folder)
-        with patch.dict(os.environ, {"STAGE": "dev"}):
+        with patch.dict(os.environ, {**FAKE, "STAGE": "dev"}):
             build(out)
         with zipfile.ZipFile(out / "deployment.zip") as archive:
             archive.extractall(out / "unpacked")
         yield out / "unpacked"
+
+
+def clean(folder: Path) -> dict[str, str]:
+    """Return an environment that holds nothing of this machine's."""
+    return {"PATH": os.defpath, "HOME": str(folder)}
 
 
 def told(
@@ -49,7 +55,7 @@ def told(
     whole = f"{BEFORE}\n{program}\nprint('\\n' + json.dumps(told))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", whole, str(folder)],
-        env={"PATH": os.defpath, "HOME": str(folder), **environment},
+        env=clean(folder) | dict(environment),
         input=json.dumps(events),
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 HOOK = "/api/hooks/{path}"
@@ -75,6 +76,11 @@ def definition(*triggers: dict[str, Any]) -> dict[str, Any]:
 
 def minutely() -> dict[str, Any]:
     return {"type": "schedule", "config": {"cronExpression": "* * * * *"}}
+
+
+def hourly(moment: datetime) -> dict[str, Any]:
+    """Return a schedule of which nothing but `moment` is due within the hour."""
+    return {"type": "schedule", "config": {"cronExpression": f"{moment.minute} * * * *"}}
 
 
 def hook(path: str) -> dict[str, Any]:

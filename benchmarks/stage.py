@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 
 from chalicelib import aws, wiring
 from chalicelib.settings import settings
@@ -36,6 +37,17 @@ class Stage(Emulator):
         """Make a key that may do everything, and return its token."""
         return Target(self.endpoint, settings.stage).make_admin_key()
 
+    def use(self) -> None:
+        """Let this process talk to this stage, with clients that are new."""
+        os.environ.update(self.environment)
+        forget()
+
+    def cpu(self) -> float:
+        """Return the CPU seconds that the emulator has used."""
+        assert self._process is not None
+        times = psutil.Process(self._process.pid).cpu_times()
+        return float(times.user + times.system)
+
     def kill(self) -> None:
         """End it at once, with nothing saved."""
         if self._process is not None:
@@ -49,9 +61,8 @@ def stage() -> Iterator[Stage]:
     folder = Path(tempfile.mkdtemp(prefix="optio-bench-"))
     emulator = Stage(folder)
     before = dict(os.environ)
-    os.environ.update(emulator.environment)
-    forget()
     try:
+        emulator.use()
         emulator.start()
         _fill()
         yield emulator

@@ -1,0 +1,58 @@
+"""`make bench`: measure, print one table, and fail where a budget is broken."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from benchmarks import burst, cold, cost, firing, ingress, memory, tick
+from benchmarks.report import HEAD, Row, conditions, table
+
+Part = Callable[[bool], Iterable[Row]]
+PARTS: dict[str, Part] = {
+    "cold": cold.measure,
+    "memory": memory.measure,
+    "firing": firing.measure,
+    "tick": tick.measure,
+    "ingress": ingress.measure,
+    "burst": burst.measure,
+    "cost": cost.measure,
+}
+"""The pages have a stage of their own to be filled: `make bench-pages`."""
+
+
+def main() -> int:
+    """Run the parts that are asked for, or all of them."""
+    asked = argparse.ArgumentParser(prog="python -m benchmarks")
+    asked.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    asked.add_argument("--quick", action="store_true", help="small sizes, to try things out")
+    given = asked.parse_args()
+    unknown = [part for part in given.parts if part not in PARTS]
+    if unknown:
+        asked.error(f"there is no part {unknown[0]!r}: {', '.join(PARTS)}")
+    logging.disable(logging.CRITICAL)
+    found: dict[str, list[Row]] = {}
+    for part in given.parts or PARTS:
+        began = time.monotonic()
+        print(f"{part} …", file=sys.stderr, end=" ", flush=True)
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            found[part] = list(PARTS[part](given.quick))
+        print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    print(HEAD)
+    for part, rows in found.items():
+        print(table(part, rows))
+    print(f"\n{conditions()}{'; QUICK: small sizes prove nothing' if given.quick else ''}")
+    broken = [row.what for rows in found.values() for row in rows if row.broken]
+    if broken:
+        print(f"over budget: {'; '.join(broken)}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

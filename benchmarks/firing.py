@@ -1,0 +1,117 @@
+"""A firing: our CPU, calls and capacity units of each, and where the time goes."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from app import app
+from benchmarks import many
+from benchmarks.gateway import Api, definition, delivery, hook, hourly
+from benchmarks.meter import Meter, metered
+from benchmarks.report import Row
+from benchmarks.stage import Stage, stage
+from chalicelib import wiring
+from chalicelib.actions import schedules
+
+CPU_MS = 5
+UNITS = {"schedule": 16, "webhook": 14}
+FIRINGS, ROUNDS = 50, 12
+BATCH = 10
+
+
+def measure(quick: bool) -> Iterable[Row]:
+    """Fire by schedule and by webhook in turn."""
+    rounds = 3 if quick else ROUNDS
+    with stage() as one:
+        ways = _ways(one, (rounds + 2) * FIRINGS)
+        meters: dict[str, list[Meter]] = {name: [] for name in ways}
+        theirs: Counter[str] = Counter()
+        for number in range(rounds + 1):
+            for name, fire in ways.items():
+                before = one.cpu()
+                with metered() as meter:
+                    fire()
+                if number:  # the first one warms up
+                    meters[name].append(meter)
+                    theirs[name] += int(1e6 * (one.cpu() - before))
+        for name, found in meters.items():
+            yield from _told(name, found, theirs[name] / 1000 / FIRINGS / rounds)
+        for name, fire in ways.items():
+            yield from _profiled(name, fire)
+
+
+def _ways(one: Stage, most: int) -> dict[str, Callable[[], None]]:
+    """Return what fires fifty times: alone, in batches as the queue gives them, by webhook."""
+    api = Api(app, one.admin_key())
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    source = many.original(api.post("/api/tasks", definition(hourly(now))))
+    pairs = iter(many.due_at(source, 2 * most, now))
+    api.post("/api/tasks", definition(hook("p")))
+    numbers = count()
+
+    def taken(number: int) -> Iterator[list[many.Pair]]:
+        for _ in range(FIRINGS // number):
+            yield [next(pairs) for _ in range(number)]
+
+    def singly() -> None:
+        for batch in taken(1):
+            schedules.fire_due(wiring.world(), batch)
+
+    def together() -> None:
+        for batch in taken(BATCH):
+            schedules.fire_due(wiring.world(), batch)
+
+    def hooked() -> None:
+        for _ in range(FIRINGS):
+            api.send(delivery("p", next(numbers), named=False))
+
+    return {"schedule": singly, f"schedule, {BATCH} a batch": together, "webhook": hooked}
+
+
+def _told(name: str, meters: list[Meter], theirs: float) -> Iterable[Row]:
+    each = [1000 * meter.cpu / FIRINGS for meter in meters]
+    cpu = statistics.median(each)
+    aws = statistics.median(1000 * meter.botocore_cpu / FIRINGS for meter in meters)
+    waited = statistics.median(1000 * meter.waited / FIRINGS for meter in meters)
+    units = meters[-1].write_units / FIRINGS
+    most = UNITS[name.partition(",")[0]]
+    yield Row(what=f"{name}: CPU, all of our process", value=cpu, unit="ms", most=CPU_MS)
+    yield Row(what=f"{name}: of it in botocore", value=aws, unit="ms")
+    yield Row(what=f"{name}: wall, waiting for the emulator", value=waited, unit="ms")
+    yield Row(what=f"{name}: the emulator's own CPU", value=theirs, unit="ms")
+    yield Row(what=f"{name}: firings a second per worker", value=1000 / cpu, unit="/s")
+    yield Row(what=f"{name}: write units", value=units, unit="units", most=most)
+    yield Row(what=f"{name}: read units", value=meters[-1].read_units / FIRINGS, unit="units")
+    calls = sum(meters[-1].calls.values()) / FIRINGS
+    yield Row(what=f"{name}: calls to AWS", value=calls, unit="calls")
+
+
+def _profiled(name: str, fire: Callable[[], None]) -> Iterable[Row]:
+    """Yield who spends how much of the CPU, by package, as a profiler sees it."""
+    profile = cProfile.Profile()
+    profile.runcall(fire)
+    spent: Counter[str] = Counter()
+    for (file, _, function), row in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        if "recv_into" not in function and "readinto" not in function:
+            spent[_owner(file)] += round(1e6 * row[2])
+    whole = sum(spent.values())
+    for owner, micros in spent.most_common(6):
+        yield Row(what=f"{name}: share of {owner}", value=100 * micros / whole, unit="%")
+
+
+def _owner(file: str) -> str:
+    parts = Path(file).parts
+    if "site-packages" in parts:
+        return parts[parts.index("site-packages") + 1]
+    if "chalicelib" in parts or file.startswith(str(Path(__file__).parent)):
+        return "chalicelib"
+    inside = file.startswith(("~", "<", sys.base_prefix))
+    return "Python itself" if inside else parts[-1]

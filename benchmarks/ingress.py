@@ -1,0 +1,164 @@
+"""Webhook ingress: latency and rate, warm and cold, with one hook registered and with many.
+
+As Lambda does it, each request in flight has a worker process of its own, which takes one request
+at a time. The emulator answers them all, so beyond a few at once the waiting is for it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from app import app
+from benchmarks import many
+from benchmarks.fresh import BEFORE, clean, package
+from benchmarks.gateway import Api, definition, delivery, hook
+from benchmarks.report import Row, spread
+from benchmarks.stage import Stage, stage
+
+CONCURRENCY = (1, 8, 32)
+MANY, FEW = 10_000, 300
+REQUESTS = 320
+ROUNDS = 5
+RATE, RATIO = 200, 1.2
+WORKER = """
+from app import app
+said, sys.stdout = sys.stdout, open("/dev/null", "w")
+for line in sys.stdin:
+    cpu, wall = time.process_time(), time.perf_counter()
+    answer = app(json.loads(line), None)
+    print(json.dumps(taken() | {"status": answer["statusCode"]}), file=said, flush=True)
+"""
+
+
+class Worker:
+    """A process of the API's function; it starts cold."""
+
+    def __init__(self, folder: Path, one: Stage) -> None:
+        whole = BEFORE.replace('events = json.loads(sys.stdin.read() or "null")', "") + WORKER
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", whole, str(folder)],
+            env=clean(folder) | one.environment | {"OPTIO_HOOK_RATE": "100000"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, event: dict[str, Any]) -> tuple[float, float]:
+        """Return the milliseconds of one request: as its sender sees it, and our CPU."""
+        assert self._process.stdin
+        assert self._process.stdout
+        began = time.perf_counter()
+        self._process.stdin.write(json.dumps(event) + "\n")
+        self._process.stdin.flush()
+        told = json.loads(self._process.stdout.readline())
+        if told["status"] != 202:
+            raise RuntimeError(f"a delivery was answered {told['status']}")
+        return 1000 * (time.perf_counter() - began), float(told["cpu"])
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclass
+class Site:
+    """A stage with hooks, and what was measured there."""
+
+    one: Stage
+    paths: list[str]
+    numbers: Iterator[int] = field(default_factory=count)
+    lock: Any = field(default_factory=Lock)
+
+    def event(self) -> dict[str, Any]:
+        with self.lock:
+            return delivery(random.choice(self.paths), next(self.numbers))
+
+
+def measure(quick: bool) -> Iterable[Row]:
+    """Compare the two stages in turn, then load the one with many hooks."""
+    hooks, requests = (FEW, 64) if quick else (MANY, REQUESTS)
+    with package() as folder, ExitStack() as stack:
+        sites = {number: _site(stack.enter_context(stage()), number) for number in (1, hooks)}
+        yield from _compared(folder, sites, 20 if quick else 100)
+        for concurrency in CONCURRENCY:
+            yield from _loaded(folder, sites[hooks], concurrency, requests)
+
+
+def _site(one: Stage, number: int) -> Site:
+    one.use()
+    made = Api(app, one.admin_key()).post("/api/tasks", definition(hook("first")))
+    return Site(one, ["first", *many.listening(many.original(made), number - 1)])
+
+
+@contextmanager
+def _workers(folder: Path, one: Stage, number: int) -> Iterator[list[Worker]]:
+    found = [Worker(folder, one) for _ in range(number)]
+    try:
+        yield found
+    finally:
+        for worker in found:
+            worker.end()
+
+
+def _compared(folder: Path, sites: dict[int, Site], requests: int) -> Iterable[Row]:
+    """Ask both stages in turn, one request at a time: the weather is the same for both."""
+    taken: dict[int, list[tuple[float, float]]] = {number: [] for number in sites}
+    with ExitStack() as stack:
+        workers = {
+            number: stack.enter_context(_workers(folder, site.one, 1))[0]
+            for number, site in sites.items()
+        }
+        for number, site in sites.items():
+            for _ in range(10):
+                workers[number].ask(site.event())
+        for _ in range(ROUNDS * requests):
+            for number, site in sites.items():
+                taken[number].append(workers[number].ask(site.event()))
+    cpu = {number: statistics.median(one[1] for one in found) for number, found in taken.items()}
+    wall = {number: statistics.median(one[0] for one in found) for number, found in taken.items()}
+    for number in sites:
+        told = f"{number:,} hook{'s' if number > 1 else ''}"
+        yield Row(what=f"{told}: CPU of a request", value=cpu[number], unit="ms")
+        rate = 1000 / cpu[number]
+        yield Row(what=f"{told}: requests a second per worker", value=rate, unit="/s", least=RATE)
+        yield Row(what=f"{told}: latency with the emulator, p50", value=wall[number], unit="ms")
+    first, last = min(sites), max(sites)
+    for name, kept in (("CPU", cpu), ("latency, p50", wall)):
+        ratio = kept[last] / kept[first]
+        yield Row(what=f"{name}, {last:,} hooks to {first}", value=ratio, unit="x", most=RATIO)
+
+
+def _loaded(folder: Path, site: Site, concurrency: int, requests: int) -> Iterable[Row]:
+    """Yield what senders see of cold workers, then of warm ones."""
+    with (
+        _workers(folder, site.one, concurrency) as workers,
+        ThreadPoolExecutor(concurrency) as pool,
+    ):
+        cold = list(pool.map(lambda worker: worker.ask(site.event())[0], workers))
+        list(pool.map(lambda worker: worker.ask(site.event()), workers))
+        each = max(4, requests // concurrency)
+        before, began = site.one.cpu(), time.perf_counter()
+        found = pool.map(lambda worker: [worker.ask(site.event()) for _ in range(each)], workers)
+        warm = [one for kept in found for one in kept]
+        passed, theirs = time.perf_counter() - began, site.one.cpu() - before
+    told = f"{concurrency} at once"
+    yield from spread(f"{told}, cold, process and all", cold)
+    yield from spread(f"{told}, warm", [one[0] for one in warm])
+    yield Row(what=f"{told}: rate on this machine", value=len(warm) / passed, unit="/s")
+    cpu = sum(one[1] for one in warm) / len(warm)
+    yield Row(what=f"{told}: CPU of a request", value=cpu, unit="ms")
+    emulator = 1000 * theirs / len(warm)
+    yield Row(what=f"{told}: the emulator's own CPU of a request", value=emulator, unit="ms")

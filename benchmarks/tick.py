@@ -1,0 +1,80 @@
+"""The tick with nothing due: what it costs may not depend on how much is registered."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from app import app
+from benchmarks import many
+from benchmarks.gateway import Api, definition, minutely
+from benchmarks.meter import Meter, metered
+from benchmarks.report import Row
+from benchmarks.stage import Stage, stage
+from chalicelib import wiring
+from chalicelib.actions import ticking
+from chalicelib.storage.rows import trigger_row
+
+REGISTERED = (1_000, 10_000, 100_000)
+QUICK = (100, 300, 1_000)
+ROUNDS, TICKS = 12, 5
+RATIO = 1.2
+
+
+def measure(quick: bool) -> Iterable[Row]:
+    """Tick on stages of different sizes in turn, so that all have the same weather."""
+    sizes = QUICK if quick else REGISTERED
+    taken: dict[int, list[Meter]] = {size: [] for size in sizes}
+    theirs: dict[int, float] = {}
+    with ExitStack() as stack:
+        stages = {size: stack.enter_context(stage()) for size in sizes}
+        for size, one in stages.items():
+            one.use()
+            _register(one, size)
+        for _ in range(3 if quick else ROUNDS):
+            for size, one in stages.items():
+                one.use()
+                ticking.tick(wiring.world())
+                before = one.cpu()
+                taken[size].append(_ticked())
+                theirs[size] = theirs.get(size, 0) + 1000 * (one.cpu() - before)
+    yield from _told(taken, theirs)
+
+
+def _register(one: Stage, size: int) -> None:
+    made = Api(app, one.admin_key()).post("/api/tasks", definition(minutely()))
+    far = datetime.now(UTC) + timedelta(days=300)
+    source = many.original(made)
+    many.due_at(source, size - 1, far, owned=False)
+    many.write([trigger_row(replace(source[1], next_fire_at=far, due_at=far))])
+
+
+def _ticked() -> Meter:
+    with metered() as meter:
+        for _ in range(TICKS):
+            assert ticking.tick(wiring.world()) == 0
+    return meter
+
+
+def _told(taken: dict[int, list[Meter]], theirs: dict[int, float]) -> Iterable[Row]:
+    cpu = {
+        size: statistics.median(1000 * one.cpu / TICKS for one in meters)
+        for size, meters in taken.items()
+    }
+    for size, meters in taken.items():
+        calls = sum(meters[0].calls.values()) / TICKS
+        units = (meters[0].read_units + meters[0].write_units) / TICKS
+        told = f"{size:,} registered, none due"
+        yield Row(what=f"{told}: CPU of a tick", value=cpu[size], unit="ms")
+        yield Row(what=f"{told}: calls", value=calls, unit="calls")
+        yield Row(what=f"{told}: capacity", value=units, unit="units")
+        each = theirs[size] / len(meters) / TICKS
+        yield Row(what=f"{told}: the emulator's own CPU", value=each, unit="ms")
+    first, last = min(cpu), max(cpu)
+    ratio = cpu[last] / cpu[first]
+    yield Row(what=f"CPU, {last:,} to {first:,}", value=ratio, unit="x", most=RATIO)
+    same = float(taken[first][0].calls == taken[last][0].calls)
+    yield Row(what="the same calls for any number registered", value=same, unit="(1: yes)", least=1)
