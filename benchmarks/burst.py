@@ -35,7 +35,8 @@ def measure(quick: bool) -> Iterable[Row]:
     with stage() as one:
         moment = _moment(size)
         made = Api(app, one.admin_key()).post("/api/tasks", definition(hourly(moment)))
-        pairs = many.due_at(many.original(made), size, moment)
+        source = many.original(made)
+        due = {source[1].id, *(one for one, _ in many.due_at(source, size - 1, moment))}
         filled = datetime.now(UTC)
         sent = ticking.tick(wiring.world())
         ticked = datetime.now(UTC)
@@ -46,7 +47,7 @@ def measure(quick: bool) -> Iterable[Row]:
     yield Row(what="triggers due in one minute", value=size, unit="")
     yield Row(what="messages sent by one tick", value=sent, unit="", least=size)
     yield Row(what="the tick, wall", value=(ticked - filled).total_seconds(), unit="s")
-    yield from _exactly_once(runs, firings, {trigger for trigger, _ in pairs})
+    yield from _exactly_once(runs, firings, due)
     yield from _how_late(runs, max(moment, ticked))
     yield Row(what=f"CPU of {WORKERS} workers, each task", value=1000 * cpu / size, unit="ms")
     yield Row(what="the emulator's own CPU, each task", value=1000 * theirs / size, unit="ms")
