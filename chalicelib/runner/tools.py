@@ -122,8 +122,9 @@ def _copied(tools: Tools, name: str, program: Path, user: User) -> Path:
     if _readable([str(program)], user):
         copy = program  # only its interpreter is closed; what it consists of may lie beside it
     elif package:
-        shutil.copytree(package, target, symlinks=True)
-        copy = target / program.relative_to(package)
+        # Under its own name: node looks for what a program needs in folders called node_modules.
+        shutil.copytree(package, target / package.name, symlinks=True)
+        copy = target / package.name / program.relative_to(package)
     else:
         target.mkdir()
         copy = target / program.name

@@ -42,18 +42,7 @@ def model() -> Iterator[Model]:
         yield model
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "claude-code",
-        pytest.param(
-            "codex",
-            marks=pytest.mark.xfail(
-                reason="its copy does not run where a root runner finds it in a closed directory"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("kind", SECRETS)
 def test_a_schedule_becomes_a_branch_that_a_real_agent_wrote(
     kind: str, system: System, model: Model, origin: Path
 ):

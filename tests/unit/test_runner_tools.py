@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -45,3 +47,129 @@ def test_a_program_of_a_project_runs_with_what_lies_beside_it(
         assert copied is closed_too
     finally:
         tools.remove()
+
+
+NODE = shutil.which("node")
+SCRIPT = """#!/usr/bin/env node
+const { createRequire } = require("module");
+const { spawnSync } = require("child_process");
+const path = require("path");
+const native = path.join(
+  path.dirname(createRequire(__filename).resolve("@acme/tool-native/package.json")), "bin", "tool"
+);
+process.exit(spawnSync(native, process.argv.slice(2), { stdio: "inherit" }).status);
+"""
+
+
+def installed(prefix: Path, *, globally: bool) -> Path:
+    """Lay a program out as npm does: a launcher, a script, and a native program it looks for.
+
+    npm keeps what a package needs inside it where that is installed globally, beside it in a
+    project. Return the directory of launchers.
+    """
+    modules = prefix / ("lib/node_modules" if globally else "node_modules")
+    package = modules / "@acme" / "tool"
+    needed = (package / "node_modules" if globally else modules) / "@acme" / "tool-native"
+    binaries = prefix / "bin" if globally else modules / ".bin"
+    for folder in (package / "bin", needed / "bin", binaries):
+        folder.mkdir(parents=True)
+    for folder, name in ((package, "@acme/tool"), (needed, "@acme/tool-native")):
+        (folder / "package.json").write_text(json.dumps({"name": name, "version": "1.2.3"}))
+    if not globally:
+        (modules / ".package-lock.json").write_text("{}")
+    (package / "bin" / "tool.js").write_text(SCRIPT)
+    (needed / "bin" / "tool").write_text("#!/bin/sh\necho tool 1.2.3\n")
+    for program in (package / "bin" / "tool.js", needed / "bin" / "tool"):
+        program.chmod(0o700)
+    launcher = binaries / "tool"
+    launcher.symlink_to(os.path.relpath(package / "bin" / "tool.js", binaries))
+    return binaries
+
+
+@as_root
+@pytest.mark.skipif(NODE is None, reason="NO node ON THIS MACHINE: npm's layout is not tried")
+@pytest.mark.parametrize("globally", [False, True], ids=["of a project", "globally"])
+def test_an_npm_package_under_a_closed_home_is_copied_with_what_it_looks_for(
+    globally: bool, tmp: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp))
+    home = tmp / "home"
+    binaries = installed(home, globally=globally)
+    home.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{binaries}:{os.environ['PATH']}")
+
+    tools = found(trial_user(), ("tool",))
+
+    try:
+        assert tools.unusable == {}
+        assert tools.directory is not None
+        monkeypatch.setenv("PATH", tools.path())
+        assert shutil.which("tool") == str(tools.directory / "bin" / "tool")
+        assert ran_as_job("tool") == "tool 1.2.3"
+        for each in tools.directory.rglob("*"):
+            assert each.is_symlink() or (each.stat().st_uid, each.stat().st_mode & 0o022) == (0, 0)
+    finally:
+        tools.remove()
+    assert not tools.directory.exists()
+
+
+def ran_as_job(name: str) -> str:
+    user = trial_user()
+    assert user is not None
+    done = subprocess.run(
+        [name],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        cwd="/",
+        user=user.number,
+        group=user.number,
+        extra_groups=(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@as_root
+def test_a_program_that_fails_though_it_is_open_is_named_with_its_words(
+    tmp: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp))
+    program = tmp / "tool"
+    program.write_text("#!/bin/sh\necho no such library >&2\nexit 127\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp}:{os.environ['PATH']}")
+
+    tools = found(trial_user(), ("tool", "another"))
+
+    assert list(tools.unusable) == ["tool"]
+    assert "exited 127: no such library" in tools.unusable["tool"]
+    assert tools.directory is None
+
+
+@as_root
+def test_a_single_file_under_a_closed_home_is_copied_alone(
+    tmp: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp))
+    home = tmp / "home"
+    home.mkdir()
+    (home / "tool").write_text("#!/bin/sh\necho tool 7\n")
+    (home / "private").write_text("not for jobs")
+    (home / "tool").chmod(0o700)
+    home.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{home}:{os.environ['PATH']}")
+
+    tools = found(trial_user(), ("tool",))
+
+    try:
+        monkeypatch.setenv("PATH", tools.path())
+        assert (tools.unusable, ran_as_job("tool")) == ({}, "tool 7")
+        assert tools.directory is not None
+        assert not list(tools.directory.rglob("private"))
+    finally:
+        tools.remove()
+
+
+def test_who_is_not_root_tries_nothing():
+    assert found(None, ("sh",)).path() == os.environ["PATH"]
