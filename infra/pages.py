@@ -18,15 +18,18 @@ TITLES = {
     "auth": "Keys and sign-in",
     "firings": "The ledger",
     "health": "Health",
+    "jobs": "Older paths: jobs",
     "hooks": "Deliveries of webhooks",
     "openapi.json": "Descriptions",
     "repos": "Repos",
     "secrets": "Secrets",
+    "task-configs": "Older paths: task configs",
     "tasks": "Tasks, their triggers and runs",
     "tickets": "Tickets",
     "runner": "Runners",
     "prompt-templates": "Prompt templates",
     "webhooks": "Outbound webhooks, and hints of forges and trackers",
+    "workflow-runs": "Older paths: runs of jobs",
 }
 
 
