@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
@@ -20,6 +21,18 @@ from tests.acceptance.served import BUCKET
 from tests.conftest import TOKEN, Stage
 
 OWN = ("HOME", "XDG_CONFIG_HOME", "COLUMNS", "OPTIO_URL", "OPTIO_TOKEN")
+
+
+class Heard(io.StringIO):
+    """What the command says; the app's own lines come from threads of its own, and are not that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        ours = threading.get_ident() == self._thread
+        return super().write(text) if ours else sys.__stdout__.write(text)  # type: ignore[union-attr]
 
 
 class Terminal:
@@ -38,7 +51,7 @@ class Terminal:
         """Return exit code, standard output and standard error of `optio words`."""
         others = {name: value for name, value in os.environ.items() if name not in OWN}
         environment = {**others, **self.environment, **variables}
-        out, errors = io.StringIO(), io.StringIO()
+        out, errors = Heard(), Heard()
         with (
             patch.dict(os.environ, environment, clear=True),
             patch("sys.argv", ["optio", *words]),
