@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,22 @@ def _kept_port(kept: Path) -> int:
     return int(kept.read_text())
 
 
+def started(
+    program: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a program in a process group of its own, which speaks to a file."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            program,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+
+
 class Emulator:
     """ministack, which keeps its state when it is stopped by SIGINT."""
 
@@ -75,16 +92,8 @@ class Emulator:
             "S3_DATA_DIR": str(self._state / "s3"),
             "LOG_LEVEL": "WARNING",
         }
-        with (self._state / "emulator.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(ROOT / ".venv-emulator" / "bin" / "python"), "-P", str(MAIN)],
-                env=environment,
-                cwd=home,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        program = [str(ROOT / ".venv-emulator" / "bin" / "python"), "-P", str(MAIN)]
+        self._process = started(program, environment, home, self._state / "emulator.log")
         self._await()
 
     def _await(self) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from infra.emulator import FAKE, ROOT, Emulator, check_free
+from infra.emulator import FAKE, ROOT, Emulator, check_free, started
 from infra.proxy import Front
 
 RUNNER_GRACE_SECONDS = 15
@@ -109,16 +109,8 @@ class LocalStack:
             "OPTIO_ALLOW_FILE_REPOS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        with (self._state / "runner.log").open("ab") as log:
-            self._runner = subprocess.Popen(
-                [sys.executable, "-m", "chalicelib.runner", "--concurrency", "2"],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        program = [sys.executable, "-m", "chalicelib.runner", "--concurrency", "2"]
+        self._runner = started(program, environment, ROOT, self._state / "runner.log")
 
     def _write_card(self) -> None:
         assert self._runner is not None

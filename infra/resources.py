@@ -6,7 +6,6 @@ drift from the code. Every resource id ends in its kind, so that none takes a fu
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from chalice.app import SQSEventConfig
@@ -14,10 +13,10 @@ from chalice.package import to_cfn_resource_name
 from pynamodb.models import Model
 
 from app import app
-from chalicelib.domain.launch import QUEUED_FOR
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLES
 from infra import encryption
+from infra.cloud_runner import cloud_runner
 from infra.watch import watch
 
 Template = dict[str, Any]
@@ -25,7 +24,6 @@ STEP_TIMEOUT_SECONDS = 60
 VISIBILITY_SECONDS = 6 * STEP_TIMEOUT_SECONDS
 """Six times the function's timeout, as AWS advises for queues that feed Lambda."""
 MOST_RECEIVES = 10
-BUILD_SPEC = {"version": 0.2, "phases": {"build": {"commands": ["sh chalicelib/runner/once.sh"]}}}
 FOURTEEN_DAYS = 14 * 24 * 3600
 
 
@@ -46,7 +44,7 @@ def template() -> Template:
             "BlobsBucket": _bucket(),
             "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
             "DataKeySecret": _data_key(),
-            **_cloud_runner(),
+            **cloud_runner(),
             **_watch(),
             "UnknownPathResponse": _gateway("MISSING_AUTHENTICATION_TOKEN", 404, "no such path"),
             "TooLargeResponse": _gateway("REQUEST_TOO_LARGE", 413, "at most 1 MiB"),
@@ -152,79 +150,6 @@ def _queue(source: SQSEventConfig) -> Template:
         function: {
             "DependsOn": [queue],
             "Properties": {"Events": {f"{function}SqsEventSource": {"Properties": mapping}}},
-        },
-    }
-
-
-def _cloud_runner() -> Template:
-    """Return the CodeBuild project that runs one job of a run: the runner, from the package.
-
-    The deploy names the package as its source; whoever starts a build gives it its token.
-    """
-    name = settings.build_project
-    url = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"
-    logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:" + name
-    package = (
-        "arn:${AWS::Partition}:s3:::optio-" + settings.stage + "-${AWS::AccountId}-artefacts/*"
-    )
-    allowed = [
-        {
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": {"Fn::Sub": f"{logs}:*"},
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["s3:GetObject", "s3:GetObjectVersion"],
-            "Resource": {"Fn::Sub": package},
-        },
-    ]
-    trusted = {
-        "Effect": "Allow",
-        "Principal": {"Service": "codebuild.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    version = "2012-10-17"
-    return {
-        "RunnerLogGroup": {
-            "Type": "AWS::Logs::LogGroup",
-            "Properties": {
-                "LogGroupName": name,
-                "RetentionInDays": 30,
-                **encryption.of_logs_or_secret(),
-            },
-        },
-        "RunnerRole": {
-            "Type": "AWS::IAM::Role",
-            "Properties": {
-                "AssumeRolePolicyDocument": {"Version": version, "Statement": [trusted]},
-                "Policies": [
-                    {
-                        "PolicyName": "runner",
-                        "PolicyDocument": {"Version": version, "Statement": allowed},
-                    }
-                ],
-            },
-        },
-        "RunnerProject": {
-            "Type": "AWS::CodeBuild::Project",
-            "Properties": {
-                "Name": name,
-                "ServiceRole": {"Fn::GetAtt": ["RunnerRole", "Arn"]},
-                "Artifacts": {"Type": "NO_ARTIFACTS"},
-                "Source": {"Type": "NO_SOURCE", "BuildSpec": json.dumps(BUILD_SPEC)},
-                "Environment": {
-                    "Type": "LINUX_CONTAINER",
-                    "ComputeType": "BUILD_GENERAL1_SMALL",
-                    "Image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
-                    "EnvironmentVariables": [
-                        {"Name": "OPTIO_URL", "Value": {"Fn::Sub": url}},
-                    ],
-                },
-                "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": name}},
-                "TimeoutInMinutes": 480,
-                "QueuedTimeoutInMinutes": int(QUEUED_FOR.total_seconds()) // 60,
-            },
         },
     }
 
