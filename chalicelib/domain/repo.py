@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import SPACE
 
-SCHEMES = ("https", "http", "ssh", "git", "file")
+SCHEMES = ("https", "http", "ssh", "file")
+"""What the runner clones: git:// has neither a credential nor a check of what comes."""
 _SCP = re.compile(r"^(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>(?!//)[^\s]+)$")
 _SHORT = re.compile(r"^[\w.-]+/[\w.-]+$")
 FROM_TICKET = "{{repo}}"
@@ -65,18 +66,18 @@ def normal_url(text: str) -> str:
         parts = urlsplit(text)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        raise _wrong(text) from None
+        raise _wrong() from None
     if parts.scheme not in SCHEMES or any(c.isspace() or ord(c) < 32 for c in text):
-        raise _wrong(text)
+        raise _wrong()
     path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
     if not path.strip("/") or "/../" in f"{path}/" or host.startswith("-"):
-        raise _wrong(text)
+        raise _wrong()
     if parts.query or parts.fragment:
-        raise _wrong(text)
+        raise _wrong()
     if parts.scheme == "file":
         return f"file://{path}"
     if not host:
-        raise _wrong(text)
+        raise _wrong()
     if parts.password or (parts.username and parts.scheme in ("http", "https")):
         raise Invalid("a repo URL must not carry a credential", "repoUrl")
     user = f"{parts.username}@" if parts.username else ""
@@ -108,9 +109,10 @@ def named_in(params: Mapping[str, object]) -> str:
         raise Invalid(error.message, "params.repo") from error
 
 
-def _wrong(text: str) -> Invalid:
+def _wrong() -> Invalid:
+    """Return a refusal that does not repeat what was written: it may hold a credential."""
     return Invalid(
-        f"{text!r} is not a repository that git can clone: write https://host/owner/name, "
+        "this is not a repository that git can clone: write https://host/owner/name, "
         "git@host:owner/name or owner/name",
         "repoUrl",
     )

@@ -5,16 +5,19 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.domain.access import Scope
 from chalicelib.web import answers, models, reading_settled, views
-from chalicelib.web.http import Answer, Routes, answer, body_of, known_id
+from chalicelib.web.http import PAGE, Answer, Routes, answer, body_of, known_id, limit_of, query
 
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/repos", needs=Scope.READ)
+@routes.at("GET", "/api/repos", needs=Scope.READ, query=PAGE)
 def index() -> Answer[answers.RepoList]:
-    """List the repos, by URL."""
-    repos = [views.repo(repo) for repo in wiring.world().repos.all()]
-    return answer({"repos": repos, "nextCursor": None})
+    """List the repos, by URL; a cursor is the last URL of the page before."""
+    request = routes.current_request
+    after, limit = query(request, "cursor"), limit_of(request)
+    left = [repo for repo in wiring.world().repos.all() if repo.url > after]
+    shown = [views.repo(repo) for repo in left[:limit]]
+    return answer({"repos": shown, "nextCursor": left[limit - 1].url if left[limit:] else None})
 
 
 @routes.at("POST", "/api/repos", needs=Scope.WRITE, takes="NewRepo", status=201)

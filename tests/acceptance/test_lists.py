@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -132,3 +133,21 @@ def test_no_list_by_state_scans_the_table(
 ):
     monkeypatch.setattr(RunRecord, "scan", lambda *_, **__: pytest.fail("a scan"))
     assert listed(stage, f"state={state}") == []
+
+
+def test_repos_have_pages_by_their_urls(stage: Stage):
+    urls = [f"https://git.example.com/acme/r{number}" for number in range(5)]
+    for url in reversed(urls):
+        stage.ok("POST", "/api/repos", {"repoUrl": url})
+
+    found: list[str] = []
+    cursor = ""
+    for _ in range(3):
+        page = stage.ok("GET", f"/api/repos?limit=2&cursor={quote(cursor, safe='')}")
+        found += [repo["repoUrl"] for repo in page["repos"]]
+        cursor = page["nextCursor"]
+
+    assert (found, cursor) == (urls, None)
+    assert stage.call("GET", "/api/repos?limit=0")[0] == 400
+    status, answer = stage.call("POST", "/api/repos", {"repoUrl": "git://example.com/acme/web"})
+    assert (status, answer["details"][0]["field"]) == (400, "repoUrl")
