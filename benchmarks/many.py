@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,16 @@ from benchmarks.gateway import SECRET
 from chalicelib import wiring
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.trigger import Trigger
-from chalicelib.storage import connection
+from chalicelib.storage import codec, connection
 from chalicelib.storage.rows import blueprint_row, hook_row, trigger_row
 
 BATCH = 25
 Pair = tuple[str, str]
+Item = tuple[str, dict[str, Any]]
+Source = tuple[Blueprint, Trigger]
 
 
-def original(answer: dict[str, Any]) -> tuple[Blueprint, Trigger]:
+def original(answer: dict[str, Any]) -> Source:
     """Return the definition and the trigger that the API answered."""
     world = wiring.world()
     return world.blueprints.get(answer["task"]["id"]), world.triggers.get(
@@ -29,63 +32,66 @@ def original(answer: dict[str, Any]) -> tuple[Blueprint, Trigger]:
     )
 
 
-def write(rows: Iterable[Any]) -> None:
+def write(items: Iterable[Item]) -> None:
     """Put rows, twenty-five at a time."""
-    left = iter(rows)
-    with ThreadPoolExecutor(4) as pool:
+    left = iter(items)
+    with ThreadPoolExecutor(2) as pool:
         list(pool.map(_put, iter(lambda: list(islice(left, BATCH)), [])))
 
 
-def _put(rows: Sequence[Any]) -> None:
+def _put(items: Sequence[Item]) -> None:
     asked: dict[str, list[Any]] = {}
-    for row in rows:
-        asked.setdefault(row.Meta.table_name, []).append({"PutRequest": {"Item": row.serialize()}})
+    for table, item in items:
+        asked.setdefault(table, []).append({"PutRequest": {"Item": item}})
     answer = connection.connection().dispatch("BatchWriteItem", {"RequestItems": asked})
     assert not answer.get("UnprocessedItems"), "the emulator did not take everything"
 
 
-def due_at(
-    source: tuple[Blueprint, Trigger], number: int, moment: datetime, *, owned: bool = True
-) -> list[Pair]:
+def item(row: Any) -> Item:
+    """Return a row as DynamoDB takes it."""
+    return row.Meta.table_name, row.serialize()
+
+
+def due_at(source: Source, number: int, moment: datetime, *, owned: bool = True) -> list[Pair]:
     """Make copies that are due at a moment, each with a definition of its own if `owned`."""
     owner, was = source
     pairs = [(_id(), _id() if owned else owner.id) for _ in range(number)]
+    due = json.dumps(item(trigger_row(replace(was, next_fire_at=moment, due_at=moment))))
+    whole = json.dumps(item(blueprint_row(owner)))
 
-    def rows() -> Iterator[Any]:
-        for trigger, definition in pairs:
+    def copied(text: str, trigger: str, definition: str) -> Item:
+        table, copy = json.loads(text.replace(was.id, trigger).replace(owner.id, definition))
+        if "due_shard" in copy:
+            copy["due_shard"] = {"S": codec.shard(trigger)}
+        return table, copy
+
+    def items() -> Iterator[Item]:
+        for pair in pairs:
+            yield copied(due, *pair)
             if owned:
-                yield blueprint_row(replace(owner, id=definition, trigger_ids=(trigger,)))
-            yield trigger_row(
-                replace(
-                    was,
-                    id=trigger,
-                    definition_id=definition,
-                    next_fire_at=moment,
-                    due_at=moment,
-                )
-            )
+                yield copied(whole, *pair)
 
-    write(rows())
+    write(items())
     return pairs
 
 
-def listening(source: tuple[Blueprint, Trigger], number: int) -> list[str]:
+def listening(source: Source, number: int) -> list[str]:
     """Make copies that listen, each at a path of its own; return the paths."""
     owner, was = source
     seals = wiring.world().seals
     paths = [f"hook-{count}" for count in range(number)]
 
-    def rows() -> Iterator[Any]:
+    def items() -> Iterator[Item]:
         for path in paths:
             trigger, definition = _id(), _id()
             assert was.hook is not None
             hook = replace(was.hook, path=path, sealed=(seals.seal(SECRET, trigger),))
             copy = replace(was, id=trigger, definition_id=definition, hook=hook)
-            yield blueprint_row(replace(owner, id=definition, trigger_ids=(trigger,)))
-            yield trigger_row(copy)
-            yield hook_row(copy)
+            yield item(blueprint_row(replace(owner, id=definition, trigger_ids=(trigger,))))
+            yield item(trigger_row(copy))
+            yield item(hook_row(copy))
 
-    write(rows())
+    write(items())
     return paths
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 from unittest.mock import patch
 
@@ -82,3 +83,27 @@ def metered() -> Iterator[Meter]:
         began = time.process_time()
         yield meter
         meter.cpu = time.process_time() - began
+
+
+@contextmanager
+def recorded() -> Iterator[list[Any]]:
+    """Yield a list that takes every answer of AWS meanwhile."""
+    answers: list[Any] = []
+    send = URLLib3Session.send
+
+    def kept(self: Any, request: Any) -> Any:
+        answer = send(self, request)
+        assert answer.content is not None  # read now, so that it can be given again
+        answers.append(answer)
+        return answer
+
+    with patch.object(URLLib3Session, "send", kept):
+        yield answers
+
+
+@contextmanager
+def replayed(answers: list[Any]) -> Iterator[None]:
+    """Let AWS answer as it did, in the same order, again and again, at no cost."""
+    again = cycle(answers)
+    with patch.object(URLLib3Session, "send", lambda self, request: next(again)):
+        yield

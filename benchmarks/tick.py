@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from app import app
 from benchmarks import many
 from benchmarks.gateway import Api, definition, minutely
-from benchmarks.meter import Meter, metered
+from benchmarks.meter import Meter, metered, recorded, replayed
 from benchmarks.report import Row
 from benchmarks.stage import Stage, stage
 from chalicelib import wiring
@@ -20,7 +20,7 @@ from chalicelib.storage.rows import trigger_row
 
 REGISTERED = (1_000, 10_000, 100_000)
 QUICK = (100, 300, 1_000)
-ROUNDS, TICKS = 12, 5
+ROUNDS, TICKS = 12, 20
 RATIO = 1.2
 
 
@@ -28,7 +28,7 @@ def measure(quick: bool) -> Iterable[Row]:
     """Tick on stages of different sizes in turn, so that all have the same weather."""
     sizes = QUICK if quick else REGISTERED
     taken: dict[int, list[Meter]] = {size: [] for size in sizes}
-    theirs: dict[int, float] = {}
+    theirs: dict[int, list[float]] = {size: [] for size in sizes}
     with ExitStack() as stack:
         stages = {size: stack.enter_context(stage()) for size in sizes}
         for size, one in stages.items():
@@ -40,7 +40,7 @@ def measure(quick: bool) -> Iterable[Row]:
                 ticking.tick(wiring.world())
                 before = one.cpu()
                 taken[size].append(_ticked())
-                theirs[size] = theirs.get(size, 0) + 1000 * (one.cpu() - before)
+                theirs[size].append(1000 * (one.cpu() - before))
     yield from _told(taken, theirs)
 
 
@@ -49,17 +49,20 @@ def _register(one: Stage, size: int) -> None:
     far = datetime.now(UTC) + timedelta(days=300)
     source = many.original(made)
     many.due_at(source, size - 1, far, owned=False)
-    many.write([trigger_row(replace(source[1], next_fire_at=far, due_at=far))])
+    many.write([many.item(trigger_row(replace(source[1], next_fire_at=far, due_at=far)))])
 
 
 def _ticked() -> Meter:
-    with metered() as meter:
+    """Tick once, and then with the same answers: waiting for an emulator would chill our caches."""
+    with recorded() as answers:
+        assert ticking.tick(wiring.world()) == 0
+    with replayed(answers), metered() as meter:
         for _ in range(TICKS):
             assert ticking.tick(wiring.world()) == 0
     return meter
 
 
-def _told(taken: dict[int, list[Meter]], theirs: dict[int, float]) -> Iterable[Row]:
+def _told(taken: dict[int, list[Meter]], theirs: dict[int, list[float]]) -> Iterable[Row]:
     cpu = {
         size: statistics.median(1000 * one.cpu / TICKS for one in meters)
         for size, meters in taken.items()
@@ -68,11 +71,11 @@ def _told(taken: dict[int, list[Meter]], theirs: dict[int, float]) -> Iterable[R
         calls = sum(meters[0].calls.values()) / TICKS
         units = (meters[0].read_units + meters[0].write_units) / TICKS
         told = f"{size:,} registered, none due"
-        yield Row(what=f"{told}: CPU of a tick", value=cpu[size], unit="ms")
+        yield Row(what=f"{told}: CPU of a tick, AWS's answers replayed", value=cpu[size], unit="ms")
         yield Row(what=f"{told}: calls", value=calls, unit="calls")
         yield Row(what=f"{told}: capacity", value=units, unit="units")
-        each = theirs[size] / len(meters) / TICKS
-        yield Row(what=f"{told}: the emulator's own CPU", value=each, unit="ms")
+        own = statistics.median(theirs[size])
+        yield Row(what=f"{told}: the emulator's own CPU", value=own, unit="ms")
     first, last = min(cpu), max(cpu)
     ratio = cpu[last] / cpu[first]
     yield Row(what=f"CPU, {last:,} to {first:,}", value=ratio, unit="x", most=RATIO)
