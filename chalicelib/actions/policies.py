@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import Skip
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.repo import normal_url
-from chalicelib.domain.run import ACTIVE, Run, State, branch_key
+from chalicelib.domain.run import ACTIVE, Run, State, branch_key, label_key
 from chalicelib.ports import World
 
 MOST_LOOKED_AT = 5
@@ -92,6 +92,9 @@ def looped(world: World, definition: Blueprint, payload: object) -> Skip | None:
     if not isinstance(payload, dict):
         return None
     caused = loop.marks(payload)[:MOST_LOOKED_AT]
+    labelled = loop.labelled(payload)
+    if labelled:
+        caused += sorted(world.slots.held(label_key(*labelled)))
     named = None if definition.leaves_repo_open else definition.repo_url
     repo_url = named or _repo_of(payload)
     if repo_url:

@@ -14,7 +14,7 @@ from chalicelib.domain import reply_text
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.provider import Provider
-from chalicelib.domain.run import Reply, Run, noted
+from chalicelib.domain.run import Reply, Run, label_key, noted
 from chalicelib.domain.ticket import Origin, origin
 from chalicelib.ports import Limited, Tracker, Unreachable, World
 
@@ -59,10 +59,19 @@ def _replied(world: World, run: Run, said: Reply) -> Reply:
         except Unreachable as error:
             refused = error
     if provider.finishes and reply_text.finished(run):
+        _hold_label(world, run, provider, ticket)
         tracker.finish(ticket.external_id)
     if refused:
         raise refused
     return said
+
+
+def _hold_label(world: World, run: Run, provider: Provider, ticket: Origin) -> None:
+    """Note whose label it will be, before anybody hears of it: what it causes is known as ours."""
+    label = provider.config.get("doneLabel")
+    if label:
+        key = label_key(f"{ticket.source}:{ticket.external_id}", label)
+        world.slots.hold(key, [run.id], world.now() + world.policy.retention)
 
 
 def _place(world: World, run: Run) -> tuple[Tracker, Provider, Origin] | None:

@@ -90,7 +90,8 @@ def _waiting(world: World, provider: Provider) -> list[Watch]:
     """Return the triggers that wait for this provider's tickets, one read for all of them."""
     pairs = world.triggers.of_source(provider.source)
     found = world.triggers.bases(pairs) if pairs else {}
-    watches = [Watch(basis=basis, provider_id=provider.id) for basis in found.values()]
+    ours = provider.config.get("doneLabel")
+    watches = [Watch(basis=b, provider_id=provider.id, our_label=ours) for b in found.values()]
     return [watch for watch in watches if watch.config.provider_id in (None, provider.id)]
 
 

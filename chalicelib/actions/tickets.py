@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.actions import hooks
@@ -22,11 +22,17 @@ AGAIN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """A trigger that waits for tickets; `backlog` tells those that came before it looked."""
+    """A trigger that waits for tickets of a provider.
+
+    `our_label` is what we give tickets ourselves there. `backlog` tells those tickets that came
+    before it looked, `looped` those that it sees for our label alone.
+    """
 
     basis: Basis
     provider_id: str | None = None
+    our_label: str | None = None
     backlog: bool = False
+    looped: bool = False
 
     @property
     def trigger(self) -> Trigger:
@@ -54,8 +60,22 @@ def settle(
             if claim and watch.config.refire and not carries:
                 world.firings.release(claim, world.now())
             elif carries and ticket.open and claim is None:
-                runs += _fire(world, tracker, watch, ticket)
+                looped = _by_our_label(watch, watches, ticket, claims)
+                runs += _fire(world, tracker, replace(watch, looped=looped), ticket)
     return runs
+
+
+def _by_our_label(
+    watch: Watch, watches: Sequence[Watch], ticket: Ticket, claims: Mapping[str, Claim]
+) -> bool:
+    """Whether a ticket matches only by the label that a run of the same definition gave it."""
+    ours = tickets.normal_label(watch.our_label or "")
+    others = [label for label in ticket.labels if tickets.normal_label(label) != ours]
+    if not ours or tickets.matches(replace(ticket, labels=tuple(others)), watch.config.labels):
+        return False
+    same = [w for w in watches if w.trigger.definition_id == watch.trigger.definition_id]
+    found = [claims.get(_key(other.trigger.id, ticket)) for other in same]
+    return any(claim is not None and claim.digest == "fired" for claim in found)
 
 
 def _key(trigger_id: str, ticket: Ticket) -> str:
@@ -126,6 +146,8 @@ def _occurrence(
     decided = read.decided
     if watch.backlog:
         decided = (Outcome.SKIPPED, Skip.BACKLOG.value)
+    elif watch.looped:
+        decided = (Outcome.SKIPPED, Skip.LOOP.value)
     elif not trigger.enabled:
         decided = (Outcome.SKIPPED, Skip.PAUSED.value)
     return replace(read, claim=claim, decided=decided)

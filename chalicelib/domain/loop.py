@@ -31,6 +31,16 @@ def branches(payload: Mapping[str, Any]) -> list[str]:
     return [name for name in dict.fromkeys(found) if name.startswith(BRANCHES)]
 
 
+def labelled(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the ticket and the label of a delivery that tells of GitHub's issue getting one."""
+    issue, where = payload.get("issue"), (("repository", "full_name"), ("label", "name"))
+    slug, name = (next(_at(payload, (path,)), "") for path in where)
+    number = issue.get("number") if isinstance(issue, Mapping) else None
+    if payload.get("action") != "labeled" or not isinstance(number, int):
+        return None
+    return f"github:{slug}#{number}", str(name)
+
+
 def marks(payload: Mapping[str, Any]) -> list[str]:
     """Return the ids of the runs whose own texts a delivery brings back."""
     texts = [str(text) for text in _at(payload, _TEXTS)]

@@ -65,6 +65,11 @@ def branch_key(repo_url: str, branch: str) -> str:
     return f"branch#{repo_url}#{branch}"
 
 
+def label_key(ticket: str, label: str) -> str:
+    """Return where the runs are noted that gave a ticket a label."""
+    return f"label#{ticket.casefold()}#{label.strip().casefold()}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """One entry of a run's history, written by the same update as the state."""

@@ -321,13 +321,12 @@ def test_a_rate_limit_is_waited_for_and_counts_as_no_failure(stage: Stage, track
     assert len(tracker.requests) == asked
 
 
-@pytest.mark.parametrize("name", ["doneState", "doneLabel"])
-@pytest.mark.parametrize("source", ["linear", "jira"])
+@pytest.mark.parametrize(
+    "source, name", [("linear", "doneState"), ("linear", "doneLabel"), ("jira", "doneState")]
+)
 def test_a_state_or_label_that_is_not_there_says_which_field_to_mend(
     stage: Stage, source: str, name: str
 ):
-    if (source, name) == ("jira", "doneLabel"):
-        pytest.skip("Jira makes the labels that it is given")
     with serving(FAKES[source](lambda: stage.now)) as fake:
         provided(stage, fake, {**fake.config, name: "Nowhere"})
         item, run = fired(stage, fake)
@@ -379,3 +378,42 @@ def test_a_reply_beside_it_costs_nobody_the_end_of_a_job(
     ended(stage, job)
 
     assert stage.ok("GET", f"/api/tasks/{run}")["task"]["state"] == "completed"
+
+
+def test_a_label_that_we_gave_never_fires_the_definition_it_came_from(
+    stage: Stage, github: FakeTracker
+):
+    """By its own second trigger, and by a webhook that tells of it."""
+    provided(stage, github, {**github.config, "doneLabel": "by-agent"})
+    waits = [
+        {"type": "ticket", "config": {"source": "github", "labels": [label]}}
+        for label in ("agent", "By-Agent")
+    ]
+    hook = {"type": "webhook", "config": {"path": "labels"}}
+    item, run = fired(stage, github, triggers=[*waits, hook])
+    ended(stage, claimed(stage))
+    assert item.labels == ["agent", "by-agent"]
+    stage.pass_time(3 * MINUTE)
+
+    task = stage.ok("GET", f"/api/tasks/{run}")["task"]["metadata"]["taskConfigId"]
+    ledger = stage.ok("GET", f"/api/tasks/{task}/firings")["firings"]
+    assert [(one["outcome"], one["reason"]) for one in ledger] == [
+        ("skipped", "loop"),
+        ("fired", None),
+    ]
+    told = {
+        "action": "labeled",
+        "label": {"name": "by-agent"},
+        "issue": {"number": item.number, "body": "Please."},
+        "repository": {"full_name": "acme/web"},
+    }
+    assert stage.call("POST", "/api/hooks/labels", told, token="")[1]["skipped"] == "loop"
+    other = {**told, "label": {"name": "urgent"}}
+    assert stage.call("POST", "/api/hooks/labels", other, token="")[0] == 202
+    another = github.add("by-agent")
+    stage.pass_time(MINUTE)
+    ledger = stage.ok("GET", f"/api/tasks/{task}/firings")["firings"]
+    assert (ledger[0]["occurrence"], ledger[0]["outcome"]) == (
+        f"github:acme/web#{another.number}",
+        "fired",
+    )

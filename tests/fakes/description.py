@@ -64,7 +64,7 @@ class Description:
             return [*faults, f"{method} {path} takes no body"]
         if body is not None:
             faults += self._faults(f"{method} {path}", content["schema"], body, strict=True)
-            declared = content["schema"].get("properties")
+            declared = self._resolved(content["schema"]).get("properties")
             if declared and isinstance(body, dict):
                 faults += [f"{path}: no field {name}" for name in body if name not in declared]
         return faults
