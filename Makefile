@@ -1,25 +1,38 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
+PINNED = requirements requirements-dev requirements-emulator requirements-tools
 
-.PHONY: help setup dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks test-browser screenshots docs clean
+.PHONY: help setup pins audit dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks test-browser screenshots docs clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 setup: .venv/.installed ## Make the virtual environment
 
-.venv/.installed: requirements.txt requirements-dev.txt requirements-cli.txt pyproject.toml
+.venv/.installed: requirements-dev.txt requirements-cli.in pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, found $$($(PYTHON) --version)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-emulator/.installed: requirements-emulator.txt
 	$(PYTHON) -m venv .venv-emulator
-	.venv-emulator/bin/pip install --quiet --disable-pip-version-check -r requirements-emulator.txt
+	.venv-emulator/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-emulator.txt
 	@touch $@
+
+.venv-tools/.installed: requirements-tools.txt
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
+	@touch $@
+
+pins: .venv-tools/.installed ## Pin what requirements*.in name, and all that it needs, with hashes
+	for one in $(PINNED); do .venv-tools/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$one.txt $$one.in || exit 1; done
+
+audit: .venv-tools/.installed ## Ask the database of advisories about everything that is pinned
+	@.venv-tools/bin/python -m infra.audit $(PINNED:=.txt)
 
 dev: setup .venv-emulator/.installed ## Run the whole system on this machine (PORT, OPTIO_STATE)
 	@exec $(PY) -m infra.local
