@@ -11,7 +11,8 @@ from chalicelib.domain.firing import moment_text
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output, checked
 from chalicelib.domain.retry import backoff
-from chalicelib.domain.run import PUBLISH, Run, State, Trial
+from chalicelib.domain.run import PUBLISH, Run, State
+from chalicelib.domain.trial import Trial
 from chalicelib.ports import World
 
 AGAIN = 5

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import IllegalMove
 from chalicelib.domain.launch import Launch
 from chalicelib.domain.output import Output
 from chalicelib.domain.pull_request import Pull
+from chalicelib.domain.trial import Trial
 
 
 class State(StrEnum):
@@ -110,22 +111,6 @@ class Reply:
     said: str | None = None
     failures: int = 0
     held_until: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What the repo's own tests said of a commit, before it was pushed."""
-
-    passed: bool
-    exit_status: int | None = None
-    last_lines: str = ""
-
-    @property
-    def words(self) -> str:
-        if self.passed:
-            return "passed"
-        ended = f"exit status {self.exit_status}" if self.exit_status is not None else "no end"
-        return f"failed ({ended})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,14 +53,18 @@ def body_of(
         else None,
         "lines": [entry.json() for entry in lines.batch()],
         "outputs": [told(output) for output in result.outputs],
-        "agent": {
-            "sessionId": agent.session_id,
-            "modelUsed": agent.model,
-            "inputTokens": agent.input_tokens,
-            "outputTokens": agent.output_tokens,
-            "costUsd": agent.cost_usd,
-            "turns": agent.turns,
-        },
+        "agent": _agent(agent),
+    }
+
+
+def _agent(agent: AgentEnd) -> dict[str, object]:
+    return {
+        "sessionId": agent.session_id,
+        "modelUsed": agent.model,
+        "inputTokens": agent.input_tokens,
+        "outputTokens": agent.output_tokens,
+        "costUsd": agent.cost_usd,
+        "turns": agent.turns,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.output import Output
-from chalicelib.domain.run import Trial
+from chalicelib.domain.trial import Trial
 from chalicelib.integrations.agents.base import AgentEnd
 from chalicelib.runner import checkout, publish, shell
 from chalicelib.runner.agent import Running

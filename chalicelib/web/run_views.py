@@ -9,7 +9,8 @@ from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
-from chalicelib.domain.run import Attempt, Event, Run, Trial
+from chalicelib.domain.run import Attempt, Event, Run
+from chalicelib.domain.trial import Trial
 from chalicelib.web import answers
 from chalicelib.web.views import moment
 

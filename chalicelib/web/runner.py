@@ -8,7 +8,7 @@ from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
-from chalicelib.domain.run import Trial
+from chalicelib.domain.trial import Trial
 from chalicelib.web import answers, models, runner_models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id, pass_of
 

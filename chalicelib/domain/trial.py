@@ -1,0 +1,21 @@
+"""What the repo's own tests say of an agent's work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What the repo's own tests said of a commit, before it was pushed."""
+
+    passed: bool
+    exit_status: int | None = None
+    last_lines: str = ""
+
+    @property
+    def words(self) -> str:
+        if self.passed:
+            return "passed"
+        ended = f"exit status {self.exit_status}" if self.exit_status is not None else "no end"
+        return f"failed ({ended})"
