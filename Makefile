@@ -3,7 +3,7 @@ PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 PINNED = requirements requirements-dev requirements-emulator requirements-tools
 
-.PHONY: help setup pins audit dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks test-browser screenshots docs clean
+.PHONY: help setup pins audit dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -108,6 +108,9 @@ test-fuzz: setup ## Try every operation of what `make dev` runs with EXAMPLES (5
 
 fuzz-hooks: setup ## A million requests of strangers to the hooks, in this process (REQUESTS)
 	OPTIO_FUZZED_HOOKS=$(or $(REQUESTS),1000000) $(PY) -m pytest -q tests/fuzz/test_hooks.py
+
+rights: setup ## Run all stories behind the policies of the functions: what is missing, what nobody uses
+	@$(PY) -m tests.rights
 
 test-agents: setup .venv-emulator/.installed ## The real agent programs, from npm, against a scripted model
 	OPTIO_TEST_AGENTS=1 $(PY) -m pytest tests/agents -m agents

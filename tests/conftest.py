@@ -19,7 +19,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -37,6 +37,7 @@ from chalicelib.settings import settings
 from chalicelib.storage import codec, connection
 from chalicelib.storage.keys import key_row
 from chalicelib.storage.records import TABLES
+from tests import rights
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TOKEN = "optio_pat_test"
@@ -185,10 +186,14 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stage(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with Client(app) as client:
+    with rights.fenced() if rights.FOLDER else nullcontext(), Client(app) as client:
         stage = Stage(client)
         monkeypatch.setattr(wiring.Wiring, "now", lambda self: stage.now)
         # CloudWatch takes no line of another fortnight than its own clock's.
         monkeypatch.setattr("moto.logs.models.utcnow", lambda: stage.now.replace(tzinfo=None))
         monkeypatch.setattr(wiring.Wiring, "wait", lambda self, span: None)
         yield stage
+
+
+def pytest_sessionfinish() -> None:
+    rights.note()
