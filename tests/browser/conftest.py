@@ -61,7 +61,7 @@ def signed_in(chromium: Any, system: System, size: str = "wide", **more: Any) ->
     context = chromium.new_context(
         viewport={"width": width, "height": height}, base_url=system.card["url"], **more
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
