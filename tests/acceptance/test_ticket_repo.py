@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import Stage
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 MINUTE = timedelta(minutes=1)
 BODY = {
     "type": "repo-blueprint",
