@@ -11,10 +11,11 @@ from chalicelib.actions import credentials, moving, refusing, secrets
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.history import Attempt
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.prompt import OUTSIDE, framed, names_of
 from chalicelib.domain.repo import Repo
-from chalicelib.domain.run import PUBLISH, Attempt, Run, State, branch_key
+from chalicelib.domain.run import PUBLISH, Run, State, branch_key
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from chalicelib.actions import breaking, notifying, observing, sending
 from chalicelib.domain.errors import Superseded
-from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, Attempt, Run, State, move, touch
+from chalicelib.domain.history import Attempt
+from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, Run, State, move, touch
 from chalicelib.ports import Taken, World
 
 ADMIT_AGAIN = timedelta(minutes=1)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.errors import IllegalMove
+from chalicelib.domain.history import Attempt
 from chalicelib.domain.launch import Launch
-from chalicelib.domain.output import Output
 from chalicelib.domain.pull_request import Pull
 from chalicelib.domain.trial import Trial
 
@@ -81,21 +81,6 @@ class Event:
     trigger: str
     message: str
     created_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One try at a run's job; its log is a stream of its own."""
-
-    number: int
-    started_at: datetime
-    runner: str
-    ended_at: datetime | None = None
-    outcome: str | None = None
-    error_message: str | None = None
-    cost_usd: float | None = None
-    lines: int = 0
-    outputs: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

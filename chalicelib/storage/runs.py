@@ -12,7 +12,8 @@ from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.run import Attempt, Event, Run, State, event_id
+from chalicelib.domain.history import Attempt
+from chalicelib.domain.run import Event, Run, State, event_id
 from chalicelib.ports import Due
 from chalicelib.settings import settings
 from chalicelib.storage import codec, pages

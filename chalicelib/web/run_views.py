@@ -7,9 +7,10 @@ import json
 from chalicelib.actions.logs import LogPage
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
+from chalicelib.domain.history import Attempt
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
-from chalicelib.domain.run import Attempt, Event, Run
+from chalicelib.domain.run import Event, Run
 from chalicelib.domain.trial import Trial
 from chalicelib.web import answers
 from chalicelib.web.views import moment
