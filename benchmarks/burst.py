@@ -55,7 +55,7 @@ def measure(quick: bool) -> Iterable[Row]:
 
 def _moment(size: int) -> datetime:
     """Return a minute that comes soon, but not before all is filled in."""
-    filled = datetime.now(UTC) + timedelta(seconds=max(20, size / 150))
+    filled = datetime.now(UTC) + timedelta(seconds=max(20, size / 400))
     return filled.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
