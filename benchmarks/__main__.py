@@ -37,6 +37,7 @@ def main() -> int:
     if unknown:
         asked.error(f"there is no part {unknown[0]!r}: {', '.join(PARTS)}")
     logging.disable(logging.CRITICAL)
+    os.environ["OPTIO_HOOK_RATE"] = "100000"  # what is measured is no flood
     found: dict[str, list[Row]] = {}
     for part in given.parts or PARTS:
         began = time.monotonic()
