@@ -5,7 +5,8 @@ from __future__ import annotations
 from chalice.app import Chalice
 
 from chalicelib.pipeline import building, firing, notifying, running
-from chalicelib.web import (
+from chalicelib.web import pages
+from chalicelib.web.api import (
     activity,
     aliases,
     bulk,
@@ -17,7 +18,6 @@ from chalicelib.web import (
     history,
     hooks,
     keys,
-    pages,
     prompt_templates,
     repos,
     runner,

@@ -75,29 +75,27 @@ def decide(
     if occurrence.decided:
         return _unfired(kept, *occurrence.decided)
     try:
-        definition = placed(world, definition, occurrence.params or {})
-        basis = replace(basis, definition=definition)
-        title, prompt = rendered(world, basis, occurrence)
+        return _spawning(world, basis, occurrence, kept)
     except Invalid as error:
         return _unfired(kept, Outcome.FAILED, error.message)
-    run = _run(record, basis, title, stored=stored)
-    return _overlapping(
-        world,
-        basis,
-        replace(
-            kept,
-            firing=replace(record, run_id=run.id),
-            brief=replace(
-                brief,
-                prompt=prompt,
-                agent_command=definition.agent_command,
-                environment=definition.environment or None,
-                draft=definition.draft,
-                pr_labels=definition.pr_labels,
-            ),
-            run=run,
-        ),
+
+
+def _spawning(world: World, basis: Basis, occurrence: Occurrence, kept: Decision) -> Decision:
+    """Return the decision that brings a run; raise `Invalid` for what the params make of it."""
+    definition = placed(world, basis.definition, occurrence.params or {})
+    basis = replace(basis, definition=definition)
+    title, prompt = rendered(world, basis, occurrence)
+    run = _run(kept.firing, basis, title, stored=kept.definition is not None)
+    brief = replace(
+        kept.brief or Brief(),
+        prompt=prompt,
+        agent_command=definition.agent_command,
+        environment=definition.environment or None,
+        draft=definition.draft,
+        pr_labels=definition.pr_labels,
     )
+    fired = replace(kept, firing=replace(kept.firing, run_id=run.id), brief=brief, run=run)
+    return _overlapping(world, basis, fired)
 
 
 def commit(world: World, decision: Decision) -> None:

@@ -124,8 +124,11 @@ def _expires(run: Run) -> datetime:
 def settle(world: World, end: BuildEnd) -> None:
     """Take the end of a build: whoever it left behind goes on at once. Safe to repeat.
 
-    A run that has moved on, or was launched again since, is none of this build's business.
+    A run that has moved on, or was launched again since, is none of this build's business; and
+    one that a person starts in the console is of no run.
     """
+    if not end.run_id:
+        return
     try:
         run = world.runs.get(end.run_id)
         if run.launch is None or run.launch.id != end.launch_id:

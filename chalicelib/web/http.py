@@ -116,40 +116,45 @@ class Routes(Blueprint):
         kept = recorded or (method != "GET" and needs in WRITES)
 
         def around(view: Callable[..., Response]) -> Any:
-            @functools.wraps(view)
-            def answering(**params: str) -> Response:
-                request = self.current_request
-                cause = request.context.get("requestId") or str(uuid.uuid4())
-                with trail.following(correlation_id=cause, route=f"{method} {path}"):
-                    try:
-                        if needs is not None:
-                            _caller.set(_authorize(request, needs, noted))
-                        given = {name: unquote(value) for name, value in params.items()}
-                        done = view(**given)
-                    except DomainError as error:
-                        return _refusal(error)
-                    if kept and done.status_code < 400:
-                        deed = audit.of_route(request, path, given, done)
-                        audit.note(request, deed, caller())
-                    return done
-
-            self.operations.append(
-                Operation(
-                    method=method,
-                    path=path,
-                    summary=str(view.__doc__).strip().splitlines()[0],
-                    takes=takes,
-                    partly=partly,
-                    query=query,
-                    statuses=(status,) if or_else is None else (status, or_else),
-                    needs=needs,
-                    view=view,
-                    recorded=kept,
-                )
+            operation = Operation(
+                method=method,
+                path=path,
+                summary=str(view.__doc__).strip().splitlines()[0],
+                takes=takes,
+                partly=partly,
+                query=query,
+                statuses=(status,) if or_else is None else (status, or_else),
+                needs=needs,
+                view=view,
+                recorded=kept,
             )
-            return register(answering)
+            self.operations.append(operation)
+            return register(self._answering(operation, noted))
 
         return around
+
+    def _answering(self, operation: Operation, noted: bool) -> Callable[..., Response]:
+        """Return what chalice calls for an operation: who may, what is refused, what is noted."""
+        route = f"{operation.method} {operation.path}"
+
+        @functools.wraps(operation.view)
+        def answering(**params: str) -> Response:
+            request = self.current_request
+            cause = request.context.get("requestId") or str(uuid.uuid4())
+            with trail.following(correlation_id=cause, route=route):
+                try:
+                    if operation.needs is not None:
+                        _caller.set(_authorize(request, operation.needs, noted))
+                    given = {name: unquote(value) for name, value in params.items()}
+                    done = operation.view(**given)
+                except DomainError as error:
+                    return _refusal(error)
+                if operation.recorded and done.status_code < 400:
+                    deed = audit.of_route(request, operation.path, given, done)
+                    audit.note(request, deed, caller())
+                return done
+
+        return answering
 
 
 def status_of(error: DomainError) -> int:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from chalicelib.web.aliases import routes
+from chalicelib.web.api.aliases import routes
 from tests.acceptance.test_road import claimed, line, runner
 from tests.conftest import RUNNER_TOKEN, Stage
 

@@ -193,6 +193,14 @@ def test_a_build_that_dies_in_the_middle_is_followed_by_the_next_attempt_at_once
     assert shown(stage, run)["state"] == "running"
 
 
+def test_the_end_of_a_build_that_somebody_started_by_hand_is_of_no_run(
+    stage: Stage, account: Account
+):
+    run = started(stage)
+    ends(stage, {"environmentVariablesOverride": []})
+    assert shown(stage, run)["state"] == "provisioning"
+
+
 def test_a_build_whose_end_nobody_told_is_found_by_the_watchdog(stage: Stage, account: Account):
     run = started(stage)
     stage.pass_time(timedelta(minutes=6))

@@ -16,7 +16,7 @@ import pytest
 
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLES
-from chalicelib.web import runner as runner_routes
+from chalicelib.web.api import runner as runner_routes
 from tests.acceptance.served import Served, served
 from tests.conftest import Stage
 from tests.unit.played import PYTHON, origin, tmp

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 from chalicelib import wiring
 from chalicelib.domain.hook import PRESETS, Delivery, believed
-from chalicelib.web import hooks as web_hooks
+from chalicelib.web.api import hooks as web_hooks
 from chalicelib.web.http import TooMany, _refusal
 from tests.conftest import Stage
 from tests.shared import shared

@@ -18,7 +18,7 @@ from chalicelib import wiring
 from chalicelib.domain.firing import run_id
 from chalicelib.domain.hook import PRESETS
 from chalicelib.storage.records import FiringRecord, RunRecord
-from chalicelib.web import hooks
+from chalicelib.web.api import hooks
 from chalicelib.web.flood import Buckets
 from tests.acceptance.test_hooks import now, secret_of, signed
 from tests.conftest import Stage

@@ -9,7 +9,12 @@ from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
 from chalicelib.domain.trial import Trial
-from chalicelib.web import answers, models, runner_models, views
+from chalicelib.web import (
+    answers,
+    models,
+    runner_models,
+    views,
+)
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id, pass_of
 
 routes = Routes(__name__)

@@ -16,8 +16,8 @@ from chalice.app import Request, Response
 from chalicelib import wiring
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, NotFound
-from chalicelib.web import tasks
-from chalicelib.web.http import REGISTRY, Routes, answer, body_of, raw_of
+from chalicelib.web.api import history, tasks, triggers
+from chalicelib.web.http import Routes, answer, body_of, raw_of
 from chalicelib.web.operation import Operation
 
 routes = Routes(__name__)
@@ -212,6 +212,7 @@ def _translated(asked: Request, alias: Alias) -> Request:
     return Request(event, asked.lambda_context)
 
 
-_ORIGINALS = {(one.method, one.path): one for room in REGISTRY for one in room.operations}
+_ROOMS = (tasks, triggers, history)
+_ORIGINALS = {(one.method, one.path): one for room in _ROOMS for one in room.routes.operations}
 for _alias in _table():
     _register(_alias, _ORIGINALS[_alias.method, _alias.stands_for])

@@ -13,8 +13,8 @@ from chalicelib.domain.errors import NotAllowed
 from chalicelib.domain.log import Wanted
 from chalicelib.domain.run import Run
 from chalicelib.web import answers, run_views
+from chalicelib.web.api.tasks import found
 from chalicelib.web.http import PAGE, Answer, Routes, answer, led_to, limit_of, query
-from chalicelib.web.tasks import found
 
 routes = Routes(__name__)
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from chalicelib import wiring
 from chalicelib.domain.access import Scope
-from chalicelib.web import answers, models, reading_settled, views
+from chalicelib.web import (
+    answers,
+    models,
+    reading_settled,
+    views,
+)
 from chalicelib.web.http import PAGE, Answer, Routes, answer, body_of, known_id, limit_of, query
 
 routes = Routes(__name__)

@@ -9,7 +9,7 @@ from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Firing
 from chalicelib.web import answers, views
-from chalicelib.web.hooks import told
+from chalicelib.web.api.hooks import told
 from chalicelib.web.http import Answer, Routes, answer, claim_of, known_id
 
 routes = Routes(__name__)

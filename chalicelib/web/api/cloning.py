@@ -8,8 +8,8 @@ from chalicelib import wiring
 from chalicelib.actions import cloning
 from chalicelib.domain.access import Scope
 from chalicelib.web import answers, views
+from chalicelib.web.api.tasks import definition_of
 from chalicelib.web.http import Answer, Routes, answer, claim_of
-from chalicelib.web.tasks import definition_of
 
 routes = Routes(__name__)
 

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.trigger import Trigger
 from chalicelib.web import answers, reading, views
+from chalicelib.web.api.tasks import definition_of
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -22,7 +23,6 @@ from chalicelib.web.http import (
     limit_of,
     query,
 )
-from chalicelib.web.tasks import definition_of
 
 routes = Routes(__name__)
 

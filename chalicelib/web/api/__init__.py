@@ -1,0 +1,1 @@
+"""The JSON API, a room for each resource; each registers its own routes."""
