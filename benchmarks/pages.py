@@ -52,6 +52,7 @@ def pages(ids: dict[str, str]) -> list[str]:
         f"/tasks/{talker}/log?cursor=-1.25000&many=1",
         "/tasks/new",
         *("/templates", "/repos", "/secrets", "/welcome"),
+        *("/tickets", "/settings", "/settings/webhooks", "/activity"),
     ]
 
 
