@@ -56,7 +56,8 @@ class Service:
         tempfile.tempdir = str(place.base())
         users.end_stale()
         place.remove_stale()
-        self.tools = tools.found(tools.trial_user())
+        with users.taken() as (user, _):
+            self.tools = tools.found(user)
         for name, reason in self.tools.unusable.items():
             log.warning("program_unusable: %s: %s", name, reason)
         try:

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chalicelib.runner.users import FIRST, User
+from chalicelib.runner.users import User
 
 PROGRAMS = ("claude", "codex", "gemini", "opencode", "copilot")
 _PREFIX = "optio-tools-"
@@ -40,7 +40,10 @@ class Tools:
 
 
 def found(user: User | None, programs: tuple[str, ...] = PROGRAMS) -> Tools:
-    """Try each program as `user`; copy what is closed to it, and say what stays unusable."""
+    """Try each program as `user`; copy what is closed to it, and say what stays unusable.
+
+    Nobody else may have that user meanwhile: whoever takes it ends all that runs as it.
+    """
     tools = Tools()
     if user is None:
         return tools
@@ -178,8 +181,3 @@ def _open(directory: Path) -> None:
                 runs = each.is_dir() or each.stat().st_mode & 0o111
                 each.chmod(0o755 if runs else 0o644)
     directory.chmod(0o755)
-
-
-def trial_user() -> User | None:
-    """Return the user as whom programs are tried, or nothing where jobs run as this one."""
-    return User(FIRST + 476) if os.geteuid() == 0 else None
