@@ -241,7 +241,9 @@ class Dying:
             self.on = False
 
 
-@pytest.mark.parametrize("fatal", range(1, 9))
+@pytest.mark.parametrize(
+    "fatal", [pytest.param(n, marks=[pytest.mark.slow] if n % 2 else []) for n in range(1, 9)]
+)
 def test_one_comment_stays_whichever_call_the_step_dies_after(
     stage: Stage, tracker: FakeTracker, fatal: int, monkeypatch: pytest.MonkeyPatch
 ):

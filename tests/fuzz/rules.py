@@ -35,3 +35,13 @@ def a_refusal_names_its_fields(
     assert told["error"], "a refusal says why"
     assert all(fields), "a fault has a field"
     assert fields or told["error"].startswith("the body"), "a refusal names its fields"
+
+
+@schemathesis.check
+def an_undeclared_method_does_nothing(
+    context: CheckContext, response: schemathesis.Response, case: schemathesis.Case
+) -> None:
+    """Whatever is asked by a method that the document does not know is refused."""
+    method = str(response.request.method)
+    if method not in (case.operation.method.upper(), "OPTIONS"):
+        assert 400 <= response.status_code < 500, f"{method} is refused"

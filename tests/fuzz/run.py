@@ -28,13 +28,18 @@ class Row:
 def fuzz(
     url: str, token: str, examples: int, folder: Path, seeds: str, *more: str
 ) -> tuple[str, Sequence[Row]]:
-    """Try every operation; return what schemathesis printed, and a row for each of them."""
+    """Try every operation; return what schemathesis printed, and a row for each of them.
+
+    API Gateway knows a method that it has not no better than a path that it has not: 404, where
+    405 is expected. That such a method does nothing is asked by a check of our own.
+    """
     events, config = folder / "events.ndjson", folder / "schemathesis.toml"
     config.write_text(f"{RULES.read_text()}\n{seeds}")
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         *("--config-file", str(config), "run", f"{url}/api/openapi.json"),
-        *("--checks", "all", "--max-examples", str(examples), "--no-color"),
+        *("--checks", "all", "--exclude-checks", "unsupported_method"),
+        *("--max-examples", str(examples), "--no-color"),
         *("--header", f"Authorization: Bearer {token}"),
         *("--report", "ndjson", "--report-ndjson-path", str(events), *more),
     ]

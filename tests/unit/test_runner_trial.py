@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chalicelib.runner import publish
 from chalicelib.runner.control import Control
 from chalicelib.runner.git import Git
@@ -53,6 +55,7 @@ def test_what_tests_leave_is_not_pushed(api: PlayedApi, tmp: Path, origin: Path)
     assert git("show", f"{report['branch']}:a", cwd=origin) == "1"
 
 
+@pytest.mark.slow
 def test_tests_that_hang_are_ended_in_time_for_the_push(api: PlayedApi, tmp: Path, origin: Path):
     (tmp / "daemon.py").write_text(DAEMON)
     command = f"echo begun; trap '' TERM; {PYTHON} {tmp}/daemon.py; while :; do sleep 1; done"
