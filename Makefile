@@ -109,8 +109,8 @@ test-fuzz: setup ## Try every operation of what `make dev` runs with EXAMPLES (5
 fuzz-hooks: setup ## A million requests of strangers to the hooks, in this process (REQUESTS)
 	OPTIO_FUZZED_HOOKS=$(or $(REQUESTS),1000000) $(PY) -m pytest -q tests/fuzz/test_hooks.py
 
-rights: setup ## Run all stories behind the policies of the functions: what is missing, what nobody uses
-	@$(PY) -m tests.rights
+rights: setup ## Run the stories that need the rights of the functions (ALL=1: all): what is missing, what nobody uses
+	@ALL=$(ALL) $(PY) -m tests.rights
 
 test-agents: setup .venv-emulator/.installed ## The real agent programs, from npm, against a scripted model
 	OPTIO_TEST_AGENTS=1 $(PY) -m pytest tests/agents -m agents

@@ -19,7 +19,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -186,7 +186,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stage(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with rights.fenced() if rights.FOLDER else nullcontext(), Client(app) as client:
+    with rights.fenced(), Client(app) as client:
         stage = Stage(client)
         monkeypatch.setattr(wiring.Wiring, "now", lambda self: stage.now)
         # CloudWatch takes no line of another fortnight than its own clock's.

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib import wiring
 from chalicelib.domain.run import HOLDS_SLOT, Run, State
 from chalicelib.settings import settings
 from chalicelib.storage.records import RunRecord
@@ -80,6 +81,14 @@ class Watch:
         busy = Counter(run.repo_url for run in self.runs.values() if run.state in HOLDS_SLOT)
         if busy.total() < TOGETHER:
             assert all(busy[run.repo_url] == PER_REPO for run in self.waiting())
+
+
+def test_slots_of_runs_that_are_gone_are_given_to_what_waits(stage: Stage):
+    lost = [f"lost-{number}" for number in range(PER_REPO)]
+    wiring.world().slots.hold("repo#https://git.example.com/acme/r0", lost)
+    run = asked(stage, 0, 100)
+    stage.settle()
+    assert claimed(stage)["runId"] == run
 
 
 @pytest.mark.parametrize("tasks", [30, pytest.param(200, marks=pytest.mark.slow)])

@@ -69,6 +69,18 @@ def test_the_fifth_failure_of_a_class_in_a_row_pauses_with_the_reason(stage: Sta
     assert "5 failures in a row" in answer["error"]
 
 
+def test_runners_that_fall_silent_count_like_failures_that_were_told(stage: Stage, task: str):
+    stage.ok("PATCH", f"/api/tasks/{task}", {"maxRetries": 0})
+    for number in range(5):
+        assert shown(stage, task)["enabled"], number
+        begun(stage, task)
+        stage.pass_time(timedelta(minutes=2))
+
+    paused = shown(stage, task)
+    assert not paused["enabled"]
+    assert "5 failures in a row of the class lost_runner" in paused["pausedReason"]
+
+
 def test_another_class_or_a_success_begins_the_row_anew(stage: Stage, task: str):
     ran(stage, task, *["agent"] * 4, "setup", *["agent"] * 4, None, *["agent"] * 4)
     assert shown(stage, task)["enabled"]

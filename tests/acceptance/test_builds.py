@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from chalicelib import wiring
@@ -16,6 +17,8 @@ from chalicelib.domain.launch import PASS_LIVES
 from chalicelib.settings import Settings, settings
 from chalicelib.storage.records import TABLES
 from tests.conftest import RUNNER_TOKEN, Stage
+
+ANSWERED = AWSResponse("https://codebuild.example", 200, {}, None)
 
 
 class Account:
@@ -27,16 +30,24 @@ class Account:
         self.state: dict[str, Any] = {"buildStatus": "IN_PROGRESS"}
         self.fault: Exception | None = None
 
-    def start_build(self, **asked: Any) -> dict[str, Any]:
+    def plug_in(self) -> None:
+        """Answer what the real client asks, once it has checked and written it."""
+        builds: Any = wiring.world().builds
+        events = builds._client.meta.events
+        events.register("before-call.codebuild.StartBuild", self._start)
+        events.register("before-call.codebuild.BatchGetBuilds", self._get)
+
+    def _start(self, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        asked = json.loads(params["body"])
         self.asked.append(asked)
         if self.fault:
             raise self.fault
         known = self.builds.setdefault(asked["idempotencyToken"], asked)
         assert known == asked, "InvalidInputException: parameter mismatch"
-        return {"build": {"id": f"optio-test-runner:{asked['idempotencyToken']}"}}
+        return ANSWERED, {"build": {"id": f"optio-test-runner:{asked['idempotencyToken']}"}}
 
-    def batch_get_builds(self, ids: list[str]) -> dict[str, Any]:
-        return {"builds": [self.state]}
+    def _get(self, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        return ANSWERED, {"builds": [self.state]}
 
     def token(self, number: int = -1) -> str:
         variables = self.asked[number]["environmentVariablesOverride"]
@@ -48,7 +59,7 @@ class Account:
 def account(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Account:
     account = Account()
     monkeypatch.setitem(settings.__dict__, "runner", "codebuild")
-    monkeypatch.setitem(wiring.world().builds.__dict__, "_client", account)
+    account.plug_in()
     return account
 
 
@@ -175,6 +186,28 @@ def test_a_build_that_fails_before_its_claim_is_tried_again_and_then_told_truly(
     assert (now["state"], now["errorClass"]) == ("failed", "launch")
     assert "PROVISIONING CLIENT_ERROR" in now["errorMessage"]
     assert wiring.world().slots.held("stage") == frozenset()
+
+
+def test_the_fifth_build_that_comes_to_nothing_pauses_its_definition(
+    stage: Stage, account: Account
+):
+    body = {"name": "Nightly", "prompt": "Go.", "agentType": "command", "agentCommand": "true"}
+    trigger = {"type": "schedule", "config": {"cronExpression": "0 3 * * *"}}
+    more = {"type": "standalone", "maxRetries": 0, "triggers": [trigger]}
+    task = stage.ok("POST", "/api/tasks", {**body, **more})["task"]["id"]
+    for number in range(5):
+        assert shown(stage, task)["enabled"], number
+        stage.now += timedelta(minutes=1)
+        stage.ok("POST", f"/api/tasks/{task}/runs", {})
+        stage.settle()
+        ends(stage, account.asked[-1], phase=PULL)
+
+    paused = shown(stage, task)
+    assert not paused["enabled"]
+    assert "5 failures in a row of the class launch" in paused["pausedReason"]
+    assert "unable_to_pull_image" in paused["pausedReason"].lower()
+    (trigger,) = stage.ok("GET", f"/api/tasks/{task}/triggers")["triggers"]
+    assert trigger["nextFireAt"] is None
 
 
 def test_a_build_that_dies_in_the_middle_is_followed_by_the_next_attempt_at_once(

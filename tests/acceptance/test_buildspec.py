@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.settings import settings
 from infra import resources
 from infra.package import build
@@ -89,7 +88,7 @@ def test_the_buildspec_does_the_job_of_the_run_that_it_was_started_for(
 ):
     account = Account()
     monkeypatch.setitem(settings.__dict__, "runner", "codebuild")
-    monkeypatch.setitem(wiring.world().builds.__dict__, "_client", account)
+    account.plug_in()
     command = 'echo "built by $(whoami)"; test -z "$OPTIO_RUNNER_TOKEN"'
     body = {"name": "R", "prompt": "Go.", "agentType": "command", "agentCommand": command}
     task = stage.ok("POST", "/api/tasks", {**body, "type": "standalone"})["task"]["id"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import boto3
@@ -47,6 +48,14 @@ def finish(stage: Stage, run: str, attempt: int = 1) -> None:
     end = {"runId": run, "attempt": attempt, "outcome": "succeeded"}
     assert runner(stage, "report", end)[0] == 200
     stage.settle()
+
+
+def test_a_prompt_that_no_row_holds_fires_on_time_and_reaches_the_runner_whole(stage: Stage):
+    noise = Random(1).randbytes(100_000).hex()
+    task, _ = made(stage, prompt=noise)
+    stage.pass_time(timedelta(minutes=6))
+    assert ledger(stage, task) == [("12:05", "fired", None)]
+    assert noise in claimed(stage)["prompt"]
 
 
 def test_skip_leaves_out_what_would_overlap(stage: Stage):

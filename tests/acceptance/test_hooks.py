@@ -109,6 +109,17 @@ def secret_of(preset: str) -> str:
     return STANDARD if preset == "standard-webhooks" else SECRET
 
 
+def test_a_delivery_fires_what_the_library_says(stage: Stage):
+    body = {"name": "Watcher", "template": "By the library."}
+    template = stage.ok("POST", "/api/prompt-templates", body)["promptTemplate"]["id"]
+    task = made(stage, signature="github")["task"]
+    stage.ok("PATCH", f"/api/tasks/{task}", {"promptTemplateId": template, "prompt": ""})
+    sent = b"{}"
+    assert post(stage, sent, signed("github", sent, now(stage)))[0] == 202
+    (run,) = stage.ok("GET", f"/api/tasks/{task}/runs")["runs"]
+    assert stage.ok("GET", f"/api/tasks/{run['id']}")["task"]["prompt"] == "By the library."
+
+
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_each_sender_is_believed_once_and_only_with_its_signature(stage: Stage, preset: str):
     made(stage, signature=preset, secret=secret_of(preset))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -105,6 +106,18 @@ def test_one_comment_is_made_when_work_starts_and_edited_when_it_ends(
     stage.pass_time(5 * MINUTE)
     assert said.edits == 1
     assert [who for who, _ in events(stage, run)] == ["ticket", "admission", "runner", "runner"]
+
+
+def test_a_ticket_whose_prompt_no_row_holds_hears_of_its_task_all_the_same(
+    stage: Stage, github: FakeTracker
+):
+    noise = Random(1).randbytes(100_000).hex()
+    provided(stage, github)
+    item, _ = fired(stage, github, prompt=noise)
+
+    assert noise in claimed(stage)["prompt"]
+    (said,) = item.ours
+    assert "at work" in github.text(said)
 
 
 def test_a_provider_that_was_told_nothing_changes_no_state(stage: Stage, tracker: FakeTracker):

@@ -108,6 +108,23 @@ def test_the_prompt_holds_what_the_ticket_says(stage: Stage, tracker: FakeTracke
         assert params["repo"] == "acme/web"
 
 
+def test_a_template_of_the_library_says_what_a_ticket_asks_for(stage: Stage, github: FakeTracker):
+    body = {"name": "Fixer", "template": "By the library: {{title}}"}
+    template = stage.ok("POST", "/api/prompt-templates", body)["promptTemplate"]["id"]
+    made = waiting(stage, github, "agent")
+    linked = {"promptTemplateId": template, "prompt": ""}
+    stage.ok("PATCH", f"/api/tasks/{made['task']['id']}", linked)
+    provided(stage, github)
+    stage.settle()
+    stage.pass_time(MINUTE)
+    github.add("agent")
+    stage.pass_time(MINUTE)
+    (run,) = stage.ok("GET", f"/api/tasks/{made['task']['id']}/runs")["runs"]
+    assert (
+        stage.ok("GET", f"/api/tasks/{run['id']}")["task"]["prompt"] == "By the library: Ticket 1"
+    )
+
+
 @pytest.mark.parametrize("refire, times", [(False, 1), (True, 2)])
 def test_a_label_that_comes_back_fires_again_only_where_asked(
     stage: Stage, github: FakeTracker, refire: bool, times: int

@@ -20,6 +20,7 @@ from chalicelib.domain.run import State
 from chalicelib.settings import settings
 from chalicelib.storage.records import DeliveryRecord, WebhookRecord
 from tests.acceptance.test_breaker import BODY, begun, ended, ran, shown
+from tests.acceptance.test_builds import Account, ends, started
 from tests.conftest import Stage
 from tests.contract.test_calls import counted, requests
 from tests.fakes.receiver import Receiver, receiving
@@ -223,6 +224,7 @@ def test_only_what_a_webhook_names_is_told_and_nothing_is_queued_else(
     assert told(receiver) == ["task.completed"]
 
 
+@pytest.mark.warm
 def test_where_nobody_listens_telling_costs_one_read_in_a_while_and_no_message(
     stage: Stage, task: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -241,6 +243,29 @@ def test_where_nobody_listens_telling_costs_one_read_in_a_while_and_no_message(
     monkeypatch.setattr(world.webhooks, "lately", list)
     assert calls_of_a_failure() == again
     assert world.notify_queue.__dict__.get("_url") is None  # nothing was ever sent to it
+
+
+def test_a_runner_that_fell_silent_is_told_like_any_other_failure(
+    stage: Stage, receiver: Receiver, task: str
+):
+    stage.ok("PATCH", f"/api/tasks/{task}", {"maxRetries": 0})
+    hooked(stage, receiver)
+    begun(stage, task)
+    stage.pass_time(timedelta(minutes=3))
+    assert told(receiver) == ["task.failed"]
+
+
+def test_a_build_that_came_to_nothing_is_told_like_any_other_failure(
+    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    account = Account()
+    monkeypatch.setitem(settings.__dict__, "runner", "codebuild")
+    account.plug_in()
+    hooked(stage, receiver)
+    started(stage, maxRetries=0)
+    ends(stage, account.asked[-1])
+    stage.pass_time(timedelta(minutes=1))
+    assert told(receiver) == ["task.failed"]
 
 
 def test_what_cannot_be_promised_is_not_done(
