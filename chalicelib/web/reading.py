@@ -48,9 +48,7 @@ def definition(
     linked = str(request.prompt_template_id) if request.prompt_template_id else None
     template = _template(linked)
     agent = request.agent_type or _usual_agent(template, repo) or "claude-code"
-    retries = request.max_retries
-    if retries is None:
-        retries = 1 if kind is Kind.STANDALONE else 3
+    usual_retries = 1 if kind is Kind.STANDALONE else 3
     return Blueprint(
         id=thing_id,
         kind=kind,
@@ -67,7 +65,7 @@ def definition(
         model=request.model,
         max_turns=request.max_turns,
         timeout_minutes=request.timeout_minutes,
-        max_retries=retries,
+        max_retries=usual_retries if request.max_retries is None else request.max_retries,
         priority=request.priority,
         max_concurrent=request.max_concurrent,
         on_open_pr=request.on_open_pr,

@@ -54,12 +54,16 @@ def run_summary(thing: Run, *, stalled: bool = False) -> answers.RunSummary:
         "completedAt": moment(thing.completed_at),
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
-        "metadata": {
-            "taskConfigId": thing.definition_id,
-            "taskConfigName": thing.definition_name,
-            "triggerId": thing.trigger_id,
-            "firingId": thing.firing_id,
-        },
+        "metadata": _origin(thing),
+    }
+
+
+def _origin(thing: Run) -> answers.Origin:
+    return {
+        "taskConfigId": thing.definition_id,
+        "taskConfigName": thing.definition_name,
+        "triggerId": thing.trigger_id,
+        "firingId": thing.firing_id,
     }
 
 
