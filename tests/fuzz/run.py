@@ -9,8 +9,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = Path(__file__).with_name("schemathesis.toml")
@@ -59,25 +60,40 @@ def fuzz(
 
 def rows(events: Path) -> Iterator[Row]:
     """Yield what the requests of each operation were answered, and which checks failed."""
+    declared: set[str] = set()
+    asked: list[_Asked] = []
     with events.open() as lines:
-        told = [json.loads(line).get("ScenarioFinished", {}) for line in lines]
-    scenarios = [one["recorder"] for one in told if "recorder" in one]
-    declared = {one["label"] for one in scenarios}
+        for line in lines:
+            scenario = json.loads(line).get("ScenarioFinished", {}).get("recorder")
+            if scenario:
+                declared.add(scenario["label"])
+                asked += map(partial(_asked, scenario), scenario.get("cases", ()))
     found: dict[str, Row] = {}
-    for scenario in scenarios:
-        for case_id, kept in scenario.get("cases", {}).items():
-            named = f"{kept['value']['method']} {kept['value']['path']}"
-            operation = named if named in declared else "methods that are not there"
-            _note(found.setdefault(operation, Row(operation)), scenario, case_id)
+    for one in asked:
+        operation = one.operation if one.operation in declared else "methods that are not there"
+        row = found.setdefault(operation, Row(operation))
+        row.answers[one.answer] += 1
+        row.findings.update(one.failed)
     yield from (found[name] for name in sorted(found))
 
 
-def _note(row: Row, scenario: dict[str, Any], case_id: str) -> None:
+class _Asked(NamedTuple):
+    """A request, without its body and its answer's: these fill gigabytes."""
+
+    operation: str
+    answer: str
+    failed: tuple[str, ...]
+
+
+def _asked(scenario: dict[str, Any], case_id: str) -> _Asked:
+    case = scenario["cases"][case_id]["value"]
     answer = scenario.get("interactions", {}).get(case_id, {}).get("response")
-    row.answers[f"{str(answer['status_code'])[0]}xx" if answer else "none"] += 1
-    for check in scenario.get("checks", {}).get(case_id, ()):
-        if check["status"] == "failure":
-            row.findings[check["name"]] += 1
+    checks = scenario.get("checks", {}).get(case_id, ())
+    return _Asked(
+        operation=sys.intern(f"{case['method']} {case['path']}"),
+        answer=f"{str(answer['status_code'])[0]}xx" if answer else "none",
+        failed=tuple(check["name"] for check in checks if check["status"] == "failure"),
+    )
 
 
 def table(found: Sequence[Row]) -> str:
