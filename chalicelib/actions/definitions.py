@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chalicelib.actions import notifying, sending, timing
+from chalicelib.actions import notifying, observing, sending, timing
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
-from chalicelib.domain.firing import Claim
+from chalicelib.domain.firing import Claim, Firing
 from chalicelib.domain.limits import TRIGGERS
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.template import compile_template
@@ -124,12 +124,12 @@ def change(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
         changes = [
             timing.changed(world, old, owned(old, new), was, new) for old in world.triggers.of(was)
         ]
-    notifying.promise_firings(world, [change.gap for change in changes if change.gap])
+    notifying.promise_firings(world, _gaps(changes))
     try:
         world.blueprints.put(new, was, changes)
     except Taken as taken:
         raise _refused(taken, new, ()) from taken
-    sending.send_soon(world, [change.new for change in changes])
+    _committed(world, changes)
     return new
 
 
@@ -179,7 +179,7 @@ def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
     for _ in range(AGAIN):
         definition = world.blueprints.get(was.definition_id)
         change = timing.changed(world, was, new, definition, definition)
-        notifying.promise_firings(world, [change.gap] if change.gap else [])
+        notifying.promise_firings(world, _gaps([change]))
         owner = _owning(definition, change.new, definition.trigger_ids)
         try:
             world.triggers.put(change, definition, owner)
@@ -188,9 +188,20 @@ def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
                 continue
             raise _refused(taken, definition, [change.new]) from taken
         _count_active(world, definition, change.new)
-        sending.send_soon(world, [change.new])
+        _committed(world, [change])
         return change.new
     raise Superseded(f"trigger {was.id!r} changed again and again meanwhile, try later")
+
+
+def _gaps(changes: Sequence[Change]) -> list[Firing]:
+    return [change.gap for change in changes if change.gap]
+
+
+def _committed(world: World, changes: Sequence[Change]) -> None:
+    """Tell what the edits passed over, and send what is due soon by them."""
+    for gap in _gaps(changes):
+        observing.fired(world, gap)
+    sending.send_soon(world, [change.new for change in changes])
 
 
 def _owning(definition: Blueprint, trigger: Trigger, ids: tuple[str, ...]) -> Blueprint:

@@ -19,7 +19,8 @@ class EmbeddedMetrics:
         self._stage = stage
 
     def fired(self, firing: Firing) -> None:
-        self._emit("Firings", MetricUnit.Count, 1, outcome=firing.outcome.value)
+        occurrences = firing.count or 1
+        self._emit("Firings", MetricUnit.Count, occurrences, outcome=firing.outcome.value)
         if firing.trigger_type == "schedule" and firing.outcome is Outcome.FIRED:
             self._emit("FiringLateness", MetricUnit.Milliseconds, firing.lateness_ms)
 

@@ -29,6 +29,21 @@ def test_a_tick_tells_how_long_the_oldest_has_been_due(
     assert measured(capsys, "OldestOverdue")[0] < 60
 
 
+@pytest.mark.parametrize("way", ["definition", "trigger"])
+def test_what_a_pause_passed_over_is_counted_once_it_is_resumed(
+    stage: Stage, capsys: pytest.CaptureFixture[str], way: str
+):
+    task, trigger = made(stage)
+    path = f"/api/tasks/{task}" + (f"/triggers/{trigger}" if way == "trigger" else "")
+    stage.ok("PATCH", path, {"enabled": False})
+    stage.pass_time(timedelta(minutes=21))
+    assert measured(capsys, "Firings") == []
+    stage.ok("PATCH", path, {"enabled": True})
+    assert measured(capsys, "Firings") == [4]
+    stage.ok("PATCH", path, {"enabled": True})
+    assert measured(capsys, "Firings") == []
+
+
 def test_a_run_that_no_runner_asks_for_is_counted(stage: Stage, capsys: pytest.CaptureFixture[str]):
     body = {"prompt": "x", "name": "x", "repoUrl": "acme/web"}
     stage.ok("POST", "/api/tasks", body)
