@@ -115,6 +115,7 @@ def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozense
         waiting_for=None if published else "a build" if pool == CODEBUILD else "a runner",
         pool=pool,
         launch=None,
+        failures=run.failures,  # what the forge refused in a row is counted over admissions
     )
     for _ in range(2):
         try:

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from chalicelib.actions import moving
+from chalicelib.actions import failing, moving
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.run import Run, State
 from chalicelib.ports import World
 
 BACKOFF = timedelta(seconds=30)
-MOST_REFUSALS = 10
 
 
 def without_token(world: World, run: Run, error: ForgeError) -> None:
     """Let a run wait for a forge that gives no token now, or fail it with what a person can do."""
-    if error.passes and run.failures + 1 < MOST_REFUSALS:
+    refusals = run.failures + 1
+    if error.passes and refusals < failing.MOST_FAILURES:
         moving.requeue(
             world,
             run,
             by="admission",
             message=str(error),
-            backoff=error.wait or BACKOFF,
+            backoff=max(error.wait or BACKOFF, failing.backoff(refusals)),
             waiting_for="the forge",
-            failures=run.failures + 1,
+            failures=refusals,
         )
         return
     message = f"no token of the forge: {error}"

@@ -13,8 +13,9 @@ from chalicelib.actions import failing, moving, sending
 from chalicelib.domain import reply_text
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
+from chalicelib.domain.history import Reply
 from chalicelib.domain.provider import Provider
-from chalicelib.domain.run import Reply, Run, label_key, noted
+from chalicelib.domain.run import Run, label_key, noted
 from chalicelib.domain.ticket import Origin, origin
 from chalicelib.ports import Limited, Tracker, Unreachable, World
 

@@ -9,7 +9,7 @@ from chalicelib.actions import admission, launching, moving, publishing, replyin
 from chalicelib.actions.firing import is_active
 from chalicelib.domain import trail
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, Run, State
+from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, WATCHDOG, Run, State
 from chalicelib.ports import World
 
 LONGEST_PATIENCE = timedelta(minutes=10)
@@ -80,7 +80,7 @@ def _unclaimed(world: World, run: Run) -> None:
     moving.requeue(
         world,
         run,
-        by="watchdog",
+        by=WATCHDOG,
         message="no runner asked for it within 5 minutes",
         waiting_for="a runner",
     )
@@ -88,4 +88,4 @@ def _unclaimed(world: World, run: Run) -> None:
 
 def _silent(world: World, run: Run) -> None:
     """A runner without a beat for 90 s is dead: the next attempt takes over."""
-    moving.lost(world, run, by="watchdog", why="the runner was lost: no beat for 90 s")
+    moving.lost(world, run, by=WATCHDOG, why="the runner was lost: no beat for 90 s")

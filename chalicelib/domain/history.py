@@ -1,4 +1,4 @@
-"""What is kept of each try at a run."""
+"""What is kept of each try at a run, and of what its ticket was told."""
 
 from __future__ import annotations
 
@@ -21,3 +21,18 @@ class Attempt:
     cost_usd: float | None = None
     lines: int = 0
     outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the ticket of a run was told, in one comment.
+
+    `at` is when there is something to say, if there is; `said` is the digest of what was said
+    last, and `held_until` the lease of the one who is saying it.
+    """
+
+    at: datetime | None = None
+    comment: str | None = None
+    said: str | None = None
+    failures: int = 0
+    held_until: datetime | None = None

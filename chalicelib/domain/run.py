@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.errors import IllegalMove
-from chalicelib.domain.history import Attempt
+from chalicelib.domain.history import Attempt, Reply
 from chalicelib.domain.launch import Launch
 from chalicelib.domain.pull_request import Pull
 from chalicelib.domain.trial import Trial
@@ -51,6 +51,7 @@ ACTIVE = HOLDS_SLOT | {S.QUEUED}
 """The states in which a run overlaps a new firing of its definition."""
 
 
+WATCHDOG = "watchdog"
 PUBLISH = "publish"
 """The stage from which on no runner is needed: only the step is tried again."""
 BRANCHES = "optio/task-"
@@ -81,21 +82,6 @@ class Event:
     trigger: str
     message: str
     created_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What the ticket of a run was told, in one comment.
-
-    `at` is when there is something to say, if there is; `said` is the digest of what was said
-    last, and `held_until` the lease of the one who is saying it.
-    """
-
-    at: datetime | None = None
-    comment: str | None = None
-    said: str | None = None
-    failures: int = 0
-    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +239,7 @@ def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes:
         "state": to,
         "version": run.version + 1,
         "updated_at": at,
-        "history": (*run.history, event),
+        "history": _lengthened(run, event),
         "failures": 0,
         "completed_at": at if final else None,
         "due_at": None if final else run.due_at,
@@ -261,6 +247,18 @@ def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes:
     if run.of_ticket and to in REPLIED:
         base["reply"] = replace(run.reply or Reply(), at=at, failures=0)
     return replace(run, **(base | changes))  # type: ignore[arg-type]
+
+
+def _lengthened(run: Run, event: Event) -> tuple[Event, ...]:
+    """Return the history with one more entry; who waits again for a runner says so once.
+
+    Without one a run waits for weeks: its row has a limit, and each move pays for all of it.
+    """
+    *_, last, _ = (None, None, *run.history)
+    unasked = run.state is State.PROVISIONING and event.trigger == WATCHDOG
+    if unasked and last and (last.trigger, last.message) == (event.trigger, event.message):
+        return (*run.history[:-2], replace(event, id=last.id))
+    return (*run.history, event)
 
 
 def noted(run: Run, *, by: str, message: str, at: datetime, **changes: object) -> Run:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.actions import credentials
+from chalicelib.domain.forge import ForgeError
 from tests.conftest import RUNNER_TOKEN, Stage
 
 NIGHTLY = {
@@ -23,6 +25,14 @@ NIGHTLY = {
             "paramMapping": {"what": "requests"},
         }
     ],
+}
+
+AD_HOC = {
+    "title": "Bump",
+    "prompt": "Bump.",
+    "repoUrl": "https://git.example.com/acme/web",
+    "agentType": "command",
+    "agentCommand": "true",
 }
 
 
@@ -297,3 +307,41 @@ def test_a_run_that_says_nothing_for_long_is_shown_as_stalled_and_goes_on(stage:
     assert shown() == ("running", True)
     beat(line(1, "still here"))
     assert shown() == ("running", False)
+
+
+def test_a_run_that_waits_for_a_runner_for_long_says_so_once(stage: Stage):
+    run = stage.ok("POST", "/api/tasks", AD_HOC)["task"]["id"]
+
+    stage.pass_time(timedelta(minutes=40))
+
+    events = stage.ok("GET", f"/api/tasks/{run}/events")["events"]
+    assert [event["toState"] for event in events] == [
+        "queued",
+        "provisioning",
+        "queued",
+        "provisioning",
+    ]
+    assert events[2]["createdAt"] > "2026-05-04T12:30:00Z"
+    assert len({event["id"] for event in events}) == 4
+
+
+def test_a_forge_that_gives_no_token_is_asked_ten_times_and_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    def refused(*given: Any) -> None:
+        raise ForgeError("unavailable", "the forge failed with 502", passes=True)
+
+    monkeypatch.setattr(credentials, "git_token", refused)
+    run = stage.ok("POST", "/api/tasks", AD_HOC)["task"]["id"]
+
+    for _ in range(60):
+        stage.pass_time(timedelta(minutes=1))
+        assert runner(stage, "claim", {"runner": "r1"})[0] == 204
+
+    shown = stage.ok("GET", f"/api/tasks/{run}")["task"]
+    assert (shown["state"], shown["errorMessage"]) == (
+        "failed",
+        "no token of the forge: the forge failed with 502",
+    )
+    events = stage.ok("GET", f"/api/tasks/{run}/events")["events"]
+    assert [event["message"] for event in events].count("the forge failed with 502") == 9
