@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from chalicelib.storage.connection import Row, connection
-from chalicelib.storage.transactions import PATIENCE_SECONDS
+from chalicelib.storage.connection import Patience, Row, connection
 
 Rows = dict[type[Row], dict[str, Any]]
 MOST_KEYS = 100
@@ -33,14 +30,12 @@ def _fetch(wanted: list[tuple[type[Row], str]], rows: Rows) -> None:
         table = asked.setdefault(model.Meta.table_name, {"Keys": [], "ConsistentRead": True})
         table["Keys"].append({"id": {"S": key}})
     models = {model.Meta.table_name: model for model in rows}
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    patience = Patience()
     while asked:
         answer = connection().dispatch("BatchGetItem", {"RequestItems": asked})
         for table, items in answer["Responses"].items():
             for item in items:
                 rows[models[table]][item["id"]["S"]] = models[table].from_raw_data(item)
         asked = answer.get("UnprocessedKeys") or {}
-        if asked:
-            if time.monotonic() > deadline:
-                raise Throttled("the store answers with a part of what was asked for")
-            time.sleep(random.uniform(0.01, 0.1))
+        if asked and not patience.lasts():
+            raise Throttled("the store answers with a part of what was asked for")

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import random
+import time
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
 from pynamodb.models import Model
 
 from chalicelib import aws
 from chalicelib.settings import settings
 
+PATIENCE_SECONDS = 2.0
+CONFLICT = "TransactionConflictException"
+
+
+class Patience:
+    """How long what passes by itself is tried again: two seconds, with jitter between."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + PATIENCE_SECONDS
+
+    def lasts(self) -> bool:
+        """Wait a little, and return true; false when there was time enough."""
+        if time.monotonic() > self._until:
+            return False
+        time.sleep(random.uniform(0.01, 0.1))
+        return True
+
 
 class Shared(Connection):
     """A connection in the session that all clients of this process share."""
+
+    def _make_api_call(self, operation_name: str, operation_kwargs: Any) -> Any:
+        """Send a request; a write of an item that a transaction writes just now waits for it.
+
+        AWS refuses it at once, and emulators never do.
+        """
+        patience = Patience()
+        while True:
+            try:
+                return super()._make_api_call(operation_name, operation_kwargs)
+            except ClientError as error:
+                if error.response["Error"].get("Code") != CONFLICT or not patience.lasts():
+                    raise
 
     @property
     def session(self) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,9 +10,8 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.ports import Taken
-from chalicelib.storage.connection import connection
+from chalicelib.storage.connection import Patience, connection
 
-PATIENCE_SECONDS = 2.0
 _CHECK, _DELETE, _PUT, _UPDATE = range(4)
 """The order in which pynamodb sends the items, and so that of the cancellation reasons."""
 _PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -58,7 +55,7 @@ class Transaction:
         with jitter for two seconds; a failed condition is final.
         """
         items = sorted(self._items, key=lambda item: item[0])
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        patience = Patience()
         while True:
             try:
                 with TransactWrite(connection=connection()) as write:
@@ -74,9 +71,8 @@ class Transaction:
                 ]
                 if lost:
                     raise Taken(lost) from error
-                if not _PASSING & set(codes) or time.monotonic() > deadline:
+                if not _PASSING & set(codes) or not patience.lasts():
                     raise
-                time.sleep(random.uniform(0.01, 0.1))
 
 
 def _codes(error: TransactWriteError) -> list[str]:

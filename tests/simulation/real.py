@@ -14,7 +14,7 @@ from chalicelib import wiring
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.firing import Firing
 from chalicelib.domain.trigger import Trigger
-from chalicelib.storage import codec, transactions
+from chalicelib.storage import codec, connection
 from chalicelib.storage.records import (
     BlueprintRecord,
     FiringRecord,
@@ -101,7 +101,7 @@ def faults(simulator: Simulator) -> Iterator[None]:
 
     with (
         patch.object(Endpoint, "make_request", make_request),
-        patch.object(transactions.time, "sleep", slept),
+        patch.object(connection.time, "sleep", slept),
     ):
         yield
 
