@@ -7,6 +7,8 @@ from __future__ import annotations
 
 BODY = 1024 * 1024
 """bytes of a request, deliveries of webhooks included"""
+ROW = 400 * 1024
+"""bytes of a task, its trigger, a template or a repo, with all that belongs to it"""
 DEPTH = 64
 """levels of JSON in a request: objects and lists within each other"""
 NAME = 200
@@ -91,7 +93,7 @@ PAGE = 100
 """things on a page of a list"""
 LOG_PAGE = 1000
 """lines on a page of a log"""
-CURSOR = 2048
+CURSOR = 1024
 """characters of a cursor or another parameter of the query"""
 IDEMPOTENCY_KEY = 255
 """characters of an `Idempotency-Key`"""

@@ -13,6 +13,7 @@ from pynamodb.models import Model
 
 from chalicelib import aws
 from chalicelib.settings import settings
+from chalicelib.storage.sizes import fitting
 
 PATIENCE_SECONDS = 2.0
 CONFLICT = "TransactionConflictException"
@@ -76,3 +77,8 @@ class Row(Model):
                 shared.add_meta_table(table.get_meta_table())
             table.connection = shared
         return table
+
+    def save(self, *given: Any, **named: Any) -> Any:
+        """Put the row; raise `Invalid` where it is too big."""
+        fitting(self)
+        return super().save(*given, **named)

@@ -10,6 +10,8 @@ from typing import Any
 from pynamodb.indexes import GlobalSecondaryIndex
 from pynamodb.models import Model
 
+from chalicelib.domain.errors import Invalid
+from chalicelib.storage.sizes import LONGEST_PLACE, nameless
 from chalicelib.storage.together import together
 
 
@@ -24,6 +26,10 @@ def newest(
 
     Of a table or an index that is sorted by age; `wanted` is a condition that each row meets.
     """
+    if nameless(key):
+        return []
+    if before and nameless(before, LONGEST_PLACE):
+        raise Invalid("this cursor is not one of ours", "cursor")
     age: Any = getattr(source if isinstance(source, type) else type(source), "age")  # noqa: B009
     condition = age < before if before else None
     return list(

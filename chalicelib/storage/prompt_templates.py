@@ -11,6 +11,7 @@ from chalicelib.ports import Taken
 from chalicelib.storage import codec, pages
 from chalicelib.storage.claims import absent_or_expired, claim_record
 from chalicelib.storage.records import ClaimRecord, TemplateRecord
+from chalicelib.storage.sizes import fitting
 from chalicelib.storage.transactions import Transaction
 
 LIBRARY = "library"
@@ -43,7 +44,7 @@ class DynamoPromptTemplates:
         transaction = Transaction()
         changes = [
             TemplateRecord.version.set(new.version),
-            TemplateRecord.data.set(codec.dump(new)),
+            TemplateRecord.data.set(fitting(_row(new)).data),
         ]
         same = TemplateRecord.version == was.version
         transaction.update("template", TemplateRecord(id=new.id), changes, same)

@@ -11,6 +11,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.ports import Taken
 from chalicelib.storage.connection import Patience, connection
+from chalicelib.storage.sizes import fitting
 
 _CHECK, _DELETE, _PUT, _UPDATE = range(4)
 """The order in which pynamodb sends the items, and so that of the cancellation reasons."""
@@ -24,6 +25,7 @@ class Transaction:
         self._items: list[tuple[int, str, Callable[[Any], None]]] = []
 
     def put(self, part: str, record: Model, condition: Any = None) -> None:
+        fitting(record)
         self._add(_PUT, part, lambda write: write.save(record, condition=condition))
 
     def check(self, part: str, model: type[Model], key: str, condition: Any) -> None:

@@ -27,6 +27,7 @@ from chalicelib.storage.records import (
     TriggerRecord,
 )
 from chalicelib.storage.rows import blueprint_row, firing_row, hook_row, trigger_row
+from chalicelib.storage.sizes import nameless
 from chalicelib.storage.transactions import Transaction, condition_failed
 
 
@@ -120,6 +121,8 @@ class DynamoTriggers:
         }
 
     def hook(self, path: str) -> Hook | None:
+        if nameless(path):
+            return None
         try:
             row = HookRecord.get(path, consistent_read=True)
         except DoesNotExist:

@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from chalicelib.domain import limits
+from chalicelib.storage import connection
 from tests.conftest import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -193,3 +195,77 @@ def test_the_page_of_limits_has_each_of_them():
             told.append(f"| {most:,} | {words} |")
     page = (ROOT / "docs" / "limits.md").read_text().splitlines()
     assert [line for line in page if re.match(r"\| \d", line)] == told
+
+
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        pytest.param("/api/tasks", {"type": "standalone", "name": "x", "prompt": "p"}, id="task"),
+        pytest.param("/api/repos", {"repoUrl": "acme/web"}, id="repo"),
+    ],
+)
+def test_what_is_too_big_altogether_is_refused_with_its_size(
+    stage: Stage, path: str, body: dict[str, Any]
+):
+    variables = {f"A{number}": "é" * 4096 for number in range(50)}
+    big = json.dumps({**body, "environment": variables}, ensure_ascii=False).encode()
+
+    status, answer = stage.call("POST", path, big)
+
+    assert status == 400
+    assert re.match(r"this has 4[01]\d,\d{3} bytes .* at most 409,600", answer["error"])
+
+
+def test_a_trigger_or_a_template_that_is_too_big_is_refused(stage: Stage):
+    task = {"type": "standalone", "name": "x", "prompt": "p", "agentType": "command"}
+    made = stage.ok("POST", "/api/tasks", {**task, "agentCommand": "true"})["task"]
+    config = {"cronExpression": "0 9 * * *"}
+    trigger = {"type": "schedule", "config": config, "paramMapping": {"a": "e" * 500_000}}
+    assert stage.call("POST", f"/api/tasks/{made['id']}/triggers", trigger)[0] == 400
+
+    small = {"name": "t", "template": "p"}
+    shared = stage.ok("POST", "/api/prompt-templates", small)["promptTemplate"]["id"]
+    schema = {"type": "object", "description": "e" * 500_000}
+    change = {"paramsSchema": schema}
+    assert stage.call("PATCH", f"/api/prompt-templates/{shared}", change)[0] == 400
+    assert stage.call("POST", "/api/prompt-templates", {**small, "name": "u", **change})[0] == 400
+
+
+@pytest.fixture
+def looked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every text that a table is asked for: AWS refuses long ones, and emulators find nothing."""
+    texts: list[str] = []
+    real = connection.Shared._make_api_call
+
+    def told(value: Any) -> Iterator[str]:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if key == "S":
+                yield inner
+            elif isinstance(inner, dict | list):
+                yield from told(inner)
+
+    def call(self: Any, operation: str, given: Any) -> Any:
+        if operation in ("GetItem", "BatchGetItem", "Query"):
+            texts.extend(told(given))
+        return real(self, operation, given)
+
+    monkeypatch.setattr(connection.Shared, "_make_api_call", call)
+    return texts
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/tasks", "/api/prompt-templates", "/api/auth/api-keys", "/api/activity"]
+)
+def test_a_cursor_that_is_longer_than_any_key_is_refused(
+    stage: Stage, looked_for: list[str], path: str
+):
+    assert stage.call("GET", f"{path}?cursor={quote('é' * 600)}")[0] == 400
+    assert max(map(len, looked_for)) < 100
+
+
+def test_nothing_is_found_under_a_name_that_is_longer_than_any_key(
+    stage: Stage, looked_for: list[str]
+):
+    assert stage.call("POST", f"/api/hooks/{'a' * 2049}", {})[0] == 404
+    assert stage.ok("GET", f"/api/activity?object={quote('€' * 1000)}")["activity"] == []
+    assert max(map(len, looked_for)) < 100
