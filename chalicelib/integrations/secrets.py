@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib import aws
+from chalicelib.domain.errors import Conflict
+
+PATIENCE_SECONDS, PAUSE_SECONDS = 12.0, 0.5
 
 
 class SecretsManager:
@@ -23,29 +27,37 @@ class SecretsManager:
         return aws.client("secretsmanager", region_name=self._region)
 
     def put(self, key: str, value: str) -> None:
-        """Keep a value; what was there before is gone."""
-        name = f"{self._prefix}{key}"
-        for _ in range(2):
+        """Keep a value; what was there before is gone.
+
+        A name that was forgotten is free again after some seconds only, so that is waited for.
+        """
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
             try:
-                self._client.put_secret_value(SecretId=name, SecretString=value)
+                self._put(f"{self._prefix}{key}", value)
                 return
             except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                made_meanwhile = _code(error) == "ResourceExistsException"
+                if not (made_meanwhile or _going(error)):
                     raise
-            try:
-                self._client.create_secret(Name=name, SecretString=value, **self._encrypted)
-                return
-            except ClientError as error:
-                # Somebody else made it between our two calls.
-                if error.response["Error"]["Code"] != "ResourceExistsException":
-                    raise
+                if time.monotonic() > until:
+                    raise Conflict("it was deleted a moment ago: try again in a minute") from error
+            time.sleep(PAUSE_SECONDS)
+
+    def _put(self, name: str, value: str) -> None:
+        try:
+            self._client.put_secret_value(SecretId=name, SecretString=value)
+        except ClientError as error:
+            if _code(error) != "ResourceNotFoundException":
+                raise
+            self._client.create_secret(Name=name, SecretString=value, **self._encrypted)
 
     def get(self, key: str) -> str | None:
         """Return a value, None where there is none."""
         try:
             answer = self._client.get_secret_value(SecretId=f"{self._prefix}{key}")
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            if _code(error) != "ResourceNotFoundException" and not _going(error):
                 raise
             return None
         value: str = answer["SecretString"]
@@ -58,5 +70,15 @@ class SecretsManager:
                 SecretId=f"{self._prefix}{key}", ForceDeleteWithoutRecovery=True
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            if _code(error) != "ResourceNotFoundException" and not _going(error):
                 raise
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
+
+
+def _going(error: ClientError) -> bool:
+    """Whether a secret is being deleted: that is done some time after it was asked for."""
+    said = error.response["Error"].get("Message", "")
+    return _code(error) == "InvalidRequestException" and "deletion" in said

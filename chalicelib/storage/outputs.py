@@ -30,7 +30,13 @@ class S3Outputs:
 
     @cached_property
     def _s3(self) -> Any:
-        config = Config(signature_version="s3v4", request_checksum_calculation="when_required")
+        # In its own region: S3 leads away from the global address while a bucket is young, and from
+        # that of a young region always, where the signature of the first host is no good.
+        config = Config(
+            signature_version="s3v4",
+            request_checksum_calculation="when_required",
+            s3={"addressing_style": "virtual"},
+        )
         return aws.client("s3", region_name=self._region, config=config)
 
     def upload(self, run_id: str, attempt: int, output: Output) -> str:

@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from chalicelib.domain.output import Output
+from chalicelib.storage.outputs import S3Outputs
 from tests.acceptance.browsing import Browser
 from tests.acceptance.test_road import claimed, runner
 from tests.conftest import Stage
@@ -67,6 +69,13 @@ def test_an_address_is_signed_for_its_size_and_type_and_is_good_for_minutes(
 
     assert "X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost" in first["url"]
     assert "X-Amz-Expires=900" in first["url"]
+
+
+def test_an_address_is_that_of_the_bucket_in_its_own_region(aws: None):
+    outputs = S3Outputs("blobs", "eu-central-1")
+    file = Output(name="report.md", size=3)
+    for address in (outputs.upload("r", 1, file), outputs.download("r", 1, file)):
+        assert address.startswith("https://blobs.s3.eu-central-1.amazonaws.com/outputs/r/1/")
 
 
 def test_a_name_that_no_file_has_is_not_found(stage: Stage, job: dict[str, Any]):
