@@ -13,7 +13,7 @@ TIMEOUT_SECONDS = 60
 SMALLEST_PACKED = 1024
 """As the API is configured on AWS, which the emulator does not do."""
 UNKNOWN_PATH = "MissingAuthenticationTokenException"
-"""The emulator has no gateway responses, which make a 404 of this in AWS."""
+"""The emulator reads no gateway responses of a description, which make a 404 of this in AWS."""
 
 
 class Front(ThreadingHTTPServer):

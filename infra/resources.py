@@ -46,8 +46,7 @@ def template() -> Template:
             "DataKeySecret": _data_key(),
             **cloud_runner(),
             **_watch(),
-            "UnknownPathResponse": _gateway("MISSING_AUTHENTICATION_TOKEN", 404, "no such path"),
-            "TooLargeResponse": _gateway("REQUEST_TOO_LARGE", 413, "at most 1 MiB"),
+            "RestAPI": {"Properties": {"DefinitionBody": _answers_of_gateway()}},
         },
     ]
     return {
@@ -198,14 +197,23 @@ def _bucket() -> Template:
     }
 
 
-def _gateway(kind: str, status: int, message: str) -> Template:
-    body = f'{{"error": "{message}", "details": []}}'
+def _answers_of_gateway() -> Template:
+    """Return how the gateway words what it refuses itself.
+
+    It is part of the API's description: as resources of their own these would be made beside the
+    deployment, which keeps what is there at its own moment.
+    """
+    said = "$context.error.messageString"  # a string of JSON already
     return {
-        "Type": "AWS::ApiGateway::GatewayResponse",
-        "Properties": {
-            "RestApiId": {"Ref": "RestAPI"},
-            "ResponseType": kind,
-            "StatusCode": str(status),
-            "ResponseTemplates": {"application/json": body},
-        },
+        "x-amazon-apigateway-gateway-responses": {
+            "DEFAULT_4XX": _answer(said),
+            "DEFAULT_5XX": _answer(said),
+            "MISSING_AUTHENTICATION_TOKEN": _answer('"no such path"', "404"),
+            "REQUEST_TOO_LARGE": _answer('"at most 1 MiB"', "413"),
+        }
     }
+
+
+def _answer(message: str, status: str = "") -> Template:
+    templates = {"application/json": f'{{"error": {message}, "details": []}}'}
+    return {"responseTemplates": templates, **({"statusCode": status} if status else {})}

@@ -14,7 +14,7 @@ from infra import resources
 Part = dict[str, Any]
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0f1e2d3c"
 KEEPS_NOTHING = {
-    *("AWS::ApiGateway::GatewayResponse", "AWS::CodeBuild::Project", "AWS::IAM::Role"),
+    *("AWS::CodeBuild::Project", "AWS::IAM::Role"),
     *("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter"),
     *("AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"),
 }

@@ -109,6 +109,11 @@ def test_what_a_stage_is_packaged_with_reaches_every_function_and_the_rule(
     (event,) = made["Tick"]["Properties"]["Events"].values()
     assert event["Properties"]["Schedule"] == "rate(2 minutes)"
     assert made["RestAPI"]["Properties"]["MinimumCompressionSize"] == 1024, "pages travel packed"
+    body = made["RestAPI"]["Properties"]["DefinitionBody"]
+    worded = body["x-amazon-apigateway-gateway-responses"]
+    assert worded["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == "404"
+    kinds = {part["Type"] for part in made.values()}
+    assert "AWS::ApiGateway::GatewayResponse" not in kinds, "a deployment would not know of it"
     assert "@stage@" not in json.dumps(made)
     assert "secret:optio/dev/secrets/*" in json.dumps(made)
     assert "every 2 min (rounded from 90000 ms" in tick_sentence()
