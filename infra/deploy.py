@@ -23,7 +23,9 @@ from chalicelib.domain.access import (
     key_id,
 )
 from chalicelib.settings import settings
+from chalicelib.storage import codec
 from chalicelib.storage.keys import key_row
+from chalicelib.storage.records import PulseRecord
 from infra.encryption import refused_in_clear
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -160,6 +162,11 @@ class Target:
             TableName=settings.table("keys"), Item=key_row(key).serialize()
         )
         return token
+
+    def note_start(self) -> None:
+        """Note that the stage came up now: its first tick is still to come."""
+        row = PulseRecord(id="start", data=codec.sortable(datetime.now(UTC)))
+        self.client("dynamodb").put_item(TableName=settings.table("pulses"), Item=row.serialize())
 
     def has_keys(self) -> bool:
         """Return whether anybody holds a key: the first one is made by the deploy."""

@@ -58,7 +58,9 @@ class LocalStack:
         if os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL"):
             print(tick_sentence(), flush=True)
         target = Target(self._emulator.endpoint, os.environ["STAGE"])
-        return target.deploy(package, digest)
+        outputs = target.deploy(package, digest)
+        target.note_start()
+        return outputs
 
     def _make_keys(self) -> None:
         """Make the keys of the user and of the runner, or make those that were kept valid again."""

@@ -85,6 +85,7 @@ def _check_nothing_is_left(target: Target) -> None:
 
 
 def _tell(target: Target) -> None:
+    target.note_start()
     print(f"\n  {target.outputs()['EndpointURL'].rstrip('/').removesuffix('/api')}")
     if not target.has_keys():
         print(f"  first admin key, shown this once: {target.make_admin_key()}")

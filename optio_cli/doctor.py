@@ -18,7 +18,14 @@ from optio_cli.session import AsJson, Session, open_session
 
 LATE_MS = 5000
 WAITING_SECONDS = 120
-FIRST_TICK = timedelta(minutes=5)
+NEWEST, WEEK = 100, timedelta(days=7)
+MENDABLE = {
+    "credential": "keep a good one with `optio secret set`, and name it in `secrets`",
+    "missing_secret": "keep it with `optio secret set`",
+    "missing_tool": "install it on the runner",
+}
+"""What fails again until a person does something, and what that is."""
+FUNCTIONS = {"fire": "fire", "steps": "advance", "notify": "notify"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Check the stage from here to the runner; exit 1 when something is broken."""
     session = open_session(as_json)
     found: list[Finding] = []
-    for look in (_login, _reach, _key, _scheduler, _triggers, _runners):
+    for look in (_login, _reach, _key, _scheduler, _tasks, _runners, _failures):
         findings = list(_tried(look, session))
         found += findings
         if not as_json:
@@ -60,7 +67,7 @@ def _show(session: Session, findings: list[Finding]) -> None:
     for one in findings:
         style = cell(one.verdict).style
         mark = (f"{marks[one.verdict]} ", style)
-        session.out.say(Text.assemble(mark, (f"{one.check:<11}", "bold"), one.told))
+        session.out.say(Text.assemble(mark, (f"{one.check:<13}", "bold"), one.told))
 
 
 def _login(session: Session) -> Iterator[Finding]:
@@ -86,48 +93,72 @@ def _key(session: Session) -> Iterator[Finding]:
 
 def _scheduler(session: Session) -> Iterator[Finding]:
     pulse = session.api.call("GET", "/api/health/scheduler")
-    last = pulse["lastTick"]
-    if pulse["status"] == "ok":
-        yield Finding("scheduler", "ok", f"the last tick was {ago(last)}")
-    elif pulse["status"] == "late":
-        told = f"ticks come (last: {ago(last)}), but something is overdue"
-        yield Finding("scheduler", "warn", told)
-    elif last is None and _is_new(session.api):
-        told = "no tick yet: a new stage gets its first within a minute or two, ask again then"
-        yield Finding("scheduler", "warn", told)
-    else:
-        told = f"no tick {f'since {last}' if last else 'came yet'}: look at the function tick"
-        yield Finding("scheduler", "bad", told)
+    verdict, told = _ticks(pulse)
+    yield Finding("scheduler", verdict, told)
     overdue = pulse["oldestOverdue"]
-    if overdue:
-        told = f"task {overdue['taskId']} is overdue by {overdue['overdueSeconds']} s"
+    if overdue and pulse["status"] == "late":
+        told = (
+            f"{overdue['taskId']} should have fired {ago(overdue['dueAt'])}: look at the log of "
+            "the function `fire`"
+        )
         yield Finding("overdue", "warn", told)
     late = pulse["latenessMs"]
     if late["count"]:
         verdict = "warn" if (late["p99"] or 0) > LATE_MS else "ok"
-        told = f"p50 {late['p50']} ms, p99 {late['p99']} ms over {late['count']} firings"
+        spread = f"p50 {late['p50']} ms, p99 {late['p99']} ms"
+        told = f"{spread}: firings of the last hour, {late['count']} in all"
         yield Finding("lateness", verdict, told)
+    for queue, number in pulse["deadLetters"].items():
+        if number:
+            told = (
+                f"{number} of the queue {queue} failed ten times: the log of the function "
+                f"`{FUNCTIONS[queue]}` says why, `make dead-letters` shows them and puts them back"
+            )
+            yield Finding("dead letters", "bad", told)
 
 
-def _is_new(api: Api) -> bool:
-    """Whether nothing of the stage is older than a stage may be that has not ticked yet."""
-    made = [datetime.fromisoformat(str(one["createdAt"])) for one in finding.definitions(api)]
-    return all(datetime.now(UTC) - moment < FIRST_TICK for moment in made)
+def _ticks(pulse: Json) -> tuple[str, str]:
+    last, started = pulse["lastTick"], pulse["startedAt"]
+    every = f"one is due every {pulse['tickIntervalSeconds']} s"
+    if pulse["status"] in ("ok", "late"):
+        return "ok", f"the last tick was {ago(last)}"
+    if pulse["status"] == "starting":
+        return "warn", f"the stage came up {ago(started)}, its first tick is on the way: {every}"
+    since = f"the last one was {ago(last)}" if last else "none ever came"
+    return "bad", f"ticks have stopped: {since}, {every}. Look at the function `tick` and its rule"
 
 
-def _triggers(session: Session) -> Iterator[Finding]:
+def _tasks(session: Session) -> Iterator[Finding]:
     """Yield what switched itself off: it fires no more until somebody looks."""
     owners = list(finding.definitions(session.api))
     off = [
-        f"{owner['name']}: {trigger['disabledReason']}"
+        Finding("task", "warn", f"{one['name']} is paused: {one['pausedReason']}")
+        for one in owners
+        if one["pausedReason"]
+    ]
+    off += [
+        Finding("trigger", "warn", f"{owner['name']}: {trigger['disabledReason']}")
         for owner in owners
         for trigger in finding.triggers(session.api, owner["id"])
         if trigger["disabledReason"]
     ]
-    for told in off:
-        yield Finding("trigger", "warn", told)
+    yield from off
     if not off:
-        yield Finding("triggers", "ok", f"none of {len(owners)} definitions' triggers is off")
+        yield Finding("tasks", "ok", f"{len(owners)} kept, and none switched itself off")
+
+
+def _failures(session: Session) -> Iterator[Finding]:
+    """Yield what the newest run of a task lacked: the next one fails alike until it is there."""
+    seen: set[str] = set()
+    for kind in finding.RUNS:
+        for run in session.api.pages("/api/tasks", "tasks", NEWEST, {"type": kind}):
+            name = str(run["metadata"]["taskConfigName"] or run["title"])
+            old = datetime.now(UTC) - datetime.fromisoformat(run["updatedAt"]) > WEEK
+            remedy = None if old or name in seen else MENDABLE.get(run["errorClass"])
+            seen.add(name)
+            if run["state"] == "failed" and remedy:
+                told = f"{name} failed {ago(run['updatedAt'])}: {run['errorMessage']}; {remedy}"
+                yield Finding("failure", "warn", told)
 
 
 def _runners(session: Session) -> Iterator[Finding]:
@@ -136,7 +167,10 @@ def _runners(session: Session) -> Iterator[Finding]:
     newest = _last_runner(session.api)
     if waiting:
         oldest = min(str(run["updatedAt"]) for run in waiting)
-        told = f"{len(waiting)} runs wait for one, the oldest since {ago(oldest)}: start a runner"
+        told = (
+            f"{len(waiting)} waiting for more than two minutes, the oldest since {ago(oldest)}: "
+            "start a runner (docs/runners.md), or look at the builds"
+        )
         yield Finding("runner", "bad", told)
     elif newest:
         yield Finding("runner", "ok", f"no run waits; {newest}")

@@ -165,6 +165,7 @@ def aws() -> Iterator[None]:
         sqs = boto3.client("sqs", region_name=settings.region)
         for kind in ("fire", "steps", "notify"):
             sqs.create_queue(QueueName=settings.queue(kind))
+            sqs.create_queue(QueueName=f"{settings.queue(kind)}-dead")
         boto3.client("logs", region_name=settings.region).create_log_group(
             logGroupName=settings.log_group
         )

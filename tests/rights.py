@@ -76,7 +76,8 @@ def _table(name: str) -> str:
 def _place(service: str, sent: dict[str, Any]) -> str:
     if service == "sqs":
         name = str(sent.get("QueueName") or sent["QueueUrl"].rpartition("/")[2])
-        return f"{name.removeprefix(settings.queue('')).capitalize()}Queue"
+        kind, dead, _ = name.removeprefix(settings.queue("")).partition("-dead")
+        return kind.capitalize() + ("DeadLetters" if dead else "Queue")
     if service == "secretsmanager":
         name = str(sent.get("SecretId") or sent["Name"])
         return "DataKeySecret" if name == settings.data_key else "secrets/*"

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from chalicelib.domain.blueprint import RUN_KINDS
 from chalicelib.ports import Due, World
 
+Status = Literal["ok", "late", "starting", "stopped"]
 HOUR = timedelta(hours=1)
 MOST_RUNS = 500
 OVERDUE_AFTER = timedelta(seconds=30)
+PATIENCE = 3
+"""Intervals without a tick until ticks have stopped; so many may pass before the first, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pulse:
     """The scheduler's health. Lateness is that of the newest scheduled runs of the last hour."""
 
-    status: str
+    status: Status
+    started_at: datetime | None
     last_tick: datetime | None
     lateness_ms: tuple[int, ...]
     oldest_overdue: Due | None
+    dead_letters: Mapping[str, int]
 
     def percentile(self, percent: float) -> int | None:
         """Return the lateness that `percent` of the firings did not exceed (nearest rank)."""
@@ -32,19 +39,37 @@ class Pulse:
 
 
 def pulse(world: World) -> Pulse:
-    """Return how the scheduler is now: `ok`, `late` (something is overdue), or `stopped`."""
+    """Return how the scheduler is now.
+
+    It is `ok`, `late` (something is overdue), `stopped`, or `starting`: just deployed, or brought
+    up again, so that its first tick is still to come.
+    """
     now = world.now()
-    last_tick = world.pulses.last("tick")
+    started_at, last_tick = world.pulses.last("start"), world.pulses.last("tick")
     overdue = world.triggers.oldest_due(now - OVERDUE_AFTER)
-    stopped = last_tick is None or now - last_tick > 3 * world.policy.interval
+    since = now - PATIENCE * world.policy.interval
     late = sorted(
         run.lateness_ms
         for run in world.runs.newest(RUN_KINDS, None, MOST_RUNS)[0]
         if run.lateness_ms is not None and now - run.created_at <= HOUR
     )
     return Pulse(
-        status="stopped" if stopped else "late" if overdue else "ok",
+        status=_status(since, started_at, last_tick, overdue),
+        started_at=started_at,
         last_tick=last_tick,
         lateness_ms=tuple(late),
         oldest_overdue=overdue,
+        dead_letters={
+            "fire": world.fire_queue.dead(),
+            "steps": world.steps_queue.dead(),
+            "notify": world.notify_queue.dead(),
+        },
     )
+
+
+def _status(
+    since: datetime, started_at: datetime | None, last_tick: datetime | None, overdue: Due | None
+) -> Status:
+    if last_tick and last_tick >= since:
+        return "late" if overdue else "ok"
+    return "starting" if started_at and started_at >= since else "stopped"

@@ -13,6 +13,7 @@ from chalicelib.domain import trail
 
 BATCH = 10
 LARGEST = 256 * 1024
+COUNT = "ApproximateNumberOfMessages"
 LONGEST_DELAY = timedelta(seconds=900)
 
 
@@ -46,6 +47,12 @@ class SqsQueue:
         entries = [_entry({**body, **more}, delay) for body, delay in messages]
         for start in range(0, len(entries), BATCH):
             self._send(entries[start : start + BATCH])
+
+    def dead(self) -> int:
+        """Return about how many messages lie where those end that failed too often."""
+        url = self._sqs.get_queue_url(QueueName=f"{self._name}-dead")["QueueUrl"]
+        told = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[COUNT])
+        return int(told["Attributes"][COUNT])
 
     def _send(self, entries: list[dict[str, object]]) -> None:
         numbered = [{"Id": str(number), **entry} for number, entry in enumerate(entries)]

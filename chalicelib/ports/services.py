@@ -39,6 +39,7 @@ class Queue(Protocol):
     """Messages to the steps. A message is a hint: it may come late, twice, or never."""
 
     def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None: ...
+    def dead(self) -> int: ...
 
 
 class Posts(Protocol):

@@ -203,6 +203,7 @@ def pulse(thing: Pulse, now: datetime, interval: timedelta) -> answers.PulseView
         }
     return {
         "status": thing.status,
+        "startedAt": moment(thing.started_at),
         "lastTick": moment(thing.last_tick),
         "tickIntervalSeconds": int(interval.total_seconds()),
         "latenessMs": {
@@ -213,6 +214,11 @@ def pulse(thing: Pulse, now: datetime, interval: timedelta) -> answers.PulseView
             "count": len(thing.lateness_ms),
         },
         "oldestOverdue": oldest,
+        "deadLetters": {
+            "fire": thing.dead_letters["fire"],
+            "steps": thing.dead_letters["steps"],
+            "notify": thing.dead_letters["notify"],
+        },
     }
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 import requests
 
+from chalicelib import wiring
+from chalicelib.settings import settings
 from tests.acceptance.terminal import Terminal, served
 from tests.acceptance.test_road import claimed, line, runner
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
@@ -333,21 +336,70 @@ def test_several_runs_are_cancelled_though_one_of_them_cannot_be(terminal: Termi
     assert "1 of 3 refused" in errors
 
 
-def test_the_doctor_finds_a_scheduler_that_stopped_and_a_runner_that_is_missing(
+def findings(terminal: Terminal) -> dict[str, tuple[str, str]]:
+    """Return what the doctor found, each with its verdict and its words."""
+    found = json.loads(terminal.run("doctor", "--json")[1])["findings"]
+    return {one["check"]: (one["verdict"], one["told"]) for one in found}
+
+
+def test_the_doctor_tells_a_stage_that_just_came_up_from_one_whose_ticks_have_stopped(
     terminal: Terminal, stage: Stage
 ):
-    assert "a new stage gets its first" in terminal.ok("doctor")
-    words = ("--type", "standalone", "--schedule", "0 3 * * *")
-    terminal.ok("task", "new", "--prompt", "made months before the clock on the wall", *words)
-    code, said, errors = terminal.run("doctor")
-    assert code == 1, errors
-    assert "no tick came yet: look at the function tick" in said
+    verdict, told = findings(terminal)["scheduler"]
+    assert verdict == "bad"
+    assert "ticks have stopped: none ever came, one is due every 60 s" in told
+    wiring.world().pulses.note("start", stage.now)
+    verdict, told = findings(terminal)["scheduler"]
+    assert verdict == "warn"
+    assert "its first tick is on the way" in told
+    stage.pass_time(timedelta(minutes=2))
+    assert findings(terminal)["scheduler"][0] == "ok"
+    stage.now += timedelta(minutes=4)
+    code, said, _ = terminal.run("doctor")
+    assert code == 1
+    assert "ticks have stopped: the last one was" in said
+
+
+def test_the_doctor_finds_runs_that_no_runner_asks_for(terminal: Terminal, stage: Stage):
+    assert findings(terminal)["runner"][0] == "warn"
     terminal.ok("task", "new", "--prompt", "x", "--repo", "a/b")
     stage.pass_time(timedelta(minutes=2))
-    code, said, _ = terminal.run("doctor", "--json")
-    found = {one["check"]: one for one in json.loads(said)["findings"]}
-    assert found["scheduler"]["verdict"] == "ok"
-    assert (code, found["runner"]["verdict"]) == (1, "bad")
+    verdict, told = findings(terminal)["runner"]
+    assert verdict == "bad"
+    assert "start a runner (docs/runners.md)" in told
+
+
+def test_the_doctor_finds_dead_letters_and_says_how_to_put_them_back(
+    terminal: Terminal, stage: Stage
+):
+    sqs = boto3.client("sqs", region_name=settings.region)
+    dead = sqs.get_queue_url(QueueName=f"{settings.queue('steps')}-dead")["QueueUrl"]
+    assert "dead letters" not in findings(terminal)
+    sqs.send_message(QueueUrl=dead, MessageBody="{}")
+    verdict, told = findings(terminal)["dead letters"]
+    assert verdict == "bad"
+    assert "1 of the queue steps failed ten times" in told
+    assert "`advance` says why, `make dead-letters`" in told
+
+
+def test_the_doctor_says_what_a_run_lacked_until_one_of_that_task_does_better(
+    terminal: Terminal, stage: Stage
+):
+    stage.now = datetime.now(UTC)
+    secret = ("--secret", "NPM_TOKEN")
+    terminal.ok("task", "new", "--type", "standalone", "--name", "Bump", "--prompt", "x", *secret)
+    assert "failure" not in findings(terminal)
+    lacking = json.loads(terminal.ok("task", "run", "Bump", "--json"))["runId"]
+    stage.settle()
+    assert runner(stage, "claim", {"runner": "r1"})[0] == 204
+    verdict, told = findings(terminal)["failure"]
+    assert verdict == "warn"
+    assert told.startswith("Bump failed")
+    assert "NPM_TOKEN" in told
+    assert "optio secret set" in told
+    terminal.ok("secret", "set", "NPM_TOKEN", given="npm_something")
+    terminal.ok("task", "retry", lacking)
+    assert "failure" not in findings(terminal)
 
 
 WITH_VARIABLES = """

@@ -22,8 +22,6 @@ def test_dead_letters_are_shown_and_put_back_when_asked(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     sqs = boto3.client("sqs", region_name=settings.region)
-    for kind in ("fire", "steps", "notify"):
-        sqs.create_queue(QueueName=f"{settings.queue(kind)}-dead")
     dead = sqs.get_queue_url(QueueName=f"{settings.queue('steps')}-dead")["QueueUrl"]
     for number in range(12):
         sqs.send_message(QueueUrl=dead, MessageBody=f'{{"kind": "run", "id": "{number}"}}')

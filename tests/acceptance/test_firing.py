@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib import wiring
 from chalicelib.settings import settings
 from tests.acceptance.test_road import claimed, runner
 from tests.conftest import Stage
@@ -305,10 +306,23 @@ def test_the_scheduler_says_how_it_is(stage: Stage):
     assert health["latenessMs"]["count"] == 2
     assert health["latenessMs"]["p99"] is not None
     stage.now += timedelta(minutes=5)
+    assert health["deadLetters"] == {"fire": 0, "steps": 0, "notify": 0}
     health = stage.ok("GET", "/api/health/scheduler")
     assert health["status"] == "stopped"
     assert health["oldestOverdue"]["triggerId"] == trigger
     assert health["oldestOverdue"]["overdueSeconds"] == 120
+
+
+def test_a_stage_that_just_came_up_is_starting_until_its_first_tick_is_overdue(stage: Stage):
+    stage.pass_time(timedelta(minutes=1))
+    stage.now += timedelta(hours=8)
+    wiring.world().pulses.note("start", stage.now)
+    health = stage.ok("GET", "/api/health/scheduler")
+    assert (health["status"], health["startedAt"]) == ("starting", "2026-05-04T20:01:00Z")
+    stage.now += timedelta(minutes=3, seconds=1)
+    assert stage.ok("GET", "/api/health/scheduler")["status"] == "stopped"
+    stage.pass_time(timedelta(minutes=1))
+    assert stage.ok("GET", "/api/health/scheduler")["status"] == "ok"
 
 
 def test_triggers_that_are_added_at_once_are_all_there_and_never_more_than_allowed(stage: Stage):

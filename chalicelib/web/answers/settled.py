@@ -97,12 +97,20 @@ class Overdue(TypedDict):
     overdueSeconds: int
 
 
+class DeadLetters(TypedDict):
+    fire: Count
+    steps: Count
+    notify: Count
+
+
 class PulseView(TypedDict):
-    status: str
+    status: Literal["ok", "late", "starting", "stopped"]
+    startedAt: Moment | None
     lastTick: Moment | None
     tickIntervalSeconds: int
     latenessMs: Lateness
     oldestOverdue: Overdue | None
+    deadLetters: DeadLetters
 
 
 class Up(TypedDict):
