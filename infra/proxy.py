@@ -40,7 +40,12 @@ class _Passing(BaseHTTPRequestHandler):
             self.close_connection = True
             self._answer(413, [], b'{"error": "the request is too large", "details": []}')
             return
-        body = self.rfile.read(length)
+        try:
+            self._answer(*self._asked(self.rfile.read(length)))
+        except ConnectionError:
+            self.close_connection = True  # who asked went away meanwhile, as browsers do
+
+    def _asked(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         headers = {name: text for name, text in self.headers.items() if name.lower() not in HOP}
         headers["Host"] = f"{self.server.api}.execute-api.localhost"
         upstream = http.client.HTTPConnection(
@@ -50,11 +55,10 @@ class _Passing(BaseHTTPRequestHandler):
             upstream.request(self.command, f"/{self.server.stage}{self.path}", body, headers)
             answer = upstream.getresponse()
             if answer.getheader("x-amzn-ErrorType") == UNKNOWN_PATH:
-                self._answer(404, [], b'{"error": "no such path", "details": []}')
-                return
-            self._answer(answer.status, answer.getheaders(), answer.read())
+                return 404, [], b'{"error": "no such path", "details": []}'
+            return answer.status, answer.getheaders(), answer.read()
         except OSError:
-            self._answer(502, [], b'{"error": "the stack is not up", "details": []}')
+            return 502, [], b'{"error": "the stack is not up", "details": []}'
         finally:
             upstream.close()
 

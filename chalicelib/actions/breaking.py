@@ -52,7 +52,7 @@ def _reason(world: World, definition: Blueprint, run: Run) -> str | None:
     if len(newest) < most or not all(_alike(other, run, definition) for other in newest):
         return None
     return (
-        f"paused after {most} failures in a row of the class {run.error_class or 'unknown'}; "
+        f"{most} failures in a row of the class {run.error_class or 'unknown'}; "
         f"the last one: {run.error_message or 'no message'}"
     )[:1000]
 

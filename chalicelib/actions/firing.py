@@ -234,4 +234,5 @@ def _run(record: Firing, basis: Basis, title: str, *, stored: bool) -> Run:
         overlap_key=definition.active_key if stored and definition.tracks_active else None,
         lateness_ms=record.lateness_ms if record.trigger_type == "schedule" else None,
     )
-    return queued(run, by=record.trigger_type, message=f"fired by {record.trigger_type}")
+    by = record.trigger_type
+    return queued(run, by=by, message=f"fired by {'hand' if by == 'manual' else by}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, NotFound
 from chalicelib.domain.hook import standard_key
 from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.domain.repo import FROM_TICKET, Repo
+from chalicelib.domain.repo import Repo
 from chalicelib.domain.trigger import (
     CatchUp,
     HookConfig,
@@ -23,7 +24,7 @@ from chalicelib.domain.trigger import (
     Trigger,
     TriggerType,
 )
-from chalicelib.web import models
+from chalicelib.web import asking, models
 from chalicelib.web.reading_tickets import ticket_config
 
 WITHOUT_SECRET = ("optio", "notion")
@@ -41,9 +42,6 @@ def definition(
 ) -> Blueprint:
     """Return the definition (or ad-hoc task) that a request describes."""
     kind = Kind(request.type)
-    faults = list(_faults(request, kind))
-    if faults:
-        raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
     name = request.name or request.title or ""
     linked = str(request.prompt_template_id) if request.prompt_template_id else None
     template = _template(linked)
@@ -97,25 +95,18 @@ def _usual_agent(template: PromptTemplate | None, repo: Repo | None) -> str | No
     return repo.default_agent_type if repo else None
 
 
-def _faults(request: models.NewTask, kind: Kind) -> list[Fault]:
-    faults = []
-    if not (request.name or request.title):
-        faults.append(Fault("name", "give a name or a title"))
-    if not (request.prompt.strip() or request.prompt_template_id):
-        faults.append(Fault("prompt", "give a prompt, or a promptTemplateId"))
-    if kind is Kind.STANDALONE and (request.repo_url or request.repo_branch):
-        faults.append(Fault("repoUrl", "a standalone task has no repo"))
-    if kind is not Kind.STANDALONE and not request.repo_url:
-        faults.append(Fault("repoUrl", f"a {kind.value} needs a repo"))
-    if kind is Kind.REPO_TASK and request.repo_url == FROM_TICKET:
-        faults.append(Fault("repoUrl", "only a repo-blueprint takes its repo from a ticket"))
-    if kind is Kind.REPO_TASK and request.triggers:
-        faults.append(Fault("triggers", "only a repo-blueprint or a standalone has triggers"))
-    if request.agent_type == "command" and not request.agent_command:
-        faults.append(Fault("agentCommand", "the agent 'command' needs a script"))
-    if request.agent_command and request.agent_type != "command":
-        faults.append(Fault("agentCommand", "only the agent 'command' has a script"))
-    return faults
+def triggers(asked: Iterable[Any], owner: Blueprint, at: datetime) -> list[Trigger]:
+    """Return the triggers of a new definition, or raise `Invalid` with the faults of all."""
+    made: list[Trigger] = []
+    faults: list[Fault] = []
+    for number, one in enumerate(asked):
+        try:
+            made.append(trigger(one, owner, at, f"triggers.{number}."))
+        except Invalid as error:
+            faults += error.faults
+    if faults:
+        raise Invalid(faults[0].message, faults=faults)
+    return made
 
 
 def trigger(
@@ -182,13 +173,15 @@ def _schedule(config: models.ScheduleConfig, prefix: str) -> ScheduleConfig:
     )
 
 
-def patched_definition(was: Blueprint, body: dict[str, Any], repo: Repo | None) -> Blueprint:
-    """Return a definition with the fields of `body` changed."""
+def patched_definition(
+    was: Blueprint, body: dict[str, Any], repo: Repo | None, known: Iterable[Fault] = ()
+) -> Blueprint:
+    """Return a definition with the fields of `body` changed; `known` is wrong with it already."""
     for fixed in ("type", "triggers"):
         if fixed in body:
             raise Invalid(f"{fixed} cannot be changed", fixed)
     before = _fields(was)
-    request = models.parsed(models.NewTask, {**before, **body, "type": was.kind.value})
+    request = asking.task({**before, **body, "type": was.kind.value}, known)
     new = definition(request, was.id, repo, was.updated_at)
     return replace(new, created_at=was.created_at, paused_reason=None)
 
@@ -202,7 +195,9 @@ def _fields(thing: Blueprint) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def patched_trigger(was: Trigger, body: dict[str, Any], owner: Blueprint) -> Trigger:
+def patched_trigger(
+    was: Trigger, body: dict[str, Any], owner: Blueprint, known: Iterable[Fault] = ()
+) -> Trigger:
     """Return a trigger with the fields of `body` changed; a config is replaced as a whole."""
     if "type" in body and body["type"] != was.type.value:
         raise Invalid("the type of a trigger cannot be changed", "type")
@@ -213,7 +208,7 @@ def patched_trigger(was: Trigger, body: dict[str, Any], owner: Blueprint) -> Tri
         "paramMapping": was.param_mapping,
         "config": _config(was),
     }
-    request = models.parsed(models.NewTrigger, {"trigger": fields | body}).trigger
+    request = models.parsed(models.NewTrigger, {"trigger": fields | body}, also=known).trigger
     new = trigger(request, owner, was.updated_at, was=was)
     return replace(
         was,
@@ -255,6 +250,9 @@ def _config(was: Trigger) -> dict[str, Any]:
     }
 
 
-def trigger_from(body: dict[str, Any], owner: Blueprint, at: datetime) -> Trigger:
+def trigger_from(
+    body: dict[str, Any], owner: Blueprint, at: datetime, known: Iterable[Fault] = ()
+) -> Trigger:
     """Return the trigger that a body describes."""
-    return trigger(models.parsed(models.NewTrigger, {"trigger": body}).trigger, owner, at)
+    asked = models.parsed(models.NewTrigger, {"trigger": body}, also=known)
+    return trigger(asked.trigger, owner, at)

@@ -107,6 +107,14 @@ def test_a_link_signs_in_once(stage: Stage):
     assert browser.get(late).status == 401
 
 
+def test_a_link_that_is_opened_again_leads_on_who_is_signed_in_already(browser: Browser):
+    path = browser.stage.ok("POST", "/api/auth/sign-in-links")["path"]
+    assert Browser(browser.stage).get(path).status == 303
+    again = browser.get(path)
+    assert (again.status, again.headers["Location"]) == (303, "./tasks")
+    assert Browser(browser.stage).get(path).status == 401
+
+
 def test_every_write_needs_the_token_of_the_session(browser: Browser):
     writes = [path for method, path, *_ in TABLE if method == "POST" and path != "/login"]
     assert len(writes) > 5
@@ -270,6 +278,21 @@ def test_the_preview_marks_what_is_missing(browser: Browser):
     text = browser.post("/tasks/new/preview", prompt="a {{b}} {{c}}", paramMapping='{"b": 1}').text
     assert "a 1 " in text
     assert "<mark>c</mark>" in text
+
+
+def test_who_looks_at_a_run_is_brought_its_history_and_what_may_be_done(
+    browser: Browser,
+):
+    run = browser.stage.ok("POST", "/api/tasks", {**task(), "type": "repo-task"})["task"]["id"]
+    shown = browser.get(f"/tasks/{run}?part=live").text
+    assert re.search(r'id="history" hx-swap-oob="true".*Queued', shown, re.DOTALL)
+    assert 'id="resume"' not in shown
+    was = wiring.world().runs.get(run)
+    stuck = replace(was, state=State.NEEDS_ATTENTION, branch="optio/x", version=was.version + 1)
+    wiring.world().runs.put(stuck, was=was)
+    shown = browser.get(f"/tasks/{run}?part=live").text
+    assert re.search(r'id="resume" hx-swap-oob="true".*<textarea', shown, re.DOTALL)
+    assert 'id="resume"' not in browser.get(f"/tasks/{run}?part=live&resume=1").text
 
 
 def test_a_part_that_was_seen_is_not_sent_again(browser: Browser):

@@ -15,6 +15,7 @@ from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
 from chalicelib.web import (
     answers,
+    asking,
     models,
     reading,
     run_views,
@@ -121,15 +122,12 @@ def create() -> Answer[answers.MadeAnswer]:
     world = wiring.world()
     request = routes.current_request
     body, ignored = reading.without_meaningless(body_of(request))
-    asked = models.parsed(models.NewTask, body)
+    asked = asking.task(body)
     new = reading.definition(asked, str(uuid.uuid4()), _repo(asked.repo_url), world.now())
     if new.kind is Kind.REPO_TASK:
         run = runs.start(world, new, {}, stored=False, claim=claim_of(request, ""))
         return answer(_warned({"task": whole(run), "triggers": []}, ignored), 201)
-    triggers = [
-        reading.trigger(trigger, new, world.now(), f"triggers.{number}.")
-        for number, trigger in enumerate(asked.triggers)
-    ]
+    triggers = reading.triggers(asked.triggers, new, world.now())
     claim = claim_of(request, new.id)
     made, kept, _ = definitions.create(world, new, triggers, claim)
     shown = [views.trigger(trigger, world.now()) for trigger in kept]

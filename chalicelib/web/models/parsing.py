@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from pydantic import ValidationError as Refused
 
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.web.models.refusals import words
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def parsed(model: type[M], body: dict[str, Any], prefix: str = "") -> M:
-    """Return the request that `body` is, or raise `Invalid` with every fault it has."""
+def parsed(model: type[M], body: dict[str, Any], prefix: str = "", also: Iterable[Fault] = ()) -> M:
+    """Return the request that `body` is, or raise `Invalid` with every fault it has.
+
+    `also` are faults that somebody else found; those of a field that is wrong anyway say no more.
+    """
+    made, faults = None, []
     try:
-        return model.model_validate(body)
+        made = model.model_validate(body)
     except Refused as refused:
         faults = [_fault(error, prefix) for error in refused.errors()]
-        raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults) from None
+    told = {fault.field for fault in faults}
+    faults += [fault for fault in also if fault.field not in told]
+    if made is None or faults:
+        raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
+    return made
 
 
 def _fault(error: Any, prefix: str) -> Fault:
@@ -30,8 +40,7 @@ def _fault(error: Any, prefix: str) -> Fault:
         if not (part in known and index and _inside(parts, index)) and "constrained-" not in part
     ]
     field = ".".join(part or '""' for part in kept).removeprefix("trigger.")
-    message = "is not a field that we know" if error["type"] == "extra_forbidden" else error["msg"]
-    return Fault(f"{prefix}{field}", str(message).removeprefix("Value error, "))
+    return Fault(f"{prefix}{field}", words(error))
 
 
 def _inside(parts: list[str], index: int) -> bool:

@@ -159,7 +159,8 @@ def _drop(visit: Visit, thing: Blueprint, about: str) -> Response:
 
 def _add(visit: Visit, thing: Blueprint, about: str) -> Response:
     world = wiring.world()
-    new = reading.trigger_from(forms.trigger(visit.form), thing, world.now())
+    body, faults = forms.trigger(visit.form)
+    new = reading.trigger_from(body, thing, world.now(), faults)
     definitions.add_trigger(world, new)
     audit.made(new.id, new.type.value)
     return _back(visit, thing, "trigger-added")

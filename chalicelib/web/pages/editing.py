@@ -53,10 +53,11 @@ def save(visit: Visit, task_id: str) -> Response:
     was = world.blueprints.get(known_id("task", task_id))
     try:
         body = {**dict.fromkeys(CLEARED), "description": "", "prompt": ""}
-        body |= forms.definition(visit.form)
+        typed, faults = forms.definition(visit.form)
+        body |= typed
         url = body.get("repoUrl") or was.repo_url
         repo = world.repos.find(url) if isinstance(url, str) else None
-        new = reading.patched_definition(was, body, repo)
+        new = reading.patched_definition(was, body, repo, faults)
         definitions.change(world, was, new)
     except (Invalid, Conflict) as error:
         return _page(visit, was, error)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.errors import DomainError, Fault, Invalid
 
 NUMBERS = ("timeoutMinutes", "maxRetries", "priority", "maxConcurrent", "maxTurns")
 TEXTS = (
@@ -16,48 +17,78 @@ TEXTS = (
 )
 
 
-def definition(form: Mapping[str, str]) -> dict[str, Any]:
+T = TypeVar("T")
+Read = tuple[dict[str, Any], list[Fault]]
+"""A body, and what of the form could not be read: the models' own faults are told beside it."""
+
+
+def noted(faults: list[Fault], read: Callable[..., T], *given: Any) -> T | None:
+    """Return what a field says, or None with its fault noted."""
+    try:
+        return read(*given)
+    except Invalid as error:
+        faults += error.faults
+        return None
+
+
+def definition(form: Mapping[str, str]) -> Read:
     """Return the body of a task that a form describes; what was left empty is left out."""
+    faults: list[Fault] = []
     body: dict[str, Any] = {name: form[name] for name in TEXTS if form.get(name, "").strip()}
-    body |= {name: number(form, name) for name in NUMBERS if form.get(name, "").strip()}
+    for name in NUMBERS:
+        if form.get(name, "").strip() and (found := noted(faults, number, form, name)) is not None:
+            body[name] = found
     if body.get("agentType") != "command":
         body.pop("agentCommand", None)
     body["secrets"] = words(form.get("secrets", ""))
-    body["environment"] = variables(form.get("environment", ""))
-    schema = mapping(form, "paramsSchema")
-    return body | ({"paramsSchema": schema} if schema else {})
+    body["environment"] = noted(faults, variables, form.get("environment", "")) or {}
+    schema = noted(faults, mapping, form, "paramsSchema")
+    return body | ({"paramsSchema": schema} if schema else {}), faults
 
 
-def trigger(form: Mapping[str, str]) -> dict[str, Any]:
+def trigger(form: Mapping[str, str]) -> Read:
     """Return the body of the trigger that a form describes."""
+    faults: list[Fault] = []
     kind = form.get("trigger", "schedule")
     body: dict[str, Any] = {"type": kind}
-    params = mapping(form, "paramMapping")
+    params = noted(faults, mapping, form, "paramMapping")
     if params:
         body["paramMapping"] = params
-    if kind == "schedule":
-        body["config"] = {
-            "cronExpression": form.get("cronExpression", "").strip(),
-            "timezone": form.get("timezone", "").strip() or "UTC",
-            "overlapPolicy": form.get("overlapPolicy") or "allow",
-            "catchUpPolicy": form.get("catchUpPolicy") or "one",
-            "jitterSeconds": number(form, "jitterSeconds") if form.get("jitterSeconds") else 0,
-        }
-    elif kind == "webhook":
-        optional = {name: form.get(name, "").strip() for name in ("secret", "filter")}
-        body["config"] = {
-            "path": form.get("path", "").strip(),
-            "signature": form.get("signature") or "optio",
-            "events": words(form.get("events", "")),
-            **{name: text for name, text in optional.items() if text},
-        }
-    elif kind == "ticket":
-        body["config"] = {
-            "source": form.get("source") or "github",
-            "labels": [part.strip() for part in form.get("labels", "").split(",") if part.strip()],
-            "includeBacklog": form.get("includeBacklog") == "true",
-        }
-    return body
+    if kind in CONFIGS:
+        body["config"] = CONFIGS[kind](form, faults)
+    return body, faults
+
+
+def _schedule(form: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
+    spread = noted(faults, number, form, "jitterSeconds") if form.get("jitterSeconds") else 0
+    return {
+        "cronExpression": form.get("cronExpression", "").strip(),
+        "timezone": form.get("timezone", "").strip() or "UTC",
+        "overlapPolicy": form.get("overlapPolicy") or "allow",
+        "catchUpPolicy": form.get("catchUpPolicy") or "one",
+        "jitterSeconds": spread or 0,
+    }
+
+
+def _hook(form: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
+    optional = {name: form.get(name, "").strip() for name in ("secret", "filter")}
+    return {
+        "path": form.get("path", "").strip(),
+        "signature": form.get("signature") or "optio",
+        "events": words(form.get("events", "")),
+        **{name: text for name, text in optional.items() if text},
+    }
+
+
+def _ticket(form: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
+    return {
+        "source": form.get("source") or "github",
+        "labels": [part.strip() for part in form.get("labels", "").split(",") if part.strip()],
+        "includeBacklog": form.get("includeBacklog") == "true",
+    }
+
+
+CONFIGS = {"schedule": _schedule, "webhook": _hook, "ticket": _ticket}
 
 
 def number(form: Mapping[str, str], name: str) -> int:
@@ -129,6 +160,20 @@ def known(faults: list[Fault]) -> dict[str, str]:
         name = fault.field.removeprefix("triggers.0.").removeprefix("config.")
         found.setdefault(name.split(".")[0] if "." in name else name, fault.message)
     return found
+
+
+@dataclass(frozen=True)
+class Said:
+    """One thing that is wrong, and the field of the form that it is about, if it has one."""
+
+    field: str
+    message: str
+
+
+def said(error: DomainError, faults: list[Fault]) -> list[Said]:
+    """Return all that is wrong, for the head of a page."""
+    found = [Said(name, message) for name, message in known(faults).items()]
+    return found or [Said("", str(error))]
 
 
 def fresh_secret() -> str:

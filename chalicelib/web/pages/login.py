@@ -51,6 +51,10 @@ def _attempt(visit: Visit, begin: Callable[[], Begun | None], where: str, wrong:
     if wait:
         raise TooMany(wait)
     begun = begin()
+    if begun is None and visit.session:
+        # A link that was opened twice: who is signed in already needs none.
+        attempts.give_back(world, source)
+        return visit.go("tasks")
     if begun is None:
         _record(visit, "refuse", None)
         return visit.page("login.html", 401, next=visit.form.get("next", ""), wrong=wrong)

@@ -10,8 +10,8 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions import definitions, runs
 from chalicelib.domain.blueprint import Kind
-from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.web import models, reading
+from chalicelib.domain.errors import Conflict, DomainError, Fault, Invalid
+from chalicelib.web import asking, reading
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
 
@@ -63,29 +63,29 @@ def create(visit: Visit) -> Response:
 
 def _started(visit: Visit) -> str:
     world = wiring.world()
-    body = forms.definition(visit.form)
+    body, faults = forms.definition(visit.form)
     if not body.get("repoUrl"):
         why = "choose a repo; only what is saved with a trigger runs without one"
-        raise Invalid(why, "repoUrl")
-    asked = models.parsed(models.NewTask, {**body, "type": Kind.REPO_TASK.value})
+        faults.append(Fault("repoUrl", why))
+    params = forms.noted(faults, forms.mapping, visit.form, "params") or {}
+    asked = asking.task({**body, "type": Kind.REPO_TASK.value}, faults)
     repo = world.repos.find(asked.repo_url) if asked.repo_url else None
     new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())
-    params = forms.mapping(visit.form, "params")
     return runs.start(world, new, params, stored=False).id
 
 
 def _saved(visit: Visit) -> str:
     world = wiring.world()
-    body = forms.definition(visit.form)
+    body, faults = forms.definition(visit.form)
     kind = Kind.REPO_BLUEPRINT if body.get("repoUrl") else Kind.STANDALONE
     if kind is Kind.STANDALONE:
         body.pop("repoBranch", None)
-    triggers = [] if visit.form.get("trigger") == "none" else [forms.trigger(visit.form)]
-    asked = models.parsed(models.NewTask, {**body, "type": kind.value, "triggers": triggers})
+    triggers = []
+    if visit.form.get("trigger") != "none":
+        trigger, more = forms.trigger(visit.form)
+        triggers, faults = [trigger], [*faults, *more]
+    asked = asking.task({**body, "type": kind.value, "triggers": triggers}, faults)
     repo = world.repos.find(asked.repo_url) if asked.repo_url else None
     new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())
-    made = [
-        reading.trigger(one, new, world.now(), f"triggers.{number}.")
-        for number, one in enumerate(asked.triggers)
-    ]
+    made = reading.triggers(asked.triggers, new, world.now())
     return definitions.create(world, new, made)[0].id

@@ -24,7 +24,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters |= wording.FILTERS
-    made.globals["asset"] = asset
+    made.globals |= {"asset": asset, "SENDERS": wording.SENDERS}
     return made
 
 

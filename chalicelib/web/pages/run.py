@@ -45,7 +45,8 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
         "may": _allowed(run),
     }
     if visit.query("part"):
-        return visit.fragment("_run.html", **values)
+        known = visit.query("resume") == "1"
+        return visit.fragment("_run_live.html", resumable=known, typed="", live=True, **values)
     brief = world.firings.brief(run.firing_id) or Brief()
     page = logs.page(world, run, _cursor(visit), WINDOW)
     status = 409 if isinstance(error, Conflict) else 400 if error else 200
@@ -53,6 +54,7 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
         "run.html",
         status,
         seen="",
+        live=False,
         brief=brief,
         params=json.loads(brief.params),
         log=page,

@@ -82,7 +82,7 @@ class Visit:
             status_of(error) if error else 200,
             typed=kept if error or saved is None else saved,
             wrong=forms.known(faults_of(error)) if error else {},
-            said=str(error) if error else "",
+            said=forms.said(error, faults_of(error)) if error else [],
             done=self.query("done"),
             **values,
         )

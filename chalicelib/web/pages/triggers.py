@@ -64,14 +64,14 @@ def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
     """Store what was typed; bounds that the form does not show stay."""
     owner, was = _found(task_id, trigger_id)
     try:
-        body = forms.trigger({**visit.form, "trigger": was.type.value})
+        body, faults = forms.trigger({**visit.form, "trigger": was.type.value})
         body.setdefault("paramMapping", None)
         if was.schedule:
             body["config"] |= {"startAt": was.schedule.start_at, "endAt": was.schedule.end_at}
         if was.ticket:
             kept = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
             body["config"] |= kept
-        new = reading.patched_trigger(was, body, owner)
+        new = reading.patched_trigger(was, body, owner, faults)
         definitions.change_trigger(wiring.world(), was, new)
     except (Invalid, Conflict) as error:
         return _page(visit, owner, was, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -74,6 +75,36 @@ DEEDS = {
     "sign-in-link.create": "made a link to sign in",
 }
 KINDS = {"provider": "place of tickets", "key": "API key"}
+FIELDS = {
+    "repoUrl": "Repo",
+    "repoBranch": "Branch",
+    "paramMapping": "Params",
+    "agentType": "Agent",
+    "agentCommand": "Script",
+    "promptTemplateId": "Template",
+    "timezone": "Time zone",
+    "timeoutMinutes": "Time limit",
+    "maxRetries": "Retries",
+    "maxTurns": "Most turns",
+    "maxConcurrent": "At once",
+    "maxConcurrentTasks": "At once",
+    "paramsSchema": "Schema of the params",
+    "jitterSeconds": "Spread",
+}
+SENDERS = {
+    "optio": "Optio",
+    "github": "GitHub",
+    "gitlab": "GitLab",
+    "sentry": "Sentry",
+    "linear": "Linear",
+    "jira": "Jira",
+    "stripe": "Stripe",
+    "slack": "Slack",
+    "pagerduty": "PagerDuty",
+    "standard-webhooks": "Standard Webhooks",
+    "notion": "Notion",
+    "token": "A bearer token",
+}
 AGENTS = {
     "claude-code": "Claude Code",
     "codex": "Codex",
@@ -161,6 +192,12 @@ def reason(text: str | None) -> str:
     return REASONS.get(text or "", text or "")
 
 
+def field_words(name: str) -> str:
+    """Return the name of a field as its form labels it."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition("param.")[2])
+    return FIELDS.get(name) or words[:1].upper() + words[1:].lower()
+
+
 def pretty(thing: object) -> str:
     return json.dumps(thing, indent=2, ensure_ascii=False)
 
@@ -198,11 +235,13 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "web_link": web_link,
     "in_words": in_words,
     "reason": reason,
+    "field_words": field_words,
     "pretty": pretty,
     "lines": lines,
     "deed": deed,
     "event_words": lambda event: EVENTS.get(event, event),
     "reindented": reindented,
     "pairs": lambda things: [(thing.id, thing.name) for thing in things],
+    "sender": lambda preset: SENDERS.get(preset, preset),
     "agent": lambda kind: AGENTS.get(kind, kind),
 }

@@ -2,13 +2,14 @@
 const POLL_MS = 4000;
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const spans = [[86400, "d", 3600, "h"], [3600, "h", 60, "m"], [60, "m", 1, "s"]];
 
 function told(at, form) {
   if (form === "clock") return at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   const seconds = Math.round((at - Date.now()) / 1000);
   const far = Math.abs(seconds) >= 7 * 86400;
   if (far || form === "date") return at.toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-  if (Math.abs(seconds) < 5) return "now";
+  if (Math.abs(seconds) < 5 || form === "ahead" && seconds < 0) return "now";
   const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size);
   return relative.format(Math.trunc(seconds / size), unit);
 }
@@ -19,6 +20,16 @@ function localise(root = document) {
     const text = told(at, element.dataset.form);
     if (element.textContent !== text) element.textContent = text;
     element.title = `${at.toLocaleString()} · ${element.dateTime.replace("T", " ").replace("Z", " UTC")}`;
+  }
+}
+
+// How long something runs goes on between two answers of the service.
+function ticking(root = document) {
+  for (const element of root.querySelectorAll("[data-since]")) {
+    const seconds = Math.max(0, Math.round((Date.now() - new Date(element.dataset.since)) / 1000));
+    const [size, unit, lower, name] = spans.find(([size]) => seconds >= size) ?? [1, "s", 1, ""];
+    const rest = Math.floor(seconds % size / lower);
+    element.textContent = `${Math.floor(seconds / size)}${unit}${rest ? ` ${rest}${name}` : ""}`;
   }
 }
 
@@ -52,9 +63,12 @@ function busy() {
   const live = document.querySelector("[data-live]");
   return !live || live.querySelector("input:checked, details[open]") || live.contains(document.activeElement) && document.activeElement.matches("button, input, summary");
 }
+setInterval(ticking, 1000);
 setInterval(() => { localise(); if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll")); }, POLL_MS);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll")); });
-document.addEventListener("htmx:afterSwap", (event) => { localise(); absolutes(); });
+document.addEventListener("htmx:afterSwap", () => { localise(); absolutes(); ticking(); });
 document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+document.querySelector("[aria-invalid]")?.focus();
 localise();
 absolutes();
+ticking();

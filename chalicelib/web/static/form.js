@@ -10,9 +10,17 @@ for (const form of document.querySelectorAll("form")) {
   const show = () => {
     for (const part of parts) { const [name, wanted] = part.dataset.when.split("="); part.hidden = value(name) !== wanted; }
     const save = form.querySelector("[data-save]");
-    if (save) save.textContent = value("mode") === "run" ? "Run now" : value("trigger") === "none" ? "Save" : "Create Schedule";
+    if (save) save.textContent = value("mode") === "run" ? "Run now" : value("trigger") === "schedule" ? "Create Schedule" : "Save";
   };
   form.addEventListener("change", show);
+  // What was wrong is wrong no longer once it is typed anew; the service looks at it again.
+  form.addEventListener("input", (event) => {
+    const field = event.target.closest(".field.wrong");
+    if (!field) return;
+    field.classList.remove("wrong");
+    field.querySelector(".hint.bad")?.remove();
+    event.target.removeAttribute("aria-invalid");
+  });
   show();
 }
 
@@ -20,6 +28,7 @@ for (const field of document.querySelectorAll("[data-cron-field]")) {
   const form = field.form, zone = form.querySelector("[data-zone]"), said = form.querySelector("[data-cron-said]");
   let asked = 0;
   const ask = async () => {
+    if (!field.offsetParent || field.closest(".wrong")) return;
     if (!field.value.trim()) { said.replaceChildren(); return; }
     const mine = ++asked, url = new URL(field.dataset.cronField, location.href);
     url.searchParams.set("part", "cron");
@@ -36,6 +45,7 @@ for (const field of document.querySelectorAll("[data-cron-field]")) {
     presets.hidden = false;
     presets.addEventListener("click", (event) => { const chosen = event.target.closest("[data-cron]"); if (chosen) { field.value = chosen.dataset.cron; ask(); } });
   }
+  field.closest("details")?.addEventListener("toggle", ask);
   zone.title = `Yours is ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
   ask();
 }

@@ -5,7 +5,7 @@ const CHUNK = 200, MOST = 2000, FULL = 1000, FOLLOW_MS = 2000, NEAR = 400;
 const tools = document.querySelector("[data-log-tools]");
 const find = (name) => tools.querySelector(`[data-log-${name}]`);
 const follow = find("follow"), search = find("search"), count = find("count"), end = find("end");
-let next = box.dataset.next, prev = box.dataset.prev, atEnd = box.dataset.end === "1", busy = false, searches = 0;
+let next = box.dataset.next, prev = box.dataset.prev, atEnd = box.dataset.end === "1", busy = false, searches = 0, seenTop = 0;
 
 const rows = (inside = box) => inside.getElementsByClassName("line");
 const place = (row) => row.id.slice(1);
@@ -192,9 +192,11 @@ search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeo
 find("save").addEventListener("click", whole);
 end.addEventListener("click", toEnd);
 follow.addEventListener("change", () => { if (follow.checked) atEnd ? box.scrollTop = box.scrollHeight : toEnd(); });
+// Only who scrolls up stops following: a long line that is laid out late grows below, and is followed.
 box.addEventListener("scroll", () => {
-  const below = box.scrollHeight - box.scrollTop - box.clientHeight;
-  if (below > 60 && follow.checked && !busy) follow.checked = false;
+  const below = box.scrollHeight - box.scrollTop - box.clientHeight, upward = box.scrollTop < seenTop;
+  seenTop = box.scrollTop;
+  if (follow.checked && !busy && below > 60) { if (upward) follow.checked = false; else box.scrollTop = box.scrollHeight; }
   if (box.scrollTop < NEAR) up(); else if (below < NEAR && !atEnd) down();
 });
 for (const part of [box, hits]) part.addEventListener("click", (event) => {
