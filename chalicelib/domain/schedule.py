@@ -12,15 +12,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
 from chalicelib.domain.cron import Cron, parse_cron
 from chalicelib.domain.errors import Invalid
-
-WIDEST_SHIFT = timedelta(hours=26)
-"""More than any clock was ever set back at once, a zone's change of date included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,35 +46,31 @@ def parse_zone(name: str) -> ZoneInfo:
 
 def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
     """Return the first cron instant strictly after `moment`, in UTC, or None past the end."""
-    after = moment.astimezone(UTC)
-    if schedule.start_at:
-        after = max(after, schedule.start_at.astimezone(UTC) - timedelta(microseconds=1))
-    cron, zone = parse_cron(schedule.cron), parse_zone(schedule.timezone)
-    found = _elapsed(cron, zone, after) if cron.every_hour else _fixed(cron, zone, after)
-    if found is None or (schedule.end_at and found > schedule.end_at):
-        return None
-    return found
+    return next(_following(schedule, moment), None)
 
 
 def occurrences(
     schedule: Schedule, *, after: datetime, until: datetime, limit: int = 100_000
 ) -> Iterator[datetime]:
     """Yield each cron instant in `(after, until]`, oldest first, in UTC, at most `limit`."""
-    moment = next_after(schedule, after)
-    while moment is not None and moment <= until and limit > 0:
-        yield moment
-        limit -= 1
-        moment = next_after(schedule, moment)
+    found = takewhile(lambda moment: moment <= until, _following(schedule, after))
+    return islice(found, limit)
+
+
+def _following(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
+    """Yield the cron instants after `moment`, one found from the other: long pauses have many."""
+    after = moment.astimezone(UTC)
+    if schedule.start_at:
+        after = max(after, schedule.start_at.astimezone(UTC) - timedelta(microseconds=1))
+    cron, zone = parse_cron(schedule.cron), parse_zone(schedule.timezone)
+    found = _elapsed(cron, zone, after) if cron.every_hour else _fixed(cron, zone, after)
+    end = schedule.end_at
+    return takewhile(lambda instant: instant <= end, found) if end else found
 
 
 def preview(schedule: Schedule, moment: datetime, count: int = 5) -> list[datetime]:
     """Return the next `count` moments at which `schedule` fires, its jitter included."""
-    upcoming: list[datetime] = []
-    found = next_after(schedule, moment)
-    while found is not None and len(upcoming) < count:
-        upcoming.append(found + schedule.jitter)
-        found = next_after(schedule, found)
-    return upcoming
+    return [found + schedule.jitter for found in islice(_following(schedule, moment), count)]
 
 
 def jitter_of(trigger_id: str, seconds: int) -> timedelta:
@@ -85,13 +79,13 @@ def jitter_of(trigger_id: str, seconds: int) -> timedelta:
     return timedelta(seconds=int.from_bytes(digest[:8], "big") % (seconds + 1))
 
 
-def _fixed(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime | None:
-    local = after.astimezone(zone).replace(tzinfo=None) - WIDEST_SHIFT
-    for moment in _naive(cron, local):
+def _fixed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    # What the clock showed before it showed this came before this, for the first time at least.
+    for moment in _naive(cron, after.astimezone(zone).replace(tzinfo=None)):
         instant = _first_coming(moment, zone)
         if instant > after:
-            return instant
-    return None
+            yield instant
+            after = instant
 
 
 def _first_coming(local: datetime, zone: ZoneInfo) -> datetime:
@@ -103,19 +97,21 @@ def _first_coming(local: datetime, zone: ZoneInfo) -> datetime:
     return _change(zone, min(instant, later) - timedelta(seconds=1), max(instant, later))
 
 
-def _elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime | None:
-    since, offset = after, _offset(zone, after)
+def _elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    since, changed = after, None
     while True:
         # As long as the offset holds, local time is elapsed time; at a change, begin there anew.
-        moment = next(_naive(cron, (after + offset).replace(tzinfo=None)), None)
-        if moment is None:
-            return None
-        instant = (moment - offset).replace(tzinfo=UTC)
-        changed = _next_change(zone, since, instant)
-        if changed is None:
-            return instant
-        since, offset = changed, _offset(zone, changed)
-        after = changed - timedelta(microseconds=1)
+        offset = _offset(zone, since)
+        for moment in _naive(cron, (after + offset).replace(tzinfo=None)):
+            instant = (moment - offset).replace(tzinfo=UTC)
+            changed = _next_change(zone, since, instant)
+            if changed:
+                break
+            yield instant
+            since = instant
+        else:
+            return
+        since, after = changed, changed - timedelta(microseconds=1)
 
 
 def _next_change(zone: ZoneInfo, after: datetime, until: datetime) -> datetime | None:

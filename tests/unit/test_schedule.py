@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.domain import schedule as schedules
 from chalicelib.domain.cron import parse_cron
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schedule import (
@@ -309,3 +312,32 @@ def test_every_minute_of_any_three_days_agrees_with_a_walk_minute_by_minute(
     found = set(occurrences(schedule, after=after, until=until))
 
     assert found == _oracle(expression, ZoneInfo(zone), after, until)
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        pytest.param("*/5 9-17 * * 1-5", id="fixed hours"),
+        pytest.param("*/10 * * * *", id="elapsed time"),
+    ],
+)
+def test_a_long_pause_costs_one_look_for_each_of_its_occurrences(
+    monkeypatch: pytest.MonkeyPatch, cron: str
+):
+    looks = 0
+    real = schedules._naive
+
+    def counted(*given: Any) -> Iterator[datetime]:
+        nonlocal looks
+        for moment in real(*given):
+            looks += 1
+            yield moment
+
+    monkeypatch.setattr(schedules, "_naive", counted)
+    begun = datetime(2026, 3, 1, tzinfo=UTC)
+    paused = Schedule(cron=cron, timezone="America/New_York")
+
+    found = list(occurrences(paused, after=begun, until=begun + timedelta(days=30)))
+
+    assert len(found) > 2000
+    assert looks <= len(found) + 3
