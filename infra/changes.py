@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.deploy import CAPABILITIES, Target
+from infra.deploy import CAPABILITIES, PROPOSED, Target
 
 LOOK_SECONDS = 1.0
 LONGEST_SECONDS = 1800
 UNCHANGED = ("didn't contain changes", "No updates are to be performed")
+BEGUN = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
 class Undeployable(Exception):
@@ -54,7 +55,7 @@ def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -
     found = _settled(formation, identity)
     if found["Status"] == "FAILED":
         reason = str(found.get("StatusReason", ""))
-        formation.delete_change_set(ChangeSetName=identity)
+        _withdraw(target, identity)
         if any(text in reason for text in UNCHANGED):
             return None
         raise Undeployable(reason)
@@ -91,27 +92,59 @@ def _step(change: Any) -> Step:
     )
 
 
+def withdraw(target: Target, changes: ChangeSet) -> None:
+    """Leave nothing of what nobody wanted."""
+    _withdraw(target, changes.identity)
+
+
+def _withdraw(target: Target, identity: str) -> None:
+    formation = target.client("cloudformation")
+    formation.delete_change_set(ChangeSetName=identity)
+    if target.status() == PROPOSED:
+        formation.delete_stack(StackName=target.stack)
+
+
 def carry_out(target: Target, changes: ChangeSet) -> None:
     """Do it, and wait for the end; raise `Undeployable` with the resource that failed, and why."""
-    formation = target.client("cloudformation")
-    formation.execute_change_set(ChangeSetName=changes.identity)
-    wanted = "CREATE_COMPLETE" if changes.creates else "UPDATE_COMPLETE"
-    time.sleep(LOOK_SECONDS)
+    target.client("cloudformation").execute_change_set(ChangeSetName=changes.identity)
+    _await(
+        target,
+        "CREATE_COMPLETE" if changes.creates else "UPDATE_COMPLETE",
+        failed=("FAILED", "ROLLBACK_COMPLETE"),
+    )
+
+
+def remove(target: Target) -> None:
+    """Delete the stack, and wait for the end; raise `Undeployable` with what does not go."""
+    target.client("cloudformation").delete_stack(StackName=target.stack)
+    _await(target, None, failed=("DELETE_FAILED",))
+
+
+def _await(target: Target, wanted: str | None, *, failed: tuple[str, ...]) -> None:
     for _ in range(int(LONGEST_SECONDS / LOOK_SECONDS)):
-        status = formation.describe_stacks(StackName=target.stack)["Stacks"][0]["StackStatus"]
+        time.sleep(LOOK_SECONDS)
+        status = target.status()
         if status == wanted:
             return
-        if status.endswith(("FAILED", "ROLLBACK_COMPLETE")):
-            raise Undeployable(f"{status}: {_reason(formation, target.stack)}")
-        time.sleep(LOOK_SECONDS)
+        if status is None or status.endswith(failed):
+            raise Undeployable(f"{status or 'the stack is gone'}: {_reason(target)}")
     raise Undeployable(f"the stack {target.stack} is still {status} after {LONGEST_SECONDS} s")
 
 
-def _reason(formation: Any, stack: str) -> str:
-    """Return the first failure: those after it are its consequences."""
-    events = formation.describe_stack_events(StackName=stack)["StackEvents"]
-    failed = [one for one in events if str(one["ResourceStatus"]).endswith("_FAILED")]
-    if not failed:
+def _reason(target: Target) -> str:
+    """Return the first failure of the newest attempt: those after it are its consequences."""
+    first: Any = None
+    formation = target.client("cloudformation")
+    for page in formation.get_paginator("describe_stack_events").paginate(StackName=target.stack):
+        for event in page["StackEvents"]:  # the newest come first
+            if str(event["ResourceStatus"]).endswith("_FAILED"):
+                first = event
+            if event["LogicalResourceId"] == target.stack and event["ResourceStatus"] in BEGUN:
+                return _told(first)
+    return _told(first)
+
+
+def _told(event: Any) -> str:
+    if event is None:
         return "no event says why"
-    first = failed[-1]
-    return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', 'no reason given')}"
+    return f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"

@@ -37,7 +37,8 @@ def cloud_runner() -> Template:
 def _role() -> Template:
     """Return the rights of a build: to write its log and to read the package, no other."""
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
-    package = f"arn:${{AWS::Partition}}:s3:::optio-{settings.stage}-${{AWS::AccountId}}-artefacts/*"
+    place = "${AWS::AccountId}-${AWS::Region}"
+    package = f"arn:${{AWS::Partition}}:s3:::optio-{settings.stage}-{place}-code/*"
     allowed = [
         {
             "Effect": "Allow",

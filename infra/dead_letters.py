@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
-from infra.deploy import Target
+from infra import terminal
 from infra.resources import queue_sources
 
 AT_ONCE = 10
@@ -15,9 +14,11 @@ LOOK_SECONDS = 60
 
 def main() -> None:
     """Show the dead letters of STAGE; with `back`, send them to their queue again."""
-    stage = os.environ.get("STAGE", "")
-    sqs = Target(os.environ.get("AWS_ENDPOINT_URL"), stage).client("sqs")
-    back = sys.argv[1:] == ["back"]
+    with terminal.plainly():
+        _show(terminal.target().client("sqs"), back=sys.argv[1:] == ["back"])
+
+
+def _show(sqs: Any, *, back: bool) -> None:
     for source in queue_sources():
         name = str(source.queue)
         letters = _letters(sqs, f"{name}-dead")

@@ -29,6 +29,8 @@ from chalicelib.storage.records import PulseRecord
 from infra.encryption import refused_in_clear
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+PROPOSED = "REVIEW_IN_PROGRESS"
+"""The status of a stack whose first change set was made and not carried out: it holds nothing."""
 
 
 class Target:
@@ -79,13 +81,17 @@ class Target:
 
     def exists(self) -> bool:
         """Return whether the stage was deployed."""
+        return self.status() not in (None, PROPOSED)
+
+    def status(self) -> str | None:
+        """Return what CloudFormation calls the state of the stack, if there is one."""
         try:
-            self.client("cloudformation").describe_stacks(StackName=self.stack)
+            found = self.client("cloudformation").describe_stacks(StackName=self.stack)
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-            return False
-        return True
+            return None
+        return str(found["Stacks"][0]["StackStatus"])
 
     def tags(self) -> dict[str, str]:
         """Return the tags of the stack: which package it was made from."""
@@ -132,8 +138,8 @@ class Target:
 
     @property
     def bucket(self) -> str:
-        """Where packages are put; the names of buckets are shared by all accounts there are."""
-        return f"{self.stack}-{self.account}-artefacts"
+        """Where packages are put; one name is no other account's or region's bucket, too."""
+        return f"{self.stack}-{self.account}-{settings.region}-code"
 
     def make_admin_key(self, token: str | None = None) -> str:
         """Store the hash of an admin's key and return its token, which is nowhere else."""

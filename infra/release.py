@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 
 from chalicelib.settings import settings
-from chalicelib.storage.records import TABLES
-from infra import indexes
-from infra.changes import ChangeSet, Undeployable, carry_out, propose
-from infra.deploy import Target
+from infra import indexes, leftovers, terminal
+from infra.changes import ChangeSet, Undeployable, carry_out, propose, remove, withdraw
+from infra.deploy import PROPOSED, Target
 from infra.indexes import Template
 from infra.package import ROOT, build
 
-STAGE_NAME = re.compile(r"^[a-z][a-z0-9-]{0,19}$")
 SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
+NEVER_UP = ("CREATE_FAILED", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE")
 
 
 def main() -> None:
     """Deploy or destroy the stage that STAGE names."""
-    stage = os.environ.get("STAGE", "")
-    if not STAGE_NAME.match(stage):
-        raise SystemExit("say STAGE=name: a small letter, then up to 19 of a-z, 0-9 and -")
-    target = Target(os.environ.get("AWS_ENDPOINT_URL"), stage)
-    print(f"stage {stage}: account {target.account}, region {settings.region}")
-    # The names of buckets are shared by all accounts there are.
-    os.environ.setdefault("OPTIO_BUCKET", f"optio-{stage}-{target.account}-blobs")
-    try:
-        {"deploy": deploy, "destroy": destroy}[sys.argv[1]](target)
-    except Undeployable as error:
-        raise SystemExit(f"not deployed: {error}") from None
+    with terminal.plainly():
+        target = terminal.target()
+        print(f"stage {settings.stage}: account {target.account}, region {settings.region}")
+        # A bucket's name is shared by all accounts and regions that there are.
+        place = f"{target.account}-{settings.region}"
+        os.environ.setdefault("OPTIO_BUCKET", f"{target.stack}-{place}-blobs")
+        try:
+            {"deploy": deploy, "destroy": destroy}[sys.argv[1]](target)
+        except Undeployable as error:
+            raise SystemExit(f"not done: {error}") from None
 
 
 def deploy(target: Target) -> None:
     """Package, show what would change, ask, do it; print the first key once."""
+    _check_state(target)
     if not target.exists():
         _check_nothing_is_left(target)
     package = ROOT / "build" / "package"
@@ -46,6 +44,25 @@ def deploy(target: Target) -> None:
     )
     upgrade(target, target.upload(package, digest), {"package": digest})
     _tell(target)
+
+
+def _check_state(target: Target) -> None:
+    """Refuse where CloudFormation would, with what helps: a stack that failed takes no change."""
+    status, again = target.status() or "", f"`make destroy STAGE={settings.stage}"
+    said = ""
+    if status in NEVER_UP:
+        said = (
+            f"it never came up. {again}` removes it, and with DATA=delete the tables that it made,"
+            " then deploy again"
+        )
+    elif status == "DELETE_FAILED":
+        said = f"it was not deleted as a whole. Do {again}` again"
+    elif status == "UPDATE_ROLLBACK_FAILED":
+        said = f"let `aws cloudformation continue-update-rollback --stack-name {target.stack}` end"
+    elif status.endswith("IN_PROGRESS") and status != PROPOSED:
+        said = "something is at work on it: wait until it is over"
+    if said:
+        raise SystemExit(f"the stack {target.stack} is {status}: {said}")
 
 
 def upgrade(target: Target, wanted: Template, tags: Mapping[str, str]) -> None:
@@ -62,7 +79,11 @@ def upgrade(target: Target, wanted: Template, tags: Mapping[str, str]) -> None:
         if len(steps) > 1:
             print(f"step {number} of {len(steps)}")
         show(changes)
-        _confirm("Deploy?", "y")
+        try:
+            _confirm("Deploy?", "y")
+        except BaseException:
+            withdraw(target, changes)
+            raise
         carry_out(target, changes)
 
 
@@ -74,19 +95,17 @@ def show(changes: ChangeSet) -> None:
 
 
 def _check_nothing_is_left(target: Target) -> None:
-    """Tell about tables that an earlier stage left, before CloudFormation stumbles over them."""
-    there = set(target.client("dynamodb").list_tables()["TableNames"])
-    left = sorted({str(table.Meta.table_name) for table in TABLES} & there)
-    if left:
+    """Tell about what an earlier stage left, before CloudFormation stumbles over it."""
+    if left := leftovers.of(target):
         raise SystemExit(
-            f"an earlier stage left {', '.join(left)}: import them into a stack of this name, or "
-            "delete them with `make destroy DATA=delete` (docs/operations.md)"
+            f"an earlier stage left {left}: import the tables into a stack of this name, or "
+            "delete all of it with `make destroy DATA=delete` (docs/operations.md)"
         )
 
 
 def _tell(target: Target) -> None:
     target.note_start()
-    print(f"\n  {target.outputs()['EndpointURL'].rstrip('/').removesuffix('/api')}")
+    print(f"\n  {target.outputs()['EndpointURL'].rstrip('/')}")
     if not target.has_keys():
         print(f"  first admin key, shown this once: {target.make_admin_key()}")
     print("  next: `optio login`, `optio doctor`")
@@ -97,7 +116,11 @@ def _confirm(question: str, wanted: str) -> None:
         return
     if not sys.stdin.isatty():
         raise SystemExit("nobody can be asked here: set YES=1")
-    if input(f"{question} [{wanted}] ").strip() != wanted:
+    try:
+        said = input(f"{question} [{wanted}] ").strip()
+    except EOFError:
+        said = ""
+    if said != wanted:
         raise SystemExit("nothing was changed")
 
 
@@ -107,35 +130,11 @@ def destroy(target: Target) -> None:
     fate = "its data are DELETED, too" if data else "tables, blobs and keys stay"
     print(f"the stack {target.stack} is removed; {fate}")
     _confirm("Write the name of the stage to go on:", target.stack.removeprefix("optio-"))
-    if target.exists():
-        formation = target.client("cloudformation")
-        formation.delete_stack(StackName=target.stack)
-        formation.get_waiter("stack_delete_complete").wait(StackName=target.stack)
+    if target.status():
+        remove(target)
     if data:
-        _delete_data(target)
+        leftovers.delete(target)
     print("done")
-
-
-def _delete_data(target: Target) -> None:
-    dynamodb, s3 = target.client("dynamodb"), target.client("s3")
-    there = set(dynamodb.list_tables()["TableNames"])
-    for table in TABLES:
-        if table.Meta.table_name in there:
-            name = table.Meta.table_name
-            dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
-            dynamodb.get_waiter("table_exists").wait(TableName=name)
-            dynamodb.delete_table(TableName=name)
-    kept = {one["Name"] for one in s3.list_buckets()["Buckets"]}
-    for bucket in {settings.bucket, target.bucket} & kept:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for one in page.get("Contents", ()):
-                s3.delete_object(Bucket=bucket, Key=one["Key"])
-        s3.delete_bucket(Bucket=bucket)
-    keys = target.client("secretsmanager")
-    for page in keys.get_paginator("list_secrets").paginate():
-        for one in page["SecretList"]:
-            if one["Name"].startswith(f"optio/{settings.stage}/"):
-                keys.delete_secret(SecretId=one["ARN"], ForceDeleteWithoutRecovery=True)
 
 
 if __name__ == "__main__":

@@ -136,4 +136,4 @@ def test_a_build_may_write_its_own_log_and_read_its_own_source_and_nothing_else(
         "s3:GetObjectVersion",
     }
     for action, resource in allowed.items():
-        assert ("-artefacts/" if action.startswith("s3:") else settings.build_project) in resource
+        assert ("-code/" if action.startswith("s3:") else settings.build_project) in resource

@@ -1,0 +1,85 @@
+"""What stays when a stage goes: its tables, its buckets and its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.settings import settings
+from chalicelib.storage.records import TABLES
+from infra.deploy import Target
+
+AT_ONCE = 1000
+"""How many objects S3 deletes by one call."""
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """The names of what is there of a stage, whether its stack is or not."""
+
+    tables: list[str]
+    buckets: list[str]
+    secrets: list[str]
+
+    def __str__(self) -> str:
+        return ", ".join((*self.tables, *self.buckets, *self.secrets))
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.buckets or self.secrets)
+
+
+def of(target: Target) -> Leftovers:
+    """Return what is there of a stage, but for the packages that were uploaded for it."""
+    tables = {str(table.Meta.table_name) for table in TABLES}
+    kept = {one["Name"] for one in target.client("s3").list_buckets()["Buckets"]}
+    return Leftovers(
+        tables=sorted(tables & set(_pages(target, "dynamodb", "list_tables", "TableNames"))),
+        buckets=sorted({settings.bucket} & kept),
+        secrets=sorted(
+            str(one["Name"])
+            for one in _pages(target, "secretsmanager", "list_secrets", "SecretList")
+            if one["Name"].startswith(f"optio/{settings.stage}/")
+        ),
+    )
+
+
+def _pages(target: Target, service: str, call: str, name: str) -> Iterator[Any]:
+    for page in target.client(service).get_paginator(call).paginate():
+        yield from page[name]
+
+
+def delete(target: Target) -> None:
+    """Delete for good all that is there of a stage; what is gone already is no hindrance."""
+    there = of(target)
+    for table in there.tables:
+        _delete_table(target.client("dynamodb"), table)
+    s3 = target.client("s3")
+    kept = {one["Name"] for one in s3.list_buckets()["Buckets"]}
+    for bucket in [*there.buckets, *({target.bucket} & kept)]:
+        _delete_bucket(s3, bucket)
+    for secret in there.secrets:
+        target.client("secretsmanager").delete_secret(
+            SecretId=secret, ForceDeleteWithoutRecovery=True
+        )
+
+
+def _delete_table(dynamodb: Any, name: str) -> None:
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    if table["TableStatus"] == "DELETING":
+        return
+    if table.get("DeletionProtectionEnabled"):
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        dynamodb.get_waiter("table_exists").wait(TableName=name)
+    dynamodb.delete_table(TableName=name)
+
+
+def _delete_bucket(s3: Any, name: str) -> None:
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=name, PaginationConfig={"PageSize": AT_ONCE}
+    )
+    for page in pages:
+        keys = [{"Key": one["Key"]} for one in page.get("Contents", ())]
+        if keys:
+            s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})
+    s3.delete_bucket(Bucket=name)

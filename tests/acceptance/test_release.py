@@ -1,0 +1,222 @@
+"""`make deploy` where it does not go smoothly: said no to, failed half-way, asked without a key."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+from moto import mock_aws
+
+from chalicelib.settings import settings
+from chalicelib.storage.records import TABLES
+from infra import changes, deploy, leftovers, release, terminal
+from infra.cloud_runner import cloud_runner
+from infra.deploy import Target
+from infra.resources import _table
+
+QUEUE = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {}}}}
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+    monkeypatch.setenv("STAGE", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setattr(changes, "LOOK_SECONDS", 0.01)
+    # moto reads no condition of a bucket's policy: it would refuse us, TLS or not.
+    monkeypatch.setattr(deploy, "_made", lambda s3, bucket: s3.create_bucket(Bucket=bucket))
+    with mock_aws():
+        yield terminal.target()
+
+
+def says(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: word)
+
+
+def proposed(target: Target) -> list[Any]:
+    formation = target.client("cloudformation")
+    return list(formation.list_change_sets(StackName=target.stack)["Summaries"])
+
+
+def test_a_first_deploy_that_is_said_no_to_leaves_nothing(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+):
+    says(monkeypatch, "n")
+    with pytest.raises(SystemExit, match="nothing was changed"):
+        release.upgrade(target, QUEUE, {})
+    assert target.status() is None
+
+
+def test_a_change_that_is_said_no_to_leaves_no_change_set_and_the_stage_as_it_was(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+):
+    says(monkeypatch, "y")
+    release.upgrade(target, QUEUE, {})
+    before = proposed(target)
+    says(monkeypatch, "")
+    more = {"Resources": {**QUEUE["Resources"], "More": {"Type": "AWS::SQS::Queue"}}}
+    with pytest.raises(SystemExit):
+        release.upgrade(target, more, {})
+    assert target.status() == "CREATE_COMPLETE"
+    assert proposed(target) == before
+
+
+def test_a_stack_that_was_only_proposed_is_created_not_updated(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+):
+    """CloudFormation answers an update of such a stack that it does not exist."""
+    target.client("cloudformation").create_change_set(
+        StackName=target.stack,
+        ChangeSetName="left-by-a-closed-terminal",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps(QUEUE),
+    )
+    assert target.status() == "REVIEW_IN_PROGRESS"
+    assert not target.exists()
+    found = changes.propose(target, QUEUE, {})
+    assert found
+    assert found.creates
+
+
+@pytest.mark.parametrize(
+    "status, help",
+    [
+        ("ROLLBACK_COMPLETE", "make destroy STAGE=test` removes it, and with DATA=delete"),
+        ("DELETE_FAILED", "Do `make destroy STAGE=test` again"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name optio-test"),
+        ("CREATE_IN_PROGRESS", "wait until it is over"),
+    ],
+)
+def test_a_stack_that_takes_no_change_is_refused_with_what_helps(
+    target: Target, monkeypatch: pytest.MonkeyPatch, status: str, help: str
+):
+    monkeypatch.setattr(Target, "status", lambda self: status)
+    with pytest.raises(SystemExit, match=f"is {status}: .*{help}"):
+        release.deploy(target)
+
+
+def event(name: str, status: str, reason: str = "") -> dict[str, Any]:
+    told = {"ResourceStatusReason": reason} if reason else {}
+    return {"LogicalResourceId": name, "ResourceStatus": status, **told}
+
+
+def test_the_reason_of_a_failure_is_of_this_attempt_not_of_an_older_one(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+):
+    newest_first = [
+        [
+            event("optio-test", "UPDATE_ROLLBACK_COMPLETE"),
+            event("Fire", "UPDATE_FAILED", "Resource update cancelled"),
+            event("RunsTable", "UPDATE_FAILED", "only one index at a time"),
+        ],
+        [
+            event("optio-test", "UPDATE_IN_PROGRESS", "User Initiated"),
+            event("optio-test", "CREATE_COMPLETE"),
+            event("BlobsBucket", "CREATE_FAILED", "of last year"),
+        ],
+    ]
+
+    class Formation:
+        def get_paginator(self, call: str) -> Formation:
+            return self
+
+        def paginate(self, **asked: str) -> Iterator[dict[str, Any]]:
+            yield from ({"StackEvents": page} for page in newest_first)
+
+    monkeypatch.setattr(Target, "client", lambda self, service: Formation())
+    monkeypatch.setattr(Target, "status", lambda self: "UPDATE_ROLLBACK_COMPLETE")
+    with pytest.raises(changes.Undeployable, match="RunsTable: only one index at a time"):
+        changes._await(target, "UPDATE_COMPLETE", failed=("ROLLBACK_COMPLETE",))
+
+
+def test_what_an_earlier_stage_left_is_found_and_deleted_among_hundreds_of_others(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OPTIO_BUCKET", "optio-test-blobs")
+    dynamodb, s3 = target.client("dynamodb"), target.client("s3")
+    for number in range(120):
+        dynamodb.create_table(
+            TableName=f"another-{number:03}",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
+    made = _table(TABLES[0])["Properties"]
+    known = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema")
+    more = ("GlobalSecondaryIndexes", "DeletionProtectionEnabled")
+    dynamodb.create_table(**{name: made[name] for name in (*known, *more) if name in made})
+    s3.create_bucket(Bucket="optio-test-blobs")
+    for number in range(3):
+        s3.put_object(Bucket="optio-test-blobs", Key=f"firings/{number}", Body=b"x")
+    target.client("secretsmanager").create_secret(Name=settings.data_key, SecretString="k")
+
+    with pytest.raises(SystemExit, match=f"{made['TableName']}.*optio-test-blobs.*data-key"):
+        release.deploy(target)
+    leftovers.delete(target)
+    leftovers.delete(target)
+    assert not leftovers.of(target)
+    assert len(list(leftovers._pages(target, "dynamodb", "list_tables", "TableNames"))) == 120
+
+
+def test_a_stage_in_another_region_has_buckets_of_its_own(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+):
+    here = target.bucket
+    role = json.dumps(cloud_runner()["RunnerRole"])
+    assert (
+        here.replace(target.account, "${AWS::AccountId}").replace(settings.region, "${AWS::Region}")
+        in role
+    )
+    monkeypatch.setenv("AWS_REGION", "ap-southeast-2")
+    assert target.bucket != here
+    longest = Target(None, "a" * 20)
+    assert len(longest.bucket) <= 63
+
+
+def test_a_region_of_the_profile_is_taken_and_none_is_asked_for(
+    target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    (tmp_path / "config").write_text("[profile work]\nregion = eu-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(SystemExit, match="say AWS_REGION"):
+        terminal.target()
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    terminal.target()
+    assert settings.region == os.environ["AWS_DEFAULT_REGION"] == "eu-north-1"
+
+
+@pytest.mark.parametrize("stage", ["", "Prod", "1st", "prod\n", "a" * 21])
+def test_a_name_that_is_no_stage_is_refused(stage: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STAGE", stage)
+    with pytest.raises(SystemExit, match="say STAGE=name"):
+        terminal.target()
+
+
+def test_without_credentials_a_command_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STAGE", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+    def denied(self: Target, service: str) -> object:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(Target, "client", denied)
+    with pytest.raises(SystemExit, match="AWS: Unable to locate credentials"):
+        release.main()
+
+
+def test_the_address_that_is_told_is_one_that_answers(
+    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The name of the gateway's stage is part of each address, whatever paths begin with."""
+    where = "https://x.execute-api.us-east-1.amazonaws.com/api/"
+    monkeypatch.setattr(Target, "outputs", lambda self: {"EndpointURL": where})
+    monkeypatch.setattr(Target, "has_keys", lambda self: True)
+    release._tell(target)
+    assert "  https://x.execute-api.us-east-1.amazonaws.com/api\n" in capsys.readouterr().out
