@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Chalice
 
 from chalicelib.pipeline import building, firing, notifying, running
-from chalicelib.web import pages
+from chalicelib.web import pages, strays
 from chalicelib.web.api import (
     activity,
     aliases,
@@ -57,3 +57,4 @@ for room in (
     app.register_blueprint(room.routes)
 for room in (firing, running, building, notifying):
     app.register_blueprint(room.steps)
+app.register_middleware(strays.around(app.routes), "http")

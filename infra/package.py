@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.settings import CONFIGURABLE, Settings
+from infra.gateway import completed
 from infra.resources import template
 from infra.slim import slimmed
 
@@ -72,8 +73,9 @@ def _build(out: Path) -> str:
 def _configured(sam: dict[str, Any]) -> dict[str, Any]:
     """Give each function the settings that this stage is packaged with."""
     # Metrics of the gateway carry this name, so that two stages of an account are told apart.
-    api = sam["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
-    api["info"]["title"] = f"optio-{os.environ.get('STAGE', 'dev')}"
+    api = sam["Resources"]["RestAPI"]["Properties"]
+    name = f"optio-{os.environ.get('STAGE', 'dev')}"
+    api["DefinitionBody"] = completed(api["DefinitionBody"], name)
     chosen = {name: os.environ[name] for name in CONFIGURABLE if os.environ.get(name)}
     for resource in sam["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":

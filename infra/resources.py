@@ -28,7 +28,7 @@ FOURTEEN_DAYS = 14 * 24 * 3600
 
 
 def template() -> Template:
-    """Return what is merged: tables, queues, logs, bucket, answers of the gateway, outputs."""
+    """Return what is merged: tables, queues, logs, bucket, outputs."""
     parts = [
         {table_id(table): _table(table) for table in TABLES},
         *(_queue(source) for source in queue_sources()),
@@ -46,7 +46,6 @@ def template() -> Template:
             "DataKeySecret": _data_key(),
             **cloud_runner(),
             **_watch(),
-            "RestAPI": {"Properties": {"DefinitionBody": _answers_of_gateway()}},
         },
     ]
     return {
@@ -195,25 +194,3 @@ def _bucket() -> Template:
             },
         },
     }
-
-
-def _answers_of_gateway() -> Template:
-    """Return how the gateway words what it refuses itself.
-
-    It is part of the API's description: as resources of their own these would be made beside the
-    deployment, which keeps what is there at its own moment.
-    """
-    said = "$context.error.messageString"  # a string of JSON already
-    return {
-        "x-amazon-apigateway-gateway-responses": {
-            "DEFAULT_4XX": _answer(said),
-            "DEFAULT_5XX": _answer(said),
-            "MISSING_AUTHENTICATION_TOKEN": _answer('"no such path"', "404"),
-            "REQUEST_TOO_LARGE": _answer('"at most 1 MiB"', "413"),
-        }
-    }
-
-
-def _answer(message: str, status: str = "") -> Template:
-    templates = {"application/json": f'{{"error": {message}, "details": []}}'}
-    return {"responseTemplates": templates, **({"statusCode": status} if status else {})}

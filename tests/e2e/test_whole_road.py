@@ -173,9 +173,11 @@ def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):
     assert body["error"].startswith("this API key is not known")
 
     assert system.send("GET", "/api/openapi.json", token="none")[1]["openapi"] == "3.1.0"
-    for method, path in (("GET", "/api/nothing"), ("GET", "/nothing/at"), ("PUT", "/api/tasks")):
-        status, body = system.send(method, path)
+    for path in ("/api/nothing", "/nothing/at", "/api/tasks/a/b/c/d"):
+        status, body = system.send("GET", path)
         assert (status, body["error"]) == (404, "no such path")
+    status, body = system.send("PUT", "/api/tasks")
+    assert (status, body["error"]) == (405, "this path takes GET, POST, not PUT")
 
 
 def test_a_file_of_a_standalone_is_kept_and_read_at_its_signed_address(system: System):

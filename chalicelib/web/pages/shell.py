@@ -25,6 +25,7 @@ from chalicelib.web.urls import Urls
 
 log = logging.getLogger(__name__)
 MOST_FIELDS = 2000
+NOTHING = "There is nothing at this address."
 NEVER_SHOWN = ("value", "credential")
 """Fields whose text no page holds again."""
 SAFETY = {
@@ -180,13 +181,21 @@ def _written(visit: Visit, *, opens: bool) -> Visit:
 def refusal(visit: Visit, error: DomainError) -> Response:
     """Return a page that says what happened."""
     title = "Not found" if isinstance(error, NotFound) else "That did not work"
-    said = "There is nothing at this address." if isinstance(error, NotFound) else str(error)
+    said = NOTHING if isinstance(error, NotFound) else str(error)
     page = visit.page(
         "error.html", status_of(error), title=title, message=said, faults=faults_of(error)
     )
     if isinstance(error, TooMany):
         page.headers["Retry-After"] = str(error.seconds)
     return page
+
+
+def stray(request: Request, path: str, status: int, said: str) -> Response:
+    """Return a page for what no view answers."""
+    title = "Not found" if status == 404 else "That did not work"
+    message = NOTHING if status == 404 else said
+    visit = Visit(request, path, None)
+    return visit.page("error.html", status, title=title, message=message, faults=[])
 
 
 def faults_of(error: DomainError) -> list[Fault]:

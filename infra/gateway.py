@@ -1,0 +1,51 @@
+"""What the gateway answers by itself, and what it leaves to the function, in its own definition.
+
+As resources of their own, such answers would be made beside the deployment, which keeps what is
+there at its own moment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.web.strays import STRAY
+
+Definition = dict[str, Any]
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+SAID = '{"error": $context.error.messageString, "details": []}'
+
+
+def completed(api: Definition, name: str) -> Definition:
+    """Return the definition of chalice with our name, and with what no route of its takes."""
+    info = {**api["info"], "title": name}
+    paths = {**api["paths"], STRAY: _strays(api["paths"])}
+    return {**api, "info": info, "paths": paths, "x-amazon-apigateway-gateway-responses": _own()}
+
+
+def _strays(paths: Definition) -> Definition:
+    """Let each path and method that is unknown come to the function, whoever signs the request."""
+    like = paths["/api/health"]["get"]
+    proxy = {"in": "path", "name": "proxy", "required": True, "type": "string"}
+    taken = {**like, "summary": "Refuse what there is not.", "parameters": [proxy]}
+    return dict.fromkeys(METHODS, taken)
+
+
+def _own() -> Definition:
+    """Return the answers that come before the function is asked, in the form of all the others."""
+    throttled = {"gatewayresponse.header.Retry-After": "'1'"}
+    return {
+        "DEFAULT_4XX": _answer(SAID),
+        "DEFAULT_5XX": _answer(SAID),
+        "MISSING_AUTHENTICATION_TOKEN": _answer(_said("no such path"), "404"),
+        "REQUEST_TOO_LARGE": _answer(_said("at most 1 MiB"), "413"),
+        "THROTTLED": {**_answer(SAID, "429"), "responseParameters": throttled},
+    }
+
+
+def _said(text: str) -> str:
+    return f'{{"error": "{text}", "details": []}}'
+
+
+def _answer(body: str, status: str | None = None) -> Definition:
+    code = {"statusCode": status} if status else {}
+    return {**code, "responseTemplates": {"application/json": body}}

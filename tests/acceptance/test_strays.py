@@ -1,0 +1,97 @@
+"""What no route takes is refused in the words of the API, or by a page for who came to a page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from app import app
+from chalicelib.web import strays
+from infra import gateway
+
+
+def ask(
+    method: str, path: str, *, resource: str = strays.STRAY, accept: str = "*/*"
+) -> tuple[int, dict[str, str], str]:
+    event = {
+        "multiValueQueryStringParameters": None,
+        "headers": {"accept": accept},
+        "pathParameters": {"proxy": path.removeprefix("/")},
+        "requestContext": {"httpMethod": method, "resourcePath": resource, "path": f"/api{path}"},
+        "body": None,
+        "stageVariables": None,
+    }
+    answer: dict[str, Any] = app(event, None)
+    return answer["statusCode"], answer["headers"], answer["body"]
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/tasks/a/b/c/d", "/wp-login.php", "/x//y"])
+def test_an_address_that_nobody_serves_is_not_found(path: str):
+    status, _, body = ask("GET", path)
+    assert (status, json.loads(body)) == (404, {"error": "no such path", "details": []})
+
+
+@pytest.mark.parametrize(
+    "method, path, allowed",
+    [
+        ("PUT", "/api/tasks", "GET, POST"),
+        ("HEAD", "/api/health", "GET"),
+        ("OPTIONS", "/api/tasks/0f1e2d3c", "GET, PATCH, DELETE"),
+        ("GET", "/api/tasks/bulk/retry-failed", "POST"),
+        ("DELETE", "/tasks/new", "GET, POST"),
+    ],
+)
+def test_a_method_that_a_path_does_not_take_is_told_those_it_takes(
+    method: str, path: str, allowed: str
+):
+    status, headers, body = ask(method, path)
+    assert (status, headers["Allow"]) == (405, allowed)
+    assert json.loads(body)["error"] == f"this path takes {allowed}, not {method}"
+
+
+def test_a_person_who_is_lost_gets_a_page_and_a_program_never_does():
+    status, headers, body = ask("GET", "/taks/scheduled", accept="text/html,*/*;q=0.8")
+    assert status == 404
+    assert headers["Content-Type"].startswith("text/html")
+    assert "There is nothing at this address." in body
+    assert 'href="../tasks"' in body
+    assert ask("GET", "/api/taks", accept="text/html")[1]["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("accept, kind", [("*/*", "application/json"), ("text/html", "text/html")])
+def test_what_goes_wrong_inside_is_told_in_the_form_of_all_the_rest(
+    accept: str, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*given: object) -> object:
+        raise RuntimeError("the store is gone")
+
+    monkeypatch.setattr("chalicelib.web.pages.session.of", broken)
+    monkeypatch.setattr("chalicelib.web.http._authorize", broken)
+    path = "/tasks" if kind == "text/html" else "/api/tasks"
+    status, headers, body = ask("GET", path, resource=path, accept=accept)
+    assert status == 500
+    assert headers["Content-Type"].startswith(kind)
+    assert strays.FAILED in body
+    assert "the store is gone" not in body
+
+
+def test_the_gateway_leaves_to_the_function_what_no_route_takes():
+    """It would take a bearer's token for a signature of AWS, and refuse that it is none."""
+    made = gateway.completed(
+        {"info": {"version": "1"}, "paths": {"/api/health": {"get": {"summary": "Answer"}}}}, "n"
+    )
+    assert set(made["paths"][strays.STRAY]) == set(gateway.METHODS)
+    own = made["x-amazon-apigateway-gateway-responses"]
+    assert {name: one.get("statusCode") for name, one in own.items()} == {
+        "DEFAULT_4XX": None,
+        "DEFAULT_5XX": None,
+        "MISSING_AUTHENTICATION_TOKEN": "404",
+        "REQUEST_TOO_LARGE": "413",
+        "THROTTLED": "429",
+    }
+    for one in own.values():
+        text = one["responseTemplates"]["application/json"]
+        said = json.loads(text.replace("$context.error.messageString", '"why"'))
+        assert set(said) == {"error", "details"}
