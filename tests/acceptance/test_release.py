@@ -218,5 +218,6 @@ def test_the_address_that_is_told_is_one_that_answers(
     where = "https://x.execute-api.us-east-1.amazonaws.com/api/"
     monkeypatch.setattr(Target, "outputs", lambda self: {"EndpointURL": where})
     monkeypatch.setattr(Target, "has_keys", lambda self: True)
+    monkeypatch.setattr(Target, "note_start", lambda self: None)
     release._tell(target)
     assert "  https://x.execute-api.us-east-1.amazonaws.com/api\n" in capsys.readouterr().out
