@@ -1,4 +1,4 @@
-"""What the package does without: the models of all the AWS services that nobody here talks to."""
+"""What the package does without: all that is in its libraries and nobody here asks for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,18 @@ from pathlib import Path
 CLIENT = re.compile(r"""\baws\.client\(\s*["']([a-z0-9-]+)["']""")
 STORAGE = "dynamodb"
 """pynamodb makes this client, so no line of ours names it."""
-UNUSED = ("aws_lambda_powertools/event_handler",)
-"""A second way to route requests, with a browser for it: chalice does that here."""
+POWERTOOLS = ("jmespath_utils", "typing", "__pycache__")
+"""The utilities that its logs and metrics stand on; the others are tools of their own."""
+UNUSED = (
+    "aws_lambda_powertools/event_handler",  # routes requests: chalice does that here
+    "pydantic/v1",  # the pydantic before this one
+    "cffi",  # makes what ships made; `_cffi_backend` is what that runs on
+    "pycparser",  # cffi's
+    "*/tests",
+    "*/benchmarks",
+    "*.dist-info/RECORD",  # what pip would uninstall by
+)
+"""What no module that stays imports as it is loaded; a test looks."""
 
 
 def services(sources: Path) -> set[str]:
@@ -30,8 +40,18 @@ def slimmed(folder: Path) -> None:
         if model.is_dir() and model.name not in kept:
             shutil.rmtree(model)
     _slim_endpoints(data / "endpoints.json", kept)
-    for name in UNUSED:
-        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in unused(folder):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def unused(folder: Path) -> set[Path]:
+    """Return what of an unpacked package nobody here asks for."""
+    found = {path for pattern in UNUSED for path in folder.glob(pattern)}
+    utilities = (folder / "aws_lambda_powertools" / "utilities").glob("*/")
+    return found | {path for path in utilities if path.is_dir() and path.name not in POWERTOOLS}
 
 
 def _slim_endpoints(file: Path, kept: set[str]) -> None:

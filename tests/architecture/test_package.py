@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,24 @@ from infra.package import build, tick_sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
-WHOLE = "import app, github, chalicelib.web.openapi, chalicelib.integrations.metrics"
-WHOLE += ", chalicelib.integrations.log_lines"
+WHOLE = """
+import datetime, importlib, logging, pkgutil
+import app, github, jsonschema, nacl.public, chalicelib
+for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+    if not module.name.endswith("__main__"):
+        vars(importlib.import_module(module.name))
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from chalicelib.integrations.log_lines import lines
+from chalicelib.integrations.metrics import EmbeddedMetrics
+from chalicelib.web.http import REGISTRY
+from chalicelib.web.openapi import document
+document([one for room in REGISTRY for one in room.operations])
+lines("prod").format(logging.makeLogRecord({"msg": "said"}))
+AESGCM(AESGCM.generate_key(256)).encrypt(bytes(12), b"", None)
+nacl.public.SealedBox(nacl.public.PrivateKey.generate().public_key).encrypt(b"")
+jsonschema.validate({}, {"type": "object"})
+EmbeddedMetrics("prod").ticked(1, datetime.timedelta())
+"""
 FUNCTIONS = CONFIG["stages"]["dev"]["lambda_functions"]
 TEMPLATE = resources.template()["Resources"]
 
@@ -119,13 +137,21 @@ def test_what_a_stage_is_packaged_with_reaches_every_function_and_the_rule(
     assert "every 2 min (rounded from 90000 ms" in tick_sentence()
 
 
+@pytest.fixture(scope="module")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the package of a stage was built."""
+    folder = tmp_path_factory.mktemp("prod")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STAGE", "prod")
+        build(folder)
+    return folder
+
+
 def test_the_package_is_small_and_knows_the_services_it_calls_and_no_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prod: Path, tmp_path: Path
 ):
-    monkeypatch.setenv("STAGE", "prod")
-    build(tmp_path)
-    assert (tmp_path / "deployment.zip").stat().st_size < 20 * 2**20
-    with zipfile.ZipFile(tmp_path / "deployment.zip") as archive:
+    assert (prod / "deployment.zip").stat().st_size < 18 * 2**20
+    with zipfile.ZipFile(prod / "deployment.zip") as archive:
         names = archive.namelist()
         archive.extractall(tmp_path / "unpacked")
     described = {name.split("/")[2] for name in names if re.match(r"botocore/data/[^/]+/", name)}
@@ -137,6 +163,44 @@ def test_the_package_is_small_and_knows_the_services_it_calls_and_no_others(
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, env=environment)
 
 
+def test_nothing_that_stays_asks_for_what_the_package_leaves_out(prod: Path, tmp_path: Path):
+    with zipfile.ZipFile(prod / "raw" / "deployment.zip") as archive:
+        archive.extractall(tmp_path / "fat")
+    fat = tmp_path / "fat"
+    left_out = {str(path.relative_to(fat)) for path in slim.unused(fat)}
+    utilities = "aws_lambda_powertools/utilities"
+    assert {"cffi", "pydantic/v1", "croniter/tests", f"{utilities}/parser"} < left_out
+    assert not {f"{utilities}/typing", f"{utilities}/__pycache__", "github"} & left_out
+    for file in fat.rglob("*.py"):
+        name = str(file.relative_to(fat))
+        if not any(name.startswith(f"{one}/") for one in left_out):
+            asked = {module.replace(".", "/") for module in _loaded_with(file, fat)}
+            found = {f"{name} asks for {m}" for m in asked for one in left_out if _in(m, one)}
+            assert not found
+
+
+def _in(module: str, folder: str) -> bool:
+    return module == folder or module.startswith(f"{folder}/")
+
+
+def _loaded_with(file: Path, root: Path) -> Iterator[str]:
+    """Yield what a module imports as it is loaded: not what its functions do, or its types."""
+    waiting: list[ast.AST] = list(ast.parse(file.read_text()).body)
+    package = file.parent.relative_to(root).parts
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            whole = ".".join(part for part in (above, node.module) if part)
+            yield from (whole, *(f"{whole}.{one.name}" for one in node.names))
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+
+
 def test_every_client_of_the_service_names_what_it_talks_to():
     for file in (ROOT / "chalicelib").rglob("*.py"):
         text = file.read_text()
@@ -146,11 +210,9 @@ def test_every_client_of_the_service_names_what_it_talks_to():
 
 
 def test_any_stage_is_packaged_as_the_one_that_is_configured_for_the_python_that_packages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prod: Path,
 ):
-    monkeypatch.setenv("STAGE", "prod")
-    build(tmp_path)
-    made = json.loads((tmp_path / "sam.json").read_text())["Resources"]
+    made = json.loads((prod / "sam.json").read_text())["Resources"]
     functions = [part for part in made.values() if part["Type"] == "AWS::Serverless::Function"]
     wanted = {one["lambda_memory_size"] for one in FUNCTIONS.values()}
     assert {one["Properties"]["MemorySize"] for one in functions} == wanted
