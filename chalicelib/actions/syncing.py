@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from chalicelib.actions import sending, tickets
 from chalicelib.actions.tickets import Watch
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.provider import EVERY, Provider, failed
+from chalicelib.domain.provider import EVERY, Provider, begun, failed
 from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.trigger import Trigger
@@ -53,7 +53,7 @@ def _leased(world: World, provider_id: str) -> Provider | None:
         world.wait(rest)
     elif rest > SHORT_WAIT:
         return None
-    new = replace(provider, version=provider.version + 1, due_at=world.now() + LEASE)
+    new = replace(begun(provider, world.now() + LEASE), version=provider.version + 1)
     try:
         world.providers.put(new, provider)
     except Superseded:
@@ -103,18 +103,9 @@ def _first_looks(
     if not new:
         return
     for page in tracker.changed(None, None):
-        for ticket in page.tickets:
-            watches = [_looking(watch, provider, ticket) for watch in new]
-            _settle(world, tracker, watches, [ticket])
+        _settle(world, tracker, new, page.tickets, provider)
     for watch in new:
         _looked(world, provider, watch.trigger)
-
-
-def _looking(watch: Watch, provider: Provider, ticket: Ticket) -> Watch:
-    """What changed after the trigger was made is no backlog: it only came before the first look."""
-    since = max(watch.trigger.updated_at, provider.created_at)
-    old = ticket.updated_at <= since and not watch.config.include_backlog
-    return replace(watch, backlog=old)
 
 
 def _looked(world: World, provider: Provider, trigger: Trigger) -> None:
@@ -127,11 +118,16 @@ def _looked(world: World, provider: Provider, trigger: Trigger) -> None:
         log.info("looks again", extra={"trigger": trigger.id})  # it was edited: next time
 
 
-def _settle(world: World, tracker: Tracker, watches: list[Watch], page: Iterable[Ticket]) -> None:
+def _settle(
+    world: World,
+    tracker: Tracker,
+    watches: list[Watch],
+    page: Iterable[Ticket],
+    first_look_at: Provider | None = None,
+) -> None:
     runs: list[Run] = []
     try:
-        for ticket in page:
-            runs += tickets.settle(world, tracker, watches, [ticket])
+        runs.extend(tickets.settle(world, tracker, watches, page, first_look_at))
     finally:
         sending.send_soon(world, runs)
 
@@ -148,6 +144,7 @@ def _settled(world: World, provider: Provider, cursor: datetime, etag: str | Non
             last_synced_at=now,
             failures=0,
             last_error=None,
+            reading=False,
         )
 
     _note(world, provider.id, done)
@@ -164,7 +161,7 @@ def _next(current: Provider, leased: Provider, now: datetime) -> datetime | None
 def _later(world: World, provider_id: str, said: str, wait: timedelta) -> None:
     def limited(current: Provider) -> Provider:
         due = world.now() + max(wait, EVERY) if current.enabled else None
-        return replace(current, due_at=due, last_error=said)
+        return replace(current, due_at=due, last_error=said, reading=False)
 
     _note(world, provider_id, limited)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.actions import hooks
@@ -12,6 +12,7 @@ from chalicelib.domain import ticket as tickets
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing import Claim, Outcome, Skip
+from chalicelib.domain.provider import Provider
 from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.trigger import TicketConfig, Trigger
@@ -46,13 +47,19 @@ class Watch:
 
 
 def settle(
-    world: World, tracker: Tracker, watches: Sequence[Watch], page: Iterable[Ticket]
-) -> list[Run]:
-    """Fire what a page of tickets calls for; return the runs. Safe to repeat at any time."""
+    world: World,
+    tracker: Tracker,
+    watches: Sequence[Watch],
+    page: Iterable[Ticket],
+    first_look_at: Provider | None = None,
+) -> Iterator[Run]:
+    """Fire what a page of tickets calls for; yield the runs. Safe to repeat at any time.
+
+    With `first_look_at` the triggers never looked at this provider before.
+    """
     found = list(page)
     keys = [_key(watch.trigger.id, ticket) for watch in watches for ticket in found]
     claims = world.firings.claims(keys, world.now()) if keys else {}
-    runs = []
     for ticket in found:
         for watch in watches:
             claim = claims.get(_key(watch.trigger.id, ticket))
@@ -61,8 +68,14 @@ def settle(
                 world.firings.release(claim, world.now())
             elif carries and ticket.open and claim is None:
                 looped = _by_our_label(watch, watches, ticket, claims)
-                runs += _fire(world, tracker, replace(watch, looped=looped), ticket)
-    return runs
+                old = first_look_at is not None and _old(watch, first_look_at, ticket)
+                yield from _fire(world, tracker, replace(watch, looped=looped, backlog=old), ticket)
+
+
+def _old(watch: Watch, provider: Provider, ticket: Ticket) -> bool:
+    """What changed after the trigger was made is no backlog: it only came before the first look."""
+    since = max(watch.trigger.updated_at, provider.created_at)
+    return ticket.updated_at <= since and not watch.config.include_backlog
 
 
 def _by_our_label(

@@ -10,6 +10,7 @@ from chalicelib.domain.address import checked_url
 from chalicelib.domain.errors import Fault, Invalid
 
 MOST_FAILURES = 5
+UNENDED = "the last sync did not come to its end: it was cut off, or has more to read than it may"
 EVERY = timedelta(minutes=1)
 OVERLAP = timedelta(minutes=2)
 """How far behind its cursor a sync begins: clocks differ, and trackers show changes late."""
@@ -35,7 +36,7 @@ class Provider:
     """Where tickets come from. Its credential is not here: the vault keeps it under `secret_key`.
 
     `cursor` is the newest change that is surely settled; `etag` belongs to the request that
-    begins at it. `due_at` is the next sync, and a lease while one works.
+    begins at it. `due_at` is the next sync, and a lease while one works, which is `reading` then.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Provider:
     version: int = 1
     enabled: bool = True
     due_at: datetime | None = None
+    reading: bool = False
     cursor: datetime | None = None
     etag: str | None = None
     last_synced_at: datetime | None = None
@@ -130,6 +132,12 @@ def _wrong_answers(source: str, config: dict[str, str]) -> list[Fault]:
     return faults
 
 
+def begun(provider: Provider, until: datetime) -> Provider:
+    """Return a provider whose sync begins, with a lease; of one that never ended it is said."""
+    said = UNENDED if provider.reading else provider.last_error
+    return replace(provider, due_at=until, reading=True, last_error=said)
+
+
 def failed(
     provider: Provider, message: str, now: datetime, wait: timedelta | None = None
 ) -> Provider:
@@ -143,6 +151,7 @@ def failed(
         provider,
         failures=failures,
         last_error=message[:1000],
+        reading=False,
         due_at=None if given_up else now + max(EVERY, wait or EVERY),
         enabled=not given_up,
         disabled_reason=f"{failures} syncs in a row failed: {message}"[:1000] if given_up else None,

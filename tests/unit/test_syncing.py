@@ -123,6 +123,33 @@ def test_a_sync_that_dies_at_any_call_loses_nothing_and_doubles_nothing(place: P
     assert place.fired() == place.expected()
 
 
+def test_syncs_that_never_end_are_told(place: Place):
+    for _ in range(2):
+        place.now += syncing.LEASE
+        assert not _dies_at(place, 2)
+    assert "did not come to its end" in (place.provider.last_error or "")
+
+    place.now += syncing.LEASE
+    syncing.sync(place.world, "p")
+    assert place.provider.last_error is None
+
+
+def test_a_first_look_asks_once_for_each_page_what_was_fired(place: Place):
+    for _ in range(120):
+        place.tracker.add("other")
+    claims, asked = place.world.firings.claims, []
+
+    def counted(keys: Any, now: Any) -> Any:
+        asked.append(len(keys))
+        return claims(keys, now)
+
+    place.world.firings.claims = counted
+    place.minutes(1)
+
+    assert sum(asked) == 120
+    assert len(asked) <= 3
+
+
 def _dies_at(place: Place, fatal: int) -> bool:
     """Let a sync die after its call of this number to a store or the tracker."""
     calls = 0
