@@ -18,12 +18,13 @@ from chalicelib.domain.access import (
     Role,
     Scope,
     Unauthorized,
+    checked_end,
     digest_of,
     granted,
     key_id,
     principal,
 )
-from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.ports import World
 
 
@@ -73,8 +74,6 @@ def make(
     A key that is good for one run only (`run_id`) is the machine's own and is not listed.
     """
     now = world.now()
-    if expires_at is not None and expires_at <= now:
-        raise Invalid("a key cannot have expired already", "expiresAt")
     token = KEY_PREFIX + secrets.token_urlsafe(32)
     digest = digest_of(token)
     key = Key(
@@ -86,7 +85,7 @@ def make(
         created_at=now,
         updated_at=now,
         created_by=by,
-        expires_at=expires_at,
+        expires_at=checked_end(expires_at, now),
         run_id=run_id,
     )
     world.keys.add(key)

@@ -32,7 +32,6 @@ def create(
         trigger_ids=tuple(trigger.id for trigger in triggers),
     )
     timed = [timing.begun(world, owned(trigger, new), new) for trigger in triggers]
-    _distinct(timed)
     try:
         world.blueprints.add(new, timed, claim)
     except Taken as taken:
@@ -57,12 +56,6 @@ def _refused(
         message = f"there is no prompt template {definition.prompt_template_id!r}"
         return Invalid(message, "promptTemplateId")
     return Superseded(f"task {definition.id!r} changed meanwhile, read it again")
-
-
-def _distinct(triggers: Sequence[Trigger]) -> None:
-    paths = [trigger.hook.path for trigger in triggers if trigger.hook]
-    if len(set(paths)) < len(paths):
-        raise Conflict("two triggers name the same path", "triggers")
 
 
 def _minds(trigger: Trigger) -> bool:

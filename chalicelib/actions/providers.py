@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.actions import sending
-from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
-from chalicelib.domain.provider import Provider, check_config
+from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.provider import Provider, check_config, check_place
 from chalicelib.ports import World
 
 AGAIN = 5
@@ -25,9 +25,7 @@ def create(world: World, new: Provider, credential: str) -> Provider:
 def change(world: World, was: Provider, new: Provider, credential: str | None = None) -> Provider:
     """Store an edit; one that is enabled again goes on where it stood."""
     check_config(new.source, new.config, world.policy.allowed_private)
-    if new.place != was.place:
-        message = "this is another place, with tickets of its own: make another provider for it"
-        raise Invalid(message, "config")
+    check_place(was, new.config)
     now = world.now()
     due = was.due_at or now
     resumed = new.enabled and not was.enabled

@@ -121,5 +121,12 @@ def granted(role: Role | None, scopes: Collection[Scope] | None) -> tuple[Scope,
     return tuple(scope for scope in Scope if scope in scopes)
 
 
+def checked_end(expires_at: datetime | None, now: datetime) -> datetime | None:
+    """Return when a new key ends; raise `Invalid` where that is over already."""
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("a key cannot have expired already", "expiresAt")
+    return expires_at
+
+
 def _listed(scopes: Iterable[Scope]) -> str:
     return ", ".join(scope.value for scope in scopes)

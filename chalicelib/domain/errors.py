@@ -40,6 +40,12 @@ class Invalid(DomainError):
         self.field = field
         self.faults = tuple(faults) or ((Fault(field, message),) if field else ())
 
+    @classmethod
+    def of(cls, faults: Iterable[Fault]) -> Invalid:
+        """Return the error that tells all of these faults, of which there is one at least."""
+        told = tuple(faults)
+        return cls(f"{told[0].field}: {told[0].message}", faults=told)
+
     def within(self, prefix: str) -> Invalid:
         """Return the same error with its fields named below `prefix`."""
         faults = [Fault(f"{prefix}.{fault.field}", fault.message) for fault in self.faults]

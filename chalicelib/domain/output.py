@@ -49,5 +49,5 @@ def checked(outputs: Iterable[Output], field: str) -> tuple[Output, ...]:
     if len(found) > MOST_FILES:
         faults.append(Fault(field, f"there may be {MOST_FILES} of them"))
     if faults:
-        raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
+        raise Invalid.of(faults)
     return found

@@ -29,6 +29,7 @@ _ALLOWED = {
 }
 ANSWERS = ("comments", "doneState", "doneLabel")
 _PLACE = ("baseUrl", "repo", "teamKey", "project", "dataSourceId")
+"""Which tickets these are: a cursor belongs to them, and to no others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +72,6 @@ class Provider:
         return "doneState" in self.config or "doneLabel" in self.config
 
     @property
-    def place(self) -> tuple[str | None, ...]:
-        """Which tickets these are: a cursor belongs to them, and to no others."""
-        return tuple(self.config.get(name) for name in _PLACE)
-
-    @property
     def since(self) -> datetime | None:
         """The moment from which on changes are asked for."""
         return self.cursor - OVERLAP if self.cursor else None
@@ -113,7 +109,15 @@ def check_config(source: str, config: dict[str, str], allowed: Iterable[str]) ->
         faults.append(Fault("config.repo", "write it as owner/name"))
     faults += _wrong_answers(source, config)
     if faults:
-        raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
+        raise Invalid.of(faults)
+
+
+def check_place(was: Provider, config: dict[str, str]) -> None:
+    """Raise `Invalid` where an edit would make another place of a provider."""
+    message = "this is another place, with tickets of its own: make another provider for it"
+    moved = [name for name in _PLACE if config.get(name) != was.config.get(name)]
+    if moved:
+        raise Invalid.of(Fault(f"config.{name}", message) for name in moved)
 
 
 def _wrong_answers(source: str, config: dict[str, str]) -> list[Fault]:

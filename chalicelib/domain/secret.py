@@ -10,6 +10,7 @@ from datetime import datetime
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.forge import OF_FORGES
 from chalicelib.domain.limits import SECRET
+from chalicelib.domain.repo import normal_url
 
 GLOBAL = "global"
 SHORTEST = 4
@@ -65,6 +66,17 @@ def checked_value(value: str) -> str:
     if "\0" in value:
         raise Invalid("a variable cannot hold a zero byte", "value")
     return value
+
+
+def checked_scope(text: str) -> str:
+    """Return whom a secret is for: everybody, or the runs of a repo by the form of its URL."""
+    if text == GLOBAL:
+        return GLOBAL
+    try:
+        return normal_url(text)
+    except Invalid as error:
+        message = f"the scope is 'global' or the URL of a repo: {error.message}"
+        raise Invalid(message, "scope") from error
 
 
 def missing(asked: Iterable[str], found: Iterable[str]) -> list[str]:

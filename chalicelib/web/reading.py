@@ -12,9 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from chalicelib import wiring
 from chalicelib.domain.blueprint import Blueprint, Kind
-from chalicelib.domain.errors import Fault, Invalid, NotFound
-from chalicelib.domain.hook import standard_key
-from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.domain.errors import Fault
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.trigger import (
     CatchUp,
@@ -24,11 +22,11 @@ from chalicelib.domain.trigger import (
     Trigger,
     TriggerType,
 )
-from chalicelib.web import asking, models
+from chalicelib.web import models
 from chalicelib.web.reading_tickets import ticket_config
 
-WITHOUT_SECRET = ("optio", "notion")
-"""An unguessable path may do without a signature; Notion sends its secret before it signs."""
+FIXED = ("type", "triggers")
+"""What a definition keeps for ever, or changes at a path of its own."""
 
 
 def without_meaningless(body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -44,8 +42,7 @@ def definition(
     kind = Kind(request.type)
     name = request.name or request.title or ""
     linked = str(request.prompt_template_id) if request.prompt_template_id else None
-    template = _template(linked)
-    agent = request.agent_type or _usual_agent(template, repo) or "claude-code"
+    agent = request.agent_type or _usual_agent(linked, repo) or "claude-code"
     usual_retries = 1 if kind is Kind.STANDALONE else 3
     return Blueprint(
         id=thing_id,
@@ -79,48 +76,24 @@ def definition(
     )
 
 
-def _template(template_id: str | None) -> PromptTemplate | None:
-    if template_id is None:
-        return None
-    try:
-        return wiring.world().prompt_templates.get(template_id)
-    except NotFound as error:
-        raise Invalid(str(error), "promptTemplateId") from error
-
-
-def _usual_agent(template: PromptTemplate | None, repo: Repo | None) -> str | None:
+def _usual_agent(linked: str | None, repo: Repo | None) -> str | None:
     """Return the agent that the template, or else the repo, takes where none is named."""
+    template = wiring.world().prompt_templates.get(linked) if linked else None
     if template and template.default_agent_type:
         return template.default_agent_type
     return repo.default_agent_type if repo else None
 
 
-def triggers(asked: Iterable[Any], owner: Blueprint, at: datetime) -> list[Trigger]:
-    """Return the triggers of a new definition, or raise `Invalid` with the faults of all."""
-    made: list[Trigger] = []
-    faults: list[Fault] = []
-    for number, one in enumerate(asked):
-        try:
-            made.append(trigger(one, owner, at, f"triggers.{number}."))
-        except Invalid as error:
-            faults += error.faults
-    if faults:
-        raise Invalid(faults[0].message, faults=faults)
-    return made
-
-
-def trigger(
-    request: Any, owner: Blueprint, at: datetime, prefix: str = "", was: Trigger | None = None
-) -> Trigger:
+def trigger(request: Any, owner: Blueprint, at: datetime, was: Trigger | None = None) -> Trigger:
     """Return the trigger that a request describes; `was` lends the secrets that it leaves alone."""
     trigger_id = was.id if was else str(uuid.uuid4())
     schedule, hook, ticket = None, None, None
     if request.type == "schedule":
-        schedule = _schedule(request.config, prefix)
+        schedule = _schedule(request.config)
     if request.type == "webhook":
-        hook = _hook(request.config, prefix, trigger_id, was.hook if was else None)
+        hook = _hook(request.config, trigger_id, was.hook if was else None)
     if request.type == "ticket":
-        ticket = ticket_config(request.config, prefix, was.ticket if was else None)
+        ticket = ticket_config(request.config, was.ticket if was else None)
     return Trigger(
         id=trigger_id,
         definition_id=owner.id,
@@ -136,32 +109,19 @@ def trigger(
     )
 
 
-def _hook(
-    config: models.HookConfig, prefix: str, trigger_id: str, was: HookConfig | None
-) -> HookConfig:
-    secrets, field = config.secrets, f"{prefix}config.secret"
-    if config.signature == "standard-webhooks" and not all(map(standard_key, secrets)):
-        raise Invalid("a Standard Webhooks secret is base64, with whsec_ before it", field)
-    sealed = tuple(wiring.world().seals.seal(secret, trigger_id) for secret in secrets)
-    sealed = sealed or (was.sealed if was else ())
-    if not sealed and config.signature not in WITHOUT_SECRET:
-        raise Invalid(f"the signature {config.signature!r} needs a secret", field)
+def _hook(config: models.HookConfig, trigger_id: str, was: HookConfig | None) -> HookConfig:
+    sealed = tuple(wiring.world().seals.seal(secret, trigger_id) for secret in config.secrets)
     return HookConfig(
         path=config.path,
         preset=config.signature,
-        sealed=sealed,
-        offered=was.offered if was and not secrets else None,
+        sealed=sealed or (was.sealed if was else ()),
+        offered=was.offered if was and not sealed else None,
         filter=config.filter,
         events=tuple(config.events),
     )
 
 
-def _schedule(config: models.ScheduleConfig, prefix: str) -> ScheduleConfig:
-    for name, moment in (("startAt", config.start_at), ("endAt", config.end_at)):
-        if moment and moment.tzinfo is None:
-            raise Invalid("write the time with its offset or Z", f"{prefix}config.{name}")
-    if config.start_at and config.end_at and config.end_at <= config.start_at:
-        raise Invalid("endAt must come after startAt", f"{prefix}config.endAt")
+def _schedule(config: models.ScheduleConfig) -> ScheduleConfig:
     return ScheduleConfig(
         cron=config.cron_expression,
         timezone=config.timezone,
@@ -174,14 +134,13 @@ def _schedule(config: models.ScheduleConfig, prefix: str) -> ScheduleConfig:
 
 
 def patched_definition(
-    was: Blueprint, body: dict[str, Any], repo: Repo | None, known: Iterable[Fault] = ()
+    was: Blueprint, body: dict[str, Any], repo: Repo | None, besides: Iterable[Fault] = ()
 ) -> Blueprint:
-    """Return a definition with the fields of `body` changed; `known` is wrong with it already."""
-    for fixed in ("type", "triggers"):
-        if fixed in body:
-            raise Invalid(f"{fixed} cannot be changed", fixed)
-    before = _fields(was)
-    request = asking.task({**before, **body, "type": was.kind.value}, known)
+    """Return a definition with the fields of `body` changed."""
+    fixed = [Fault(name, f"{name} cannot be changed") for name in FIXED if name in body]
+    named = {name: value for name, value in body.items() if name not in FIXED}
+    whole = {**_fields(was), **named, "type": was.kind.value}
+    request = models.parsed(models.NewTask, whole, besides=[*fixed, *besides])
     new = definition(request, was.id, repo, was.updated_at)
     return replace(new, created_at=was.created_at, paused_reason=None)
 
@@ -196,20 +155,17 @@ def _fields(thing: Blueprint) -> dict[str, Any]:
 
 
 def patched_trigger(
-    was: Trigger, body: dict[str, Any], owner: Blueprint, known: Iterable[Fault] = ()
+    was: Trigger, body: dict[str, Any], owner: Blueprint, besides: Iterable[Fault] = ()
 ) -> Trigger:
     """Return a trigger with the fields of `body` changed; a config is replaced as a whole."""
-    if "type" in body and body["type"] != was.type.value:
-        raise Invalid("the type of a trigger cannot be changed", "type")
-    models.parsed(models.TriggerPatch, {k: v for k, v in body.items() if k != "type"})
-    fields = {
-        "type": was.type.value,
-        "enabled": was.enabled,
-        "paramMapping": was.param_mapping,
-        "config": _config(was),
-    }
-    request = models.parsed(models.NewTrigger, {"trigger": fields | body}, also=known).trigger
-    new = trigger(request, owner, was.updated_at, was=was)
+    kind = was.type.value
+    fields = {"enabled": was.enabled, "paramMapping": was.param_mapping, "config": _config(was)}
+    found = list(besides)
+    if body.get("type", kind) != kind:
+        found.append(Fault("type", "the type of a trigger cannot be changed"))
+    whole = {"trigger": {**fields, **body, "type": kind}}
+    request = models.parsed(models.NewTrigger, whole, was=was, besides=found).trigger
+    new = trigger(request, owner, was.updated_at, was)
     return replace(
         was,
         enabled=new.enabled,
@@ -251,8 +207,8 @@ def _config(was: Trigger) -> dict[str, Any]:
 
 
 def trigger_from(
-    body: dict[str, Any], owner: Blueprint, at: datetime, known: Iterable[Fault] = ()
+    body: dict[str, Any], owner: Blueprint, at: datetime, besides: Iterable[Fault] = ()
 ) -> Trigger:
     """Return the trigger that a body describes."""
-    asked = models.parsed(models.NewTrigger, {"trigger": body}, also=known)
+    asked = models.parsed(models.NewTrigger, {"trigger": body}, besides=besides)
     return trigger(asked.trigger, owner, at)

@@ -104,6 +104,6 @@ def test_a_form_tells_what_cannot_be_read_together_with_what_is_refused(browser:
         ]
     )
     head = answer.text.partition("Not saved yet.")[2].partition("</div>")[0]
-    assert re.findall(r'href="#f-(\w+)"', head)[:1] == ["cronExpression"]
+    assert re.findall(r'href="#f-(\w+)"', head)[:1] == ["prompt"]
     assert ">Time zone</a>" in head
     assert "config." not in head

@@ -361,7 +361,7 @@ def test_what_a_provider_answers_may_be_edited_but_not_which_place_it_is(
     edited = stage.ok("PATCH", path, {"config": github.done})["provider"]
     assert edited["config"] == github.done
     for config, field in (
-        ({**github.done, "repo": "acme/api"}, "config"),
+        ({**github.done, "repo": "acme/api"}, "config.repo"),
         ({**github.done, "doneState": "Done"}, "config.doneState"),
         ({**github.done, "comments": "maybe"}, "config.comments"),
     ):

@@ -34,13 +34,15 @@ class Dialect:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def heard(self, body: Body) -> Body:
-        """Return a request in our words."""
+        """Return a request in our words; what is one of ours already becomes one of theirs.
+
+        So the newer name is as unknown at an older path as the older one is at a newer path.
+        """
+        return {self._swapped(name): value for name, value in body.items()}
+
+    def _swapped(self, name: str) -> str:
         ours = {theirs: name for name, theirs in self.fields.items()}
-        foreign = [name for name in body if name in self.fields]
-        unknown = [Fault(name, "is not a field that we know") for name in foreign]
-        if unknown:
-            raise Invalid(f"{unknown[0].field}: {unknown[0].message}", faults=unknown)
-        return {ours.get(name, name): value for name, value in body.items()}
+        return self.fields.get(name) or ours.get(name, name)
 
     def said(self, body: Body) -> Body:
         """Return an answer in theirs."""
@@ -56,11 +58,9 @@ class Dialect:
 
     def blamed(self, error: Invalid) -> Invalid:
         """Return a refusal that names their fields."""
-        faults = [
-            Fault(self.fields.get(fault.field, fault.field), fault.message)
-            for fault in error.faults
-        ]
-        return Invalid(error.message, self.fields.get(error.field, error.field), faults)
+        if not error.faults:
+            return error
+        return Invalid.of(Fault(self._swapped(one.field), one.message) for one in error.faults)
 
 
 CONFIGS = Dialect(Kind.REPO_BLUEPRINT, "taskConfig", "taskConfigs")

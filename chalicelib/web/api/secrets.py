@@ -5,9 +5,7 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions import secrets
 from chalicelib.domain.access import Scope
-from chalicelib.domain.errors import Invalid
-from chalicelib.domain.repo import normal_url
-from chalicelib.domain.secret import GLOBAL
+from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope
 from chalicelib.web import answers, models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, query
 
@@ -24,24 +22,15 @@ def index() -> Answer[answers.SecretList]:
 @routes.at("PUT", "/api/secrets/{name}", needs=Scope.ADMIN, takes="SecretValue")
 def keep(name: str) -> Answer[answers.SecretAnswer]:
     """Keep a secret, for all runs or for those of one repo."""
-    asked = models.parsed(models.SecretValue, body_of(routes.current_request))
-    kept = secrets.keep(wiring.world(), name, _scope(asked.scope), asked.value)
+    misnamed = models.said_by(checked_name, name)
+    asked = models.parsed(models.SecretValue, body_of(routes.current_request), besides=misnamed)
+    kept = secrets.keep(wiring.world(), name, asked.scope, asked.value)
     return answer({"secret": views.secret(kept)})
 
 
 @routes.at("DELETE", "/api/secrets/{name}", needs=Scope.ADMIN, query=("scope",), status=204)
 def forget(name: str) -> Answer[None]:
     """Forget a secret at once."""
-    scope = _scope(query(routes.current_request, "scope", GLOBAL))
+    scope = checked_scope(query(routes.current_request, "scope", GLOBAL))
     secrets.forget(wiring.world(), name, scope)
     return answer(None, 204)
-
-
-def _scope(text: str) -> str:
-    if text == GLOBAL:
-        return GLOBAL
-    try:
-        return normal_url(text)
-    except Invalid as error:
-        message = f"the scope is 'global' or the URL of a repo: {error.message}"
-        raise Invalid(message, "scope") from error

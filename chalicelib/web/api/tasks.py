@@ -15,7 +15,6 @@ from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
 from chalicelib.web import (
     answers,
-    asking,
     models,
     reading,
     run_views,
@@ -122,12 +121,12 @@ def create() -> Answer[answers.MadeAnswer]:
     world = wiring.world()
     request = routes.current_request
     body, ignored = reading.without_meaningless(body_of(request))
-    asked = asking.task(body)
+    asked = models.parsed(models.NewTask, body)
     new = reading.definition(asked, str(uuid.uuid4()), _repo(asked.repo_url), world.now())
     if new.kind is Kind.REPO_TASK:
         run = runs.start(world, new, {}, stored=False, claim=claim_of(request, ""))
         return answer(_warned({"task": whole(run), "triggers": []}, ignored), 201)
-    triggers = reading.triggers(asked.triggers, new, world.now())
+    triggers = [reading.trigger(trigger, new, world.now()) for trigger in asked.triggers]
     claim = claim_of(request, new.id)
     made, kept, _ = definitions.create(world, new, triggers, claim)
     shown = [views.trigger(trigger, world.now()) for trigger in kept]

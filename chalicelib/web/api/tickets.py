@@ -61,7 +61,7 @@ def edit(provider_id: str) -> Answer[answers.ProviderAnswer]:
     """Rename or pause a provider, give it a new credential, or change what it answers."""
     world = wiring.world()
     was = world.providers.get(known_id("provider", provider_id))
-    request = models.parsed(models.ProviderPatch, body_of(routes.current_request))
+    request = models.parsed(models.ProviderPatch, body_of(routes.current_request), was=was)
     new = reading_settled.patched_provider(was, request)
     return answer({"provider": view(providers.change(world, was, new, request.credential))})
 

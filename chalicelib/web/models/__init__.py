@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.web.models.legacy import JobFields, NewJob, NewTaskConfig
 from chalicelib.web.models.parsing import parsed
+from chalicelib.web.models.rules import said_by
 from chalicelib.web.models.settled import (
     NewKey,
     NewPromptTemplate,
@@ -57,4 +58,5 @@ __all__ = [
     "WebhookFields",
     "WebhookPatch",
     "parsed",
+    "said_by",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -14,24 +14,35 @@ from chalicelib.web.models.refusals import words
 M = TypeVar("M", bound=BaseModel)
 
 
-def parsed(model: type[M], body: dict[str, Any], prefix: str = "", also: Iterable[Fault] = ()) -> M:
+def parsed(
+    model: type[M], body: Mapping[str, Any], *, was: object = None, besides: Iterable[Fault] = ()
+) -> M:
     """Return the request that `body` is, or raise `Invalid` with every fault it has.
 
-    `also` are faults that somebody else found; those of a field that is wrong anyway say no more.
+    `was` is the thing that it changes. `besides` are faults that its reader found already: where
+    they name a field, no other fault of it is told.
     """
-    made, faults = None, []
+    known, faults = list(besides), []
     try:
-        made = model.model_validate(body)
+        asked = model.model_validate(body, context=was)
     except Refused as refused:
-        faults = [_fault(error, prefix) for error in refused.errors()]
-    told = {fault.field for fault in faults}
-    faults += [fault for fault in also if fault.field not in told]
-    if made is None or faults:
-        raise Invalid(f"{faults[0].field}: {faults[0].message}", faults=faults)
-    return made
+        faults = [_fault(error) for error in refused.errors(include_url=False)]
+    named = {fault.field for fault in known}
+    if told := [*(fault for fault in faults if fault.field not in named), *known]:
+        raise Invalid.of(_each_once(told))
+    return asked
 
 
-def _fault(error: Any, prefix: str) -> Fault:
+def _each_once(faults: Iterable[Fault]) -> list[Fault]:
+    """Return one fault for each field; one that may have two forms is told of the nearer one."""
+    first: dict[str, Fault] = {}
+    for fault in faults:
+        first.setdefault(fault.field, fault)
+    inner = [name for name in first if any(other.startswith(f"{name}.") for other in first)]
+    return [fault for name, fault in first.items() if name not in inner]
+
+
+def _fault(error: Any) -> Fault:
     known = ("schedule", "webhook", "manual", "ticket")
     parts = [str(part) for part in error["loc"]]
     kept = [
@@ -39,8 +50,10 @@ def _fault(error: Any, prefix: str) -> Fault:
         for index, part in enumerate(parts)
         if not (part in known and index and _inside(parts, index)) and "constrained-" not in part
     ]
+    if error["type"].startswith("union_tag"):
+        kept.append("type")
     field = ".".join(part or '""' for part in kept).removeprefix("trigger.")
-    return Fault(f"{prefix}{field}", words(error))
+    return Fault(field, words(error))
 
 
 def _inside(parts: list[str], index: int) -> bool:

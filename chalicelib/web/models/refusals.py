@@ -24,7 +24,6 @@ FIXED = {
     "model_attributes_type": "must be an object",
     "uuid_type": "is not an id",
     "uuid_parsing": "is not an id",
-    "timezone_aware": "write the time with its offset or Z",
 }
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.domain import limits
-from chalicelib.domain.access import Role, Scope
+from chalicelib import wiring
+from chalicelib.domain import limits, secret
+from chalicelib.domain.access import Role, Scope, checked_end, granted
+from chalicelib.domain.errors import Fault
+from chalicelib.domain.template import compile_template
+from chalicelib.web.models.rules import Ruled, Sent, said_by
 from chalicelib.web.models.types import (
     Agent,
     ApiUrl,
@@ -24,6 +29,7 @@ from chalicelib.web.models.types import (
     called,
     shown,
     text,
+    told,
 )
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=limits.KIND)]
@@ -32,10 +38,8 @@ Kind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=lim
 class NewPromptTemplate(Model):
     model_config = shown({"name": "Update", "template": "Update {{package}}"})
     name: Name
-    template: Annotated[str, text(limits.TEXT, 1)]
-    kind: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=limits.KIND)] = (
-        "prompt"
-    )
+    template: Annotated[str, text(limits.TEXT, 1), told(compile_template)]
+    kind: Kind = "prompt"
     description: Description = ""
     params_schema: Schema | None = None
     default_agent_type: Agent | None = None
@@ -43,8 +47,10 @@ class NewPromptTemplate(Model):
 
 class SecretValue(Model):
     model_config = shown({"value": "a value that nobody sees"})
-    value: Annotated[str, text(limits.SECRET)]
-    scope: Annotated[str, text(limits.URL), called("secret-scope")] = "global"
+    value: Annotated[str, text(limits.SECRET), told(secret.checked_value)]
+    scope: Annotated[str, text(limits.URL), told(secret.checked_scope), called("secret-scope")] = (
+        secret.GLOBAL
+    )
 
 
 ComputeType = Literal[
@@ -62,7 +68,16 @@ Image = Annotated[
 ]
 
 
-class NewKey(Model):
+def _allowed(asked: Sent) -> Iterator[Fault]:
+    yield from said_by(granted, asked.role, asked.scopes)
+
+
+def _still_good(asked: Sent) -> Iterator[Fault]:
+    yield from said_by(checked_end, asked.expires_at, wiring.world().now())
+
+
+class NewKey(Ruled):
+    rules = (_allowed, _still_good)
     model_config = shown(
         {"name": "CI", "role": "member"}, {"name": "A runner", "scopes": ["runner"]}
     )

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from chalicelib import wiring
 from chalicelib.domain import limits
+from chalicelib.domain.blueprint import Kind
+from chalicelib.domain.errors import Fault, NotFound
+from chalicelib.domain.repo import FROM_TICKET
+from chalicelib.domain.template import compile_template
+from chalicelib.web.models.rules import Ruled, Sent
 from chalicelib.web.models.triggers import AnyTrigger
 from chalicelib.web.models.types import (
     Agent,
@@ -24,6 +31,7 @@ from chalicelib.web.models.types import (
     Variables,
     shown,
     text,
+    told,
 )
 
 SCHEDULE = {"type": "schedule", "config": {"cronExpression": "0 3 * * 1-5"}}
@@ -31,13 +39,13 @@ EXAMPLE = {"name": "Update the dependencies", "prompt": "Bring {{package}} to it
 LabelName = Annotated[str, text(limits.PR_LABEL, 1, stripped=True)]
 
 
-class Definition(Model):
+class Definition(Ruled):
     """The fields of a task, and of a definition."""
 
     model_config = shown({"name": "Renamed", "timeoutMinutes": 30})
     name: Name | None = None
     description: Description = ""
-    title: Annotated[str, text(limits.TITLE, 1)] | None = None
+    title: Annotated[str, text(limits.TITLE, 1), told(compile_template)] | None = None
     prompt: Text = ""
     prompt_template_id: uuid.UUID | None = None
     params_schema: Schema | None = None
@@ -78,7 +86,66 @@ def _kind(name: str, repo: bool, **more: Any) -> dict[str, Any]:
     return {**rules, "required": needed if name == "repo-task" else ["type", *needed]}
 
 
+def _named(asked: Sent) -> Iterator[Fault]:
+    if not (asked.name or asked.title):
+        yield Fault("name", "give a name or a title")
+
+
+def _prompted(asked: Sent) -> Iterator[Fault]:
+    if not (asked.prompt.strip() or asked.prompt_template_id):
+        yield Fault("prompt", "give a prompt, or a template of the library (promptTemplateId)")
+
+
+def _placed(asked: Sent) -> Iterator[Fault]:
+    kind = Kind(asked.type)
+    if kind is Kind.STANDALONE and (asked.repo_url or asked.repo_branch):
+        yield Fault("repoUrl", "a standalone task has no repo")
+    if kind is not Kind.STANDALONE and not asked.repo_url:
+        yield Fault("repoUrl", f"a {kind.value} needs a repo")
+    if kind is Kind.REPO_TASK and asked.repo_url == FROM_TICKET:
+        yield Fault("repoUrl", "only a repo-blueprint takes its repo from a ticket")
+
+
+def _scripted(asked: Sent) -> Iterator[Fault]:
+    if asked.agent_type == "command" and not asked.agent_command:
+        yield Fault("agentCommand", "the agent 'command' needs a script")
+    if asked.agent_type != "command" and asked.agent_command:
+        yield Fault("agentCommand", "only the agent 'command' has a script")
+
+
+def _linked(asked: Sent) -> Iterator[Fault]:
+    linked = asked.prompt_template_id
+    try:
+        if linked:
+            wiring.world().prompt_templates.get(str(linked))
+    except NotFound as error:
+        yield Fault("promptTemplateId", str(error))
+
+
+def _fired(asked: Sent) -> Iterator[Fault]:
+    if asked.raw.get("triggers") and asked.type == Kind.REPO_TASK:
+        yield Fault("triggers", "only a repo-blueprint or a standalone has triggers")
+
+
+def _one_path_each(asked: Sent) -> Iterator[Fault]:
+    seen: dict[str, int] = {}
+    for number, path in _paths(asked.raw.get("triggers")):
+        first = seen.setdefault(path, number)
+        if first != number:
+            message = f"it is the path of triggers.{first}, too"
+            yield Fault(f"triggers.{number}.config.path", message)
+
+
+def _paths(triggers: Any) -> Iterator[tuple[int, str]]:
+    for number, trigger in enumerate(triggers if isinstance(triggers, list) else ()):
+        config = trigger.get("config") if isinstance(trigger, dict) else None
+        path = config.get("path") if isinstance(config, dict) else None
+        if isinstance(path, str) and trigger.get("type") == "webhook":
+            yield number, path
+
+
 class NewTask(Definition):
+    rules = (_named, _prompted, _placed, _scripted, _linked, _fired, _one_path_each)
     model_config = shown(
         {**EXAMPLE, "type": "standalone", "triggers": [SCHEDULE]},
         {**EXAMPLE, "type": "repo-blueprint", "repoUrl": "acme/web", "triggers": [SCHEDULE]},

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from chalicelib.domain import limits
-from chalicelib.web.models.types import Model, Name, shown, text
+from chalicelib.domain.errors import Fault
+from chalicelib.domain.provider import check_config, check_place
+from chalicelib.settings import settings
+from chalicelib.web.models.rules import Ruled, Sent, said_by
+from chalicelib.web.models.types import Name, shown, text
 
 Credential = Annotated[str, text(limits.CREDENTIAL, 1, stripped=True)]
 Value = Annotated[str, text(limits.CONFIG_VALUE, 1, stripped=True)]
 
 
-class NewProvider(Model):
+def _known(asked: Sent) -> Iterator[Fault]:
+    yield from said_by(check_config, asked.source, asked.config, settings.allowed_private)
+
+
+class NewProvider(Ruled):
+    rules = (_known,)
     model_config = shown(
         {"source": "github", "config": {"repo": "acme/web"}, "credential": "a token of its own"},
         {"source": "linear", "credential": "a key of its own"},
@@ -25,9 +35,17 @@ class NewProvider(Model):
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
-class ProviderPatch(Model):
+def _still_known(asked: Sent) -> Iterator[Fault]:
+    if asked.config is not None:
+        source = asked.was.source
+        yield from said_by(check_config, source, asked.config, settings.allowed_private)
+        yield from said_by(check_place, asked.was, asked.config)
+
+
+class ProviderPatch(Ruled):
+    rules = (_still_known,)
     model_config = shown({"name": "Tickets of the web team"})
     name: Name | None = None
-    config: Annotated[dict[str, Value], Field(max_length=10)] | None = None
+    config: Annotated[dict[str, Value], Field(max_length=limits.CONFIG)] | None = None
     credential: Credential | None = None
     enabled: Annotated[bool, Field(strict=True)] | None = None

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from chalicelib import wiring
 from chalicelib.domain import cron, limits, schedule
+from chalicelib.domain.errors import Fault, NotFound
+from chalicelib.domain.hook import standard_key
+from chalicelib.web.models.rules import Ruled, Sent
 from chalicelib.web.models.types import (
+    Aware,
     EventName,
     Mapping,
     Model,
-    Moment,
     Params,
     Query,
     Secret,
@@ -27,7 +32,17 @@ from chalicelib.web.models.types import (
 Label = Annotated[str, text(limits.LABEL, 1, stripped=True)]
 
 
-class ScheduleConfig(Model):
+WITHOUT_SECRET = ("optio", "notion")
+"""An unguessable path may do without a signature; Notion sends its secret before it signs."""
+
+
+def _ends_after_it_starts(asked: Sent) -> Iterator[Fault]:
+    if asked.start_at and asked.end_at and asked.end_at <= asked.start_at:
+        yield Fault("endAt", "endAt must come after startAt")
+
+
+class ScheduleConfig(Ruled):
+    rules = (_ends_after_it_starts,)
     cron_expression: Annotated[str, text(limits.CRON), told(cron.parse_cron), called("cron")]
     timezone: Annotated[str, text(limits.ZONE), told(schedule.parse_zone), called("time-zone")] = (
         "UTC"
@@ -35,8 +50,8 @@ class ScheduleConfig(Model):
     overlap_policy: Literal["allow", "skip", "buffer_one", "cancel_other"] = "allow"
     catch_up_policy: Literal["one", "skip", "all"] = "one"
     jitter_seconds: Annotated[int, Field(ge=0, le=3600, strict=True)] = 0
-    start_at: Moment | None = None
-    end_at: Moment | None = None
+    start_at: Aware | None = None
+    end_at: Aware | None = None
 
 
 class ScheduleTrigger(Model):
@@ -52,7 +67,21 @@ HookPath = Annotated[
 ]
 
 
-class HookConfig(Model):
+def _secrets(named: str | list[str] | None) -> list[str]:
+    return [named] if isinstance(named, str) else named or []
+
+
+def _signed(asked: Sent) -> Iterator[Fault]:
+    kept = asked.was.hook.sealed if asked.was and asked.was.hook else ()
+    if not (asked.secret or kept or asked.signature in WITHOUT_SECRET):
+        yield Fault("secret", f"the signature {asked.signature!r} needs a secret")
+    standard = asked.signature == "standard-webhooks"
+    if standard and not all(map(standard_key, _secrets(asked.secret))):
+        yield Fault("secret", "a Standard Webhooks secret is base64, with whsec_ before it")
+
+
+class HookConfig(Ruled):
+    rules = (_signed,)
     path: HookPath
     secret: Secret | Secrets | None = None
     signature: Signature = "optio"
@@ -62,9 +91,7 @@ class HookConfig(Model):
     @property
     def secrets(self) -> list[str]:
         """The secrets that it names, none where it leaves them alone."""
-        if self.secret is None:
-            return []
-        return [self.secret] if isinstance(self.secret, str) else self.secret
+        return _secrets(self.secret)
 
 
 class WebhookTrigger(Model):
@@ -75,7 +102,21 @@ class WebhookTrigger(Model):
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
-class TicketConfig(Model):
+def _provided(asked: Sent) -> Iterator[Fault]:
+    if not asked.provider_id:
+        return
+    try:
+        found = wiring.world().providers.get(str(asked.provider_id))
+    except NotFound as error:
+        yield Fault("providerId", str(error))
+        return
+    if found.source != asked.source:
+        told = f"that provider is one of {found.source}, not of {asked.source}"
+        yield Fault("providerId", told)
+
+
+class TicketConfig(Ruled):
+    rules = (_provided,)
     source: Literal["github", "linear", "jira", "notion"]
     labels: Annotated[list[Label], Field(max_length=limits.LABELS)] = []
     provider_id: uuid.UUID | None = None

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,6 +24,7 @@ from chalicelib.domain.address import checked_host, checked_url
 from chalicelib.domain.blueprint import AGENTS
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.hook import PRESETS, SHORTEST_SECRET
+from chalicelib.domain.template import compile_template
 from chalicelib.settings import settings
 
 MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
@@ -82,12 +82,18 @@ def _written(given: Any) -> Any:
     raise ValueError("write the time as 2026-11-24T09:00:00Z")
 
 
+def _with_offset(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("write the time with its offset or Z")
+    return moment
+
+
 _DATED = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 Moment = Annotated[datetime, BeforeValidator(_written)]
 """A time that is written out: pydantic takes numbers, too, and guesses their unit."""
-Aware = Annotated[AwareDatetime, BeforeValidator(_written)]
+Aware = Annotated[Moment, AfterValidator(_with_offset)]
 Name = Annotated[str, text(limits.NAME, 1, stripped=True)]
-Text = Annotated[str, text(limits.TEXT)]
+Text = Annotated[str, text(limits.TEXT), told(compile_template)]
 Description = Annotated[str, text(limits.DESCRIPTION)]
 Script = Annotated[str, text(limits.SCRIPT, 1)]
 RepoUrl = Annotated[str, text(limits.URL, 3), told(_clonable), called("repo-url")]

@@ -127,7 +127,10 @@ def _run(visit: Visit, thing: Blueprint, about: str) -> Response:
     world = wiring.world()
     template = definitions.template_of(world, thing)
     schema = thing.params_schema or (template.params_schema if template else None)
-    run = runs.start(world, thing, forms.params(visit.form, schema))
+    typed = visit.typed
+    params = typed.params(schema)
+    typed.check()
+    run = runs.start(world, thing, params)
     return visit.go("tasks", run.id, done="started")
 
 
@@ -159,8 +162,8 @@ def _drop(visit: Visit, thing: Blueprint, about: str) -> Response:
 
 def _add(visit: Visit, thing: Blueprint, about: str) -> Response:
     world = wiring.world()
-    body, faults = forms.trigger(visit.form)
-    new = reading.trigger_from(body, thing, world.now(), faults)
+    typed = visit.typed
+    new = reading.trigger_from(forms.trigger(typed), thing, world.now(), typed.faults)
     definitions.add_trigger(world, new)
     audit.made(new.id, new.type.value)
     return _back(visit, thing, "trigger-added")

@@ -52,12 +52,12 @@ def save(visit: Visit, task_id: str) -> Response:
     world = wiring.world()
     was = world.blueprints.get(known_id("task", task_id))
     try:
+        typed = visit.typed
         body = {**dict.fromkeys(CLEARED), "description": "", "prompt": ""}
-        typed, faults = forms.definition(visit.form)
-        body |= typed
+        body |= forms.definition(typed)
         url = body.get("repoUrl") or was.repo_url
         repo = world.repos.find(url) if isinstance(url, str) else None
-        new = reading.patched_definition(was, body, repo, faults)
+        new = reading.patched_definition(was, body, repo, typed.faults)
         definitions.change(world, was, new)
     except (Invalid, Conflict) as error:
         return _page(visit, was, error)

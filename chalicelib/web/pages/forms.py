@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from chalicelib.domain.errors import DomainError, Fault, Invalid
+from chalicelib.domain.errors import DomainError, Fault
+from chalicelib.web.pages.typed import Typed
 
 NUMBERS = ("timeoutMinutes", "maxRetries", "priority", "maxConcurrent", "maxTurns")
 TEXTS = (
@@ -17,101 +17,58 @@ TEXTS = (
 )
 
 
-T = TypeVar("T")
-Read = tuple[dict[str, Any], list[Fault]]
-"""A body, and what of the form could not be read: the models' own faults are told beside it."""
-
-
-def noted(faults: list[Fault], read: Callable[..., T], *given: Any) -> T | None:
-    """Return what a field says, or None with its fault noted."""
-    try:
-        return read(*given)
-    except Invalid as error:
-        faults += error.faults
-        return None
-
-
-def definition(form: Mapping[str, str]) -> Read:
+def definition(typed: Typed) -> dict[str, Any]:
     """Return the body of a task that a form describes; what was left empty is left out."""
-    faults: list[Fault] = []
-    body: dict[str, Any] = {name: form[name] for name in TEXTS if form.get(name, "").strip()}
-    for name in NUMBERS:
-        if form.get(name, "").strip() and (found := noted(faults, number, form, name)) is not None:
-            body[name] = found
+    body: dict[str, Any] = {**typed.texts(*TEXTS), **typed.numbers(*NUMBERS)}
     if body.get("agentType") != "command":
         body.pop("agentCommand", None)
-    body["secrets"] = words(form.get("secrets", ""))
-    body["environment"] = noted(faults, variables, form.get("environment", "")) or {}
-    schema = noted(faults, mapping, form, "paramsSchema")
-    return body | ({"paramsSchema": schema} if schema else {}), faults
+    body["secrets"] = typed.words("secrets")
+    body["environment"] = typed.variables("environment")
+    schema = typed.mapping("paramsSchema")
+    return body | ({"paramsSchema": schema} if schema else {})
 
 
-def trigger(form: Mapping[str, str]) -> Read:
+def trigger(typed: Typed) -> dict[str, Any]:
     """Return the body of the trigger that a form describes."""
-    faults: list[Fault] = []
-    kind = form.get("trigger", "schedule")
+    kind = typed.form.get("trigger", "schedule")
     body: dict[str, Any] = {"type": kind}
-    params = noted(faults, mapping, form, "paramMapping")
+    params = typed.mapping("paramMapping")
     if params:
         body["paramMapping"] = params
-    if kind in CONFIGS:
-        body["config"] = CONFIGS[kind](form, faults)
-    return body, faults
+    if kind in _CONFIGS:
+        body["config"] = _CONFIGS[kind](typed)
+    return body
 
 
-def _schedule(form: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
-    spread = noted(faults, number, form, "jitterSeconds") if form.get("jitterSeconds") else 0
+def _schedule(typed: Typed) -> dict[str, Any]:
     return {
-        "cronExpression": form.get("cronExpression", "").strip(),
-        "timezone": form.get("timezone", "").strip() or "UTC",
-        "overlapPolicy": form.get("overlapPolicy") or "allow",
-        "catchUpPolicy": form.get("catchUpPolicy") or "one",
-        "jitterSeconds": spread or 0,
+        "cronExpression": typed.text("cronExpression"),
+        "timezone": typed.text("timezone") or "UTC",
+        "overlapPolicy": typed.form.get("overlapPolicy") or "allow",
+        "catchUpPolicy": typed.form.get("catchUpPolicy") or "one",
+        **typed.numbers("jitterSeconds"),
     }
 
 
-def _hook(form: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
-    optional = {name: form.get(name, "").strip() for name in ("secret", "filter")}
+def _webhook(typed: Typed) -> dict[str, Any]:
+    optional = {name: typed.text(name) for name in ("secret", "filter")}
     return {
-        "path": form.get("path", "").strip(),
-        "signature": form.get("signature") or "optio",
-        "events": words(form.get("events", "")),
+        "path": typed.text("path"),
+        "signature": typed.form.get("signature") or "optio",
+        "events": typed.words("events"),
         **{name: text for name, text in optional.items() if text},
     }
 
 
-def _ticket(form: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
+def _ticket(typed: Typed) -> dict[str, Any]:
     return {
-        "source": form.get("source") or "github",
-        "labels": [part.strip() for part in form.get("labels", "").split(",") if part.strip()],
-        "includeBacklog": form.get("includeBacklog") == "true",
+        "source": typed.form.get("source") or "github",
+        "labels": [part.strip() for part in typed.text("labels").split(",") if part.strip()],
+        "includeBacklog": typed.form.get("includeBacklog") == "true",
     }
 
 
-CONFIGS = {"schedule": _schedule, "webhook": _hook, "ticket": _ticket}
-
-
-def number(form: Mapping[str, str], name: str) -> int:
-    text = form.get(name, "").strip()
-    if not text.isascii() or not text.removeprefix("-").isdigit():
-        raise Invalid(f"{text!r} is not a whole number", name)
-    return int(text)
-
-
-def words(text: str) -> list[str]:
-    return [part for part in text.replace(",", " ").split() if part]
-
-
-def variables(text: str) -> dict[str, str]:
-    """Return what lines of NAME=value say."""
-    found = {}
-    for line in text.splitlines():
-        name, equals, value = line.partition("=")
-        if line.strip() and not equals:
-            raise Invalid(f"write {line.strip()[:60]!r} as NAME=value", "environment")
-        if name.strip():
-            found[name.strip()] = value.strip()
-    return found
+_CONFIGS = {"schedule": _schedule, "webhook": _webhook, "ticket": _ticket}
 
 
 def shown(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
@@ -120,46 +77,20 @@ def shown(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str
     return {"secrets": " ".join(names), "environment": "\n".join(lines)}
 
 
-def mapping(form: Mapping[str, str], name: str) -> dict[str, Any]:
-    """Return the JSON object of a field; an empty field is an empty one."""
-    text = form.get(name, "").strip()
-    if not text:
-        return {}
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"this is not valid JSON: {error}", name) from None
-    if not isinstance(found, dict):
-        raise Invalid('write a JSON object, such as {"name": "value"}', name)
-    return found
-
-
-def params(form: Mapping[str, str], schema: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the params of a run by hand: a field for each of the schema, or free JSON."""
-    found = mapping(form, "params")
-    for name, kind in ((schema or {}).get("properties") or {}).items():
-        text = form.get(f"param.{name}", "")
-        if text != "":
-            found[name] = _value(name, text, kind if isinstance(kind, dict) else {})
-    return found
-
-
-def _value(name: str, text: str, kind: Mapping[str, Any]) -> object:
-    if kind.get("type", "string") == "string":
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise Invalid(f"{text[:60]!r} is not a {kind['type']}", f"param.{name}") from None
-
-
-def known(faults: list[Fault]) -> dict[str, str]:
+def known(faults: list[Fault], form: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong, by the name of the form's field."""
     found: dict[str, str] = {}
     for fault in faults:
-        name = fault.field.removeprefix("triggers.0.").removeprefix("config.")
-        found.setdefault(name.split(".")[0] if "." in name else name, fault.message)
+        found.setdefault(_field(fault.field, form), fault.message)
     return found
+
+
+def _field(name: str, form: Mapping[str, str]) -> str:
+    """Return the field of a form that shows a field of the API; a param may have its own."""
+    own = f"param.{name.removeprefix('params.').split('.')[0]}"
+    if name in form or own in form:
+        return name if name in form else own
+    return name.removeprefix("triggers.0.").removeprefix("config.").split(".")[0]
 
 
 @dataclass(frozen=True)
@@ -170,9 +101,9 @@ class Said:
     message: str
 
 
-def said(error: DomainError, faults: list[Fault]) -> list[Said]:
+def said(error: DomainError, faults: list[Fault], form: Mapping[str, str]) -> list[Said]:
     """Return all that is wrong, for the head of a page."""
-    found = [Said(name, message) for name, message in known(faults).items()]
+    found = [Said(name, message) for name, message in known(faults, form).items()]
     return found or [Said("", str(error))]
 
 

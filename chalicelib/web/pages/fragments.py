@@ -11,7 +11,6 @@ from chalicelib.actions import previewing
 from chalicelib.domain import schedule
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.words import cron_words
-from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
 
 
@@ -31,7 +30,9 @@ def cron(visit: Visit) -> Response:
 def preview(visit: Visit) -> Response:
     """Render the prompt with the params, the missing ones named."""
     try:
-        params = forms.mapping(visit.form, "params") or forms.mapping(visit.form, "paramMapping")
+        typed = visit.typed
+        params = typed.mapping("params") or typed.mapping("paramMapping")
+        typed.check()
         prompt = visit.form.get("prompt", "")
         linked = visit.form.get("promptTemplateId", "").strip()
         if linked:

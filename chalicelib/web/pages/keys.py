@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chalice.app import Response
 
@@ -13,8 +12,8 @@ from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
-from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.typed import Typed
 
 PAGE = 50
 USUAL = {"role": "member", "days": "90"}
@@ -40,28 +39,35 @@ def act(visit: Visit) -> Response:
             chosen = known_id("API key", visit.form.get("id", ""))
             access.revoke(world, chosen, session.who)
             return visit.go("settings", done="revoked")
-        return _page(visit, None, _made(visit.form, session.who.id))
+        return _page(visit, None, _made(visit.typed, session.who.id))
     except (Invalid, Conflict) as error:
         return _page(visit, error)
 
 
-def _made(form: Mapping[str, str], by: str) -> str:
+def _made(typed: Typed, by: str) -> str:
     """Make the key that a form describes; return its token, which is shown by this answer alone."""
-    body: dict[str, object] = {"name": form.get("name", "")}
-    role = form.get("role", "")
-    body |= {"scopes": [Scope.RUNNER.value]} if role == Scope.RUNNER else {"role": role}
-    asked = models.parsed(models.NewKey, body)
-    ends = None
-    if form.get("days", "").strip():
-        days = forms.number(form, "days")
-        if not 1 <= days <= MOST_DAYS:
-            raise Invalid(f"a key lives 1 to {MOST_DAYS} days, or until it is revoked", "days")
-        ends = wiring.world().now() + timedelta(days=days)
+    role = typed.text("role")
+    may = {"scopes": [Scope.RUNNER.value]} if role == Scope.RUNNER else {"role": role}
+    body = {"name": typed.text("name"), **may, "expiresAt": _end(typed)}
+    asked = models.parsed(models.NewKey, body, besides=typed.faults)
     key, token = access.make(
-        wiring.world(), asked.name, role=asked.role, scopes=asked.scopes, expires_at=ends, by=by
+        wiring.world(),
+        asked.name,
+        role=asked.role,
+        scopes=asked.scopes,
+        expires_at=asked.expires_at,
+        by=by,
     )
     audit.made(key.id, key.name)
     return token
+
+
+def _end(typed: Typed) -> datetime | None:
+    for days in typed.numbers("days").values():
+        if 1 <= days <= MOST_DAYS:
+            return wiring.world().now() + timedelta(days=days)
+        typed.blame("days", f"a key lives 1 to {MOST_DAYS} days, or until it is revoked")
+    return None
 
 
 MOST_DAYS = 3650

@@ -10,8 +10,8 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions import definitions, runs
 from chalicelib.domain.blueprint import Kind
-from chalicelib.domain.errors import Conflict, DomainError, Fault, Invalid
-from chalicelib.web import asking, reading
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.web import models, reading
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
 
@@ -62,30 +62,27 @@ def create(visit: Visit) -> Response:
 
 
 def _started(visit: Visit) -> str:
-    world = wiring.world()
-    body, faults = forms.definition(visit.form)
+    world, typed = wiring.world(), visit.typed
+    body = {**forms.definition(typed), "type": Kind.REPO_TASK.value}
+    params = typed.mapping("params")
     if not body.get("repoUrl"):
-        why = "choose a repo; only what is saved with a trigger runs without one"
-        faults.append(Fault("repoUrl", why))
-    params = forms.noted(faults, forms.mapping, visit.form, "params") or {}
-    asked = asking.task({**body, "type": Kind.REPO_TASK.value}, faults)
+        typed.blame("repoUrl", "choose a repo; only what is saved with a trigger runs without one")
+    asked = models.parsed(models.NewTask, body, besides=typed.faults)
     repo = world.repos.find(asked.repo_url) if asked.repo_url else None
     new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())
     return runs.start(world, new, params, stored=False).id
 
 
 def _saved(visit: Visit) -> str:
-    world = wiring.world()
-    body, faults = forms.definition(visit.form)
+    world, typed = wiring.world(), visit.typed
+    body = forms.definition(typed)
     kind = Kind.REPO_BLUEPRINT if body.get("repoUrl") else Kind.STANDALONE
     if kind is Kind.STANDALONE:
         body.pop("repoBranch", None)
-    triggers = []
-    if visit.form.get("trigger") != "none":
-        trigger, more = forms.trigger(visit.form)
-        triggers, faults = [trigger], [*faults, *more]
-    asked = asking.task({**body, "type": kind.value, "triggers": triggers}, faults)
+    triggers = [] if visit.form.get("trigger") == "none" else [forms.trigger(typed)]
+    whole = {**body, "type": kind.value, "triggers": triggers}
+    asked = models.parsed(models.NewTask, whole, besides=typed.faults)
     repo = world.repos.find(asked.repo_url) if asked.repo_url else None
     new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())
-    made = reading.triggers(asked.triggers, new, world.now())
+    made = [reading.trigger(one, new, world.now()) for one in asked.triggers]
     return definitions.create(world, new, made)[0].id

@@ -11,6 +11,7 @@ from chalicelib.web import audit, models, reading_settled
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.typed import Typed
 
 
 def index(visit: Visit) -> Response:
@@ -44,17 +45,18 @@ def save(visit: Visit) -> Response:
     """Add, change or forget a repo."""
     world, chosen = wiring.world(), visit.form.get("id", "")
     try:
+        typed = visit.typed
         was = world.repos.get(known_id("repo", chosen)) if chosen else None
         if was and visit.form.get("do") == "delete":
             world.repos.remove(was)
             return visit.go("repos", done="deleted")
         if was:
-            asked = models.parsed(models.RepoFields, _fields(visit))
+            asked = models.parsed(models.RepoFields, _fields(typed), besides=typed.faults)
             changed = reading_settled.patched_repo(was, asked, world.now())
             world.repos.put(changed, was)
         else:
-            url = visit.form.get("repoUrl", "").strip()
-            asked_new = models.parsed(models.NewRepo, {"repoUrl": url, **_fields(visit)})
+            body = {"repoUrl": typed.text("repoUrl"), **_fields(typed)}
+            asked_new = models.parsed(models.NewRepo, body, besides=typed.faults)
             new = reading_settled.repo(asked_new, world.now())
             world.repos.add(new)
             audit.made(new.id, new.url)
@@ -63,14 +65,11 @@ def save(visit: Visit) -> Response:
     return visit.go("repos", done="saved")
 
 
-def _fields(visit: Visit) -> dict[str, object]:
-    form = visit.form
-    body: dict[str, object] = {
-        name: form.get(name, "").strip() or None
-        for name in ("setupCommands", "testCommand", "defaultBranch", "defaultAgentType")
+def _fields(typed: Typed) -> dict[str, object]:
+    names = ("setupCommands", "testCommand", "defaultBranch", "defaultAgentType")
+    return {
+        **{name: typed.text(name) or None for name in names},
+        **typed.numbers("maxConcurrentTasks"),
+        "secrets": typed.words("secrets"),
+        "environment": typed.variables("environment"),
     }
-    if form.get("maxConcurrentTasks", "").strip():
-        body["maxConcurrentTasks"] = forms.number(form, "maxConcurrentTasks")
-    body["secrets"] = forms.words(form.get("secrets", ""))
-    body["environment"] = forms.variables(form.get("environment", ""))
-    return body

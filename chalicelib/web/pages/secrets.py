@@ -7,8 +7,8 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions import secrets
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.repo import normal_url
-from chalicelib.domain.secret import GLOBAL
+from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope
+from chalicelib.web import models
 from chalicelib.web.pages.shell import Visit
 
 
@@ -25,15 +25,16 @@ def _page(visit: Visit, error: DomainError | None) -> Response:
 
 def save(visit: Visit) -> Response:
     """Keep a secret, or forget one."""
-    world, form = wiring.world(), visit.form
-    name = form.get("name", "").strip()
+    world, typed = wiring.world(), visit.typed
+    name, scope = typed.text("name"), typed.text("scope") or GLOBAL
     try:
-        wanted = form.get("scope", "").strip() or GLOBAL
-        scope = GLOBAL if wanted == GLOBAL else normal_url(wanted)
-        if form.get("do") == "delete":
-            secrets.forget(world, name, scope)
+        if visit.form.get("do") == "delete":
+            secrets.forget(world, name, checked_scope(scope))
             return visit.go("secrets", done="deleted")
-        secrets.keep(world, name, scope, form.get("value", ""))
+        body = {"value": visit.form.get("value", ""), "scope": scope}
+        misnamed = models.said_by(checked_name, name)
+        asked = models.parsed(models.SecretValue, body, besides=misnamed)
+        secrets.keep(world, name, asked.scope, asked.value)
     except (Invalid, Conflict) as error:
         return _page(visit, error)
     return visit.go("secrets", done="saved")

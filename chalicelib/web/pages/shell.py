@@ -21,6 +21,7 @@ from chalicelib.web.pages import forms
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.rendering import render
 from chalicelib.web.pages.session import Session
+from chalicelib.web.pages.typed import Typed
 from chalicelib.web.urls import Urls
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,11 @@ class Visit:
     session: Session | None
     form: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def typed(self) -> Typed:
+        """Its form, to be read field by field."""
+        return Typed(self.form)
 
     @property
     def urls(self) -> Urls:
@@ -82,8 +88,8 @@ class Visit:
             template,
             status_of(error) if error else 200,
             typed=kept if error or saved is None else saved,
-            wrong=forms.known(faults_of(error)) if error else {},
-            said=forms.said(error, faults_of(error)) if error else [],
+            wrong=forms.known(faults_of(error), self.form) if error else {},
+            said=forms.said(error, faults_of(error), self.form) if error else [],
             done=self.query("done"),
             **values,
         )

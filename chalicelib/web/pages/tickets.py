@@ -58,7 +58,7 @@ def _changed(visit: Visit, provider_id: str, wanted: str) -> str:
     }
     place = {name: text for name, text in was.config.items() if name not in ANSWERS}
     body["config"] = {**place, **_named(form, ANSWERS)}
-    asked = models.parsed(models.ProviderPatch, body)
+    asked = models.parsed(models.ProviderPatch, body, was=was)
     providers.change(world, was, reading_settled.patched_provider(was, asked), asked.credential)
     return "saved"
 

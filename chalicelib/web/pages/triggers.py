@@ -13,6 +13,7 @@ from chalicelib.web import reading
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.typed import Typed
 from chalicelib.web.pages.wording import pretty
 
 
@@ -64,14 +65,15 @@ def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
     """Store what was typed; bounds that the form does not show stay."""
     owner, was = _found(task_id, trigger_id)
     try:
-        body, faults = forms.trigger({**visit.form, "trigger": was.type.value})
+        typed = Typed({**visit.form, "trigger": was.type.value})
+        body = forms.trigger(typed)
         body.setdefault("paramMapping", None)
         if was.schedule:
             body["config"] |= {"startAt": was.schedule.start_at, "endAt": was.schedule.end_at}
         if was.ticket:
             kept = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
             body["config"] |= kept
-        new = reading.patched_trigger(was, body, owner, faults)
+        new = reading.patched_trigger(was, body, owner, typed.faults)
         definitions.change_trigger(wiring.world(), was, new)
     except (Invalid, Conflict) as error:
         return _page(visit, owner, was, error)

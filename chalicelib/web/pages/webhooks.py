@@ -12,6 +12,7 @@ from chalicelib.domain.webhook import USUAL, Webhook
 from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.typed import Typed
 
 EVENTS = tuple(event for event in Event if event is not Event.TEST)
 PAGE = 20
@@ -35,10 +36,14 @@ def _list(visit: Visit, error: DomainError | None) -> Response:
 
 def create(visit: Visit) -> Response:
     """Make a webhook; this answer alone shows its secret."""
-    form = visit.form
-    body = {"url": form.get("url", "").strip(), "description": form.get("description", "")}
+    typed = visit.typed
+    body = {
+        "url": typed.text("url"),
+        "description": typed.text("description"),
+        "events": _events(visit, typed),
+    }
     try:
-        asked = models.parsed(models.WebhookFields, {**body, "events": _events(visit)})
+        asked = models.parsed(models.WebhookFields, body, besides=typed.faults)
         made, secret = webhooks.create(
             wiring.world(), asked.url, events=asked.events, description=asked.description
         )
@@ -48,11 +53,11 @@ def create(visit: Visit) -> Response:
     return _page(visit, made, None, secret)
 
 
-def _events(visit: Visit) -> list[str]:
+def _events(visit: Visit, typed: Typed) -> list[str]:
     """Return what was ticked. The API takes nothing named as the usual ones; a form says so."""
     ticked = visit.lists.get("events", [])
     if not ticked:
-        raise Invalid("tick at least one event", "events")
+        typed.blame("events", "tick at least one event")
     return ticked
 
 
@@ -94,16 +99,17 @@ def act(visit: Visit, webhook_id: str) -> Response:
 
 
 def _done(visit: Visit, key: str, wanted: str) -> str:
-    world = wiring.world()
+    world, typed = wiring.world(), visit.typed
     if wanted == "test":
         return f"test-{webhooks.test(world, key).standing}"
     if wanted in ("pause", "resume"):
         webhooks.change(world, key, enabled=wanted == "resume")
         return f"webhook-{wanted}d"
-    body: dict[str, object] = {"description": visit.form.get("description", "")}
-    if visit.form.get("url", "").strip():
-        body["url"] = visit.form["url"].strip()
-    asked = models.parsed(models.WebhookPatch, {**body, "events": _events(visit)})
+    body: dict[str, object] = {"description": typed.text("description")}
+    if typed.text("url"):
+        body["url"] = typed.text("url")
+    body["events"] = _events(visit, typed)
+    asked = models.parsed(models.WebhookPatch, body, besides=typed.faults)
     fields = {"url": asked.url, "events": asked.events, "description": asked.description}
     webhooks.change(world, key, **fields)  # type: ignore[arg-type]
     return "saved"

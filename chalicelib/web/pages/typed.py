@@ -1,0 +1,87 @@
+"""What was typed into a form, read field by field; what cannot be read is a fault of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.domain.errors import Fault, Invalid
+
+
+class Typed:
+    """A form as its reader sees it. `faults` are told with those that the API's models find."""
+
+    def __init__(self, form: Mapping[str, str]) -> None:
+        self.form = form
+        self.faults: list[Fault] = []
+
+    def blame(self, name: str, message: str) -> None:
+        self.faults.append(Fault(name, message))
+
+    def check(self) -> None:
+        """Raise `Invalid` with all that could not be read."""
+        if self.faults:
+            raise Invalid.of(self.faults)
+
+    def text(self, name: str) -> str:
+        return self.form.get(name, "").strip()
+
+    def texts(self, *names: str) -> dict[str, str]:
+        """Return what was typed into these fields as it stands, but for those left empty."""
+        return {name: self.form[name] for name in names if self.text(name)}
+
+    def numbers(self, *names: str) -> dict[str, int]:
+        """Return the whole numbers in these fields, but for those left empty."""
+        found: dict[str, int] = {}
+        for name in names:
+            text = self.text(name)
+            if text.isascii() and text.removeprefix("-").isdigit():
+                found[name] = int(text)
+            elif text:
+                self.blame(name, f"{text[:60]!r} is not a whole number")
+        return found
+
+    def words(self, name: str) -> list[str]:
+        return [part for part in self.text(name).replace(",", " ").split() if part]
+
+    def variables(self, name: str) -> dict[str, str]:
+        """Return what lines of NAME=value say."""
+        found = {}
+        for line in self.text(name).splitlines():
+            variable, equals, value = line.partition("=")
+            if line.strip() and not equals:
+                self.blame(name, f"write {line.strip()[:60]!r} as NAME=value")
+            elif variable.strip():
+                found[variable.strip()] = value.strip()
+        return found
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Return the JSON object of a field; an empty field is an empty one."""
+        try:
+            found = json.loads(self.text(name) or "{}")
+        except (ValueError, RecursionError) as error:
+            self.blame(name, f"this is not valid JSON: {error}")
+            return {}
+        if not isinstance(found, dict):
+            self.blame(name, 'write a JSON object, such as {"name": "value"}')
+            return {}
+        return found
+
+    def params(self, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the params of a run by hand: a field for each of the schema, or free JSON."""
+        found = self.mapping("params")
+        for name, kind in ((schema or {}).get("properties") or {}).items():
+            text = self.form.get(f"param.{name}", "")
+            if text != "":
+                found[name] = self._value(name, text, kind if isinstance(kind, dict) else {})
+        return found
+
+    def _value(self, name: str, text: str, kind: Mapping[str, Any]) -> object:
+        if kind.get("type", "string") == "string":
+            return text
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            self.blame(f"param.{name}", f"{text[:60]!r} is not a {kind['type']}")
+            return None
