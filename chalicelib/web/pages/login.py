@@ -12,7 +12,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.activity import Deed
 from chalicelib.web import audit
 from chalicelib.web.http import TooMany
-from chalicelib.web.pages import session
+from chalicelib.web.pages import again, session
 from chalicelib.web.pages.shell import SAFETY, Visit
 
 WRONG_KEY = "This key is not known, or it may not use the dashboard. Is it whole?"
@@ -27,7 +27,7 @@ def show(visit: Visit) -> Response:
         return _attempt(visit, lambda: _by_link(code), visit.urls.to("tasks"), WRONG_LINK)
     if visit.session:
         return visit.go("tasks")
-    return visit.page("login.html", next=visit.query("next"), wrong="")
+    return visit.page("login.html", next=visit.query("next"), wrong="", kept="")
 
 
 def enter(visit: Visit) -> Response:
@@ -57,11 +57,15 @@ def _attempt(visit: Visit, begin: Callable[[], Begun | None], where: str, wrong:
         return visit.go("tasks")
     if begun is None:
         _record(visit, "refuse", None)
-        return visit.page("login.html", 401, next=visit.form.get("next", ""), wrong=wrong)
+        next_, kept = visit.form.get("next", ""), visit.form.get("kept", "")
+        return visit.page("login.html", 401, next=next_, wrong=wrong, kept=kept)
     attempts.give_back(world, source)
     text, who = begun
     _record(visit, "create", who)
-    return _entered(visit, text, where)
+    typed = again.taken(visit.form.get("kept", ""))
+    if typed is None:
+        return _entered(visit, text, where)
+    return _offered(visit, text, typed, where)
 
 
 def _by_link(code: str) -> Begun | None:
@@ -77,6 +81,15 @@ def _first_use(code: str) -> bool:
 
 def _record(visit: Visit, verb: str, who: Principal | None) -> None:
     audit.note(visit.request, Deed(kind="session", verb=verb), who)
+
+
+def _offered(visit: Visit, text: str, typed: again.Typed, where: str) -> Response:
+    """Begin the session, and offer to send on what was typed in the one before."""
+    begun = session.told(text)
+    assert begun
+    page = again.offered(visit, typed, begun, status=200, to=where)
+    page.headers["Set-Cookie"] = session.cookie(text, visit.request)
+    return page
 
 
 def _entered(visit: Visit, text: str, where: str) -> Response:

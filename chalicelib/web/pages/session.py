@@ -63,7 +63,12 @@ def of(request: Request) -> Session | None:
     except CookieError:
         return None
     morsel = kept.get(COOKIE)
-    body = opened(morsel.value, "session") if morsel else None
+    return told(morsel.value) if morsel else None
+
+
+def told(text: str) -> Session | None:
+    """Return the session that a cookie's text tells of, if it has not ended."""
+    body = opened(text, "session")
     if body is None:
         return None
     try:

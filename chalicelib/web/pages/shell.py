@@ -17,7 +17,7 @@ from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
 from chalicelib.web import audit
 from chalicelib.web.http import WRITES, TooLarge, TooMany, raw_of, status_of
-from chalicelib.web.pages import forms
+from chalicelib.web.pages import again, forms
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.rendering import render
 from chalicelib.web.pages.session import Session
@@ -27,8 +27,8 @@ from chalicelib.web.urls import Urls
 log = logging.getLogger(__name__)
 MOST_FIELDS = 2000
 NOTHING = "There is nothing at this address."
-NEVER_SHOWN = ("value", "credential")
-"""Fields whose text no page holds again."""
+SIGNED_OUT = "You were signed out meanwhile. Sign in, and send on what you typed."
+OUT_OF_DATE = "this form is out of date: go back, reload the page, and send it again"
 SAFETY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -83,7 +83,7 @@ class Visit:
         **values: object,
     ) -> Response:
         """Return a page with a form: with what is saved, or what was typed and is wrong with it."""
-        kept = {name: text for name, text in self.form.items() if name not in NEVER_SHOWN}
+        kept = {name: text for name, text in self.form.items() if name not in again.NEVER_SHOWN}
         return self.page(
             template,
             status_of(error) if error else 200,
@@ -144,6 +144,8 @@ def answer(
             visit = _written(visit, opens=needs is None)
         view: Any = getattr(import_module(room), name)
         response: Response = view(visit, **given)
+    except Stale as stale:
+        return again.offered(visit, stale.typed, stale.session, status=403)
     except DomainError as error:
         return refusal(visit, error)
     if visit.session and request.method == "POST" and needs in WRITES:
@@ -157,9 +159,20 @@ def _record(visit: Visit, pattern: str, given: Mapping[str, str], done: Response
         audit.note(visit.request, deed, visit.session.who)
 
 
+class Stale(Forbidden):
+    """A form of ours that carries the token of a session before this one."""
+
+    def __init__(self, typed: again.Typed, session: Session) -> None:
+        super().__init__(OUT_OF_DATE)
+        self.typed, self.session = typed, session
+
+
 def _to_login(visit: Visit) -> Response:
     if visit.query("part"):
         return Response(body="", status_code=401, headers={**SAFETY, "HX-Refresh": "true"})
+    if visit.request.method == "POST" and _site(visit.request) == "same-origin":
+        kept = again.kept(again.shown(_lists(visit.request)))
+        return visit.page("login.html", 401, next=visit.path, wrong=SIGNED_OUT, kept=kept)
     asked = dict(visit.request.query_params or {})
     wanted = visit.path + (f"?{urlencode(asked)}" if asked else "")
     return visit.go("login", next=wanted if visit.request.method == "GET" else visit.path)
@@ -167,21 +180,32 @@ def _to_login(visit: Visit) -> Response:
 
 def _written(visit: Visit, *, opens: bool) -> Visit:
     """Return the visit with its form, once it is sure that a page of ours sent it."""
-    raw = raw_of(visit.request)
+    lists = _lists(visit.request)
+    form = {name: values[-1] for name, values in lists.items()}
+    site = _site(visit.request)
+    if site not in ("same-origin", "none", ""):
+        raise Forbidden(OUT_OF_DATE)
+    if not opens and not (visit.session and visit.session.proves(form.get("csrf", ""))):
+        if visit.session and site == "same-origin":
+            raise Stale(again.shown(lists), visit.session)
+        raise Forbidden(OUT_OF_DATE)
+    return Visit(visit.request, visit.path, visit.session, form, lists)
+
+
+def _site(request: Request) -> str:
+    """Return where a form came from, as the browser says it; nothing where it says nothing."""
+    return str(request.headers.get("sec-fetch-site") or "")
+
+
+def _lists(request: Request) -> dict[str, list[str]]:
+    raw = raw_of(request)
     if len(raw) > limits.BODY:
         raise TooLarge("a form holds at most 1 MiB")
     try:
         lists = parse_qs(raw.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise Invalid("this form cannot be read") from None
-    form = {name: values[-1].replace("\r\n", "\n") for name, values in lists.items()}
-    site = str(visit.request.headers.get("sec-fetch-site") or "same-origin")
-    foreign = site not in ("same-origin", "none")
-    if foreign or (
-        not opens and not (visit.session and visit.session.proves(form.get("csrf", "")))
-    ):
-        raise Forbidden("this form is out of date: go back, reload the page, and send it again")
-    return Visit(visit.request, visit.path, visit.session, form, lists)
+    return {name: [text.replace("\r\n", "\n") for text in one] for name, one in lists.items()}
 
 
 def refusal(visit: Visit, error: DomainError) -> Response:
