@@ -15,6 +15,7 @@ os.environ.update(
 )
 os.environ.pop("AWS_PROFILE", None)
 
+import functools
 import json
 import threading
 import time
@@ -27,6 +28,7 @@ from unittest.mock import patch
 import boto3
 import pytest
 from botocore.endpoint import Endpoint
+from botocore.loaders import JSONFileLoader
 from chalice.test import Client
 from moto import mock_aws
 
@@ -97,9 +99,18 @@ class Stage:
             if not sum(self._deliver(queue, function) for queue, function in queues.items()):
                 return
 
+    @functools.cached_property
+    def _sqs(self) -> Any:
+        return boto3.client("sqs", region_name=settings.region)
+
+    @functools.cached_property
+    def _urls(self) -> dict[str, str]:
+        kinds = ("fire", "steps", "notify")
+        names = {kind: settings.queue(kind) for kind in kinds}
+        return {kind: self._sqs.get_queue_url(QueueName=names[kind])["QueueUrl"] for kind in kinds}
+
     def _deliver(self, queue: str, function: str) -> int:
-        sqs = boto3.client("sqs", region_name=settings.region)
-        url = sqs.get_queue_url(QueueName=settings.queue(queue))["QueueUrl"]
+        sqs, url = self._sqs, self._urls[queue]
         found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         if found:
             records = [
@@ -139,6 +150,15 @@ def key_of(token: str, scopes: tuple[Scope, ...], **more: Any) -> Key:
 def far_away() -> None:
     """Let the machine's own clock hang in `TZ`."""
     time.tzset()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> Iterator[None]:
+    """Let every stage make clients of its own from the same models of botocore: they are large."""
+    real = JSONFileLoader.load_file
+    read = functools.cache(functools.partial(real, JSONFileLoader()))
+    with patch.object(JSONFileLoader, "load_file", lambda self, path: read(path)):
+        yield
 
 
 @contextmanager
