@@ -12,12 +12,14 @@ setup: .venv/.installed ## Make the virtual environment
 
 .venv/.installed: requirements-dev.txt requirements-cli.in pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, found $$($(PYTHON) --version)"; exit 1; }
+	@echo "making .venv, with all that is pinned: a minute or two, once"
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-emulator/.installed: requirements-emulator.txt
+	@echo "making .venv-emulator, where AWS is played: some seconds, once"
 	$(PYTHON) -m venv .venv-emulator
 	.venv-emulator/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-emulator.txt
 	@touch $@

@@ -20,7 +20,7 @@ LATE_MS = 5000
 WAITING_SECONDS = 120
 NEWEST, WEEK = 100, timedelta(days=7)
 MENDABLE = {
-    "credential": "keep a good one with `optio secret set`, and name it in `secrets`",
+    "credential": "keep a good one with `optio secret set` (docs/agents.md has its name)",
     "missing_secret": "keep it with `optio secret set`",
     "missing_tool": "install it on the runner",
 }

@@ -78,7 +78,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, list[str]]]
         "spent": (0.25,),
     }
     ways = {name for name in vars(EmbeddedMetrics) if not name.startswith("_")}
-    assert set(given) == ways
+    assert set(given) == ways, "give each metric an example above"
     for name, arguments in given.items():
         getattr(metrics, name)(*arguments)
     found = {}
@@ -112,12 +112,12 @@ def test_each_metric_is_on_the_dashboard_and_has_its_row_in_the_page(
             charted[search[2]] = ["stage", search[1]]
     assert {name: set(where) for name, where in charted.items()} == {
         name: set(where) for name, (_, where) in told.items()
-    }
+    }, "each metric has a chart in `_of_work` of infra/watch.py, by its dimension"
     rows = re.findall(r"^\| `(\w+)` \| (\w+|-) \|", PAGE, re.MULTILINE)
     assert dict(rows) == {
         name: next((one for one in where if one != "stage"), "-")
         for name, (_, where) in told.items()
-    }
+    }, "each metric has a row in docs/operations.md, with its dimension or -"
 
 
 def test_the_dashboard_is_json_that_names_what_the_stage_has():

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from chalicelib.domain.hook import PRESETS
 from chalicelib.domain.run import MOVES, State
 from chalicelib.domain.template import render
 from chalicelib.domain.trigger import CatchUp, Overlap
@@ -61,13 +60,6 @@ def test_each_setting_has_its_row():
         for name in names(line.split("|")[1])
     }
     assert known == told
-
-
-def test_each_sender_of_webhooks_has_its_row():
-    page = (DOCS / "webhooks.md").read_text()
-    table = page.partition("## Senders")[2].partition("By hand")[0]
-    told = set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE))
-    assert told - {"signature"} == set(PRESETS)
 
 
 def test_each_policy_of_schedules_is_explained():

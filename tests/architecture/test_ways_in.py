@@ -1,0 +1,100 @@
+"""Whoever adds an agent, a sender, or a tracker is told each place that does not know it yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from chalicelib.domain import provider
+from chalicelib.domain.blueprint import AGENTS
+from chalicelib.domain.hook import PRESETS
+from chalicelib.domain.secret import OF_AGENTS
+from chalicelib.domain.ticket import SOURCES
+from chalicelib.integrations.agents import AGENTS as PROGRAMS
+from chalicelib.integrations.trackers import MODULES
+from chalicelib.web.models import types
+from chalicelib.web.pages import tickets, wording
+from tests.acceptance.test_hooks import signed
+from tests.fakes.trackers import FAKES
+
+ROOT = Path(__file__).resolve().parents[2]
+WEB, DOCS = ROOT / "chalicelib" / "web", ROOT / "docs"
+
+
+def quoted(file: Path, line: str) -> set[str]:
+    """Return the words in quotes in the lines of a file that match."""
+    lines = [one for one in file.read_text().splitlines() if re.search(line, one)]
+    assert lines, f"{file.name} has no line like {line}"
+    return set(re.findall(r"""["']([a-z][a-z-]+)["']""", "\n".join(lines)))
+
+
+def told(file: str, head: str) -> set[str]:
+    """Return the names that begin the rows of a table in the documents."""
+    table = (DOCS / file).read_text().partition(head)[2].partition("\n\n")[0]
+    return set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
+
+
+AGENT_PLACES = {
+    "Agent in chalicelib/web/models/types.py": get_args(types.Agent),
+    "AGENTS in chalicelib/integrations/agents/__init__.py": PROGRAMS,
+    "OF_AGENTS in chalicelib/domain/secret.py": OF_AGENTS,
+    "AGENTS in chalicelib/web/pages/wording.py": wording.AGENTS,
+    "the select of chalicelib/web/templates/macros.html": quoted(
+        WEB / "templates" / "macros.html", "'claude-code'"
+    ),
+    "the first table of docs/agents.md": told("agents.md", "| type | program |"),
+}
+SENDER_PLACES = {
+    "Signature in chalicelib/web/models/types.py": get_args(types.Signature),
+    "SENDERS in chalicelib/web/pages/wording.py": wording.SENDERS,
+    "the table of docs/webhooks.md": told("webhooks.md", "| `signature` | how it signs"),
+}
+TRACKER_PLACES = {
+    "MODULES in chalicelib/integrations/trackers.py": MODULES,
+    "_NEEDED in chalicelib/domain/provider.py": provider._NEEDED,
+    "_ALLOWED in chalicelib/domain/provider.py": provider._ALLOWED,
+    "SOURCES in chalicelib/web/pages/tickets.py": tickets.SOURCES,
+    "NewProvider in chalicelib/web/models/tickets.py": quoted(
+        WEB / "models" / "tickets.py", "source: Literal"
+    ),
+    "the trigger in chalicelib/web/models/triggers.py": quoted(
+        WEB / "models" / "triggers.py", "source: Literal"
+    ),
+    "FAKES in tests/fakes/trackers.py": FAKES,
+    "the table of docs/tickets.md": told("tickets.md", "| source | `config` |"),
+}
+
+
+def missing(known: Iterable[str], place: str, there: Iterable[str]) -> str:
+    lacking, unknown = set(known) - set(there), set(there) - set(known)
+    return f"{place} lacks {sorted(lacking)}, or should not have {sorted(unknown)}"
+
+
+@pytest.mark.parametrize("place", AGENT_PLACES)
+def test_each_place_knows_each_agent(place: str):
+    there = set(AGENT_PLACES[place]) - {"agent-type"}
+    assert there == set(AGENTS), missing(AGENTS, place, there)
+
+
+@pytest.mark.parametrize("place", SENDER_PLACES)
+def test_each_place_knows_each_sender_of_webhooks(place: str):
+    there = SENDER_PLACES[place]
+    assert set(there) == set(PRESETS), missing(PRESETS, place, there)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_sender_signs_in_the_tests_as_it_does_in_life(preset: str):
+    try:
+        assert signed(preset, b"{}", 0)
+    except KeyError:
+        pytest.fail("give its headers in `signed` of tests/acceptance/test_hooks.py")
+
+
+@pytest.mark.parametrize("place", TRACKER_PLACES)
+def test_each_place_knows_each_tracker(place: str):
+    there = TRACKER_PLACES[place]
+    assert set(there) == set(SOURCES), missing(SOURCES, place, there)
