@@ -44,14 +44,29 @@ def anything(api: Api, text: str) -> Json:
     return task(api, _only(text, candidates)["id"])
 
 
-def run(api: Api, text: str) -> Json:
-    """Return the run that a person named."""
-    if known := whole_id(text):
-        return task(api, known)
+def run(api: Api, text: str, *, newest: bool = False) -> Json:
+    """Return the run that a person named; of a definition its newest one, where that is wanted."""
+    found = task(api, known) if (known := whole_id(text)) else _run(api, text)
+    if is_run(found):
+        return found
+    runs = api.call("GET", f"/api/tasks/{found['id']}/runs", query={"limit": 1})["runs"]
+    if newest and runs:
+        return task(api, runs[0]["id"])
+    which = f"name one of its runs, such as {runs[0]['id'][:8]}" if runs else "it has no run yet"
+    raise Failure(f"{text!r} is a definition: {which}", Exit.REFUSED)
+
+
+def _run(api: Api, text: str) -> Json:
+    """Return the run whose id begins so, or else the definition with this name."""
     candidates: list[Json] = []
     for kind in RUNS:
         candidates += api.pages("/api/tasks", "tasks", 100, {"type": kind})
-    return task(api, _only(text, candidates, names=False)["id"])
+    try:
+        return task(api, _only(text, candidates, names=False)["id"])
+    except Failure as failure:
+        if failure.code is not Exit.NOT_FOUND:
+            raise
+    return definition(api, text)
 
 
 def task(api: Api, task_id: str) -> Json:

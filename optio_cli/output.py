@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -107,8 +107,18 @@ def show_failure(failure: Failure, *, as_json: bool) -> None:
         sys.stderr.write(json.dumps({**said, "exitCode": int(failure.code)}) + "\n")
         return
     console = Console(stderr=True, highlight=False)
-    console.print(Text.assemble(("error: ", "bold red"), failure.message.translate(CONTROL)))
-    for detail in failure.details:
+    told, details = _once(failure)
+    head = Text.assemble(("error: ", "bold red"), told.translate(CONTROL))
+    console.print(head, soft_wrap=True)
+    for detail in details:
         field = detail.get("field") or "the request"
         message = str(detail.get("message", "")).translate(CONTROL)
-        console.print(Text.assemble("  ", (field, "bold"), f": {message}"))
+        console.print(Text.assemble("  ", (field, "bold"), f": {message}"), soft_wrap=True)
+
+
+def _once(failure: Failure) -> tuple[str, Sequence[Mapping[str, str]]]:
+    """Return the sentence and what is left to tell: one fault is one line, with its field."""
+    if len(failure.details) == 1 and failure.message.endswith(failure.details[0]["message"]):
+        field, message = failure.details[0].get("field"), failure.details[0]["message"]
+        return (f"{field}: {message}" if field else failure.message), ()
+    return failure.message, failure.details

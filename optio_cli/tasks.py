@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from optio_cli import finding, following, saving, showing
+from optio_cli import finding, following, saving, showing, switching
 from optio_cli.api import Json
 from optio_cli.errors import Exit, Failure
 from optio_cli.output import ago, short
@@ -15,8 +15,14 @@ from optio_cli.reading import params_of, text_of
 from optio_cli.session import AsJson, Session, open_session
 
 app = typer.Typer(help="Definitions and runs.", no_args_is_help=True)
+app.command()(switching.pause)
+app.command()(switching.resume)
+app.command()(switching.delete)
 Named = Annotated[str, typer.Argument(metavar="TASK", help="A name, an id, or how an id begins.")]
-ARun = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or how it begins.")]
+ARun = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="The id of a run, how it begins, or a definition's name."),
+]
 Runs = Annotated[list[str], typer.Argument(metavar="RUN…", help="Ids, or how they begin.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Stay until the run is over.")]
 
@@ -83,7 +89,7 @@ def logs(
 ) -> None:
     """Show the newest lines of a run's log; --follow goes on until the run is over."""
     session = open_session(as_json)
-    run = finding.run(session.api, name)
+    run = finding.run(session.api, name, newest=True)
     query = {"limit": limit, "logType": log_type, "search": search}
     if follow:
         following.show(session, run, query)
@@ -100,7 +106,7 @@ def files(
 ) -> None:
     """List the files that a run's agent left; --into saves them."""
     session = open_session(as_json)
-    run = finding.run(session.api, name)
+    run = finding.run(session.api, name, newest=True)
     if into:
         saving.save(session, run, Path(into))
     elif as_json:

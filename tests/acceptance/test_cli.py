@@ -99,6 +99,48 @@ def test_a_token_never_crosses_a_network_in_clear(terminal: Terminal):
     assert (code, "use https" in errors) == (2, True)
 
 
+def test_a_name_of_a_definition_means_its_newest_run_only_where_runs_are_looked_at(
+    terminal: Terminal, stage: Stage
+):
+    words = ("--type", "standalone", "--name", "Hello", "--agent", "command")
+    terminal.ok("task", "new", *words, "--agent-command", "true", "--prompt", "p")
+    code, _, errors = terminal.run("task", "logs", "Hello")
+    assert (code, errors) == (5, "error: 'Hello' is a definition: it has no run yet\n")
+    terminal.ok("task", "run", "Hello")
+    run = terminal.ok("task", "run", "Hello").strip()
+    assert terminal.json("task", "files", "Hello") == {"outputs": []}
+    assert terminal.run("task", "logs", "Hello")[0] == 0
+    code, _, errors = terminal.run("task", "cancel", "Hello")
+    assert (code, f"name one of its runs, such as {run[:8]}" in errors) == (5, True)
+    assert terminal.run("task", "logs", "Nobody")[0] == 4
+
+
+def test_a_definition_is_paused_resumed_and_deleted_by_its_name(terminal: Terminal, stage: Stage):
+    words = ("--type", "standalone", "--name", "Hello", "--agent", "command")
+    key = terminal.ok("task", "new", *words, "--agent-command", "true", "--prompt", "p").strip()
+    assert terminal.ok("task", "pause", "Hello") == f"{key} paused\n"
+    code, _, errors = terminal.run("task", "run", "Hello")
+    assert (code, "resume it first" in errors) == (5, True)
+    assert terminal.json("task", "resume", "Hello")["task"]["enabled"] is True
+    run = terminal.ok("task", "run", "Hello").strip()
+    code, _, errors = terminal.run("task", "resume", run)
+    assert (code, "resume it with --prompt" in errors) == (2, True)
+    assert terminal.run("task", "resume", run, "--prompt", "go on")[0] == 5
+    assert terminal.run("task", "delete", "Hello")[0] == 2
+    assert terminal.ok("task", "delete", "Hello", "--yes") == f"{key} deleted\n"
+    assert terminal.run("task", "show", "Hello")[0] == 4
+    assert terminal.json("task", "show", run)["task"]["id"] == run
+
+
+def test_one_fault_is_one_line_that_names_its_field_however_narrow_the_terminal(
+    terminal: Terminal,
+):
+    words = ("task", "new", "--type", "standalone", "--prompt", "p", "--schedule", "99 * * * *")
+    code, _, errors = terminal.run(*words, COLUMNS="40")
+    field = "triggers.0.config.cronExpression"
+    assert (code, errors) == (5, f"error: {field}: '99' is not a minute (0 to 59)\n")
+
+
 def test_a_task_goes_from_new_through_its_log_to_its_end(terminal: Terminal, stage: Stage):
     words = ("--prompt", "Say hello.\nTwice.", "--repo", "acme/web", "--agent", "command")
     run = terminal.ok("task", "new", *words, "--agent-command", "true").strip()
