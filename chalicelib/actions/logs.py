@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.log import LogLine, Stream, Wanted
 from chalicelib.domain.run import Run
@@ -39,6 +40,7 @@ def page(world: World, run: Run, cursor: str, limit: int, wanted: Wanted = ALL) 
 
     `following` leads on into the next attempt, too. What is wanted is looked for among some
     thousand lines: a page with fewer than asked for, even with none, may have others around it.
+    So may a page of long lines, which ends where it is big enough.
     """
     place = _place(cursor, run)
     if place.attempt == 0:
@@ -62,6 +64,7 @@ def _look(
     """Return the lines that are wanted, and the first and last number that was looked at."""
     found: list[LogLine] = []
     looked: list[int] = []
+    weight = 0
     seq, at_once = place.seq, limit if wanted.all else AT_ONCE
     for _ in range(1 if wanted.all else MOST_LOOKED // AT_ONCE):
         if place.back:
@@ -72,9 +75,10 @@ def _look(
             looked.append(line.seq)
             if wanted.finds(line):
                 found.append(line)
-            if len(found) == limit:
+                weight += line.weight
+            if len(found) == limit or weight > limits.ANSWER:
                 break
-        if len(found) == limit or len(lines) < at_once:
+        if len(found) == limit or weight > limits.ANSWER or len(lines) < at_once:
             break
         seq = looked[-1]
     if not looked:

@@ -97,3 +97,5 @@ CURSOR = 1024
 """characters of a cursor or another parameter of the query"""
 IDEMPOTENCY_KEY = 255
 """characters of an `Idempotency-Key`"""
+ANSWER = 4 * 1024 * 1024
+"""bytes of what a page of a list or of a log holds: it ends early, with its cursor"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +24,11 @@ class LogLine:
     log_type: str
     content: str
     attempt: int = 1
+
+    @property
+    def weight(self) -> int:
+        """How many bytes it takes on its way out: the text of JSON in a text of JSON."""
+        return len(json.dumps(json.dumps(self.content)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,9 +73,6 @@ class DynamoBlueprints:
     def newest(
         self, kind: str, before: str | None, limit: int
     ) -> tuple[list[Blueprint], str | None]:
-        rows, position = pages.page(
-            pages.newest(BlueprintRecord.newest, kind, before, limit + 1), limit
-        )
-        found = BlueprintRecord.batch_get([row.id for row in rows]) if rows else ()
-        things = {record.id: codec.load(Blueprint, record.data) for record in found}
-        return [things[row.id] for row in rows if row.id in things], position
+        rows = pages.newest(BlueprintRecord.newest, kind, before, limit + 1)
+        kept, position = pages.whole(BlueprintRecord, rows, limit)
+        return [codec.load(Blueprint, row.data) for row in kept], position

@@ -10,6 +10,7 @@ from typing import Any
 from pynamodb.indexes import GlobalSecondaryIndex
 from pynamodb.models import Model
 
+from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
 from chalicelib.storage.sizes import LONGEST_PLACE, nameless
 from chalicelib.storage.together import together
@@ -46,8 +47,27 @@ def newest(
 def page(rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
     """Cut `rows` (one more than asked for, youngest first) and say where the next page begins."""
     ordered = list(rows)
-    kept = ordered[:limit]
-    return kept, (kept[-1].age if len(ordered) > limit else None)
+    kept = _light(ordered[:limit])
+    return kept, (kept[-1].age if len(ordered) > len(kept) else None)
+
+
+def whole(model: Any, rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
+    """Read a page whose rows are keys only; what was deleted meanwhile is left out."""
+    keys, position = page(rows, limit)
+    found = {row.id: row for row in model.batch_get([key.id for key in keys])} if keys else {}
+    there = [found[key.id] for key in keys if key.id in found]
+    kept = _light(there)
+    return kept, (kept[-1].age if len(kept) < len(there) else position)
+
+
+def _light(rows: list[Any]) -> list[Any]:
+    """Return the first rows, so many as one answer may hold together, and one at least."""
+    weight = 0
+    for number, row in enumerate(rows):
+        weight += len(row.data or "")
+        if weight > limits.ANSWER and number:
+            return rows[:number]
+    return rows
 
 
 def due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[Any]:

@@ -193,9 +193,8 @@ def _fresh(kinds: Collection[str], before: str | None, limit: int) -> list[tuple
 def _whole(rows: list[Any], limit: int) -> tuple[list[Run], str | None]:
     """Read a page whose rows are keys only; what was deleted meanwhile is left out."""
     ordered = sorted({row.id: row for row in rows}.values(), key=lambda r: r.age, reverse=True)
-    kept, position = pages.page(ordered, limit)
-    found = {row.id: row for row in RunRecord.batch_get([row.id for row in kept])}
-    return [codec.load(Run, found[row.id].data) for row in kept if row.id in found], position
+    kept, position = pages.whole(RunRecord, ordered, limit)
+    return [codec.load(Run, row.data) for row in kept], position
 
 
 def _page(rows: list[Any], limit: int) -> tuple[list[Run], str | None]:

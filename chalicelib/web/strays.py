@@ -1,4 +1,4 @@
-"""What no view answers: addresses that nobody serves, other methods, and what went wrong inside.
+"""What no view answers: unknown addresses, other methods, what went wrong, and what is too big.
 
 The gateway gives the function whatever no route takes, as `STRAY`. An answer looks as everything
 around it does: data for a program, a page for a person who came to a page.
@@ -6,6 +6,7 @@ around it does: data for a program, a page for a person who came to a page.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,10 @@ from chalicelib.web.http import answer
 
 STRAY = "/{proxy+}"
 """The path of the gateway that takes what no other one does."""
+LARGEST = 6 * 1024 * 1024 - 16 * 1024
+"""Bytes that a function may answer, as JSON, without what comes around the body."""
+LONGEST_CHARACTER = 12
+TOO_LARGE = "this answer would be bigger than the 6 MB that AWS lets through: ask for less of it"
 FAILED = "something went wrong here, and the log of the function says what: try again"
 Table = Mapping[str, Mapping[str, Any]]
 Following = Callable[[Request], Response]
@@ -39,9 +44,16 @@ def around(table: Table) -> Callable[[Request, Following], Response]:
         done = following(request)
         if isinstance(done.body, dict):  # chalice's own words: a view failed, and it logged why
             return _refused(request, path, done.status_code, FAILED)
+        if _too_large(str(done.body)):
+            return _refused(request, path, 413, TOO_LARGE)
         return done
 
     return answering
+
+
+def _too_large(body: str) -> bool:
+    """Whether the gateway would answer 502 for it, as the JSON that a function answers with."""
+    return len(body) > LARGEST // LONGEST_CHARACTER and len(json.dumps(body)) > LARGEST
 
 
 def _known(path: str, table: Table) -> Mapping[str, Any] | None:

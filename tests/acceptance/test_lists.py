@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.actions import bulk
+from chalicelib.domain import limits
 from chalicelib.domain.run import State
 from chalicelib.storage.records import RunRecord
 from tests.conftest import RUNNER_TOKEN, Stage
@@ -151,3 +152,32 @@ def test_repos_have_pages_by_their_urls(stage: Stage):
     assert stage.call("GET", "/api/repos?limit=0")[0] == 400
     status, answer = stage.call("POST", "/api/repos", {"repoUrl": "git://example.com/acme/web"})
     assert (status, answer["details"][0]["field"]) == (400, "repoUrl")
+
+
+@pytest.mark.parametrize("kind", ["repo-task", "repo-blueprint", "templates"])
+def test_a_page_of_heavy_things_ends_early_and_the_next_one_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    path, name = f"/api/tasks?type={kind}", "tasks"
+    for number in range(7):
+        if kind == "templates":
+            path, name = "/api/prompt-templates?", "promptTemplates"
+            body = {"name": f"t{number}", "template": "x" * 9000}
+            stage.ok("POST", "/api/prompt-templates", body)
+            stage.now += timedelta(seconds=1)
+        else:
+            task(stage, f"t{number}", type=kind, environment={"LONG": "x" * 4000})
+    whole = [one["id"] for one in stage.ok("GET", f"{path}&limit=100")[name]]
+    assert len(whole) == 7
+
+    monkeypatch.setattr(limits, "ANSWER", 1_000 if kind == "repo-task" else 10_000)
+    read: list[str] = []
+    sizes: list[int] = []
+    cursor = ""
+    while cursor is not None and len(sizes) < 9:
+        page = stage.ok("GET", f"{path}&limit=100&cursor={quote(cursor)}")
+        read += [one["id"] for one in page[name]]
+        sizes.append(len(page[name]))
+        cursor = page["nextCursor"]
+    assert read == whole
+    assert 1 < len(sizes) < 8

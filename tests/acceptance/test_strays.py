@@ -6,10 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from chalice.app import Response
 
 from app import app
 from chalicelib.web import strays
+from chalicelib.web.headers import of_data
 from infra import gateway
+from tests.acceptance.browsing import Browser
+from tests.conftest import Stage
 
 
 def ask(
@@ -75,6 +79,33 @@ def test_what_goes_wrong_inside_is_told_in_the_form_of_all_the_rest(
     assert headers["Content-Type"].startswith(kind)
     assert strays.FAILED in body
     assert "the store is gone" not in body
+
+
+def test_an_answer_that_aws_would_drop_is_refused_in_words(monkeypatch: pytest.MonkeyPatch):
+    """Each of these characters takes six bytes of what the function answers with."""
+    for many, expected in ((1_100_000, 413), (1_000_000, 200)):
+        big = Response(body="\x01" * many, headers=of_data())
+        monkeypatch.setitem(
+            app.routes["/api/health"]["GET"].__dict__, "view_function", lambda big=big: big
+        )
+        status, _, body = ask("GET", "/api/health", resource="/api/health")
+        assert status == expected
+        assert (strays.TOO_LARGE in body) is (expected == 413)
+
+
+def test_a_run_of_the_longest_prompt_and_params_has_a_page(stage: Stage):
+    body = {"type": "standalone", "name": "Long", "prompt": "{{#each all}}{{this}}{{/each}}"}
+    body |= {"agentType": "command", "agentCommand": "true"}
+    task = stage.ok("POST", "/api/tasks", body)["task"]["id"]
+    nested: object = [1] * 100_000
+    for _ in range(50):
+        nested = [nested]
+    params = {"all": ["'" * 60_000] * 8, "deep": nested}
+    run = stage.ok("POST", f"/api/tasks/{task}/runs", {"params": params})["runId"]
+    page = Browser(stage).sign_in().get(f"/tasks/{run}")
+    assert page.status == 200
+    assert len(page.text) < 1_500_000
+    assert "480,000 characters in all" in page.text
 
 
 def test_the_gateway_leaves_to_the_function_what_no_route_takes():

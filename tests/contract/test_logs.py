@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -140,3 +141,23 @@ def test_beats_that_come_again_are_read_once_and_in_order(
         backward = numbers(page) + backward
 
     assert forward == backward == list(range(1, first))
+
+
+@pytest.mark.parametrize("start", ["1.0", ""], ids=["on from the start", "back from the end"])
+def test_a_page_of_long_lines_ends_early_and_the_next_one_goes_on(stage: Stage, start: str):
+    """Lambda answers with 6 MB at most, and a quote is four bytes of what it answers."""
+    run = run_with(stage)
+    heavy = [replace(line, content='"' * 16_000) for line in lines(stage, range(1, 151))]
+    wiring.world().logs.write(Stream.of(run, 1), heavy)
+    cursor, read, pages = start, list[int](), 0
+    while len(read) < 150:
+        path = f"/api/tasks/{run.id}/logs?limit=1000&cursor={cursor}"
+        page = stage.ok("GET", path)
+        assert len(json.dumps(json.dumps(page))) < 5 * 2**20
+        found = [line["seq"] for line in page["logs"]]
+        assert found
+        read = found + read if start == "" else read + found
+        cursor = page["prevCursor"] if start == "" else page["nextCursor"]
+        pages += 1
+    assert read == list(range(1, 151))
+    assert pages == 3

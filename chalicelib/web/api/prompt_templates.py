@@ -38,9 +38,10 @@ def index() -> Answer[answers.PromptTemplateList]:
     position: str | None = query(request, "cursor") or None
     kept: list[PromptTemplate] = []
     while len(kept) < limit:
-        page, position = wiring.world().prompt_templates.newest(position, limit - len(kept))
+        asked = limit - len(kept)
+        page, position = wiring.world().prompt_templates.newest(position, asked)
         kept += [one for one in page if not kind or one.kind == kind]
-        if position is None:
+        if position is None or len(page) < asked:  # the end, or as much as an answer may hold
             break
     shown = [views.prompt_template_summary(one) for one in kept]
     return answer({"promptTemplates": shown, "nextCursor": position})

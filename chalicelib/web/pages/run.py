@@ -16,9 +16,11 @@ from chalicelib.settings import settings
 from chalicelib.web import run_views
 from chalicelib.web.http import answer, known_id, led_to
 from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.wording import pretty
 
 STAGES = ("clone", "setup", "agent", "test", "push", "publish")
 MOST_LINES, WINDOW = 1000, 200
+LONGEST_SHOWN = 64 * 1024
 
 
 def _run(task_id: str) -> Run:
@@ -55,8 +57,8 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
         status,
         seen="",
         live=False,
-        brief=brief,
-        params=json.loads(brief.params),
+        prompt=_short(brief.prompt),
+        params=_params(brief.params),
         log=page,
         opened=_cursor(visit) != "",
         wrong=str(error) if error else "",
@@ -64,6 +66,21 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
         done=visit.query("done"),
         **values,
     )
+
+
+def _short(text: str) -> str:
+    """Return the beginning of a text: a page has to come through the gateway as a whole."""
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[:LONGEST_SHOWN]}\n… {len(text):,} characters in all: the API has the rest"
+
+
+def _params(text: str) -> str:
+    """Return params as somebody reads them: long ones as they came, unless that was nothing."""
+    if len(text) > LONGEST_SHOWN:
+        return _short(text)
+    params = json.loads(text)
+    return _short(pretty(params)) if params else ""
 
 
 def _cursor(visit: Visit) -> str:

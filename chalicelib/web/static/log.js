@@ -137,6 +137,8 @@ function show(at) {
 const jump = (at) => show(at) || alone(async () => {
   const [attempt, seq] = at.split(".").map(Number);
   replace(await get(`-${attempt}.${seq + FULL / 2}`), false);
+  if (show(at)) return;
+  replace(await get(`-${attempt}.${seq + 1}`), false); // among long lines a page is short
   show(at);
 }, true);
 
