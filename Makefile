@@ -3,7 +3,7 @@ PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE = 1
 PINNED = requirements requirements-dev requirements-emulator requirements-tools
 
-.PHONY: help setup pins audit dev demo redeploy package deploy destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean
+.PHONY: help setup pins audit dev demo redeploy package deploy admin-key destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -50,6 +50,9 @@ package: setup ## Build the deployable package in build/package
 
 deploy: setup ## Deploy STAGE to AWS: shows what changes, asks (YES=1 does not), prints the first key
 	@STAGE=$(STAGE) $(PY) -m infra.release deploy
+
+admin-key: setup ## Print one more admin key of STAGE, for who lost the last one
+	@STAGE=$(STAGE) $(PY) -m infra.release key
 
 destroy: setup ## Remove STAGE from AWS; its data stay, unless DATA=delete
 	@STAGE=$(STAGE) DATA=$(DATA) $(PY) -m infra.release destroy

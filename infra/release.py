@@ -18,7 +18,7 @@ NEVER_UP = ("CREATE_FAILED", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE")
 
 
 def main() -> None:
-    """Deploy or destroy the stage that STAGE names."""
+    """Deploy or destroy the stage that STAGE names, or make a key of it."""
     with terminal.plainly():
         target = terminal.target()
         print(f"stage {settings.stage}: account {target.account}, region {settings.region}")
@@ -26,7 +26,7 @@ def main() -> None:
         place = f"{target.account}-{settings.region}"
         os.environ.setdefault("OPTIO_BUCKET", f"{target.stack}-{place}-blobs")
         try:
-            {"deploy": deploy, "destroy": destroy}[sys.argv[1]](target)
+            {"deploy": deploy, "destroy": destroy, "key": key}[sys.argv[1]](target)
         except Undeployable as error:
             raise SystemExit(f"not done: {error}") from None
 
@@ -109,6 +109,14 @@ def _tell(target: Target) -> None:
     if not target.has_keys():
         print(f"  first admin key, shown this once: {target.make_admin_key()}")
     print("  next: `optio login`, `optio doctor`")
+
+
+def key(target: Target) -> None:
+    """Print one more admin key: who lost the last one still holds the account."""
+    if not target.exists():
+        raise SystemExit(f"there is no stage {settings.stage} here: `make deploy` makes it")
+    print(f"  admin key, shown this once: {target.make_admin_key()}")
+    print("  what was lost is revoked at /settings, or by `optio api DELETE /api/auth/api-keys/ID`")
 
 
 def _confirm(question: str, wanted: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from moto import mock_aws
 
+from chalicelib.domain.access import Role, digest_of, key_id
 from chalicelib.settings import settings
-from chalicelib.storage.records import TABLES
+from chalicelib.storage.keys import DynamoKeys
+from chalicelib.storage.records import TABLES, KeyRecord
 from infra import changes, deploy, leftovers, release, terminal
 from infra.cloud_runner import cloud_runner
 from infra.deploy import Target
@@ -190,6 +193,21 @@ def test_a_region_of_the_profile_is_taken_and_none_is_asked_for(
     monkeypatch.setenv("AWS_PROFILE", "work")
     terminal.target()
     assert settings.region == os.environ["AWS_DEFAULT_REGION"] == "eu-north-1"
+
+
+def test_whoever_holds_the_account_gets_another_admin_key_of_a_stage_that_is_there(
+    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit, match="no stage test here"):
+        release.key(target)
+    says(monkeypatch, "y")
+    release.upgrade(target, QUEUE, {})
+    KeyRecord.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+    release.key(target)
+    (token,) = re.findall(r"once: (\S+)", capsys.readouterr().out)
+    kept = DynamoKeys().find(key_id(digest_of(token)))
+    assert kept
+    assert kept.role is Role.ADMIN
 
 
 @pytest.mark.parametrize("stage", ["", "Prod", "1st", "prod\n", "a" * 21])
