@@ -8,7 +8,6 @@ from itertools import chain, islice, repeat
 
 from chalicelib.actions import observing, sending
 from chalicelib.actions.moving import RUNNER_WAIT
-from chalicelib.domain.errors import NotFound
 from chalicelib.domain.launch import CODEBUILD
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, STAGE, Run, State, move
@@ -135,15 +134,13 @@ def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozense
 
 def _drop_lost(world: World, counter: str) -> bool:
     """Drop the slots of a full counter whose runs are not working; none if one moves meanwhile."""
-    lost: dict[str, int | None] = {}
-    for run_id in sorted(world.slots.held(counter)):
-        try:
-            run = world.runs.get(run_id)
-        except NotFound:
-            lost[run_id] = None
-            continue
-        if run.state not in HOLDS_SLOT:
-            lost[run_id] = run.version
+    held = sorted(world.slots.held(counter))
+    known = {run.id: run for run in world.runs.several(held)}
+    lost = {
+        run_id: known[run_id].version if run_id in known else None
+        for run_id in held
+        if run_id not in known or known[run_id].state not in HOLDS_SLOT
+    }
     if not lost:
         return False
     try:

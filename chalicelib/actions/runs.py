@@ -36,10 +36,9 @@ def start(
         raise Conflict(f"{definition.name!r} is paused{why}: resume it first")
     if not stored:
         check(definition)
-    identity = claim.key if claim else str(uuid.uuid4())
     occurrence = Occurrence(
         source=definition.id if stored else "ad-hoc",
-        identity=identity,
+        identity=str(uuid.uuid4()),  # not the key: that may come again, once its claim has ended
         trigger_type="manual",
         params=params,
     )
@@ -54,7 +53,7 @@ def start(
     try:
         commit(world, replace(decision, claim=kept))
     except Taken as taken:
-        if claim and taken.parts & {"claim", "firing", "run"}:
+        if claim and "claim" in taken.parts:
             return world.runs.get(repeated(world, claim))
         raise Conflict(f"{definition.name!r} changed meanwhile, try again") from taken
     sending.send_soon(world, [run])

@@ -366,3 +366,22 @@ def test_the_start_of_a_schedule_is_the_moment_that_was_meant_whatever_its_offse
     (trigger,) = stage.ok("GET", f"/api/tasks/{task}/triggers")["triggers"]
     assert trigger["config"]["startAt"] == "2026-06-01T06:00:00Z"
     assert trigger["nextFireAt"] == "2026-06-01T06:00:00Z"
+
+
+def test_an_idempotency_key_binds_for_a_day_and_is_free_again(stage: Stage):
+    task, _ = made(stage)
+    key = {"Idempotency-Key": "nightly"}
+    where = f"/api/tasks/{task}/runs"
+    first = stage.ok("POST", where, {}, **key)
+    (firing,) = stage.ok("GET", f"/api/tasks/{task}/firings")["firings"]
+    again = f"/api/firings/{firing['id']}/redeliver"
+    redelivered = stage.ok("POST", again, **key)
+
+    stage.now += timedelta(hours=23)
+    assert stage.ok("POST", where, {}, **key) == first
+    stage.now += timedelta(hours=2)
+
+    second = stage.ok("POST", where, {}, **key)
+    assert second["runId"] != first["runId"]
+    assert stage.ok("POST", where, {}, **key) == second
+    assert stage.ok("POST", again, **key)["firingId"] != redelivered["firingId"]

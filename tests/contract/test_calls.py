@@ -15,7 +15,7 @@ import botocore.client
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import schedules, ticking
+from chalicelib.actions import admission, schedules, ticking
 from chalicelib.settings import settings
 from tests.conftest import Stage
 
@@ -157,3 +157,22 @@ def test_a_tick_with_nothing_due_asks_each_shard_of_two_tables_and_two_small_one
     with counted(monkeypatch) as calls:
         assert ticking.tick(wiring.world()) == 0
     assert requests(calls) == {"Query": 2 * settings.shards + 2, "PutItem": 1}
+
+
+def test_a_full_stage_is_looked_through_in_one_read(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    def asked(number: int) -> str:
+        body = {"prompt": "Go.", "name": "t", "repoUrl": f"acme/r{number}"}
+        run: str = stage.ok("POST", "/api/tasks", body)["task"]["id"]
+        return run
+
+    for number in range(5):
+        asked(number)
+    stage.settle()
+    run = wiring.world().runs.get(asked(5))
+
+    with counted(monkeypatch) as calls:
+        admission.admit(wiring.world(), run.queue_key, run)
+
+    sent = requests(calls)
+    assert sent["TransactWriteItems"] == 1  # refused: the stage is full
+    assert sent["GetItem"] == 1  # the settings of the repo; none for a run that works
