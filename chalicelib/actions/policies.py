@@ -100,7 +100,8 @@ def looped(world: World, definition: Blueprint, payload: object) -> Skip | None:
     if repo_url:
         for name in loop.branches(payload)[:MOST_LOOKED_AT]:
             caused += sorted(world.slots.held(branch_key(repo_url, name)))
-    return Skip.LOOP if any(_is_of(world, run_id, definition) for run_id in caused) else None
+    runs = world.runs.several(list(dict.fromkeys(caused)))
+    return Skip.LOOP if any(run.definition_id == definition.id for run in runs) else None
 
 
 def _repo_of(payload: dict[str, object]) -> str | None:
@@ -109,10 +110,3 @@ def _repo_of(payload: dict[str, object]) -> str | None:
         return normal_url(str(repository["html_url"])) if isinstance(repository, dict) else None
     except (Invalid, KeyError):
         return None
-
-
-def _is_of(world: World, run_id: str, definition: Blueprint) -> bool:
-    try:
-        return world.runs.get(run_id).definition_id == definition.id
-    except NotFound:
-        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.actions import credentials, moving, observing, sending
@@ -75,6 +75,8 @@ def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Out
         if attempts != run.attempts:
             moving.update(world, run, attempts=attempts)
         raise Superseded(f"attempt {attempt} of task {run.id!r} is over")
+    if outputs:  # the newest files are the run's: a list of each try would outgrow the row
+        attempts = tuple(replace(one, outputs=()) for one in attempts)
     kept = moving.ended(attempts, attempt, outputs=outputs)
     facts = _facts(run, end) | {"attempts": kept}
     if end.outcome == "failed":

@@ -31,7 +31,7 @@ def fire_due(world: World, pairs: Collection[tuple[str, str]]) -> None:
     begun = world.now()
     try:
         found = world.triggers.bases(pairs)
-        for basis in sorted(found.values(), key=_due_at):
+        for basis in sorted(found.values(), key=_turn):
             try:
                 _settle(world, basis, committed, begun)
             except Exception as error:
@@ -43,9 +43,10 @@ def fire_due(world: World, pairs: Collection[tuple[str, str]]) -> None:
         sending.send_soon(world, newest.values())
 
 
-def _due_at(basis: Basis) -> str:
+def _turn(basis: Basis) -> tuple[bool, str]:
+    """Who asks a forge comes last: one that does not answer must keep no other from firing."""
     due = basis.trigger.due_at if basis.trigger else None
-    return due.isoformat() if due else ""
+    return basis.definition.skip_if_unchanged, due.isoformat() if due else ""
 
 
 def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: datetime) -> None:

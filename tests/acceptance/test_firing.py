@@ -11,6 +11,8 @@ import boto3
 import pytest
 
 from chalicelib import wiring
+from chalicelib.actions import policies, schedules
+from chalicelib.domain.blueprint import Blueprint
 from chalicelib.settings import settings
 from tests.acceptance.test_road import claimed, runner
 from tests.conftest import Stage
@@ -385,3 +387,21 @@ def test_an_idempotency_key_binds_for_a_day_and_is_free_again(stage: Stage):
     assert second["runId"] != first["runId"]
     assert stage.ok("POST", where, {}, **key) == second
     assert stage.ok("POST", again, **key)["firingId"] != redelivered["firingId"]
+
+
+def test_who_asks_a_forge_keeps_nobody_else_of_its_batch_from_firing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    asks = {"type": "repo-blueprint", "repoUrl": "acme/web", "skipIfUnchanged": True}
+    pairs = [made(stage, **more)[::-1] for more in (asks, {})]
+    order: list[bool] = []
+
+    def unchanged(world: Any, definition: Blueprint) -> bool:
+        order.append(definition.skip_if_unchanged)
+        return False
+
+    monkeypatch.setattr(policies, "unchanged", unchanged)
+    stage.now += timedelta(minutes=5)
+    schedules.fire_due(wiring.world(), pairs)
+
+    assert order == [False, True]

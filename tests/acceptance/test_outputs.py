@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
 
+from chalicelib import wiring
 from chalicelib.domain.output import Output
 from chalicelib.storage.outputs import S3Outputs
 from tests.acceptance.browsing import Browser
@@ -58,6 +60,22 @@ def test_what_a_runner_puts_away_is_listed_and_can_be_read(stage: Stage, job: di
         found = requests.get(headers["Location"], timeout=5)
         assert found.content == b"x" * int(str(file["size"]))
         assert found.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_a_row_lists_the_newest_files_alone_however_often_a_run_is_tried(
+    stage: Stage, job: dict[str, Any]
+):
+    here = {"runId": job["runId"], "attempt": job["attempt"]}
+    again = {"outcome": "failed", "errorClass": "network", "transient": True}
+    assert runner(stage, "report", {**here, **again, "outputs": FILES})[0] == 200
+    stage.pass_time(timedelta(minutes=3))
+    here = {**here, "attempt": claimed(stage)["attempt"]}
+
+    assert runner(stage, "report", {**here, "outcome": "succeeded", "outputs": FILES[:1]})[0] == 200
+
+    tries = wiring.world().runs.get(job["runId"]).attempts
+    assert [len(one.outputs) for one in tries] == [0, 1]
+    assert stage.ok("GET", f"/api/tasks/{job['runId']}")["task"]["outputs"] == FILES[:1]
 
 
 def test_an_address_is_signed_for_its_size_and_type_and_is_good_for_minutes(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.actions import admission, schedules, ticking
+from chalicelib.domain.run import branch_key
 from chalicelib.settings import settings
 from tests.conftest import Stage
 
@@ -176,3 +179,20 @@ def test_a_full_stage_is_looked_through_in_one_read(stage: Stage, monkeypatch: p
     sent = requests(calls)
     assert sent["TransactWriteItems"] == 1  # refused: the stage is full
     assert sent["GetItem"] == 1  # the settings of the repo; none for a run that works
+
+
+def test_a_delivery_about_a_branch_of_ours_reads_all_its_runs_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    made(stage, {"type": "webhook", "config": {"path": "p"}})
+    url, branch = "https://github.com/acme/web", "optio/task-0f0f0f0f"
+    before = [str(uuid.uuid4()) for _ in range(30)]
+    wiring.world().slots.hold(branch_key(url, branch), before)
+    payload = {"ref": f"refs/heads/{branch}", "repository": {"html_url": url}}
+
+    with counted(monkeypatch) as calls:
+        body = json.dumps(payload).encode()
+        assert stage.call("POST", "/api/hooks/p", body, token="")[0] == 202
+
+    sent = requests(calls)
+    assert (sent["GetItem"], sent["BatchGetItem"]) == (1, 3)  # the path; what it fires, whose, runs
