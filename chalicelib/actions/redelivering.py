@@ -26,7 +26,7 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
     basis = _basis(world, first)
     occurrence = Occurrence(
         source=first.id,
-        identity=str(uuid.uuid4()),
+        identity=claim.identity if claim else str(uuid.uuid4()),
         trigger_type=first.trigger_type,
         at=_moment(first),
         params=json.loads(brief.params),
@@ -43,7 +43,7 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
     try:
         commit(world, replace(decision, claim=kept))
     except Taken as taken:
-        if claim and "claim" in taken.parts:
+        if claim and taken.parts & {"claim", "firing", "run"}:
             return world.firings.get(repeated(world, claim))
         raise Conflict("the task changed meanwhile, try again") from taken
     if decision.run:

@@ -38,7 +38,7 @@ def start(
         check(definition)
     occurrence = Occurrence(
         source=definition.id if stored else "ad-hoc",
-        identity=str(uuid.uuid4()),  # not the key: that may come again, once its claim has ended
+        identity=claim.identity if claim else str(uuid.uuid4()),
         trigger_type="manual",
         params=params,
     )
@@ -53,7 +53,7 @@ def start(
     try:
         commit(world, replace(decision, claim=kept))
     except Taken as taken:
-        if claim and "claim" in taken.parts:
+        if claim and taken.parts & {"claim", "firing", "run"}:
             return world.runs.get(repeated(world, claim))
         raise Conflict(f"{definition.name!r} changed meanwhile, try again") from taken
     sending.send_soon(world, [run])

@@ -74,6 +74,11 @@ class Claim:
     result: str
     expires_at: datetime | None
 
+    @property
+    def identity(self) -> str:
+        """What names the thing that is made under it: a key comes again, once its claim ended."""
+        return f"{self.key}@{moment_text(self.expires_at)}" if self.expires_at else self.key
+
     def free_at(self, now: datetime) -> bool:
         """Whether the claim no longer binds; the store's own clean-up comes late."""
         return self.expires_at is not None and self.expires_at <= now
