@@ -27,13 +27,7 @@ class Api:
     def __init__(self, login: Login, wait: Callable[[float], None] = time.sleep) -> None:
         self.url = login.url
         self._wait = wait
-        self._http = httpx.Client(
-            base_url=login.url,
-            timeout=TIMEOUT_SECONDS,
-            headers={"Authorization": f"Bearer {login.token}"},
-            # A stage is named by its URL; a proxy of the environment is still respected.
-            follow_redirects=False,
-        )
+        self._http = _client(login)
 
     def call(
         self,
@@ -51,7 +45,12 @@ class Api:
         }
         for remaining in reversed(range(TRIES)):
             try:
-                answer = self._http.request(method, path, params=asked, json=body, headers=headers)
+                # No params are not the same as none: those would take the place of the path's own.
+                answer = self._http.request(
+                    method, path, params=asked or None, json=body, headers=headers
+                )
+            except httpx.InvalidURL as error:
+                raise Failure(f"{path!r} is no path: {error}", Exit.USAGE) from None
             except httpx.HTTPError as error:
                 if not remaining or isinstance(error, httpx.UnsupportedProtocol):
                     raise Failure(
@@ -93,6 +92,20 @@ class Api:
                 left -= len(page[name])
             if not cursor:
                 return
+
+
+def _client(login: Login) -> httpx.Client:
+    try:
+        return httpx.Client(
+            base_url=login.url,
+            timeout=TIMEOUT_SECONDS,
+            headers={"Authorization": f"Bearer {login.token}"},
+            # A stage is named by its URL; a proxy of the environment is still respected.
+            follow_redirects=False,
+        )
+    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+        # Variables of the environment name proxies and certificates; both are read here.
+        raise Failure(f"{login.url} cannot be asked from here: {error}", Exit.USAGE) from None
 
 
 def _pause(answer: httpx.Response, tries: int) -> float:

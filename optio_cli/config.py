@@ -25,13 +25,14 @@ class Login:
 
 def path(environment: Mapping[str, str]) -> Path:
     """Return where the login is kept."""
-    base = environment.get("XDG_CONFIG_HOME") or str(Path(environment["HOME"]) / ".config")
+    base = environment.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
     return Path(base) / "optio" / "config.json"
 
 
 def load(environment: Mapping[str, str]) -> Login:
     """Return the login: the variables win over the file, each for itself."""
-    kept = _kept(path(environment))
+    whole = environment.get("OPTIO_URL") and environment.get("OPTIO_TOKEN")
+    kept = {} if whole else _kept(path(environment))
     url = environment.get("OPTIO_URL") or kept.get("url")
     # A token is told to no other stage than the one it was kept for.
     own = not environment.get("OPTIO_URL") or environment["OPTIO_URL"] == kept.get("url")
@@ -40,7 +41,7 @@ def load(environment: Mapping[str, str]) -> Login:
         raise Failure("no stage is known: run `optio login`, or set OPTIO_URL", Exit.ACCESS)
     if not token:
         raise Failure(f"no token for {url}: run `optio login`, or set OPTIO_TOKEN", Exit.ACCESS)
-    return Login(url=checked_url(url), token=token)
+    return Login(url=checked_url(url), token=checked_token(token))
 
 
 def _kept(file: Path) -> dict[str, str]:
@@ -58,18 +59,32 @@ def _kept(file: Path) -> dict[str, str]:
 def save(login: Login, environment: Mapping[str, str]) -> Path:
     """Keep a login so that only its owner can read it; return where."""
     file = path(environment)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = file.with_suffix(".new")
-    made.unlink(missing_ok=True)
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as out:
-        json.dump({"url": login.url, "token": login.token}, out)
-    made.replace(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made.unlink(missing_ok=True)
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as out:
+            json.dump({"url": login.url, "token": login.token}, out)
+        made.replace(file)
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error.strerror}", Exit.USAGE) from None
     return file
+
+
+def checked_token(token: str) -> str:
+    """Return a token that a header can carry: what was copied with more than it is cannot."""
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise Failure("this is no token: copy it as a whole, and nothing else", Exit.USAGE)
+    return token
 
 
 def checked_url(url: str) -> str:
     """Return a stage's URL without a slash at its end; a token crosses a network only encrypted."""
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError as error:
+        raise Failure(f"{url!r} is not the URL of a stage: {error}", Exit.USAGE) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Failure(f"{url!r} is not the URL of a stage: write https://…", Exit.USAGE)
     if parts.scheme == "http" and not _loopback(parts.hostname):

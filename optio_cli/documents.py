@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,17 @@ IDENTITY = {"repos": "repoUrl", "templates": "name", "blueprints": "name"}
 
 
 class Loader(yaml.SafeLoader):
-    """YAML whose times stay text, as the API wants them."""
+    """YAML whose times stay text, as the API wants them, and in which no name stands twice."""
+
+    def compose_mapping_node(self, anchor: dict[Any, Any]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                said = f"{key.value!r} stands here twice"
+                raise yaml.composer.ComposerError(None, None, said, key.start_mark)
+            seen.add(str(key.value))
+        return node
 
 
 Loader.yaml_implicit_resolvers = {
@@ -81,6 +92,10 @@ def _loaded(name: str, text: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         hint = " (a cron expression needs quotes)" if "alias" in str(error) else ""
         raise Failure(f"{name} is not valid YAML{hint}: {error}", Exit.REFUSED) from None
+    try:
+        json.dumps(whole, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Failure(f"{name} holds what no JSON can: {error}", Exit.REFUSED) from None
     if whole is None:
         return {}
     if not isinstance(whole, dict):

@@ -38,7 +38,7 @@ def login(
     """Keep the URL and the token of a stage; the token is asked for, or piped in."""
     out = Out(as_json=as_json)
     url = config.checked_url(url or os.environ.get("OPTIO_URL") or _asked("URL of the stage"))
-    token = os.environ.get("OPTIO_TOKEN") or _token()
+    token = config.checked_token(os.environ.get("OPTIO_TOKEN") or _token())
     Api(Login(url=url, token=token)).call("GET", "/api/tasks", query={"limit": 1})
     file = config.save(Login(url=url, token=token), os.environ)
     if as_json:
@@ -55,12 +55,8 @@ def _asked(what: str) -> str:
 
 def _token() -> str:
     if sys.stdin.isatty():
-        token = str(typer.prompt("Token", hide_input=True, err=True))
-    else:
-        token = sys.stdin.read()
-    if not token.strip():
-        raise Failure("the token is empty", Exit.USAGE)
-    return token.strip()
+        return str(typer.prompt("Token", hide_input=True, err=True))
+    return sys.stdin.read()
 
 
 def _for_a_program() -> None:

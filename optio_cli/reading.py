@@ -13,7 +13,7 @@ from optio_cli.errors import Exit, Failure
 def text_of(given: str) -> str:
     """Return a text as it stands, from a file (`@FILE`), or from standard input (`-`)."""
     if given == "-":
-        return sys.stdin.read()
+        return file_text(given)
     if given.startswith("@"):
         return file_text(given[1:])
     return given
@@ -21,12 +21,21 @@ def text_of(given: str) -> str:
 
 def file_text(name: str) -> str:
     """Return the text of a file; `-` is standard input."""
-    if name == "-":
-        return sys.stdin.read()
     try:
+        if name == "-":
+            return sendable(sys.stdin.read())
         return Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{name} cannot be read: {error}", Exit.USAGE) from None
+
+
+def sendable(text: str) -> str:
+    """Return what came by standard input; bytes that are no text cannot be sent on as one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Failure("what came by standard input is not UTF-8", Exit.USAGE) from None
+    return text
 
 
 def params_of(text: str, pairs: list[str]) -> dict[str, Any]:
@@ -52,6 +61,10 @@ def pairs_of(pairs: list[str], what: str) -> dict[str, Any]:
 def json_of(text: str, what: str) -> Any:
     """Return what JSON text says."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except ValueError as error:
         raise Failure(f"{what} is not valid JSON: {error}", Exit.USAGE) from None
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no value of JSON")

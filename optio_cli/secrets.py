@@ -10,6 +10,7 @@ import typer
 
 from optio_cli.errors import Exit, Failure
 from optio_cli.output import ago
+from optio_cli.reading import sendable
 from optio_cli.session import AsJson, open_session
 
 app = typer.Typer(help="Secrets: they go in, and never come out.", no_args_is_help=True)
@@ -36,7 +37,7 @@ def _value(name: str) -> str:
     if sys.stdin.isatty():
         return str(typer.prompt(f"Value of {name}", hide_input=True, err=True))
     # A pipe ends its line; the line's end is no part of a secret.
-    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    return sendable(sys.stdin.read()).removesuffix("\n").removesuffix("\r")
 
 
 @app.command("list")

@@ -1,0 +1,102 @@
+"""The command line where something around it is wrong: one sentence, one exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from optio_cli import config, documents
+from optio_cli.errors import Exit, Failure
+from tests.acceptance.terminal import Terminal, served
+from tests.conftest import Stage
+
+
+@pytest.fixture
+def terminal(stage: Stage, tmp_path: Path) -> Iterator[Terminal]:
+    with served(stage) as url:
+        yield Terminal(url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({"OPTIO_URL": "https://[::1"}, id="half an address"),
+        pytest.param({"OPTIO_URL": "https://a:b:c"}, id="no port"),
+        pytest.param({"OPTIO_TOKEN": "optio_pat_…"}, id="the token of the manual"),
+        pytest.param({"OPTIO_TOKEN": "optio_pat_a b"}, id="two words"),
+        pytest.param({"ALL_PROXY": "socks5://127.0.0.1:9"}, id="a proxy nobody can use"),
+        pytest.param({"ALL_PROXY": "gopher://x"}, id="a proxy of no kind"),
+        pytest.param({"SSL_CERT_FILE": "/nowhere.pem"}, id="certificates that are not there"),
+    ],
+)
+def test_a_bad_environment_is_told_in_one_sentence(terminal: Terminal, variables: dict[str, str]):
+    code, said, errors = terminal.run("task", "list", **variables)
+    assert code in (Exit.USAGE, Exit.UNAVAILABLE)
+    assert said == ""
+    assert errors.startswith("error: ")
+    assert "Traceback" not in errors
+
+
+def test_a_machine_without_a_home_may_say_all_by_variables(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("HOME")
+    known = {"OPTIO_URL": "https://optio.example", "OPTIO_TOKEN": "optio_pat_x"}
+    assert config.load(known).url == "https://optio.example"
+    assert config.path({}).parts[-3:] == (".config", "optio", "config.json")
+
+
+def test_a_login_that_cannot_be_kept_is_told(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    login = config.Login(url="https://optio.example", token="optio_pat_x")
+    with pytest.raises(Failure, match=r"config\.json cannot be written"):
+        config.save(login, {"XDG_CONFIG_HOME": str(tmp_path / "file")})
+
+
+def test_a_path_keeps_its_own_query(terminal: Terminal):
+    kept = ("--type", "standalone", "--agent", "command", "--agent-command", "true")
+    terminal.ok("task", "new", "--prompt", "Look.", *kept)
+    for kind, number in (("standalone", 1), ("repo-blueprint", 0)):
+        found = json.loads(terminal.ok("api", "GET", f"/api/tasks?type={kind}&limit=1"))
+        assert len(found["tasks"]) == number
+
+
+def test_a_value_that_is_no_json_is_refused_before_it_is_sent(terminal: Terminal):
+    code, _, errors = terminal.run("api", "POST", "/api/repos", "--data", '{"a": NaN}')
+    assert (code, errors) == (2, "error: --data is not valid JSON: NaN is no value of JSON\n")
+
+
+def test_bytes_that_are_no_text_are_no_secret(terminal: Terminal):
+    code, _, errors = terminal.run("secret", "set", "X", given="\udcff\udcfe")
+    assert (code, errors) == (2, "error: what came by standard input is not UTF-8\n")
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("blueprints:\n- name: a\n  prompt: x\n  prompt: y\n", "'prompt' stands here twice"),
+        ("blueprints: []\nrepos: []\nblueprints: []\n", "'blueprints' stands here twice"),
+        ("blueprints:\n- name: a\n  timeoutMinutes: .nan\n", "holds what no JSON can"),
+        ("blueprints:\n- name: a\n  prompt: !!binary aGk=\n", "holds what no JSON can"),
+        ("repos: &a\n- *a\n", "holds what no JSON can"),
+    ],
+)
+def test_a_file_that_says_something_twice_or_nothing_sendable_is_refused(text: str, told: str):
+    with pytest.raises(Failure, match=told):
+        documents.parsed([("a.yaml", text)], {})
+
+
+def test_what_is_merged_in_may_be_overridden():
+    text = """
+variables:
+  usual: &usual {agentType: command, agentCommand: "true"}
+  loud: &loud {<<: *usual, agentCommand: "echo hi"}
+blueprints:
+- {<<: *loud, name: a, prompt: x, agentCommand: "echo a"}
+- {<<: *loud, name: b, prompt: x}
+"""
+    found = documents.parsed([("a.yaml", text)], {})
+    assert [one["agentCommand"] for _, one in found.blueprints] == ["echo a", "echo hi"]
