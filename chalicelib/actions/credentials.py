@@ -6,6 +6,7 @@ from chalicelib.domain.forge import (
     APP_ID,
     APP_KEY,
     HOOK_SECRETS,
+    REPO_TOKEN,
     TOKEN,
     Credential,
     ForgeError,
@@ -39,11 +40,21 @@ def forge_of(world: World, repo_url: str) -> Forge:
 
 def git_token(world: World, repo_url: str | None, repo: Repo | None) -> str | None:
     """Return what the runner clones and pushes with, or None for a repo that needs nothing."""
-    where = place(repo_url, repo.forge_api_url if repo else None) if repo_url else None
-    credential = _kept(world, repo_url) if where and repo_url else None
-    if where is None or credential is None:
+    if repo_url is None:
+        return None
+    where = place(repo_url, repo.forge_api_url if repo else None)
+    if where is None:
+        return _of_repo(world, repo_url)
+    credential = _kept(world, repo_url)
+    if credential is None:
         return None
     return credential.token or world.forges.at(where, credential).token()
+
+
+def _of_repo(world: World, repo_url: str) -> str | None:
+    if not repo_url.startswith("https://") or not world.secrets.find([REPO_TOKEN], repo_url):
+        return None
+    return _value(world, REPO_TOKEN, repo_url)
 
 
 def hook_secret(world: World, source: str) -> str | None:

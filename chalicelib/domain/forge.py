@@ -10,13 +10,16 @@ from chalicelib.domain.retry import asked_wait, limit_wait
 
 GITHUB = "https://api.github.com"
 TOKEN, APP_ID, APP_KEY = "GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"
+REPO_TOKEN = "REPO_TOKEN"
+"""What a repo at no forge that we know is cloned and pushed with. It has to be that repo's own:
+a global one would be sent to any host that somebody names."""
 HOOK_SECRETS = {
     "github": "GITHUB_WEBHOOK_SECRET",
     "linear": "LINEAR_WEBHOOK_SECRET",
     "jira": "JIRA_WEBHOOK_SECRET",
 }
 """What the webhooks of forges and trackers themselves are signed with."""
-OF_FORGES = (TOKEN, APP_ID, APP_KEY, *HOOK_SECRETS.values())
+OF_FORGES = (TOKEN, APP_ID, APP_KEY, REPO_TOKEN, *HOOK_SECRETS.values())
 """The secrets that open a forge: ours alone, never handed to setup or to an agent."""
 
 

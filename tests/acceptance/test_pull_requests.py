@@ -293,9 +293,29 @@ def test_a_repo_without_a_credential_says_which_one_to_keep(stage: Stage, github
     assert "PUT /api/secrets/GITHUB_TOKEN" in shown(stage, run)["errorMessage"]
 
 
+def test_a_repo_elsewhere_is_opened_by_a_token_of_its_own_and_by_no_other(stage: Stage):
+    url = "https://gitlab.example.com/acme/web"
+
+    def token() -> str | None:
+        stage.ok("POST", "/api/tasks", {"prompt": "x", "name": "x", "repoUrl": url})
+        stage.settle()
+        status, answer = runner(stage, "claim", {"runner": "r1"})
+        assert status == 200, answer
+        assert answer["job"]["secrets"] == {}
+        found: str | None = answer["job"]["repo"]["token"]
+        return found
+
+    for name, scope in (("REPO_TOKEN", "global"), ("GITHUB_TOKEN", url), ("REPO_TOKEN", f"{url}2")):
+        stage.ok("PUT", f"/api/secrets/{name}", {"value": "of another", "scope": scope})
+    assert token() is None
+    stage.ok("PUT", "/api/secrets/REPO_TOKEN", {"value": "glpat-its-own", "scope": f"{url}.git"})
+    assert token() == "glpat-its-own"
+
+
+@pytest.mark.parametrize("secret", ["GITHUB_TOKEN", "REPO_TOKEN"])
 @pytest.mark.parametrize("where", ["/api/tasks", "/api/repos"])
-def test_the_forges_own_secret_is_never_handed_to_a_task(stage: Stage, where: str):
-    body: dict[str, Any] = {"repoUrl": "acme/api", "secrets": ["GITHUB_TOKEN"]}
+def test_the_forges_own_secret_is_never_handed_to_a_task(stage: Stage, where: str, secret: str):
+    body: dict[str, Any] = {"repoUrl": "acme/api", "secrets": [secret]}
     if where == "/api/tasks":
         body |= {"type": "repo-blueprint", "name": "x", "prompt": "x"}
 
