@@ -15,6 +15,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.storage.sizes import LONGEST_PLACE, nameless
 from chalicelib.storage.together import together
 
+MOST_LOOKED_AT = 1000
+"""Rows that one call looks at for those that are wanted: few may be."""
+
 
 def newest(
     source: GlobalSecondaryIndex[Any] | type[Model],
@@ -40,6 +43,7 @@ def newest(
             filter_condition=wanted,
             scan_index_forward=False,
             limit=limit,
+            page_size=limit if wanted is None else MOST_LOOKED_AT,
         )
     )
 

@@ -17,7 +17,8 @@ import botocore.client
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import admission, schedules, ticking
+from chalicelib.actions import activity, admission, schedules, ticking
+from chalicelib.domain.activity import Entry
 from chalicelib.domain.run import branch_key
 from chalicelib.settings import settings
 from tests.conftest import Stage
@@ -196,3 +197,33 @@ def test_a_delivery_about_a_branch_of_ours_reads_all_its_runs_at_once(
 
     sent = requests(calls)
     assert (sent["GetItem"], sent["BatchGetItem"]) == (1, 3)  # the path; what it fires, whose, runs
+
+
+def test_a_rare_deed_is_found_among_many_in_few_calls(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    def did(action: str, number: int) -> Entry:
+        return Entry(
+            id=str(uuid.uuid4()),
+            at=stage.now + timedelta(seconds=number),
+            action=action,
+            object_id="it",
+            object_name=None,
+            root_id=None,
+            fields=(),
+            actor_id="me",
+            actor_name="Me",
+            session=False,
+            source="",
+            agent="",
+        )
+
+    rows = [("key.revoked", 0), *(("task.started", number) for number in range(1, 300))]
+    for action, number in rows:
+        wiring.world().activity.add(did(action, number))
+
+    for asked in ({"actor_id": "me"}, {"object_id": "it"}):
+        with counted(monkeypatch) as calls:
+            found, _ = activity.newest(wiring.world(), action="key.revoked", limit=10, **asked)
+        assert [entry.action for entry in found] == ["key.revoked"]
+        assert requests(calls)["Query"] <= 2
