@@ -18,6 +18,7 @@ from typing import Any
 
 import boto3
 
+from chalicelib.settings import settings
 from infra.demo import Api
 from infra.emulator import FAKE, ROOT
 
@@ -103,7 +104,7 @@ def _commits(state: Path, since: datetime) -> list[float]:
     os.environ.update(FAKE)
     logs = boto3.client("logs", endpoint_url=f"http://127.0.0.1:{port}")
     found: list[float] = []
-    for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]:
+    for group in logs.describe_log_groups(logGroupNamePrefix=settings.log_of(""))["logGroups"]:
         pages = logs.get_paginator("filter_log_events").paginate(
             logGroupName=group["logGroupName"], startTime=int(since.timestamp() * 1000)
         )

@@ -55,6 +55,10 @@ class Settings:
     def log_group(self) -> str:
         return f"/optio/{self.stage}/runs"
 
+    def log_of(self, function: str) -> str:
+        """The log group of a function, one of ours: Lambda's own would end never."""
+        return f"/optio/{self.stage}/functions/{function}"
+
     @property
     def data_key(self) -> str:
         """The name of the secret behind the seals of this stage."""

@@ -25,6 +25,7 @@ VISIBILITY_SECONDS = 6 * STEP_TIMEOUT_SECONDS
 """Six times the function's timeout, as AWS advises for queues that feed Lambda."""
 MOST_RECEIVES = 10
 FOURTEEN_DAYS = 14 * 24 * 3600
+LOG_DAYS = 90
 
 
 def template() -> Template:
@@ -32,15 +33,9 @@ def template() -> Template:
     parts = [
         {table_id(table): _table(table) for table in TABLES},
         *(_queue(source) for source in queue_sources()),
+        *(_function(name, resource) for name, resource in functions().items()),
         {
-            "RunsLogGroup": {
-                "Type": "AWS::Logs::LogGroup",
-                "Properties": {
-                    "LogGroupName": settings.log_group,
-                    "RetentionInDays": 90,
-                    **encryption.of_logs_or_secret(),
-                },
-            },
+            "RunsLogGroup": _log(settings.log_group),
             "BlobsBucket": _bucket(),
             "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
             "DataKeySecret": _data_key(),
@@ -54,15 +49,36 @@ def template() -> Template:
     }
 
 
+def functions() -> dict[str, str]:
+    """Return the functions of a stage, and what each is called in the template."""
+    steps = {str(one.name): to_cfn_resource_name(one.name) for one in app.event_sources}
+    return {"api_handler": "APIHandler", **steps}
+
+
+def _function(name: str, resource: str) -> Template:
+    """Return the log of a function, and what chalice leaves out of the function itself."""
+    log = f"{resource}LogGroup"
+    added: Template = {"Properties": {"LoggingConfig": {"LogGroup": {"Ref": log}}}}
+    for source in queue_sources():
+        if source.name == name:
+            mapping = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
+            events = {f"{resource}SqsEventSource": {"Properties": mapping}}
+            added["DependsOn"] = [_queue_id(source)]
+            added["Properties"]["Events"] = events
+    return {log: _log(settings.log_of(name)), resource: added}
+
+
+def _log(name: str) -> Template:
+    kept = {"LogGroupName": name, "RetentionInDays": LOG_DAYS, **encryption.of_logs_or_secret()}
+    return {"Type": "AWS::Logs::LogGroup", "Properties": kept}
+
+
 def _watch() -> Template:
-    functions = ["APIHandler", *(to_cfn_resource_name(one.name) for one in app.event_sources)]
     dead = {
-        f"{str(source.queue).removeprefix(settings.queue('')).capitalize()}DeadLetters": (
-            f"{source.queue}-dead"
-        )
+        f"{_queue_id(source).removesuffix('Queue')}DeadLetters": f"{source.queue}-dead"
         for source in queue_sources()
     }
-    return watch(functions, dead)
+    return watch([*functions().values()], dead)
 
 
 def joined(parts: list[Template]) -> Template:
@@ -117,12 +133,14 @@ def _keys(schema: Any) -> list[dict[str, str]]:
     return sorted(schema, key=lambda key: key["KeyType"])
 
 
+def _queue_id(source: SQSEventConfig) -> str:
+    return f"{str(source.queue).removeprefix(settings.queue('')).capitalize()}Queue"
+
+
 def _queue(source: SQSEventConfig) -> Template:
-    """Return a step's queue, its dead letters, and what chalice leaves out of its function."""
-    function = to_cfn_resource_name(source.name)
-    kind = str(source.queue).removeprefix(settings.queue("")).capitalize()
-    queue, dead = f"{kind}Queue", f"{kind}DeadLetters"
-    mapping = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
+    """Return a step's queue, its dead letters, and who may come to both."""
+    queue = _queue_id(source)
+    dead = f"{queue.removesuffix('Queue')}DeadLetters"
     return {
         dead: {
             "Type": "AWS::SQS::Queue",
@@ -144,11 +162,7 @@ def _queue(source: SQSEventConfig) -> Template:
                 **encryption.of_queue(),
             },
         },
-        f"{kind}QueuePolicy": encryption.queue_policy(queue, dead),
-        function: {
-            "DependsOn": [queue],
-            "Properties": {"Events": {f"{function}SqsEventSource": {"Properties": mapping}}},
-        },
+        f"{queue}Policy": encryption.queue_policy(queue, dead),
     }
 
 

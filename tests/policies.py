@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from chalice.package import to_cfn_resource_name
-
 from infra import resources
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,8 +14,7 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 FUNCTIONS: dict[str, dict[str, Any]] = CONFIG["stages"]["dev"]["lambda_functions"]
 Right = tuple[str, str]
 READS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
-OWN_LOG = "log-group:/aws/lambda/${AWS::StackName}-"
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 def statements(function: str) -> list[dict[str, Any]]:
@@ -46,8 +43,6 @@ def names(statement: dict[str, Any]) -> list[str]:
 def _named(resource: dict[str, Any]) -> str:
     ((kind, value),) = resource.items()
     text = value[0] if kind == "Fn::GetAtt" else str(value)
-    if OWN_LOG in text:
-        return f"log of {text.partition(OWN_LOG)[2].removesuffix('-*')}"
     if text.endswith(":secret:optio/@stage@/secrets/*"):
         return "secrets/*"
     return re.sub(r"\$\{(\w+)\.Arn\}", r"\1", text)
@@ -63,6 +58,6 @@ def of_lambda(function: str) -> set[Right]:
         for source in resources.queue_sources()
         if source.name == function
     }
-    log = "APIHandler" if function == "api_handler" else to_cfn_resource_name(function)
+    log = f"{resources.functions()[function]}LogGroup"
     reads = {(action, queue) for action in READS for queue in queues}
-    return reads | {(action, f"log of {log}") for action in LOGS}
+    return reads | {(action, log) for action in LOGS}

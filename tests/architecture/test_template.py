@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.settings import settings
+from infra import resources
 from infra.package import build
 
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0f1e2d3c-0000-4000-8000-000000000000"
 REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-2")
 
 
@@ -26,6 +29,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPTIO_ALARM_TOPIC", "arn:aws:sns:us-east-1:123456789012:alarms")
         patch.setenv("OPTIO_PUBLIC_URL", "https://optio.example.com")
+        patch.setitem(settings.environment, "OPTIO_KMS_KEY", KEY)  # type: ignore[arg-type]
         build(folder)
     return folder / "sam.json"
 
@@ -33,6 +37,19 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_linter_of_cloudformation_finds_nothing(template: Path):
     done = linted(template)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_every_function_logs_where_it_is_said_how_long_and_under_which_key(template: Path):
+    made = json.loads(template.read_text())["Resources"]
+    logs = {}
+    for name, part in made.items():
+        if part["Type"] == "AWS::Serverless::Function":
+            logs[name] = part["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+            kept = made[logs[name]]["Properties"]
+            assert kept["RetentionInDays"] == 90
+            assert kept["KmsKeyId"] == KEY
+            assert not kept["LogGroupName"].startswith("/aws/lambda/"), "Lambda made that one"
+    assert len(logs) == len(set(logs.values())) == len(resources.functions())
 
 
 def test_the_linter_would_find_what_is_wrong(template: Path, tmp_path: Path):
