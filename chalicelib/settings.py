@@ -20,6 +20,7 @@ CONFIGURABLE = (
     "OPTIO_HOOK_RATE",
     "OPTIO_STALL_THRESHOLD_MS",
     "OPTIO_ALLOW_PRIVATE_URLS",
+    "OPTIO_ALLOW_FILE_REPOS",
     "OPTIO_BUCKET",
     "OPTIO_KMS_KEY",
     "OPTIO_RUNNER",
@@ -137,6 +138,11 @@ class Settings:
         """Hosts, addresses and networks that are private and may be asked all the same."""
         named = self.environment.get("OPTIO_ALLOW_PRIVATE_URLS", "").split(",")
         return tuple(rule.strip() for rule in named if rule.strip())
+
+    @cached_property
+    def file_repos(self) -> bool:
+        """Whether a repo may be a directory of the machine that the runner works on."""
+        return self.environment.get("OPTIO_ALLOW_FILE_REPOS", "") == "1"
 
     @cached_property
     def hook_rate(self) -> int:

@@ -171,6 +171,7 @@ def main() -> None:
     state.mkdir(parents=True, exist_ok=True)
     _check(port, state)
     os.environ.setdefault("OPTIO_ALLOW_PRIVATE_URLS", "127.0.0.1,localhost")
+    os.environ.setdefault("OPTIO_ALLOW_FILE_REPOS", "1")
     os.environ.setdefault("OPTIO_PUBLIC_URL", f"http://127.0.0.1:{port}")
     stack = LocalStack(port, state)
 

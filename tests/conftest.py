@@ -11,6 +11,7 @@ os.environ.update(
     AWS_DEFAULT_REGION="us-east-1",
     STAGE="test",
     OPTIO_RUNNER="self-hosted",
+    OPTIO_ALLOW_FILE_REPOS="1",
     TZ="America/New_York",  # no zone of a server may decide what 09:00 means
 )
 os.environ.pop("AWS_PROFILE", None)

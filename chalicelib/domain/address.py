@@ -52,6 +52,11 @@ def _names(rule: str, address: Address, host: str) -> bool:
         return rule.casefold() == host.casefold().rstrip(".")
 
 
+def named(host: str, allowed: Iterable[str]) -> bool:
+    """Whether a host is named itself, so that it may be asked in clear, too."""
+    return any(rule.casefold() == host.casefold() for rule in allowed)
+
+
 def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
     """Return the URL of a service of a user's; raise `Invalid` where no request may go there.
 
@@ -63,8 +68,7 @@ def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise Invalid(f"{text[:200]!r} is not a URL", field) from None
-    named = any(rule.casefold() == host.casefold() for rule in rules)
-    if parts.scheme != "https" and not (parts.scheme == "http" and named):
+    if parts.scheme != "https" and not (parts.scheme == "http" and named(host, rules)):
         raise Invalid("write a URL that begins with https://", field)
     if not host or len(text) > URL or any(c.isspace() or ord(c) < 32 for c in text.strip()):
         raise Invalid("this is not the URL of a service", field)
@@ -77,8 +81,7 @@ def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
 def checked_host(host: str, allowed: Iterable[str], field: str) -> None:
     """Raise `Invalid` where a host is visibly none of the public network, nor allowed."""
     rules = tuple(allowed)
-    named = any(rule.casefold() == host.casefold() for rule in rules)
-    if not _may_be_public(host) and not named and not permitted(host, host, rules):
+    if not _may_be_public(host) and not named(host, rules) and not permitted(host, host, rules):
         message = f"{host} is no public address: OPTIO_ALLOW_PRIVATE_URLS has to name it"
         raise Invalid(message, field)
 

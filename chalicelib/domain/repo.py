@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from chalicelib.domain.address import checked_host, named
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import SPACE
 
 SCHEMES = ("https", "http", "ssh", "file")
-"""What the runner clones: git:// has neither a credential nor a check of what comes."""
+"""What a URL may begin with: git:// has neither a credential nor a check of what comes."""
 _SCP = re.compile(r"^(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>(?!//)[^\s]+)$")
 _SHORT = re.compile(r"^[\w.-]+/[\w.-]+$")
 FROM_TICKET = "{{repo}}"
@@ -85,6 +86,32 @@ def normal_url(text: str) -> str:
     if host in ("github.com", "gitlab.com", "bitbucket.org"):
         path = path.lower()
     return f"{parts.scheme}://{user}{where}{path}"
+
+
+def checked_clone(text: str, allowed: Iterable[str], *, files: bool) -> str:
+    """Return the normal URL of a repo; raise `Invalid` where a stage may not clone it.
+
+    `allowed` names what is private, or knows no TLS, and is meant all the same; `files` lets
+    directories of the runner's own machine in.
+    """
+    url, rules = normal_url(text), tuple(allowed)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "file":
+        if not files:
+            raise Invalid("file:// is for a local stage (OPTIO_ALLOW_FILE_REPOS)", "repoUrl")
+        return url
+    if parts.scheme == "http" and not in_clear(url, rules):
+        message = f"write https://{host}/…, or let OPTIO_ALLOW_PRIVATE_URLS name {host}"
+        raise Invalid(f"over http anybody can read and change the code: {message}", "repoUrl")
+    checked_host(host, rules, "repoUrl")
+    return url
+
+
+def in_clear(url: str, allowed: Iterable[str]) -> bool:
+    """Whether a repo is cloned over plain http, since the stage names its host."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and named(parts.hostname or "", allowed)
 
 
 def leaves_open(url: str) -> bool:

@@ -81,6 +81,7 @@ class Git:
     token: str | None
     user: User | None = None
     runs_as: User | None = None
+    plain_http: bool = False
 
     def local(self, *arguments: str, cwd: Path, **extra: str) -> Said:
         """Run git without a token."""
@@ -151,7 +152,8 @@ class Git:
         return Said(code, "\n".join(out), "\n".join(err))
 
     def _environment(self, extra: dict[str, str]) -> dict[str, str]:
-        kinds = "https:ssh:http"
+        # The list counts for redirects, too: what begins with https never goes on in clear.
+        kinds = "https:ssh" + (":http" if self.plain_http else "")
         if os.environ.get("OPTIO_ALLOW_FILE_REPOS") == "1":
             kinds += ":file"
         kept = {name: os.environ[name] for name in _FROM_RUNNER if name in os.environ}

@@ -20,6 +20,7 @@ class Repo:
     continue_branch: bool = False
     setup_commands: str | None = None
     test_command: str | None = None
+    plain_http: bool = False
     token: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -31,6 +32,7 @@ class Repo:
             continue_branch=bool(body.get("continueBranch")),
             setup_commands=body.get("setupCommands"),
             test_command=body.get("testCommand"),
+            plain_http=bool(body.get("plainHttp")),
             token=body.get("token"),
         )
 

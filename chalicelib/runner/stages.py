@@ -54,7 +54,14 @@ class Stages:
             self._repo_task(self.order.repo)
 
     def _repo_task(self, repo: Repo) -> None:
-        git = Git(self.control, self.log, self.place.private, repo.token, self.place.user)
+        git = Git(
+            self.control,
+            self.log,
+            self.place.private,
+            repo.token,
+            self.place.user,
+            plain_http=repo.plain_http,
+        )
         start = checkout.clone(git, repo, self.place.workspace)
         self.place.give(self.place.workspace)
         self.result.base_sha = start.base_sha

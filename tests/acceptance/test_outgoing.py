@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.settings import settings
+from tests.acceptance.test_road import claimed
 from tests.conftest import Stage
 
+TASK = {"name": "N", "prompt": "P", "agentType": "command", "agentCommand": "true"}
 REFUSED = [
     *("https://127.0.0.1/a/b", "http://169.254.170.2/a/b", "git@127.1:a/b", "ssh://git@[::1]/a/b"),
     *("https://localhost/a/b", "https://gitserver/a/b", "https://--upload-pack=x/a/b"),
@@ -31,6 +33,51 @@ def test_a_private_repo_that_the_stage_names_is_taken(
     monkeypatch.setitem(settings.__dict__, "allowed_private", ("10.1.2.3", "gitserver"))
     for url in ("https://10.1.2.3/a/b", "git@gitserver:a/b", "acme/web"):
         assert stage.call("POST", "/api/repos", {"repoUrl": url})[0] == 201
+
+
+PLAIN = "http://git.corp.example/a/b"
+
+
+def test_a_repo_over_http_is_refused_with_what_would_let_it_in(stage: Stage):
+    for path, body in (
+        ("/api/repos", {"repoUrl": PLAIN}),
+        ("/api/tasks", {**TASK, "repoUrl": PLAIN}),
+    ):
+        status, answer = stage.call("POST", path, body)
+        (fault,) = answer["details"]
+        assert (status, fault["field"]) == (400, "repoUrl")
+        assert "OPTIO_ALLOW_PRIVATE_URLS" in fault["message"]
+
+
+def test_a_runner_clones_over_http_only_what_the_stage_names_when_it_claims(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(settings.__dict__, "allowed_private", ("GIT.corp.example",))
+    orders = []
+    for rules in (("GIT.corp.example",), ("10.0.0.0/8",)):
+        stage.ok("POST", "/api/tasks", {**TASK, "repoUrl": PLAIN})
+        stage.settle()
+        with monkeypatch.context() as later:
+            later.setitem(settings.__dict__, "allowed_private", rules)
+            orders.append(claimed(stage)["repo"])
+    assert [(one["url"], one["plainHttp"]) for one in orders] == [(PLAIN, True), (PLAIN, False)]
+
+
+def test_what_is_named_for_http_is_one_host_and_not_a_network(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(settings.__dict__, "allowed_private", ("10.0.0.0/8",))
+    for url, status in (("https://10.1.2.3/a/b", 201), ("http://10.1.2.3/a/b", 400)):
+        assert stage.call("POST", "/api/repos", {"repoUrl": url})[0] == status
+
+
+def test_a_directory_is_a_repo_of_a_local_stage_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    assert stage.call("POST", "/api/repos", {"repoUrl": "file:///srv/web"})[0] == 201
+    monkeypatch.setitem(settings.__dict__, "file_repos", False)
+    status, answer = stage.call("POST", "/api/repos", {"repoUrl": "file:///srv/api"})
+    assert (status, answer["details"][0]["field"]) == (400, "repoUrl")
 
 
 INSIDE = ("https://127.0.0.1/api", "http://169.254.169.254/latest", "https://[::ffff:10.0.0.1]")

@@ -116,7 +116,12 @@ def test_the_token_clones_and_pushes_and_the_agent_finds_it_nowhere(
     order = job(
         hunt(tmp),
         origin,
-        repo={"url": forge, "token": GIT_TOKEN, "setupCommands": hunt(tmp)},
+        repo={
+            "url": forge,
+            "plainHttp": True,
+            "token": GIT_TOKEN,
+            "setupCommands": hunt(tmp),
+        },
     )
 
     report = do(api, tmp, order)
@@ -128,7 +133,8 @@ def test_the_token_clones_and_pushes_and_the_agent_finds_it_nowhere(
 
 
 def test_a_wrong_token_fails_as_a_credential(api: PlayedApi, tmp: Path, origin: Path, forge: str):
-    report = do(api, tmp, job("true", origin, repo={"url": forge, "token": "ghp_another"}))
+    repo = {"url": forge, "plainHttp": True, "token": "ghp_another"}
+    report = do(api, tmp, job("true", origin, repo=repo))
 
     assert (report["stage"], report["errorClass"]) == ("clone", "credential")
 

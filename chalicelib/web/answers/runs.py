@@ -185,6 +185,7 @@ class JobRepo(TypedDict):
     continueBranch: bool
     setupCommands: str | None
     testCommand: str | None
+    plainHttp: bool
     token: str | None
 
 

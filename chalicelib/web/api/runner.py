@@ -8,7 +8,9 @@ from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
+from chalicelib.domain.repo import in_clear
 from chalicelib.domain.trial import Trial
+from chalicelib.settings import settings
 from chalicelib.web import (
     answers,
     models,
@@ -141,6 +143,7 @@ def _job(job: jobs.Job) -> answers.JobView:
             "continueBranch": job.continues,
             "setupCommands": repo.setup_commands if repo else None,
             "testCommand": repo.test_command if repo else None,
+            "plainHttp": in_clear(run.repo_url, settings.allowed_private),
             "token": job.token,
         }
         if run.repo_url

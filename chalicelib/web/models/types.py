@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 from chalicelib import wiring
 from chalicelib.actions.hooks import query as query_of
 from chalicelib.domain import limits, repo, secret
-from chalicelib.domain.address import checked_host, checked_url
+from chalicelib.domain.address import checked_url
 from chalicelib.domain.blueprint import AGENTS
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.hook import SHORTEST_SECRET
@@ -48,11 +48,7 @@ def told(check: Any) -> Any:
 
 
 def _clonable(text: str) -> str:
-    url = repo.normal_url(text)
-    parts = urlsplit(url)
-    if parts.scheme != "file":
-        checked_host(parts.hostname or "", settings.allowed_private, "repoUrl")
-    return url
+    return repo.checked_clone(text, settings.allowed_private, files=settings.file_repos)
 
 
 def _clonable_or_open(text: str) -> str:

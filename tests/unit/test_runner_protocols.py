@@ -1,0 +1,135 @@
+"""How git may speak: by TLS and SSH, in clear only where the order says so, never by a detour."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from chalicelib.runner.control import Control
+from chalicelib.runner.git import Git
+from chalicelib.runner.log import Log
+from chalicelib.runner.redact import Redactor
+
+
+@dataclass
+class Host:
+    """A host that was asked for these paths, and sends everybody on to where it is told."""
+
+    leads_to: str = ""
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+
+@pytest.fixture
+def serve(tmp: Path) -> Iterator[Callable[..., Host]]:
+    servers: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
+
+    def start(host: Host, certified: ssl.SSLContext | None = None) -> Host:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                host.asked.append(self.path)
+                self.send_response(302 if host.leads_to else 404)
+                self.send_header("Location", host.leads_to + self.path)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if certified:
+            server.socket = certified.wrap_socket(server.socket, server_side=True)
+        host.url = f"http{'s' if certified else ''}://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        servers.append((server, thread))
+        return host
+
+    yield start
+    for server, thread in servers:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def certified(tmp: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A certificate for this machine, which git is told to trust."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, kind = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp / "crt").write_bytes(made.public_bytes(pem))
+    (tmp / "key").write_bytes(key.private_bytes(pem, kind, serialization.NoEncryption()))
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp / "crt"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp / "crt", tmp / "key")
+    return context
+
+
+def asked(url: str, tmp: Path, *, plain_http: bool) -> str:
+    """Return what git says when it is to list the branches of a repo there."""
+
+    def private() -> Path:
+        folder = tmp / "private"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    log = Log(Redactor([]))
+    git = Git(Control(timedelta(minutes=1)), log, private, "a token", plain_http=plain_http)
+    said = git.remote("ls-remote", "--", f"{url}/a/b", cwd=tmp)
+    assert said.code != 0
+    return said.err
+
+
+def test_plain_http_is_asked_only_where_the_order_says_so(serve: Callable[..., Host], tmp: Path):
+    host = serve(Host())
+    assert "transport 'http' not allowed" in asked(host.url, tmp, plain_http=False)
+    assert host.asked == []
+    assert "not found" in asked(host.url, tmp, plain_http=True)
+    assert host.asked
+
+
+def test_what_begins_with_https_is_not_led_on_in_clear(
+    serve: Callable[..., Host], certified: ssl.SSLContext, tmp: Path
+):
+    inner = serve(Host())
+    front = serve(Host(leads_to=inner.url), certified)
+    asked(front.url, tmp, plain_http=False)
+    assert front.asked
+    assert inner.asked == []
+
+
+def test_what_begins_with_https_is_led_on_over_https(
+    serve: Callable[..., Host], certified: ssl.SSLContext, tmp: Path
+):
+    inner = serve(Host(), certified)
+    front = serve(Host(leads_to=inner.url), certified)
+    asked(front.url, tmp, plain_http=False)
+    assert inner.asked
+
+
+@pytest.mark.parametrize("url", ["git://127.0.0.1:9", "ext::sh -c id", "ftp://127.0.0.1:9"])
+def test_no_other_protocol_is_spoken(url: str, tmp: Path):
+    assert "not allowed" in asked(url, tmp, plain_http=True)
