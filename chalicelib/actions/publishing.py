@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from chalicelib.actions import credentials, failing, moving
 from chalicelib.domain import pull_text
-from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.pull_request import Facts, seen
 from chalicelib.domain.run import PUBLISH, Run, State, branch_key
 from chalicelib.domain.ticket import origin
-from chalicelib.ports import Forge, World
+from chalicelib.ports import Forge, Taken, World
 
 FIRST_LOOK = timedelta(seconds=10)
 
@@ -86,15 +87,17 @@ def _body(world: World, run: Run, brief: Brief, template: str | None) -> str:
 
 
 def _take_over(world: World, run: Run) -> None:
-    """End the runs that followed this pull request before: one run follows it."""
+    """End the runs that followed this pull request before, and forget them: one run follows it.
+
+    A branch that is worked on again and again would come to hold more runs than a row can.
+    """
     assert run.repo_url is not None
-    for other in world.slots.held(branch_key(run.repo_url, run.branch or run.push_branch)):
-        try:
-            old = world.runs.get(other) if other != run.id else None
-        except NotFound:
-            continue
-        if old and old.state in (State.PR_OPENED, State.NEEDS_ATTENTION):
-            moving.advance(
+    key = branch_key(run.repo_url, run.branch or run.push_branch)
+    before = sorted(world.slots.held(key) - {run.id})
+    over: dict[str, int | None] = dict.fromkeys(before)
+    for old in world.runs.several(before):
+        if old.state in (State.PR_OPENED, State.NEEDS_ATTENTION):
+            old = moving.advance(
                 world,
                 old,
                 State.COMPLETED,
@@ -102,6 +105,12 @@ def _take_over(world: World, run: Run) -> None:
                 message=f"its pull request is continued by task {run.id}",
                 stage=None,
             )
+        over[old.id] = old.version
+        if not old.final:
+            del over[old.id]
+    with suppress(Taken):  # one of them was touched just now: the next run forgets it
+        if over:
+            world.slots.drop(key, over)
 
 
 def _opened(world: World, run: Run, facts: Facts) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib import wiring
+from chalicelib.domain.run import branch_key
 from tests.acceptance.test_pull_requests import github as github
 from tests.acceptance.test_pull_requests import pushed, runner, shown
 from tests.conftest import Stage
@@ -98,6 +100,8 @@ def test_the_next_run_works_on_the_open_pull_request(stage: Stage, github: FakeG
     assert (new["state"], new["prNumber"]) == ("pr_opened", task["prNumber"])
     assert len(github.pulls) == 1
     assert shown(stage, first)["state"] == "completed"
+    held = wiring.world().slots.held(branch_key(task["repoUrl"], task["branch"]))
+    assert held == {second}, "a branch holds no run that is over, or its row would grow for ever"
     third = deliver(stage, {"n": 3})["taskId"]
     assert deliver(stage, {"n": 4})["taskId"] != third
 
