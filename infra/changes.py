@@ -40,7 +40,10 @@ class ChangeSet:
 
 
 def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -> ChangeSet | None:
-    """Return what deploying a template would change, or None where it changes nothing."""
+    """Return what deploying a template would change, or None where it changes nothing.
+
+    The stack's tags come to each resource; that one tells the new package is no change of it.
+    """
     formation = target.client("cloudformation")
     creates = not target.exists()
     made = formation.create_change_set(
@@ -59,7 +62,8 @@ def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -
         if any(text in reason for text in UNCHANGED):
             return None
         raise Undeployable(reason)
-    steps = tuple(_step(one["ResourceChange"]) for one in _all_changes(formation, identity))
+    told = (one["ResourceChange"] for one in _all_changes(formation, identity))
+    steps = tuple(_step(one) for one in told if one.get("Scope") != ["Tags"])
     return ChangeSet(identity=identity, creates=creates, steps=steps)
 
 

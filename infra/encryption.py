@@ -40,10 +40,9 @@ def of_logs_or_secret() -> Template:
     return {"KmsKeyId": settings.kms_key} if settings.kms_key else {}
 
 
-def queue_policy(*queues: str) -> Template:
-    """Return the policy that refuses whoever comes to these queues without TLS."""
-    targets = {"Queues": [{"Ref": name} for name in queues]}
-    return _policy("AWS::SQS::QueuePolicy", targets, "sqs:*", [_arn(name) for name in queues])
+def queue_policy(queue: str) -> Template:
+    """Return the policy that refuses whoever comes to a queue without TLS: SQS has one for each."""
+    return _policy("AWS::SQS::QueuePolicy", {"Queues": [{"Ref": queue}]}, "sqs:*", [_arn(queue)])
 
 
 def bucket_policy(bucket: str) -> Template:

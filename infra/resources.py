@@ -162,7 +162,8 @@ def _queue(source: SQSEventConfig) -> Template:
                 **encryption.of_queue(),
             },
         },
-        f"{queue}Policy": encryption.queue_policy(queue, dead),
+        f"{queue}Policy": encryption.queue_policy(queue),
+        f"{dead}Policy": encryption.queue_policy(dead),
     }
 
 

@@ -239,3 +239,20 @@ def test_the_address_that_is_told_is_one_that_answers(
     monkeypatch.setattr(Target, "note_start", lambda self: None)
     release._tell(target)
     assert "  https://x.execute-api.us-east-1.amazonaws.com/api\n" in capsys.readouterr().out
+
+
+def test_what_only_gets_the_tag_of_the_new_package_is_no_change_to_look_at(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+):
+    """Tags of a stack come to its resources: AWS lists each of them as modified."""
+    told = {"Action": "Modify", "ResourceType": "AWS::DynamoDB::Table", "Replacement": "False"}
+    found = [
+        {"ResourceChange": {**told, "LogicalResourceId": name, "Scope": scope}}
+        for name, scope in (("RunsTable", ["Tags"]), ("KeysTable", ["Properties", "Tags"]))
+    ]
+    settled = {"Status": "CREATE_COMPLETE"}
+    monkeypatch.setattr(changes, "_settled", lambda formation, identity: settled)
+    monkeypatch.setattr(changes, "_all_changes", lambda formation, identity: found)
+    proposal = changes.propose(target, QUEUE, {"package": "new"})
+    assert proposal
+    assert [step.name for step in proposal.steps] == ["KeysTable"]

@@ -95,6 +95,9 @@ def test_nobody_comes_to_a_queue_or_to_the_bucket_without_tls():
             assert statement["Action"] in ("sqs:*", "s3:*")
             assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
             guarded |= {json.dumps(one) for one in statement["Resource"]}
+            # SQS: "Each policy must cover only a single queue".
+            assert len(part["Properties"].get("Queues", [""])) == 1
+            assert len(statement["Resource"]) == 1 or "Bucket" in part["Properties"]
     for name, part in parts().items():
         if part["Type"] in ("AWS::SQS::Queue", "AWS::S3::Bucket"):
             assert json.dumps({"Fn::GetAtt": [name, "Arn"]}) in guarded, name

@@ -130,7 +130,7 @@ def _run(visit: Visit, thing: Blueprint, about: str) -> Response:
     typed = visit.typed
     params = typed.params(schema)
     typed.check()
-    run = runs.start(world, thing, params)
+    run = runs.start(world, thing, params, claim=visit.once())
     return visit.go("tasks", run.id, done="started")
 
 
@@ -140,7 +140,7 @@ def _delete(visit: Visit, thing: Blueprint, about: str) -> Response:
 
 
 def _redeliver(visit: Visit, thing: Blueprint, about: str) -> Response:
-    firing = redelivering.redeliver(wiring.world(), known_id("firing", about))
+    firing = redelivering.redeliver(wiring.world(), known_id("firing", about), visit.once())
     if firing.run_id:
         return visit.go("tasks", firing.run_id, done="redelivered")
     return _back(visit, thing, "redelivered")
@@ -164,7 +164,7 @@ def _add(visit: Visit, thing: Blueprint, about: str) -> Response:
     world = wiring.world()
     typed = visit.typed
     new = reading.trigger_from(forms.trigger(typed), thing, world.now(), typed.faults)
-    definitions.add_trigger(world, new)
+    new = definitions.add_trigger(world, new, visit.once(new.id))
     audit.made(new.id, new.type.value)
     return _back(visit, thing, "trigger-added")
 

@@ -64,7 +64,7 @@ def save(visit: Visit) -> Response:
             new = PromptTemplate(
                 id=str(uuid.uuid4()), created_at=now, updated_at=now, **asked.model_dump()
             )
-            library.create(world, new)
+            new = library.create(world, new, visit.once(new.id))
             audit.made(new.id, new.name)
     except (Invalid, Conflict) as error:
         return _page(visit, error)

@@ -70,7 +70,7 @@ def _started(visit: Visit) -> str:
     asked = models.parsed(models.NewTask, body, besides=typed.faults)
     repo = world.repos.find(asked.repo_url) if asked.repo_url else None
     new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())
-    return runs.start(world, new, params, stored=False).id
+    return runs.start(world, new, params, stored=False, claim=visit.once()).id
 
 
 def _saved(visit: Visit) -> str:
@@ -85,4 +85,4 @@ def _saved(visit: Visit) -> str:
     repo = world.repos.find(asked.repo_url) if asked.repo_url else None
     new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())
     made = [reading.trigger(one, new, world.now()) for one in asked.triggers]
-    return definitions.create(world, new, made)[0].id
+    return definitions.create(world, new, made, visit.once(new.id))[0].id

@@ -6,9 +6,9 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http.cookies import CookieError, SimpleCookie
 
 from chalice.app import Request
 from cryptography.exceptions import InvalidTag
@@ -57,13 +57,16 @@ def link(token: str) -> str:
 
 def of(request: Request) -> Session | None:
     """Return the session that a request proves, if it has not ended."""
-    kept = SimpleCookie()
-    try:
-        kept.load(str(request.headers.get("cookie") or ""))
-    except CookieError:
-        return None
-    morsel = kept.get(COOKIE)
-    return told(morsel.value) if morsel else None
+    header = str(request.headers.get("cookie") or "")
+    return next((found for text in _kept(header) if (found := told(text))), None)
+
+
+def _kept(header: str) -> Iterator[str]:
+    """Yield the texts of our cookie; what others of the same domain say hides none of them."""
+    for part in header.split(";"):
+        name, _, text = part.strip().partition("=")
+        if name == COOKIE:
+            yield text.strip('"')
 
 
 def told(text: str) -> Session | None:

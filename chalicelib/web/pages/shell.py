@@ -6,15 +6,18 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode
 
 from chalice.app import Request, Response
 
+from chalicelib import wiring
 from chalicelib.domain import limits
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
+from chalicelib.domain.firing import Claim
 from chalicelib.web import audit
 from chalicelib.web.http import WRITES, TooLarge, TooMany, raw_of, status_of
 from chalicelib.web.pages import again, forms
@@ -26,6 +29,8 @@ from chalicelib.web.urls import Urls
 
 log = logging.getLogger(__name__)
 MOST_FIELDS = 2000
+SAME_CLICK = timedelta(seconds=10)
+"""For how long the very same form is taken for the same one."""
 NOTHING = "There is nothing at this address."
 SIGNED_OUT = "You were signed out meanwhile. Sign in, and send on what you typed."
 OUT_OF_DATE = "this form is out of date: go back, reload the page, and send it again"
@@ -68,6 +73,16 @@ class Visit:
     def query(self, name: str) -> str:
         """Return a parameter of the query string, or nothing."""
         return str(dict(self.request.query_params or {}).get(name) or "")
+
+    def once(self, result: str = "") -> Claim:
+        """Return the claim of this very form: what a double click sends twice is done once."""
+        assert self.session is not None
+        sent = raw_of(self.request)
+        told = f"{self.session.token} {self.path} {hashlib.sha256(sent).hexdigest()}"
+        key = f"form#{hashlib.sha256(told.encode()).hexdigest()}"
+        return Claim(
+            key=key, digest="", result=result, expires_at=wiring.world().now() + SAME_CLICK
+        )
 
     def page(self, template: str, status: int = 200, /, **values: object) -> Response:
         """Return a page."""

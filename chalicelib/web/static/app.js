@@ -51,6 +51,15 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.innerHTML = before; }, 1500);
 });
 
+// A form is sent once: a second click before the answer comes changes nothing.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "1";
+  setTimeout(() => { delete form.dataset.sent; }, 5000);
+});
+addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent; });
+
 // One question open at a time; Escape and a click elsewhere close it.
 document.addEventListener("click", (event) => {
   for (const open of document.querySelectorAll("details.sure[open]")) if (!open.contains(event.target)) open.open = false;
