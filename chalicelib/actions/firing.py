@@ -106,7 +106,7 @@ def commit(world: World, decision: Decision) -> None:
 
 
 def _unfired(kept: Decision, outcome: Outcome, reason: str) -> Decision:
-    firing = replace(kept.firing, outcome=outcome, reason=reason[:1000])
+    firing = replace(kept.firing, outcome=outcome, reason=reason[:1000], run_id=None)
     return replace(kept, firing=firing, run=None, active=None)
 
 

@@ -101,8 +101,31 @@ class Watched:
         return sum(known) if known else None
 
 
-def definitions(world: World, before: str | None, limit: int) -> tuple[list[Watched], str | None]:
-    """Return definitions of both kinds, newest first, each with what became of it lately."""
+Page = tuple[list[Blueprint], str | None]
+
+
+def definitions(
+    world: World, before: str | None, limit: int, text: str = ""
+) -> tuple[list[Watched], str | None]:
+    """Return definitions of both kinds, newest first, each with what became of it lately.
+
+    With a text, those that are called so, or whose repo or id is: of at most a thousand that are
+    looked through, and a few more than `limit` where the last ones looked at hold more.
+    """
+    found, position = _definitions(world, before, limit)
+    kept, looked = [one for one in found if _called(one, text)], len(found)
+    while position and len(kept) < limit and looked < MOST_ROWS:
+        found, position = _definitions(world, position, limit)
+        kept += [one for one in found if _called(one, text)]
+        looked += len(found)
+    return watched(world, kept), position
+
+
+def _called(one: Blueprint, text: str) -> bool:
+    return text.lower() in f"{one.name} {one.repo_url or ''} {one.id}".lower()
+
+
+def _definitions(world: World, before: str | None, limit: int) -> Page:
     kind, _, position = (before or DEFINITION_KINDS[0].value).partition("|")
     kinds = [one.value for one in DEFINITION_KINDS]
     if kind not in kinds:
@@ -113,7 +136,7 @@ def definitions(world: World, before: str | None, limit: int) -> tuple[list[Watc
     if not following and rest:
         more, after = world.blueprints.newest(rest[0], None, max(1, limit - len(found)))
         found, cursor = [*found, *more], f"{rest[0]}|{after}" if after else None
-    return watched(world, found), cursor
+    return found, cursor
 
 
 def watched(world: World, found: Sequence[Blueprint], recent: int = 10) -> list[Watched]:

@@ -65,6 +65,8 @@ def test_skip_leaves_out_what_would_overlap(stage: Stage):
     task, _ = made(stage, config={"overlapPolicy": "skip"})
     stage.pass_time(timedelta(minutes=11))
     assert ledger(stage, task) == [("12:05", "fired", None), ("12:10", "skipped", "overlap")]
+    skipped, fired = stage.ok("GET", f"/api/tasks/{task}/firings")["firings"]
+    assert (skipped["taskId"], fired["taskId"] is None) == (None, False)
     while (job := claimed(stage))["attempt"] < 1:
         pass
     finish(stage, job["runId"], job["attempt"])

@@ -41,6 +41,7 @@ TABLE = (
     ("POST", "/tasks/scheduled/{task_id}/edit", "editing", "save", Scope.WRITE),
     ("GET", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "show", Scope.READ),
     ("POST", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "save", Scope.WRITE),
+    ("GET", "/tasks/scheduled/{task_id}/firings/{firing_id}", "firing", "show", Scope.READ),
     ("GET", "/tasks/{task_id}", "run", "show", Scope.READ),
     ("POST", "/tasks/{task_id}", "run", "act", Scope.RUN),
     ("GET", "/tasks/{task_id}/log", "run", "log", Scope.READ),

@@ -23,8 +23,9 @@ PAGE = 25
 
 def index(visit: Visit) -> Response:
     """List all definitions with what fires them and what became of it."""
-    found, position = listing.definitions(wiring.world(), visit.query("before") or None, PAGE)
-    values = {"found": found, "position": position, "before": visit.query("before")}
+    text, before = visit.query("q").strip(), visit.query("before")
+    found, position = listing.definitions(wiring.world(), before or None, PAGE, text)
+    values = {"found": found, "position": position, "before": before, "q": text}
     if visit.query("part"):
         return visit.fragment("_definitions.html", **values)
     return visit.page("definitions.html", seen="", done=visit.query("done"), **values)

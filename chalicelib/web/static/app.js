@@ -45,7 +45,8 @@ function absolutes(root = document) {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+  const field = document.getElementById(button.dataset.copy);
+  await navigator.clipboard.writeText(field ? field.value : button.previousElementSibling.textContent);
   const before = button.innerHTML;
   button.textContent = "Copied";
   setTimeout(() => { button.innerHTML = before; }, 1500);
