@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+Package = dict[str, Any]
+PIN = r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)"
 NOT_AUDITED = """
 NOT AUDITED
 The database of advisories could not be asked about {count} of {all} packages.
@@ -18,32 +21,50 @@ That is no sign that they are safe. {reason}
 
 def main(files: Sequence[str], program: Sequence[str]) -> int:
     """Return 0 where all was asked and nothing was found, 1 for a finding, 2 for no answer."""
-    asked = [word for file in files for word in ("--requirement", file)]
-    command = [*program, "--disable-pip", "--require-hashes", "--format", "json", *asked]
-    done = subprocess.run(
-        [*command, "--progress-spinner", "off"], capture_output=True, text=True, check=False
-    )
-    try:
-        found = json.loads(done.stdout)["dependencies"]
-    except (ValueError, KeyError):
-        print(NOT_AUDITED.format(count="any", all="the", reason=_last(done.stderr)))
-        return 2
+    found: dict[str, Package] = {}
+    for file in files:
+        found |= _of_file(file, program)
     return _tell(found)
 
 
-def _tell(found: list[dict[str, Any]]) -> int:
-    bad = [one for one in found if one.get("vulns")]
-    for one in bad:
-        for known in one["vulns"]:
+def _of_file(file: str, program: Sequence[str]) -> dict[str, Package]:
+    """Return what is known of each pin of a file; the program takes no package that two pin."""
+    told, reason = _answered(file, program)
+    pins = re.findall(PIN, Path(file).read_text(), re.MULTILINE)
+    silent = {"skip_reason": reason}
+    return {f"{name}=={version}": told.get(_normal(name), silent) for name, version in pins}
+
+
+def _answered(file: str, program: Sequence[str]) -> tuple[dict[str, Package], str]:
+    """Return what is known, by name, and why nothing is known of the rest."""
+    asked = ("--disable-pip", "--require-hashes", "--requirement", file)
+    shape = ("--format", "json", "--progress-spinner", "off")
+    done = subprocess.run([*program, *asked, *shape], capture_output=True, text=True, check=False)
+    try:
+        told: list[Package] = json.loads(done.stdout)["dependencies"]
+    except (ValueError, KeyError, TypeError):
+        return {}, _last(done.stderr)
+    return {_normal(one["name"]): one for one in told}, "Nothing was said about it."
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _tell(found: Mapping[str, Package]) -> int:
+    bad = {key: one["vulns"] for key, one in found.items() if one.get("vulns")}
+    for key, vulns in bad.items():
+        for known in vulns:
             mended = ", ".join(known.get("fix_versions", ())) or "no version yet"
-            print(f"{one['name']} {one['version']}: {known['id']}, mended in {mended}")
-    unknown = [one for one in found if one.get("skip_reason")]
-    if unknown:
-        reason = str(unknown[0]["skip_reason"])
-        print(NOT_AUDITED.format(count=len(unknown), all=len(found), reason=reason))
-    elif not bad:
+            print(f"{key}: {known['id']}, mended in {mended}")
+    silent = [str(one["skip_reason"]) for one in found.values() if one.get("skip_reason")]
+    if silent or not found:
+        reason = silent[0] if silent else "Nothing is pinned."
+        print(NOT_AUDITED.format(count=len(silent), all=len(found), reason=reason))
+        return 2
+    if not bad:
         print(f"{len(found)} packages were asked about, nothing is known against them")
-    return 2 if unknown else 1 if bad else 0
+    return 1 if bad else 0
 
 
 def _last(text: str) -> str:
