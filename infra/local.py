@@ -139,10 +139,12 @@ class LocalStack:
 
     def _redeploy(self) -> None:
         try:
-            self._deploy()
+            outputs = self._deploy()
         except (subprocess.CalledProcessError, SystemExit) as error:
             print(f"not deployed: {error}", flush=True)
             return
+        if self._front is not None:  # an update may have made the API anew
+            self._front.api = outputs["RestAPIId"]
         print("deployed what changed", flush=True)
 
     def stop(self) -> None:

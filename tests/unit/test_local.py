@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
+import threading
 from pathlib import Path
 
 import pytest
 
 from infra import local
+from infra.proxy import Front
 
 
 @pytest.fixture
@@ -49,3 +52,38 @@ def test_what_a_killed_start_left_is_no_obstacle(tmp_path: Path, free: int):
     (tmp_path / "dev.json").write_text(json.dumps({"pid": 2**22 + 1}))
 
     local._check(free, tmp_path)
+
+
+def test_a_redeploy_that_makes_the_api_anew_is_followed_by_the_front(
+    tmp_path: Path, free: int, monkeypatch: pytest.MonkeyPatch
+):
+    stack = local.LocalStack(free, tmp_path)
+    monkeypatch.setattr(stack, "_deploy", lambda: {"RestAPIId": "new"})
+    with Front(free, 1, "old", "api") as front:
+        stack._front = front
+        stack._redeploy()
+
+    assert front.api == "new"
+
+
+def test_a_browser_that_leaves_before_its_answer_prints_nothing(
+    free: int, capfd: pytest.CaptureFixture[str]
+):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as upstream,
+        Front(free, upstream.getsockname()[1], "a", "api") as front,
+    ):
+        front.daemon_threads = False  # so that closing waits for the request
+        serving = threading.Thread(target=front.serve_forever, args=(0.02,))
+        serving.start()
+        with socket.create_connection(("127.0.0.1", free)) as browser:
+            browser.sendall(b"GET /tasks HTTP/1.1\r\nHost: x\r\n\r\n")
+            asked, _ = upstream.accept()
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with asked:
+            asked.recv(65536)
+            asked.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
+        front.shutdown()
+        serving.join()
+
+    assert capfd.readouterr().err == ""
