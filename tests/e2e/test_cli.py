@@ -174,6 +174,9 @@ def test_every_command_works_and_speaks_json(person: Person):
     assert (code, json.loads(said.splitlines()[-1])["run"]["state"]) == (1, "cancelled")
     assert person.json("task", "retry", second)["tasks"][0]["state"] == "queued"
     person.ok("task", "cancel", second)
+    assert person.json("task", "pause", "Waits")["task"]["enabled"] is False
+    assert person.json("task", "resume", "Waits")["task"]["enabled"] is True
+    assert person.json("task", "delete", "Waits", "--yes")["deleted"] == kept["task"]["id"]
 
     def ticked() -> bool:
         return "the last tick was" in person.run("doctor")[1]
