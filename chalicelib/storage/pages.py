@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from heapq import merge
 from itertools import chain
 from typing import Any
 
@@ -75,9 +76,12 @@ def _light(rows: list[Any]) -> list[Any]:
 
 
 def due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[Any]:
-    """Yield what is due, shard by shard; without a lower bound, so that the overdue come too."""
-    for number in range(shards):
-        yield from index.query(str(number), range_key_condition=type(index).due_at <= until)  # type: ignore[attr-defined]
+    """Yield what is due, the longest overdue first; there is no lower bound, so those come too."""
+    parts = [
+        index.query(str(number), range_key_condition=type(index).due_at <= until)  # type: ignore[attr-defined]
+        for number in range(shards)
+    ]
+    return merge(*parts, key=lambda row: str(row.due_at))
 
 
 def first_due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[Any]:

@@ -653,9 +653,9 @@ class MemoryProviders:
         return self._tables.all("providers")
 
     def due(self, until: datetime) -> Iterator[Due]:
-        for row in self._tables.all("providers"):
-            if row.due_at and row.due_at <= until:
-                yield Due("provider", row.id, row.due_at)
+        rows = [r for r in self._tables.all("providers") if r.due_at and r.due_at <= until]
+        for row in sorted(rows, key=lambda row: row.due_at):
+            yield Due("provider", row.id, row.due_at)
 
 
 class MemoryWebhooks:
