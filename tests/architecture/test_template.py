@@ -60,3 +60,15 @@ def test_the_linter_would_find_what_is_wrong(template: Path, tmp_path: Path):
     said = linted(tmp_path / "sam.json").stdout
     assert "BilingMode" in said
     assert "'soon' is not of type 'integer'" in said
+
+
+def test_a_step_may_send_its_own_next_message_for_ever(template: Path):
+    """Emulators do not count how often a message led to another; Lambda ends it after 16."""
+    parts = json.loads(template.read_text())["Resources"]
+    loops = {
+        name: part["Properties"].get("RecursiveLoop")
+        for name, part in parts.items()
+        if part["Type"] == "AWS::Serverless::Function"
+    }
+    steps = dict.fromkeys(("Fire", "Advance", "Notify"), "Allow")
+    assert loops == {**dict.fromkeys(("APIHandler", "Tick", "Settle")), **steps}
