@@ -42,8 +42,8 @@ dev: setup .venv-emulator/.installed ## Run the whole system on this machine (PO
 demo: setup ## Fire a real task on what `make dev` runs, and show it live
 	@$(PY) -m infra.demo
 
-redeploy: ## Bring changed sources to the running `make dev`
-	@kill -HUP $$($(PY) -c 'import json, os; print(json.load(open(os.environ.get("OPTIO_STATE", ".optio") + "/dev.json"))["pid"])')
+redeploy: setup ## Bring changed sources to the running `make dev`
+	@$(PY) -m infra.running
 
 package: setup ## Build the deployable package in build/package
 	STAGE=dev AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.package

@@ -19,8 +19,9 @@ from typing import Any
 import boto3
 
 from chalicelib.settings import settings
+from infra import running
 from infra.demo import Api
-from infra.emulator import FAKE, ROOT
+from infra.emulator import FAKE
 
 SCHEDULES = 50
 MINUTES = 5
@@ -36,8 +37,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def main() -> None:
     """Make the schedules, wait for them, and print what came of each."""
-    state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
-    card = json.loads((state / "dev.json").read_text())
+    state = running.state_folder()
+    card = running.card(state)
     api = Api(card["url"], card["token"])
     _warm(api)
     begun = datetime.now(UTC)

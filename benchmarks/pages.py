@@ -14,9 +14,9 @@ import time
 import urllib.parse
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
-from infra.emulator import FAKE, ROOT
+from infra import running
+from infra.emulator import FAKE
 
 RUNS, DEFINITIONS, TIMES = 10_000, 1_000, 20
 LIMIT_MS = 150
@@ -95,8 +95,8 @@ def measure(reader: Reader, paths: list[str]) -> list[str]:
 
 def main() -> None:
     """Fill the stage, unless it is filled, and measure."""
-    state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
-    card: dict[str, Any] = json.loads((state / "dev.json").read_text())
+    state = running.state_folder()
+    card = running.card(state)
     runs = int(os.environ.get("RUNS") or RUNS)
     definitions = int(os.environ.get("DEFINITIONS") or DEFINITIONS)
     ids = filled(state, runs, definitions)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.emulator import ROOT
+from infra.running import card, state_folder
 
 PATIENCE_SECONDS = 240
 FINAL = ("completed", "failed", "cancelled")
@@ -57,17 +58,9 @@ def main() -> None:
     print("The blueprint is paused now; run `make demo` again and it goes on.")
 
 
-def state_folder() -> Path:
-    """Return where `make dev` keeps everything."""
-    return Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
-
-
 def running(state: Path) -> tuple[Api, str]:
     """Return the API of what `make dev` runs with this state, and where it is."""
-    card = state / "dev.json"
-    if not card.exists():
-        raise SystemExit("nothing is running: start `make dev` in another terminal first")
-    known = json.loads(card.read_text())
+    known = card(state)
     return Api(known["url"], known["token"]), known["url"]
 
 

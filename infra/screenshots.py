@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
+from infra import running
 from infra.demo_data import make, repo
 from infra.emulator import ROOT
 
@@ -69,10 +69,8 @@ def shoot(url: str, token: str, known: dict[str, str], out: Path) -> None:
 
 def main() -> None:
     """Make demo data on the running `make dev`, once, and take the pictures."""
-    state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
-    if not (state / "dev.json").exists():
-        raise SystemExit("nothing is running: start `make dev` in another terminal first")
-    card = json.loads((state / "dev.json").read_text())
+    state = running.state_folder()
+    card = running.card(state)
     kept = state / "demo-data.json"
     if not kept.exists():
         kept.write_text(json.dumps(make(card, repo(state))))

@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from chalicelib.domain.access import Scope
-from infra.demo import running, state_folder
+from infra.demo import running
+from infra.running import state_folder
 from tests.fuzz.run import fuzz, table
 from tests.fuzz.seeds import seed
 

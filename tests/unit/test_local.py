@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import struct
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import local
+from infra import local, running
 from infra.proxy import Front
 
 
@@ -87,3 +88,26 @@ def test_a_browser_that_leaves_before_its_answer_prints_nothing(
         serving.join()
 
     assert capfd.readouterr().err == ""
+
+
+def test_what_needs_a_running_system_says_so_where_there_is_none(tmp_path: Path):
+    for left in (None, {"pid": 2**22 + 1}):
+        if left:
+            (tmp_path / "dev.json").write_text(json.dumps(left))
+        with pytest.raises(SystemExit, match="nothing is running: start `make dev`"):
+            running.card(tmp_path)
+
+
+def test_a_change_of_the_sources_is_told_to_the_process_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    told: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, frame: told.append(number))
+    monkeypatch.setenv("OPTIO_STATE", str(tmp_path))
+    (tmp_path / "dev.json").write_text(json.dumps({"pid": os.getpid()}))
+    try:
+        running.main()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert told == [signal.SIGHUP]
+    assert "says there when it is done" in capsys.readouterr().out
