@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from app import app
 from chalicelib import wiring
+from chalicelib.domain import limits
 from chalicelib.domain.access import digest_of, key_id
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.run import State
@@ -224,6 +225,40 @@ def test_a_definition_and_its_triggers_are_edited_by_forms(browser: Browser):
     assert browser.post(where, do=f"switch:{trigger}").status == 303
     assert browser.post(where, do=f"drop:{trigger}").status == 303
     assert "At 04:00" not in browser.get(where).text
+
+
+def test_a_field_that_is_emptied_means_what_its_form_says(browser: Browser):
+    """An empty title is the name, an empty agent the usual one, an empty limit the usual one."""
+    body = task(title="Old {{what}}", agentType="codex", timeoutMinutes=7, priority=7, maxRetries=0)
+    kept = browser.stage.ok("POST", "/api/tasks", {**body, "draft": True})["task"]
+    where = f"/tasks/scheduled/{kept['id']}/edit"
+    empty = dict.fromkeys(("title", "agentType", "timeoutMinutes", "priority", "maxRetries"), "")
+    fields = {"name": "Bump", "repoUrl": kept["repoUrl"], "prompt": "Bump it", **empty}
+    assert browser.post(where, **fields).status == 303
+    now = browser.stage.ok("GET", f"/api/tasks/{kept['id']}")["task"]
+    assert (now["title"], now["agentType"]) == ("Bump", "claude-code")
+    assert (now["timeoutMinutes"], now["priority"], now["maxRetries"]) == (60, 100, 3)
+    assert now["draft"], "what the form does not show stays"
+
+    refused = browser.post(where, **{**fields, "repoUrl": ""})
+    assert refused.status == 400
+    assert "a repo-blueprint needs a repo" in refused.text
+
+
+def test_a_template_beyond_the_newest_stays_chosen(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+):
+    ids = []
+    for name in ("Oldest", "Newer"):
+        asked = {"name": name, "template": "Do it"}
+        ids.append(browser.stage.ok("POST", "/api/prompt-templates", asked)["promptTemplate"]["id"])
+        browser.stage.now += timedelta(seconds=1)
+    kept = browser.stage.ok("POST", "/api/tasks", task(promptTemplateId=ids[0]))["task"]["id"]
+    monkeypatch.setattr(limits, "ANSWER", 1)
+    chosen = f'<option value="{ids[0]}" selected>Oldest</option>'
+    assert chosen in browser.get(f"/tasks/scheduled/{kept}/edit").text
+    assert chosen in browser.get(f"/tasks/new?template={ids[0]}").text
+    assert browser.get("/tasks/new?template=none").status == 200
 
 
 def test_a_ticket_trigger_is_edited_without_losing_what_the_form_does_not_show(browser: Browser):

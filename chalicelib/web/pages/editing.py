@@ -11,13 +11,13 @@ from chalicelib import wiring
 from chalicelib.actions import definitions
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.web import reading, views
+from chalicelib.web import models, reading, views
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.shell import Visit
 from chalicelib.web.pages.wording import pretty
 
-CLEARED = ("promptTemplateId", "repoBranch", "model", "maxTurns", "paramsSchema", "agentCommand")
+SHOWN = (*forms.TEXTS, *forms.NUMBERS, "paramsSchema")
 
 
 def show(visit: Visit, task_id: str) -> Response:
@@ -43,8 +43,14 @@ def _page(visit: Visit, thing: Blueprint, error: DomainError | None) -> Response
         _typed(thing),
         thing=thing,
         repos=world.repos.all(),
-        templates=world.prompt_templates.newest(None, 100)[0],
+        templates=forms.templates(visit.form.get("promptTemplateId") or thing.prompt_template_id),
     )
+
+
+def _usual() -> dict[str, Any]:
+    """Return what a field that was left empty means: what it is where nobody names it."""
+    fields = models.Definition.model_fields.values()
+    return {str(field.alias): field.default for field in fields if field.alias in SHOWN}
 
 
 def save(visit: Visit, task_id: str) -> Response:
@@ -53,9 +59,8 @@ def save(visit: Visit, task_id: str) -> Response:
     was = world.blueprints.get(known_id("task", task_id))
     try:
         typed = visit.typed
-        body = {**dict.fromkeys(CLEARED), "description": "", "prompt": ""}
-        body |= forms.definition(typed)
-        url = body.get("repoUrl") or was.repo_url
+        body = {**_usual(), **forms.definition(typed)}
+        url = body["repoUrl"]
         repo = world.repos.find(url) if isinstance(url, str) else None
         new = reading.patched_definition(was, body, repo, typed.faults)
         definitions.change(world, was, new)

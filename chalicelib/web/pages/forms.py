@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain.errors import DomainError, Fault
+from chalicelib import wiring
+from chalicelib.domain.errors import DomainError, Fault, NotFound
+from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.web.http import known_id
 from chalicelib.web.pages.typed import Typed
 
 NUMBERS = ("timeoutMinutes", "maxRetries", "priority", "maxConcurrent", "maxTurns")
@@ -69,6 +73,16 @@ def _ticket(typed: Typed) -> dict[str, Any]:
 
 
 _CONFIGS = {"schedule": _schedule, "webhook": _webhook, "ticket": _ticket}
+
+
+def templates(chosen: str | None) -> list[PromptTemplate]:
+    """Return what a form offers of the library: the newest, and what is chosen already."""
+    store = wiring.world().prompt_templates
+    found, _ = store.newest(None, 100)
+    if chosen and all(one.id != chosen for one in found):
+        with suppress(NotFound):
+            found.append(store.get(known_id("template", chosen)))
+    return found
 
 
 def shown(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -40,14 +40,14 @@ def _fresh() -> dict[str, str]:
 
 
 def _page(visit: Visit, filled: Mapping[str, str], error: DomainError | None) -> Response:
-    world = wiring.world()
+    chosen = visit.form.get("promptTemplateId") or filled.get("promptTemplateId")
     return visit.form_page(
         "new.html",
         error,
         filled,
         presets=PRESETS,
-        repos=world.repos.all(),
-        templates=world.prompt_templates.newest(None, 100)[0],
+        repos=wiring.world().repos.all(),
+        templates=forms.templates(chosen),
     )
 
 
