@@ -1,4 +1,4 @@
-"""Whoever adds an agent, a sender, or a tracker is told each place that does not know it yet."""
+"""Whoever adds an agent, a sender, a tracker or an event is told each place that lacks it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pytest
 from chalicelib.domain import provider
 from chalicelib.domain.blueprint import AGENTS
 from chalicelib.domain.hook import PRESETS
+from chalicelib.domain.notice import Event
 from chalicelib.domain.secret import OF_AGENTS
 from chalicelib.domain.ticket import SOURCES
 from chalicelib.integrations.agents import AGENTS as PROGRAMS
 from chalicelib.integrations.trackers import MODULES
-from chalicelib.web.models import types
+from chalicelib.web.models import types, webhooks
 from chalicelib.web.pages import tickets, wording
 from tests.acceptance.test_hooks import signed
 from tests.fakes.trackers import FAKES
@@ -35,7 +36,7 @@ def quoted(file: Path, line: str) -> set[str]:
 def told(file: str, head: str) -> set[str]:
     """Return the names that begin the rows of a table in the documents."""
     table = (DOCS / file).read_text().partition(head)[2].partition("\n\n")[0]
-    return set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
+    return set(re.findall(r"^\| `([a-z._-]+)` \|", table, re.MULTILINE))
 
 
 AGENT_PLACES = {
@@ -69,6 +70,12 @@ TRACKER_PLACES = {
 }
 
 
+EVENT_PLACES = {
+    "Told in chalicelib/web/models/webhooks.py": get_args(webhooks.Told),
+    "the table of docs/notifications.md": told("notifications.md", "| event | told when |"),
+}
+
+
 def missing(known: Iterable[str], place: str, there: Iterable[str]) -> str:
     lacking, unknown = set(known) - set(there), set(there) - set(known)
     return f"{place} lacks {sorted(lacking)}, or should not have {sorted(unknown)}"
@@ -98,3 +105,9 @@ def test_each_sender_signs_in_the_tests_as_it_does_in_life(preset: str):
 def test_each_place_knows_each_tracker(place: str):
     there = TRACKER_PLACES[place]
     assert set(there) == set(SOURCES), missing(SOURCES, place, there)
+
+
+@pytest.mark.parametrize("place", EVENT_PLACES)
+def test_each_place_knows_each_event_that_webhooks_are_told(place: str):
+    there, known = EVENT_PLACES[place], {one.value for one in Event if one is not Event.TEST}
+    assert set(there) == known, missing(known, place, there)

@@ -28,7 +28,6 @@ Told = Literal[
     "trigger.failed",
     "definition.paused",
 ]
-assert {*Event} - {Event.TEST} == set(Told.__args__)  # type: ignore[attr-defined]
 Events = Annotated[list[Told], Field(max_length=len(Event))]
 Words = Annotated[str, text(limits.DESCRIPTION, stripped=True)]
 
