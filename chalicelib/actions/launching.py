@@ -21,8 +21,9 @@ from chalicelib.domain.launch import (
 from chalicelib.domain.retry import backoff
 from chalicelib.domain.run import Run, State
 from chalicelib.ports import World
-from chalicelib.ports.services import BuildRefused
+from chalicelib.ports.services import BuildRefused, BuildsFull
 
+TRY_AGAIN = timedelta(minutes=1)
 LOOK_AGAIN = timedelta(minutes=5)
 """How often a build that has not asked for its job is looked at, should its end get lost."""
 ENDED_WITHOUT = "before it asked for its job"
@@ -68,6 +69,12 @@ def _start(world: World, run: Run, launch: Launch) -> None:
             error_message=message,
             waiting_for=None,
         )
+        return
+    except BuildsFull as full:
+        # Other builds may take hours. The next try is a launch of its own: a pass does not last.
+        words = f"a build, which the account has no room for yet: {full}"[:500]
+        due = world.now() + TRY_AGAIN
+        moving.update(world, run, launch=None, waiting_for=words, due_at=due, failures=0)
         return
     except Exception as error:
         moving.update(world, run, waiting_for=f"a build, which did not start: {error}"[:500])

@@ -12,10 +12,11 @@ from chalicelib.domain.launch import QUEUED_FOR, BuildEnd
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run
 from chalicelib.integrations.build_events import told
-from chalicelib.ports.services import BuildRefused
+from chalicelib.ports.services import BuildRefused, BuildsFull
 
 FINAL = ("InvalidInputException", "ResourceNotFoundException")
-"""What asking again does not change. Throttling and a full account pass."""
+"""What asking again does not change. Throttling passes."""
+FULL = "AccountLimitExceededException"
 AROUND_MINUTES = 15
 """What a build may take beyond its job: getting the image, telling the end."""
 
@@ -58,6 +59,8 @@ class CodeBuilds:
             raise BuildRefused(str(error)) from error
         except ClientError as error:
             told = error.response["Error"]
+            if told["Code"] == FULL:
+                raise BuildsFull(told["Message"]) from error
             if told["Code"] in FINAL:
                 raise BuildRefused(f"{told['Code']}: {told['Message']}") from error
             raise

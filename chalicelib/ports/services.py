@@ -20,6 +20,10 @@ class BuildRefused(Exception):
     """A build cannot be started as it was asked for; asking again does not help."""
 
 
+class BuildsFull(Exception):
+    """As many builds run as the account may have at once: one of them has to end first."""
+
+
 class Builds(Protocol):
     """Machines that are started for one job."""
 

@@ -273,12 +273,28 @@ def test_a_launch_that_dies_at_any_line_ends_in_one_build(
 
 
 def test_throttling_is_shown_and_passes(stage: Stage, account: Account):
-    told = {"Error": {"Code": "AccountLimitExceededException", "Message": "too many builds"}}
+    told = {"Error": {"Code": "ThrottlingException", "Message": "too many requests"}}
     account.fault = ClientError(told, "StartBuild")  # type: ignore[arg-type]
     run = started(stage)
-    assert "too many builds" in shown(stage, run)["waitingFor"]
+    assert "too many requests" in shown(stage, run)["waitingFor"]
     account.fault = None
     stage.pass_time(timedelta(minutes=1))
+    assert claim(stage, account.token())[0] == 200
+
+
+def test_a_run_waits_for_the_builds_of_an_account_for_as_long_as_they_take(
+    stage: Stage, account: Account
+):
+    told = {"Error": {"Code": "AccountLimitExceededException", "Message": "more than 1 build"}}
+    account.fault = ClientError(told, "StartBuild")  # type: ignore[arg-type]
+    run = started(stage)
+    stage.pass_time(timedelta(minutes=50))
+    waiting = shown(stage, run)
+    assert (waiting["state"], waiting["retryCount"]) == ("provisioning", 0)
+    assert "more than 1 build" in waiting["waitingFor"]
+
+    account.fault = None
+    stage.pass_time(timedelta(minutes=2))
     assert claim(stage, account.token())[0] == 200
 
 
