@@ -26,6 +26,10 @@ VISIBILITY_SECONDS = 6 * STEP_TIMEOUT_SECONDS
 MOST_RECEIVES = 10
 FOURTEEN_DAYS = 14 * 24 * 3600
 LOG_DAYS = 90
+KNOWN_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
+    *(731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
 
 
 def template() -> Template:
@@ -35,7 +39,7 @@ def template() -> Template:
         *(_queue(source) for source in queue_sources()),
         *(_function(name, resource) for name, resource in functions().items()),
         {
-            "RunsLogGroup": _log(settings.log_group),
+            "RunsLogGroup": _log(settings.log_group, settings.retention.days),
             "BlobsBucket": _bucket(),
             "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
             "DataKeySecret": _data_key(),
@@ -72,8 +76,10 @@ def _function(name: str, resource: str) -> Template:
     return {log: _log(settings.log_of(name)), resource: added}
 
 
-def _log(name: str) -> Template:
-    kept = {"LogGroupName": name, "RetentionInDays": LOG_DAYS, **encryption.of_logs_or_secret()}
+def _log(name: str, least_days: int = LOG_DAYS) -> Template:
+    """Return a log group that is kept for so many days at least; CloudWatch knows some numbers."""
+    days = next(days for days in KNOWN_DAYS if days >= least_days)
+    kept = {"LogGroupName": name, "RetentionInDays": days, **encryption.of_logs_or_secret()}
     return {"Type": "AWS::Logs::LogGroup", "Properties": kept}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +102,15 @@ def test_nobody_comes_to_a_queue_or_to_the_bucket_without_tls():
     for name, part in parts().items():
         if part["Type"] in ("AWS::SQS::Queue", "AWS::S3::Bucket"):
             assert json.dumps({"Fn::GetAtt": [name, "Arn"]}) in guarded, name
+
+
+@pytest.mark.parametrize("days, kept", [(4, 5), (90, 90), (91, 120), (366, 400), (3650, 3653)])
+def test_the_log_of_a_run_is_kept_for_as_long_as_the_run(
+    monkeypatch: pytest.MonkeyPatch, days: int, kept: int
+):
+    monkeypatch.setitem(vars(settings), "retention", timedelta(days=days))
+    assert parts()["RunsLogGroup"]["Properties"]["RetentionInDays"] == kept
+    assert parts()["FireLogGroup"]["Properties"]["RetentionInDays"] == 90
 
 
 def test_rows_that_end_are_removed_by_the_table_itself():
