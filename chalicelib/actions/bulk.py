@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from itertools import chain
 
 from chalicelib.actions import runs
@@ -13,19 +14,20 @@ from chalicelib.domain.run import ACTIVE, FINAL, Run, State
 from chalicelib.ports import World
 
 MOST = 100
-"""How many runs one request moves: each is a transaction, and the gateway waits 29 seconds."""
+LONGEST = timedelta(seconds=15)
+"""How many runs one request moves, and how long: the gateway waits 29 seconds for its answer."""
 
 
 def retry_failed(world: World) -> int:
     """Try failed runs again, the newest first; return how many."""
-    return _each(_in(world, (State.FAILED,)), lambda run: runs.retry(world, run.id))
+    return _each(world, _in(world, (State.FAILED,)), lambda run: runs.retry(world, run.id))
 
 
 def cancel_active(world: World) -> int:
     """Cancel runs that wait or work; return how many. What waits goes first: nothing follows it."""
     order = sorted(ACTIVE - FINAL, key=list(State).index)
     found = chain(_unseen(world), _in(world, order))
-    return _each(found, lambda run: runs.cancel(world, run.id))
+    return _each(world, found, lambda run: runs.cancel(world, run.id))
 
 
 def _unseen(world: World) -> Iterator[Run]:
@@ -43,11 +45,11 @@ def _in(world: World, states: Iterable[State]) -> Iterator[Run]:
         yield from found
 
 
-def _each(found: Iterator[Run], change: Callable[[Run], object]) -> int:
-    """Change at most `MOST` runs; one that moved meanwhile is not counted, nor in the way."""
-    changed = 0
+def _each(world: World, found: Iterator[Run], change: Callable[[Run], object]) -> int:
+    """Change a bounded part of them; a run that moved meanwhile is not counted, nor in the way."""
+    changed, until = 0, world.now() + LONGEST
     for run in found:
-        if changed == MOST:
+        if changed == MOST or world.now() > until:
             break
         try:
             change(run)

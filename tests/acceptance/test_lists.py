@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import bulk
+from chalicelib.actions import bulk, runs
 from chalicelib.domain import limits
 from chalicelib.domain.run import State
 from chalicelib.storage.records import RunRecord
@@ -124,6 +124,22 @@ def test_one_call_moves_a_bounded_number(stage: Stage, monkeypatch: pytest.Monke
     monkeypatch.setattr(bulk, "MOST", 2)
     for number in range(5):
         task(stage, f"t{number}")
+    done = [stage.ok("POST", "/api/tasks/bulk/cancel-active")["accepted"] for _ in range(4)]
+    assert done == [2, 2, 1, 0]
+
+
+def test_one_call_ends_before_the_gateway_stops_waiting(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(5):
+        task(stage, f"t{number}")
+    slow = runs.cancel
+
+    def cancel(*given: Any) -> Any:
+        stage.now += timedelta(seconds=10)
+        return slow(*given)
+
+    monkeypatch.setattr(runs, "cancel", cancel)
     done = [stage.ok("POST", "/api/tasks/bulk/cancel-active")["accepted"] for _ in range(4)]
     assert done == [2, 2, 1, 0]
 

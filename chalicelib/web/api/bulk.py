@@ -13,11 +13,11 @@ routes = Routes(__name__)
 
 @routes.at("POST", "/api/tasks/bulk/retry-failed", needs=Scope.RUN, status=202)
 def retry_failed() -> Answer[answers.Accepted]:
-    """Try failed runs again, 100 at most; ask again while it answers 100."""
+    """Try failed runs again, 100 at most; ask again until it answers 0."""
     return answer({"accepted": bulk.retry_failed(wiring.world())}, 202)
 
 
 @routes.at("POST", "/api/tasks/bulk/cancel-active", needs=Scope.RUN, status=202)
 def cancel_active() -> Answer[answers.Accepted]:
-    """Cancel what waits or works, 100 at most; ask again while it answers 100."""
+    """Cancel what waits or works, 100 at most; ask again until it answers 0."""
     return answer({"accepted": bulk.cancel_active(wiring.world())}, 202)
