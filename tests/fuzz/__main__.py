@@ -10,8 +10,9 @@ from pathlib import Path
 from chalicelib.domain.access import Scope
 from infra.demo import running
 from infra.running import state_folder
-from tests.fuzz.run import fuzz, table
+from tests.fuzz.run import fuzz
 from tests.fuzz.seeds import seed
+from tests.fuzz.told import table
 
 
 def main() -> None:

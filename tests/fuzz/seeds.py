@@ -7,15 +7,8 @@ from typing import Any, Protocol
 
 DOOMED = 20
 """Tasks that only a DELETE is told of, so that what the other calls are about stays."""
-OPERATIONS = """
-[[operations]]
-include-name = "DELETE /api/tasks/{task_id}"
-parameters = { task_id = { dictionary = "doomed", probability = 0.3 } }
-
-[[operations]]
-include-name = "DELETE /api/tasks/{task_id}/triggers/{trigger_id}"
-parameters = { trigger_id = { dictionary = "trigger_id", probability = 0.02 } }
-"""
+DEFINITIONS = ("tasks", "jobs", "task-configs")
+"""The paths that a definition is reached by, older ones included."""
 
 
 class Api(Protocol):
@@ -33,7 +26,19 @@ def seed(api: Api) -> str:
         for name in known
         if name != "doomed"
     ]
-    return "\n".join([*names, "[parameters]", *asked, OPERATIONS])
+    return "\n".join([*names, "[parameters]", *asked, *map(_deletes, DEFINITIONS)])
+
+
+def _deletes(kind: str) -> str:
+    return f"""
+[[operations]]
+include-name = "DELETE /api/{kind}/{{task_id}}"
+parameters = {{ task_id = {{ dictionary = "doomed", probability = 0.3 }} }}
+
+[[operations]]
+include-name = "DELETE /api/{kind}/{{task_id}}/triggers/{{trigger_id}}"
+parameters = {{ trigger_id = {{ dictionary = "trigger_id", probability = 0.02 }} }}
+"""
 
 
 def _made(api: Api) -> dict[str, list[str]]:

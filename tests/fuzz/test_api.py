@@ -12,8 +12,9 @@ import pytest
 from chalicelib.domain.access import Scope
 from tests.acceptance.served import served
 from tests.conftest import Stage, key_of
-from tests.fuzz.run import fuzz, table
+from tests.fuzz.run import fuzz
 from tests.fuzz.seeds import seed
+from tests.fuzz.told import table
 
 EXAMPLES = 8
 
