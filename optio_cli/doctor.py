@@ -132,14 +132,16 @@ def _tasks(session: Session) -> Iterator[Finding]:
     """Yield what switched itself off: it fires no more until somebody looks."""
     owners = list(finding.definitions(session.api))
     off = [
-        Finding("task", "warn", f"{one['name']} is paused: {one['pausedReason']}")
+        Finding(
+            "task", "warn", f"{one['name']} is paused: {one['pausedReason']} (`optio task resume`)"
+        )
         for one in owners
         if one["pausedReason"]
     ]
     off += [
         Finding("trigger", "warn", f"{owner['name']}: {trigger['disabledReason']}")
-        for owner in owners
-        for trigger in finding.triggers(session.api, owner["id"])
+        for owner, triggers in finding.with_triggers(session.api, owners)
+        for trigger in triggers
         if trigger["disabledReason"]
     ]
     yield from off

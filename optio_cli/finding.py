@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from optio_cli.api import Api, Json
 from optio_cli.errors import Exit, Failure
 
+AT_ONCE = 4
 DEFINITIONS = ("repo-blueprint", "standalone")
 RUNS = ("repo-task", "workflow-run")
 SHORTEST_PREFIX = 4
@@ -129,3 +131,12 @@ def triggers(api: Api, task_id: str, kind: str = "") -> list[Json]:
     """Return the triggers of a definition, of one kind or of all."""
     found: list[Any] = api.call("GET", f"/api/tasks/{task_id}/triggers")["triggers"]
     return [trigger for trigger in found if not kind or trigger["type"] == kind]
+
+
+def with_triggers(
+    api: Api, owners: Sequence[Json], kind: str = ""
+) -> Iterator[tuple[Json, list[Json]]]:
+    """Yield each definition with its triggers; some are asked for at once."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = pool.map(lambda owner: triggers(api, owner["id"], kind), owners)
+        yield from zip(owners, asked, strict=True)

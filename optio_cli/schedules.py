@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
@@ -20,7 +19,6 @@ Named = Annotated[
         metavar="SCHEDULE", help="Its id, or its task's name or id; or how an id begins."
     ),
 ]
-AT_ONCE = 4
 
 
 @app.command("list")
@@ -55,13 +53,9 @@ def _all(session: Session) -> list[tuple[Json, Json]]:
     found: list[tuple[Json, Json]] = []
     columns = (SpinnerColumn(), TextColumn("{task.completed} of {task.total} definitions"))
     hidden = session.out.as_json or not session.out.notes.is_terminal
-    with (
-        Progress(*columns, console=session.out.notes, transient=True, disable=hidden) as progress,
-        ThreadPoolExecutor(AT_ONCE) as pool,
-    ):
+    with Progress(*columns, console=session.out.notes, transient=True, disable=hidden) as progress:
         bar = progress.add_task("", total=len(owners))
-        asked = pool.map(lambda o: finding.triggers(session.api, o["id"], "schedule"), owners)
-        for owner, triggers in zip(owners, asked, strict=True):
+        for owner, triggers in finding.with_triggers(session.api, owners, "schedule"):
             progress.advance(bar)
             found += [(owner, trigger) for trigger in triggers]
     return found

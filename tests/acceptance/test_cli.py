@@ -15,6 +15,8 @@ import requests
 from chalicelib import wiring
 from chalicelib.settings import settings
 from tests.acceptance.terminal import Terminal, served
+from tests.acceptance.test_breaker import BODY as BREAKING
+from tests.acceptance.test_breaker import ran
 from tests.acceptance.test_road import claimed, line, runner
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
 
@@ -442,6 +444,16 @@ def test_the_doctor_says_what_a_run_lacked_until_one_of_that_task_does_better(
     terminal.ok("secret", "set", "NPM_TOKEN", given="npm_something")
     terminal.ok("task", "retry", lacking)
     assert "failure" not in findings(terminal)
+
+
+def test_the_doctor_finds_what_switched_itself_off_and_says_why(terminal: Terminal, stage: Stage):
+    kept = stage.ok("POST", "/api/tasks", BREAKING)["task"]["id"]
+    assert findings(terminal)["tasks"] == ("ok", "1 kept, and none switched itself off")
+    ran(stage, kept, *["agent"] * 5)
+    verdict, told = findings(terminal)["task"]
+    assert verdict == "warn"
+    assert told.startswith(f"{BREAKING['name']} is paused: 5 failures in a row of the class agent")
+    assert "tasks" not in findings(terminal)
 
 
 WITH_VARIABLES = """
