@@ -10,7 +10,7 @@ from pathlib import Path
 CLIENT = re.compile(r"""\baws\.client\(\s*["']([a-z0-9-]+)["']""")
 STORAGE = "dynamodb"
 """pynamodb makes this client, so no line of ours names it."""
-POWERTOOLS = ("jmespath_utils", "typing", "__pycache__")
+POWERTOOLS = ("jmespath_utils", "typing")
 """The utilities that its logs and metrics stand on; the others are tools of their own."""
 UNUSED = (
     "aws_lambda_powertools/event_handler",  # routes requests: chalice does that here
@@ -40,7 +40,7 @@ def slimmed(folder: Path) -> None:
         if model.is_dir() and model.name not in kept:
             shutil.rmtree(model)
     _slim_endpoints(data / "endpoints.json", kept)
-    for path in unused(folder):
+    for path in sorted(unused(folder), reverse=True):  # what lies in another goes before it
         if path.is_dir():
             shutil.rmtree(path)
         else:
