@@ -47,6 +47,8 @@ class _Passing(BaseHTTPRequestHandler):
 
     def _asked(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         headers = {name: text for name, text in self.headers.items() if name.lower() not in HOP}
+        headers["X-Forwarded-Proto"] = "http"
+        headers["X-Forwarded-Host"] = self.headers.get("Host", "")
         headers["Host"] = f"{self.server.api}.execute-api.localhost"
         upstream = http.client.HTTPConnection(
             "127.0.0.1", self.server.emulator_port, timeout=TIMEOUT_SECONDS

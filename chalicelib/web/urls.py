@@ -35,4 +35,6 @@ class Urls:
         clean = path.lstrip("/\\")
         bad = "://" in clean.split("?")[0] or ":" in clean.split("/")[0].split("?")[0]
         odd = "\\" in clean or ".." in clean or any(ord(c) < 33 for c in clean)
-        return self.root + ("tasks" if bad or odd or not clean else clean)
+        # A link that signs in somebody else is nothing to be led to either.
+        again = clean.split("?")[0].split("/")[0] in ("login", "logout")
+        return self.root + ("tasks" if bad or odd or again or not clean else clean)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.run import State
 from chalicelib.web.pages import TABLE
 from chalicelib.web.pages.rendering import asset, assets
+from chalicelib.web.pages.session import COOKIE
 from tests.acceptance.browsing import FORM, Browser, browser, schedule, shown, task
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
 
@@ -53,14 +55,38 @@ def test_a_key_that_is_no_admins_does_not_sign_in(stage: Stage, key: str):
     assert "Set-Cookie" not in answer.headers
 
 
-def test_the_cookie_is_closed_to_scripts_and_other_sites(stage: Stage):
-    plain = Browser(stage).send("POST", "/login", f"key={TOKEN}", **FORM)
-    secure = Browser(stage).send(
-        "POST", "/login", f"key={TOKEN}", **FORM, **{"X-Forwarded-Proto": "https"}
-    )
-    assert "HttpOnly; SameSite=Lax" in str(plain.headers["Set-Cookie"])
-    assert str(secure.headers["Set-Cookie"]).endswith("; Secure")
-    assert TOKEN not in str(plain.headers["Set-Cookie"])
+@pytest.mark.parametrize("told", [{}, {"X-Forwarded-Proto": "https"}, {"X-Forwarded-Proto": "?"}])
+def test_the_cookie_is_closed_to_scripts_other_sites_and_whoever_listens(
+    stage: Stage, told: dict[str, str]
+):
+    answer = Browser(stage).send("POST", "/login", f"key={TOKEN}", **FORM, **told)
+    cookie = str(answer.headers["Set-Cookie"])
+    assert cookie.startswith("__Host-optio_session=")
+    assert cookie.endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
+    assert "Domain" not in cookie
+    assert TOKEN not in cookie
+
+
+def test_only_the_front_of_a_local_stage_lets_a_cookie_go_in_clear(stage: Stage):
+    clear = {"X-Forwarded-Proto": "http"}
+    answer = Browser(stage).send("POST", "/login", f"key={TOKEN}", **FORM, **clear)
+    cookie = str(answer.headers["Set-Cookie"])
+    assert cookie.startswith("optio_session=")
+    assert cookie.endswith("; Path=/; HttpOnly; SameSite=Lax")
+    local = Browser(stage, cookie=cookie.split(";")[0])
+    assert local.send("GET", "/tasks", **clear).status == 200
+    assert local.send("GET", "/tasks").status == 303
+
+
+def test_no_page_is_cached_framed_sniffed_sent_in_clear_or_runs_what_is_not_ours(browser: Browser):
+    for path in ("/tasks", "/login", f"/tasks/{uuid.uuid4()}", "/tasks/new"):
+        told = browser.get(path).headers
+        assert told["Cache-Control"] == "no-store", path
+        assert told["Strict-Transport-Security"].startswith("max-age=63072000")
+        assert (told["X-Content-Type-Options"], told["X-Frame-Options"]) == ("nosniff", "DENY")
+        policy = dict(rule.split(" ", 1) for rule in told["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
 
 
 def test_a_session_ends_with_its_time(browser: Browser):
@@ -94,7 +120,7 @@ def test_a_viewer_sees_and_changes_nothing(stage: Stage):
 
 
 def test_a_forged_cookie_is_no_session(stage: Stage):
-    assert Browser(stage, cookie="optio_session=AAAA").get("/tasks").status == 303
+    assert Browser(stage, cookie=f"{COOKIE}=AAAA").get("/tasks").status == 303
 
 
 def test_a_link_signs_in_once(stage: Stage):
@@ -130,6 +156,41 @@ def test_a_form_of_another_site_is_refused_even_with_its_token(browser: Browser)
     body = urlencode({"csrf": browser.csrf, "name": "A", "value": "secret"})
     sent = {**FORM, "Sec-Fetch-Site": "cross-site"}
     assert browser.send("POST", "/secrets", body, **sent).status == 403
+
+
+OLD = {"Content-Type": FORM["Content-Type"], "Host": "optio.example.com"}
+"""What a browser sends that knows no Sec-Fetch-Site."""
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "https://optio.example.com.evil"]
+)
+def test_a_form_of_another_origin_is_refused_where_a_browser_says_no_more(
+    browser: Browser, origin: str
+):
+    body = urlencode({"csrf": browser.csrf, "name": "A", "value": "a secret value"})
+    login = f"key={TOKEN}"
+    for path, typed in (("/secrets", body), ("/login", login)):
+        assert browser.send("POST", path, typed, **OLD, Origin=origin).status == 403
+        assert (
+            browser.send("POST", path, typed, **OLD, Origin="https://optio.example.com").status
+            == 303
+        )
+
+
+def test_who_is_signed_in_is_not_made_somebody_else_by_a_link_of_another_site(browser: Browser):
+    path = browser.stage.ok("POST", "/api/auth/sign-in-links")["path"]
+    lured = browser.send("GET", path, **{"Sec-Fetch-Site": "cross-site"})
+    assert (lured.status, lured.headers["Location"]) == (303, "./tasks")
+    assert "Set-Cookie" not in lured.headers
+    meant = browser.send("GET", path, **{"Sec-Fetch-Site": "none"})
+    assert "Set-Cookie" in meant.headers
+
+
+@pytest.mark.parametrize("where", ["login?once=code", "/login?once=code", "logout", "login/x"])
+def test_a_login_does_not_lead_to_another_login(stage: Stage, where: str):
+    answer = Browser(stage).post("/login", key=TOKEN, next=where)
+    assert answer.headers["Location"] == "./tasks"
 
 
 def test_what_is_served_has_the_hash_of_its_content_and_stays_for_ever(browser: Browser):

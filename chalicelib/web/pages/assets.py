@@ -5,8 +5,9 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound
+from chalicelib.web.headers import EVERYWHERE
 from chalicelib.web.pages.rendering import asset, assets
-from chalicelib.web.pages.shell import SAFETY, Visit
+from chalicelib.web.pages.shell import Visit
 
 KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -22,8 +23,8 @@ def show(visit: Visit, digest: str, name: str) -> Response:
         body=assets()[name],
         status_code=200,
         headers={
+            **EVERYWHERE,
             "Content-Type": f"{kind}; charset=utf-8",
             "Cache-Control": kept,
-            "X-Content-Type-Options": SAFETY["X-Content-Type-Options"],
         },
     )

@@ -23,7 +23,7 @@ Begun = tuple[str, Principal]
 def show(visit: Visit) -> Response:
     """Show the form; a link that signs in needs no form."""
     code = visit.query("once")
-    if code:
+    if code and not (visit.session and visit.site == "cross-site"):
         return _attempt(visit, lambda: _by_link(code), visit.urls.to("tasks"), WRONG_LINK)
     if visit.session:
         return visit.go("tasks")

@@ -17,7 +17,9 @@ from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import SESSION_LIVES, Principal, Scope, Unauthorized, principal
 
-COOKIE = "optio_session"
+IN_CLEAR = "optio_session"
+COOKIE = f"__Host-{IN_CLEAR}"
+"""With this prefix no browser takes the cookie from another host of the domain, or in clear."""
 LINK_LIVES = timedelta(minutes=10)
 
 
@@ -57,16 +59,22 @@ def link(token: str) -> str:
 
 def of(request: Request) -> Session | None:
     """Return the session that a request proves, if it has not ended."""
-    header = str(request.headers.get("cookie") or "")
-    return next((found for text in _kept(header) if (found := told(text))), None)
+    return next((found for text in _kept(request) if (found := told(text))), None)
 
 
-def _kept(header: str) -> Iterator[str]:
-    """Yield the texts of our cookie; what others of the same domain say hides none of them."""
-    for part in header.split(";"):
+def _kept(request: Request) -> Iterator[str]:
+    """Yield the texts of our cookie; what others of the same host say hides none of them."""
+    wanted = _name(request)
+    for part in str(request.headers.get("cookie") or "").split(";"):
         name, _, text = part.strip().partition("=")
-        if name == COOKIE:
+        if name == wanted:
             yield text.strip('"')
+
+
+def _name(request: Request) -> str:
+    """Return the name of the cookie: only the front of a local stage says that it is in clear."""
+    clear = str(request.headers.get("x-forwarded-proto") or "") == "http"
+    return IN_CLEAR if clear else COOKIE
 
 
 def told(text: str) -> Session | None:
@@ -98,10 +106,10 @@ def opened(sealed: str, about: str) -> dict[str, str] | None:
 
 def cookie(text: str, request: Request) -> str:
     """Return the Set-Cookie header that begins a session, or with no text ends it."""
-    secure = str(request.headers.get("x-forwarded-proto") or "") == "https"
+    name = _name(request)
     age = int(SESSION_LIVES.total_seconds()) if text else 0
-    flags = f"; Max-Age={age}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
-    return f"{COOKIE}={text}{flags}"
+    secure = "; Secure" if name == COOKIE else ""
+    return f"{name}={text}; Max-Age={age}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
 def fingerprint(text: str) -> str:

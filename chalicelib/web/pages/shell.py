@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlencode
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from chalice.app import Request, Response
 
@@ -18,7 +18,8 @@ from chalicelib.domain import limits
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
 from chalicelib.domain.firing import Claim
-from chalicelib.web import audit
+from chalicelib.settings import settings
+from chalicelib.web import audit, headers
 from chalicelib.web.http import WRITES, TooLarge, TooMany, raw_of, status_of
 from chalicelib.web.pages import again, forms
 from chalicelib.web.pages import session as sessions
@@ -35,15 +36,13 @@ NOTHING = "There is nothing at this address."
 SIGNED_OUT = "You were signed out meanwhile. Sign in, and send on what you typed."
 OUT_OF_DATE = "this form is out of date: go back, reload the page, and send it again"
 SAFETY = {
+    **headers.EVERYWHERE,
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
 
 
@@ -69,6 +68,21 @@ class Visit:
     def may(self, scope: str) -> bool:
         """Whether the reader's key holds a scope; buttons that would be refused are not shown."""
         return self.session is not None and self.session.who.may(Scope(scope))
+
+    @property
+    def site(self) -> str:
+        """Where a request came from, as the browser says it; nothing where it says nothing.
+
+        A browser that knows no Sec-Fetch-Site names the Origin of every form that it posts.
+        """
+        told = self.request.headers
+        if site := str(told.get("sec-fetch-site") or ""):
+            return site
+        origin = str(told.get("origin") or "")
+        ours = {str(told.get(name) or "") for name in ("host", "x-forwarded-host")}
+        ours.add(urlsplit(settings.public_url or "").netloc)
+        same = urlsplit(origin).netloc in ours - {""}
+        return "" if not origin else "same-origin" if same else "cross-site"
 
     def query(self, name: str) -> str:
         """Return a parameter of the query string, or nothing."""
@@ -128,8 +142,8 @@ class Visit:
 
 def html(text: str, status: int = 200) -> Response:
     """Return HTML under the strict policy."""
-    headers: dict[str, str | list[str]] = {**SAFETY, "Content-Type": "text/html; charset=utf-8"}
-    return Response(body=text, status_code=status, headers=headers)
+    told: dict[str, str | list[str]] = {**SAFETY, "Content-Type": "text/html; charset=utf-8"}
+    return Response(body=text, status_code=status, headers=told)
 
 
 def answer(
@@ -185,7 +199,7 @@ class Stale(Forbidden):
 def _to_login(visit: Visit) -> Response:
     if visit.query("part"):
         return Response(body="", status_code=401, headers={**SAFETY, "HX-Refresh": "true"})
-    if visit.request.method == "POST" and _site(visit.request) == "same-origin":
+    if visit.request.method == "POST" and visit.site == "same-origin":
         kept = again.kept(again.shown(_lists(visit.request)))
         return visit.page("login.html", 401, next=visit.path, wrong=SIGNED_OUT, kept=kept)
     asked = dict(visit.request.query_params or {})
@@ -197,7 +211,7 @@ def _written(visit: Visit, *, opens: bool) -> Visit:
     """Return the visit with its form, once it is sure that a page of ours sent it."""
     lists = _lists(visit.request)
     form = {name: values[-1] for name, values in lists.items()}
-    site = _site(visit.request)
+    site = visit.site
     if site not in ("same-origin", "none", ""):
         raise Forbidden(OUT_OF_DATE)
     if not opens and not (visit.session and visit.session.proves(form.get("csrf", ""))):
@@ -205,11 +219,6 @@ def _written(visit: Visit, *, opens: bool) -> Visit:
             raise Stale(again.shown(lists), visit.session)
         raise Forbidden(OUT_OF_DATE)
     return Visit(visit.request, visit.path, visit.session, form, lists)
-
-
-def _site(request: Request) -> str:
-    """Return where a form came from, as the browser says it; nothing where it says nothing."""
-    return str(request.headers.get("sec-fetch-site") or "")
 
 
 def _lists(request: Request) -> dict[str, list[str]]:
