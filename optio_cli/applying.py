@@ -12,7 +12,7 @@ import typer
 from rich.progress import track
 from rich.text import Text
 
-from optio_cli import documents, planning, stages
+from optio_cli import checking, documents, planning, stages
 from optio_cli.api import Json
 from optio_cli.documents import Document
 from optio_cli.errors import Exit, Failure
@@ -50,6 +50,7 @@ def apply(
     stage = stages.read(session.api, document)
     secrets = _secrets(document, stage, rotate=rotate)
     changes = planning.plan(document, stage, secrets, rotate=rotate)
+    checking.check(session.api, document, stage, secrets, changes)
     show(session.out, changes)
     if check or not changes:
         _end(session.out, changes, applied=False)

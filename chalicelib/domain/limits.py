@@ -29,6 +29,8 @@ SCRIPT = 64 * 1024
 """characters of `agentCommand`, `setupCommands` and `testCommand`"""
 TRIGGERS = 20
 """triggers of a definition"""
+CHECKED = 100
+"""things of one kind in one `POST /api/checks`"""
 LABELS = 50
 """`labels` of a ticket trigger"""
 LABEL = 200

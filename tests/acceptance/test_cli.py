@@ -101,6 +101,48 @@ def test_a_token_never_crosses_a_network_in_clear(terminal: Terminal):
     assert (code, "use https" in errors) == (2, True)
 
 
+def test_every_fault_of_a_file_is_told_with_its_place_before_anything_is_made(
+    terminal: Terminal, stage: Stage
+):
+    wrong = """
+repos:
+  - {repoUrl: acme/web, setupComands: npm ci}
+templates:
+  - {name: broken, template: "{{#if"}
+blueprints:
+  - {name: Good, prompt: p}
+  - name: Typo
+    promt: hello
+    timeoutMinutes: soon
+    triggers: [{type: schedule, config: {cronExpression: "99 * * * *"}}]
+  - {name: Unlinked, promptTemplate: nowhere}
+"""
+    (terminal.home / "blueprints.yaml").write_text(wrong)
+    for word in ("--check", "--yes"):
+        code, out, errors = terminal.run("apply", "-f", "blueprints.yaml", word, "--json")
+        fields = {one["field"]: one["message"] for one in json.loads(errors)["details"]}
+        assert (code, out) == (5, "")
+        assert fields == {
+            "repos[0].setupComands": "is not a field that we know",
+            "templates[0].template": "line 1: a {{ is never closed",
+            "blueprints[1].promt": "is not a field that we know",
+            "blueprints[1].prompt": fields["blueprints[1].prompt"],
+            "blueprints[1].timeoutMinutes": "must be a whole number",
+            "blueprints[1].triggers.0.config.cronExpression": "'99' is not a minute (0 to 59)",
+            "blueprints[2].promptTemplate": "no template is called 'nowhere'",
+        }
+    assert terminal.json("task", "list") == {"tasks": []}
+    assert stage.ok("GET", "/api/repos")["repos"] == []
+
+
+def test_what_a_stage_keeps_already_is_no_fault_of_a_file_that_leaves_it_out(terminal: Terminal):
+    applied(terminal)
+    later = FILE.replace("0 6 * * 1", "0 7 * * 1").replace("promptTemplate: bump", "maxRetries: 1")
+    (terminal.home / "blueprints.yaml").write_text(later)
+    code, out, errors = terminal.run("apply", "-f", "blueprints.yaml", "--check")
+    assert (code, "0 to create, 1 to change" in out) == (7, True), errors
+
+
 def test_a_name_of_a_definition_means_its_newest_run_only_where_runs_are_looked_at(
     terminal: Terminal, stage: Stage
 ):
@@ -254,14 +296,19 @@ def test_apply_changes_only_what_differs_and_check_tells_it_by_its_exit_code(
     assert "nothing to do" in terminal.ok("apply", "-f", "b.yaml", "--check")
 
 
-def test_apply_names_the_place_in_the_file_that_the_service_refuses(terminal: Terminal):
-    wrong = FILE.replace('"0 3 * * *"', '"61 3 * * *"')
-    (terminal.home / "b.yaml").write_text(wrong)
+def test_what_only_the_making_shows_names_its_place_and_how_far_it_came(
+    terminal: Terminal, stage: Stage
+):
+    hook = {"type": "webhook", "config": {"path": "bump"}}
+    other = {"type": "standalone", "name": "o", "prompt": "p", "triggers": [hook]}
+    made = stage.ok("POST", "/api/tasks", other)["task"]["id"]
+    (terminal.home / "b.yaml").write_text(FILE)
     code, _, errors = terminal.run("apply", "-f", "b.yaml", "-y", "--json", BUMP_SECRET=SECRET)
     told = json.loads(errors)
     assert (code, told["exitCode"]) == (5, 5)
-    assert told["details"][0]["field"] == "blueprints[1].triggers.1.config.cronExpression"
-    assert "apply again goes on" in told["error"]
+    assert told["details"][0]["field"] == "blueprints[0].triggers.1.config.path"
+    assert "2 of 4 steps were done; apply again goes on" in told["error"]
+    stage.ok("DELETE", f"/api/tasks/{made}")
     applied(terminal)
 
 

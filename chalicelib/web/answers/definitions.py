@@ -144,6 +144,10 @@ class ClonedAnswer(DefinitionAnswer):
     triggers: list[TriggerView]
 
 
+class Checked(TypedDict):
+    valid: bool
+
+
 class TriggerAnswer(TypedDict):
     trigger: TriggerView
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.web.models.checks import Checks
 from chalicelib.web.models.legacy import JobFields, NewJob, NewTaskConfig
 from chalicelib.web.models.parsing import parsed
 from chalicelib.web.models.rules import said_by
@@ -34,6 +35,7 @@ from chalicelib.web.models.webhooks import WebhookFields, WebhookPatch
 __all__ = [
     "MEANINGLESS",
     "AnyTrigger",
+    "Checks",
     "Definition",
     "HookConfig",
     "JobFields",

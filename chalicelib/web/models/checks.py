@@ -1,0 +1,20 @@
+"""What requests say of things that may be made later."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from chalicelib.domain import limits
+from chalicelib.web.models.tasks import EXAMPLE
+from chalicelib.web.models.types import Model, shown
+
+Bodies = Annotated[list[dict[str, Any]], Field(max_length=limits.CHECKED)]
+
+
+class Checks(Model):
+    model_config = shown({"tasks": [{**EXAMPLE, "type": "standalone"}]})
+    repos: Bodies = []
+    prompt_templates: Bodies = []
+    tasks: Bodies = []

@@ -1,0 +1,107 @@
+"""Whether a stage would take what files say, asked before anything is shown or done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from optio_cli.api import Api, Json
+from optio_cli.documents import Document
+from optio_cli.errors import Exit, Failure
+from optio_cli.planning import Change, Stage, kind_of
+
+AT_ONCE = 20
+SOME_SECRET = "whsec_" + "A" * 32
+"""Stands for a secret that the stage keeps already: no file and no answer holds it."""
+KEPT = ("prompt", "repoUrl", "agentType", "agentCommand")
+"""What a definition on the stage lends to a file that does not name it, where rules ask for it."""
+Part = tuple[str, str, Json]
+
+
+def check(
+    api: Api,
+    document: Document,
+    stage: Stage,
+    secrets: Mapping[str, str],
+    changes: list[Change],
+) -> None:
+    """Raise `Failure` with every fault of what would be made or changed."""
+    touched = [call.where for change in changes for call in change.calls]
+    parts = [
+        part
+        for part in _parts(document, stage, secrets)
+        if any(where == part[1] or where.startswith(f"{part[1]}.") for where in touched)
+    ]
+    faults = list(_unknown_templates(document, stage))
+    for start in range(0, len(parts), AT_ONCE):
+        faults += _faults(api, parts[start : start + AT_ONCE])
+    if faults:
+        first = faults[0]
+        raise Failure(f"{first['field']}: {first['message']}", Exit.REFUSED, faults)
+
+
+def _parts(document: Document, stage: Stage, secrets: Mapping[str, str]) -> Iterator[Part]:
+    """Yield the kind, the place in the file and the body of each thing."""
+    for where, repo in document.repos:
+        yield "repos", where, repo
+    for where, one in document.templates:
+        found = stage.templates.get(one["name"], {})
+        kept = {"template": found["template"]} if found else {}
+        yield "promptTemplates", where, {**kept, **one}
+    for where, wanted in document.blueprints:
+        yield "tasks", where, _task(where, wanted, stage.blueprints.get(where, {}), secrets)
+
+
+def _task(where: str, wanted: Json, found: Json, secrets: Mapping[str, str]) -> Json:
+    kept = {name: found[name] for name in KEPT if found.get(name)}
+    body = {**kept, **wanted, "type": kind_of(wanted)}
+    if body.pop("promptTemplate", None) or found.get("promptTemplate"):
+        body["prompt"] = body.get("prompt") or "that of the template"
+    body.pop("id", None)
+    sealed = [
+        one["config"]["path"] for one in found.get("triggers", []) if one["config"].get("hasSecret")
+    ]
+    body["triggers"] = [
+        _trigger(one, secrets.get(f"{where}.triggers[{number}]"), sealed)
+        for number, one in enumerate(wanted.get("triggers", []))
+    ]
+    return body
+
+
+def _trigger(one: Json, secret: str | None, sealed: list[str]) -> Json:
+    config = one.get("config", {})
+    if "secret" not in config and config.get("path") not in sealed:
+        return one
+    return {**one, "config": {**config, "secret": secret or SOME_SECRET}}
+
+
+def _unknown_templates(document: Document, stage: Stage) -> Iterator[Json]:
+    known = {one["name"] for _, one in document.templates} | set(stage.templates)
+    for where, wanted in document.blueprints:
+        name = wanted.get("promptTemplate")
+        if name is not None and name not in known:
+            message = f"no template is called {name!r}"
+            yield {"field": f"{where}.promptTemplate", "message": message}
+
+
+def _faults(api: Api, parts: list[Part]) -> list[Json]:
+    asked: dict[str, list[Json]] = {}
+    places: dict[str, str] = {}
+    for kind, where, body in parts:
+        bodies = asked.setdefault(kind, [])
+        places[f"{kind}.{len(bodies)}"] = where
+        bodies.append(body)
+    try:
+        api.call("POST", "/api/checks", asked)
+    except Failure as failure:
+        if failure.code is not Exit.REFUSED or not failure.details:
+            raise
+        return [_placed(fault, places) for fault in failure.details]
+    return []
+
+
+def _placed(fault: Json, places: Mapping[str, str]) -> Json:
+    """Return a fault with its place in the file, where it names one of the things."""
+    kind, _, rest = fault["field"].partition(".")
+    number, _, field = rest.partition(".")
+    where = places.get(f"{kind}.{number}")
+    return {**fault, "field": f"{where}.{field}".rstrip(".")} if where else fault
