@@ -25,6 +25,8 @@ def admit(world: World, queue_key: str, due: Run | None = None) -> None:
     not decide. The run that is `due` itself takes part, should the index not know it yet. Safe to
     repeat, and to run twice at once.
     """
+    if _no_room(world, queue_key):
+        return  # before any queue is read: there may be hundreds, and each that waits asks again
     keys = {queue_key} | world.slots.awaiting_stage()
     blocked: set[str] = set()
     repos: dict[str, Repo | None] = {}
@@ -148,6 +150,12 @@ def _drop_lost(world: World, counter: str) -> bool:
     except Taken:
         return False
     return True
+
+
+def _no_room(world: World, queue_key: str) -> bool:
+    """Whether the whole stage works, and none of its slots is lost; who waits for it is noted."""
+    full = len(world.slots.held(STAGE)) >= world.policy.max_concurrent
+    return full and not _drop_lost(world, STAGE) and _stage_full(world, {queue_key})
 
 
 def _stage_full(world: World, keys: Collection[str]) -> bool:
