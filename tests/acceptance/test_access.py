@@ -102,6 +102,14 @@ def test_a_role_is_its_scopes(stage: Stage, role: Role):
     status, _ = stage.call("POST", "/api/tasks", body, token=answer["token"])
     assert status == (201 if may_write else 403)
     assert stage.call("GET", "/api/tasks", token=answer["token"])[0] == 200
+    for method, path, sent in (
+        ("POST", "/api/auth/api-keys", {"name": "Another", "role": "admin"}),
+        ("GET", "/api/activity", None),
+        ("PUT", "/api/secrets/ANOTHER", {"value": "a value of its own"}),
+        ("POST", "/api/webhooks", {"url": "https://hooks.example.com/x"}),
+    ):
+        status, _ = stage.call(method, path, sent, token=answer["token"])
+        assert (status == 403) == (role is not Role.ADMIN), path
 
 
 def test_a_token_is_told_once_and_kept_nowhere(stage: Stage):

@@ -29,28 +29,28 @@ def asked(tmp_path: Path, answer: object, files: int = 1) -> int:
     return audit.main([str(pins)] * files, [sys.executable, str(program)])
 
 
-@pytest.mark.parametrize(
-    "answer, code, said",
-    [
-        pytest.param(FINE, 0, "2 packages were asked about", id="nothing"),
-        pytest.param(
-            [{**FINE[0], "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}, FINE[1]],
-            1,
-            "a==1: CVE-1, mended in 2",
-            id="one",
-        ),
-        pytest.param(
-            [{"name": "a", "skip_reason": "not found"}, FINE[1]],
-            2,
-            "1 of 2 packages",
-            id="nobody knows it",
-        ),
-        pytest.param([FINE[0]], 2, "1 of 2 packages", id="one is passed over"),
-        pytest.param([], 2, "2 of 2 packages", id="all are passed over"),
-        pytest.param("ConnectionError", 2, "2 of 2 packages", id="nobody there"),
-        pytest.param("[]", 2, "2 of 2 packages", id="another shape"),
-    ],
-)
+ANSWERS = [
+    pytest.param(FINE, 0, "2 packages were asked about", id="nothing"),
+    pytest.param(
+        [{**FINE[0], "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}, FINE[1]],
+        1,
+        "a==1: CVE-1, mended in 2",
+        id="one",
+    ),
+    pytest.param(
+        [{"name": "a", "skip_reason": "not found"}, FINE[1]],
+        2,
+        "1 of 2 packages",
+        id="nobody knows it",
+    ),
+    pytest.param([FINE[0]], 2, "1 of 2 packages", id="one is passed over"),
+    pytest.param([], 2, "2 of 2 packages", id="all are passed over"),
+    pytest.param("ConnectionError", 2, "2 of 2 packages", id="nobody there"),
+    pytest.param("[]", 2, "2 of 2 packages", id="another shape"),
+]
+
+
+@pytest.mark.parametrize("answer, code, said", ANSWERS)
 def test_an_audit_says_what_it_knows_and_loudly_what_it_does_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], answer: object, code: int, said: str
 ):
