@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.actions import definitions
 from chalicelib.domain.access import (
     KEY_PREFIX,
     SESSION_LIVES,
@@ -25,7 +26,8 @@ from chalicelib.domain.access import (
     principal,
 )
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.ports import World
+from chalicelib.domain.firing import Claim
+from chalicelib.ports import Taken, World
 
 
 def principal_of(world: World, token: str, *, noted: bool = True) -> Principal:
@@ -68,13 +70,17 @@ def make(
     expires_at: datetime | None = None,
     by: str | None = None,
     run_id: str | None = None,
+    claim: Claim | None = None,
 ) -> tuple[Key, str]:
     """Make a key; return it with its token, which is shown this once and kept nowhere.
+
+    With a claim a repeated request is told the same token, made again of what the claim holds.
 
     A key that is good for one run only (`run_id`) is the machine's own and is not listed.
     """
     now = world.now()
-    token = KEY_PREFIX + secrets.token_urlsafe(32)
+    seed = secrets.token_urlsafe(32)
+    token = _token(world, seed) if claim else KEY_PREFIX + seed
     digest = digest_of(token)
     key = Key(
         id=key_id(digest),
@@ -88,8 +94,27 @@ def make(
         expires_at=checked_end(expires_at, now),
         run_id=run_id,
     )
-    world.keys.add(key)
+    try:
+        world.keys.add(key, replace(claim, result=seed) if claim else None)
+    except Taken:
+        if claim is None:
+            raise
+        return _made_before(world, claim)
     return key, token
+
+
+def _made_before(world: World, claim: Claim) -> tuple[Key, str]:
+    token = _token(world, definitions.repeated(world, claim))
+    id = key_id(digest_of(token))
+    key = world.keys.find(id)
+    if key is None:
+        raise NotFound("API key", id)
+    return key, token
+
+
+def _token(world: World, seed: str) -> str:
+    """Return the token that a seed makes, under the key of the stage."""
+    return KEY_PREFIX + world.seals.sign(f"API key {seed}")
 
 
 def revoke(world: World, id: str, by: Principal) -> Key:

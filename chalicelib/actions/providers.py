@@ -5,19 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.actions import sending
+from chalicelib.actions.definitions import repeated
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.firing import Claim
 from chalicelib.domain.provider import Provider, check_config, check_place
-from chalicelib.ports import World
+from chalicelib.ports import Taken, World
 
 AGAIN = 5
 
 
-def create(world: World, new: Provider, credential: str) -> Provider:
-    """Keep a provider, its credential first; its first sync comes at once."""
+def create(world: World, new: Provider, credential: str, claim: Claim | None = None) -> Provider:
+    """Keep a provider, its credential first; its first sync comes at once.
+
+    With a claim a repeated request finds the provider that the first one made.
+    """
     check_config(new.source, new.config, world.policy.allowed_private)
     due = replace(new, due_at=world.now() if new.enabled else None)
     world.vault.put(due.secret_key, credential)
-    world.providers.add(due)
+    try:
+        world.providers.add(due, claim)
+    except Taken:
+        world.vault.remove(due.secret_key)
+        if claim is None:
+            raise
+        return world.providers.get(repeated(world, claim))
     sending.send_soon(world, [due])
     return due
 

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chalicelib.actions import delivering
+from chalicelib.actions.definitions import repeated
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import notice as notices
 from chalicelib.domain import webhook as webhooks
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.firing import Claim
 from chalicelib.domain.webhook import Webhook
-from chalicelib.ports import World
+from chalicelib.ports import Taken, World
 
 
 def create(
@@ -24,8 +26,14 @@ def create(
     events: Iterable[str] = (),
     description: str = "",
     enabled: bool = True,
+    claim: Claim | None = None,
 ) -> tuple[Webhook, str]:
-    """Make a webhook; return it with its secret, which is shown this once and then sealed."""
+    """Make a webhook; return it with its secret, which is shown this once and then sealed.
+
+    With a claim a repeated request is told what the first one was.
+    """
+    if claim and world.firings.claimed(claim.key, world.now()):
+        return _made_before(world, claim)
     if len(world.webhooks.all()) >= webhooks.MOST:
         raise Conflict(f"a stage has at most {webhooks.MOST} webhooks: remove one first")
     now, made = world.now(), str(uuid.uuid4())
@@ -42,8 +50,18 @@ def create(
         created_at=now,
         updated_at=now,
     )
-    world.webhooks.add(new)
+    try:
+        world.webhooks.add(new, replace(claim, result=made) if claim else None)
+    except Taken:
+        if claim is None:
+            raise
+        return _made_before(world, claim)
     return new, secret
+
+
+def _made_before(world: World, claim: Claim) -> tuple[Webhook, str]:
+    found = world.webhooks.get(repeated(world, claim))
+    return found, world.seals.open(found.secrets[0], found.id)
 
 
 def change(

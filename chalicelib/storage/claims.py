@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pynamodb.exceptions import UpdateError
+from pynamodb.models import Model
 
 from chalicelib.domain.firing import Claim
 from chalicelib.storage.batches import fetch
 from chalicelib.storage.records import ClaimRecord
-from chalicelib.storage.transactions import condition_failed
+from chalicelib.storage.transactions import Transaction, condition_failed
 
 
 def claim_record(claim: Claim) -> ClaimRecord:
@@ -27,6 +28,15 @@ def claim_record(claim: Claim) -> ClaimRecord:
 def absent_or_expired(now: datetime) -> Any:
     """The condition of taking a claim: TTL deletes late, so the time is compared, too."""
     return ClaimRecord.id.does_not_exist() | (ClaimRecord.expires_at <= int(now.timestamp()))
+
+
+def add(part: str, row: Model, claim: Claim | None, now: datetime) -> None:
+    """Put a new row with the claim that it is made under; raise `Taken` where one is there."""
+    transaction = Transaction()
+    transaction.put(part, row, type(row).id.does_not_exist())  # type: ignore[attr-defined]
+    if claim:
+        transaction.put("claim", claim_record(claim), absent_or_expired(now))
+    transaction.commit()
 
 
 def read_claim(key: str, now: datetime) -> Claim | None:

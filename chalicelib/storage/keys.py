@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pynamodb.exceptions import DoesNotExist, UpdateError
 
 from chalicelib.domain.access import Key
-from chalicelib.storage import codec, pages
+from chalicelib.domain.firing import Claim
+from chalicelib.storage import claims, codec, pages
 from chalicelib.storage.records import KeyRecord
 from chalicelib.storage.transactions import condition_failed
 
@@ -26,8 +27,11 @@ class DynamoKeys:
         except DoesNotExist:
             return None
 
-    def add(self, new: Key) -> None:
-        key_row(new).save(condition=KeyRecord.id.does_not_exist())
+    def add(self, new: Key, claim: Claim | None = None) -> None:
+        if claim:
+            claims.add("key", key_row(new), claim, new.created_at)
+        else:
+            key_row(new).save(condition=KeyRecord.id.does_not_exist())
 
     def remove(self, id: str) -> None:
         KeyRecord(id=id).delete()

@@ -8,9 +8,10 @@ from datetime import datetime
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.firing import Claim
 from chalicelib.domain.provider import Provider
 from chalicelib.ports import Due
-from chalicelib.storage import codec, pages
+from chalicelib.storage import claims, codec, pages
 from chalicelib.storage.records import ProviderRecord
 from chalicelib.storage.transactions import condition_failed
 
@@ -28,8 +29,8 @@ class DynamoProviders:
             raise NotFound("provider", provider_id) from None
         return codec.load(Provider, record.data)
 
-    def add(self, new: Provider) -> None:
-        _record(new).save(condition=ProviderRecord.id.does_not_exist())
+    def add(self, new: Provider, claim: Claim | None = None) -> None:
+        claims.add("provider", _record(new), claim, new.created_at)
 
     def put(self, new: Provider, was: Provider) -> None:
         try:

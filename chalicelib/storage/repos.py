@@ -5,8 +5,10 @@ from __future__ import annotations
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.firing import Claim
 from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.storage import codec
+from chalicelib.ports import Taken
+from chalicelib.storage import claims, codec
 from chalicelib.storage.records import RepoRecord
 from chalicelib.storage.transactions import condition_failed
 
@@ -26,13 +28,13 @@ class DynamoRepos:
         except NotFound:
             return None
 
-    def add(self, new: Repo) -> None:
+    def add(self, new: Repo, claim: Claim | None = None) -> None:
         try:
-            _record(new).save(condition=RepoRecord.id.does_not_exist())
-        except PutError as error:
-            if not condition_failed(error):
+            claims.add("repo", _record(new), claim, new.created_at)
+        except Taken as taken:
+            if "claim" in taken.parts:
                 raise
-            raise Conflict(f"the repo {new.url} is there already", "repoUrl") from error
+            raise Conflict(f"the repo {new.url} is there already", "repoUrl") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
         try:

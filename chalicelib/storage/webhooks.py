@@ -7,8 +7,9 @@ import time
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.firing import Claim
 from chalicelib.domain.webhook import Webhook
-from chalicelib.storage import codec
+from chalicelib.storage import claims, codec
 from chalicelib.storage.records import WebhookRecord
 from chalicelib.storage.transactions import condition_failed
 
@@ -41,9 +42,9 @@ class DynamoWebhooks:
             self._known = (time.monotonic(), self.all())
         return self._known[1]
 
-    def add(self, new: Webhook) -> None:
+    def add(self, new: Webhook, claim: Claim | None = None) -> None:
         self._known = None
-        _record(new).save(condition=WebhookRecord.id.does_not_exist())
+        claims.add("webhook", _record(new), claim, new.created_at)
 
     def put(self, new: Webhook, was: Webhook) -> None:
         self._known = None

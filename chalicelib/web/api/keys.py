@@ -13,6 +13,7 @@ from chalicelib.web.http import (
     answer,
     body_of,
     caller,
+    claim_of,
     known_id,
     limit_of,
     query,
@@ -41,6 +42,7 @@ def create() -> Answer[answers.NewKeyAnswer]:
         scopes=asked.scopes,
         expires_at=asked.expires_at,
         by=caller().id,
+        claim=claim_of(routes.current_request, ""),
     )
     return answer({"apiKey": _view(key), "token": token}, 201)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib import wiring
+from chalicelib.actions import repos
 from chalicelib.domain.access import Scope
 from chalicelib.web import (
     answers,
@@ -10,7 +11,17 @@ from chalicelib.web import (
     reading_settled,
     views,
 )
-from chalicelib.web.http import PAGE, Answer, Routes, answer, body_of, known_id, limit_of, query
+from chalicelib.web.http import (
+    PAGE,
+    Answer,
+    Routes,
+    answer,
+    body_of,
+    claim_of,
+    known_id,
+    limit_of,
+    query,
+)
 
 routes = Routes(__name__)
 
@@ -28,10 +39,10 @@ def index() -> Answer[answers.RepoList]:
 @routes.at("POST", "/api/repos", needs=Scope.WRITE, takes="NewRepo", status=201)
 def create() -> Answer[answers.RepoAnswer]:
     """Make a repo known, under the one normal form of its URL."""
-    asked = models.parsed(models.NewRepo, body_of(routes.current_request))
-    new = reading_settled.repo(asked, wiring.world().now())
-    wiring.world().repos.add(new)
-    return answer({"repo": views.repo(new)}, 201)
+    request, world = routes.current_request, wiring.world()
+    asked = models.parsed(models.NewRepo, body_of(request))
+    new = reading_settled.repo(asked, world.now())
+    return answer({"repo": views.repo(repos.create(world, new, claim_of(request, new.id)))}, 201)
 
 
 @routes.at("GET", "/api/repos/{repo}", needs=Scope.READ)

@@ -12,7 +12,7 @@ from chalicelib.web import (
     reading_settled,
     views,
 )
-from chalicelib.web.http import Answer, Routes, answer, body_of, known_id
+from chalicelib.web.http import Answer, Routes, answer, body_of, claim_of, known_id
 
 routes = Routes(__name__)
 
@@ -46,11 +46,10 @@ def index() -> Answer[answers.ProviderList]:
 @routes.at("POST", "/api/tickets/providers", needs=Scope.ADMIN, takes="NewProvider", status=201)
 def create() -> Answer[answers.ProviderAnswer]:
     """Add a place where tickets live; it is read at once, then each minute."""
-    world = wiring.world()
-    request = models.parsed(models.NewProvider, body_of(routes.current_request))
-    kept = providers.create(
-        world, reading_settled.provider(request, world.now()), request.credential
-    )
+    world, request = wiring.world(), routes.current_request
+    asked = models.parsed(models.NewProvider, body_of(request))
+    new = reading_settled.provider(asked, world.now())
+    kept = providers.create(world, new, asked.credential, claim_of(request, new.id))
     return answer({"provider": view(kept)}, 201)
 
 

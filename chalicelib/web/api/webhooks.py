@@ -8,7 +8,17 @@ from chalicelib.domain.access import Scope
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.webhook import Webhook
 from chalicelib.web import answers, models, views
-from chalicelib.web.http import PAGE, Answer, Routes, answer, body_of, known_id, limit_of, query
+from chalicelib.web.http import (
+    PAGE,
+    Answer,
+    Routes,
+    answer,
+    body_of,
+    claim_of,
+    known_id,
+    limit_of,
+    query,
+)
 
 routes = Routes(__name__)
 
@@ -74,6 +84,7 @@ def create() -> Answer[answers.NewWebhookAnswer]:
         events=asked.events,
         description=asked.description,
         enabled=asked.enabled,
+        claim=claim_of(routes.current_request, ""),
     )
     return answer({"webhook": view(made), "secret": secret}, 201)
 

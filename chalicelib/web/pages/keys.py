@@ -10,6 +10,7 @@ from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.domain.firing import Claim
 from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.shell import Visit
@@ -39,12 +40,12 @@ def act(visit: Visit) -> Response:
             chosen = known_id("API key", visit.form.get("id", ""))
             access.revoke(world, chosen, session.who)
             return visit.go("settings", done="revoked")
-        return _page(visit, None, _made(visit.typed, session.who.id))
+        return _page(visit, None, _made(visit.typed, session.who.id, visit.once()))
     except (Invalid, Conflict) as error:
         return _page(visit, error)
 
 
-def _made(typed: Typed, by: str) -> str:
+def _made(typed: Typed, by: str, claim: Claim) -> str:
     """Make the key that a form describes; return its token, which is shown by this answer alone."""
     role = typed.text("role")
     may = {"scopes": [Scope.RUNNER.value]} if role == Scope.RUNNER else {"role": role}
@@ -57,6 +58,7 @@ def _made(typed: Typed, by: str) -> str:
         scopes=asked.scopes,
         expires_at=asked.expires_at,
         by=by,
+        claim=claim,
     )
     audit.made(key.id, key.name)
     return token

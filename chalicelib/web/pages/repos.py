@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
+from chalicelib.actions import repos
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.repo import Repo
 from chalicelib.web import audit, models, reading_settled
@@ -58,7 +59,7 @@ def save(visit: Visit) -> Response:
             body = {"repoUrl": typed.text("repoUrl"), **_fields(typed)}
             asked_new = models.parsed(models.NewRepo, body, besides=typed.faults)
             new = reading_settled.repo(asked_new, world.now())
-            world.repos.add(new)
+            repos.create(world, new, visit.once(new.id))
             audit.made(new.id, new.url)
     except (Invalid, Conflict) as error:
         return _page(visit, error)

@@ -10,7 +10,7 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.provider import ANSWERS, Provider, fields_of
+from chalicelib.domain.provider import ANSWERS, fields_of
 from chalicelib.web import audit, models, reading_settled
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.shell import Visit
@@ -41,7 +41,7 @@ def save(visit: Visit) -> Response:
             return visit.go("tickets", done="deleted")
         if chosen:
             return visit.go("tickets", done=_changed(visit, known_id("provider", chosen), wanted))
-        _add(visit.form)
+        _add(visit)
     except (Invalid, Conflict) as error:
         return _page(visit, error)
     return visit.go("tickets", done="provider-added")
@@ -63,8 +63,8 @@ def _changed(visit: Visit, provider_id: str, wanted: str) -> str:
     return "saved"
 
 
-def _add(form: Mapping[str, str]) -> Provider:
-    world = wiring.world()
+def _add(visit: Visit) -> None:
+    world, form = wiring.world(), visit.form
     source = form.get("source", "")
     known = fields_of(source) if source in SOURCES else ()
     body: dict[str, object] = {"source": source, "credential": form.get("credential", "")}
@@ -73,8 +73,8 @@ def _add(form: Mapping[str, str]) -> Provider:
         body["name"] = form["name"]
     asked = models.parsed(models.NewProvider, body)
     new = reading_settled.provider(asked, world.now())
-    audit.made(new.id, new.name)
-    return providers.create(world, new, asked.credential)
+    kept = providers.create(world, new, asked.credential, visit.once(new.id))
+    audit.made(kept.id, kept.name)
 
 
 def _named(form: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

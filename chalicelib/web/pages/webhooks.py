@@ -45,7 +45,11 @@ def create(visit: Visit) -> Response:
     try:
         asked = models.parsed(models.WebhookFields, body, besides=typed.faults)
         made, secret = webhooks.create(
-            wiring.world(), asked.url, events=asked.events, description=asked.description
+            wiring.world(),
+            asked.url,
+            events=asked.events,
+            description=asked.description,
+            claim=visit.once(),
         )
     except (Invalid, Conflict) as error:
         return _list(visit, error)

@@ -1,0 +1,19 @@
+"""Repos: made known once."""
+
+from __future__ import annotations
+
+from chalicelib.actions.definitions import repeated
+from chalicelib.domain.firing import Claim
+from chalicelib.domain.repo import Repo
+from chalicelib.ports import Taken, World
+
+
+def create(world: World, new: Repo, claim: Claim | None = None) -> Repo:
+    """Keep a repo; with a claim a repeated request finds what the first one made."""
+    try:
+        world.repos.add(new, claim)
+    except Taken:
+        if claim is None:
+            raise
+        return world.repos.get(repeated(world, claim))
+    return new
