@@ -580,7 +580,7 @@ class MemoryRepos:
         found: Repo | None = self._tables.get("repos", repo_id(url))
         return found
 
-    def add(self, new: Repo) -> None:
+    def add(self, new: Repo, claim: Claim | None = None) -> None:
         try:
             self._tables.commit([Write("repo", "repos", new.id, absent, put(new))])
         except Taken as taken:
@@ -638,7 +638,7 @@ class MemoryProviders:
             raise NotFound("provider", provider_id)
         return found
 
-    def add(self, new: Provider) -> None:
+    def add(self, new: Provider, claim: Claim | None = None) -> None:
         absent = Write("provider", "providers", new.id, lambda row: row is None, put(new))
         self._tables.commit([absent])
 
