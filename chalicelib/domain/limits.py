@@ -30,7 +30,7 @@ SCRIPT = 64 * 1024
 TRIGGERS = 20
 """triggers of a definition"""
 CHECKED = 100
-"""things of one kind in one `POST /api/checks`"""
+"""things of one kind in one `POST /api/checks`, and fields of one of them"""
 LABELS = 50
 """`labels` of a ticket trigger"""
 LABEL = 200

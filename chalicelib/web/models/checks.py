@@ -10,7 +10,8 @@ from chalicelib.domain import limits
 from chalicelib.web.models.tasks import EXAMPLE
 from chalicelib.web.models.types import Model, shown
 
-Bodies = Annotated[list[dict[str, Any]], Field(max_length=limits.CHECKED)]
+Body = Annotated[dict[str, Any], Field(max_length=limits.CHECKED)]
+Bodies = Annotated[list[Body], Field(max_length=limits.CHECKED)]
 
 
 class Checks(Model):
