@@ -72,6 +72,22 @@ def test_a_pause_is_explained_and_a_run_by_hand_takes_params(page: Any):
     page.get_by_role("button", name="Pause", exact=True).click()
 
 
+def test_a_log_is_followed_past_a_line_of_any_length_until_somebody_scrolls_up(
+    page: Any, system: System
+):
+    steps = "for i in $(seq 30); do echo; echo -n step $i; sleep 0.3; done"
+    script = f"printf 'x%.0s' $(seq 10000); {steps}"
+    task = made(system, agentCommand=script)
+    run = system.ok("POST", f"/api/tasks/{task}/runs", {})["runId"]
+    page.goto(f"/tasks/{run}")
+    page.locator("#log .text", has_text="step 30").wait_for()
+    page.wait_for_function("log.scrollHeight - log.scrollTop - log.clientHeight < 60")
+    assert page.locator("[data-log-follow]").is_checked()
+    page.locator("#history", has_text="Done").wait_for()
+    page.evaluate("log.scrollTop = 0")
+    page.wait_for_function("!document.querySelector('[data-log-follow]').checked")
+
+
 def test_a_webhook_shows_its_secret_once_and_its_curl_line_works(page: Any):
     page.goto("/tasks/new")
     secret = page.get_by_label("Secret", exact=True).input_value()
