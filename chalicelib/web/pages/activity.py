@@ -8,7 +8,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import activity
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 FILTERS = ("object", "actor", "action")
 PAGE = 50

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from chalice.app import Response
 from cryptography.exceptions import InvalidTag
 
 from chalicelib import wiring
 from chalicelib.web.pages.session import Session
-
-if TYPE_CHECKING:
-    from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import NEVER_SHOWN, Visit
 
 Typed = Mapping[str, list[str]]
-NEVER_SHOWN = ("value", "credential")
-"""Fields whose text no page holds again."""
 ABOUT = "kept form"
 MOST = 200_000
 """A form that is longer is not carried through a login."""

@@ -7,7 +7,7 @@ from chalice.app import Response
 from chalicelib.domain.errors import NotFound
 from chalicelib.web.headers import EVERYWHERE
 from chalicelib.web.pages.rendering import asset, assets
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import audit, reading
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import charts, forms
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 PAGE = 25
 

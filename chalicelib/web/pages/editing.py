@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import models, reading, views
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 from chalicelib.web.pages.wording import pretty
 
 SHOWN = (*forms.TEXTS, *forms.NUMBERS, "paramsSchema")

@@ -11,7 +11,7 @@ from chalicelib.actions import definitions
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Brief
 from chalicelib.web.http import known_id
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 
 def show(visit: Visit, task_id: str, firing_id: str) -> Response:

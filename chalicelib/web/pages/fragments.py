@@ -11,7 +11,7 @@ from chalicelib.actions import previewing
 from chalicelib.domain import schedule
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.words import cron_words
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 
 def cron(visit: Visit) -> Response:

@@ -13,8 +13,8 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.firing import Claim
 from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
-from chalicelib.web.pages.shell import Visit
 from chalicelib.web.pages.typed import Typed
+from chalicelib.web.pages.visit import Visit
 
 PAGE = 50
 USUAL = {"role": "member", "days": "90"}

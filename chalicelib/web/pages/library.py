@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 
 def index(visit: Visit) -> Response:

@@ -13,7 +13,7 @@ from chalicelib.domain.activity import Deed
 from chalicelib.web import audit
 from chalicelib.web.http import TooMany
 from chalicelib.web.pages import again, session
-from chalicelib.web.pages.shell import SAFETY, Visit
+from chalicelib.web.pages.visit import SAFETY, Visit
 
 WRONG_KEY = "This key is not known, or it may not use the dashboard. Is it whole?"
 WRONG_LINK = "This link was used already, or its ten minutes are over. Sign in with a key."

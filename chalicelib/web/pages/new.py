@@ -13,7 +13,7 @@ from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import models, reading
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 PRESETS = (
     ("*/15 * * * *", "Every 15 minutes"),

@@ -11,8 +11,8 @@ from chalicelib.domain.repo import Repo
 from chalicelib.web import audit, models, reading_settled
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit
 from chalicelib.web.pages.typed import Typed
+from chalicelib.web.pages.visit import Visit
 
 
 def index(visit: Visit) -> Response:

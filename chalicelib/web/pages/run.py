@@ -15,7 +15,7 @@ from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
 from chalicelib.web import run_views
 from chalicelib.web.http import answer, known_id, led_to
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 from chalicelib.web.pages.wording import pretty
 
 STAGES = ("clone", "setup", "agent", "test", "push", "publish")

@@ -13,7 +13,7 @@ from chalicelib.domain.repo import normal_url
 from chalicelib.domain.run import State
 from chalicelib.settings import settings
 from chalicelib.web.http import known_id
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 FILTERS = ("state", "repo", "definition", "q")
 

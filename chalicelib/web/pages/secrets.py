@@ -9,7 +9,7 @@ from chalicelib.actions import secrets
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope
 from chalicelib.web import models
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 
 def index(visit: Visit) -> Response:

@@ -2,148 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
 from importlib import import_module
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode
 
 from chalice.app import Request, Response
 
-from chalicelib import wiring
 from chalicelib.domain import limits
 from chalicelib.domain.access import Forbidden, Scope
-from chalicelib.domain.errors import DomainError, Fault, Invalid, NotFound
-from chalicelib.domain.firing import Claim
-from chalicelib.settings import settings
-from chalicelib.web import audit, headers
+from chalicelib.domain.errors import DomainError, Invalid, NotFound
+from chalicelib.web import audit
 from chalicelib.web.http import WRITES, TooLarge, TooMany, raw_of, status_of
-from chalicelib.web.pages import again, forms
+from chalicelib.web.pages import again
 from chalicelib.web.pages import session as sessions
-from chalicelib.web.pages.rendering import render
 from chalicelib.web.pages.session import Session
-from chalicelib.web.pages.typed import Typed
-from chalicelib.web.urls import Urls
+from chalicelib.web.pages.visit import SAFETY, Visit, faults_of
 
 log = logging.getLogger(__name__)
 MOST_FIELDS = 2000
-SAME_CLICK = timedelta(seconds=10)
-"""For how long the very same form is taken for the same one."""
 NOTHING = "There is nothing at this address."
 SIGNED_OUT = "You were signed out meanwhile. Sign in, and send on what you typed."
 OUT_OF_DATE = "this form is out of date: go back, reload the page, and send it again"
-SAFETY = {
-    **headers.EVERYWHERE,
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One request of a reader."""
-
-    request: Request
-    path: str
-    session: Session | None
-    form: Mapping[str, str] = field(default_factory=dict)
-    lists: Mapping[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def typed(self) -> Typed:
-        """Its form, to be read field by field."""
-        return Typed(self.form)
-
-    @property
-    def urls(self) -> Urls:
-        return Urls.of(self.path)
-
-    def may(self, scope: str) -> bool:
-        """Whether the reader's key holds a scope; buttons that would be refused are not shown."""
-        return self.session is not None and self.session.who.may(Scope(scope))
-
-    @property
-    def site(self) -> str:
-        """Where a request came from, as the browser says it; nothing where it says nothing.
-
-        A browser that knows no Sec-Fetch-Site names the Origin of every form that it posts.
-        """
-        told = self.request.headers
-        if site := str(told.get("sec-fetch-site") or ""):
-            return site
-        origin = str(told.get("origin") or "")
-        ours = {str(told.get(name) or "") for name in ("host", "x-forwarded-host")}
-        ours.add(urlsplit(settings.public_url or "").netloc)
-        same = urlsplit(origin).netloc in ours - {""}
-        return "" if not origin else "same-origin" if same else "cross-site"
-
-    def query(self, name: str) -> str:
-        """Return a parameter of the query string, or nothing."""
-        return str(dict(self.request.query_params or {}).get(name) or "")
-
-    def once(self, result: str = "") -> Claim:
-        """Return the claim of this very form: what a double click sends twice is done once."""
-        assert self.session is not None
-        sent = raw_of(self.request)
-        told = f"{self.session.token} {self.path} {hashlib.sha256(sent).hexdigest()}"
-        key = f"form#{hashlib.sha256(told.encode()).hexdigest()}"
-        return Claim(
-            key=key, digest="", result=result, expires_at=wiring.world().now() + SAME_CLICK
-        )
-
-    def page(self, template: str, status: int = 200, /, **values: object) -> Response:
-        """Return a page."""
-        text = render(template, visit=self, urls=self.urls, **values)
-        return html(text, status)
-
-    def form_page(
-        self,
-        template: str,
-        error: DomainError | None,
-        saved: Mapping[str, str] | None = None,
-        /,
-        **values: object,
-    ) -> Response:
-        """Return a page with a form: with what is saved, or what was typed and is wrong with it."""
-        kept = {name: text for name, text in self.form.items() if name not in again.NEVER_SHOWN}
-        return self.page(
-            template,
-            status_of(error) if error else 200,
-            typed=kept if error or saved is None else saved,
-            wrong=forms.known(faults_of(error), self.form) if error else {},
-            said=forms.said(error, faults_of(error), self.form) if error else [],
-            done=self.query("done"),
-            **values,
-        )
-
-    def fragment(self, template: str, /, **values: object) -> Response:
-        """Return a part of a page, or 204 where the reader has it already."""
-        text = render(template, visit=self, urls=self.urls, seen="", **values)
-        seen = hashlib.sha256(text.encode()).hexdigest()[:16]
-        if self.query("seen") == seen:
-            return Response(body="", status_code=204, headers=dict(SAFETY))
-        return html(render(template, visit=self, urls=self.urls, seen=seen, **values))
-
-    def go(self, *parts: str, **query: str | None) -> Response:
-        """Send the reader on after a write, so that a reload repeats nothing."""
-        return Response(
-            body="",
-            status_code=303,
-            headers={**SAFETY, "Location": self.urls.to(*parts, **query)},
-        )
-
-
-def html(text: str, status: int = 200) -> Response:
-    """Return HTML under the strict policy."""
-    told: dict[str, str | list[str]] = {**SAFETY, "Content-Type": "text/html; charset=utf-8"}
-    return Response(body=text, status_code=status, headers=told)
 
 
 def answer(
@@ -250,8 +131,3 @@ def stray(request: Request, path: str, status: int, said: str) -> Response:
     message = NOTHING if status == 404 else said
     visit = Visit(request, path, None)
     return visit.page("error.html", status, title=title, message=message, faults=[])
-
-
-def faults_of(error: DomainError) -> list[Fault]:
-    """Return what was wrong, field by field."""
-    return list(getattr(error, "faults", ()))

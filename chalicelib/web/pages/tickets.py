@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.provider import ANSWERS, fields_of
 from chalicelib.web import audit, models, reading_settled
 from chalicelib.web.http import known_id
-from chalicelib.web.pages.shell import Visit
+from chalicelib.web.pages.visit import Visit
 
 
 def index(visit: Visit) -> Response:

@@ -12,8 +12,8 @@ from chalicelib.domain.trigger import Trigger
 from chalicelib.web import reading
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.shell import Visit
 from chalicelib.web.pages.typed import Typed
+from chalicelib.web.pages.visit import Visit
 from chalicelib.web.pages.wording import pretty
 
 

@@ -11,8 +11,8 @@ from chalicelib.domain.notice import Event
 from chalicelib.domain.webhook import USUAL, Webhook
 from chalicelib.web import audit, models
 from chalicelib.web.http import known_id
-from chalicelib.web.pages.shell import Visit
 from chalicelib.web.pages.typed import Typed
+from chalicelib.web.pages.visit import Visit
 
 EVENTS = tuple(event for event in Event if event is not Event.TEST)
 PAGE = 20

@@ -6,7 +6,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import listing
-from chalicelib.web.pages.shell import SAFETY, Visit
+from chalicelib.web.pages.visit import SAFETY, Visit
 
 
 def home(visit: Visit) -> Response:
