@@ -21,7 +21,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -30,7 +30,7 @@ import boto3
 import pytest
 from botocore.endpoint import Endpoint
 from botocore.loaders import JSONFileLoader
-from chalice.test import Client
+from chalice.test import BaseClient, Client
 from moto import mock_aws
 
 from app import app
@@ -159,6 +159,13 @@ def models_read_once() -> Iterator[None]:
     real = JSONFileLoader.load_file
     read = functools.cache(functools.partial(real, JSONFileLoader()))
     with patch.object(JSONFileLoader, "load_file", lambda self, path: read(path)):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_environment() -> Iterator[None]:
+    """Let chalice's client exchange `os.environ` for no call: threads give it back out of order."""
+    with patch.object(BaseClient, "_patched_env_vars", lambda self, variables: nullcontext()):
         yield
 
 

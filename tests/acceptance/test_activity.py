@@ -407,5 +407,5 @@ def test_what_only_reads_is_not_recorded_and_every_other_write_is():
 
 
 def is_no_deed(one: Operation) -> bool:
-    """A preview writes nothing; a runner's and a sender's calls are kept as runs and firings."""
-    return one.path.endswith("/preview") or one.needs in (None, Scope.RUNNER)
+    """A key that only reads writes nothing; calls of runners and senders are runs and firings."""
+    return one.needs in (None, Scope.READ, Scope.RUNNER)

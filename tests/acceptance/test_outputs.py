@@ -109,8 +109,11 @@ def test_a_name_that_no_file_has_is_not_found(stage: Stage, job: dict[str, Any])
         ({"name": "a\nb", "size": 1}, "cannot be written down"),
         ({"name": "n" * 201, "size": 1}, "longer than 200 bytes"),
         ({"name": "big", "size": 10 * 1024 * 1024 + 1}, "10485760 bytes together"),
-        ({"name": "x", "size": -1}, "greater than or equal to 0"),
-        ({"name": "x", "size": 1, "contentType": "text/html\nSet-Cookie: x"}, "pattern"),
+        ({"name": "x", "size": -1}, "at least 0"),
+        (
+            {"name": "x", "size": 1, "contentType": "text/html\nSet-Cookie: x"},
+            "not written as it must be",
+        ),
     ],
 )
 def test_files_that_must_not_be_are_refused_by_their_field(

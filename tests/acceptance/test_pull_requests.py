@@ -148,7 +148,7 @@ class Died(BaseException):
     """The process is gone."""
 
 
-CALLS = 17
+CALLS = 18
 """How many calls a publish makes: to the forge, to the stores, to the queue."""
 
 

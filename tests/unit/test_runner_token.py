@@ -33,6 +33,7 @@ def order(forge: FakeGitHub, command: str) -> dict[str, object]:
         "continueBranch": False,
         "setupCommands": None,
         "token": FIRST,
+        "plainHttp": True,
     }
     return job(command) | {"repo": repo, "type": "repo-task"}
 
