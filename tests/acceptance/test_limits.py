@@ -269,3 +269,12 @@ def test_nothing_is_found_under_a_name_that_is_longer_than_any_key(
     assert stage.call("POST", f"/api/hooks/{'a' * 2049}", {})[0] == 404
     assert stage.ok("GET", f"/api/activity?object={quote('€' * 1000)}")["activity"] == []
     assert max(map(len, looked_for)) < 100
+
+
+def test_a_length_is_that_of_what_was_sent_and_what_is_kept_has_no_space_around(stage: Stage):
+    name = "n" * (limits.NAME - 2)
+    made = stage.ok("POST", "/api/prompt-templates", {"name": f" {name}\n", "template": "t"})
+    assert made["promptTemplate"]["name"] == name
+    for wrong in (f"  {name}\n", "\u0085 \t"):
+        status, told = stage.call("POST", "/api/prompt-templates", {"name": wrong, "template": "t"})
+        assert (status, [one["field"] for one in told["details"]]) == (400, ["name"])

@@ -33,7 +33,7 @@ def _deletes(kind: str) -> str:
     return f"""
 [[operations]]
 include-name = "DELETE /api/{kind}/{{task_id}}"
-parameters = {{ task_id = {{ dictionary = "doomed", probability = 0.3 }} }}
+parameters = {{ task_id = {{ dictionary = "doomed", probability = 1.0 }} }}
 
 [[operations]]
 include-name = "DELETE /api/{kind}/{{task_id}}/triggers/{{trigger_id}}"

@@ -17,6 +17,7 @@ from chalicelib.domain.template import compile_template
 from chalicelib.web.models.rules import Ruled, Sent
 from chalicelib.web.models.triggers import AnyTrigger
 from chalicelib.web.models.types import (
+    FILLED,
     Agent,
     Branch,
     Description,
@@ -36,7 +37,7 @@ from chalicelib.web.models.types import (
 
 SCHEDULE = {"type": "schedule", "config": {"cronExpression": "0 3 * * 1-5"}}
 EXAMPLE = {"name": "Update the dependencies", "prompt": "Bring {{package}} to its newest version"}
-LabelName = Annotated[str, text(limits.PR_LABEL, 1, stripped=True)]
+LabelName = Annotated[str, text(limits.PR_LABEL, 1), FILLED]
 
 
 class Definition(Ruled):

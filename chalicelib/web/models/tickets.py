@@ -12,10 +12,10 @@ from chalicelib.domain.errors import Fault
 from chalicelib.domain.provider import check_config, check_place
 from chalicelib.settings import settings
 from chalicelib.web.models.rules import Ruled, Sent, said_by
-from chalicelib.web.models.types import Name, shown, text
+from chalicelib.web.models.types import FILLED, Name, shown, text
 
-Credential = Annotated[str, text(limits.CREDENTIAL, 1, stripped=True)]
-Value = Annotated[str, text(limits.CONFIG_VALUE, 1, stripped=True)]
+Credential = Annotated[str, text(limits.CREDENTIAL, 1), FILLED]
+Value = Annotated[str, text(limits.CONFIG_VALUE, 1), FILLED]
 
 
 def _known(asked: Sent) -> Iterator[Fault]:

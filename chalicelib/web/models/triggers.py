@@ -14,6 +14,7 @@ from chalicelib.domain.errors import Fault, NotFound
 from chalicelib.domain.hook import standard_key
 from chalicelib.web.models.rules import Ruled, Sent
 from chalicelib.web.models.types import (
+    FILLED,
     Aware,
     EventName,
     Mapping,
@@ -29,7 +30,7 @@ from chalicelib.web.models.types import (
     told,
 )
 
-Label = Annotated[str, text(limits.LABEL, 1, stripped=True)]
+Label = Annotated[str, text(limits.LABEL, 1), FILLED]
 
 
 WITHOUT_SECRET = ("optio", "notion")

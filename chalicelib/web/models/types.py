@@ -16,6 +16,7 @@ from pydantic import (
     StringConstraints,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticKnownError
 
 from chalicelib import wiring
 from chalicelib.actions.hooks import query as query_of
@@ -60,9 +61,21 @@ def _branch(text: str) -> str:
     return text
 
 
-def text(most: int, least: int = 0, *, stripped: bool = False) -> Any:
+def text(most: int, least: int = 0) -> Any:
     """Return the rule of a text of so many characters."""
-    return StringConstraints(min_length=least or None, max_length=most, strip_whitespace=stripped)
+    return StringConstraints(min_length=least or None, max_length=most)
+
+
+def _filled(given: str) -> str:
+    if not given.strip():
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    return given.strip()
+
+
+STRIPPED = AfterValidator(str.strip)
+"""Takes the space around a text away, once its length as it was sent is known to be right."""
+FILLED = AfterValidator(_filled)
+"""The same, of a text that is more than space."""
 
 
 def called(name: str) -> Any:
@@ -86,7 +99,7 @@ _DATED = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 Moment = Annotated[datetime, BeforeValidator(_written)]
 """A time that is written out: pydantic takes numbers, too, and guesses their unit."""
 Aware = Annotated[Moment, AfterValidator(_with_offset)]
-Name = Annotated[str, text(limits.NAME, 1, stripped=True)]
+Name = Annotated[str, text(limits.NAME, 1), FILLED]
 Text = Annotated[str, text(limits.TEXT), told(compile_template)]
 Description = Annotated[str, text(limits.DESCRIPTION)]
 Script = Annotated[str, text(limits.SCRIPT, 1)]

@@ -10,7 +10,7 @@ from chalicelib.domain import limits, webhook
 from chalicelib.domain.address import checked_url
 from chalicelib.domain.notice import Event
 from chalicelib.settings import settings
-from chalicelib.web.models.types import Model, called, shown, text, told
+from chalicelib.web.models.types import STRIPPED, Model, called, shown, text, told
 
 
 def _target(text: str) -> str:
@@ -29,7 +29,7 @@ Told = Literal[
     "definition.paused",
 ]
 Events = Annotated[list[Told], Field(max_length=len(Event))]
-Words = Annotated[str, text(limits.DESCRIPTION, stripped=True)]
+Words = Annotated[str, text(limits.DESCRIPTION), STRIPPED]
 
 
 class WebhookFields(Model):
