@@ -120,6 +120,25 @@ def test_all_that_waits_or_works_is_cancelled_by_one_call(stage: Stage):
     assert wiring.world().slots.held("stage") == frozenset()
 
 
+def test_a_run_that_moves_meanwhile_is_cancelled_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    run, store, raced = task(stage, "fresh"), wiring.world().runs, []
+    read = store.get
+
+    def get(run_id: str) -> Any:
+        found = read(run_id)
+        if not raced:
+            raced.append(found.state)
+            stage.settle()
+        return found
+
+    monkeypatch.setattr(store, "get", get)
+    runs.cancel(wiring.world(), run)
+    assert raced == [State.QUEUED]
+    assert read(run).state is State.CANCELLED
+
+
 def test_one_call_moves_a_bounded_number(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bulk, "MOST", 2)
     for number in range(5):

@@ -83,10 +83,11 @@ def set_up(system: System, github: FakeGitHub) -> str:
     task = system.ok("POST", "/api/tasks", definition)["task"]["id"]
     config = {"baseUrl": api, "repo": github.slug, "doneState": "closed", "doneLabel": "done"}
     provider = {"source": "github", "config": config, "credential": TOKEN}
-    system.ok("POST", "/api/tickets/providers", provider)
+    made = system.ok("POST", "/api/tickets/providers", provider)["provider"]["id"]
 
     def synced() -> bool:
-        (shown,) = system.ok("GET", "/api/tickets/providers")["providers"]
+        known = system.ok("GET", "/api/tickets/providers")["providers"]
+        (shown,) = (one for one in known if one["id"] == made)
         return shown["lastSyncedAt"] is not None and shown["lastError"] is None
 
     until(synced, 90, system.story)
