@@ -61,4 +61,5 @@ def _made(api: Api) -> dict[str, list[str]]:
 
 
 def _task(name: str) -> dict[str, Any]:
-    return {"type": "standalone", "name": name, "prompt": "Greet {{who}}", "agentType": "codex"}
+    agent = {"agentType": "command", "agentCommand": "true"}  # five that fail would pause it
+    return {"type": "standalone", "name": name, "prompt": "Greet {{who}}", **agent}
