@@ -111,8 +111,10 @@ sabotage: setup ## The table of what was broken on purpose, and which seed saw i
 test-fuzz: setup ## Try every operation of what `make dev` runs with EXAMPLES (500) requests, and print a table
 	@$(PY) -m tests.fuzz
 
-fuzz-hooks: setup ## A million requests of strangers to the hooks, in this process (REQUESTS)
-	OPTIO_FUZZED_HOOKS=$(or $(REQUESTS),1000000) $(PY) -m pytest -q tests/fuzz/test_hooks.py
+fuzz-hooks: setup ## A million requests of strangers to the hooks, fifty thousand a process (REQUESTS)
+	@all=$(or $(REQUESTS),1000000); for done in $$(seq 0 50000 $$((all - 1))); do \
+		echo "$$done of $$all"; left=$$((all - done)); export OPTIO_FUZZED_HOOKS=$$((left < 50000 ? left : 50000)); \
+		$(PY) -m pytest -q tests/fuzz/test_hooks.py || exit 1; done
 
 rights: setup ## Run the stories that need the rights of the functions (ALL=1: all): what is missing, what nobody uses
 	@ALL=$(ALL) $(PY) -m tests.rights
