@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.actions import sending
@@ -72,14 +73,22 @@ def enable(world: World, provider_id: str) -> Provider:
 def remove(world: World, provider_id: str) -> None:
     """Remove a provider and its credential; a trigger that names it keeps it: `Conflict`."""
     old = world.providers.get(provider_id)
+    _check_unnamed(world, old)
+    for _ in range(AGAIN):
+        with suppress(Superseded):  # a sync may note its end meanwhile
+            world.providers.remove(old)
+            return world.vault.remove(old.secret_key)
+        old = world.providers.get(provider_id)
+    raise Superseded(f"provider {provider_id!r} changed again and again meanwhile")
+
+
+def _check_unnamed(world: World, old: Provider) -> None:
     pairs = world.triggers.of_source(old.source)
     bases = world.triggers.bases(pairs) if pairs else {}
     for basis in bases.values():
         config = basis.trigger.ticket if basis.trigger else None
-        if config and config.provider_id == provider_id:
+        if config and config.provider_id == old.id:
             raise Conflict(f"the task {basis.definition.name!r} has a trigger that names it")
-    world.providers.remove(old)
-    world.vault.remove(old.secret_key)
 
 
 def sync_now(world: World, source: str | None = None) -> int:

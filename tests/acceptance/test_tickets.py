@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
+from chalicelib.actions import providers
 from chalicelib.domain.forge import HOOK_SECRETS
 from tests.conftest import Stage
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
@@ -180,6 +181,25 @@ def test_a_credential_never_comes_back_and_lies_in_no_row(stage: Stage, github: 
 
     stage.call("DELETE", f"/api/tickets/providers/{made['id']}")
     assert wiring.world().vault.get(f"providers/{made['id']}") is None
+
+
+def test_a_provider_whose_sync_ends_meanwhile_is_removed_all_the_same(
+    stage: Stage, github: FakeTracker, monkeypatch: pytest.MonkeyPatch
+):
+    made, store, synced = provided(stage, github)["id"], wiring.world().providers, []
+    read = store.get
+
+    def get(provider_id: str) -> Any:
+        found = read(provider_id)
+        if not synced:
+            synced.append(found.last_synced_at)
+            stage.settle()
+        return found
+
+    monkeypatch.setattr(store, "get", get)
+    providers.remove(wiring.world(), made)
+    assert synced == [None]
+    assert stage.ok("GET", "/api/tickets/providers")["providers"] == []
 
 
 def test_a_wrong_credential_says_what_to_do(stage: Stage, tracker: FakeTracker):
