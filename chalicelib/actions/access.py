@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.actions import definitions
+from chalicelib.actions.claiming import made_first
 from chalicelib.domain.access import (
     KEY_PREFIX,
     SESSION_LIVES,
@@ -96,15 +96,13 @@ def make(
     )
     try:
         world.keys.add(key, replace(claim, result=seed) if claim else None)
-    except Taken:
-        if claim is None:
-            raise
-        return _made_before(world, claim)
+    except Taken as taken:
+        return _made_before(world, made_first(world, claim, taken))
     return key, token
 
 
-def _made_before(world: World, claim: Claim) -> tuple[Key, str]:
-    token = _token(world, definitions.repeated(world, claim))
+def _made_before(world: World, seed: str) -> tuple[Key, str]:
+    token = _token(world, seed)
     id = key_id(digest_of(token))
     key = world.keys.find(id)
     if key is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.actions import definitions, notifying
+from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.run import Run, State
@@ -21,7 +22,7 @@ def run_failed(world: World, run: Run) -> None:
     Nothing is counted, so nothing can be counted twice: the runs themselves are looked at, those
     that ended since somebody resumed the definition last.
     """
-    for _ in range(definitions.AGAIN):
+    for _ in range(AGAIN):
         try:
             definition = world.blueprints.get(run.definition_id or "")
         except NotFound:

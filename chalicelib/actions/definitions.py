@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.actions import notifying, observing, sending, timing
+from chalicelib.actions.claiming import repeated
+from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
 from chalicelib.domain.firing import Claim, Firing
@@ -15,7 +17,6 @@ from chalicelib.domain.template import compile_template
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.ports import Change, Taken, World
 
-AGAIN = 5
 """How often a write is tried whose definition somebody else changed meanwhile."""
 
 
@@ -65,16 +66,6 @@ def _minds(trigger: Trigger) -> bool:
 def owned(trigger: Trigger, definition: Blueprint) -> Trigger:
     """Return the trigger with what it repeats of its definition."""
     return replace(trigger, template_id=definition.prompt_template_id)
-
-
-def repeated(world: World, claim: Claim) -> str:
-    """Return the result of the request that used this Idempotency-Key before; 409 if another's."""
-    first = world.firings.claimed(claim.key, world.now())
-    if first is None:
-        raise Superseded("the first request with this Idempotency-Key is just being answered")
-    if first.digest != claim.digest:
-        raise Conflict("this Idempotency-Key was used with another body")
-    return first.result
 
 
 def template_of(world: World, definition: Blueprint) -> PromptTemplate | None:

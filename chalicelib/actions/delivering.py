@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.actions import sending
+from chalicelib.actions.persisting import persist
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import hook, slack
 from chalicelib.domain import webhook as webhooks
@@ -18,7 +19,6 @@ from chalicelib.ports import World
 LEASE = timedelta(seconds=90)
 """For how long a try keeps others away; longer than its function may take."""
 SHORT_WAIT = timedelta(seconds=1.5)
-AGAIN = 5
 AGENT = "Optio-Webhooks/1"
 
 
@@ -112,12 +112,11 @@ def _count(world: World, webhook: Webhook, delivery: Delivery) -> None:
 
 def note(world: World, webhook_id: str, change: Callable[[Webhook], Webhook]) -> Webhook:
     """Write what is to be noted on a webhook over whatever was edited meanwhile."""
-    for _ in range(AGAIN):
+
+    def noted() -> Webhook:
         was = world.webhooks.get(webhook_id)
         new = replace(change(was), version=was.version + 1, updated_at=world.now())
-        try:
-            world.webhooks.put(new, was)
-        except Superseded:
-            continue
+        world.webhooks.put(new, was)
         return new
-    raise Superseded(f"webhook {webhook_id!r} changed again and again meanwhile")
+
+    return persist(f"webhook {webhook_id!r}", noted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.actions.definitions import repeated
+from chalicelib.actions.claiming import made_first
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.prompt_template import PromptTemplate
@@ -24,9 +24,8 @@ def create(world: World, new: PromptTemplate, claim: Claim | None = None) -> Pro
     _check(new)
     try:
         world.prompt_templates.add(new, claim)
-    except Taken:
-        assert claim is not None
-        return world.prompt_templates.get(repeated(world, claim))
+    except Taken as taken:
+        return world.prompt_templates.get(made_first(world, claim, taken))
     return new
 
 

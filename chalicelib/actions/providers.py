@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.actions import sending
-from chalicelib.actions.definitions import repeated
+from chalicelib.actions.claiming import made_first
+from chalicelib.actions.persisting import AGAIN, persist
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.provider import Provider, check_config, check_place
 from chalicelib.ports import Taken, World
-
-AGAIN = 5
 
 
 def create(world: World, new: Provider, credential: str, claim: Claim | None = None) -> Provider:
@@ -25,11 +23,9 @@ def create(world: World, new: Provider, credential: str, claim: Claim | None = N
     world.vault.put(due.secret_key, credential)
     try:
         world.providers.add(due, claim)
-    except Taken:
+    except Taken as taken:
         world.vault.remove(due.secret_key)
-        if claim is None:
-            raise
-        return world.providers.get(repeated(world, claim))
+        return world.providers.get(made_first(world, claim, taken))
     sending.send_soon(world, [due])
     return due
 
@@ -59,27 +55,24 @@ def change(world: World, was: Provider, new: Provider, credential: str | None = 
 
 def enable(world: World, provider_id: str) -> Provider:
     """Bring back a provider that was disabled; its cursor stayed, so nothing is lost."""
-    for _ in range(AGAIN):
+
+    def enabled() -> Provider:
         was = world.providers.get(provider_id)
-        if was.enabled:
-            return was
-        try:
-            return change(world, was, replace(was, enabled=True))
-        except Superseded:
-            continue
-    raise Superseded(f"provider {provider_id!r} changed again and again meanwhile")
+        return was if was.enabled else change(world, was, replace(was, enabled=True))
+
+    return persist(f"provider {provider_id!r}", enabled)
 
 
 def remove(world: World, provider_id: str) -> None:
     """Remove a provider and its credential; a trigger that names it keeps it: `Conflict`."""
-    old = world.providers.get(provider_id)
-    _check_unnamed(world, old)
-    for _ in range(AGAIN):
-        with suppress(Superseded):  # a sync may note its end meanwhile
-            world.providers.remove(old)
-            return world.vault.remove(old.secret_key)
+
+    def removed() -> Provider:
         old = world.providers.get(provider_id)
-    raise Superseded(f"provider {provider_id!r} changed again and again meanwhile")
+        _check_unnamed(world, old)
+        world.providers.remove(old)
+        return old
+
+    world.vault.remove(persist(f"provider {provider_id!r}", removed).secret_key)
 
 
 def _check_unnamed(world: World, old: Provider) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.actions import hooks, sending
-from chalicelib.actions.definitions import repeated, template_of
+from chalicelib.actions.claiming import repeated
+from chalicelib.actions.definitions import template_of
 from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, NotFound

@@ -6,10 +6,12 @@ A fault of the tracker is tried again, then stands in the history of the run: it
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.actions import failing, moving, sending
+from chalicelib.actions.persisting import persist
 from chalicelib.domain import reply_text
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
@@ -23,7 +25,6 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 """For how long others wait for the one who replies; longer than its function may take."""
 MOST_FAILURES = 5
-AGAIN = 5
 
 
 def reply(world: World, run: Run) -> None:
@@ -91,16 +92,12 @@ def _place(world: World, run: Run) -> tuple[Tracker, Provider, Origin] | None:
 
 def _settle(world: World, replied: Run, said: Reply, fault: Exception | None) -> None:
     """Write down what the ticket knows, over whatever happened to the run meanwhile."""
-    for _ in range(AGAIN):
-        try:
-            new = _settled(world, world.runs.get(replied.id), replied, said, fault)
-        except NotFound:
-            return
-        except Superseded:
-            continue
-        sending.send_soon(world, [new])
-        return
-    raise Superseded(f"task {replied.id!r} changed again and again meanwhile")
+
+    def settled() -> Run:
+        return _settled(world, world.runs.get(replied.id), replied, said, fault)
+
+    with suppress(NotFound):
+        sending.send_soon(world, [persist(f"task {replied.id!r}", settled)])
 
 
 def _settled(world: World, run: Run, replied: Run, said: Reply, fault: Exception | None) -> Run:

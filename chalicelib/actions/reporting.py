@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.actions import credentials, moving, observing, sending
+from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.log import LogLine, Stream
@@ -14,8 +15,6 @@ from chalicelib.domain.retry import backoff
 from chalicelib.domain.run import PUBLISH, Run, State
 from chalicelib.domain.trial import Trial
 from chalicelib.ports import World
-
-AGAIN = 5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.actions import moving, sending
-from chalicelib.actions.definitions import check, repeated, template_of
+from chalicelib.actions.claiming import repeated
+from chalicelib.actions.definitions import check, template_of
 from chalicelib.actions.firing import Occurrence, commit, decide, placed, rendered
+from chalicelib.actions.persisting import persist
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
-from chalicelib.domain.errors import Conflict, IllegalMove, Superseded
+from chalicelib.domain.errors import Conflict, IllegalMove
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.run import FINAL, PUBLISH, Run, State
 from chalicelib.ports import Taken, World
 
-AGAIN = 5
 RESUMABLE = (State.NEEDS_ATTENTION, State.PR_OPENED)
 
 
@@ -65,14 +65,15 @@ def start(
 def cancel(world: World, run_id: str) -> Run:
     """Stop a run that is not final, though it moves meanwhile; its next beat tells its runner."""
     stopped: dict[str, object] = {"stage": None, "waiting_for": None}
-    for _ in range(AGAIN):
+
+    def cancelled() -> Run:
         run = world.runs.get(run_id)
         if run.state in FINAL:
             raise IllegalMove(run.state, State.CANCELLED)
-        with suppress(Superseded):
-            to = State.CANCELLED
-            return moving.advance(world, run, to, by="user", message="cancelled", **stopped)
-    raise Superseded(f"task {run_id!r} moves again and again, try later")
+        to = State.CANCELLED
+        return moving.advance(world, run, to, by="user", message="cancelled", **stopped)
+
+    return persist(f"task {run_id!r}", cancelled)
 
 
 def retry(world: World, run_id: str) -> Run:

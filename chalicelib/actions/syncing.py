@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.actions import sending, tickets
+from chalicelib.actions.persisting import persist
 from chalicelib.actions.tickets import Watch
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.provider import EVERY, Provider, begun, failed
@@ -20,7 +22,6 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 """For how long a sync keeps others away; longer than its function may take."""
 SHORT_WAIT = timedelta(seconds=1.5)
-AGAIN = 5
 
 
 def sync(world: World, provider_id: str) -> None:
@@ -168,13 +169,10 @@ def _later(world: World, provider_id: str, said: str, wait: timedelta) -> None:
 
 def _note(world: World, provider_id: str, change: Callable[[Provider], Provider]) -> None:
     """Write what a sync notes over whatever was edited meanwhile."""
-    for _ in range(AGAIN):
-        try:
-            current = world.providers.get(provider_id)
-            world.providers.put(replace(change(current), version=current.version + 1), current)
-        except NotFound:
-            return
-        except Superseded:
-            continue
-        return
-    raise Superseded(f"provider {provider_id!r} changed again and again meanwhile")
+
+    def noted() -> None:
+        current = world.providers.get(provider_id)
+        world.providers.put(replace(change(current), version=current.version + 1), current)
+
+    with suppress(NotFound):
+        persist(f"provider {provider_id!r}", noted)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chalicelib.actions import delivering
-from chalicelib.actions.definitions import repeated
+from chalicelib.actions.claiming import made_first, repeated
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import notice as notices
 from chalicelib.domain import webhook as webhooks
@@ -33,7 +33,7 @@ def create(
     With a claim a repeated request is told what the first one was.
     """
     if claim and world.firings.claimed(claim.key, world.now()):
-        return _made_before(world, claim)
+        return _made_before(world, repeated(world, claim))
     if len(world.webhooks.all()) >= webhooks.MOST:
         raise Conflict(f"a stage has at most {webhooks.MOST} webhooks: remove one first")
     now, made = world.now(), str(uuid.uuid4())
@@ -52,15 +52,13 @@ def create(
     )
     try:
         world.webhooks.add(new, replace(claim, result=made) if claim else None)
-    except Taken:
-        if claim is None:
-            raise
-        return _made_before(world, claim)
+    except Taken as taken:
+        return _made_before(world, made_first(world, claim, taken))
     return new, secret
 
 
-def _made_before(world: World, claim: Claim) -> tuple[Webhook, str]:
-    found = world.webhooks.get(repeated(world, claim))
+def _made_before(world: World, webhook_id: str) -> tuple[Webhook, str]:
+    found = world.webhooks.get(webhook_id)
     return found, world.seals.open(found.secrets[0], found.id)
 
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions import repos
 from chalicelib.domain.access import Scope
-from chalicelib.web import (
-    answers,
-    models,
-    reading_settled,
-    views,
-)
+from chalicelib.web import answers, models, reading_settled, views
 from chalicelib.web.http import (
     PAGE,
     Answer,

@@ -11,12 +11,7 @@ from chalicelib.domain.output import Output
 from chalicelib.domain.repo import in_clear
 from chalicelib.domain.trial import Trial
 from chalicelib.settings import settings
-from chalicelib.web import (
-    answers,
-    models,
-    runner_models,
-    views,
-)
+from chalicelib.web import answers, models, runner_models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, known_id, pass_of
 
 routes = Routes(__name__)

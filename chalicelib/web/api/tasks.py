@@ -13,13 +13,7 @@ from chalicelib.domain.firing import Brief
 from chalicelib.domain.repo import Repo, normal_url
 from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
-from chalicelib.web import (
-    answers,
-    models,
-    reading,
-    run_views,
-    views,
-)
+from chalicelib.web import answers, models, reading, run_views, views
 from chalicelib.web.http import (
     PAGE,
     Answer,

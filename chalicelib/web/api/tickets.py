@@ -6,12 +6,7 @@ from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.access import Scope
 from chalicelib.domain.provider import Provider
-from chalicelib.web import (
-    answers,
-    models,
-    reading_settled,
-    views,
-)
+from chalicelib.web import answers, models, reading_settled, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, claim_of, known_id
 
 routes = Routes(__name__)
