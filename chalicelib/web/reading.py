@@ -140,7 +140,7 @@ def patched_definition(
     fixed = [Fault(name, f"{name} cannot be changed") for name in FIXED if name in body]
     named = {name: value for name, value in body.items() if name not in FIXED}
     whole = {**_fields(was), **named, "type": was.kind.value}
-    request = models.parsed(models.NewTask, whole, besides=[*fixed, *besides])
+    request = models.parsed(models.NewTask, whole, was=was, besides=[*fixed, *besides])
     new = definition(request, was.id, repo, was.updated_at)
     return replace(new, created_at=was.created_at, paused_reason=None)
 

@@ -49,6 +49,19 @@ def test_a_repo_over_http_is_refused_with_what_would_let_it_in(stage: Stage):
         assert "OPTIO_ALLOW_PRIVATE_URLS" in fault["message"]
 
 
+def test_a_definition_whose_repo_is_named_no_more_can_still_be_paused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    body = {**TASK, "type": "repo-blueprint", "repoUrl": PLAIN}
+    with monkeypatch.context() as before:
+        before.setitem(settings.__dict__, "allowed_private", ("git.corp.example",))
+        made = stage.ok("POST", "/api/tasks", body)["task"]["id"]
+    stage.ok("PATCH", f"/api/tasks/{made}", {"enabled": False})
+    for url in ("http://git.corp.example/a/c", "https://10.1.2.3/a/b"):
+        status, told = stage.call("PATCH", f"/api/tasks/{made}", {"repoUrl": url})
+        assert (status, [one["field"] for one in told["details"]]) == (400, ["repoUrl"])
+
+
 def test_a_runner_clones_over_http_only_what_the_stage_names_when_it_claims(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):

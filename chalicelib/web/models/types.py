@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticKnownError
@@ -52,6 +53,16 @@ def _clonable(text: str) -> str:
 
 def _clonable_or_open(text: str) -> str:
     return repo.FROM_TICKET if repo.leaves_open(text) else _clonable(text)
+
+
+def _clonable_or_kept(text: str, info: ValidationInfo) -> str:
+    """Let stay what is stored: a stage may name fewer hosts now, and a pause has to go still."""
+    if text == getattr(info.context, "repo_url", None):
+        return text
+    try:
+        return _clonable_or_open(text)
+    except Invalid as error:
+        raise ValueError(error.message) from None
 
 
 def _branch(text: str) -> str:
@@ -104,7 +115,9 @@ Text = Annotated[str, text(limits.TEXT), told(compile_template)]
 Description = Annotated[str, text(limits.DESCRIPTION)]
 Script = Annotated[str, text(limits.SCRIPT, 1)]
 RepoUrl = Annotated[str, text(limits.URL, 3), told(_clonable), called("repo-url")]
-RepoOfTask = Annotated[str, text(limits.URL, 3), told(_clonable_or_open), called("repo-url")]
+RepoOfTask = Annotated[
+    str, text(limits.URL, 3), AfterValidator(_clonable_or_kept), called("repo-url")
+]
 Branch = Annotated[str, text(limits.BRANCH, 1), told(_branch), called("git-branch")]
 VariableName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=limits.SECRET_NAME)
