@@ -16,7 +16,7 @@ from typing import Any
 
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.order import Order
-from chalicelib.runner.users import FIRST, ROOT, NoUser, User, needed
+from chalicelib.runner.users import ROOT, NoUser, User, taken
 
 _PREFIX = "optio-job-"
 
@@ -127,19 +127,14 @@ def path() -> str:
 def base() -> Path:
     """Return where jobs may lie: the temporary directory, or one that is open to their user."""
     given = Path(tempfile.gettempdir())
-    if not needed():
-        return given
-    for directory in (given, Path("/var/tmp"), Path("/var/lib")):
-        try:
-            argv = ("/bin/sh", "-c", 'cd "$1"', "sh", str(directory))
-            quiet = subprocess.DEVNULL
-            done = subprocess.run(
-                argv, cwd="/", user=FIRST, group=FIRST, extra_groups=(), stderr=quiet
-            )
-        except (OSError, subprocess.SubprocessError):
-            continue
-        if done.returncode == 0 and os.access(directory, os.W_OK):
-            return directory
+    with taken() as (user, _):
+        if user is None:
+            return given
+        for directory in (given, Path("/var/tmp"), Path("/var/lib")):
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                entered = user.run("/bin/sh", "-c", 'cd "$1"', "sh", str(directory)).returncode == 0
+                if entered and os.access(directory, os.W_OK):
+                    return directory
     raise NoUser(f"{given} is closed to other users: set TMPDIR to a directory that is not")
 
 

@@ -44,6 +44,18 @@ class User:
                 each = os.path.join(folder, name)  # noqa: PTH118  a repository may have many
                 os.chown(each, self.number, self.number, follow_symlinks=False)
 
+    def run(self, *argv: str) -> subprocess.CompletedProcess[bytes]:
+        """Run a short program as this user, and without a word; it has to be `taken` meanwhile."""
+        return subprocess.run(
+            argv,
+            cwd="/",
+            user=self.number,
+            group=self.number,
+            extra_groups=(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def end_processes(self) -> bool:
         """End what runs as this user, wherever it hides; return whether nothing is left."""
         until = time.monotonic() + _GIVE_UP_SECONDS
@@ -67,10 +79,10 @@ def needed() -> bool:
 
 def check() -> None:
     """Raise where this runner is root but may not become another user."""
-    if not needed():
-        return
     try:
-        subprocess.run(("true",), user=FIRST, group=FIRST, extra_groups=(), cwd="/", check=True)
+        with taken() as (user, _):
+            if user:
+                user.run("true").check_returncode()
     except (OSError, subprocess.SubprocessError) as error:
         raise NoUser(
             f"this runner is root and cannot run jobs as another user: {error}; give it the"

@@ -1,0 +1,30 @@
+"""What a runner tries as another user is its own, whatever other runners do meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+import pytest
+
+from chalicelib.runner import place, users
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs jobs as another user")
+@pytest.mark.parametrize("tries", [users.check, place.base])
+def test_what_is_tried_as_another_user_is_held_against_who_ends_all_of_that_users(
+    monkeypatch: pytest.MonkeyPatch, tries: Any
+):
+    real, held = subprocess.run, []
+
+    def run(*given: Any, **named: Any) -> Any:
+        lock = users._lock(named["user"])
+        held.append(lock is None)
+        if lock is not None:
+            os.close(lock)
+        return real(*given, **named)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    tries()
+    assert held == [True]
