@@ -14,13 +14,9 @@ from optio_cli.api import Api
 from optio_cli.config import Login
 from optio_cli.errors import Exit, Failure
 from optio_cli.output import Out, show_failure
-from optio_cli.session import AsJson
+from optio_cli.session import AsJson, group
 
-app = typer.Typer(
-    help="Schedule coding agents: tasks, schedules, secrets, and blueprints as files.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = group("Schedule coding agents: tasks, schedules, secrets, and blueprints as files.")
 app.add_typer(tasks.app, name="task")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(secrets.app, name="secret")

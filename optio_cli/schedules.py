@@ -10,9 +10,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from optio_cli import finding
 from optio_cli.api import Json
 from optio_cli.output import ago, short
-from optio_cli.session import AsJson, Session, open_session
+from optio_cli.session import AsJson, Session, group, open_session
 
-app = typer.Typer(help="What fires by the clock.", no_args_is_help=True)
+app = group("What fires by the clock.")
 Named = Annotated[
     str,
     typer.Argument(

@@ -11,9 +11,9 @@ import typer
 from optio_cli.errors import Exit, Failure
 from optio_cli.output import ago
 from optio_cli.reading import sendable
-from optio_cli.session import AsJson, open_session
+from optio_cli.session import AsJson, group, open_session
 
-app = typer.Typer(help="Secrets: they go in, and never come out.", no_args_is_help=True)
+app = group("Secrets: they go in, and never come out.")
 Name = Annotated[str, typer.Argument(help="As in the environment: letters, digits, underscores.")]
 Scope = Annotated[str, typer.Option(help="global, or the URL of the repo that may use it.")]
 

@@ -12,9 +12,32 @@ from optio_cli import config
 from optio_cli.api import Api
 from optio_cli.output import Out
 
+
+def _anywhere(context: typer.Context, here: bool) -> bool:
+    """Return whether an option is given here, or to what this is a command of."""
+    above = context.parent.params if context.parent else {}
+    return here or bool(above.get("as_json"))
+
+
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON, for programs; errors too, on standard error.")
+    bool,
+    typer.Option(
+        "--json",
+        callback=_anywhere,
+        help="Print JSON, for programs; errors too, on standard error.",
+    ),
 ]
+
+
+def group(told: str) -> typer.Typer:
+    """Return a group of commands, whose options may be given before the command, too."""
+    made = typer.Typer(help=told, no_args_is_help=True, pretty_exceptions_enable=False)
+
+    @made.callback()
+    def everywhere(as_json: AsJson = False) -> None:
+        """Take what each command takes as well."""
+
+    return made
 
 
 @dataclass(frozen=True)

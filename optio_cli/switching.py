@@ -1,4 +1,4 @@
-"""`optio task pause`, `resume` and `delete`: whether a definition fires, and its end."""
+"""`optio task pause`, `resume`, `clone` and `delete`: whether a definition fires, and its end."""
 
 from __future__ import annotations
 
@@ -48,6 +48,17 @@ def _turn(session: Session, name: str, *, enabled: bool) -> None:
         session.out.json(new)
     else:
         session.out.say(f"{owner['id']} {'enabled' if enabled else 'paused'}")
+
+
+def clone(name: Named, as_json: AsJson = False) -> None:
+    """Make a paused copy of a definition, with its triggers but for webhooks; print its id."""
+    session = open_session(as_json)
+    owner = finding.definition(session.api, name)
+    made = session.api.call("POST", f"/api/tasks/{owner['id']}/clone")
+    if as_json:
+        session.out.json(made)
+    else:
+        session.out.say(made["task"]["id"])
 
 
 def delete(

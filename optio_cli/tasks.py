@@ -12,11 +12,12 @@ from optio_cli.api import Json
 from optio_cli.errors import Exit, Failure
 from optio_cli.output import ago, short
 from optio_cli.reading import params_of, text_of
-from optio_cli.session import AsJson, Session, open_session
+from optio_cli.session import AsJson, Session, group, open_session
 
-app = typer.Typer(help="Definitions and runs.", no_args_is_help=True)
+app = group("Definitions and runs.")
 app.command()(switching.pause)
 app.command()(switching.resume)
+app.command()(switching.clone)
 app.command()(switching.delete)
 Named = Annotated[str, typer.Argument(metavar="TASK", help="A name, an id, or how an id begins.")]
 ARun = Annotated[

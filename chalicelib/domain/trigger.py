@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain import schedule as schedules
+from chalicelib.domain.limits import HOOK_SECRETS
 
 
 class TriggerType(StrEnum):
@@ -63,6 +64,15 @@ class HookConfig:
     offered: str | None = None
     filter: str | None = None
     events: tuple[str, ...] = ()
+
+    def after(self, was: HookConfig, *, rotating: bool) -> HookConfig:
+        """Return this config, which came after `was`: while one rotates, the earlier secrets stay.
+
+        The newest comes first; once the rotation is over it is the only one.
+        """
+        new = self.sealed if self.sealed != was.sealed else ()
+        kept = (*new, *was.sealed)[: HOOK_SECRETS if rotating else 1]
+        return replace(self, sealed=kept)
 
 
 @dataclass(frozen=True, kw_only=True)

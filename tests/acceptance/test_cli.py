@@ -414,6 +414,32 @@ def test_scripts_can_tell_errors_apart(terminal: Terminal, words: tuple[str, ...
     assert terminal.run(*words)[0] == code
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("--json", "task", "list"), id="before all"),
+        pytest.param(("task", "--json", "list"), id="before the command"),
+        pytest.param(("task", "list", "--json"), id="after it"),
+    ],
+)
+def test_json_may_be_asked_for_before_a_command_or_after_it(
+    terminal: Terminal, words: tuple[str, ...]
+):
+    assert json.loads(terminal.ok(*words)) == {"tasks": []}
+    code, said, errors = terminal.run(*words[:-1], "nothing", words[-1])
+    assert (code, said) == (2, "")
+    assert json.loads(errors)["exitCode"] == 2
+
+
+def test_a_definition_is_cloned_by_its_name(terminal: Terminal):
+    applied(terminal)
+    copy = terminal.ok("task", "clone", "Nightly report").strip()
+    shown = terminal.json("task", "show", copy)
+    assert (shown["task"]["name"], shown["task"]["enabled"]) == ("Nightly report (copy)", False)
+    assert len(shown["triggers"]) == 2
+    assert terminal.json("task", "clone", copy)["task"]["name"].startswith("Nightly report (copy)")
+
+
 def test_a_key_that_may_not_is_told_apart_from_a_stage_that_is_not_there(terminal: Terminal):
     code, _, errors = terminal.run("task", "list", "--json", OPTIO_TOKEN=RUNNER_TOKEN)
     assert (code, json.loads(errors)["exitCode"]) == (3, 3)

@@ -61,6 +61,17 @@ def test_a_trigger_is_added_once(stage: Stage, browser: Browser, kept: dict[str,
     assert len(stage.ok("GET", f"/api/tasks/{kept['id']}/triggers")["triggers"]) == 2
 
 
+def test_a_definition_is_cloned_once(stage: Stage, browser: Browser, kept: dict[str, Any]):
+    where = f"/tasks/scheduled/{kept['id']}"
+    assert 'value="clone"' in browser.get(where).text
+    led = twice(browser, where, do="clone")
+    assert count(stage, "repo-blueprint") == 2
+    copied = led.split("?")[0].rsplit("/", 1)[1]
+    assert "This is the clone: paused" in browser.get(f"/tasks/scheduled/{copied}?done=cloned").text
+    copy = stage.ok("GET", f"/api/tasks/{copied}")["task"]
+    assert (copy["name"], copy["prompt"], copy["enabled"]) == ("Bump (copy)", "Bump it", False)
+
+
 def test_a_template_is_added_once(stage: Stage, browser: Browser):
     twice(browser, "/templates", name="Bump", template="Bump it")
     assert len(stage.ok("GET", "/api/prompt-templates")["promptTemplates"]) == 1

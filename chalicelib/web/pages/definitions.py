@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, listing, redelivering, runs
+from chalicelib.actions import cloning, definitions, listing, redelivering, runs
 from chalicelib.domain import schedule
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
@@ -135,6 +136,12 @@ def _run(visit: Visit, thing: Blueprint, about: str) -> Response:
     return visit.go("tasks", run.id, done="started")
 
 
+def _clone(visit: Visit, thing: Blueprint, about: str) -> Response:
+    new_id = str(uuid.uuid4())
+    made, _ = cloning.clone(wiring.world(), thing, new_id, visit.once(new_id))
+    return visit.go("tasks", "scheduled", made.id, done="cloned")
+
+
 def _delete(visit: Visit, thing: Blueprint, about: str) -> Response:
     definitions.remove(wiring.world(), thing.id)
     return visit.go("tasks", "scheduled", done="deleted")
@@ -174,6 +181,7 @@ ACTS = {
     "pause": _pause,
     "resume": _resume,
     "run": _run,
+    "clone": _clone,
     "delete": _delete,
     "redeliver": _redeliver,
     "switch": _switch,

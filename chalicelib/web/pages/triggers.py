@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chalice.app import Response
 
 from chalicelib import wiring
@@ -47,6 +49,7 @@ def _typed(trigger: Trigger) -> dict[str, str]:
             "filter": trigger.hook.filter or "",
             "events": " ".join(trigger.hook.events),
             "secret": "",
+            "earlier": "kept" if len(trigger.hook.sealed) > 1 else "",
         }
     if trigger.ticket:
         typed |= {
@@ -74,6 +77,9 @@ def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
             kept = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
             body["config"] |= kept
         new = reading.patched_trigger(was, body, owner, typed.faults)
+        if was.hook and new.hook:
+            rotating = visit.form.get("earlier") == "kept"
+            new = replace(new, hook=new.hook.after(was.hook, rotating=rotating))
         definitions.change_trigger(wiring.world(), was, new)
     except (Invalid, Conflict) as error:
         return _page(visit, owner, was, error)

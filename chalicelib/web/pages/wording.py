@@ -58,7 +58,7 @@ VERBS = {
     "resume": "resumed",
     "cancel": "cancelled",
     "retry": "retried",
-    "clone": "copied",
+    "clone": "cloned",
     "redeliver": "delivered once more",
     "re-enable": "re-enabled",
     "sync": "had read",
