@@ -14,8 +14,8 @@ from chalicelib.domain.run import ACTIVE, FINAL, Run, State
 from chalicelib.ports import World
 
 MOST = 100
-LONGEST = timedelta(seconds=15)
-"""How many runs one request moves, and how long: the gateway waits 29 seconds for its answer."""
+LONGEST = timedelta(seconds=6)
+"""How many runs one request moves, and how long: somebody looks at a page that waits for it."""
 
 
 def retry_failed(world: World) -> int:
