@@ -122,6 +122,11 @@ class Trigger:
     disabled_reason: str | None = None
 
     @property
+    def own_params(self) -> dict[str, object]:
+        """The params that it fires with, where no payload brings them."""
+        return self.param_mapping or {} if self.hook is None and self.ticket is None else {}
+
+    @property
     def timing(self) -> schedules.Schedule:
         """The schedule as the rules of time know it."""
         config = self.schedule

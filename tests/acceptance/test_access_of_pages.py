@@ -25,7 +25,11 @@ OPEN = {
     ("POST", "/login"),
     ("GET", "/static/{digest}/{name}"),
 }
-READ_BY_POST = {("POST", "/logout"), ("POST", "/tasks/new/preview")}
+READ_BY_POST = {
+    ("POST", "/logout"),
+    ("POST", "/tasks/new/preview"),
+    ("POST", "/tasks/scheduled/{task_id}/preview"),
+}
 """Forms that a reader may send: they change nothing that is anybody else's."""
 GUARDED = [(method, path, needs) for method, path, _, _, needs in TABLE if needs]
 CSRF = "a csrf token of tests"

@@ -291,7 +291,7 @@ def test_a_definition_and_its_triggers_are_edited_by_forms(browser: Browser):
 def test_a_field_that_is_emptied_means_what_its_form_says(browser: Browser):
     """An empty title is the name, an empty agent the usual one, an empty limit the usual one."""
     body = task(title="Old {{what}}", agentType="codex", timeoutMinutes=7, priority=7, maxRetries=0)
-    kept = browser.stage.ok("POST", "/api/tasks", {**body, "draft": True})["task"]
+    kept = browser.stage.ok("POST", "/api/tasks", {**body, "enabled": False})["task"]
     where = f"/tasks/scheduled/{kept['id']}/edit"
     empty = dict.fromkeys(("title", "agentType", "timeoutMinutes", "priority", "maxRetries"), "")
     fields = {"name": "Bump", "repoUrl": kept["repoUrl"], "prompt": "Bump it", **empty}
@@ -299,7 +299,7 @@ def test_a_field_that_is_emptied_means_what_its_form_says(browser: Browser):
     now = browser.stage.ok("GET", f"/api/tasks/{kept['id']}")["task"]
     assert (now["title"], now["agentType"]) == ("Bump", "claude-code")
     assert (now["timeoutMinutes"], now["priority"], now["maxRetries"]) == (60, 100, 3)
-    assert now["draft"], "what the form does not show stays"
+    assert not now["enabled"], "what the form does not show stays"
 
     refused = browser.post(where, **{**fields, "repoUrl": ""})
     assert refused.status == 400

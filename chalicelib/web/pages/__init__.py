@@ -37,6 +37,7 @@ TABLE = (
     ("GET", "/tasks/scheduled", "definitions", "index", Scope.READ),
     ("GET", "/tasks/scheduled/{task_id}", "definitions", "show", Scope.READ),
     ("POST", "/tasks/scheduled/{task_id}", "definitions", "act", Scope.WRITE),
+    ("POST", "/tasks/scheduled/{task_id}/preview", "definitions", "preview", Scope.READ),
     ("GET", "/tasks/scheduled/{task_id}/edit", "editing", "show", Scope.READ),
     ("POST", "/tasks/scheduled/{task_id}/edit", "editing", "save", Scope.WRITE),
     ("GET", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "show", Scope.READ),

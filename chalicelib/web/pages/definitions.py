@@ -10,7 +10,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import cloning, definitions, listing, redelivering, runs
+from chalicelib.actions import cloning, definitions, listing, previewing, redelivering, runs
 from chalicelib.domain import schedule
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
@@ -41,11 +41,26 @@ def show(visit: Visit, task_id: str) -> Response:
     return _page(visit, _definition(task_id))
 
 
-def _page(visit: Visit, thing: Blueprint, error: DomainError | None = None) -> Response:
+def preview(visit: Visit, task_id: str) -> Response:
+    """Show what a run with the params that were typed would be told, and what would hold it."""
+    thing = _definition(task_id)
+    try:
+        shown = previewing.preview(wiring.world(), thing, _params(visit, thing))
+    except Invalid as error:
+        return _page(visit, thing, error)
+    return _page(visit, thing, shown=shown)
+
+
+def _page(
+    visit: Visit,
+    thing: Blueprint,
+    error: DomainError | None = None,
+    shown: previewing.Preview | None = None,
+) -> Response:
     world = wiring.world()
     (watched,) = listing.watched(world, [thing], recent=30)
     firings, older = world.firings.of_definition(thing.id, visit.query("ledger") or None, 20)
-    template = definitions.template_of(world, thing)
+    schema = _schema(thing)
     values = {
         "watched": watched,
         "thing": thing,
@@ -59,9 +74,11 @@ def _page(visit: Visit, thing: Blueprint, error: DomainError | None = None) -> R
     return visit.form_page(
         "definition.html",
         error,
+        None if shown else forms.usual_params(watched.triggers, schema),
         seen="",
-        template=template,
-        schema=thing.params_schema or (template.params_schema if template else None),
+        template=definitions.template_of(world, thing),
+        schema=schema,
+        shown=shown,
         chart=charts.bars(watched.recent),
         secret=forms.fresh_secret(),
         path=forms.fresh_path(),
@@ -126,14 +143,20 @@ def _resume(visit: Visit, thing: Blueprint, about: str) -> Response:
 
 
 def _run(visit: Visit, thing: Blueprint, about: str) -> Response:
-    world = wiring.world()
-    template = definitions.template_of(world, thing)
-    schema = thing.params_schema or (template.params_schema if template else None)
-    typed = visit.typed
-    params = typed.params(schema)
-    typed.check()
-    run = runs.start(world, thing, params, claim=visit.once())
+    run = runs.start(wiring.world(), thing, _params(visit, thing), claim=visit.once())
     return visit.go("tasks", run.id, done="started")
+
+
+def _params(visit: Visit, thing: Blueprint) -> dict[str, Any]:
+    typed = visit.typed
+    params = typed.params(_schema(thing))
+    typed.check()
+    return params
+
+
+def _schema(thing: Blueprint) -> dict[str, Any] | None:
+    template = definitions.template_of(wiring.world(), thing)
+    return thing.params_schema or (template.params_schema if template else None)
 
 
 def _clone(visit: Visit, thing: Blueprint, about: str) -> Response:

@@ -31,6 +31,8 @@ def _typed(thing: Blueprint) -> dict[str, str]:
     typed = {name: str(view[name]) for name in (*forms.TEXTS, *forms.NUMBERS) if view.get(name)}
     typed["maxRetries"] = str(thing.max_retries)
     typed |= forms.shown(thing.secrets, thing.environment)
+    typed |= forms.chosen(skipIfUnchanged=thing.skip_if_unchanged, draft=thing.draft)
+    typed["prLabels"] = ", ".join(thing.pr_labels)
     typed["paramsSchema"] = pretty(thing.params_schema) if thing.params_schema else ""
     return typed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -11,19 +12,26 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.domain.errors import DomainError, Fault, NotFound
 from chalicelib.domain.prompt_template import PromptTemplate
+from chalicelib.domain.trigger import Trigger
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.typed import Typed
+from chalicelib.web.pages.wording import pretty
 
-NUMBERS = ("timeoutMinutes", "maxRetries", "priority", "maxConcurrent", "maxTurns")
+NUMBERS = (
+    *("timeoutMinutes", "maxRetries", "priority", "maxConcurrent", "maxTurns"),
+    "maxOpenPrs",
+)
+FLAGS = ("skipIfUnchanged", "draft")
 TEXTS = (
     *("name", "description", "title", "prompt", "promptTemplateId", "repoUrl", "repoBranch"),
-    *("agentType", "agentCommand", "model"),
+    *("agentType", "agentCommand", "model", "onOpenPr"),
 )
 
 
 def definition(typed: Typed) -> dict[str, Any]:
     """Return the body of a task that a form describes; what was left empty is left out."""
     body: dict[str, Any] = {**typed.texts(*TEXTS), **typed.numbers(*NUMBERS)}
+    body |= {**typed.flags(*FLAGS), "prLabels": typed.labels("prLabels")}
     if body.get("agentType") != "command":
         body.pop("agentCommand", None)
     body["secrets"] = typed.words("secrets")
@@ -67,8 +75,8 @@ def _webhook(typed: Typed) -> dict[str, Any]:
 def _ticket(typed: Typed) -> dict[str, Any]:
     return {
         "source": typed.form.get("source") or "github",
-        "labels": [part.strip() for part in typed.text("labels").split(",") if part.strip()],
-        "includeBacklog": typed.form.get("includeBacklog") == "true",
+        "labels": typed.labels("labels"),
+        **typed.flags("includeBacklog"),
     }
 
 
@@ -89,6 +97,23 @@ def shown(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str
     """Return secrets and environment as a form shows them."""
     lines = (f"{name}={value}" for name, value in environment.items())
     return {"secrets": " ".join(names), "environment": "\n".join(lines)}
+
+
+def usual_params(triggers: Iterable[Trigger], schema: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return what a run by hand is offered: the params that a trigger holds itself."""
+    params = next((one.own_params for one in triggers if one.own_params), {})
+    own = {name for name in (schema or {}).get("properties") or {} if name in params}
+    typed = {
+        f"param.{name}": text if isinstance(text := params[name], str) else json.dumps(text)
+        for name in own
+    }
+    rest = {name: value for name, value in params.items() if name not in own}
+    return typed | ({"params": pretty(rest)} if rest else {})
+
+
+def chosen(**flags: bool) -> dict[str, str]:
+    """Return what is on or off as a form shows it."""
+    return {name: "true" if on else "" for name, on in flags.items()}
 
 
 def known(faults: list[Fault], form: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,11 @@ from chalicelib.web.pages import forms
 from chalicelib.web.pages.typed import Typed
 from chalicelib.web.pages.visit import Visit
 
+TEXTS = (
+    *("setupCommands", "testCommand", "defaultBranch", "defaultAgentType"),
+    *("runner", "image", "computeType", "forgeApiUrl"),
+)
+
 
 def index(visit: Visit) -> Response:
     """Show the repos, and a form for one more or for the one to edit."""
@@ -38,6 +43,12 @@ def _typed(repo: Repo) -> dict[str, str]:
         "setupCommands": repo.setup_commands or "",
         "testCommand": repo.test_command or "",
         "maxConcurrentTasks": str(repo.max_concurrent_tasks),
+        "maxAutoResumes": str(repo.max_auto_resumes),
+        "runner": repo.runner or "",
+        "image": repo.image or "",
+        "computeType": repo.compute_type or "",
+        "forgeApiUrl": repo.forge_api_url or "",
+        **forms.chosen(autoMerge=repo.auto_merge, autoResume=repo.auto_resume),
         **forms.shown(repo.secrets, repo.environment),
     }
 
@@ -67,10 +78,10 @@ def save(visit: Visit) -> Response:
 
 
 def _fields(typed: Typed) -> dict[str, object]:
-    names = ("setupCommands", "testCommand", "defaultBranch", "defaultAgentType")
     return {
-        **{name: typed.text(name) or None for name in names},
-        **typed.numbers("maxConcurrentTasks"),
+        **{name: typed.text(name) or None for name in TEXTS},
+        **typed.numbers("maxConcurrentTasks", "maxAutoResumes"),
+        **typed.flags("autoMerge", "autoResume"),
         "secrets": typed.words("secrets"),
         "environment": typed.variables("environment"),
     }

@@ -55,7 +55,7 @@ def _typed(trigger: Trigger) -> dict[str, str]:
         typed |= {
             "source": trigger.ticket.source,
             "labels": ", ".join(trigger.ticket.labels),
-            "includeBacklog": "true" if trigger.ticket.include_backlog else "",
+            **forms.chosen(includeBacklog=trigger.ticket.include_backlog),
         }
     return typed
 

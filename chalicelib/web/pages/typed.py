@@ -45,6 +45,13 @@ class Typed:
     def words(self, name: str) -> list[str]:
         return [part for part in self.text(name).replace(",", " ").split() if part]
 
+    def labels(self, name: str) -> list[str]:
+        """Return what stands between commas, for words that may hold blanks."""
+        return [part.strip() for part in self.text(name).split(",") if part.strip()]
+
+    def flags(self, *names: str) -> dict[str, bool]:
+        return {name: self.form.get(name) == "true" for name in names}
+
     def variables(self, name: str) -> dict[str, str]:
         """Return what lines of NAME=value say."""
         found = {}

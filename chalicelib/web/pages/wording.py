@@ -90,6 +90,10 @@ FIELDS = {
     "maxConcurrentTasks": "At once",
     "paramsSchema": "Schema of the params",
     "jitterSeconds": "Spread",
+    "maxOpenPrs": "Open at most",
+    "prLabels": "Their labels",
+    "maxAutoResumes": "Goes on at most",
+    "forgeApiUrl": "API of GitHub Enterprise",
 }
 SENDERS = {
     "optio": "Optio",

@@ -28,7 +28,7 @@ for (const field of document.querySelectorAll("[data-cron-field]")) {
   const form = field.form, zone = form.querySelector("[data-zone]"), said = form.querySelector("[data-cron-said]");
   let asked = 0;
   const ask = async () => {
-    if (!field.offsetParent || field.closest(".wrong")) return;
+    if (!field.offsetParent || field.closest(".wrong") || zone.closest(".wrong")) return;
     if (!field.value.trim()) { said.replaceChildren(); return; }
     const mine = ++asked, url = new URL(field.dataset.cronField, location.href);
     url.searchParams.set("part", "cron");
@@ -46,7 +46,13 @@ for (const field of document.querySelectorAll("[data-cron-field]")) {
     presets.addEventListener("click", (event) => { const chosen = event.target.closest("[data-cron]"); if (chosen) { field.value = chosen.dataset.cron; ask(); } });
   }
   field.closest("details")?.addEventListener("toggle", ask);
-  zone.title = `Yours is ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+  const take = form.querySelector("[data-zone-mine]"), yours = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  zone.list.replaceChildren(...Intl.supportedValuesOf("timeZone").map((name) => new Option(name, name)));
+  take.textContent = `Take mine: ${yours}`;
+  const offer = () => { take.hidden = (zone.value || "UTC") === yours; };
+  zone.addEventListener("input", offer);
+  offer();
+  take.addEventListener("click", () => { zone.value = yours; zone.dispatchEvent(new Event("input", { bubbles: true })); });
   ask();
 }
 
