@@ -21,6 +21,10 @@ TEXT = 256 * 1024
 """characters of a `prompt` or a `template`, bytes of a stored one"""
 BLOCKS = 20
 """blocks of a template within each other"""
+TAGS = 2000
+"""tags of a template: what stands between `{{` and `}}`"""
+TAG = 500
+"""characters of the name in one of them"""
 KIND = 64
 """characters of the `kind` of a template"""
 OUTPUT = 1024 * 1024
@@ -49,6 +53,10 @@ PARAMS = 1000
 """`params` of one firing by hand, by their names"""
 SCHEMA = 1000
 """names of a `paramsSchema` on its first level"""
+SCHEMA_VALUES = 5000
+"""values of a `paramsSchema` in all"""
+SCHEMA_STEPS = 200_000
+"""steps of a check against it, and values that they look at"""
 QUERY = 1024
 """characters of a JMESPath"""
 QUERY_STEPS = 100_000

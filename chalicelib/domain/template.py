@@ -19,7 +19,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
 
-_TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _PATH = re.compile(r"^@?[\w$-]+(?:\.[\w$@-]+)*$")
 _INDEX = re.compile(r"^[0-9]{1,9}$")
 _BLOCKS = ("if", "unless", "each")
@@ -53,8 +52,8 @@ class _Look:
     room: int = limits.OUTPUT
 
     def find(self, path: str, scopes: Sequence[tuple[object, int]]) -> object:
-        self.spend(1)
         head, *rest = path.split(".")
+        self.spend(1 + len(rest))
         found: object
         if head in ("this", "@index", "@first", "@last") and scopes:
             value, index = scopes[-1]
@@ -153,18 +152,19 @@ class _Writer:
         self._text = text
         self._open: list[tuple[str, int, bool]] = []
         self._parts: list[str] = []
+        self._tags = 0
         self.constants: list[str] = []
 
     def source(self) -> str:
         position = 0
-        for tag in _TAG.finditer(self._text):
-            self._literal(self._text[position : tag.start()])
-            self._tag(tag[1].strip(), tag.start())
-            position = tag.end()
-        rest = self._text[position:]
-        if "{{" in rest:
-            raise self._wrong("a {{ is never closed", position + rest.index("{{"))
-        self._literal(rest)
+        while (start := self._text.find("{{", position)) >= 0:
+            end = self._text.find("}}", start + 2)
+            if end < 0:
+                raise self._wrong("a {{ is never closed", start)
+            self._literal(self._text[position:start])
+            self._tag(self._text[start + 2 : end].strip(), start)
+            position = end + 2
+        self._literal(self._text[position:])
         if self._open:
             kind, start, _ = self._open[-1]
             raise self._wrong(f"{{{{#{kind}}}}} is never closed by {{{{/{kind}}}}}", start)
@@ -176,6 +176,9 @@ class _Writer:
             self.constants.append(text)
 
     def _tag(self, inner: str, start: int) -> None:
+        self._tags += 1
+        if self._tags > limits.TAGS:
+            raise self._wrong(f"a template holds at most {limits.TAGS:,} tags", start)
         if inner.startswith("#"):
             self._begin(inner[1:], start)
         elif inner.startswith("/"):
@@ -217,7 +220,7 @@ class _Writer:
         return f"scope{depth}" if depth else "top"
 
     def _path(self, name: str, start: int) -> str:
-        if not _PATH.match(name):
+        if len(name) > limits.TAG or not _PATH.match(name):
             raise self._wrong(f"{name[:64]!r} is not a name such as param or a.b.0.c", start)
         outer = self._scope()
         return f"{json.dumps(name)}, {outer}"

@@ -22,9 +22,9 @@ class ExpressionEngine:
     """Expressions as the libraries of their fields read them."""
 
     @cached_property
-    def _jsonschema(self) -> Any:
+    def _schemas(self) -> Any:
         # 100 ms of imports that few firings need.
-        return import_module("jsonschema")
+        return import_module("chalicelib.integrations.schemas")
 
     def check_query(self, query: str) -> None:
         """Raise `Invalid` where `query` is no JMESPath."""
@@ -41,22 +41,13 @@ class ExpressionEngine:
         return found
 
     def check_schema(self, schema: Mapping[str, object]) -> None:
-        """Raise `Invalid` where `schema` is no JSON Schema (draft 2020-12)."""
-        validator = self._jsonschema.Draft202012Validator
-        try:
-            validator.check_schema(dict(schema))
-        except self._jsonschema.SchemaError as error:
-            raise Invalid(f"not a JSON Schema: {error.message}") from error
+        """Raise `Invalid` where `schema` is no JSON Schema (draft 2020-12) of its own."""
+        self._schemas.check(schema)
 
     def violations(self, schema: Mapping[str, object], params: Mapping[str, object]) -> list[Fault]:
         """Return where `params` break `schema`, each by the path of its param."""
-        validator = self._jsonschema.Draft202012Validator(dict(schema))
-        errors = validator.iter_errors(dict(params))
-        found = sorted(errors, key=lambda error: [str(part) for part in error.path])
-        return [
-            Fault(".".join(["params", *map(str, error.path)]), error.message[:500])
-            for error in found[:50]
-        ]
+        found: list[Fault] = self._schemas.violations(schema, params)
+        return found
 
 
 class _Bounded(TreeInterpreter):  # type: ignore[misc]

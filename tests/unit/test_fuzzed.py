@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -48,6 +49,22 @@ def test_loops_that_print_nothing_end_too():
     text = "{{#each a}}" * 6 + "{{/each}}" * 6
     with pytest.raises(Invalid, match="over 1 MB"):
         render(text, {"a": list(range(1000))})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("{{" * 131_072, id="never closed"),
+        pytest.param("{{a}}" * 52_000, id="very many tags"),
+        pytest.param("{{#each a}}{{" + "b." * 200 + "b}}{{/each}}", id="a long way in a loop"),
+        pytest.param("{{#each a}}{{" + "b" * 260_000 + "}}{{/each}}", id="a long name in a loop"),
+    ],
+)
+def test_no_template_takes_long(text: str):
+    begun = time.process_time()
+    with suppress(Invalid):
+        render(text, {"a": list(range(100_000)), "b": {}})
+    assert time.process_time() - begun < 2
 
 
 fields = st.lists(

@@ -1,0 +1,169 @@
+"""JSON Schema within bounds: nothing is fetched, no pattern runs away, and no check is endless.
+
+The library looks up what a schema refers to, at any address, and matches patterns by trying back
+and forth. Whoever writes a schema, or the params that it is held against, gets neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import jsonschema
+from jsonschema import _keywords, _utils
+from pydantic_core import SchemaError, SchemaValidator, core_schema
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.limits import SCHEMA_STEPS, SCHEMA_VALUES
+
+Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
+TOO_MUCH = f"it takes more than {SCHEMA_STEPS:,} steps"
+MOST_FAULTS = 50
+_left: ContextVar[int | None] = ContextVar("left", default=None)
+"""The steps that are left to a check of ours, if one is made."""
+
+
+class _Linear:
+    """What the library knows as `re`: in a check of ours an engine that never goes back."""
+
+    @staticmethod
+    def search(pattern: str, text: str) -> object:
+        if _left.get() is None:
+            return re.search(pattern, text)
+        _spend(len(text) // 10)
+        return _compiled(pattern).isinstance_python(text)
+
+
+for _module in (_keywords, _utils):
+    setattr(_module, "re", _Linear)  # noqa: B010
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> SchemaValidator:
+    try:
+        return SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except SchemaError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise Invalid(f"the pattern {pattern[:100]!r} cannot be used: {reason}") from None
+
+
+def check(schema: Mapping[str, object]) -> None:
+    """Raise `Invalid` where `schema` is no JSON Schema (draft 2020-12) that stands by itself."""
+    _check_size(schema)
+    try:
+        jsonschema.Draft202012Validator.check_schema(dict(schema))
+    except jsonschema.SchemaError as error:
+        raise Invalid(f"not a JSON Schema: {error.message[:500]}") from error
+    root: Any = DRAFT202012.create_resource(_without_dialect(schema))
+    registry: Any = Registry()
+    _check_parts(root, registry.resolver_with_root(root))
+
+
+def violations(schema: Mapping[str, object], params: Mapping[str, object]) -> list[Fault]:
+    """Return where `params` break `schema`, each by the path of its param."""
+    registry: Any = Registry()
+    validator: Any = _Bounded(_without_dialect(schema), registry=registry)
+    begun = _left.set(SCHEMA_STEPS)
+    try:
+        # Each message repeats what it is about, so no more of them are made than are shown.
+        errors = list(islice(validator.iter_errors(dict(params)), MOST_FAULTS))
+    except (Unresolvable, RecursionError, Invalid) as error:
+        said = "it refers to itself" if isinstance(error, RecursionError) else str(error)
+        return [Fault("params", f"their schema cannot be applied: {said[:400]}")]
+    finally:
+        _left.reset(begun)
+    return [
+        Fault(".".join(["params", *map(str, error.path)]), error.message[:500])
+        for error in sorted(errors, key=lambda error: [str(part) for part in error.path])
+    ]
+
+
+def _without_dialect(schema: Mapping[str, object]) -> dict[str, object]:
+    """Return a schema that is read as draft 2020-12: the library would change to another one."""
+    return {name: value for name, value in schema.items() if name != "$schema"}
+
+
+def _check_size(schema: object) -> None:
+    left, open_ = SCHEMA_VALUES, [schema]
+    while open_:
+        one = open_.pop()
+        left -= 1
+        if left < 0:
+            raise Invalid(f"a schema holds at most {SCHEMA_VALUES:,} values")
+        if isinstance(one, list | dict):
+            open_.extend(one.values() if isinstance(one, dict) else one)
+
+
+def _check_parts(part: Resource[Any], resolver: Any) -> None:
+    schema = part.contents
+    if isinstance(schema, dict):
+        if "$schema" in schema:
+            raise Invalid("only a schema as a whole names its $schema")
+        for pattern in (schema.get("pattern"), *schema.get("patternProperties", {})):
+            if pattern is not None:
+                _compiled(pattern)
+        for name in ("$ref", "$dynamicRef"):
+            if name in schema:
+                _check_reference(schema[name], resolver)
+    for inner in part.subresources():
+        _check_parts(inner, resolver.in_subresource(inner))
+
+
+def _check_reference(reference: str, resolver: Any) -> None:
+    try:
+        resolver.lookup(reference)
+    except Unresolvable:
+        rule = "a schema refers to its own parts alone, such as #/$defs/name"
+        raise Invalid(f"there is no {reference[:200]!r}: {rule}") from None
+
+
+def _spend(steps: int) -> None:
+    left = (_left.get() or 0) - steps
+    _left.set(left)
+    if left < 0:
+        raise Invalid(TOO_MUCH)
+
+
+def _counted(keyword: Keyword) -> Keyword:
+    """Return a keyword that takes what it costs from what a check may cost."""
+
+    def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        _spend(1 + _size(value) + _size(instance))
+        yield from keyword(validator, value, instance, schema) or ()
+
+    return counted
+
+
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, list | dict) else 0
+
+
+def _unique(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Any]:
+    """The library compares each with each where the items cannot be sorted."""
+    if wanted and isinstance(instance, list):
+        kept = {_frozen(item) for item in instance}
+        if len(kept) < len(instance):
+            yield jsonschema.ValidationError(f"{str(instance)[:400]} has non-unique elements")
+
+
+def _frozen(value: Any) -> object:
+    """Return a value that can be hashed, and equals another one as JSON Schema has it."""
+    if isinstance(value, dict):
+        return frozenset((name, _frozen(inner)) for name, inner in value.items())
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return (bool, value) if isinstance(value, bool) else value
+
+
+_KEYWORDS = {**jsonschema.Draft202012Validator.VALIDATORS, "uniqueItems": _unique}
+_Bounded = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {name: _counted(keyword) for name, keyword in _KEYWORDS.items()},
+)
