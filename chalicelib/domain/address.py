@@ -11,6 +11,22 @@ from chalicelib.domain.limits import URL
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # protocols of providers, a metadata service among them
+            "::/96",  # IPv4 in the oldest clothing, which no route should know
+            "::ffff:0:0:0/96",  # IPv4 as a translator writes it
+            "64:ff9b:1::/48",  # the NAT64 of a network of one's own
+            "fec0::/10",  # private, before there was fc00::/7
+            "3fff::/20",  # for documentation
+            "5f00::/16",  # segments of a provider's own network
+        ),
+    )
+)
+"""What the library takes for public, and is not."""
+LABEL = 63
 
 
 class Unreachable(Invalid):
@@ -33,7 +49,8 @@ def _public(address: Address) -> bool:
     inner = _within(address)
     if inner is not None:
         return _public(inner)
-    return address.is_global and not address.is_multicast
+    odd = any(address in network for network in _NOT_PUBLIC)
+    return address.is_global and not address.is_multicast and not odd
 
 
 def _within(address: Address) -> Address | None:
@@ -91,6 +108,13 @@ def _may_be_public(host: str) -> bool:
     try:
         return _public(ipaddress.ip_address(host))
     except ValueError:
-        # "127.1" and "0x7f000001" are addresses to a resolver, but no names: one ends in a letter.
-        last = host.rstrip(".").rpartition(".")
-        return bool(last[1]) and last[2][-1:].isalpha() and not host.endswith((".localhost", "."))
+        # "127.1" and "127.0.0.0xa" are addresses to a resolver, but no names: there the last
+        # part begins with a letter.
+        labels = host.split(".")
+        named = all(0 < len(label) <= LABEL and _plain(label) for label in labels)
+        return named and len(labels) > 1 and labels[-1][0].isalpha() and labels[-1] != "localhost"
+
+
+def _plain(label: str) -> bool:
+    """Whether a part of a name holds nothing that another reader takes apart, such as %2f."""
+    return all(c.isalnum() or c in "-_" for c in label)

@@ -71,7 +71,8 @@ def normal_url(text: str) -> str:
     if parts.scheme not in SCHEMES or any(c.isspace() or ord(c) < 32 for c in text):
         raise _wrong()
     path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
-    if not path.strip("/") or "/../" in f"{path}/" or host.startswith("-"):
+    option = any(part.startswith("-") for part in parts.netloc.split("@"))
+    if not path.strip("/") or "/../" in f"{path}/" or option:
         raise _wrong()
     if parts.query or parts.fragment:
         raise _wrong()
@@ -82,7 +83,7 @@ def normal_url(text: str) -> str:
     if parts.password or (parts.username and parts.scheme in ("http", "https")):
         raise Invalid("a repo URL must not carry a credential", "repoUrl")
     user = f"{parts.username}@" if parts.username else ""
-    where = host + (f":{port}" if port else "")
+    where = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     if host in ("github.com", "gitlab.com", "bitbucket.org"):
         path = path.lower()
     return f"{parts.scheme}://{user}{where}{path}"

@@ -68,7 +68,7 @@ def _connected(connection: HTTPConnection) -> socket.socket:
         made = socket.create_connection((address, connection.port), _seconds(connection.timeout))
     except Unreachable:
         raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that no resolver can be asked for
         raise NewConnectionError(connection, f"no connection to {host}: {error}") from error
     options: Sequence[Any] = connection.socket_options or ()
     for option in options:

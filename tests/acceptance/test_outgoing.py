@@ -13,6 +13,8 @@ REFUSED = [
     *("https://127.0.0.1/a/b", "http://169.254.170.2/a/b", "git@127.1:a/b", "ssh://git@[::1]/a/b"),
     *("https://localhost/a/b", "https://gitserver/a/b", "https://--upload-pack=x/a/b"),
     *("ext::sh -c id", "--upload-pack=/bin/sh", "ssh://-oProxyCommand=id/a"),
+    *("ssh://-oProxyCommand=id@a.example/b/c", "ssh://git@10.0.0.1%2fa.example/b/c"),
+    *("https://10.0.0.0xa/a/b", "git@10.0.0.0xa:a/b", "https://[::ffff:a00:1]/a/b"),
 ]
 
 
@@ -31,7 +33,12 @@ def test_a_private_repo_that_the_stage_names_is_taken(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(settings.__dict__, "allowed_private", ("10.1.2.3", "gitserver"))
-    for url in ("https://10.1.2.3/a/b", "git@gitserver:a/b", "acme/web"):
+    for url in (
+        "https://10.1.2.3/a/b",
+        "git@gitserver:a/b",
+        "acme/web",
+        "https://[2606:4700::1111]/a/b",
+    ):
         assert stage.call("POST", "/api/repos", {"repoUrl": url})[0] == 201
 
 

@@ -14,12 +14,14 @@ import requests
 from chalicelib.domain.address import Unreachable, checked_url, permitted
 from chalicelib.domain.errors import Invalid
 from chalicelib.integrations import outgoing
+from chalicelib.integrations.posts import GuardedPosts
 
 PRIVATE = [
     *("127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1"),
     *("169.254.169.254", "169.254.170.2", "100.64.0.1", "224.0.0.1", "255.255.255.255"),
     *("::1", "::", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "ff02::1"),
     *("::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:7f00:1::"),
+    *("::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "fec0::1", "192.0.0.192"),
 ]
 
 
@@ -44,6 +46,9 @@ def test_a_network_that_is_named_opens_itself_and_no_other():
         *("https://localhost", "https://a.localhost", "https://127.1", "https://2130706433"),
         *("https://0x7f.1", "https://0x7f000001", "https://[::1]/", "https://127.0.0.1:8443/x"),
         *("https://me:pw@example.com", "https://exa mple.com", "https://example.com:99999"),
+        *("https://127.0.0.0xa", "https://169.254.169.0xfe", "https://0x7f.0.0.0xA:8443/x"),
+        *("https://127.0.0.1%2fa.com", "https://127.0.0.1%00.com", "https://a..b.com"),
+        "https://" + "a" * 64 + ".example.com",
         "https://169.254.169.254/latest/meta-data",
         "https://" + "a" * 3000 + ".com",
     ],
@@ -54,7 +59,17 @@ def test_a_url_that_leads_nowhere_public_is_refused_when_it_is_saved(url: str):
     assert refused.value.faults[0].field == "url"
 
 
+def test_a_name_that_nobody_can_look_up_is_a_connection_that_failed():
+    for host in ("a" * 64 + ".example.com", "a..example.com"):
+        with pytest.raises(requests.ConnectionError):
+            outgoing.session().get(f"https://{host}/")
+        assert GuardedPosts().post(f"https://{host}/", b"", {}).error
+
+
 def test_a_public_url_and_one_that_is_named_are_taken():
+    assert checked_url("https://xn--bcher-kva.example", (), "url")
+    assert checked_url("https://bücher.example", (), "url")
+    assert checked_url("https://[2606:4700::1111]/x", (), "url")
     assert checked_url(" https://hooks.example.com/x?y=1 ", (), "url")
     assert checked_url("http://127.0.0.1:9/x", ("127.0.0.1",), "url")
     assert checked_url("https://jira.corp", ("jira.corp",), "url")
