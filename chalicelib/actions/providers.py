@@ -9,7 +9,15 @@ from chalicelib.actions.claiming import made_first
 from chalicelib.actions.persisting import AGAIN, persist
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing import Claim
-from chalicelib.domain.provider import Provider, check_config, check_place
+from chalicelib.domain.provider import (
+    EDITED,
+    Provider,
+    check_config,
+    check_place,
+    edited,
+    hastened,
+    unread,
+)
 from chalicelib.ports import Taken, World
 
 
@@ -31,36 +39,31 @@ def create(world: World, new: Provider, credential: str, claim: Claim | None = N
 
 
 def change(world: World, was: Provider, new: Provider, credential: str | None = None) -> Provider:
-    """Store an edit; one that is enabled again goes on where it stood."""
+    """Store an edit over what a sync notes meanwhile; one that is enabled again goes on."""
     check_config(new.source, new.config, world.policy.allowed_private)
     check_place(was, new.config)
-    now = world.now()
-    due = was.due_at or now
-    resumed = new.enabled and not was.enabled
-    kept = replace(
-        new,
-        version=was.version + 1,
-        updated_at=now,
-        due_at=due if new.enabled else None,
-        failures=0 if resumed else new.failures,
-        disabled_reason=None if resumed else new.disabled_reason,
-    )
     if credential is not None:
         world.vault.put(was.secret_key, credential)
-    world.providers.put(kept, was)
-    if resumed:
+    edit = {name: getattr(new, name) for name in EDITED if getattr(new, name) != getattr(was, name)}
+
+    def changed() -> tuple[Provider, Provider]:
+        current = world.providers.get(was.id)
+        kept = edited(replace(current, **edit), current, world.now())
+        if credential is not None:
+            kept = unread(kept)
+        world.providers.put(replace(kept, version=current.version + 1), current)
+        return replace(kept, version=current.version + 1), current
+
+    kept, before = persist(f"provider {was.id!r}", changed)
+    if kept.enabled and not before.enabled:
         sending.send_soon(world, [kept])
     return kept
 
 
 def enable(world: World, provider_id: str) -> Provider:
-    """Bring back a provider that was disabled; its cursor stayed, so nothing is lost."""
-
-    def enabled() -> Provider:
-        was = world.providers.get(provider_id)
-        return was if was.enabled else change(world, was, replace(was, enabled=True))
-
-    return persist(f"provider {provider_id!r}", enabled)
+    """Bring back a provider that was disabled; what it has read stayed noted."""
+    was = world.providers.get(provider_id)
+    return was if was.enabled else change(world, was, replace(was, enabled=True))
 
 
 def remove(world: World, provider_id: str) -> None:
@@ -99,12 +102,13 @@ def _hasten(world: World, provider_id: str) -> bool:
             was = world.providers.get(provider_id)
             if not was.enabled:
                 return False
-            new = replace(was, version=was.version + 1, due_at=world.now())
+            new = replace(hastened(was, world.now()), version=was.version + 1)
             world.providers.put(new, was)
         except NotFound:
             return False
         except Superseded:
             continue
-        sending.send_soon(world, [new])
+        if not new.asked:
+            sending.send_soon(world, [new])
         return True
     return False

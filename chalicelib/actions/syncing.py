@@ -1,45 +1,77 @@
-"""Syncs: what changed at a provider is read once, and fires whatever waits for it."""
+"""Syncs: what changed at a provider is read once, and fires whatever waits for it.
+
+What is too long for one sync is gone on with by the next, from where the last page ended.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.actions import sending, tickets
-from chalicelib.actions.persisting import persist
+from chalicelib.actions.noting import Displaced, Notes
 from chalicelib.actions.tickets import Watch
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.provider import EVERY, Provider, begun, failed
+from chalicelib.domain.listing import Listing, afresh, settled_until
+from chalicelib.domain.provider import EVERY, Provider, begun, failed, read, rested
 from chalicelib.domain.run import Run
-from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.trigger import Trigger
-from chalicelib.ports import Limited, Tracker, Unreachable, World
+from chalicelib.ports import Limited, TicketPage, Tracker, Unreachable, World
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 """For how long a sync keeps others away; longer than its function may take."""
 SHORT_WAIT = timedelta(seconds=1.5)
+LONGEST = timedelta(seconds=10)
+"""How long a sync reads on. Its function has a minute, for all of a batch and a slow answer."""
+SHARE = timedelta(seconds=3)
+"""How long a page is worked at in any case, however late it came."""
 
 
 def sync(world: World, provider_id: str) -> None:
-    """Read what changed at a provider since its cursor, if it is due. Safe to repeat."""
-    begun = world.now()
+    """Read on at a provider if it is due. Safe to repeat."""
+    started = world.now()
     provider = _leased(world, provider_id)
     if provider is None:
         return
+    notes = Notes(world, provider)
+    with suppress(Displaced):
+        notes.write(_read(world, notes, started))
+        if notes.provider.due_at and notes.provider.due_at <= world.now():
+            sending.send_soon(world, [notes.provider])
+
+
+def _read(world: World, notes: Notes, started: datetime) -> Callable[[Provider], Provider]:
+    """Read on, and return what is to be noted of how that ended."""
     try:
-        _read(world, provider, begun)
+        _read_on(world, notes, started)
+    except Displaced:
+        raise
     except Limited as limited:
-        _later(world, provider.id, str(limited), limited.wait)
+        said, until = str(limited), world.now() + max(limited.wait, EVERY)
+        return lambda provider: rested(provider, said, until)
     except Exception as error:
-        log.exception("sync failed", extra={"provider": provider.id})
+        log.exception("sync failed", extra={"provider": notes.provider.id})
         known = isinstance(error, Unreachable)
-        said = str(error) if known else f"{type(error).__name__}: {error}"
+        reason = str(error) if known else f"{type(error).__name__}: {error}"
         wait = error.wait if isinstance(error, Unreachable) else None
-        _note(world, provider.id, lambda now: failed(now, said, world.now(), wait))
+        return lambda provider: failed(provider, reason, world.now(), wait)
+    return lambda provider: read(provider, world.now())
+
+
+def _read_on(world: World, notes: Notes, started: datetime) -> None:
+    provider = notes.provider
+    credential = world.vault.get(provider.secret_key)
+    if credential is None:
+        raise Unreachable("its credential is gone: PATCH it with a new one")
+    tracker = world.trackers.open(provider, credential, started)
+    watched = _waiting(world, provider)
+    one = _Sync(world, notes, tracker, started)
+    if one.changes(watched):
+        one.look([watch for watch in watched if provider.id not in watch.config.looked])
 
 
 def _leased(world: World, provider_id: str) -> Provider | None:
@@ -62,29 +94,101 @@ def _leased(world: World, provider_id: str) -> Provider | None:
     return new
 
 
-def _read(world: World, provider: Provider, begun: datetime) -> None:
-    credential = world.vault.get(provider.secret_key)
-    if credential is None:
-        raise Unreachable("its credential is gone: PATCH it with a new one")
-    tracker = world.trackers.open(provider, credential, begun)
-    watched = _waiting(world, provider)
-    _first_looks(world, provider, tracker, watched)
-    if provider.cursor is None:
-        # One page, so that a wrong credential shows at once, waited for or not.
-        next(tracker.changed(begun, None), None)
-        _settled(world, provider, begun, None)
-        return
-    newest, etag = provider.cursor, None
-    for page in tracker.changed(provider.since, provider.etag):
-        if page.unchanged:
-            etag = provider.etag
-            break
-        etag = etag or page.etag
-        _settle(world, tracker, watched, page.tickets)
-        newest = max([newest, *(ticket.updated_at for ticket in page.tickets)])
-    # What changed while pages were read may be on one that was read before.
-    cursor = max(provider.cursor, min(newest, begun))
-    _settled(world, provider, cursor, etag if cursor == provider.cursor else None)
+class _Sync:
+    """One sync: the changes first, then the first look of triggers that never looked."""
+
+    def __init__(self, world: World, notes: Notes, tracker: Tracker, started: datetime) -> None:
+        self._world, self._notes, self._tracker = world, notes, tracker
+        self._started = started
+
+    def changes(self, watched: Sequence[Watch]) -> bool:
+        """Read on what changed since the cursor; return whether that came to its end."""
+        provider = self._notes.provider
+        if provider.cursor is None:
+            # One page, so that a wrong credential shows at once, waited for or not.
+            next(self._tracker.changed(self._started), None)
+            self._notes.keep(cursor=self._started)
+            return True
+        listing = provider.changes or Listing(began_at=self._started, since=provider.since)
+        listing, last = self._read("changes", listing, watched, provider.etag)
+        if last is None:
+            return False
+        # What changed while pages were read may be on one that was read before.
+        newest = settled_until(listing, len(last.tickets)) or provider.cursor
+        cursor = max(provider.cursor, min(newest, listing.began_at))
+        etag = provider.etag if last.unchanged else last.etag
+        fits = cursor == provider.cursor
+        self._notes.keep(changes=None, cursor=cursor, etag=etag if fits else None)
+        return True
+
+    def look(self, new: Sequence[Watch]) -> None:
+        """Read on what is open for triggers that never looked there; that moves no cursor.
+
+        Who comes later, or is edited meanwhile, has a look of its own when this one has ended.
+        """
+        listing = self._notes.provider.look
+        same = [watch for watch in new if listing and listing.is_for(watch.trigger)]
+        first = same or new
+        if not first:
+            self._notes.keep(look=None)
+            return
+        if listing is None or not same:
+            listing = Listing(began_at=self._world.now())
+        triggers = tuple((watch.trigger.id, watch.trigger.updated_at) for watch in first)
+        _, last = self._read("look", replace(listing, triggers=triggers), first)
+        if last is None:
+            return
+        for watch in first:
+            _looked(self._world, self._notes.provider, watch.trigger)
+        self._notes.keep(look=None)
+
+    def _read(
+        self, kind: str, listing: Listing, watches: Sequence[Watch], etag: str | None = None
+    ) -> tuple[Listing, TicketPage | None]:
+        """Settle page by page; return the last one of the listing, None where it has more."""
+        for page in self._pages(kind, listing, etag):
+            if not self._settled(kind, listing, watches, page):
+                return listing, None
+            listing = listing.turned(page.tickets, page.following)
+            if page.following is None:
+                return listing, page
+            self._notes.keep(**{kind: listing})
+            self._notes.write()
+            if self._late(self._started, LONGEST):
+                return listing, None
+        return listing, TicketPage(())
+
+    def _pages(self, kind: str, listing: Listing, etag: str | None) -> Iterator[TicketPage]:
+        """Yield pages from where the listing stands; one that it stands at in vain begins anew."""
+        position = listing.position
+        try:
+            for page in self._tracker.changed(listing.since, position, etag):
+                position = page.following
+                yield page
+        except Unreachable as error:
+            if position and error.senseless:
+                self._notes.keep(**{kind: afresh(listing, self._world.now())})
+            raise
+
+    def _settled(
+        self, kind: str, listing: Listing, watches: Sequence[Watch], page: TicketPage
+    ) -> bool:
+        """Fire what a page calls for; return whether there was the time for all of it."""
+        came = self._world.now()
+        left, runs = listing.left(page.tickets), list[Run]()
+        settled = tickets.settle(self._world, self._tracker, watches, left, self._notes.provider)
+        try:
+            for ticket, brought in settled:
+                runs += brought
+                self._notes.keep(**{kind: replace(listing, after=ticket.external_id)})
+                if self._late(self._started, LONGEST) and self._late(came, SHARE):
+                    return False
+        finally:
+            sending.send_soon(self._world, runs)
+        return True
+
+    def _late(self, since: datetime, span: timedelta) -> bool:
+        return self._world.now() - since >= span
 
 
 def _waiting(world: World, provider: Provider) -> list[Watch]:
@@ -96,19 +200,6 @@ def _waiting(world: World, provider: Provider) -> list[Watch]:
     return [watch for watch in watches if watch.config.provider_id in (None, provider.id)]
 
 
-def _first_looks(
-    world: World, provider: Provider, tracker: Tracker, watched: Iterable[Watch]
-) -> None:
-    """Look through what is open for each trigger that never did; that moves no cursor."""
-    new = [watch for watch in watched if provider.id not in watch.config.looked]
-    if not new:
-        return
-    for page in tracker.changed(None, None):
-        _settle(world, tracker, new, page.tickets, provider)
-    for watch in new:
-        _looked(world, provider, watch.trigger)
-
-
 def _looked(world: World, provider: Provider, trigger: Trigger) -> None:
     assert trigger.ticket is not None
     looked = replace(trigger.ticket, looked=(*trigger.ticket.looked, provider.id))
@@ -117,62 +208,3 @@ def _looked(world: World, provider: Provider, trigger: Trigger) -> None:
         world.triggers.note(new, trigger)
     except Superseded:
         log.info("looks again", extra={"trigger": trigger.id})  # it was edited: next time
-
-
-def _settle(
-    world: World,
-    tracker: Tracker,
-    watches: list[Watch],
-    page: Iterable[Ticket],
-    first_look_at: Provider | None = None,
-) -> None:
-    runs: list[Run] = []
-    try:
-        runs.extend(tickets.settle(world, tracker, watches, page, first_look_at))
-    finally:
-        sending.send_soon(world, runs)
-
-
-def _settled(world: World, provider: Provider, cursor: datetime, etag: str | None) -> None:
-    now = world.now()
-
-    def done(current: Provider) -> Provider:
-        return replace(
-            current,
-            cursor=cursor,
-            etag=etag,
-            due_at=_next(current, provider, now),
-            last_synced_at=now,
-            failures=0,
-            last_error=None,
-            reading=False,
-        )
-
-    _note(world, provider.id, done)
-
-
-def _next(current: Provider, leased: Provider, now: datetime) -> datetime | None:
-    """Return the next sync; one that somebody asked for meanwhile stays due."""
-    if not current.enabled:
-        return None
-    asked = current.due_at if current.due_at != leased.due_at else None
-    return min(asked, now + EVERY) if asked else now + EVERY
-
-
-def _later(world: World, provider_id: str, said: str, wait: timedelta) -> None:
-    def limited(current: Provider) -> Provider:
-        due = world.now() + max(wait, EVERY) if current.enabled else None
-        return replace(current, due_at=due, last_error=said, reading=False)
-
-    _note(world, provider_id, limited)
-
-
-def _note(world: World, provider_id: str, change: Callable[[Provider], Provider]) -> None:
-    """Write what a sync notes over whatever was edited meanwhile."""
-
-    def noted() -> None:
-        current = world.providers.get(provider_id)
-        world.providers.put(replace(change(current), version=current.version + 1), current)
-
-    with suppress(NotFound):
-        persist(f"provider {provider_id!r}", noted)

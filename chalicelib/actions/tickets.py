@@ -51,16 +51,17 @@ def settle(
     tracker: Tracker,
     watches: Sequence[Watch],
     page: Iterable[Ticket],
-    first_look_at: Provider | None = None,
-) -> Iterator[Run]:
-    """Fire what a page of tickets calls for; yield the runs. Safe to repeat at any time.
+    provider: Provider,
+) -> Iterator[tuple[Ticket, list[Run]]]:
+    """Fire what a page of tickets calls for. Safe to repeat at any time.
 
-    With `first_look_at` the triggers never looked at this provider before.
+    Yield each ticket that took a while, once it is settled, with the runs that it brought.
     """
     found = list(page)
     keys = [_key(watch.trigger.id, ticket) for watch in watches for ticket in found]
     claims = world.firings.claims(keys, world.now()) if keys else {}
     for ticket in found:
+        runs: list[Run] | None = None
         for watch in watches:
             claim = claims.get(_key(watch.trigger.id, ticket))
             carries = tickets.matches(ticket, watch.config.labels)
@@ -68,14 +69,21 @@ def settle(
                 world.firings.release(claim, world.now())
             elif carries and ticket.open and claim is None:
                 looped = _by_our_label(watch, watches, ticket, claims)
-                old = first_look_at is not None and _old(watch, first_look_at, ticket)
-                yield from _fire(world, tracker, replace(watch, looped=looped, backlog=old), ticket)
+                old = _old(watch, provider, ticket)
+                asked = replace(watch, looped=looped, backlog=old)
+                runs = [*(runs or ()), *_fire(world, tracker, asked, ticket)]
+        if runs is not None:
+            yield ticket, runs
 
 
 def _old(watch: Watch, provider: Provider, ticket: Ticket) -> bool:
-    """What changed after the trigger was made is no backlog: it only came before the first look."""
-    since = max(watch.trigger.updated_at, provider.created_at)
-    return ticket.updated_at <= since and not watch.config.include_backlog
+    """Whether a ticket came before its trigger did, which has not looked at all there is yet.
+
+    What changed after the trigger was made is no backlog: it only came before the first look.
+    """
+    if watch.config.include_backlog or provider.id in watch.config.looked:
+        return False
+    return ticket.updated_at <= max(watch.trigger.updated_at, provider.created_at)
 
 
 def _by_our_label(

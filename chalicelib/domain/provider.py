@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.address import checked_url
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.listing import Listing
 
 MOST_FAILURES = 5
-UNENDED = "the last sync did not come to its end: it was cut off, or has more to read than it may"
+UNENDED = "the last sync was cut off; the next one goes on where that one stood"
 EVERY = timedelta(minutes=1)
 OVERLAP = timedelta(minutes=2)
 """How far behind its cursor a sync begins: clocks differ, and trackers show changes late."""
@@ -28,6 +29,7 @@ _ALLOWED = {
     "notion": ("baseUrl", "labelsProperty", "statusProperty"),
 }
 ANSWERS = ("comments", "doneState", "doneLabel")
+EDITED = ("name", "config", "enabled")
 _PLACE = ("baseUrl", "repo", "teamKey", "project", "dataSourceId")
 """Which tickets these are: a cursor belongs to them, and to no others."""
 
@@ -37,7 +39,9 @@ class Provider:
     """Where tickets come from. Its credential is not here: the vault keeps it under `secret_key`.
 
     `cursor` is the newest change that is surely settled; `etag` belongs to the request that
-    begins at it. `due_at` is the next sync, and a lease while one works, which is `reading` then.
+    begins at it. `changes` is what is being read of what came after it, and `look` the first look
+    of new triggers, both for as many syncs as it takes. `due_at` is the next sync, and a lease
+    while one works, which is `reading` then; who asks for one meanwhile is noted in `asked`.
     """
 
     id: str
@@ -52,6 +56,10 @@ class Provider:
     reading: bool = False
     cursor: datetime | None = None
     etag: str | None = None
+    changes: Listing | None = None
+    look: Listing | None = None
+    asked: bool = False
+    rests_until: datetime | None = None
     last_synced_at: datetime | None = None
     failures: int = 0
     last_error: str | None = None
@@ -70,6 +78,21 @@ class Provider:
     def finishes(self) -> bool:
         """Whether a ticket whose run is completed gets a state or a label."""
         return "doneState" in self.config or "doneLabel" in self.config
+
+    @property
+    def listings(self) -> tuple[Listing | None, Listing | None]:
+        """What it is in the midst of."""
+        return self.changes, self.look
+
+    @property
+    def progress(self) -> Listing | None:
+        """What takes it longer than one sync."""
+        return self.look or self.changes
+
+    @property
+    def leased_until(self) -> datetime | None:
+        """The end of the lease of the sync that works, if one does."""
+        return self.due_at if self.reading else None
 
     @property
     def since(self) -> datetime | None:
@@ -136,10 +159,69 @@ def _wrong_answers(source: str, config: dict[str, str]) -> list[Fault]:
     return faults
 
 
+def edited(new: Provider, was: Provider, now: datetime) -> Provider:
+    """Return a provider as somebody edited it.
+
+    What it is in the midst of begins anew where its tickets look otherwise from now on.
+    """
+    resumed = new.enabled and not was.enabled
+    due = (was.due_at or now) if new.enabled else None
+    kept = replace(new, updated_at=now, due_at=due)
+    if resumed:
+        kept = replace(kept, failures=0, disabled_reason=None)
+    return kept if _seen(new) == _seen(was) else unread(kept)
+
+
+def _seen(provider: Provider) -> dict[str, str]:
+    return {name: text for name, text in provider.config.items() if name not in ANSWERS}
+
+
+def unread(provider: Provider) -> Provider:
+    """Return a provider that is in the midst of nothing; its cursor stays."""
+    return replace(provider, changes=None, look=None)
+
+
 def begun(provider: Provider, until: datetime) -> Provider:
     """Return a provider whose sync begins, with a lease; of one that never ended it is said."""
     said = UNENDED if provider.reading else provider.last_error
-    return replace(provider, due_at=until, reading=True, last_error=said)
+    return replace(provider, due_at=until, reading=True, asked=False, last_error=said)
+
+
+def read(provider: Provider, now: datetime) -> Provider:
+    """Return a provider whose sync came to its end, or used up its time: then it goes on at once.
+
+    What its tracker began anew has to come to its end before its failures are forgotten.
+    """
+    unread = [listing for listing in provider.listings if listing]
+    repeated = any(listing.again for listing in unread)
+    return replace(
+        provider,
+        due_at=now if unread or provider.asked else now + EVERY,
+        last_synced_at=now,
+        failures=provider.failures if repeated else 0,
+        last_error=provider.last_error if repeated else None,
+        reading=False,
+        asked=False,
+    )
+
+
+def rested(provider: Provider, message: str, until: datetime) -> Provider:
+    """Return a provider whose tracker asks to be left alone; nobody hastens it before."""
+    return replace(
+        provider,
+        due_at=until,
+        rests_until=until,
+        last_error=message,
+        reading=False,
+        asked=False,
+    )
+
+
+def hastened(provider: Provider, now: datetime) -> Provider:
+    """Return a provider that is due now; where a sync works it is due again when that ends."""
+    if provider.leased_until and provider.leased_until > now:
+        return replace(provider, asked=True)
+    return replace(provider, due_at=max(now, provider.rests_until or now))
 
 
 def failed(
@@ -147,7 +229,7 @@ def failed(
 ) -> Provider:
     """Return a provider whose sync failed once more; after five in a row it is disabled.
 
-    Its cursor stays, so that nothing is lost that comes before it is enabled again.
+    What it has read stays noted, so that nothing is lost that comes before it is enabled again.
     """
     failures = provider.failures + 1
     given_up = failures >= MOST_FAILURES
@@ -156,6 +238,7 @@ def failed(
         failures=failures,
         last_error=message[:1000],
         reading=False,
+        asked=False,
         due_at=None if given_up else now + max(EVERY, wait or EVERY),
         enabled=not given_up,
         disabled_reason=f"{failures} syncs in a row failed: {message}"[:1000] if given_up else None,

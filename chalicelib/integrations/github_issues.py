@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 from github import Auth, Github, GithubException
+from requests.utils import parse_header_links
 
 from chalicelib.domain import mark
 from chalicelib.domain.errors import Invalid
@@ -30,24 +32,24 @@ class GitHubIssues:
         self._requester, self._config, self._now = client.requester, config, now
         self._repo = config["repo"]
 
-    def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
-        """Yield pages, oldest issue first: a change moves no issue to another page."""
-        asked: dict[str, Any] = {"sort": "created", "direction": "asc", "per_page": PAGE}
-        if since:
-            asked |= {"state": "all", "since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
-        else:
-            asked["state"] = "open"
+    def changed(
+        self, since: datetime | None, position: str | None = None, etag: str | None = None
+    ) -> Iterator[TicketPage]:
+        """Yield pages, what changed longest ago first: a change moves an issue to a later one."""
         path = f"/repos/{self._repo}/issues"
-        conditional = {"If-None-Match": etag} if etag else {}
-        for status, headers, found in self._pages(path, asked, conditional):
+        asked: dict[str, Any] | None = dict(parse_qsl(position)) if position else _first(since)
+        conditional = {"If-None-Match": etag} if etag and not position else {}
+        while asked:
+            status, headers, found = self._page(path, asked, conditional)
             if status == 304:
                 yield TicketPage((), unchanged=True)
                 return
-            issues = [issue for issue in found if "pull_request" not in issue]
             # An ETag speaks of its own page alone: with more than one, all are read again.
-            alone = "link" not in headers
-            tickets = [self._ticket(issue) for issue in issues]
-            yield TicketPage(tickets, headers.get("etag") if alone else None)
+            alone = not position and "link" not in headers
+            asked, conditional = _following(asked, headers, found), {}
+            position = urlencode(asked) if asked else None
+            tickets = [self._ticket(issue) for issue in found if "pull_request" not in issue]
+            yield TicketPage(tickets, position, headers.get("etag") if alone else None)
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
@@ -61,8 +63,11 @@ class GitHubIssues:
 
     def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
         path = f"{self._path(ticket_id)}/comments"
-        for _, _, page in self._pages(path, {"per_page": PAGE}, {}):
+        asked: dict[str, Any] | None = {"per_page": PAGE}
+        while asked:
+            _, headers, page = self._page(path, asked, {})
             yield from page
+            asked = _linked(asked, headers)
 
     def _path(self, ticket_id: str) -> str:
         return f"/repos/{self._repo}/issues/{ticket_id.rpartition('#')[2]}"
@@ -90,22 +95,11 @@ class GitHubIssues:
             closed = {"state": "closed", "state_reason": "completed"}
             self._send("PATCH", self._path(ticket_id), body=closed)
 
-    def _pages(
+    def _page(
         self, path: str, asked: dict[str, Any], headers: dict[str, str]
-    ) -> Iterator[tuple[int, dict[str, Any], Any]]:
-        number = 1
-        while True:
-            more = {"page": number} if number > 1 else {}
-            status, answered, text = self._send(
-                "GET", path, asked | more, headers if number == 1 else {}
-            )
-            if status == 304:
-                yield status, answered, []
-                return
-            yield status, answered, json.loads(text)
-            if 'rel="next"' not in answered.get("link", ""):
-                return
-            number += 1
+    ) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
+        status, answered, text = self._send("GET", path, asked, headers)
+        return status, answered, [] if status == 304 else json.loads(text)
 
     def _send(
         self,
@@ -146,6 +140,40 @@ class GitHubIssues:
             assignees=tuple(_login(user) for user in issue.get("assignees") or ()),
             repo=self._repo,
         )
+
+
+def _first(since: datetime | None) -> dict[str, Any]:
+    """Return the query of a listing that begins."""
+    asked = {"state": "open", "sort": "updated", "direction": "asc", "per_page": PAGE}
+    return {**asked, "state": "all", "since": _second(since)} if since else asked
+
+
+def _second(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _following(
+    asked: dict[str, Any], headers: dict[str, Any], found: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Return the query of the next page: a listing that begins where this page ends.
+
+    A number of a page would mean others once an issue is closed or changed meanwhile, and GitHub
+    takes none beyond some. Only within one second the link leads on.
+    """
+    linked = _linked(asked, headers)
+    if linked is None or not found:
+        return linked
+    oldest, newest = found[0]["updated_at"], found[-1]["updated_at"]
+    if oldest == newest:
+        return linked
+    return {**_first(None), "state": asked["state"], "since": newest}
+
+
+def _linked(asked: dict[str, Any], headers: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the query of the link to the next page: it has a number, a cursor, or both."""
+    links = parse_header_links(headers.get("link", ""))
+    url = next((link["url"] for link in links if link.get("rel") == "next"), None)
+    return {**asked, **dict(parse_qsl(urlsplit(url).query))} if url else None
 
 
 def _login(user: dict[str, Any] | None) -> str:

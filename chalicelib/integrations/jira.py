@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib.domain import mark
@@ -23,19 +23,21 @@ FIELDS = ["summary", "description", "labels", "updated", "status", "creator"]
 class JiraIssues:
     """The issues that a user of Jira sees, of one project where the provider names one."""
 
-    def __init__(self, http: Http, base: str, config: dict[str, str], now: datetime) -> None:
-        self._http, self._base, self._config, self._now = http, base, config, now
+    def __init__(self, http: Http, base: str, config: dict[str, str]) -> None:
+        self._http, self._base, self._config = http, base, config
 
-    def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
-        """Yield pages of a hundred, oldest issue first."""
+    def changed(
+        self, since: datetime | None, position: str | None = None, etag: str | None = None
+    ) -> Iterator[TicketPage]:
+        """Yield pages of a hundred, oldest issue first; a token holds for seven days."""
         sent: dict[str, Any] = {"jql": self._jql(since), "fields": FIELDS, "maxResults": PAGE}
         while True:
-            found = self._http.send("POST", "/rest/api/3/search/jql", json=sent)
-            yield TicketPage([self._ticket(issue) for issue in found.get("issues", ())])
-            token = found.get("nextPageToken")
-            if not token:
+            token = {"nextPageToken": position} if position else {}
+            found = self._http.send("POST", "/rest/api/3/search/jql", json={**sent, **token})
+            position = found.get("nextPageToken")
+            yield TicketPage([self._ticket(issue) for issue in found.get("issues", ())], position)
+            if not position:
                 return
-            sent = {**sent, "nextPageToken": token}
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
@@ -88,10 +90,10 @@ class JiraIssues:
         self._http.send("POST", f"{path}/transitions", json={"transition": {"id": ways[0]["id"]}})
 
     def _jql(self, since: datetime | None) -> str:
-        # A time of day would be read in the zone of the user; a span is the same in every zone.
+        # A time of day would be read in the zone of the user. A span from now on would be another
+        # query each time, to which the token of an earlier one does not belong.
         if since:
-            minutes = -(-(self._now - since) // timedelta(minutes=1))
-            parts = [f"updated >= -{max(1, minutes)}m"]
+            parts = [f"updated >= {int(since.timestamp() * 1000)}"]
         else:
             parts = ["statusCategory != Done", 'created >= "1970-01-01"']
         if project := self._config.get("project"):
@@ -157,4 +159,4 @@ def open_tracker(provider: Provider, credential: str, now: datetime) -> JiraIssu
     pair = base64.b64encode(f"{provider.config['email']}:{credential}".encode()).decode()
     base = provider.config["baseUrl"].rstrip("/")
     http = Http("Jira", base, now, {"Authorization": f"Basic {pair}"})
-    return JiraIssues(http, base, provider.config, now)
+    return JiraIssues(http, base, provider.config)

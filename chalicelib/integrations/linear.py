@@ -81,7 +81,9 @@ class LinearIssues:
     def __init__(self, http: Http, config: dict[str, str]) -> None:
         self._http, self._config = http, config
 
-    def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
+    def changed(
+        self, since: datetime | None, position: str | None = None, etag: str | None = None
+    ) -> Iterator[TicketPage]:
         """Yield pages of fifty; a cursor is bound to an issue, so none is passed over."""
         wanted: dict[str, Any] = {}
         if since:
@@ -90,8 +92,8 @@ class LinearIssues:
             wanted["state"] = {"type": {"nin": list(DONE)}}
         if team := self._config.get("teamKey"):
             wanted["team"] = {"key": {"eq": team}}
-        for found in self._pages(ISSUES, {"filter": wanted}, "issues"):
-            yield TicketPage([_ticket(node) for node in found])
+        for found, following in self._pages(ISSUES, {"filter": wanted}, position, "issues"):
+            yield TicketPage([_ticket(node) for node in found], following)
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
@@ -99,7 +101,7 @@ class LinearIssues:
         return replace(ticket), sorted(said, key=lambda comment: comment.created_at)
 
     def _comments(self, issue_id: str) -> Iterator[dict[str, Any]]:
-        for found in self._pages(COMMENTS, {"id": issue_id}, "issue", "comments"):
+        for found, _ in self._pages(COMMENTS, {"id": issue_id}, None, "issue", "comments"):
             yield from found
 
     def find(self, ticket_id: str, run_id: str) -> str | None:
@@ -131,22 +133,24 @@ class LinearIssues:
             state = {"stateId": _only(states, "state", name, "doneState")}
             self._done(MOVE, {"id": ticket_id, "input": state}, "issueUpdate")
 
-    def _pages(self, query: str, variables: dict[str, Any], *way: str) -> Iterator[list[Any]]:
-        after = None
+    def _pages(
+        self, query: str, variables: dict[str, Any], after: str | None, *way: str
+    ) -> Iterator[tuple[list[Any], str | None]]:
         while True:
             found = self._ask(query, {**variables, "first": PAGE, "after": after})
             for name in way:
                 found = found[name]
-            yield found["nodes"]
-            if not found["pageInfo"]["hasNextPage"]:
+            after = found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
+            yield found["nodes"], after
+            if after is None:
                 return
-            after = found["pageInfo"]["endCursor"]
 
     def _ask(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         sent = {"query": document, "variables": variables}
         answer = self._http.send("POST", "/graphql", json=sent)
         if answer.get("errors"):
-            raise Unreachable(f"Linear answered: {answer['errors'][0].get('message')}")
+            message = f"Linear answered: {answer['errors'][0].get('message')}"
+            raise Unreachable(message, senseless=True)
         data: dict[str, Any] = answer["data"]
         return data
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.reply_text import Note, Piece
 from chalicelib.domain.ticket import Comment, Ticket
 from chalicelib.integrations.tracker_http import Http, moment
-from chalicelib.ports import TicketPage
+from chalicelib.ports import TicketPage, Unreachable
 
 PAGE = 100
 LONGEST_PIECE = 2000
@@ -26,23 +27,17 @@ class NotionPages:
     def __init__(self, http: Http, config: dict[str, str]) -> None:
         self._http, self._config = http, config
 
-    def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
-        """Yield pages of a hundred, oldest first."""
-        sent: dict[str, Any] = {
-            "page_size": PAGE,
-            "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
-        }
-        if since:
-            after = f"{since:%Y-%m-%dT%H:%M:00.000Z}"
-            edited = {"timestamp": "last_edited_time", "last_edited_time": {"on_or_after": after}}
-            sent["filter"] = edited
+    def changed(
+        self, since: datetime | None, position: str | None = None, etag: str | None = None
+    ) -> Iterator[TicketPage]:
+        """Yield pages of a hundred, oldest first, in windows of what one query may answer."""
         path = f"/v1/data_sources/{self._config['dataSourceId']}/query"
         while True:
-            found = self._http.send("POST", path, json=sent)
-            yield TicketPage([self._ticket(page) for page in found["results"]])
-            if not found.get("has_more"):
+            found = self._http.send("POST", path, json=_query(since, position))
+            position = _following(position, found)
+            yield TicketPage([self._ticket(page) for page in found["results"]], position)
+            if position is None:
                 return
-            sent = {**sent, "start_cursor": found["next_cursor"]}
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return a page with its text and its comments."""
@@ -128,6 +123,43 @@ class NotionPages:
             if only in (None, name) and thing.get("type") == "status" and thing["status"]:
                 return str(thing["status"]["name"])
         return ""
+
+
+def _query(since: datetime | None, position: str | None) -> dict[str, Any]:
+    """Return the request for a page; its position is a cursor, and where its window begins."""
+    at = dict(parse_qsl(position or ""))
+    wanted = []
+    if since:
+        wanted.append(_on_or_after("last_edited_time", f"{since:%Y-%m-%dT%H:%M:00.000Z}"))
+    if "created" in at:
+        wanted.append(_on_or_after("created_time", at["created"]))
+    sent: dict[str, Any] = {
+        "page_size": PAGE,
+        "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
+    }
+    if wanted:
+        sent["filter"] = wanted[0] if len(wanted) == 1 else {"and": wanted}
+    return {**sent, "start_cursor": at["cursor"]} if "cursor" in at else sent
+
+
+def _on_or_after(name: str, moment: str) -> dict[str, Any]:
+    return {"timestamp": name, name: {"on_or_after": moment}}
+
+
+def _following(position: str | None, found: dict[str, Any]) -> str | None:
+    """Return where the next page begins; a query that was cut off is gone on with in another."""
+    at = dict(parse_qsl(position or ""))
+    if found["results"]:
+        at["last"] = found["results"][-1]["created_time"]
+    if (found.get("request_status") or {}).get("type") == "incomplete":
+        at["cut"] = "off"
+    if found.get("has_more"):
+        return urlencode({**at, "cursor": found["next_cursor"]})
+    if "cut" not in at:
+        return None
+    if at.get("last") in (None, at.get("created")):
+        raise Unreachable("Notion does not tell all pages that were created within one minute")
+    return urlencode({"created": at["last"]})
 
 
 def _labelled(thing: dict[str, Any], label: str) -> dict[str, Any]:

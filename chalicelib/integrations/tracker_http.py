@@ -19,6 +19,7 @@ MEANINGS = {
     403: "the credential may not do this: give it the rights that the docs name",
     404: "there is no such thing, or the credential may not see it: check the config",
 }
+SENSELESS = (400, 410, 422)
 
 
 class Http:
@@ -65,7 +66,12 @@ def refusal(
         return Limited(limit_wait(headers, now) or timedelta(minutes=1))
     said = MEANINGS.get(status, text.strip()[:300])
     passes = status >= 500 or status in (408, 409)
-    return Unreachable(f"{name} answered {status}: {said}", passes=passes, wait=asked_wait(headers))
+    return Unreachable(
+        f"{name} answered {status}: {said}",
+        passes=passes,
+        wait=asked_wait(headers),
+        senseless=status in SENSELESS,
+    )
 
 
 def moment(text: str) -> datetime:

@@ -15,15 +15,22 @@ from chalicelib.domain.ticket import Comment, Ticket
 class Unreachable(Exception):
     """A tracker did not answer, or not as it should; the message says what a person can do.
 
-    What `passes` is worth asking again, after `wait` where the tracker says how long.
+    What `passes` is worth asking again, after `wait` where the tracker says how long. What was
+    asked is `senseless` to it where it did not understand it, a position that it knows no more.
     """
 
     def __init__(
-        self, message: str, *, passes: bool = False, wait: timedelta | None = None
+        self,
+        message: str,
+        *,
+        passes: bool = False,
+        wait: timedelta | None = None,
+        senseless: bool = False,
     ) -> None:
         super().__init__(message)
         self.passes = passes
         self.wait = wait
+        self.senseless = senseless
 
 
 class Limited(Exception):
@@ -36,18 +43,28 @@ class Limited(Exception):
 
 @dataclass(frozen=True)
 class TicketPage:
-    """A page of tickets; the first one of a listing brings its ETag, where there are such."""
+    """A page of tickets, and where the next one begins; there is none after the last.
+
+    The only page of a listing brings its ETag, where there are such.
+    """
 
     tickets: Sequence[Ticket]
+    following: str | None = None
     etag: str | None = None
     unchanged: bool = False
 
 
 class Tracker(Protocol):
-    """One provider's tickets, oldest first, so that none is passed over while pages are read."""
+    """One provider's tickets, in an order in which none is passed over while pages are read."""
 
-    def changed(self, since: datetime | None, etag: str | None) -> Iterator[TicketPage]:
-        """Yield what changed since a moment to the end; without one, all that is open."""
+    def changed(
+        self, since: datetime | None, position: str | None = None, etag: str | None = None
+    ) -> Iterator[TicketPage]:
+        """Yield what changed since a moment to the end; without one, all that is open.
+
+        A position is where an earlier listing since the same moment stopped. Whatever does not
+        change while pages are read is on one of them.
+        """
         ...
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.fakes.description import Description
 from tests.fakes.tracker import CREDENTIAL, SAID_AT, Answer, FakeTracker, Item, Said
+
+MOST_PAGES = 10
+"""What comes later is told by a cursor alone."""
 
 
 class IssueBook:
@@ -44,21 +48,34 @@ class IssueBook:
 
     def _list(self, query: dict[str, str]) -> Answer:
         size, number = int(query.get("per_page", 30)), int(query.get("page", 1))
-        if not 1 <= size <= 100 or query["sort"] != "created" or query["direction"] != "asc":
+        if not 1 <= size <= 100 or query["sort"] != "updated" or query["direction"] != "asc":
+            return _no(422)
+        if number > MOST_PAGES and "after" not in query:
             return _no(422)
         since = datetime.fromisoformat(query.get("since", "1970-01-01T00:00:00Z"))
         found = [
             item
-            for item in sorted(self.items.values(), key=lambda item: item.created_at)
+            for item in sorted(self.items.values(), key=_changed)
             if item.updated_at.replace(microsecond=0) >= since
             and (item.open or query.get("state", "open") == "all")
         ]
-        shown = [self.view(item) for item in found[(number - 1) * size : number * size]]
-        path = f"{self.web_url}?page="
-        link = f'<{path}{number + 1}>; rel="next"' if len(found) > number * size else ""
-        if not link and number > 1:
-            link = f'<{path}1>; rel="first"'
-        return 200, {"Link": link} if link else {}, shown
+        start = (number - 1) * size
+        if "after" in query:
+            at = query["after"].split("_")
+            start = sum(_changed(item) <= (float(at[0]), int(at[1])) for item in found)
+        return self._linked(query, found[start : start + size], len(found) > start + size)
+
+    def _linked(self, query: dict[str, str], shown: list[Item], more: bool) -> Answer:
+        number = int(query.get("page", 1))
+        path = f"{self.web_url}?"
+        link = ""
+        if more:
+            at = "_".join(str(part) for part in _changed(shown[-1]))
+            following = {**query, "page": str(number + 1), "after": at}
+            link = f'<{path}{urlencode(following)}>; rel="next"'
+        elif number > 1:
+            link = f'<{path}page=1>; rel="first"'
+        return 200, {"Link": link} if link else {}, [self.view(item) for item in shown]
 
     def _comments(self, item: Item, query: dict[str, str], body: Any) -> Answer:
         size, number = int(query.get("per_page", 30)), int(query.get("page", 1))
@@ -106,6 +123,10 @@ class IssueBook:
         return issue | ({"pull_request": {}} if item.pull_request else {})
 
 
+def _changed(item: Item) -> tuple[float, int]:
+    return item.updated_at.replace(microsecond=0).timestamp(), item.number
+
+
 def _comment(said: Said) -> dict[str, Any]:
     user = {"login": "optio[bot]" if said.ours else "ann"}
     return {
@@ -124,6 +145,7 @@ def _no(status: int) -> Answer:
 
 class FakeGitHub(FakeTracker):
     source = "github"
+    undescribed = frozenset({"after"})
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         super().__init__(now)

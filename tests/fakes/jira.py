@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.fakes.description import Description
@@ -46,25 +46,25 @@ class FakeJira(FakeTracker):
 
     def _search(self, body: Any) -> Answer:
         asked = re.fullmatch(
-            r'(?:(updated >= -(\d+)m)|(statusCategory != Done AND created >= "1970-01-01"))'
+            r'(?:(updated >= (\d{12,13}))|(statusCategory != Done AND created >= "1970-01-01"))'
             r" ORDER BY created ASC",
             body["jql"],
         )
         if not asked or not 1 <= body["maxResults"] <= 5000:
             return 400, {}, {"errorMessages": ["the query is unbounded, or not understood"]}
-        since = (
-            self.now() - timedelta(minutes=int(asked[2]))
-            if asked[2]
-            else datetime(1970, 1, 1, tzinfo=UTC)
-        )
+        since = datetime.fromtimestamp(int(asked[2] or 0) / 1000, UTC)
         found = [i for i in self.oldest() if i.updated_at >= since and (i.open or asked[2])]
-        start = int(body.get("nextPageToken", "0"))
+        if token := body.get("nextPageToken"):
+            jql, _, key = token.partition(" after ")
+            if jql != body["jql"] or token in self.expired:
+                return 400, {}, {"errorMessages": ["the token is not of this query, or too old"]}
+            found = [item for item in found if item.number > int(key)]
         # Jira gives a hundred at most, however many are asked for.
-        shown = found[start : start + min(100, body["maxResults"])]
-        last = start + len(shown) >= len(found)
+        shown = found[: min(100, body["maxResults"])]
+        last = len(shown) == len(found)
         answer: dict[str, Any] = {"issues": [self._issue(item) for item in shown], "isLast": last}
         if not last:
-            answer["nextPageToken"] = str(start + len(shown))
+            answer["nextPageToken"] = f"{body['jql']} after {shown[-1].number}"
         return 200, {}, answer
 
     def _comments(self, item: Item, query: dict[str, str], body: Any, key: str) -> Answer:

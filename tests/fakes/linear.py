@@ -137,6 +137,8 @@ class FakeLinear(FakeTracker):
 
     def _issues(self, info: Any, first: int, filter: Any, orderBy: str, after: Any = None) -> Any:  # noqa: N803
         assert first <= self.page
+        if after in self.expired:
+            raise KeyError("no such cursor")
         since = filter.get("updatedAt", {}).get("gte", "1970-01-01T00:00:00+00:00")
         hidden = filter.get("state", {}).get("type", {}).get("nin", [])
         found = [

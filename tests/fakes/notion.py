@@ -13,6 +13,8 @@ from tests.fakes.tracker import CREDENTIAL, SAID_AT, Answer, FakeTracker, Item, 
 
 class FakeNotion(FakeTracker):
     source = "notion"
+    most = 10_000
+    """What one query tells, however many match."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         super().__init__(now)
@@ -42,15 +44,26 @@ class FakeNotion(FakeTracker):
     def _query(self, body: Any) -> Answer:
         if set(body) - {"page_size", "sorts", "filter", "start_cursor"} or body["page_size"] > 100:
             return 400, {}, {"code": "validation_error"}
-        after = body.get("filter", {}).get("last_edited_time", {}).get("on_or_after")
-        since = datetime.fromisoformat(after) if after else datetime(1970, 1, 1, tzinfo=UTC)
-        found = [i for i in self.oldest() if i.updated_at.replace(second=0, microsecond=0) >= since]
-        start = int(body.get("start_cursor", "0"))
-        shown = found[start : start + body["page_size"]]
-        more = start + len(shown) < len(found)
-        return _listed(
-            [self._page(item) for item in shown], str(start + len(shown)) if more else None
-        )
+        filters = body.get("filter", {}).get("and", [body.get("filter", {})])
+        edited = _minute(filters, "last_edited_time")
+        created = _minute(filters, "created_time")
+        matching = [
+            item
+            for item in self.oldest()
+            if _floor(item.updated_at) >= edited and _floor(item.created_at) >= created
+        ]
+        found, whole = matching[: self.most], len(matching) <= self.most
+        if cursor := body.get("start_cursor"):
+            if cursor in self.expired:
+                return 400, {}, {"code": "validation_error"}
+            found = [item for item in found if item.number > int(cursor)]
+        shown = found[: body["page_size"]]
+        more = str(shown[-1].number) if len(shown) < len(found) else None
+        status, headers, said = _listed([self._page(item) for item in shown], more)
+        if not whole:
+            reason = {"type": "incomplete", "incomplete_reason": "query_result_limit_reached"}
+            said["request_status"] = reason
+        return status, headers, said
 
     def _comments(self, query: dict[str, str]) -> Answer:
         said = self.items[int(query["block_id"].removeprefix("page-"))].said
@@ -85,6 +98,7 @@ class FakeNotion(FakeTracker):
         return {
             "id": f"page-{item.number}",
             "url": f"https://notion.so/page-{item.number}",
+            "created_time": f"{item.created_at:%Y-%m-%dT%H:%M:00.000Z}",
             "last_edited_time": f"{item.updated_at:%Y-%m-%dT%H:%M:00.000Z}",
             "in_trash": False,
             "properties": {
@@ -110,6 +124,15 @@ class FakeNotion(FakeTracker):
 
     def external_id(self, item: Item) -> str:
         return f"page-{item.number}"
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
+def _minute(filters: list[dict[str, Any]], name: str) -> datetime:
+    told = next((one[name]["on_or_after"] for one in filters if name in one), None)
+    return datetime.fromisoformat(told) if told else datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _listed(results: list[dict[str, Any]], following: str | None = None) -> Answer:

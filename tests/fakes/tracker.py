@@ -64,6 +64,8 @@ class FakeTracker:
     source = ""
     page = 100
     description: Description | None = None
+    undescribed: frozenset[str] = frozenset()
+    """Parameters that exist, though the description does not know them."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
@@ -72,6 +74,7 @@ class FakeTracker:
         self.wrong: list[str] = []
         self.broken: Callable[[], Answer | None] = lambda: None
         self.late: Callable[[str, str], Answer | None] = lambda method, path: None
+        self.expired: set[str] = set()
         self.url = ""
 
     def add(self, *labels: str, **more: Any) -> Item:
@@ -93,7 +96,8 @@ class FakeTracker:
         if failure:
             return failure
         if self.description:
-            self.wrong += self.description.request(method, path, query, body)
+            told = {name: text for name, text in query.items() if name not in self.undescribed}
+            self.wrong += self.description.request(method, path, told, body)
         status, more, said = self.real(method, path, query, headers, body)
         if self.description and status < 400 and status != 304:
             self.wrong += self.description.answer(method, path, status, said)

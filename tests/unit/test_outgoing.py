@@ -199,7 +199,7 @@ def test_no_tracker_is_asked_at_an_address_that_is_not_public(
     )
     tracker = RealTrackers().open(provider, "a token", NOON)
     with pytest.raises(Refused, match=r"127\.0\.0\.1"):
-        list(tracker.changed(None, None))
+        list(tracker.changed(None))
     assert server.seen == []
 
 

@@ -127,7 +127,7 @@ def test_syncs_that_never_end_are_told(place: Place):
     for _ in range(2):
         place.now += syncing.LEASE
         assert not _dies_at(place, 2)
-    assert "did not come to its end" in (place.provider.last_error or "")
+    assert "was cut off" in (place.provider.last_error or "")
 
     place.now += syncing.LEASE
     syncing.sync(place.world, "p")

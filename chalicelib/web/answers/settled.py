@@ -53,6 +53,12 @@ class RepoView(TypedDict):
     updatedAt: Moment
 
 
+class ProgressView(TypedDict):
+    reading: Literal["changes", "backlog"]
+    tickets: Count
+    startedAt: Moment
+
+
 class ProviderView(TypedDict):
     id: Id
     name: str
@@ -65,6 +71,7 @@ class ProviderView(TypedDict):
     lastError: str | None
     lastSyncedAt: Moment | None
     nextSyncAt: Moment | None
+    progress: ProgressView | None
     createdAt: Moment
     updatedAt: Moment
 

@@ -26,8 +26,20 @@ def view(thing: Provider) -> answers.ProviderView:
         "lastError": thing.last_error,
         "lastSyncedAt": views.moment(thing.last_synced_at),
         "nextSyncAt": views.moment(thing.due_at),
+        "progress": _progress(thing),
         "createdAt": views.moment(thing.created_at),
         "updatedAt": views.moment(thing.updated_at),
+    }
+
+
+def _progress(thing: Provider) -> answers.ProgressView | None:
+    listing = thing.progress
+    if listing is None:
+        return None
+    return {
+        "reading": "backlog" if listing is thing.look else "changes",
+        "tickets": listing.count,
+        "startedAt": views.moment(listing.began_at),
     }
 
 

@@ -1,0 +1,360 @@
+"""Trackers with more tickets than one sync may read: each sync goes on where the last one ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.actions import definitions, providers, syncing
+from chalicelib.domain.trigger import TicketConfig, Trigger, TriggerType
+from chalicelib.integrations import github_issues, jira, linear, notion
+from tests.conftest import NOON
+from tests.fakes.tracker import Item
+from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
+from tests.unit.test_syncing import Place
+
+pytestmark = pytest.mark.usefixtures("loopback")
+
+BEFORE = NOON - timedelta(days=30)
+ANSWER = timedelta(seconds=0.4)
+"""How long a tracker takes for an answer."""
+
+
+class Slow(Place):
+    """A place whose clock goes on while its tracker answers, and which is driven as a stage is."""
+
+    def __init__(self, tracker: FakeTracker) -> None:
+        super().__init__(tracker)
+        self.longest = timedelta(0)
+        self.syncs = 0
+        self.answer: Any = lambda: None
+        tracker.broken = self._answer
+
+    def _answer(self) -> Any:
+        self.now += ANSWER
+        return self.answer()
+
+    def sync(self) -> None:
+        """Let the next sync come when it is due."""
+        due = self.provider.due_at
+        assert due is not None
+        self.now = max(self.now, due)
+        began, self.syncs = self.now, self.syncs + 1
+        syncing.sync(self.world, "p")
+        self.longest = max(self.longest, self.now - began)
+
+    def read(self, most: int = 400) -> None:
+        """Sync until nothing is in the midst of being read."""
+        self.sync()
+        for _ in range(most):
+            if self.provider.progress is None:
+                return
+            self.sync()
+        pytest.fail("it does not come to an end")
+
+    def greedy(self) -> None:
+        """Add a trigger that takes the backlog, too."""
+        moments = {"created_at": self.now, "updated_at": self.now}
+        definition = replace(self.definition, id="g", name="Greedy", **moments)
+        config = TicketConfig(source=self.tracker.source, labels=("agent",), include_backlog=True)
+        waiting = Trigger(
+            id="gt",
+            definition_id="g",
+            definition_kind="standalone",
+            type=TriggerType.TICKET,
+            ticket=config,
+            **moments,
+        )
+        definitions.create(self.world, definition, [waiting])
+
+    def outcomes(self, trigger: str = "t") -> Counter[tuple[str, str]]:
+        rows = [row[0] for row in self.world.tables.all("firings")]
+        ours = [row for row in rows if row.trigger_id == trigger]
+        return Counter((row.occurrence, row.reason or row.outcome.value) for row in ours)
+
+    def name(self, item: Item) -> str:
+        return f"{self.tracker.source}:{self.tracker.external_id(item)}"
+
+    def trigger(self, key: str = "t") -> Trigger:
+        found: Trigger = self.world.triggers.get(key)
+        return found
+
+
+@pytest.fixture(params=sorted(FAKES))
+def place(request: pytest.FixtureRequest) -> Iterator[Slow]:
+    with serving(FAKES[request.param](lambda: NOON)) as fake:
+        yield Slow(fake)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Have every tracker tell five tickets on a page."""
+    for module in (github_issues, jira, linear, notion):
+        monkeypatch.setattr(module, "PAGE", 5)
+    return 5
+
+
+def filled(place: Slow, count: int, each: int = 1) -> list[Item]:
+    """Add old tickets, every so manyeth of them with the label; return those."""
+    made = []
+    for number in range(count):
+        carries = number % each == 0
+        at = BEFORE + timedelta(seconds=number)
+        made.append(place.tracker.add("agent" if carries else "other", at=at))
+    return [item for item in made if "agent" in item.labels]
+
+
+def listings(place: Slow) -> int:
+    """Return how many pages of tickets were asked for."""
+    comments = ("/comment", "/blocks/")
+    asked = [path for path, _ in place.tracker.requests]
+    return len([path for path in asked if not any(part in path for part in comments)])
+
+
+def test_a_first_look_at_6000_tickets_ends_and_settles_each_once(place: Slow):
+    place.tracker.description = None  # what it says of each page is held elsewhere
+    wanted = filled(place, 6000, each=40)
+    place.greedy()
+    pages = 6000 // place.tracker.page
+    told = []
+
+    place.sync()
+    while place.provider.progress:
+        assert place.provider.last_error is None
+        told.append(place.provider.progress.count)
+        place.sync()
+
+    assert place.outcomes() == {(place.name(item), "backlog"): 1 for item in wanted}
+    assert place.outcomes("gt") == {(place.name(item), "fired"): 1 for item in wanted}
+    assert place.longest <= syncing.LONGEST + syncing.SHARE + 3 * ANSWER
+    assert told == sorted(told)
+    assert told[-1] > 3000
+    fired = 2 if place.tracker.source in ("linear", "notion") else 1
+    asked = pages * 1.2 + 3 * place.syncs
+    assert listings(place) <= asked + (len(wanted) * fired if fired == 2 else 0)
+    place.read()
+    assert sum(place.fired().values()) == len(wanted)
+
+
+def test_changes_beyond_one_sync_are_read_to_their_end_and_not_again(place: Slow):
+    place.tracker.description = None
+    place.read()
+    place.now += timedelta(days=1)
+    for number in range(1500):
+        place.tracker.add("agent" if number % 50 == 0 else "other")
+    place.now += timedelta(minutes=5)
+    cursor = place.provider.cursor
+
+    def answer() -> None:
+        place.now += timedelta(seconds=1)
+
+    place.answer = answer
+    place.sync()
+    assert place.provider.progress is not None
+    assert place.provider.cursor == cursor
+    place.read()
+
+    assert sum(place.fired().values()) == 30
+    assert set(place.fired().values()) == {1}
+    place.read()
+    asked = listings(place)
+    place.sync()
+    place.sync()
+    assert listings(place) - asked == 2
+
+
+@pytest.mark.usefixtures("short")
+def test_a_page_costs_one_write_and_one_read_of_claims(
+    place: Slow, monkeypatch: pytest.MonkeyPatch
+):
+    filled(place, 60, each=1000)
+    counts: Counter[str] = Counter()
+    for store, name in ((place.world.providers, "put"), (place.world.firings, "claims")):
+        real = getattr(store, name)
+
+        def counted(*given: Any, real: Any = real, name: str = name) -> Any:
+            counts[name] += 1
+            return real(*given)
+
+        monkeypatch.setattr(store, name, counted)
+    monkeypatch.setattr(place.world.providers, "all", None)
+    place.read()
+
+    pages = listings(place) - 1
+    assert counts["claims"] == pages
+    assert counts["put"] == pages - 1 + 2 * place.syncs
+
+
+@pytest.mark.usefixtures("short")
+def test_tickets_that_take_long_are_gone_on_with_in_the_midst_of_a_page(place: Slow):
+    wanted = filled(place, 12)
+    place.greedy()
+    slow = timedelta(seconds=6)
+
+    def answer() -> None:
+        place.now += slow
+
+    place.answer = answer
+    place.read()
+    assert place.outcomes("gt") == {(place.name(item), "fired"): 1 for item in wanted}
+    assert place.longest < timedelta(seconds=45)
+
+
+@pytest.mark.usefixtures("short")
+def test_tickets_that_nothing_comes_of_do_not_hold_up_a_page(place: Slow):
+    filled(place, 23)
+    place.greedy()
+    greedy = place.trigger("gt")
+    definition = place.world.blueprints.get("g")
+    broken = replace(definition, prompt="{{title}}", enabled=False, version=definition.version + 1)
+    place.world.blueprints.put(broken, definition, [])
+    assert greedy.enabled
+
+    def answer() -> None:
+        place.now += timedelta(seconds=4)
+
+    place.answer = answer
+    place.read()
+    assert {reason for _, reason in place.outcomes("gt")} == {"paused"}
+    assert sum(place.outcomes("gt").values()) == 23
+
+
+@pytest.mark.usefixtures("short")
+def test_a_page_that_always_fails_keeps_what_was_read_and_disables_with_its_reason(place: Slow):
+    filled(place, 40)
+    count = 0
+
+    def answer() -> Any:
+        nonlocal count
+        count += 1
+        return (500, {}, {"message": "this page is broken"}) if count > 5 else None
+
+    place.answer = answer
+    for _ in range(5):
+        place.sync()
+    assert not place.provider.enabled
+    assert "500" in (place.provider.disabled_reason or "")
+    assert place.provider.look is not None
+    stood = place.provider.look.count
+    assert stood >= 10
+
+    place.answer = lambda: None
+    asked = listings(place)
+    providers.enable(place.world, "p")
+    place.read()
+    assert listings(place) - asked <= (40 - stood) // 5 + 4
+    assert len(place.outcomes()) == 40
+
+
+@pytest.mark.usefixtures("short")
+def test_a_limit_in_the_midst_is_waited_for_whoever_asks_meanwhile(place: Slow):
+    filled(place, 40)
+    answers = iter([None, None, None, None, place.tracker.limit()])
+    place.answer = lambda: next(answers, None)
+    place.sync()
+    limited = place.now
+    assert "rate limit" in (place.provider.last_error or "")
+    assert place.provider.failures == 0
+    assert place.provider.progress is not None
+
+    assert providers.sync_now(place.world) == 1
+    due = place.provider.due_at
+    assert due is not None
+    assert due - limited >= timedelta(seconds=100)
+    syncing.sync(place.world, "p")
+    assert place.provider.due_at == due
+
+    place.read()
+    assert place.provider.last_error is None
+    assert len(place.outcomes()) == 40
+
+
+@pytest.mark.usefixtures("short")
+def test_who_asks_while_a_sync_reads_starts_no_second_one(place: Slow):
+    filled(place, 20)
+    asked = []
+
+    def answer() -> None:
+        if len(asked) < 3:
+            asked.append(providers.sync_now(place.world))
+            before = len(place.tracker.requests)
+            syncing.sync(place.world, "p")
+            assert len(place.tracker.requests) == before
+
+    place.answer = answer
+    place.sync()
+    assert asked == [1, 1, 1]
+    assert place.provider.due_at is not None
+    assert place.provider.due_at <= place.now
+    assert not place.provider.asked
+
+
+@pytest.mark.usefixtures("short")
+def test_what_is_edited_in_the_midst_begins_anew_and_nothing_fires_twice(place: Slow):
+    wanted = filled(place, 60)
+    place.greedy()
+    calls = 0
+
+    def answer() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 20:
+            was = place.provider
+            providers.change(place.world, was, replace(was, name="Other"), CREDENTIAL)
+
+    place.answer = answer
+    place.sync()
+    assert place.provider.look is None
+    assert not place.provider.reading
+    assert place.provider.name == "Other"
+    place.read()
+    assert place.outcomes("gt") == {(place.name(item), "fired"): 1 for item in wanted}
+    assert place.provider.last_error is None
+
+
+@pytest.mark.usefixtures("short")
+def test_a_pause_in_the_midst_is_obeyed_and_gone_on_from(place: Slow):
+    filled(place, 60)
+    calls = 0
+
+    def answer() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            providers.change(place.world, place.provider, replace(place.provider, enabled=False))
+
+    place.answer = answer
+    place.sync()
+    assert calls <= 6
+    assert (place.provider.enabled, place.provider.reading) == (False, False)
+    stood = place.provider.look
+    assert stood is not None
+    providers.change(place.world, place.provider, replace(place.provider, enabled=True))
+    place.read()
+    assert len(place.outcomes()) == 60
+    assert place.provider.last_error is None
+
+
+@pytest.mark.usefixtures("short")
+def test_a_trigger_made_or_edited_in_the_midst_has_a_look_of_its_own(place: Slow):
+    wanted = filled(place, 300, each=10)
+    place.sync()
+    assert place.provider.look is not None
+    was = place.trigger()
+    assert was.ticket is not None
+    config = replace(was.ticket, labels=("agent", "more"), looked=())
+    place.world.triggers.note(
+        replace(was, ticket=config, version=was.version + 1, updated_at=place.now), was
+    )
+    place.greedy()
+    place.read()
+    place.read()
+    place.read()
+    assert place.outcomes() == {(place.name(item), "backlog"): 1 for item in wanted}
+    assert place.outcomes("gt") == {(place.name(item), "fired"): 1 for item in wanted}
+    assert [place.trigger(key).ticket.looked for key in ("t", "gt")] == [("p",)] * 2  # type: ignore[union-attr]
