@@ -87,7 +87,7 @@ test-contract: setup ## The stores: who wins, who loses
 test-acceptance: setup ## Stories through the real app
 	$(PY) -m pytest -n 2 tests/acceptance
 
-test-architecture: setup ## Layers, package and documents
+test-architecture: setup .venv-emulator/.installed ## Layers, package and documents
 	$(PY) -m pytest -n 2 tests/architecture
 
 test-simulation: setup ## Storms over the real actions, and each guarantee broken on purpose

@@ -7,6 +7,7 @@ AWS takes to answer a call, how fast its CPU is, and how often idle queues are a
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -80,8 +81,15 @@ RECEIVED = Use({"messages": 2})
 """A batch of one is received and deleted: what a queue asks for on a quiet day."""
 
 
-def idle(tick: Use) -> Use:
-    """Return what a month costs in which nothing happens."""
+def metrics(said: str) -> int:
+    """Return how many metrics log lines hold: CloudWatch asks for each that was seen in a month."""
+    events = [json.loads(line) for line in said.splitlines() if '"_aws"' in line]
+    directives = [one for event in events for one in event["_aws"]["CloudWatchMetrics"]]
+    return len({metric["Name"] for one in directives for metric in one["Metrics"]})
+
+
+def idle(tick: Use, measured: int = 0) -> Use:
+    """Return what a month costs in which nothing happens, but for so many metrics of each tick."""
     made = [part.get("Type", "") for part in resources.template()["Resources"].values()]
     queues = sum(part == "AWS::SQS::Queue" for part in made) / 2  # each has its dead letters
     fixed = {
@@ -89,6 +97,7 @@ def idle(tick: Use) -> Use:
         "alarms": made.count("AWS::CloudWatch::Alarm"),
         "dashboards": made.count("AWS::CloudWatch::Dashboard"),
         "secrets": made.count("AWS::SecretsManager::Secret"),
+        "metrics": measured,
     }
     return tick.times(MINUTES).and_(Use(fixed))
 
@@ -109,7 +118,7 @@ def measure(quick: bool) -> Iterable[Row]:
         with metered() as hooked:
             for number in range(FIRINGS):
                 api.send(delivery("p", number + 1, named=False))
-    with stage(), redirect_stdout(io.StringIO()):
+    with stage(), redirect_stdout(io.StringIO()) as said:
         ticking.tick(wiring.world())
         with metered() as ticked:
             ticking.tick(wiring.world())
@@ -118,7 +127,9 @@ def measure(quick: bool) -> Iterable[Row]:
     webhook = invoked(hooked, memory["api_handler"], events=FIRINGS).and_(Use({"requests": 1}))
     yield from _told("a million schedule firings", schedule.times(MILLION))
     yield from _told("a million webhook firings", webhook.times(MILLION))
-    yield from _told("an idle month", idle(invoked(ticked, memory["tick"])))
+    yield from _told(
+        "an idle month", idle(invoked(ticked, memory["tick"]), metrics(said.getvalue()))
+    )
 
 
 def _told(what: str, use: Use) -> Iterable[Row]:

@@ -45,6 +45,7 @@ PRICES = {
     "dashboards": Price(
         3.00, 1, "dashboards, a month", "https://aws.amazon.com/cloudwatch/pricing/"
     ),
+    "metrics": Price(0.30, 1, "metrics, a month", "https://aws.amazon.com/cloudwatch/pricing/"),
     "secrets": Price(
         0.40, 1, "secrets, a month", "https://aws.amazon.com/secrets-manager/pricing/"
     ),

@@ -18,6 +18,7 @@ CONFIGURABLE = (
     "OPTIO_DUE_SHARDS",
     "OPTIO_PAUSE_AFTER_FAILURES",
     "OPTIO_HOOK_RATE",
+    "OPTIO_LAMBDA_LIMIT",
     "OPTIO_STALL_THRESHOLD_MS",
     "OPTIO_ALLOW_PRIVATE_URLS",
     "OPTIO_ALLOW_FILE_REPOS",
@@ -148,6 +149,11 @@ class Settings:
     def hook_rate(self) -> int:
         """How many deliveries a second one worker takes for one path."""
         return self._whole("OPTIO_HOOK_RATE", 50, least=1, most=100_000)
+
+    @cached_property
+    def lambda_limit(self) -> int:
+        """How many functions may run at once in the account, of which the queues get a part."""
+        return self._whole("OPTIO_LAMBDA_LIMIT", 1000, least=1, most=1_000_000)
 
     @cached_property
     def retention(self) -> timedelta:

@@ -174,6 +174,7 @@ def main() -> None:
     _check(port, state)
     os.environ.setdefault("OPTIO_ALLOW_PRIVATE_URLS", "127.0.0.1,localhost")
     os.environ.setdefault("OPTIO_ALLOW_FILE_REPOS", "1")
+    os.environ.setdefault("OPTIO_LAMBDA_LIMIT", "25")  # each place is a process of this machine
     os.environ.setdefault("OPTIO_PUBLIC_URL", f"http://127.0.0.1:{port}")
     stack = LocalStack(port, state)
 

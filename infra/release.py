@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from chalicelib.settings import settings
-from infra import indexes, leftovers, terminal
+from infra import capacity, indexes, leftovers, terminal
 from infra.changes import ChangeSet, Undeployable, carry_out, propose, remove, withdraw
 from infra.deploy import PROPOSED, Target
 from infra.indexes import Template
@@ -36,6 +36,9 @@ def deploy(target: Target) -> None:
     _check_state(target)
     if not target.exists():
         _check_nothing_is_left(target)
+    if not os.environ.get("OPTIO_LAMBDA_LIMIT"):
+        os.environ["OPTIO_LAMBDA_LIMIT"] = str(capacity.limit_of(target.client("lambda")))
+    print(capacity.sentence(settings.lambda_limit))
     package = ROOT / "build" / "package"
     digest = build(package)
     size = (package / "deployment.zip").stat().st_size / 2**20

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import SQSEventConfig
+from chalice.app import ScheduledEventConfig, SQSEventConfig
 from chalice.package import to_cfn_resource_name
 from pynamodb.models import Model
 
 from app import app
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLES
-from infra import encryption
+from infra import capacity, encryption
 from infra.cloud_runner import cloud_runner
 from infra.watch import watch
 
@@ -63,9 +63,14 @@ def _function(name: str, resource: str) -> Template:
     """Return the log of a function, and what chalice leaves out of the function itself."""
     log = f"{resource}LogGroup"
     added: Template = {"Properties": {"LoggingConfig": {"LogGroup": {"Ref": log}}}}
+    if name in {source.name for source in app.event_sources if _comes_again(source)}:
+        added["Properties"]["EventInvokeConfig"] = capacity.never_piled_up()
     for source in queue_sources():
         if source.name == name:
-            mapping = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
+            mapping = {
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                **capacity.of_queue(str(source.queue).removeprefix(settings.queue(""))),
+            }
             events = {f"{resource}SqsEventSource": {"Properties": mapping}}
             added["DependsOn"] = [_queue_id(source)]
             # A minutely schedule, or a pull request that is looked at often, sends its own next
@@ -74,6 +79,10 @@ def _function(name: str, resource: str) -> Template:
             added["Properties"]["RecursiveLoop"] = "Allow"
             added["Properties"]["Events"] = events
     return {log: _log(settings.log_of(name)), resource: added}
+
+
+def _comes_again(source: object) -> bool:
+    return isinstance(source, ScheduledEventConfig)
 
 
 def _log(name: str, least_days: int = LOG_DAYS) -> Template:

@@ -14,6 +14,8 @@ OURS = "Optio"
 STAGE = {"stage": settings.stage}
 FIVE_MINUTES = 300
 LATE_MILLISECONDS = 5000
+LATE_TIMES, OF_PERIODS = 3, 36
+"""Late in so many of so many periods, three hours: an hourly schedule fires in one of twelve."""
 OVERDUE_SECONDS = 300
 REJECTED = 20
 ERRORS = 2
@@ -28,12 +30,15 @@ def watch(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
 def _of_stage() -> Template:
     api = {"ApiName": f"optio-{settings.stage}"}
     tick = _function("Tick")
-    late: Any = {"above": LATE_MILLISECONDS, "statistic": "p99", "times": 3}
+    late: Any = {"above": LATE_MILLISECONDS, "statistic": "p99"}
+    late |= {"times": LATE_TIMES, "of": OF_PERIODS}
+    very: Any = {"above": _very_late_milliseconds(), "statistic": "Maximum"}
     overdue: Any = {"above": OVERDUE_SECONDS, "statistic": "Maximum", "times": 2}
-    missed: Any = {"below": 1, "period": _tick_seconds(), "missing": "breaching"}
+    missed: Any = {"below": 1, "period": _tick_seconds(), "times": 2, "missing": "breaching"}
     return {
         "TickMissedAlarm": _alarm("tick-missed", "AWS/Lambda", "Invocations", tick, **missed),
         "LatenessAlarm": _alarm("lateness", OURS, "FiringLateness", STAGE, **late),
+        "VeryLateAlarm": _alarm("very-late", OURS, "FiringLateness", STAGE, **very),
         "OverdueAlarm": _alarm("overdue", OURS, "OldestOverdue", STAGE, **overdue),
         "StarvationAlarm": _alarm("runner-starvation", OURS, "RunnerMissing", STAGE, above=0),
         "ActivityAlarm": _alarm("activity-lost", OURS, "ActivityLost", STAGE, above=0),
@@ -58,8 +63,12 @@ def _of_parts(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
 
 
 def _tick_seconds() -> int:
-    """Return a span in which the tick comes at least twice."""
-    return max(FIVE_MINUTES, 2 * int(settings.interval.total_seconds()))
+    return int(settings.interval.total_seconds())
+
+
+def _very_late_milliseconds() -> int:
+    """Return what is later than a lost message makes a firing: the next tick sends another."""
+    return 1000 * (60 + _tick_seconds())
 
 
 def _function(name: str) -> dict[str, Any]:
@@ -77,6 +86,7 @@ def _alarm(
     statistic: str = "Sum",
     period: int = FIVE_MINUTES,
     times: int = 1,
+    of: int | None = None,
     missing: str = "notBreaching",
 ) -> Template:
     kind = "ExtendedStatistic" if statistic.startswith("p") else "Statistic"
@@ -88,7 +98,8 @@ def _alarm(
         "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
         kind: statistic,
         "Period": period,
-        "EvaluationPeriods": times,
+        "EvaluationPeriods": of or times,
+        "DatapointsToAlarm": times,
         "Threshold": below if above is None else above,
         "ComparisonOperator": "LessThanThreshold" if above is None else "GreaterThanThreshold",
         "TreatMissingData": missing,

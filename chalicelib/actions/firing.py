@@ -203,7 +203,7 @@ def _record(basis: Basis, occurrence: Occurrence, now: datetime, *, stored: bool
         definition_id=basis.definition.id if stored else None,
         trigger_id=basis.trigger.id if basis.trigger else None,
         trigger_type=occurrence.trigger_type,
-        lateness_ms=firings.lateness(at, now) if at else 0,
+        lateness_ms=firings.lateness(at, now) if at and not occurrence.redelivery_of else 0,
         redelivery_of=occurrence.redelivery_of,
     )
 
@@ -232,7 +232,7 @@ def _run(record: Firing, basis: Basis, title: str, *, stored: bool) -> Run:
         max_concurrent=definition.max_concurrent,
         secrets=definition.secrets,
         overlap_key=definition.active_key if stored and definition.tracks_active else None,
-        lateness_ms=record.lateness_ms if record.trigger_type == "schedule" else None,
+        lateness_ms=record.lateness_ms if record.by_itself else None,
     )
     by = record.trigger_type
     return queued(run, by=by, message=f"fired by {'hand' if by == 'manual' else by}")

@@ -64,6 +64,11 @@ class Firing:
     count: int | None = None
     redelivery_of: str | None = None
 
+    @property
+    def by_itself(self) -> bool:
+        """Whether a schedule made it at its moment, or late; not a person, who fires it again."""
+        return self.trigger_type == "schedule" and self.redelivery_of is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:

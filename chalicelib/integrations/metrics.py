@@ -21,7 +21,7 @@ class EmbeddedMetrics:
     def fired(self, firing: Firing) -> None:
         occurrences = firing.count or 1
         self._emit("Firings", MetricUnit.Count, occurrences, outcome=firing.outcome.value)
-        if firing.trigger_type == "schedule" and firing.outcome is Outcome.FIRED:
+        if firing.by_itself and firing.outcome is Outcome.FIRED:
             self._emit("FiringLateness", MetricUnit.Milliseconds, firing.lateness_ms)
 
     def committed(self, milliseconds: int) -> None:

@@ -29,6 +29,17 @@ def test_a_tick_tells_how_long_the_oldest_has_been_due(
     assert measured(capsys, "OldestOverdue")[0] < 60
 
 
+def test_what_a_person_fires_again_is_not_late(stage: Stage, capsys: pytest.CaptureFixture[str]):
+    task, _ = made(stage)
+    stage.pass_time(timedelta(minutes=5))
+    assert len(measured(capsys, "FiringLateness")) == 1
+    (first,) = stage.ok("GET", f"/api/tasks/{task}/firings")["firings"]
+    stage.now += timedelta(minutes=3)
+    assert stage.ok("POST", f"/api/firings/{first['id']}/redeliver")["runId"]
+    assert measured(capsys, "FiringLateness") == []
+    assert stage.ok("GET", "/api/health/scheduler")["latenessMs"]["count"] == 1
+
+
 @pytest.mark.parametrize("way", ["definition", "trigger"])
 def test_what_a_pause_passed_over_is_counted_once_it_is_resumed(
     stage: Stage, capsys: pytest.CaptureFixture[str], way: str

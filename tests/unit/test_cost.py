@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from benchmarks import cost
 from benchmarks.cost import Use, idle, invoked
 from benchmarks.meter import Meter
 from benchmarks.prices import MILLION, PRICES
+from chalicelib.integrations.metrics import EmbeddedMetrics
 
 
 def test_each_price_says_where_it_is_from():
@@ -47,9 +49,19 @@ def test_an_invocation_is_priced_by_what_a_meter_saw_of_it():
 
 
 def test_an_idle_month_ticks_each_minute_and_pays_for_what_stands_there():
-    used = idle(Use({"write units": 1, "invocations": 1}))
+    used = idle(Use({"write units": 1, "invocations": 1}), 2)
+    assert used.of["metrics"] == 2
     assert used.of["invocations"] == used.of["write units"] == 43_200
     assert used.of["alarms"] > 5
     assert used.of["dashboards"] == 1
     assert used.of["secrets"] == 1
     assert used.of["messages"] == 3 * cost.POLLS
+
+
+def test_each_metric_of_a_tick_is_paid_for_once_however_often_it_is_measured(
+    capsys: pytest.CaptureFixture[str],
+):
+    told = EmbeddedMetrics("prod")
+    for _ in range(3):
+        told.ticked(1, timedelta())
+    assert cost.metrics(f"a line\n{capsys.readouterr().out}") == 2
