@@ -1,17 +1,32 @@
-"""Repos: made known once."""
+"""Repos: made known once, and changed by whom it is meant to be."""
 
 from __future__ import annotations
 
 from chalicelib.actions.claiming import made_first
+from chalicelib.domain.access import Forbidden, Principal, Scope
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.repo import Repo
 from chalicelib.ports import Taken, World
 
 
-def create(world: World, new: Repo, claim: Claim | None = None) -> Repo:
+def create(world: World, new: Repo, by: Principal, claim: Claim | None = None) -> Repo:
     """Keep a repo; with a claim a repeated request finds what the first one made."""
+    _check_forge(new, None, by)
     try:
         world.repos.add(new, claim)
     except Taken as taken:
         return world.repos.get(made_first(world, claim, taken))
     return new
+
+
+def change(world: World, was: Repo, new: Repo, by: Principal) -> None:
+    """Keep the changed settings of a repo."""
+    _check_forge(new, was.forge_api_url, by)
+    world.repos.put(new, was)
+
+
+def _check_forge(new: Repo, was: str | None, by: Principal) -> None:
+    """Whoever says where a forge is says where the stage's own credential is sent."""
+    if new.forge_api_url not in (None, was) and not by.may(Scope.ADMIN):
+        needed = f"it needs an API key with the scope {Scope.ADMIN.value}"
+        raise Forbidden(f"forgeApiUrl says where the credential of the forge is sent: {needed}")

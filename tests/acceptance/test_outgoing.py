@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.domain.access import ALLOWED, Role
 from chalicelib.settings import settings
+from tests.acceptance.browsing import Browser
 from tests.acceptance.test_road import claimed
-from tests.conftest import Stage
+from tests.conftest import Stage, key_of
 
 TASK = {"name": "N", "prompt": "P", "agentType": "command", "agentCommand": "true"}
 REFUSED = [
@@ -115,3 +117,26 @@ def test_a_forge_or_tracker_where_no_request_may_go_is_refused(stage: Stage, url
         status, answer = stage.call("POST", path, body)
         assert status == 400, (path, url)
         assert [fault["field"] for fault in answer["details"]] == [field]
+
+
+def test_only_who_keeps_credentials_says_where_that_of_the_forge_is_sent(stage: Stage):
+    key_of("optio_pat_member", ALLOWED[Role.MEMBER])
+    theirs = {"repoUrl": "https://evil.example/a/b", "forgeApiUrl": "https://evil.example/api/v3"}
+    ours = {"repoUrl": "https://git.example/a/b", "forgeApiUrl": "https://git.example/api/v3"}
+    made = stage.ok("POST", "/api/repos", ours)["repo"]
+
+    for method, path, body in (
+        ("POST", "/api/repos", theirs),
+        ("PATCH", f"/api/repos/{made['id']}", {"forgeApiUrl": theirs["forgeApiUrl"]}),
+    ):
+        status, answer = stage.call(method, path, body, token="optio_pat_member")
+        assert status == 403
+        assert "forgeApiUrl" in answer["error"]
+    browser = Browser(stage).sign_in("optio_pat_member")
+    page = browser.post("/repos", **theirs)
+    assert page.status == 403
+    assert "where the credential of the forge is sent" in page.text
+    kept = {"forgeApiUrl": ours["forgeApiUrl"], "maxConcurrentTasks": 3}
+    status, answer = stage.call("PATCH", f"/api/repos/{made['id']}", kept, token="optio_pat_member")
+    assert (status, answer["repo"]["forgeApiUrl"]) == (200, ours["forgeApiUrl"])
+    assert [repo["repoUrl"] for repo in stage.ok("GET", "/api/repos")["repos"]] == [made["repoUrl"]]

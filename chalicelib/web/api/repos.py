@@ -12,6 +12,7 @@ from chalicelib.web.http import (
     Routes,
     answer,
     body_of,
+    caller,
     claim_of,
     known_id,
     limit_of,
@@ -37,7 +38,8 @@ def create() -> Answer[answers.RepoAnswer]:
     request, world = routes.current_request, wiring.world()
     asked = models.parsed(models.NewRepo, body_of(request))
     new = reading_settled.repo(asked, world.now())
-    return answer({"repo": views.repo(repos.create(world, new, claim_of(request, new.id)))}, 201)
+    made = repos.create(world, new, caller(), claim_of(request, new.id))
+    return answer({"repo": views.repo(made)}, 201)
 
 
 @routes.at("GET", "/api/repos/{repo}", needs=Scope.READ)
@@ -52,7 +54,7 @@ def edit(repo: str) -> Answer[answers.RepoAnswer]:
     was = wiring.world().repos.get(known_id("repo", repo))
     asked = models.parsed(models.RepoFields, body_of(routes.current_request))
     new = reading_settled.patched_repo(was, asked, wiring.world().now())
-    wiring.world().repos.put(new, was)
+    repos.change(wiring.world(), was, new, caller())
     return answer({"repo": views.repo(new)})
 
 

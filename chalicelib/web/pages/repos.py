@@ -6,6 +6,7 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import repos
+from chalicelib.domain.access import Forbidden
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.repo import Repo
 from chalicelib.web import audit, models, reading_settled
@@ -56,6 +57,7 @@ def _typed(repo: Repo) -> dict[str, str]:
 def save(visit: Visit) -> Response:
     """Add, change or forget a repo."""
     world, chosen = wiring.world(), visit.form.get("id", "")
+    assert visit.session is not None
     try:
         typed = visit.typed
         was = world.repos.get(known_id("repo", chosen)) if chosen else None
@@ -65,14 +67,14 @@ def save(visit: Visit) -> Response:
         if was:
             asked = models.parsed(models.RepoFields, _fields(typed), besides=typed.faults)
             changed = reading_settled.patched_repo(was, asked, world.now())
-            world.repos.put(changed, was)
+            repos.change(world, was, changed, visit.session.who)
         else:
             body = {"repoUrl": typed.text("repoUrl"), **_fields(typed)}
             asked_new = models.parsed(models.NewRepo, body, besides=typed.faults)
             new = reading_settled.repo(asked_new, world.now())
-            repos.create(world, new, visit.once(new.id))
+            repos.create(world, new, visit.session.who, visit.once(new.id))
             audit.made(new.id, new.url)
-    except (Invalid, Conflict) as error:
+    except (Invalid, Conflict, Forbidden) as error:
         return _page(visit, error)
     return visit.go("repos", done="saved")
 
