@@ -13,7 +13,8 @@ from chalicelib.ports import World
 
 TOLD = (State.COMPLETED, State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
 """The states that tell whether a definition works. A cancelled run tells nothing."""
-LOOKED_AT = 100
+PAGE, MOST_PAGES = 100, 20
+"""How far back a definition's runs are looked through for those that ended: many may wait."""
 
 
 def run_failed(world: World, run: Run) -> None:
@@ -42,10 +43,9 @@ def run_failed(world: World, run: Run) -> None:
 
 def _reason(world: World, definition: Blueprint, run: Run) -> str | None:
     most = world.policy.pause_after_failures
-    listed, _ = world.runs.of_definition(definition.id, None, LOOKED_AT)
     # The list may not know yet what has just been written.
     known = sorted(
-        {**{other.id: other for other in listed}, run.id: run}.values(),
+        {**{other.id: other for other in _listed(world, definition, most)}, run.id: run}.values(),
         key=lambda other: (other.created_at, other.id),
         reverse=True,
     )
@@ -56,6 +56,18 @@ def _reason(world: World, definition: Blueprint, run: Run) -> str | None:
         f"{most} failures in a row of the class {run.error_class or 'unknown'}; "
         f"the last one: {run.error_message or 'no message'}"
     )[:1000]
+
+
+def _listed(world: World, definition: Blueprint, most: int) -> list[Run]:
+    """Return the newest runs of a definition: as many as it takes to see `most` that ended."""
+    found: list[Run] = []
+    place: str | None = None
+    for _ in range(MOST_PAGES):
+        listed, place = world.runs.of_definition(definition.id, place, PAGE)
+        found += listed
+        if place is None or sum(other.state in TOLD for other in found) >= most:
+            break
+    return found
 
 
 def _alike(other: Run, run: Run, definition: Blueprint) -> bool:

@@ -69,6 +69,22 @@ def test_the_fifth_failure_of_a_class_in_a_row_pauses_with_the_reason(stage: Sta
     assert "5 failures in a row" in answer["error"]
 
 
+def test_failures_count_though_very_many_runs_wait_behind_them(
+    stage: Stage, task: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(breaking, "PAGE", 4)
+    stage.ok("PATCH", f"/api/tasks/{task}", {"maxConcurrent": 1})
+    for _ in range(15):
+        stage.now += timedelta(seconds=1)
+        stage.ok("POST", f"/api/tasks/{task}/runs", {})
+    for number in range(5):
+        assert shown(stage, task)["enabled"], number
+        stage.settle()
+        ended(stage, claimed(stage), "agent")
+
+    assert not shown(stage, task)["enabled"]
+
+
 def test_runners_that_fall_silent_count_like_failures_that_were_told(stage: Stage, task: str):
     stage.ok("PATCH", f"/api/tasks/{task}", {"maxRetries": 0})
     for number in range(5):
