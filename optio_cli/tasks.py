@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from optio_cli import finding, following, saving, showing, switching
+from optio_cli import finding, following, ledger, saving, showing, switching
 from optio_cli.api import Json
 from optio_cli.errors import Exit, Failure
 from optio_cli.output import ago, short
@@ -15,6 +15,7 @@ from optio_cli.reading import params_of, text_of
 from optio_cli.session import AsJson, Session, group, open_session
 
 app = group("Definitions and runs.")
+app.command()(ledger.firings)
 app.command()(switching.pause)
 app.command()(switching.resume)
 app.command()(switching.clone)

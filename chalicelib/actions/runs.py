@@ -69,7 +69,8 @@ def cancel(world: World, run_id: str) -> Run:
     def cancelled() -> Run:
         run = world.runs.get(run_id)
         if run.state in FINAL:
-            raise IllegalMove(run.state, State.CANCELLED)
+            why = f"this task is {run.state} already: there is nothing to cancel"
+            raise IllegalMove(run.state, State.CANCELLED, why)
         to = State.CANCELLED
         return moving.advance(world, run, to, by="user", message="cancelled", **stopped)
 
@@ -80,7 +81,8 @@ def retry(world: World, run_id: str) -> Run:
     """Try a failed or cancelled run again: from its beginning, or from its push if that is done."""
     run = world.runs.get(run_id)
     if run.state not in (State.FAILED, State.CANCELLED):
-        raise IllegalMove(run.state, State.QUEUED)
+        why = f"only a failed or a cancelled task is retried; this one is {run.state}"
+        raise IllegalMove(run.state, State.QUEUED, why)
     return moving.requeue(
         world,
         run,
@@ -96,12 +98,17 @@ def retry(world: World, run_id: str) -> Run:
     )
 
 
+def _not_resumable(run: Run) -> str:
+    wanted = "needs_attention, pr_opened, or failed with a branch"
+    return f"a task is resumed when it is {wanted}; this one is {run.state}"
+
+
 def resume(world: World, run_id: str, prompt: str) -> Run:
     """Take a run up again on its own branch, with a new prompt."""
     run = world.runs.get(run_id)
     with_branch = run.state is State.FAILED and run.branch is not None
     if run.state not in RESUMABLE and not with_branch:
-        raise IllegalMove(run.state, State.QUEUED)
+        raise IllegalMove(run.state, State.QUEUED, _not_resumable(run))
     return moving.requeue(
         world,
         run,

@@ -82,10 +82,10 @@ class Conflict(DomainError):
 
 
 class IllegalMove(Conflict):
-    """A run cannot go from its present state to the wanted one."""
+    """A run cannot go from its present state to the wanted one; `why` says it to who asked."""
 
-    def __init__(self, source: str, target: str) -> None:
-        super().__init__(f"a task cannot go from {source} to {target}")
+    def __init__(self, source: str, target: str, why: str = "") -> None:
+        super().__init__(why or f"a task cannot go from {source} to {target}")
         self.source = source
         self.target = target
 
