@@ -104,13 +104,14 @@ def of_page(
     named_by_form = form.get("id") or (form.get("name") if kind == "secret" else None)
     said, name = _made_here.get() or (None, form.get("name") or form.get("repoUrl"))
     object_id = said or (led[-1:] or ids[-1:] or [named_by_form])[0]
+    sent = {field for field, text in form.items() if text or verb != "create"}
     return Deed(
         kind=kind,
         verb=verb,
         object_id=object_id or None,
         object_name=name or None,
         root_id=ids[0] if ids else None,
-        fields=() if button else _kept(set(form) - {"csrf", "id", "do", "back"}),
+        fields=() if button else _kept(sent - {"csrf", "id", "do", "back"}),
     )
 
 

@@ -391,7 +391,18 @@ def test_every_form_that_writes_is_one_that_is_recorded():
     unrecorded = {
         path for method, path, _, _, needs in TABLE if method == "POST" and needs not in WRITING
     }
-    assert unrecorded == {"/login", "/logout", "/tasks/new/preview"}
+    previews = {"/tasks/new/preview", "/tasks/scheduled/{task_id}/preview"}
+    assert unrecorded == {"/login", "/logout", *previews}
+
+
+def test_a_form_that_made_something_names_the_fields_that_said_something(stage: Stage):
+    browser = Browser(stage).sign_in()
+    browser.post("/repos", repoUrl="acme/other", setupCommands="make", testCommand="", image="")
+    (made,) = recorded(stage, action="repo.create")
+    assert made["fields"] == ["repoUrl", "setupCommands"]
+    browser.post("/repos", id=made["objectId"], setupCommands="", testCommand="make test")
+    (changed,) = recorded(stage, action="repo.update")
+    assert changed["fields"] == ["setupCommands", "testCommand"], "to empty a field is a change"
 
 
 WRITING = (Scope.RUN, Scope.WRITE, Scope.ADMIN)
