@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+from botocore.session import get_session
 
 from chalicelib.domain.access import (
     ALLOWED,
@@ -130,7 +131,7 @@ class Target:
         name = f"{hashlib.sha256(body).hexdigest()}.json"
         _made(self.client("s3"), self.bucket)
         self.client("s3").put_object(Bucket=self.bucket, Key=name, Body=body)
-        return f"https://s3.{settings.region}.amazonaws.com/{self.bucket}/{name}"
+        return f"https://s3.{settings.region}.{_partition()[1]}/{self.bucket}/{name}"
 
     @cached_property
     def account(self) -> str:
@@ -180,6 +181,13 @@ class Target:
         return bool(self.client("dynamodb").scan(TableName=table, Limit=1)["Items"])
 
 
+def _partition() -> tuple[str, str]:
+    """Return the part of AWS that the region is of, and how its hosts end: China's differ."""
+    session = get_session()
+    name = str(session.get_partition_for_region(settings.region))
+    return name, str(session.get_component("endpoint_resolver").get_partition_dns_suffix(name))
+
+
 def _made(s3: Any, bucket: str) -> None:
     """Make a bucket that nobody else can read, unless it is there."""
     elsewhere = settings.region != "us-east-1"  # the one region that may not be named
@@ -193,6 +201,7 @@ def _made(s3: Any, bucket: str) -> None:
     s3.put_public_access_block(
         Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(blocked, True)
     )
-    where = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    arn = f"arn:{_partition()[0]}:s3:::{bucket}"
+    where = [arn, f"{arn}/*"]
     policy = {"Version": "2012-10-17", "Statement": [refused_in_clear("s3:*", where)]}
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,26 @@ def delete(target: Target) -> None:
         target.client("secretsmanager").delete_secret(
             SecretId=secret, ForceDeleteWithoutRecovery=True
         )
+
+
+def clear_after_rollback(target: Target) -> None:
+    """Delete the empty tables that an upgrade made before it failed: the next one makes them.
+
+    CloudFormation keeps them, as it does every table of ours, and then stumbles over their names.
+    """
+    deployed = json.dumps(target.template())
+    dynamodb = target.client("dynamodb")
+    for name in of(target).tables:
+        if json.dumps(name) in deployed:
+            continue
+        if dynamodb.scan(TableName=name, Limit=1)["Items"]:
+            raise SystemExit(
+                f"the table {name} is no part of the stage and holds rows: import it into the"
+                " stack, or delete it (docs/operations.md)"
+            )
+        print(f"an upgrade that failed left the table {name}, empty: it is made anew")
+        _delete_table(dynamodb, name)
+        dynamodb.get_waiter("table_not_exists").wait(TableName=name)
 
 
 def _delete_table(dynamodb: Any, name: str) -> None:

@@ -34,7 +34,9 @@ def main() -> None:
 def deploy(target: Target) -> None:
     """Package, show what would change, ask, do it; print the first key once."""
     _check_state(target)
-    if not target.exists():
+    if target.exists():
+        leftovers.clear_after_rollback(target)
+    else:
         _check_nothing_is_left(target)
     if not os.environ.get("OPTIO_LAMBDA_LIMIT"):
         os.environ["OPTIO_LAMBDA_LIMIT"] = str(capacity.limit_of(target.client("lambda")))

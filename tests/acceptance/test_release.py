@@ -35,6 +35,13 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         yield terminal.target()
 
 
+def table_of(template: dict[str, Any]) -> dict[str, Any]:
+    made = template["Properties"]
+    known = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema")
+    more = ("GlobalSecondaryIndexes", "DeletionProtectionEnabled")
+    return {name: made[name] for name in (*known, *more) if name in made}
+
+
 def says(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda question: word)
@@ -148,10 +155,8 @@ def test_what_an_earlier_stage_left_is_found_and_deleted_among_hundreds_of_other
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         )
-    made = _table(TABLES[0])["Properties"]
-    known = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema")
-    more = ("GlobalSecondaryIndexes", "DeletionProtectionEnabled")
-    dynamodb.create_table(**{name: made[name] for name in (*known, *more) if name in made})
+    made = table_of(_table(TABLES[0]))
+    dynamodb.create_table(**made)
     s3.create_bucket(Bucket="optio-test-blobs")
     for number in range(3):
         s3.put_object(Bucket="optio-test-blobs", Key=f"firings/{number}", Body=b"x")
@@ -256,3 +261,64 @@ def test_what_only_gets_the_tag_of_the_new_package_is_no_change_to_look_at(
     proposal = changes.propose(target, QUEUE, {"package": "new"})
     assert proposal
     assert [step.name for step in proposal.steps] == ["KeysTable"]
+
+
+@pytest.fixture
+def half_upgraded(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Return a table of a stage, and one that an upgrade left which was rolled back."""
+    says(monkeypatch, "y")
+    old, new = (_table(one) for one in (KeyRecord, TABLES[0]))
+    release.upgrade(target, {"Resources": {"KeysTable": old}}, {})
+    target.client("dynamodb").create_table(**table_of(new))
+
+    def build(out: object) -> str:
+        raise InterruptedError
+
+    monkeypatch.setattr(release, "build", build)
+    monkeypatch.setenv("OPTIO_LAMBDA_LIMIT", "10")
+    return old["Properties"]["TableName"], new["Properties"]["TableName"]
+
+
+def test_an_empty_table_of_an_upgrade_that_failed_is_in_the_way_of_no_other(
+    target: Target, half_upgraded: tuple[str, str], capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(InterruptedError):
+        release.deploy(target)
+    assert leftovers.of(target).tables == [half_upgraded[0]]
+    assert f"left the table {half_upgraded[1]}, empty" in capsys.readouterr().out
+
+
+def test_a_table_with_rows_that_is_no_part_of_the_stage_is_not_touched(
+    target: Target, half_upgraded: tuple[str, str]
+):
+    row = {"id": {"S": "1"}}
+    target.client("dynamodb").put_item(TableName=half_upgraded[1], Item=row)
+    with pytest.raises(SystemExit, match=f"{half_upgraded[1]} is no part of the stage and holds"):
+        release.deploy(target)
+    assert set(leftovers.of(target).tables) == set(half_upgraded)
+
+
+@pytest.mark.parametrize(
+    "region, partition, host",
+    [
+        ("us-east-1", "aws", "s3.us-east-1.amazonaws.com"),
+        ("cn-north-1", "aws-cn", "s3.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "aws-us-gov", "s3.us-gov-west-1.amazonaws.com"),
+    ],
+)
+def test_packages_and_templates_lie_in_the_part_of_aws_that_the_region_is_of(
+    monkeypatch: pytest.MonkeyPatch, region: str, partition: str, host: str
+):
+    monkeypatch.setenv("AWS_REGION", region)
+    asked: dict[str, Any] = {}
+
+    class Storage:
+        def __getattr__(self, call: str) -> Any:
+            return lambda **named: asked.update({call: named})
+
+    monkeypatch.setattr(Target, "client", lambda self, service: Storage())
+    monkeypatch.setattr(Target, "account", "123456789012")
+    url = Target(None, "test").put_template(QUEUE)
+    assert url.startswith(f"https://{host}/optio-test-123456789012-{region}-code/")
+    (statement,) = json.loads(asked["put_bucket_policy"]["Policy"])["Statement"]
+    assert {one.split(":")[1] for one in statement["Resource"]} == {partition}
