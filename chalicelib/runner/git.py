@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chalicelib.runner import shell
 from chalicelib.runner.control import Control
@@ -27,6 +28,10 @@ from chalicelib.runner.users import User
 
 _ASKPASS = """#!/bin/sh
 case "$1" in
+*"//$OPTIO_ASKPASS_FOR': " | *"@$OPTIO_ASKPASS_FOR': ") ;;
+*) exit 1 ;;
+esac
+case "$1" in
 Username*) echo x-access-token ;;
 *) exec "$OPTIO_ASKPASS_PYTHON" -I -S -c '
 import os, sys
@@ -37,7 +42,7 @@ os.write(1, answer)' "$OPTIO_ASKPASS_DESCRIPTOR" ;;
 esac
 """
 _ANSWERS = 16
-"""How often one git may ask: it remembers what it was told, but not over a redirect."""
+"""How often one git may ask: it does not always remember what it was told."""
 
 _CONFIG = "[safe]\n\tdirectory = *\n"
 
@@ -88,7 +93,10 @@ class Git:
         return self._run(arguments, cwd, extra)
 
     def remote(self, *arguments: str, cwd: Path) -> Said:
-        """Run git with the token, through a script that is written anew each time."""
+        """Run git with the token, through a script that is written anew each time.
+
+        The token is for the host of the URL, which follows `--`, and for no host that it leads to.
+        """
         private = self.private()
         config = private / "config"
         config.write_text(_CONFIG)
@@ -104,6 +112,7 @@ class Git:
             ours.shutdown(socket.SHUT_WR)
             extra |= {
                 "GIT_ASKPASS": str(script),
+                "OPTIO_ASKPASS_FOR": urlsplit(arguments[arguments.index("--") + 1]).netloc,
                 "OPTIO_ASKPASS_PYTHON": sys.executable,
                 "OPTIO_ASKPASS_DESCRIPTOR": str(gits.fileno()),
             }

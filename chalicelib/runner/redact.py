@@ -13,6 +13,10 @@ SHORTEST = 4
 """Shorter values would blacken ordinary words, and are no secrets."""
 
 MASK = "***"
+_WRAPPED = (57, 48)
+"""Bytes in a line of what `base64` and `openssl base64` print."""
+_AS_GO = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&"})
+"""How programs in Go write JSON."""
 
 
 class Redactor:
@@ -109,11 +113,13 @@ def _lines(secret: str) -> list[str]:
 
 
 def _escaped(value: str) -> Iterator[str]:
-    once = json.dumps(value)[1:-1]
-    yield once
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield json.dumps(once)[1:-1]
-    yield once.replace("/", "\\/")
+    yield repr(value)[1:-1]
+    for as_ascii in (True, False):
+        once = json.dumps(value, ensure_ascii=as_ascii)[1:-1]
+        yield once
+        yield json.dumps(once, ensure_ascii=as_ascii)[1:-1]
+        yield once.replace("/", "\\/")
+        yield once.translate(_AS_GO)
     for quoted in (quote(value, safe=""), quote(value), quote_plus(value)):
         yield quoted
         yield re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), quoted)
@@ -129,4 +135,16 @@ def _base64(value: bytes) -> Iterator[str]:
             inner = encode(b"\0" * offset + value).decode()[first:after]
             if len(inner) >= 6:
                 yield inner
+    yield from _wrapped(value)
     yield value.hex()
+    yield value.hex().upper()
+
+
+def _wrapped(value: bytes) -> Iterator[str]:
+    """Yield the lines of a long value's base64, as programs cut it."""
+    for size in _WRAPPED:
+        pieces = range(0, len(value), size) if len(value) > size else ()
+        for piece in (value[place : place + size] for place in pieces):
+            line = base64.b64encode(piece).decode()[: len(piece) * 8 // 6]
+            if len(line) >= 6:
+                yield line

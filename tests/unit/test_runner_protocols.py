@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import ssl
 import threading
@@ -28,7 +29,9 @@ class Host:
     """A host that was asked for these paths, and sends everybody on to where it is told."""
 
     leads_to: str = ""
+    closed: bool = False
     asked: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
     url: str = ""
 
 
@@ -40,8 +43,10 @@ def serve(tmp: Path) -> Iterator[Callable[..., Host]]:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 host.asked.append(self.path)
-                self.send_response(302 if host.leads_to else 404)
+                host.shown += self.headers.get_all("Authorization", [])
+                self.send_response(302 if host.leads_to else 401 if host.closed else 404)
                 self.send_header("Location", host.leads_to + self.path)
+                self.send_header("WWW-Authenticate", 'Basic realm="x"')
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -128,6 +133,20 @@ def test_what_begins_with_https_is_led_on_over_https(
     front = serve(Host(leads_to=inner.url), certified)
     asked(front.url, tmp, plain_http=False)
     assert inner.asked
+
+
+def test_the_token_is_shown_to_the_host_of_the_repo_and_to_none_that_it_leads_to(
+    serve: Callable[..., Host], certified: ssl.SSLContext, tmp: Path
+):
+    inner = serve(Host(closed=True), certified)
+    front = serve(Host(leads_to=inner.url), certified)
+    asked(inner.url, tmp, plain_http=False)
+    assert set(inner.shown) == {f"Basic {base64.b64encode(b'x-access-token:a token').decode()}"}
+
+    inner.shown.clear()
+    asked(front.url, tmp, plain_http=False)
+    assert inner.asked
+    assert inner.shown == []
 
 
 @pytest.mark.parametrize("url", ["git://127.0.0.1:9", "ext::sh -c id", "ftp://127.0.0.1:9"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from textwrap import wrap
 from urllib.parse import quote
 
 import pytest
@@ -54,6 +55,33 @@ def test_a_secret_inside_basic_credentials_cannot_be_decoded(user: str):
     kept = line.split()[-1]
     assert "***" in kept
     assert b"0123456789" not in base64.b64decode(kept.replace("***", "") + "==="[: -len(kept) % 4])
+
+
+LONG = "sk-" + "".join(f"{n:03}-key" for n in range(20)) + "/&'\"\\"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(base64.encodebytes(f"{LONG}\n".encode()).decode(), id="as base64 cuts it"),
+        pytest.param(
+            "\n".join(wrap(base64.b64encode(f"{LONG}\n".encode()).decode(), 64)),
+            id="as openssl cuts it",
+        ),
+        pytest.param(LONG.encode().hex().upper(), id="in large hex"),
+        pytest.param(repr(LONG), id="as Python shows it"),
+        pytest.param(json.dumps(LONG).replace("&", "\\u0026"), id="as Go writes JSON"),
+        pytest.param(
+            json.dumps(json.dumps(f"{LONG}ö", ensure_ascii=False), ensure_ascii=False),
+            id="in JSON within JSON with its umlaut",
+        ),
+    ],
+)
+def test_a_long_secret_is_redacted_as_programs_print_it(form: str):
+    found = "".join(lines_of(f"{form}\n".encode(), secrets=(LONG, f"{LONG}ö")))
+
+    assert "***" in found
+    assert len(found.replace("***", "")) <= 8
 
 
 def test_each_line_of_a_key_is_redacted_by_itself():
