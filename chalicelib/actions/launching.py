@@ -71,16 +71,23 @@ def _start(world: World, run: Run, launch: Launch) -> None:
         )
         return
     except BuildsFull as full:
-        # Other builds may take hours. The next try is a launch of its own: a pass does not last.
-        words = f"a build, which the account has no room for yet: {full}"[:500]
-        due = world.now() + TRY_AGAIN
-        moving.update(world, run, launch=None, waiting_for=words, due_at=due, failures=0)
+        _no_room(world, run, str(full))
         return
     except Exception as error:
         moving.update(world, run, waiting_for=f"a build, which did not start: {error}"[:500])
         raise
     started = replace(launch, build=build)
     moving.update(world, run, launch=started, due_at=world.now() + LOOK_AGAIN, failures=0)
+
+
+def _no_room(world: World, run: Run, why: str) -> None:
+    """Let a run wait for a build: others may take hours, and one that only waited cost nothing.
+
+    The next try is a launch of its own: a pass does not last.
+    """
+    words = f"a build, which the account has no room for yet: {why}"[:500]
+    due = world.now() + TRY_AGAIN
+    moving.update(world, run, launch=None, waiting_for=words, due_at=due, failures=0)
 
 
 def token_of(world: World, run: Run, launch: Launch) -> str:
@@ -140,7 +147,9 @@ def settle(world: World, end: BuildEnd) -> None:
         run = world.runs.get(end.run_id)
         if run.launch is None or run.launch.id != end.launch_id:
             return
-        if run.state is State.PROVISIONING:
+        if run.state is State.PROVISIONING and end.never_began:
+            _no_room(world, run, end.words)
+        elif run.state is State.PROVISIONING:
             _never_asked(world, run, f"{end.words}, {ENDED_WITHOUT}")
         elif run.works:
             moving.lost(world, run, by="launch", why=f"the runner was lost: {end.words}")

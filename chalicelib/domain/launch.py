@@ -51,6 +51,7 @@ class BuildEnd:
     message: str = ""
     run_id: str = ""
     launch_id: str = ""
+    never_began: bool = False
 
     @property
     def words(self) -> str:

@@ -19,7 +19,19 @@ def ended(detail: Mapping[str, Any]) -> BuildEnd:
         message=told(more.get("phases") or ()),
         run_id=named.get("OPTIO_RUN_ID", ""),
         launch_id=named.get("OPTIO_LAUNCH_ID", ""),
+        never_began=never_began(more.get("phases") or ()),
     )
+
+
+def never_began(phases: Any) -> bool:
+    """Return whether a build waited for a machine until its time was over: it did nothing."""
+    return ("QUEUED", "TIMED_OUT") in {_phase(one) for one in phases}
+
+
+def _phase(phase: Any) -> tuple[Any, Any]:
+    """Return name and status of a phase: events and answers write them differently."""
+    name = phase.get("phaseType") or phase.get("phase-type")
+    return name, phase.get("phaseStatus") or phase.get("phase-status")
 
 
 def told(phases: Any) -> str:
@@ -29,10 +41,9 @@ def told(phases: Any) -> str:
 
 def _sentences(phases: Any) -> Iterator[str]:
     for phase in phases:
-        status = phase.get("phaseStatus") or phase.get("phase-status")
+        name, status = _phase(phase)
         if status in (None, "SUCCEEDED"):
             continue
-        name = phase.get("phaseType") or phase.get("phase-type")
         contexts = phase.get("contexts") or phase.get("phase-context") or ()
         said = [_context(one) for one in contexts]
         yield f"{name} {status}: {' '.join(part for part in said if part)}".rstrip(": ")

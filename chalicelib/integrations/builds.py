@@ -11,7 +11,7 @@ from chalicelib import aws
 from chalicelib.domain.launch import QUEUED_FOR, BuildEnd
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run
-from chalicelib.integrations.build_events import told
+from chalicelib.integrations.build_events import never_began, told
 from chalicelib.ports.services import BuildRefused, BuildsFull
 
 FINAL = ("InvalidInputException", "ResourceNotFoundException")
@@ -74,4 +74,7 @@ class CodeBuilds:
         status = found[0]["buildStatus"]
         if status == "IN_PROGRESS":
             return None
-        return BuildEnd(build=build, status=status, message=told(found[0].get("phases", ())))
+        phases = found[0].get("phases", ())
+        return BuildEnd(
+            build=build, status=status, message=told(phases), never_began=never_began(phases)
+        )

@@ -240,11 +240,36 @@ def test_a_build_whose_end_nobody_told_is_found_by_the_watchdog(stage: Stage, ac
     assert shown(stage, run)["state"] == "provisioning"  # it only waits for a machine
     account.state = {
         "buildStatus": "TIMED_OUT",
-        "phases": [{"phaseType": "QUEUED", "phaseStatus": "TIMED_OUT"}],
+        "phases": [{"phaseType": "PROVISIONING", "phaseStatus": "TIMED_OUT"}],
     }
     stage.pass_time(timedelta(minutes=5))
     events = stage.ok("GET", f"/api/tasks/{run}/events")["events"]
-    assert any("(TIMED_OUT): QUEUED TIMED_OUT" in event["message"] for event in events)
+    assert any("(TIMED_OUT): PROVISIONING TIMED_OUT" in event["message"] for event in events)
+
+
+@pytest.mark.parametrize("told", ["by the event", "when asked"])
+def test_a_build_that_only_waited_for_a_machine_costs_no_retry(
+    stage: Stage, account: Account, told: str
+):
+    """A new account runs one build at a time: the others wait in CodeBuild for half an hour."""
+    run = started(stage, maxRetries=0)
+    for number in range(3):
+        queued = account.asked[-1]
+        if told == "by the event":
+            phase = {"phase-type": "QUEUED", "phase-status": "TIMED_OUT"}
+            ends(stage, queued, "TIMED_OUT", [phase])
+        else:
+            phases = [{"phaseType": "QUEUED", "phaseStatus": "TIMED_OUT"}]
+            account.state = {"buildStatus": "TIMED_OUT", "phases": phases}
+            while shown(stage, run)["waitingFor"] == "a build":
+                stage.pass_time(timedelta(minutes=1))
+        now = shown(stage, run)
+        assert (now["state"], now["retryCount"]) == ("provisioning", 0)
+        assert "no room for yet: the build ended (TIMED_OUT): QUEUED TIMED_OUT" in now["waitingFor"]
+        account.state = {"buildStatus": "IN_PROGRESS"}
+        stage.pass_time(timedelta(minutes=2))
+        assert len(account.builds) == number + 2
+    assert claim(stage, account.token())[0] == 200
 
 
 @pytest.mark.parametrize("line", ["before", "after"])
