@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -54,12 +53,12 @@ class Out:
     def say(self, text: str | Text) -> None:
         """Tell a person; a program that asked for JSON is spared."""
         if not self.as_json:
-            self.console.print(text, soft_wrap=True)
+            self.console.print(tame(text), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Tell what goes on, beside the result."""
         if not self.as_json:
-            self.notes.print(escape(text))
+            self.notes.print(tame(text))
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
         """Show rows; the first column is never cut."""
@@ -72,6 +71,12 @@ class Out:
             self.console.print(table)
         else:
             self.note(empty)
+
+
+def tame(text: str | Text) -> Text:
+    """Return text that steers no terminal and is no markup; where it tried, it has no colour."""
+    plain = str(text).translate(CONTROL)
+    return text if isinstance(text, Text) and text.plain == plain else Text(plain)
 
 
 def cell(thing: object) -> Text:

@@ -40,6 +40,7 @@ from chalicelib.settings import settings
 from chalicelib.storage import codec, connection
 from chalicelib.storage.keys import key_row
 from chalicelib.storage.records import TABLES
+from chalicelib.web.api import hooks
 from tests import rights
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -187,6 +188,7 @@ def aws() -> Iterator[None]:
     with mock_aws(), one_call_at_a_time():
         connection.connection.cache_clear()
         wiring.world.cache_clear()
+        hooks._buckets.cache_clear()
         for table in TABLES:
             table._connection = None
             table.create_table()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 from optio_cli import config, documents
 from optio_cli.errors import Exit, Failure
+from optio_cli.output import Out
 from tests.acceptance.terminal import Terminal, served
 from tests.conftest import Stage
 
@@ -100,3 +102,16 @@ blueprints:
 """
     found = documents.parsed([("a.yaml", text)], {})
     assert [one["agentCommand"] for _, one in found.blueprints] == ["echo a", "echo hi"]
+
+
+@pytest.mark.parametrize("said", [str, Text], ids=["a text", "a text with colours"])
+def test_nothing_that_is_told_steers_the_terminal(
+    capsys: pytest.CaptureFixture[str], said: Callable[[str], str | Text]
+):
+    out = Out(as_json=False)
+    out.say(said("failed: \x1b]0;mine\x07[/red]\x9b2J[bold]x"))
+    out.note("\x1b[2J[/red]")
+
+    shown = capsys.readouterr()
+    assert shown.out == "failed: ]0;mine[/red]2J[bold]x\n"
+    assert shown.err == "[2J[/red]\n"

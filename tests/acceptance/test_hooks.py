@@ -16,18 +16,12 @@ from standardwebhooks import Webhook
 
 from chalicelib import wiring
 from chalicelib.domain.hook import PRESETS, Delivery, believed
-from chalicelib.web.api import hooks as web_hooks
 from chalicelib.web.http import TooMany, _refusal
 from tests.conftest import Stage
 from tests.shared import shared
 
 SECRET = "a secret of sixteen"
 STANDARD = "whsec_" + base64.b64encode(b"a standard secret").decode()
-
-
-@pytest.fixture(autouse=True)
-def fresh_buckets():
-    web_hooks._buckets.cache_clear()
 
 
 def definition(**hook: Any) -> dict[str, Any]:

@@ -265,6 +265,15 @@ HINTED = {
 
 
 @pytest.mark.parametrize("source", sorted(HINTED))
+def test_a_flood_of_hints_is_told_when_to_come_again_before_it_costs_anything(
+    stage: Stage, source: str
+):
+    path = f"/api/webhooks/{source}"
+    statuses = [stage.call("POST", path, b"{}", token="")[0] for _ in range(101)]
+    assert statuses == [401] * 100 + [429]
+
+
+@pytest.mark.parametrize("source", sorted(HINTED))
 def test_a_signed_hint_of_the_tracker_is_looked_into_at_once(stage: Stage, source: str):
     header, prefix, named = HINTED[source]
     secret, body = "a secret of sixteen", b'{"webhookEvent": "jira:issue_updated"}'

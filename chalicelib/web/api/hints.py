@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Unsigned
 from chalicelib.domain.forge import HOOK_SECRETS
 from chalicelib.domain.hook import PRESETS, Delivery
 from chalicelib.web import answers
+from chalicelib.web.api.hooks import check_flood
 from chalicelib.web.http import Answer, Routes, TooLarge, answer, raw_of
 
 routes = Routes(__name__)
@@ -33,8 +34,9 @@ def jira() -> Answer[answers.Hinted]:
 
 
 def _taken(source: str) -> Answer[answers.Hinted]:
-    world = wiring.world()
-    request = routes.current_request
+    # No path of a hook has a blank in it. What the signature is made with costs a call to read.
+    check_flood(f"hints of {source}")
+    world, request = wiring.world(), routes.current_request
     body = raw_of(request)
     if len(body) > limits.BODY:
         raise TooLarge("a delivery holds at most 1 MiB")

@@ -23,15 +23,20 @@ def _buckets() -> Buckets:
     return Buckets(settings.hook_rate)
 
 
-@routes.at("POST", "/api/hooks/{path}", needs=None, status=202, or_else=200)
-def receive(path: str) -> Answer[answers.Told | answers.Handshake]:
-    """Take a delivery, signed as its trigger expects it."""
+def check_flood(name: str) -> None:
+    """Raise `TooMany` where more comes under one name than a worker takes, before it costs us."""
     world = wiring.world()
-    wait = _buckets().take(path, world.now())
+    wait = _buckets().take(name, world.now())
     if wait:
         world.metrics.rejected("flood")
         raise TooMany(wait)
-    request = routes.current_request
+
+
+@routes.at("POST", "/api/hooks/{path}", needs=None, status=202, or_else=200)
+def receive(path: str) -> Answer[answers.Told | answers.Handshake]:
+    """Take a delivery, signed as its trigger expects it."""
+    check_flood(path)
+    world, request = wiring.world(), routes.current_request
     body = raw_of(request)
     if len(body) > limits.BODY:
         raise TooLarge("a delivery holds at most 1 MiB")
