@@ -24,6 +24,7 @@ from chalicelib.ports import World
 class Occurrence:
     """One thing to react to, with its identity and what came with it.
 
+    `events` is what the sender of a delivery calls it; None where nothing was delivered.
     `decided` is the outcome and its reason, where its source knows already that it fires nothing.
     """
 
@@ -33,6 +34,7 @@ class Occurrence:
     at: datetime | None = None
     params: Mapping[str, object] | None = None
     payload: str | None = None
+    events: tuple[str, ...] | None = None
     claim: Claim | None = None
     redelivery_of: str | None = None
     decided: tuple[Outcome, str] | None = None
@@ -59,6 +61,7 @@ def decide(
     brief = Brief(
         params=json.dumps(dict(occurrence.params or {}), ensure_ascii=False),
         payload=occurrence.payload,
+        events=occurrence.events,
     )
     record = _record(basis, occurrence, world.now(), stored=stored)
     kept = Decision(

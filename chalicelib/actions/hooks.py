@@ -113,12 +113,16 @@ def _occurrence(
     if len(identity) > 200:
         seen = hashlib.sha256(f"id {named}".encode()).hexdigest()
         identity = f"{named[:160]}…{seen[:16]}"
-    source = Occurrence(source=trigger.id, identity=identity, trigger_type="webhook")
+    names = hooks.event_names(preset, delivery, payload)
+    source = Occurrence(
+        source=trigger.id,
+        identity=identity,
+        trigger_type="webhook",
+        events=tuple(sorted(names)),
+    )
     if not named:
         source = replace(source, claim=_claim(trigger, delivery, source.firing_id, now))
-    names = hooks.event_names(preset, delivery, payload)
-    unwanted = not hooks.wanted(trigger.hook.events, names)
-    found = read(world, trigger, source, payload, unwanted=unwanted)
+    found = read(world, trigger, source, payload)
     if found.decided is None and policies.looped(world, definition, payload):
         return replace(found, decided=(Outcome.SKIPPED, Skip.LOOP.value))
     return found
@@ -134,16 +138,14 @@ def _claim(trigger: Trigger, delivery: Delivery, firing_id: str, now: datetime) 
     )
 
 
-def read(
-    world: World, trigger: Trigger, bare: Occurrence, payload: object, *, unwanted: bool = False
-) -> Occurrence:
+def read(world: World, trigger: Trigger, bare: Occurrence, payload: object) -> Occurrence:
     """Return an occurrence with its params, and the verdict of the trigger's own filters."""
     whole = payload if isinstance(payload, dict) else {"payload": payload}
     text = json.dumps(payload, ensure_ascii=False)
     mapping = trigger.param_mapping
     try:
         params = mapped(world, mapping, payload) if mapping is not None else whole
-        filtered = unwanted or not _passes(world, trigger.hook, payload)
+        passes = trigger.hook is None or _passes(world, trigger.hook, bare.events, payload)
     except Invalid as error:
         failed = (Outcome.FAILED, error.message)
         return replace(bare, params=whole, payload=text, decided=failed)
@@ -151,7 +153,7 @@ def read(
         bare,
         params=params,
         payload=None if params is payload else text,
-        decided=(Outcome.SKIPPED, Skip.FILTERED.value) if filtered else None,
+        decided=None if passes else (Outcome.SKIPPED, Skip.FILTERED.value),
     )
 
 
@@ -168,8 +170,12 @@ def query(path: str) -> str:
     return path.removeprefix("$.")
 
 
-def _passes(world: World, hook: HookConfig | None, payload: object) -> bool:
-    if hook is None or hook.filter is None:
+def _passes(
+    world: World, hook: HookConfig, events: tuple[str, ...] | None, payload: object
+) -> bool:
+    if events is not None and not hooks.wanted(hook.events, events):
+        return False
+    if hook.filter is None:
         return True
     found = world.expressions.search(hook.filter, payload)
     # What JMESPath itself calls false; 0 is true.

@@ -20,6 +20,9 @@ from chalicelib.ports import Taken, World
 def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firing:
     """Fire the occurrence of `firing_id` again; of a gap, its last one.
 
+    It is judged as if it came now: by today's events, filter, mapping and policies. What stood
+    against the first one (missed, backlog, loop) does not: a person asks for it.
+
     Raises `Conflict` where what it belongs to is gone.
     """
     first = world.firings.get(firing_id)
@@ -32,6 +35,7 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
         at=_moment(first),
         params=json.loads(brief.params),
         payload=brief.payload,
+        events=brief.events,
         redelivery_of=first.id,
     )
     if basis.trigger and first.trigger_type == "schedule":

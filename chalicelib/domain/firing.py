@@ -35,7 +35,10 @@ class Skip(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """What is long and never changes: the prompt, the params, the payload, the agent's script."""
+    """What is long and never changes: the prompt, the params, the payload, the agent's script.
+
+    `events` is what the sender of a delivery called it; None where nothing was delivered.
+    """
 
     prompt: str = ""
     params: str = "{}"
@@ -44,6 +47,7 @@ class Brief:
     environment: dict[str, str] | None = None
     draft: bool = False
     pr_labels: tuple[str, ...] = ()
+    events: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -92,7 +92,7 @@ def event_names(preset: Preset, delivery: Delivery, payload: object) -> frozense
     return frozenset(names)
 
 
-def wanted(events: Sequence[str], names: frozenset[str]) -> bool:
+def wanted(events: Sequence[str], names: Collection[str]) -> bool:
     """Whether a list of events names this one; `issues.*` means every action of it."""
     if not events:
         return True

@@ -252,6 +252,25 @@ def test_a_filter_and_a_list_of_events_let_through_what_they_name(stage: Stage):
     assert sorted(reasons) == ["None"] * 2 + ["filtered"] * 3
 
 
+def test_a_redelivery_is_judged_by_the_events_and_the_filter_of_today(stage: Stage):
+    kept = made(stage, signature="github", events=["issues.opened"])
+    body = json.dumps({"action": "closed"}).encode()
+    headers = {**signed("github", body, 0), "X-GitHub-Event": "issues"}
+    first = post(stage, body, headers)[1]
+    again = f"/api/firings/{first['firingId']}/redeliver"
+    hook = f"/api/tasks/{kept['task']}/triggers/{kept['trigger']['id']}"
+
+    def redelivered(**config: Any) -> Any:
+        named = {"path": "alerts", "signature": "github", **config}
+        stage.ok("PATCH", hook, {"config": named})
+        return stage.ok("POST", again)
+
+    assert stage.ok("POST", again)["skipped"] == "filtered"
+    assert redelivered(events=["issues.opened"], filter="action == 'closed'")["skipped"]
+    assert redelivered(events=["issues.*"], filter="action == 'opened'")["skipped"] == "filtered"
+    assert "runId" in redelivered(events=["issues.*"], filter="action == 'closed'")
+
+
 def test_params_are_picked_out_of_the_payload_and_the_payload_is_kept(stage: Stage):
     made(stage, paramMapping={"title": "$.issue.labels[0].name", "none": "$.a.b", "all": "$"})
     payload = {"issue": {"labels": [{"name": "été"}]}, "n": 1.0}
