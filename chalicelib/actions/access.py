@@ -69,14 +69,11 @@ def make(
     scopes: Collection[Scope] | None = None,
     expires_at: datetime | None = None,
     by: str | None = None,
-    run_id: str | None = None,
     claim: Claim | None = None,
 ) -> tuple[Key, str]:
     """Make a key; return it with its token, which is shown this once and kept nowhere.
 
     With a claim a repeated request is told the same token, made again of what the claim holds.
-
-    A key that is good for one run only (`run_id`) is the machine's own and is not listed.
     """
     now = world.now()
     seed = secrets.token_urlsafe(32)
@@ -92,7 +89,6 @@ def make(
         updated_at=now,
         created_by=by,
         expires_at=checked_end(expires_at, now),
-        run_id=run_id,
     )
     try:
         world.keys.add(key, replace(claim, result=seed) if claim else None)
@@ -118,7 +114,7 @@ def _token(world: World, seed: str) -> str:
 def revoke(world: World, id: str, by: Principal) -> Key:
     """Revoke a key and with it every session opened with it, at once."""
     key = world.keys.find(id)
-    if key is None or key.parent or key.run_id:
+    if key is None or key.parent:
         raise NotFound("API key", id)
     if key.id == by.id:
         raise Conflict("a key cannot revoke itself: do it with another one, so that one is left")

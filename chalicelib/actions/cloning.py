@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.actions import definitions
+from chalicelib.domain import limits
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import World
 
-LONGEST_NAME = 200
 SUFFIX = " (copy)"
 
 
@@ -24,7 +24,7 @@ def clone(
     copy = replace(
         original,
         id=new_id,
-        name=original.name[: LONGEST_NAME - len(SUFFIX)] + SUFFIX,
+        name=original.name[: limits.NAME - len(SUFFIX)] + SUFFIX,
         enabled=False,
         paused_reason=None,
         version=1,
@@ -32,8 +32,7 @@ def clone(
         updated_at=now,
     )
     kept = [_again(one, copy, now) for one in world.triggers.of(original) if one.hook is None]
-    made, triggers, _ = definitions.create(world, copy, kept, claim)
-    return made, triggers
+    return definitions.create(world, copy, kept, claim)
 
 
 def _again(trigger: Trigger, owner: Blueprint, now: datetime) -> Trigger:

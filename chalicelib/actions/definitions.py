@@ -9,7 +9,7 @@ from chalicelib.actions import notifying, observing, sending, timing
 from chalicelib.actions.claiming import repeated
 from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain.blueprint import Blueprint
-from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
+from chalicelib.domain.errors import Conflict, Fault, Invalid, NotFound, Superseded
 from chalicelib.domain.firing import Claim, Firing
 from chalicelib.domain.limits import TRIGGERS
 from chalicelib.domain.prompt_template import PromptTemplate
@@ -17,12 +17,10 @@ from chalicelib.domain.template import compile_template
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.ports import Change, Taken, World
 
-"""How often a write is tried whose definition somebody else changed meanwhile."""
-
 
 def create(
     world: World, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None = None
-) -> tuple[Blueprint, list[Trigger], bool]:
+) -> tuple[Blueprint, list[Trigger]]:
     """Store a definition and its triggers; a repeated request finds what the first one made."""
     check(new)
     if len(triggers) > TRIGGERS:
@@ -40,9 +38,9 @@ def create(
             raise _refused(taken, new, timed, whole=True) from taken
         first = repeated(world, claim)
         made = world.blueprints.get(first)
-        return made, world.triggers.of(made), False
+        return made, world.triggers.of(made)
     sending.send_soon(world, timed)
-    return new, timed, True
+    return new, timed
 
 
 def _refused(
@@ -81,9 +79,9 @@ def check(definition: Blueprint) -> None:
         try:
             compile_template(getattr(definition, field))
         except Invalid as error:
-            faults += list(Invalid(error.message, field).faults)
+            faults.append(Fault(field, error.message))
     if faults:
-        raise Invalid(faults[0].message, faults=faults)
+        raise Invalid.of(faults)
 
 
 def change(world: World, was: Blueprint, new: Blueprint) -> Blueprint:

@@ -13,7 +13,6 @@ from chalicelib.domain import loop
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Decision
 from chalicelib.domain.errors import Invalid, NotFound
-from chalicelib.domain.firing import Skip
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.repo import normal_url
 from chalicelib.domain.run import ACTIVE, Run, State, branch_key, label_key
@@ -87,10 +86,10 @@ def unchanged(world: World, definition: Blueprint) -> bool:
         return False
 
 
-def looped(world: World, definition: Blueprint, payload: object) -> Skip | None:
-    """Return `loop` where a delivery was caused by a run of this very definition."""
+def looped(world: World, definition: Blueprint, payload: object) -> bool:
+    """Whether a delivery was caused by a run of this very definition."""
     if not isinstance(payload, dict):
-        return None
+        return False
     caused = loop.marks(payload)[:MOST_LOOKED_AT]
     labelled = loop.labelled(payload)
     if labelled:
@@ -101,7 +100,7 @@ def looped(world: World, definition: Blueprint, payload: object) -> Skip | None:
         for name in loop.branches(payload)[:MOST_LOOKED_AT]:
             caused += sorted(world.slots.held(branch_key(repo_url, name)))
     runs = world.runs.several(list(dict.fromkeys(caused)))
-    return Skip.LOOP if any(run.definition_id == definition.id for run in runs) else None
+    return any(run.definition_id == definition.id for run in runs)
 
 
 def _repo_of(payload: dict[str, object]) -> str | None:

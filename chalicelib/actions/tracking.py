@@ -143,7 +143,7 @@ def _merge(world: World, run: Run, forge: Forge, pull: Pull) -> None:
         # It moved on, or a rule of the repo holds it back: the next look says which.
         _note(world, run, replace(pull, facts=replace(pull.facts, problem=f"not merged: {error}")))
         return
-    merged = replace(pull, facts=replace(forge.look(pull.facts.number, None)))
+    merged = replace(pull, facts=forge.look(pull.facts.number, None))
     if merged.facts.state == "merged":
         _complete(world, run, forge, merged, "merged by autoMerge: green and approved")
     else:

@@ -68,8 +68,6 @@ class Key:
     last_used_at: datetime | None = None
     parent: str | None = None
     """The key that a session was opened with; it ends with it."""
-    run_id: str | None = None
-    """The one run whose job it is good for."""
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -83,7 +81,6 @@ class Principal:
     name: str
     scopes: frozenset[Scope]
     session: bool = False
-    run_id: str | None = None
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes
@@ -106,7 +103,6 @@ def principal(key: Key) -> Principal:
         name=key.name,
         scopes=frozenset(key.scopes),
         session=key.parent is not None,
-        run_id=key.run_id,
     )
 
 

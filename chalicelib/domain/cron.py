@@ -10,11 +10,11 @@ from functools import lru_cache
 from croniter import croniter
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.limits import CRON
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _ITEM = re.compile(r"^(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d+))?$", re.ASCII)
-LONGEST = 256
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ _FIELDS = (
 def parse_cron(expression: str) -> Cron:
     """Return a five-field expression as it is computed with; raise `Invalid` with what is wrong."""
     fields = expression.split()
-    if len(fields) != 5 or len(expression) > LONGEST:
+    if len(fields) != 5 or len(expression) > CRON:
         raise _wrong(
             f"a cron expression has five fields (minute hour day-of-month month day-of-week), "
             f"{expression[:64]!r} has {len(fields)}"

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.run import Run
 
-TYPES = ("system", "setup", "agent", "git", "error", "text", "tool_use", "tool_result", "thinking")
 LONGEST_LINE = 16 * 1024
 LINES_A_MILLISECOND = 10
 FURTHEST = timedelta(hours=1)

@@ -135,7 +135,7 @@ def verdict(
     found = _trouble(facts, fails_tests=fails_tests)
     if found and found.trouble not in pull.handled:
         if not policy.auto_resume:
-            return Verdict(move=Move.WAIT) if attended else found
+            return _wait() if attended else found
         if pull.resumes < policy.max_auto_resumes:
             return Verdict(move=Move.RESUME, reason=found.reason, trouble=found.trouble)
         reason = f"{found.reason}, after {pull.resumes} automatic resumes"

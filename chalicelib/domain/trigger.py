@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -113,7 +113,7 @@ class Trigger:
     hook: HookConfig | None = None
     ticket: TicketConfig | None = None
     template_id: str | None = None
-    param_mapping: dict[str, object] | None = field(default=None)
+    param_mapping: dict[str, object] | None = None
     next_fire_at: datetime | None = None
     due_at: datetime | None = None
     decided_until: datetime | None = None

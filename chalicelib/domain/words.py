@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chalicelib.domain.cron import parse_cron
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -71,17 +73,16 @@ def _weekdays(weekday: str) -> str:
     return f"on {_listed(weekday, lambda n: _DAYS[n], 'weekday')}"
 
 
-def _listed(text: str, name: object, unit: str) -> str:
+def _listed(text: str, name: Callable[[int], str], unit: str) -> str:
     return _and([_item(item, name, unit) for item in text.split(",")])
 
 
-def _item(item: str, name: object, unit: str) -> str:
-    say = name if callable(name) else str
+def _item(item: str, name: Callable[[int], str], unit: str) -> str:
     body, _, step = item.partition("/")
     if body == "*":
         return f"every {_ordinal(int(step))} {unit}" if step else f"every {unit}"
     low, _, high = body.partition("-")
-    said = f"{say(int(low))} to {say(int(high))}" if high else str(say(int(low)))
+    said = f"{name(int(low))} to {name(int(high))}" if high else name(int(low))
     return f"every {_ordinal(int(step))} {unit} from {said}" if step else said
 
 

@@ -52,8 +52,8 @@ class DynamoKeys:
 
 
 def key_row(key: Key) -> KeyRecord:
-    """Return the row of a key; sessions and the keys of single runs are in no list."""
-    own = key.parent is None and key.run_id is None
+    """Return the row of a key; sessions are in no list."""
+    own = key.parent is None
     until = key.expires_at + (SHOWN_EXPIRED if own else timedelta(0)) if key.expires_at else None
     return KeyRecord(
         id=key.id,

@@ -8,12 +8,11 @@ from typing import Any
 
 from pynamodb.expressions.condition import size
 
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import STAGE, Run
 from chalicelib.storage.records import RunRecord, SlotRecord
 from chalicelib.storage.runs import record_of
 from chalicelib.storage.transactions import Transaction
 
-STAGE = "stage"
 MOST_DROPPED = 90
 
 

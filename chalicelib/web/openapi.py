@@ -183,7 +183,7 @@ def _parameter(where: str, name: str, schema: Schema) -> Schema:
 
 
 def _success(one: Operation, status: int, described: _Described) -> Schema:
-    if status in (204, 302):
+    if status == 204:
         return {"description": one.summary}
     if status == 302:
         where = {"Location": {"schema": {"type": "string", "format": "uri"}}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chalicelib.domain.trigger import TicketConfig
 from chalicelib.web import models
 
@@ -14,14 +16,5 @@ def ticket_config(config: models.TicketConfig, was: TicketConfig | None) -> Tick
         provider_id=str(config.provider_id) if config.provider_id else None,
         include_backlog=config.include_backlog,
         refire=config.refire,
-        looked=was.looked if was else (),
     )
-    if was is None or new.wanted == was.wanted:
-        return new
-    return TicketConfig(
-        source=new.source,
-        labels=new.labels,
-        provider_id=new.provider_id,
-        include_backlog=new.include_backlog,
-        refire=new.refire,
-    )
+    return replace(new, looked=was.looked) if was and new.wanted == was.wanted else new

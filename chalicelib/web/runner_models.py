@@ -71,9 +71,7 @@ class AgentEnd(models.Model):
     model_used: Short | None = None
     input_tokens: Number | None = None
     output_tokens: Number | None = None
-    cost_usd: Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False, strict=True)] | None = (
-        None
-    )
+    cost_usd: Cost | None = None
     turns: Number | None = None
 
 

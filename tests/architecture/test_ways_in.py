@@ -18,7 +18,7 @@ from chalicelib.domain.ticket import SOURCES
 from chalicelib.integrations.agents import AGENTS as PROGRAMS
 from chalicelib.integrations.trackers import MODULES
 from chalicelib.web.models import types, webhooks
-from chalicelib.web.pages import tickets, wording
+from chalicelib.web.pages import wording
 from tests.acceptance.test_hooks import signed
 from tests.fakes.trackers import FAKES
 
@@ -58,7 +58,6 @@ TRACKER_PLACES = {
     "MODULES in chalicelib/integrations/trackers.py": MODULES,
     "_NEEDED in chalicelib/domain/provider.py": provider._NEEDED,
     "_ALLOWED in chalicelib/domain/provider.py": provider._ALLOWED,
-    "SOURCES in chalicelib/web/pages/tickets.py": tickets.SOURCES,
     "NewProvider in chalicelib/web/models/tickets.py": quoted(
         WEB / "models" / "tickets.py", "source: Literal"
     ),

@@ -122,7 +122,7 @@ def create() -> Answer[answers.MadeAnswer]:
         return answer(_warned({"task": whole(run), "triggers": []}, ignored), 201)
     triggers = [reading.trigger(trigger, new, world.now()) for trigger in asked.triggers]
     claim = claim_of(request, new.id)
-    made, kept, _ = definitions.create(world, new, triggers, claim)
+    made, kept = definitions.create(world, new, triggers, claim)
     shown = [views.trigger(trigger, world.now()) for trigger in kept]
     return answer(_warned({"task": views.blueprint(made), "triggers": shown}, ignored), 201)
 

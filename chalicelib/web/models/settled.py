@@ -64,7 +64,7 @@ ComputeType = Literal[
 
 
 Image = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:@-]*$", max_length=255)
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:@-]*$", max_length=limits.IMAGE)
 ]
 
 

@@ -11,6 +11,7 @@ from chalicelib import wiring
 from chalicelib.actions import providers
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.provider import ANSWERS, fields_of
+from chalicelib.domain.ticket import SOURCES
 from chalicelib.web import audit, models, reading_settled
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.visit import Visit
@@ -79,9 +80,6 @@ def _add(visit: Visit) -> None:
 
 def _named(form: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     return {name: form[name] for name in names if form.get(name, "").strip()}
-
-
-SOURCES = ("github", "linear", "jira", "notion")
 
 
 def sync(visit: Visit) -> Response:
