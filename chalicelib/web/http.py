@@ -29,7 +29,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.firing import Claim, moment_text
 from chalicelib.domain.launch import PREFIX, Pass
-from chalicelib.web import audit, headers
+from chalicelib.web import audit, headers, queries
 from chalicelib.web.operation import Operation
 
 T = TypeVar("T")
@@ -145,6 +145,8 @@ class Routes(Blueprint):
                 try:
                     if operation.needs is not None:
                         _caller.set(_authorize(request, operation.needs, noted))
+                    if operation.query and request.query_params:
+                        queries.check(request.query_params, operation.query, operation.path)
                     given = {name: unquote(value) for name, value in params.items()}
                     done = operation.view(**given)
                 except DomainError as error:
@@ -271,19 +273,13 @@ def claim_of(request: Request, result: str) -> Claim | None:
 
 
 def query(request: Request, name: str, default: str = "") -> str:
-    """Return a parameter of the query string."""
-    text = str(dict(request.query_params or {}).get(name, default))
-    if len(text) > limits.CURSOR:
-        raise Invalid(f"{name} has at most {limits.CURSOR} characters", name)
-    return text
+    """Return a parameter of the query string, which was checked before the view was called."""
+    return str(dict(request.query_params or {}).get(name, default))
 
 
-def limit_of(request: Request, most: int = limits.PAGE, default: int = 50) -> int:
+def limit_of(request: Request, default: int = 50) -> int:
     """Return how many things a page of the asked list may have."""
-    text = query(request, "limit", str(default))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
-        raise Invalid(f"limit must be 1 to {most}", "limit")
-    return int(text)
+    return int(query(request, "limit", str(default)))
 
 
 def known_id(kind: str, text: str) -> str:

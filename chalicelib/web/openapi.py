@@ -11,12 +11,11 @@ from chalice.app import Response
 from pydantic import TypeAdapter
 
 from chalicelib.domain import limits
-from chalicelib.domain.blueprint import Kind
-from chalicelib.domain.run import State
 from chalicelib.web import answers, models, runner_models
 from chalicelib.web.http import Answer
 from chalicelib.web.links import link
 from chalicelib.web.operation import Operation
+from chalicelib.web.queries import schema_of
 
 Schema = dict[str, Any]
 REFS = "#/components/schemas/{model}"
@@ -45,16 +44,6 @@ ERROR: Schema = {
             },
         },
     },
-}
-TEXT: Schema = {"type": "string", "maxLength": limits.CURSOR}
-QUERY: dict[str, Schema] = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": limits.PAGE, "default": 50},
-    "cursor": {**TEXT, "description": "The `nextCursor` of the page before"},
-    "type": {"type": "string", "enum": [*Kind, "all"], "default": Kind.REPO_TASK},
-    "state": {"type": "string", "enum": [*State, "any"], "default": "any"},
-    "repoUrl": {**TEXT, "format": "repo-url"},
-    "scope": {**TEXT, "format": "secret-scope"},
-    "at": {"type": "string", "format": "date-time"},
 }
 PATH: dict[str, Schema] = {
     "path": {"pattern": "^[A-Za-z0-9._~-]+$", "maxLength": limits.HOOK_PATH},
@@ -146,7 +135,7 @@ def _operation(one: Operation, described: _Described) -> Schema:
         "summary": one.summary,
         "parameters": [
             *(_parameter("path", name, _named(one, name)) for name in names),
-            *(_parameter("query", name, _asked(one, name)) for name in one.query),
+            *(_parameter("query", name, schema_of(name, one.path)) for name in one.query),
         ],
         "responses": {
             **{str(status): _success(one, status, described) for status in one.statuses},
@@ -165,12 +154,6 @@ def _operation(one: Operation, described: _Described) -> Schema:
 def _named(one: Operation, name: str) -> Schema:
     file = name == "name" and "/outputs/" in one.path
     return {"type": "string", **({"maxLength": limits.URL} if file else PATH.get(name, ID))}
-
-
-def _asked(one: Operation, name: str) -> Schema:
-    if name == "limit" and one.path.endswith("/logs"):
-        return {**QUERY["limit"], "maximum": limits.LOG_PAGE, "default": 200}
-    return QUERY.get(name, TEXT)
 
 
 def _id(one: Operation) -> str:

@@ -41,6 +41,22 @@ def test_faults_of_fields_and_of_fields_together_come_in_one_answer(stage: Stage
     }
 
 
+@pytest.mark.parametrize(
+    "query, fields",
+    [
+        ("type=job&state=done&limit=0&repoUrl=nowhere", ["type", "state", "repoUrl", "limit"]),
+        ("type=standalone&state=failed&repoUrl=acme/web", ["state", "repoUrl"]),
+        (f"limit=101&cursor={'c' * 1025}", ["limit", "cursor"]),
+        ("limit=%C2%B2&state=", ["state", "limit"]),
+    ],
+)
+def test_faults_of_a_query_string_come_in_one_answer(stage: Stage, query: str, fields: list[str]):
+    status, answer = stage.call("GET", f"/api/tasks?{query}")
+
+    assert status == 400
+    assert [one["field"] for one in answer["details"]] == fields
+
+
 def test_each_trigger_of_a_new_definition_tells_what_is_wrong_with_it(stage: Stage):
     github = {"type": "webhook", "config": {"path": "one", "signature": "github"}}
     gitlab = {"type": "webhook", "config": {"path": "two", "signature": "gitlab"}}

@@ -47,6 +47,11 @@ def test_only_health_and_documents_are_open(document: dict[str, Any]):
     assert opened == {"/api/health", "/api/openapi.json", "/docs", *signed}
 
 
+def test_what_leads_elsewhere_says_where(document: dict[str, Any]):
+    output = document["paths"]["/api/tasks/{task_id}/outputs/{name}"]["get"]
+    assert output["responses"]["302"]["headers"]["Location"]["schema"]["format"] == "uri"
+
+
 def test_what_is_described_as_a_body_is_what_is_taken(stage: Stage, document: dict[str, Any]):
     body = {
         "type": "standalone",

@@ -7,7 +7,6 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions import logs as reading
 from chalicelib.actions import outputs
-from chalicelib.domain import limits
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import NotAllowed
 from chalicelib.domain.log import Wanted
@@ -41,7 +40,7 @@ def logs(task_id: str) -> Answer[answers.LogPage]:
     """
     request = routes.current_request
     run = _run(task_id)
-    limit = limit_of(request, limits.LOG_PAGE, 200)
+    limit = limit_of(request, 200)
     wanted = Wanted(log_type=query(request, "logType"), text=query(request, "search"))
     page = reading.page(wiring.world(), run, query(request, "cursor"), limit, wanted)
     return answer(run_views.log_page(page))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
 from chalicelib import wiring
 from chalicelib.actions import definitions, previewing, runs
 from chalicelib.domain.access import Scope
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
-from chalicelib.domain.errors import Invalid, NotAllowed, NotFound
+from chalicelib.domain.errors import Fault, Invalid, NotAllowed, NotFound
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.repo import Repo, normal_url
 from chalicelib.domain.run import Run, State
@@ -53,25 +54,24 @@ def definition_of(task_id: str) -> Blueprint:
 def index() -> Answer[answers.TaskList]:
     """List tasks of one type, newest first; `all` means the definitions, then the runs."""
     request = routes.current_request
-    kind = query(request, "type", Kind.REPO_TASK.value)
-    state = _state(query(request, "state", ANY))
-    if kind not in [*Kind, "all"]:
-        raise Invalid(f"type must be one of {', '.join(Kind)}, all", "type")
-    if state and kind in DEFINITION_KINDS:
-        raise Invalid("only runs have a state", "state")
+    kind, url = query(request, "type", Kind.REPO_TASK.value), query(request, "repoUrl")
+    state = "" if (asked := query(request, "state", ANY)) == ANY else asked
+    if faults := list(_contradictions(kind, state, url)):
+        raise Invalid.of(faults)
     limit, cursor = limit_of(request), query(request, "cursor") or None
-    if url := query(request, "repoUrl"):
-        return _in_repo(url, kind, state, cursor, limit)
+    if url:
+        return _in_repo(url, state, cursor, limit)
     if kind == "all":
         return _all(cursor, limit, state)
     things, position = _page(kind, cursor, limit, state)
     return answer({"tasks": things, "nextCursor": position})
 
 
-def _state(text: str) -> str:
-    if text not in (*State, ANY):
-        raise Invalid(f"state must be one of {', '.join(State)}, {ANY}", "state")
-    return "" if text == ANY else text
+def _contradictions(kind: str, state: str, url: str) -> Iterator[Fault]:
+    if state and kind in DEFINITION_KINDS:
+        yield Fault("state", "only runs have a state")
+    if url and kind != Kind.REPO_TASK:
+        yield Fault("repoUrl", "only a repo-task is listed by its repo")
 
 
 def _page(
@@ -88,11 +88,7 @@ def _page(
     return [_shown(run) for run in listed], position
 
 
-def _in_repo(
-    url: str, kind: str, state: str, cursor: str | None, limit: int
-) -> Answer[answers.TaskList]:
-    if kind != Kind.REPO_TASK:
-        raise Invalid("only a repo-task is listed by its repo", "repoUrl")
+def _in_repo(url: str, state: str, cursor: str | None, limit: int) -> Answer[answers.TaskList]:
     listed, position = wiring.world().runs.of_repo(normal_url(url), cursor, limit)
     kept = [_shown(run) for run in listed if not state or run.state == state]
     return answer({"tasks": kept, "nextCursor": position})

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from chalicelib import wiring
 from chalicelib.actions import definitions, explaining
 from chalicelib.domain.access import Scope
-from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.trigger import Trigger
-from chalicelib.web import answers, reading, views
+from chalicelib.web import answers, queries, reading, views
 from chalicelib.web.api.tasks import definition_of
 from chalicelib.web.http import (
     PAGE,
@@ -118,17 +115,6 @@ def explain(task_id: str, trigger_id: str) -> Answer[answers.Explanation]:
     world = wiring.world()
     owner = definition_of(task_id)
     trigger = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
-    at = _moment(query(routes.current_request, "at", moment_text(world.now())))
+    at = queries.moment(query(routes.current_request, "at", moment_text(world.now())))
     said, firing = explaining.explain(world, owner, trigger, at)
     return answer({"answer": said, "firing": views.firing(firing) if firing else None})
-
-
-def _moment(text: str) -> datetime:
-    try:
-        # A plus sign that nobody quoted arrives as a blank.
-        found = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        raise Invalid("write the time as 2026-11-24T09:00:00Z", "at") from None
-    if found.tzinfo is None:
-        raise Invalid("write the time with its offset or Z", "at")
-    return found.astimezone(UTC)

@@ -1,0 +1,95 @@
+"""Query strings: what each parameter may be. The API's description says it, every call is checked.
+
+Nothing of this is loaded for a call that has no parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from chalicelib.domain import blueprint, limits, repo, run, secret
+from chalicelib.domain.errors import Fault, Invalid
+
+Schema = dict[str, Any]
+
+
+@cache
+def _known() -> dict[str, Schema]:
+    text = {"type": "string", "maxLength": limits.CURSOR}
+    return {
+        "limit": {"type": "integer", "minimum": 1, "maximum": limits.PAGE, "default": 50},
+        "cursor": {**text, "description": "The `nextCursor` of the page before"},
+        "type": {
+            "type": "string",
+            "enum": [*blueprint.Kind, "all"],
+            "default": blueprint.Kind.REPO_TASK,
+        },
+        "state": {"type": "string", "enum": [*run.State, "any"], "default": "any"},
+        "repoUrl": {**text, "format": "repo-url"},
+        "scope": {**text, "format": "secret-scope"},
+        "at": {**text, "format": "date-time"},
+        "": text,
+    }
+
+
+def schema_of(name: str, path: str) -> Schema:
+    """Return what a parameter of the calls at `path` may be, as JSON Schema."""
+    known = _known()
+    if name == "limit" and path.endswith("/logs"):
+        return {**known["limit"], "maximum": limits.LOG_PAGE, "default": 200}
+    return known.get(name, known[""])
+
+
+def check(asked: Mapping[str, object], names: Iterable[str], path: str) -> None:
+    """Raise `Invalid` with every fault of the parameters called `names`; others are ignored."""
+    faults = [
+        fault
+        for name in names
+        if name in asked
+        for fault in _faults(name, str(asked[name]), schema_of(name, path))
+    ]
+    if faults:
+        raise Invalid.of(faults)
+
+
+def _faults(name: str, text: str, schema: Schema) -> Iterator[Fault]:
+    if len(text) > limits.CURSOR:
+        yield Fault(name, f"holds at most {limits.CURSOR} characters")
+    elif "enum" in schema and text not in schema["enum"]:
+        yield Fault(name, f"must be one of {', '.join(schema['enum'])}")
+    elif schema["type"] == "integer" and not _within(text, schema):
+        yield Fault(name, f"must be {schema['minimum']} to {schema['maximum']}")
+    elif text and (read := _formats().get(schema.get("format", ""))):
+        try:
+            read(text)
+        except Invalid as refused:
+            yield Fault(name, refused.message)
+
+
+def _within(text: str, schema: Schema) -> bool:
+    number = text.isascii() and text.isdigit()
+    return number and bool(schema["minimum"] <= int(text) <= schema["maximum"])
+
+
+@cache
+def _formats() -> dict[str, Callable[[str], object]]:
+    return {
+        "repo-url": repo.normal_url,
+        "secret-scope": secret.checked_scope,
+        "date-time": moment,
+    }
+
+
+def moment(text: str) -> datetime:
+    """Return the moment that `at` names, in UTC; raise `Invalid` where it names none."""
+    try:
+        # A plus sign that nobody quoted arrives as a blank.
+        found = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        raise Invalid("write the time as 2026-11-24T09:00:00Z", "at") from None
+    if found.tzinfo is None:
+        raise Invalid("write the time with its offset or Z", "at")
+    return found.astimezone(UTC)
