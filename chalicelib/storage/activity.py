@@ -38,8 +38,7 @@ class DynamoActivity:
         limit: int,
     ) -> tuple[list[Entry], str | None]:
         rows = _rows(object_id, actor_id, action, before, limit + 1)
-        kept, position = pages.page(rows, limit)
-        return [codec.load(Entry, row.data) for row in kept], position
+        return pages.things(Entry, rows, limit)
 
 
 def _rows(

@@ -11,8 +11,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import Change
-from chalicelib.storage import codec, pages
-from chalicelib.storage.claims import absent_or_expired, claim_record
+from chalicelib.storage import claims, codec, pages
 from chalicelib.storage.records import BlueprintRecord, TemplateRecord
 from chalicelib.storage.rows import blueprint_row
 from chalicelib.storage.transactions import Transaction
@@ -50,8 +49,7 @@ class DynamoBlueprints:
         for trigger in triggers:
             put_new(transaction, trigger)
         _link(transaction, new, None)
-        if claim:
-            transaction.put("claim", claim_record(claim), absent_or_expired(new.created_at))
+        claims.take(transaction, claim, new.created_at)
         transaction.commit()
 
     def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[Change]) -> None:

@@ -8,12 +8,12 @@ from datetime import datetime
 from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.domain.delivery import Delivery
-from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.errors import NotFound
 from chalicelib.ports import Due
 from chalicelib.settings import settings
 from chalicelib.storage import codec, pages
 from chalicelib.storage.records import DeliveryRecord
-from chalicelib.storage.transactions import condition_failed
+from chalicelib.storage.transactions import condition_failed, guarded
 
 ONLY_SHARD = "0"
 """Few wait for another try at a time, so one partition of the due index holds them all."""
@@ -40,19 +40,14 @@ class DynamoDeliveries:
         return True
 
     def put(self, new: Delivery, was: Delivery) -> None:
-        try:
+        with guarded(f"delivery {new.id!r}"):
             _record(new).save(condition=DeliveryRecord.version == was.version)
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"delivery {new.id!r} changed meanwhile") from error
 
     def of_webhook(
         self, webhook_id: str, before: str | None, limit: int
     ) -> tuple[list[Delivery], str | None]:
         rows = pages.newest(DeliveryRecord, webhook_id, before, limit + 1)
-        kept, position = pages.page(rows, limit)
-        return [codec.load(Delivery, row.data) for row in kept], position
+        return pages.things(Delivery, rows, limit)
 
     def due(self, until: datetime) -> Iterator[Due]:
         for row in pages.due(DeliveryRecord.due, 1, codec.sortable(until)):

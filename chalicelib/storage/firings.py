@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 
@@ -12,15 +11,8 @@ from chalicelib.domain.decision import Decision
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Brief, Claim, Firing
 from chalicelib.domain.run import Run
-from chalicelib.storage import codec, pages
+from chalicelib.storage import claims, codec, pages
 from chalicelib.storage.blobs import Blobs
-from chalicelib.storage.claims import (
-    absent_or_expired,
-    claim_record,
-    read_claim,
-    read_claims,
-    release_claim,
-)
 from chalicelib.storage.records import (
     BlueprintRecord,
     FiringRecord,
@@ -58,9 +50,7 @@ class DynamoFirings:
                 transaction.check("trigger", TriggerRecord, before.id, unchanged)
             else:
                 transaction.put("trigger", trigger_row(after), unchanged)
-        if claim := decision.claim:
-            free = absent_or_expired(firing.fired_at)
-            transaction.put("claim", claim_record(claim), free)
+        claims.take(transaction, decision.claim, firing.fired_at)
         transaction.commit()
 
     def _kept(self, decision: Decision) -> bytes | None:
@@ -83,25 +73,25 @@ class DynamoFirings:
             raise NotFound("firing", firing_id) from None
 
     def claimed(self, key: str, now: datetime) -> Claim | None:
-        return read_claim(key, now)
+        return self.claims([key], now).get(key)
 
     def claims(self, keys: Collection[str], now: datetime) -> dict[str, Claim]:
-        return read_claims(keys, now)
+        return claims.read(keys, now)
 
     def release(self, claim: Claim, now: datetime) -> None:
-        release_claim(claim, now)
+        claims.release(claim, now)
 
     def of_definition(
         self, definition_id: str, before: str | None, limit: int
     ) -> tuple[list[Firing], str | None]:
         rows = pages.newest(FiringRecord.of_definition, definition_id, before, limit + 1)
-        return _page(rows, limit)
+        return pages.things(Firing, rows, limit)
 
     def of_trigger(
         self, trigger_id: str, before: str | None, limit: int
     ) -> tuple[list[Firing], str | None]:
         rows = pages.newest(FiringRecord.of_trigger, trigger_id, before, limit + 1)
-        return _page(rows, limit)
+        return pages.things(Firing, rows, limit)
 
 
 def _enter(transaction: Transaction, run: Run, relied_on: frozenset[str] | None) -> None:
@@ -114,8 +104,3 @@ def _enter(transaction: Transaction, run: Run, relied_on: frozenset[str] | None)
         condition = held == set(relied_on) if relied_on else held.does_not_exist()
     counter = SlotRecord(id=run.overlap_key)
     transaction.update("active", counter, [SlotRecord.held.add({run.id})], condition)
-
-
-def _page(rows: Iterable[Any], limit: int) -> tuple[list[Firing], str | None]:
-    kept, position = pages.page(rows, limit)
-    return [codec.load(Firing, row.data) for row in kept], position

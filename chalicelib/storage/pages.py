@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from heapq import merge
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from pynamodb.indexes import GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
+from chalicelib.storage import codec
 from chalicelib.storage.sizes import LONGEST_PLACE, nameless
 from chalicelib.storage.together import together
 
+T = TypeVar("T")
 MOST_LOOKED_AT = 1000
 """Rows that one call looks at for those that are wanted: few may be."""
 
@@ -54,6 +56,12 @@ def page(rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
     ordered = list(rows)
     kept = _light(ordered[:limit])
     return kept, (kept[-1].age if len(ordered) > len(kept) else None)
+
+
+def things(kind: type[T], rows: Iterable[Any], limit: int) -> tuple[list[T], str | None]:
+    """Return the things on a page of `rows`, of which one more came, and where the next begins."""
+    kept, position = page(rows, limit)
+    return [codec.load(kind, row.data) for row in kept], position
 
 
 def whole(model: Any, rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:

@@ -8,8 +8,7 @@ from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.ports import Taken
-from chalicelib.storage import codec, pages
-from chalicelib.storage.claims import absent_or_expired, claim_record
+from chalicelib.storage import claims, codec, pages
 from chalicelib.storage.records import ClaimRecord, TemplateRecord
 from chalicelib.storage.sizes import fitting
 from chalicelib.storage.transactions import Transaction
@@ -31,8 +30,7 @@ class DynamoPromptTemplates:
         transaction = Transaction()
         transaction.put("template", _row(new), TemplateRecord.id.does_not_exist())
         transaction.put("name", _name(new), ClaimRecord.id.does_not_exist())
-        if claim:
-            transaction.put("claim", claim_record(claim), absent_or_expired(new.created_at))
+        claims.take(transaction, claim, new.created_at)
         try:
             transaction.commit()
         except Taken as taken:
@@ -71,8 +69,7 @@ class DynamoPromptTemplates:
 
     def newest(self, before: str | None, limit: int) -> tuple[list[PromptTemplate], str | None]:
         rows = pages.newest(TemplateRecord.newest, LIBRARY, before, limit + 1)
-        kept, position = pages.page(rows, limit)
-        return [codec.load(PromptTemplate, row.data) for row in kept], position
+        return pages.things(PromptTemplate, rows, limit)
 
 
 def _taken(template: PromptTemplate) -> Conflict:

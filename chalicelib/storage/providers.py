@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.provider import Provider
 from chalicelib.ports import Due
 from chalicelib.storage import claims, codec, pages
 from chalicelib.storage.records import ProviderRecord
-from chalicelib.storage.transactions import condition_failed
+from chalicelib.storage.transactions import guarded
 
 ONLY_SHARD = "0"
 """A stage has few providers, so one partition of the due index holds them all."""
@@ -33,20 +33,12 @@ class DynamoProviders:
         claims.add("provider", _record(new), claim, new.created_at)
 
     def put(self, new: Provider, was: Provider) -> None:
-        try:
+        with guarded(f"provider {new.id!r}"):
             _record(new).save(condition=ProviderRecord.version == was.version)
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"provider {new.id!r} changed meanwhile") from error
 
     def remove(self, old: Provider) -> None:
-        try:
+        with guarded(f"provider {old.id!r}"):
             _record(old).delete(condition=ProviderRecord.version == old.version)
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"provider {old.id!r} changed meanwhile") from error
 
     def all(self) -> list[Provider]:
         """Return every provider by name. A stage has few; nothing hot reads this list."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.repo import Repo, repo_id
 from chalicelib.ports import Taken
 from chalicelib.storage import claims, codec
 from chalicelib.storage.records import RepoRecord
-from chalicelib.storage.transactions import condition_failed
+from chalicelib.storage.transactions import guarded
 
 
 class DynamoRepos:
@@ -37,20 +37,12 @@ class DynamoRepos:
             raise Conflict(f"the repo {new.url} is there already", "repoUrl") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
-        try:
+        with guarded(f"repo {new.url}"):
             _record(new).save(condition=RepoRecord.version == was.version)
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"repo {new.url} changed meanwhile") from error
 
     def remove(self, old: Repo) -> None:
-        try:
+        with guarded(f"repo {old.url}"):
             _record(old).delete(condition=RepoRecord.version == old.version)
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"repo {old.url} changed meanwhile") from error
 
     def all(self) -> list[Repo]:
         """Return every repo by URL. A stage has few; nothing hot reads this list."""

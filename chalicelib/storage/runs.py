@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.blueprint import Kind
-from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.history import Attempt
 from chalicelib.domain.run import Event, Run, State, event_id
 from chalicelib.ports import Due
@@ -19,7 +19,7 @@ from chalicelib.settings import settings
 from chalicelib.storage import codec, pages
 from chalicelib.storage.records import RunRecord
 from chalicelib.storage.together import together
-from chalicelib.storage.transactions import condition_failed
+from chalicelib.storage.transactions import guarded
 
 Entry = tuple[State, str, str, datetime]
 LIST_SHARDS = 4
@@ -117,12 +117,8 @@ class DynamoRuns:
             raise NotFound("task", run_id) from None
 
     def put(self, new: Run, was: Run) -> None:
-        try:
+        with guarded(f"task {new.id!r}"):
             record_of(new).save(condition=RunRecord.version == was.version)
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"task {new.id!r} changed meanwhile") from error
 
     def waiting(self, key: str) -> Iterator[str]:
         for row in RunRecord.waiting.query(key, page_size=25):
@@ -136,7 +132,7 @@ class DynamoRuns:
     def newest(
         self, kinds: Collection[str], before: str | None, limit: int
     ) -> tuple[list[Run], str | None]:
-        return _page(_newest(kinds, before, limit + 1), limit)
+        return pages.things(Run, _newest(kinds, before, limit + 1), limit)
 
     def in_state(
         self, kinds: Collection[str], state: State, before: str | None, limit: int
@@ -160,7 +156,7 @@ class DynamoRuns:
         self, definition_id: str, before: str | None, limit: int
     ) -> tuple[list[Run], str | None]:
         rows = pages.newest(RunRecord.of_definition, definition_id, before, limit + 1)
-        return _page(rows, limit)
+        return pages.things(Run, rows, limit)
 
     def latest(self, definition_ids: Sequence[str], limit: int) -> dict[str, list[Run]]:
         """Return the newest runs of each definition."""
@@ -194,9 +190,4 @@ def _whole(rows: list[Any], limit: int) -> tuple[list[Run], str | None]:
     """Read a page whose rows are keys only; what was deleted meanwhile is left out."""
     ordered = sorted({row.id: row for row in rows}.values(), key=lambda r: r.age, reverse=True)
     kept, position = pages.whole(RunRecord, ordered, limit)
-    return [codec.load(Run, row.data) for row in kept], position
-
-
-def _page(rows: list[Any], limit: int) -> tuple[list[Run], str | None]:
-    kept, position = pages.page(rows, limit)
     return [codec.load(Run, row.data) for row in kept], position

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, TransactWriteError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.domain.errors import Superseded
 from chalicelib.ports import Taken
 from chalicelib.storage.connection import Patience, connection
 from chalicelib.storage.sizes import fitting
@@ -79,6 +81,17 @@ class Transaction:
 
 def _codes(error: TransactWriteError) -> list[str]:
     return [reason.code if reason else "None" for reason in error.cancellation_reasons]
+
+
+@contextmanager
+def guarded(what: str) -> Iterator[None]:
+    """Raise `Superseded` where the single write inside is refused by its own condition."""
+    try:
+        yield
+    except (PutError, DeleteError) as error:
+        if not condition_failed(error):
+            raise
+        raise Superseded(f"{what} changed meanwhile") from error
 
 
 def condition_failed(error: PynamoDBException) -> bool:

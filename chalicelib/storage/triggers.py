@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
-from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.ports import Change, Due, Hook
 from chalicelib.settings import settings
-from chalicelib.storage import codec, pages
+from chalicelib.storage import claims, codec, pages
 from chalicelib.storage.batches import fetch
-from chalicelib.storage.claims import absent_or_expired, claim_record
 from chalicelib.storage.records import (
     BlueprintRecord,
     FiringRecord,
@@ -28,7 +27,7 @@ from chalicelib.storage.records import (
 )
 from chalicelib.storage.rows import blueprint_row, firing_row, hook_row, trigger_row
 from chalicelib.storage.sizes import nameless
-from chalicelib.storage.transactions import Transaction, condition_failed
+from chalicelib.storage.transactions import Transaction, guarded
 
 
 def put_new(transaction: Transaction, trigger: Trigger) -> None:
@@ -138,8 +137,7 @@ class DynamoTriggers:
         transaction = Transaction()
         _owner(transaction, was, owner)
         put_new(transaction, new)
-        if claim:
-            transaction.put("claim", claim_record(claim), absent_or_expired(new.created_at))
+        claims.take(transaction, claim, new.created_at)
         transaction.commit()
 
     def put(self, change: Change, was: Blueprint, owner: Blueprint) -> None:
@@ -150,12 +148,8 @@ class DynamoTriggers:
 
     def note(self, new: Trigger, was: Trigger) -> None:
         """Write what the system itself notes on a trigger."""
-        try:
+        with guarded(f"trigger {new.id!r}"):
             trigger_row(new).save(condition=TriggerRecord.version == was.version)
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"trigger {new.id!r} changed meanwhile") from error
 
     def remove(self, old: Trigger, was: Blueprint, owner: Blueprint) -> None:
         transaction = Transaction()

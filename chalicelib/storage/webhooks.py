@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.webhook import Webhook
 from chalicelib.storage import claims, codec
 from chalicelib.storage.records import WebhookRecord
-from chalicelib.storage.transactions import condition_failed
+from chalicelib.storage.transactions import guarded
 
 ALL = "webhooks"
 KNOWN_FOR_SECONDS = 15.0
@@ -48,21 +48,13 @@ class DynamoWebhooks:
 
     def put(self, new: Webhook, was: Webhook) -> None:
         self._known = None
-        try:
+        with guarded(f"webhook {new.id!r}"):
             _record(new).save(condition=WebhookRecord.version == was.version)
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"webhook {new.id!r} changed meanwhile") from error
 
     def remove(self, old: Webhook) -> None:
         self._known = None
-        try:
+        with guarded(f"webhook {old.id!r}"):
             _record(old).delete(condition=WebhookRecord.version == old.version)
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
-            raise Superseded(f"webhook {old.id!r} changed meanwhile") from error
 
 
 def _record(webhook: Webhook) -> WebhookRecord:

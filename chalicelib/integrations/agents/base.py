@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-TRANSIENT = frozenset({"overloaded", "network", "rate_limit"})
-
 IN_WORDS = {
     "agent": "the agent failed",
     "credential": "the agent's credential was not accepted",
