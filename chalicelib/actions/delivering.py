@@ -18,7 +18,6 @@ from chalicelib.ports import World
 
 LEASE = timedelta(seconds=90)
 """For how long a try keeps others away; longer than its function may take."""
-SHORT_WAIT = timedelta(seconds=1.5)
 AGENT = "Optio-Webhooks/1"
 
 
@@ -36,13 +35,8 @@ def deliver(world: World, webhook_id: str, place: str) -> None:
 
 
 def _leased(world: World, delivery: Delivery) -> Delivery | None:
-    if delivery.due_at is None:
+    if delivery.due_at is None or not sending.reached(world, delivery.due_at):
         return None
-    rest = delivery.due_at - world.now()
-    if rest > SHORT_WAIT:
-        return None
-    if rest > timedelta(0):
-        world.wait(rest)
     held = _kept(world, deliveries.begun(delivery, world.now(), LEASE), delivery)
     return held if held.due_at else None
 

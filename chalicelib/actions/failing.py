@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from chalicelib.actions import moving
 from chalicelib.domain.errors import Invalid, NotFound
-from chalicelib.domain.run import State
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import World
 
@@ -17,7 +16,8 @@ LONGEST_BACKOFF = timedelta(minutes=10)
 
 
 def backoff(failures: int) -> timedelta:
-    return min(LONGEST_BACKOFF, BACKOFF * (1 << (failures - 1)))
+    """Return how long to wait after so many failures in a row: twice as long after each."""
+    return min(LONGEST_BACKOFF, BACKOFF * (1 << min(failures - 1, 10)))
 
 
 def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trigger]:
@@ -59,15 +59,7 @@ def run_failed(world: World, run_id: str, error: Exception) -> None:
         moving.update(world, run, failures=failures, due_at=world.now() + backoff(failures))
         return
     reason = f"a step of the pipeline failed {failures} times: {_reason(error)}"
-    moving.advance(
-        world,
-        run,
-        State.FAILED,
-        by="pipeline",
-        message=reason,
-        error_class="internal",
-        error_message=reason,
-    )
+    moving.fail(world, run, by="pipeline", error_class="internal", message=reason)
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from chalicelib.actions import moving, providers, sending
 from chalicelib.domain import loop
 from chalicelib.domain.errors import Invalid, NotFound, Superseded
 from chalicelib.domain.repo import normal_url
-from chalicelib.domain.run import Run, State, branch_key
+from chalicelib.domain.run import FOLLOWED, Run, branch_key
 from chalicelib.ports import World
 
 Payload = Mapping[str, Any]
@@ -20,7 +20,6 @@ MOST_BRANCHES = 20
 FORGES = ("github",)
 """Whose webhooks tell of other things than tickets, too."""
 TICKETS = (("github", "issues"), ("github", "issue_comment"))
-FOLLOWED = (State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
 
 
 def take(world: World, source: str, event: str, payload: Payload) -> list[str]:

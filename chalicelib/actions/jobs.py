@@ -134,14 +134,20 @@ def beat(
     return None
 
 
+def working(world: World, run_id: str, attempt: int) -> Run:
+    """Return the run whose attempt a runner works on; raise `Superseded` where that is over."""
+    run = world.runs.get(run_id)
+    if run.attempt != attempt or not run.works:
+        raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
+    return run
+
+
 def git_token(world: World, run_id: str, attempt: int) -> str | None:
     """Return what an attempt may push with now: the token that it was given may have ended.
 
     None where the forge gives none at the moment; whoever asks keeps the one it has.
     """
-    run = world.runs.get(run_id)
-    if run.attempt != attempt or not run.works:
-        raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
+    run = working(world, run_id, attempt)
     repo = world.repos.find(run.repo_url) if run.repo_url else None
     try:
         return credentials.git_token(world, run.repo_url, repo)

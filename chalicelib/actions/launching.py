@@ -59,16 +59,7 @@ def _start(world: World, run: Run, launch: Launch) -> None:
         build = world.builds.start(run, token_of(world, run, launch), repo)
     except BuildRefused as refused:
         message = f"CodeBuild refused the build: {refused}"
-        moving.advance(
-            world,
-            run,
-            State.FAILED,
-            by="launch",
-            message=message,
-            error_class="launch",
-            error_message=message,
-            waiting_for=None,
-        )
+        moving.fail(world, run, by="launch", error_class="launch", message=message)
         return
     except BuildsFull as full:
         _no_room(world, run, str(full))
@@ -161,16 +152,7 @@ def _never_asked(world: World, run: Run, why: str) -> None:
     """Queue a run again whose build came to nothing; a retry is used up, for builds cost money."""
     why = why[:2048]
     if run.retry_count >= run.max_retries:
-        moving.advance(
-            world,
-            run,
-            State.FAILED,
-            by="launch",
-            message=why,
-            error_class="launch",
-            error_message=why,
-            waiting_for=None,
-        )
+        moving.fail(world, run, by="launch", error_class="launch", message=why)
         return
     moving.requeue(
         world,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.actions import breaking, notifying, observing, sending
@@ -52,6 +53,20 @@ def _pr(one: Run, other: Run) -> list[str]:
     """Return where the first is counted for its open pull request, and the other is not."""
     key = one.open_prs_key
     return [key] if key and key != other.open_prs_key else []
+
+
+def fail(world: World, run: Run, *, by: str, error_class: str, message: str) -> Run:
+    """Fail a run; its history and its error say the same."""
+    return advance(
+        world,
+        run,
+        State.FAILED,
+        by=by,
+        message=message,
+        error_class=error_class,
+        error_message=message,
+        waiting_for=None,
+    )
 
 
 def give_up(world: World, run: Run, *, by: str, message: str, **changes: object) -> Run:
@@ -110,10 +125,7 @@ def lost(world: World, run: Run, *, by: str, why: str) -> Run:
 
 def ended(attempts: tuple[Attempt, ...], number: int, **changes: object) -> tuple[Attempt, ...]:
     """Return the attempts with `changes` noted on the one of this number."""
-    from_number = {attempt.number: attempt for attempt in attempts}
-    if number not in from_number:
-        return attempts
-    old = from_number[number]
-    fields = {name: getattr(old, name) for name in Attempt.__dataclass_fields__}
-    from_number[number] = Attempt(**(fields | changes))
-    return tuple(from_number[key] for key in sorted(from_number))
+    return tuple(
+        replace(one, **changes) if one.number == number else one  # type: ignore[arg-type]
+        for one in attempts
+    )

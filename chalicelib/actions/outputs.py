@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.actions import jobs
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.output import Output, checked
 from chalicelib.domain.run import Run
 from chalicelib.ports import World
@@ -18,9 +19,7 @@ def uploads(
     Nothing is written down: what was put there counts once the attempt's report names it.
     """
     wanted = checked(outputs, "files")
-    run = world.runs.get(run_id)
-    if run.attempt != attempt or not run.works:
-        raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
+    jobs.working(world, run_id, attempt)
     return [(output, world.outputs.upload(run_id, attempt, output)) for output in wanted]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from chalicelib.actions import failing, moving
 from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.run import Run, State
+from chalicelib.domain.run import Run
 from chalicelib.ports import World
 
 BACKOFF = timedelta(seconds=30)
@@ -28,29 +28,11 @@ def without_token(world: World, run: Run, error: ForgeError) -> None:
         )
         return
     message = f"no token of the forge: {error}"
-    moving.advance(
-        world,
-        run,
-        State.FAILED,
-        by="admission",
-        message=message,
-        error_class=f"forge_{error.kind}",
-        error_message=message,
-        waiting_for=None,
-    )
+    moving.fail(world, run, by="admission", error_class=f"forge_{error.kind}", message=message)
 
 
 def without_secrets(world: World, run: Run, lacking: Sequence[str]) -> None:
     """Fail a run whose secrets are not there, before anything of it begins."""
     names = ", ".join(repr(name) for name in lacking)
     message = f"missing secret {names}: keep it with PUT /api/secrets/{lacking[0]}, then retry"
-    moving.advance(
-        world,
-        run,
-        State.FAILED,
-        by="admission",
-        message=message,
-        error_class="missing_secret",
-        error_message=message,
-        waiting_for=None,
-    )
+    moving.fail(world, run, by="admission", error_class="missing_secret", message=message)

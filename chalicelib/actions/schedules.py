@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chalicelib.actions import failing, sending
 from chalicelib.actions.firing import Occurrence, commit, decide
@@ -17,7 +17,6 @@ from chalicelib.domain.trigger import CatchUp, Trigger
 from chalicelib.ports import Taken, World
 
 log = logging.getLogger(__name__)
-SHORT_WAIT = timedelta(seconds=1.5)
 MOST_AT_ONCE = 100
 """Occurrences of one trigger settled for one message, and missed ones that `all` fires."""
 
@@ -53,7 +52,9 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: d
     for _ in range(MOST_AT_ONCE):
         trigger = basis.trigger
         assert trigger is not None
-        if trigger.due_at is None or not basis.definition.enabled or not _reached(world, trigger):
+        if trigger.due_at is None or not basis.definition.enabled:
+            break
+        if not sending.reached(world, trigger.due_at):
             break
         decision = _decision(world, basis, trigger)
         try:
@@ -85,16 +86,6 @@ def _after(basis: Basis, decision: Decision) -> Basis:
     assert decision.trigger is not None
     entered = {decision.run.id} if decision.run and decision.run.overlap_key else set()
     return replace(basis, trigger=decision.trigger[1], active=basis.active | entered)
-
-
-def _reached(world: World, trigger: Trigger) -> bool:
-    """Wait out the rest of a second that a message's delay cannot express; never fire early."""
-    assert trigger.due_at is not None
-    rest = trigger.due_at - world.now()
-    if timedelta(0) < rest <= SHORT_WAIT:
-        world.wait(rest)
-        rest = trigger.due_at - world.now()
-    return rest <= timedelta(0)
 
 
 def _decision(world: World, basis: Basis, trigger: Trigger) -> Decision:

@@ -13,6 +13,7 @@ from chalicelib.ports import Due, Queue, World
 
 Timed = Trigger | Run | Provider | Delivery
 LONGEST_DELAY = timedelta(seconds=900)
+SHORT_WAIT = timedelta(seconds=1.5)
 SLACK = timedelta(seconds=15)
 """How much later than planned a tick may come; what is due by then was sent by its committer."""
 
@@ -39,6 +40,18 @@ def send_admit(world: World, queue_keys: Iterable[str]) -> None:
     messages = [({"step": "admit", "key": key}, timedelta(0)) for key in dict.fromkeys(queue_keys)]
     if messages:
         world.steps_queue.send(messages)
+
+
+def reached(world: World, at: datetime) -> bool:
+    """Whether a moment has come; what a message's delay cannot express, under a second, is waited.
+
+    So nothing is ever early, and little is late.
+    """
+    rest = at - world.now()
+    if timedelta(0) < rest <= SHORT_WAIT:
+        world.wait(rest)
+        rest = at - world.now()
+    return rest <= timedelta(0)
 
 
 def _queue(world: World, kind: str) -> Queue:

@@ -24,7 +24,6 @@ from chalicelib.ports import Limited, TicketPage, Tracker, Unreachable, World
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 """For how long a sync keeps others away; longer than its function may take."""
-SHORT_WAIT = timedelta(seconds=1.5)
 LONGEST = timedelta(seconds=10)
 """How long a sync reads on. Its function has a minute, for all of a batch and a slow answer."""
 SHARE = timedelta(seconds=3)
@@ -81,10 +80,7 @@ def _leased(world: World, provider_id: str) -> Provider | None:
         return None
     if not provider.enabled or provider.due_at is None:
         return None
-    rest = provider.due_at - world.now()
-    if timedelta(0) < rest <= SHORT_WAIT:
-        world.wait(rest)
-    elif rest > SHORT_WAIT:
+    if not sending.reached(world, provider.due_at):
         return None
     new = replace(begun(provider, world.now() + LEASE), version=provider.version + 1)
     try:

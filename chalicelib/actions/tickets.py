@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.actions import hooks
 from chalicelib.actions.firing import Occurrence, commit, decide
+from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain import firing as firings
 from chalicelib.domain import ticket as tickets
 from chalicelib.domain.decision import Basis, Decision
@@ -17,8 +18,6 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.trigger import TicketConfig, Trigger
 from chalicelib.ports import Taken, Tracker, World
-
-AGAIN = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,12 +20,11 @@ from chalicelib.domain.pull_request import (
     seen,
     verdict,
 )
-from chalicelib.domain.run import BRANCHES, Run, State
+from chalicelib.domain.run import BRANCHES, FOLLOWED, Run, State
 from chalicelib.domain.ticket import origin
 from chalicelib.ports import Forge, World
 
 SLOWEST = timedelta(minutes=10)
-FOLLOWED = (State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
 
 
 def track(world: World, run: Run) -> None:
@@ -188,10 +187,9 @@ def prompt(facts: Facts, reason: str, said: str) -> str:
 def _unread(world: World, run: Run, error: ForgeError) -> None:
     """Look again later. What could not be read is unknown, and no verdict is made of it."""
     failures = run.failures + 1
-    wait = min(SLOWEST, max(error.wait or timedelta(0), failing.backoff(min(failures, 8))))
     changes: dict[str, object] = {
         "failures": failures,
-        "due_at": world.now() + max(wait, error.wait or wait),
+        "due_at": world.now() + max(error.wait or timedelta(0), failing.backoff(failures)),
         "waiting_for": f"the forge: {error}"[:500],
     }
     if error.passes:

@@ -44,6 +44,8 @@ MOVES: dict[State, frozenset[State]] = {
 FINAL = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
 REPLIED = FINAL | {S.RUNNING, S.PR_OPENED, S.NEEDS_ATTENTION}
 """The states in which the ticket hears of a run that came from it."""
+FOLLOWED = frozenset({S.PR_OPENED, S.NEEDS_ATTENTION, S.FAILED})
+"""The states in which a run's pull request is looked at."""
 HOLDS_SLOT = frozenset({S.PROVISIONING, S.RUNNING})
 STAGE = "stage"
 """The counter of all working runs."""

@@ -234,7 +234,7 @@ def no_gap_of_an_outage() -> Any:
 
 @breaks("a message that comes early fires early")
 def early() -> Any:
-    return patch.object(schedules, "_reached", lambda world, trigger: True)
+    return patch.object(sending, "reached", lambda world, at: True)
 
 
 @breaks("a pause does not take a trigger out of the due index, nor is it looked at")
