@@ -131,9 +131,8 @@ def rendered(world: World, basis: Basis, occurrence: Occurrence) -> tuple[str, s
 
     That is a template that does not parse any more, or params that break the definition's schema.
     """
-    definition, params = basis.definition, dict(occurrence.params or {})
-    schema = definition.params_schema or (basis.template and basis.template.params_schema)
-    faults = world.expressions.violations(schema, params) if schema else []
+    definition, schema = basis.definition, basis.params_schema
+    faults = world.expressions.violations(schema, occurrence.params or {}) if schema else []
     if faults:
         first = faults[0]
         raise Invalid(f"bad params: {first.field}: {first.message}", faults=faults)

@@ -57,7 +57,7 @@ def preview(world: World, definition: Blueprint, params: Mapping[str, object]) -
     )
     scope = values(world, basis, occurrence)
     title, prompt = render(definition.title, scope), render(prompt_of(basis), scope)
-    schema = definition.params_schema or (basis.template and basis.template.params_schema)
+    schema = basis.params_schema
     faults = world.expressions.violations(schema, params) if schema else []
     return Preview(
         title=title.text,

@@ -18,8 +18,6 @@ from chalicelib.domain.firing import Claim
 from chalicelib.domain.run import FINAL, PUBLISH, Run, State
 from chalicelib.ports import Taken, World
 
-RESUMABLE = (State.NEEDS_ATTENTION, State.PR_OPENED)
-
 
 def start(
     world: World,
@@ -77,10 +75,22 @@ def cancel(world: World, run_id: str) -> Run:
     return persist(f"task {run_id!r}", cancelled)
 
 
+def may_retry(run: Run) -> bool:
+    """Whether a run may be tried again."""
+    return run.state in (State.FAILED, State.CANCELLED)
+
+
+def may_resume(run: Run) -> bool:
+    """Whether a run may be taken up again: one that failed needs a branch to go on with."""
+    if run.state is State.FAILED:
+        return run.branch is not None
+    return run.state in (State.NEEDS_ATTENTION, State.PR_OPENED)
+
+
 def retry(world: World, run_id: str) -> Run:
     """Try a failed or cancelled run again: from its beginning, or from its push if that is done."""
     run = world.runs.get(run_id)
-    if run.state not in (State.FAILED, State.CANCELLED):
+    if not may_retry(run):
         why = f"only a failed or a cancelled task is retried; this one is {run.state}"
         raise IllegalMove(run.state, State.QUEUED, why)
     return moving.requeue(
@@ -106,8 +116,7 @@ def _not_resumable(run: Run) -> str:
 def resume(world: World, run_id: str, prompt: str) -> Run:
     """Take a run up again on its own branch, with a new prompt."""
     run = world.runs.get(run_id)
-    with_branch = run.state is State.FAILED and run.branch is not None
-    if run.state not in RESUMABLE and not with_branch:
+    if not may_resume(run):
         raise IllegalMove(run.state, State.QUEUED, _not_resumable(run))
     return moving.requeue(
         world,

@@ -20,6 +20,12 @@ class Basis:
     template: PromptTemplate | None = None
     active: frozenset[str] = frozenset()
 
+    @property
+    def params_schema(self) -> dict[str, object] | None:
+        """What the params have to be: the definition's own schema, or else its template's."""
+        own = self.definition.params_schema
+        return own or (self.template.params_schema if self.template else None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, previewing, runs
+from chalicelib.actions import definitions, listing, previewing, runs
 from chalicelib.domain.access import Scope
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, NotAllowed, NotFound
@@ -34,12 +34,7 @@ ANY = "any"
 
 def found(task_id: str) -> Blueprint | Run:
     """Return whatever has this id."""
-    task_id = known_id("task", task_id)
-    world = wiring.world()
-    try:
-        return world.blueprints.get(task_id)
-    except NotFound:
-        return world.runs.get(task_id)
+    return listing.thing(wiring.world(), known_id("task", task_id))
 
 
 def definition_of(task_id: str) -> Blueprint:

@@ -13,6 +13,7 @@ from chalicelib import wiring
 from chalicelib.actions import cloning, definitions, listing, previewing, redelivering, runs
 from chalicelib.domain import schedule
 from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import audit, reading
 from chalicelib.web.http import known_id
@@ -60,7 +61,7 @@ def _page(
     world = wiring.world()
     (watched,) = listing.watched(world, [thing], recent=30)
     firings, older = world.firings.of_definition(thing.id, visit.query("ledger") or None, 20)
-    schema = _schema(thing)
+    basis = _basis(thing)
     values = {
         "watched": watched,
         "thing": thing,
@@ -74,10 +75,10 @@ def _page(
     return visit.form_page(
         "definition.html",
         error,
-        None if shown else forms.usual_params(watched.triggers, schema),
+        None if shown else forms.usual_params(watched.triggers, basis.params_schema),
         seen="",
-        template=definitions.template_of(world, thing),
-        schema=schema,
+        template=basis.template,
+        schema=basis.params_schema,
         shown=shown,
         chart=charts.bars(watched.recent),
         secret=forms.fresh_secret(),
@@ -149,14 +150,14 @@ def _run(visit: Visit, thing: Blueprint, about: str) -> Response:
 
 def _params(visit: Visit, thing: Blueprint) -> dict[str, Any]:
     typed = visit.typed
-    params = typed.params(_schema(thing))
+    params = typed.params(_basis(thing).params_schema)
     typed.check()
     return params
 
 
-def _schema(thing: Blueprint) -> dict[str, Any] | None:
+def _basis(thing: Blueprint) -> Basis:
     template = definitions.template_of(wiring.world(), thing)
-    return thing.params_schema or (template.params_schema if template else None)
+    return Basis(definition=thing, template=template)
 
 
 def _clone(visit: Visit, thing: Blueprint, about: str) -> Response:

@@ -17,6 +17,7 @@ from chalicelib.web.pages.typed import Typed
 from chalicelib.web.pages.visit import Visit
 
 PAGE = 50
+MOST_DAYS = 3650
 USUAL = {"role": "member", "days": "90"}
 
 
@@ -70,6 +71,3 @@ def _end(typed: Typed) -> datetime | None:
             return wiring.world().now() + timedelta(days=days)
         typed.blame("days", f"a key lives 1 to {MOST_DAYS} days, or until it is revoked")
     return None
-
-
-MOST_DAYS = 3650

@@ -109,11 +109,10 @@ def _stages(run: Run) -> list[tuple[str, str]]:
 
 
 def _allowed(run: Run) -> dict[str, bool]:
-    branch = run.state is State.FAILED and run.branch is not None
     return {
         "cancel": not run.final,
-        "retry": run.state in (State.FAILED, State.CANCELLED),
-        "resume": run.state in runs.RESUMABLE or branch,
+        "retry": runs.may_retry(run),
+        "resume": runs.may_resume(run),
     }
 
 

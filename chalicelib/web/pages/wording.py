@@ -117,8 +117,6 @@ AGENTS = {
     "opencode": "OpenCode",
     "command": "Script",
 }
-
-
 UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s"))
 
 
@@ -148,11 +146,7 @@ def span(length: timedelta | float | None) -> str:
         return "\N{EN DASH}"
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     whole = max(0, round(seconds))
-    for size, unit, lower, name in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "m"),
-        (60, "m", 1, "s"),
-    ):
+    for size, unit, lower, name in UNITS:
         if whole >= size:
             rest = whole % size // lower
             return f"{whole // size}{unit} {rest}{name}" if rest else f"{whole // size}{unit}"
