@@ -48,7 +48,7 @@ def main() -> None:
     """Show the whole road once, or once more."""
     state = state_folder()
     api, _ = running(state)
-    url = f"file://{_repo(state)}"
+    url = example(state)
     task = _blueprint(api, url)
     print(f"Blueprint {task['id']} fires every minute. Waiting for the next one …", flush=True)
     run = _next_run(api, task["id"])
@@ -64,11 +64,11 @@ def running(state: Path) -> tuple[Api, str]:
     return Api(known["url"], known["token"]), known["url"]
 
 
-def _repo(state: Path) -> Path:
-    """Make a bare repo of the example, unless an earlier demo made it."""
+def example(state: Path) -> str:
+    """Return the URL of a bare repo of the example, made unless an earlier demo made it."""
     bare = state / "demo" / "greeter"
     if bare.exists():
-        return bare
+        return f"file://{bare}"
     work = state / "demo" / "work"
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT / "examples" / "greeter", work)
@@ -78,7 +78,7 @@ def _repo(state: Path) -> Path:
     _git(work, *me, "commit", "--quiet", "--message", "Say hello")
     _git(work, "clone", "--quiet", "--bare", ".", str(bare))
     shutil.rmtree(work)
-    return bare
+    return f"file://{bare}"
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
-from infra.demo import Api, _repo
+from infra.demo import Api
 
 SCRIPT = """echo "reading the prompt"; cat "$OPTIO_PROMPT_FILE"; echo
 for i in $(seq 1 40); do echo "step $i: looking at module $i"; done
@@ -139,8 +138,3 @@ def _told(api: Api) -> str:
     made = str(api.call("POST", "/api/webhooks", body)["webhook"]["id"])
     api.call("POST", f"/api/webhooks/{made}/test")
     return made
-
-
-def repo(folder: Path) -> str:
-    """Return the URL of a small repo of the example."""
-    return f"file://{_repo(folder)}"

@@ -18,6 +18,7 @@ from types import FrameType
 
 from infra.emulator import FAKE, ROOT, Emulator, check_free, started
 from infra.proxy import Front
+from infra.running import state_folder
 
 RUNNER_GRACE_SECONDS = 15
 TOOLS = ("git", "bash")
@@ -169,7 +170,7 @@ def main() -> None:
     """Run the local stack until Ctrl-C."""
     os.environ.update(FAKE, STAGE="dev", OPTIO_RUNNER="self-hosted")
     port = int(os.environ.get("PORT") or 8000)
-    state = Path(os.environ.get("OPTIO_STATE") or ROOT / ".optio").resolve()
+    state = state_folder()
     state.mkdir(parents=True, exist_ok=True)
     _check(port, state)
     os.environ.setdefault("OPTIO_ALLOW_PRIVATE_URLS", "127.0.0.1,localhost")

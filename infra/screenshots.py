@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from infra import running
-from infra.demo_data import make, repo
+from infra.demo import example
+from infra.demo_data import make
 from infra.emulator import ROOT
 
 CHROMIUM = "/usr/bin/chromium"
@@ -73,7 +74,7 @@ def main() -> None:
     card = running.card(state)
     kept = state / "demo-data.json"
     if not kept.exists():
-        kept.write_text(json.dumps(make(card, repo(state))))
+        kept.write_text(json.dumps(make(card, example(state))))
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
     shoot(card["url"], card["token"], json.loads(kept.read_text()), out)
 

@@ -42,10 +42,10 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def differences(wanted: Json, found: Json, prefix: str = "") -> list[Difference]:
+def differences(wanted: Json, found: Json) -> list[Difference]:
     """Return what differs among the fields that are wanted; the others may be what they are."""
     return [
-        Difference(field=f"{prefix}{field}", was=found.get(field), now=value)
+        Difference(field=field, was=found.get(field), now=value)
         for field, value in wanted.items()
         if _normal(field, value) != _normal(field, found.get(field))
     ]
