@@ -9,10 +9,10 @@ from pydantic import Field, StringConstraints
 from chalicelib.domain import limits
 from chalicelib.domain.output import MOST_FILES, PLAIN
 from chalicelib.web import models
-from chalicelib.web.models.types import Aware, Moment, shown, text
+from chalicelib.web.models.types import Aware, Flag, Moment, shown, text, whole
 
 Short = Annotated[str, text(limits.NAME)]
-Number = Annotated[int, Field(ge=0, le=10**12, strict=True)]
+Number = Annotated[int, whole(0, 10**12)]
 Cost = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False, strict=True)]
 Long = Annotated[str, text(limits.REPORTED)]
 
@@ -23,7 +23,7 @@ class Claim(models.Model):
 
 
 class Line(models.Model):
-    seq: Annotated[int, Field(ge=1, le=10**9, strict=True)]
+    seq: Annotated[int, whole(1, 10**9)]
     timestamp: Moment
     log_type: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$", max_length=32)]
     content: Annotated[str, text(limits.LINE)]
@@ -40,7 +40,7 @@ MediaType = Annotated[
 
 class OutputFile(models.Model):
     name: Annotated[str, text(limits.URL)]
-    size: Annotated[int, Field(ge=0, le=10**12, strict=True)]
+    size: Number
     content_type: MediaType = PLAIN
 
 
@@ -76,8 +76,8 @@ class AgentEnd(models.Model):
 
 
 class Tests(models.Model):
-    passed: Annotated[bool, Field(strict=True)]
-    exit_status: Annotated[int, Field(ge=-256, le=256, strict=True)] | None = None
+    passed: Flag
+    exit_status: Annotated[int, whole(-256, 256)] | None = None
     last_lines: Long = ""
 
 
@@ -86,7 +86,7 @@ class Report(Beat):
     outcome: Literal["succeeded", "no_changes", "failed"]
     error_class: Short | None = None
     error_message: Long | None = None
-    transient: Annotated[bool, Field(strict=True)] = False
+    transient: Flag = False
     retry_at: Aware | None = None
     branch: Short | None = None
     head_sha: Short | None = None

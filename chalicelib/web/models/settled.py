@@ -19,6 +19,7 @@ from chalicelib.web.models.types import (
     Aware,
     Branch,
     Description,
+    Flag,
     Model,
     Name,
     RepoUrl,
@@ -30,6 +31,7 @@ from chalicelib.web.models.types import (
     shown,
     text,
     told,
+    whole,
 )
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=limits.KIND)]
@@ -95,14 +97,14 @@ class RepoFields(Model):
     environment: Variables = {}
     default_branch: Branch | None = None
     default_agent_type: Agent | None = None
-    max_concurrent_tasks: Annotated[int, Field(ge=1, le=1000, strict=True)] = 2
+    max_concurrent_tasks: Annotated[int, whole(1, 1000)] = 2
     runner: Literal["codebuild", "self-hosted"] | None = None
     image: Image | None = None
     compute_type: ComputeType | None = None
     forge_api_url: ApiUrl | None = None
-    auto_merge: Annotated[bool, Field(strict=True)] = False
-    auto_resume: Annotated[bool, Field(strict=True)] = False
-    max_auto_resumes: Annotated[int, Field(ge=0, le=100, strict=True)] = 10
+    auto_merge: Flag = False
+    auto_resume: Flag = False
+    max_auto_resumes: Annotated[int, whole(0, 100)] = 10
 
 
 class NewRepo(RepoFields):

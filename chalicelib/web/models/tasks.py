@@ -21,6 +21,7 @@ from chalicelib.web.models.types import (
     Agent,
     Branch,
     Description,
+    Flag,
     Model,
     Name,
     Params,
@@ -33,6 +34,7 @@ from chalicelib.web.models.types import (
     shown,
     text,
     told,
+    whole,
 )
 
 SCHEDULE = {"type": "schedule", "config": {"cronExpression": "0 3 * * 1-5"}}
@@ -55,18 +57,18 @@ class Definition(Ruled):
     agent_type: Agent | None = None
     agent_command: Script | None = None
     model: Annotated[str, text(limits.NAME, 1)] | None = None
-    max_turns: Annotated[int, Field(ge=1, le=10000, strict=True)] | None = None
-    timeout_minutes: Annotated[int, Field(ge=1, le=600, strict=True)] = 60
-    max_retries: Annotated[int, Field(ge=0, le=10, strict=True)] | None = None
-    priority: Annotated[int, Field(ge=1, le=1000, strict=True)] = 100
-    max_concurrent: Annotated[int, Field(ge=1, le=1000, strict=True)] = 2
+    max_turns: Annotated[int, whole(1, 10000)] | None = None
+    timeout_minutes: Annotated[int, whole(1, 600)] = 60
+    max_retries: Annotated[int, whole(0, 10)] | None = None
+    priority: Annotated[int, whole(1, 1000)] = 100
+    max_concurrent: Annotated[int, whole(1, 1000)] = 2
     secrets: SecretNames = []
     environment: Variables = {}
-    enabled: Annotated[bool, Field(strict=True)] = True
+    enabled: Flag = True
     on_open_pr: Literal["allow", "skip", "update"] = "allow"
-    max_open_prs: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
-    skip_if_unchanged: Annotated[bool, Field(strict=True)] = False
-    draft: Annotated[bool, Field(strict=True)] = False
+    max_open_prs: Annotated[int, whole(1, 100)] | None = None
+    skip_if_unchanged: Flag = False
+    draft: Flag = False
     pr_labels: Annotated[list[LabelName], Field(max_length=limits.PR_LABELS)] = []
 
 

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Fault
 from chalicelib.domain.provider import check_config, check_place
 from chalicelib.settings import settings
 from chalicelib.web.models.rules import Ruled, Sent, said_by
-from chalicelib.web.models.types import FILLED, Name, shown, text
+from chalicelib.web.models.types import FILLED, Flag, Name, shown, text
 
 Credential = Annotated[str, text(limits.CREDENTIAL, 1), FILLED]
 Value = Annotated[str, text(limits.CONFIG_VALUE, 1), FILLED]
@@ -32,7 +32,7 @@ class NewProvider(Ruled):
     source: Literal["github", "linear", "jira", "notion"]
     config: Annotated[dict[str, Value], Field(max_length=limits.CONFIG)] = {}
     credential: Credential
-    enabled: Annotated[bool, Field(strict=True)] = True
+    enabled: Flag = True
 
 
 def _still_known(asked: Sent) -> Iterator[Fault]:
@@ -48,4 +48,4 @@ class ProviderPatch(Ruled):
     name: Name | None = None
     config: Annotated[dict[str, Value], Field(max_length=limits.CONFIG)] | None = None
     credential: Credential | None = None
-    enabled: Annotated[bool, Field(strict=True)] | None = None
+    enabled: Flag | None = None

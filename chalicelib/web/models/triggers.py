@@ -17,6 +17,7 @@ from chalicelib.web.models.types import (
     FILLED,
     Aware,
     EventName,
+    Flag,
     Mapping,
     Model,
     Params,
@@ -28,6 +29,7 @@ from chalicelib.web.models.types import (
     shown,
     text,
     told,
+    whole,
 )
 
 Label = Annotated[str, text(limits.LABEL, 1), FILLED]
@@ -50,7 +52,7 @@ class ScheduleConfig(Ruled):
     )
     overlap_policy: Literal["allow", "skip", "buffer_one", "cancel_other"] = "allow"
     catch_up_policy: Literal["one", "skip", "all"] = "one"
-    jitter_seconds: Annotated[int, Field(ge=0, le=3600, strict=True)] = 0
+    jitter_seconds: Annotated[int, whole(0, 3600)] = 0
     start_at: Aware | None = None
     end_at: Aware | None = None
 
@@ -60,7 +62,7 @@ class ScheduleTrigger(Model):
     type: Literal["schedule"]
     config: ScheduleConfig
     param_mapping: Params | None = None
-    enabled: Annotated[bool, Field(strict=True)] = True
+    enabled: Flag = True
 
 
 HookPath = Annotated[
@@ -100,7 +102,7 @@ class WebhookTrigger(Model):
     type: Literal["webhook"]
     config: HookConfig
     param_mapping: Mapping | None = None
-    enabled: Annotated[bool, Field(strict=True)] = True
+    enabled: Flag = True
 
 
 def _provided(asked: Sent) -> Iterator[Fault]:
@@ -121,8 +123,8 @@ class TicketConfig(Ruled):
     source: Literal["github", "linear", "jira", "notion"]
     labels: Annotated[list[Label], Field(max_length=limits.LABELS)] = []
     provider_id: uuid.UUID | None = None
-    include_backlog: Annotated[bool, Field(strict=True)] = False
-    refire: Annotated[bool, Field(strict=True)] = False
+    include_backlog: Flag = False
+    refire: Flag = False
 
 
 class TicketTrigger(Model):
@@ -130,7 +132,7 @@ class TicketTrigger(Model):
     type: Literal["ticket"]
     config: TicketConfig
     param_mapping: Mapping | None = None
-    enabled: Annotated[bool, Field(strict=True)] = True
+    enabled: Flag = True
 
 
 class NoConfig(Model):
@@ -142,7 +144,7 @@ class ManualTrigger(Model):
     type: Literal["manual"]
     config: NoConfig = NoConfig()
     param_mapping: Params | None = None
-    enabled: Annotated[bool, Field(strict=True)] = True
+    enabled: Flag = True
 
 
 AnyTrigger = Annotated[
@@ -160,4 +162,4 @@ class TriggerPatch(Model):
     model_config = shown({"enabled": False})
     config: Params | None = None
     param_mapping: Params | None = None
-    enabled: Annotated[bool, Field(strict=True)] = True
+    enabled: Flag = True

@@ -83,6 +83,11 @@ def _filled(given: str) -> str:
     return given.strip()
 
 
+def whole(least: int, most: int) -> Any:
+    """Return the rule of a whole number within these bounds; a text of digits is none."""
+    return Field(ge=least, le=most, strict=True)
+
+
 STRIPPED = AfterValidator(str.strip)
 """Takes the space around a text away, once its length as it was sent is known to be right."""
 FILLED = AfterValidator(_filled)
@@ -110,6 +115,7 @@ _DATED = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 Moment = Annotated[datetime, BeforeValidator(_written)]
 """A time that is written out: pydantic takes numbers, too, and guesses their unit."""
 Aware = Annotated[Moment, AfterValidator(_with_offset)]
+Flag = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, text(limits.NAME, 1), FILLED]
 Text = Annotated[str, text(limits.TEXT), told(compile_template)]
 Description = Annotated[str, text(limits.DESCRIPTION)]

@@ -10,7 +10,7 @@ from chalicelib.domain import limits, webhook
 from chalicelib.domain.address import checked_url
 from chalicelib.domain.notice import Event
 from chalicelib.settings import settings
-from chalicelib.web.models.types import STRIPPED, Model, called, shown, text, told
+from chalicelib.web.models.types import STRIPPED, Flag, Model, called, shown, text, told
 
 
 def _target(text: str) -> str:
@@ -37,7 +37,7 @@ class WebhookFields(Model):
     url: Target
     events: Events = []
     description: Words = ""
-    enabled: Annotated[bool, Field(strict=True)] = True
+    enabled: Flag = True
 
 
 class WebhookPatch(Model):
@@ -45,4 +45,4 @@ class WebhookPatch(Model):
     url: Target | None = None
     events: Events | None = None
     description: Words | None = None
-    enabled: Annotated[bool, Field(strict=True)] | None = None
+    enabled: Flag | None = None
