@@ -142,10 +142,21 @@ def settle(world: World, end: BuildEnd) -> None:
             _no_room(world, run, end.words)
         elif run.state is State.PROVISIONING:
             _never_asked(world, run, f"{end.words}, {ENDED_WITHOUT}")
-        elif run.works:
+        elif run.works and not _another_works(run, end):
             moving.lost(world, run, by="launch", why=f"the runner was lost: {end.words}")
     except (NotFound, Superseded):
         return
+
+
+def _another_works(run: Run, end: BuildEnd) -> bool:
+    """Return whether another build of the project does the job than the one that ended.
+
+    CodeBuild knows a token for five minutes: a launch that is asked for again later is two builds,
+    of which one gets the job and the other ends at once. A build calls itself by its id.
+    """
+    project = end.build.partition(":")[0]
+    claimed_by = run.attempts[-1].runner if run.attempts else ""
+    return claimed_by != end.build and claimed_by.startswith(f"{project}:")
 
 
 def _never_asked(world: World, run: Run, why: str) -> None:

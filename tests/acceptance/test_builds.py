@@ -226,6 +226,25 @@ def test_a_build_that_dies_in_the_middle_is_followed_by_the_next_attempt_at_once
     assert shown(stage, run)["state"] == "running"
 
 
+def test_the_end_of_a_second_build_of_a_launch_leaves_the_one_alone_that_works(
+    stage: Stage, account: Account
+):
+    """CodeBuild takes a token for the same for five minutes only, whatever lies between."""
+    run = started(stage)
+    first = {"runner": "optio-test-runner:0"}
+    assert stage.call("POST", "/api/runner/claim", first, token=account.token())[0] == 200
+    ends(stage, account.asked[0], "SUCCEEDED")  # of optio-test-runner:1, which got no job
+    assert shown(stage, run)["state"] == "running"
+
+
+def test_the_end_of_the_build_that_works_is_the_end_of_its_attempt(stage: Stage, account: Account):
+    run = started(stage)
+    it = {"runner": "optio-test-runner:1"}
+    assert stage.call("POST", "/api/runner/claim", it, token=account.token())[0] == 200
+    ends(stage, account.asked[0], "FAILED")
+    assert shown(stage, run)["state"] == "queued"
+
+
 def test_the_end_of_a_build_that_somebody_started_by_hand_is_of_no_run(
     stage: Stage, account: Account
 ):
