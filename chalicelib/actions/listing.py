@@ -90,8 +90,8 @@ class Watched:
 
     @property
     def success(self) -> int | None:
-        """How many per cent of the newest runs that ended did not fail."""
-        ended = [run for run in self.recent if run.final]
+        """How many per cent of the newest runs that came to their end did not fail."""
+        ended = [run for run in self.recent if run.final and run.state != "cancelled"]
         good = [run for run in ended if run.state == "completed"]
         return round(100 * len(good) / len(ended)) if ended else None
 

@@ -160,6 +160,7 @@ def _resume(world: World, run: Run, forge: Forge, pull: Pull, found: Verdict) ->
         message=f"{found.reason}: resumed automatically ({handled.resumes})",
         backoff=timedelta(0),
         queued_at=world.now(),
+        started_at=None,
         due_at=world.now(),
         resume_prompt=prompt(pull.facts, found.reason, said),
         error_message=None,

@@ -49,6 +49,7 @@ def test_a_provider_is_added_read_renamed_paused_and_removed(browser: Browser, g
     assert browser.post("/tickets", id=one.id, name="Our tickets", **answering).status == 303
     config = wiring.world().providers.get(one.id).config
     assert config == {**github.config, **answering}
+    assert "no comments · closed when done" in browser.get("/tickets").text
     browser.post("/tickets", id=one.id, do="pause")
     assert "Paused" in browser.get("/tickets").text
     assert browser.post("/tickets/sync").headers["Location"].endswith("done=synced-none")

@@ -1,0 +1,61 @@
+"""What pages say of how long a run took, and of how many were good."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from tests.acceptance.browsing import Browser, browser
+from tests.acceptance.test_road import claimed, fired, runner
+
+__all__ = ["browser"]
+
+
+def test_what_lay_between_a_failure_and_a_retry_is_not_told_as_work(browser: Browser):
+    stage = browser.stage
+    task, run = fired(stage)
+    _failed(browser, seconds=7)
+    assert told(browser, run, "Took") == "7s"
+    assert '<td class="num">7s</td>' in browser.get(f"/tasks/scheduled/{task}").text
+    stage.now += timedelta(hours=1)
+    stage.ok("POST", f"/api/tasks/{run}/retry")
+    assert told(browser, run, "Took") == "\N{EN DASH}", "it has not begun again"
+    stage.settle()
+    stage.now += timedelta(seconds=3)
+    _failed(browser, seconds=9)
+    assert (told(browser, run, "Waited"), told(browser, run, "Took")) == ("3s", "9s")
+    assert "Longest 9s" in browser.get(f"/tasks/scheduled/{task}").text
+
+
+def test_what_a_person_cancelled_is_no_failure(browser: Browser):
+    stage = browser.stage
+    _, run = fired(stage)
+    _failed(browser, seconds=1)
+    assert "0% good" in browser.get("/tasks/scheduled").text
+    stage.ok("POST", f"/api/tasks/{run}/retry")
+    stage.ok("POST", f"/api/tasks/{run}/cancel")
+    assert "% good" not in browser.get("/tasks/scheduled").text
+
+
+def _failed(browser: Browser, seconds: int) -> None:
+    job = claimed(browser.stage)
+    browser.stage.now += timedelta(seconds=seconds)
+    end = {"runId": job["runId"], "attempt": job["attempt"], "outcome": "failed"}
+    assert runner(browser.stage, "report", {**end, "errorClass": "setup"})[0] == 200
+
+
+def told(browser: Browser, run: str, word: str) -> str:
+    """Return what the page of a run says beside a word."""
+    (found,) = re.findall(rf"<dt>{word}</dt><dd>([^<]*)</dd>", browser.get(f"/tasks/{run}").text)
+    return str(found)
+
+
+def test_a_run_that_no_runner_took_up_took_no_time(browser: Browser):
+    _, run = fired(browser.stage)
+    assert told(browser, run, "Took") == "\N{EN DASH}"
+
+
+def test_a_list_of_nothing_says_so(browser: Browser):
+    assert "There is no such task." in browser.get("/tasks?state=failed").text
+    fired(browser.stage)
+    assert "among the newest 1 is" in browser.get("/tasks?q=nothing-like-it").text
