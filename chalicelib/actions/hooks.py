@@ -18,6 +18,7 @@ from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Invalid, NotFound, NotJson, Superseded, Unsigned
 from chalicelib.domain.firing import Claim, Firing, Outcome, Skip
 from chalicelib.domain.hook import PRESETS, Delivery, Preset
+from chalicelib.domain.limits import PICKED
 from chalicelib.domain.trigger import HookConfig, Trigger
 from chalicelib.ports import Taken, World
 
@@ -159,10 +160,15 @@ def read(world: World, trigger: Trigger, bare: Occurrence, payload: object) -> O
 
 def mapped(world: World, mapping: Mapping[str, object], payload: object) -> dict[str, object]:
     """Return the params that a mapping picks out of a payload; what is not there is null."""
-    return {
-        name: payload if path == "$" else world.expressions.search(query(str(path)), payload)
-        for name, path in mapping.items()
-    }
+    found: dict[str, object] = {}
+    room = PICKED
+    for name, path in mapping.items():
+        whole = path == "$"
+        found[name] = payload if whole else world.expressions.search(query(str(path)), payload)
+        room -= len(json.dumps(found[name], ensure_ascii=False))
+        if room < 0:
+            raise Invalid(f"the params that are picked out hold over {PICKED:,} characters", name)
+    return found
 
 
 def query(path: str) -> str:

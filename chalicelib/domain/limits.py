@@ -49,6 +49,8 @@ EVENT = 200
 """characters of one of them"""
 MAPPED = 100
 """params of a `paramMapping`"""
+PICKED = 4 * 1024 * 1024
+"""characters of all that it picks out of a payload, as JSON"""
 PARAMS = 1000
 """`params` of one firing by hand, by their names"""
 SCHEMA = 1000

@@ -10,12 +10,15 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions, signature
 from jmespath.visitor import TreeInterpreter
 
 from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.limits import QUERY, QUERY_STEPS
 
 TOO_MUCH = f"it takes more than {QUERY_STEPS:,} steps"
+CHARACTERS = 16
+"""How many characters of a text that is made count as a step."""
 
 
 class ExpressionEngine:
@@ -54,7 +57,7 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
     """An interpreter that gives up: few characters can double a list again and again."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(jmespath.Options(custom_functions=_Functions()))
         self._left = QUERY_STEPS
 
     def visit(self, node: Any, *args: Any, **named: Any) -> Any:
@@ -67,12 +70,27 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
         return found
 
 
+class _Functions(Functions):  # type: ignore[misc]
+    """The functions that make texts out of others: they look at the size before, not after."""
+
+    @signature({"types": ["string"]}, {"types": ["array-string"]})  # type: ignore[untyped-decorator]
+    def _func_join(self, separator: str, texts: list[str]) -> str:
+        if len(separator) * len(texts) + sum(map(len, texts)) > QUERY_STEPS * CHARACTERS:
+            raise ValueError(TOO_MUCH)
+        return separator.join(texts)
+
+    @signature({"types": []})  # type: ignore[untyped-decorator]
+    def _func_to_string(self, value: object) -> object:
+        _check_size(value)
+        return super()._func_to_string(value)
+
+
 def _check_size(found: object) -> None:
     """Refuse what grows when it is written: lists that hold one another many times over."""
     left, open_ = QUERY_STEPS, [found]
     while open_:
         one = open_.pop()
-        left -= 1
+        left -= 1 + (len(one) // CHARACTERS if isinstance(one, str) else 0)
         if left < 0:
             raise ValueError(TOO_MUCH)
         if isinstance(one, float) and not math.isfinite(one):

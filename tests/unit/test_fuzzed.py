@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 import time
+import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chalicelib.actions import hooks
 from chalicelib.domain import cron, json_text, limits, schedule, words
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.hook import PRESETS, Delivery, believed, delivery_id, event_names, fresh
@@ -141,6 +145,31 @@ def test_a_query_that_doubles_gives_up(step: str):
     query = " | ".join(["[@]", *[step] * (1000 // (len(step) + 3))])
     with pytest.raises(Invalid, match=r"steps|applied"):
         ExpressionEngine().search(query, ["x"] * 10)
+
+
+@pytest.mark.parametrize(
+    "query, payload",
+    [
+        pytest.param("join(a, b)", {"a": "x" * 500_000, "b": ["y"] * 50_000}, id="join"),
+        pytest.param(f"to_string([{'@,' * 400}@])", "é" * 500_000, id="to_string"),
+        pytest.param(f"[{'@,' * 400}@]", "é" * 500_000, id="the same text many times"),
+    ],
+)
+def test_a_query_makes_no_text_that_is_larger_than_any_request(query: str, payload: object):
+    tracemalloc.start()
+    with suppress(Invalid):
+        json.dumps(ExpressionEngine().search(query, payload))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50 * 1024 * 1024
+
+
+def test_a_mapping_picks_out_no_more_than_a_firing_may_hold():
+    world: Any = SimpleNamespace(expressions=ExpressionEngine())
+    paths = {f"p{number}": "$.a" for number in range(100)}
+    assert hooks.mapped(world, paths, {"a": "x" * 1000})["p99"] == "x" * 1000
+    with pytest.raises(Invalid, match="hold over"):
+        hooks.mapped(world, paths, {"a": "x" * 900_000})
 
 
 @given(values)
