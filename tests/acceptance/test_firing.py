@@ -53,6 +53,19 @@ def finish(stage: Stage, run: str, attempt: int = 1) -> None:
     stage.settle()
 
 
+def test_the_ledger_of_a_trigger_is_that_of_its_own_definition(stage: Stage):
+    task, trigger = made(stage)
+    other, _ = made(stage, name="Another")
+    stage.pass_time(timedelta(minutes=6))
+    (firing,) = stage.ok("GET", f"/api/tasks/{task}/triggers/{trigger}/firings")["firings"]
+    assert (firing["triggerId"], firing["outcome"]) == (trigger, "fired")
+    status, answer = stage.call("GET", f"/api/tasks/{other}/triggers/{trigger}/firings")
+    assert status == 404, answer
+    # Whoever removed a trigger may still read what became of it.
+    stage.ok("DELETE", f"/api/tasks/{task}/triggers/{trigger}")
+    assert stage.ok("GET", f"/api/tasks/{task}/triggers/{trigger}/firings")["firings"] == [firing]
+
+
 def test_a_prompt_that_no_row_holds_fires_on_time_and_reaches_the_runner_whole(stage: Stage):
     noise = Random(1).randbytes(100_000).hex()
     task, _ = made(stage, prompt=noise)

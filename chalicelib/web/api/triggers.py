@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions import definitions, explaining
 from chalicelib.domain.access import Scope
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.trigger import Trigger
 from chalicelib.web import answers, queries, reading, views
@@ -100,10 +101,13 @@ def firings_of(task_id: str, trigger_id: str) -> Answer[answers.FiringList]:
     """List what became of every occurrence of a trigger, newest first."""
     request = routes.current_request
     trigger_id = known_id("trigger", trigger_id)
-    definition_of(task_id)
+    owner = definition_of(task_id)
     found, position = wiring.world().firings.of_trigger(
         trigger_id, query(request, "cursor") or None, limit_of(request)
     )
+    # The trigger itself may be gone; what it left behind tells whose it was.
+    if any(firing.definition_id != owner.id for firing in found):
+        raise NotFound("trigger", trigger_id)
     return answer({"firings": [views.firing(thing) for thing in found], "nextCursor": position})
 
 
