@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from chalicelib import wiring
 from chalicelib.actions import credentials, hints, hooks
-from chalicelib.domain import hook, limits
+from chalicelib.domain import hook
 from chalicelib.domain.errors import Unsigned
 from chalicelib.domain.forge import HOOK_SECRETS
-from chalicelib.domain.hook import PRESETS, Delivery
+from chalicelib.domain.hook import PRESETS
 from chalicelib.web import answers
-from chalicelib.web.api.hooks import check_flood
-from chalicelib.web.http import Answer, Routes, TooLarge, answer, raw_of
+from chalicelib.web.api.hooks import check_flood, delivery_of
+from chalicelib.web.http import Answer, Routes, answer
 
 routes = Routes(__name__)
 
@@ -36,12 +36,7 @@ def jira() -> Answer[answers.Hinted]:
 def _taken(source: str) -> Answer[answers.Hinted]:
     # No path of a hook has a blank in it. What the signature is made with costs a call to read.
     check_flood(f"hints of {source}")
-    world, request = wiring.world(), routes.current_request
-    body = raw_of(request)
-    if len(body) > limits.BODY:
-        raise TooLarge("a delivery holds at most 1 MiB")
-    headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
-    delivery = Delivery(headers=headers, body=body)
+    world, delivery = wiring.world(), delivery_of(routes.current_request)
     secret, preset = credentials.hook_secret(world, source), PRESETS[source]
     if secret is None:
         name = HOOK_SECRETS[source]

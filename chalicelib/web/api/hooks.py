@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from chalice.app import Request
+
 from chalicelib import wiring
 from chalicelib.actions import hooks
 from chalicelib.domain import limits
@@ -32,16 +34,20 @@ def check_flood(name: str) -> None:
         raise TooMany(wait)
 
 
-@routes.at("POST", "/api/hooks/{path}", needs=None, status=202, or_else=200)
-def receive(path: str) -> Answer[answers.Told | answers.Handshake]:
-    """Take a delivery, signed as its trigger expects it."""
-    check_flood(path)
-    world, request = wiring.world(), routes.current_request
+def delivery_of(request: Request) -> Delivery:
+    """Return what a request delivers, its very bytes; raise `TooLarge` beyond 1 MiB."""
     body = raw_of(request)
     if len(body) > limits.BODY:
         raise TooLarge("a delivery holds at most 1 MiB")
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
-    received = hooks.receive(world, path, Delivery(headers=headers, body=body))
+    return Delivery(headers=headers, body=body)
+
+
+@routes.at("POST", "/api/hooks/{path}", needs=None, status=202, or_else=200)
+def receive(path: str) -> Answer[answers.Told | answers.Handshake]:
+    """Take a delivery, signed as its trigger expects it."""
+    check_flood(path)
+    received = hooks.receive(wiring.world(), path, delivery_of(routes.current_request))
     if received.firing is None:
         return answer(dict(received.handshake or {}))
     return told(received.firing, received.definition_kind, duplicate=received.duplicate)
