@@ -183,26 +183,30 @@ def caller() -> Principal:
 
 
 def _authorize(request: Request, needs: Scope, noted: bool) -> Principal:
-    header = str(request.headers.get("authorization") or "")
-    kind, _, token = header.partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
+    token = token_of(request)
+    if not token:
         raise Unauthorized("send the header Authorization: Bearer optio_pat_…")
-    if needs is Scope.RUNNER and token.strip().startswith(PREFIX):
+    if needs is Scope.RUNNER and token.startswith(PREFIX):
         if pass_of(request) is None:
             raise Unauthorized("this token is not known")
         return Principal(id="build", name="build", scopes=frozenset({Scope.RUNNER}))
-    if not token.strip().startswith(KEY_PREFIX):
+    if not token.startswith(KEY_PREFIX):
         raise Unauthorized(f"an API key starts with {KEY_PREFIX}")
-    found = access.principal_of(wiring.world(), token.strip(), noted=noted)
+    found = access.principal_of(wiring.world(), token, noted=noted)
     if not found.may(needs):
         raise Forbidden(f"this needs an API key with the scope {needs.value}")
     return found
 
 
+def token_of(request: Request) -> str:
+    """Return the bearer token of a request; empty where it has none."""
+    kind, _, token = str(request.headers.get("authorization") or "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
 def pass_of(request: Request) -> Pass | None:
     """Return the pass of a build, where one is the credential of a request."""
-    _, _, token = str(request.headers.get("authorization") or "").partition(" ")
-    return launching.pass_of(wiring.world(), token.strip())
+    return launching.pass_of(wiring.world(), token_of(request))
 
 
 class Answer(Response, Generic[T_co]):

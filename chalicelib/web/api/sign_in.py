@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from chalicelib.domain.access import Scope
 from chalicelib.web import answers
-from chalicelib.web.http import Answer, Routes, answer
+from chalicelib.web.http import Answer, Routes, answer, token_of
 from chalicelib.web.pages import session
 
 routes = Routes(__name__)
@@ -15,5 +15,5 @@ routes = Routes(__name__)
 @routes.at("POST", "/api/auth/sign-in-links", needs=Scope.READ, status=201, recorded=True)
 def create() -> Answer[answers.SignInLink]:
     """Return the path of a page that signs in once, within ten minutes."""
-    _, _, token = str(routes.current_request.headers["authorization"]).partition(" ")
-    return answer({"path": f"/login?once={quote(session.link(token.strip()))}"}, 201)
+    link = session.link(token_of(routes.current_request))
+    return answer({"path": f"/login?once={quote(link)}"}, 201)
