@@ -48,10 +48,11 @@ def page(document: Schema, source: str) -> str:
 def _operation(method: str, path: str, operation: Schema) -> str:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     takes = f"<h4>Body</h4>{_json(body['schema'])}" if body else ""
-    access = "<p>Open to everybody.</p>" if operation.get("security") == [] else ""
+    notes = "<p>Open to everybody.</p>" if operation.get("security") == [] else ""
+    notes += "<p>An older name of another call.</p>" if operation.get("deprecated") else ""
     return (
         f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
-        f"<span>{escape(operation['summary'])}</span></summary>{access}"
+        f"<span>{escape(operation['summary'])}</span></summary>{notes}"
         f"{_parameters(operation['parameters'])}{takes}"
         f"<h4>Answers</h4><ul>{_answers(operation['responses'])}</ul></details>"
     )

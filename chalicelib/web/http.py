@@ -100,6 +100,7 @@ class Routes(Blueprint):
         status: int = 200,
         or_else: int | None = None,
         recorded: bool = False,
+        older: bool = False,
     ) -> Callable[[Callable[..., Response]], Any]:
         """Register a view.
 
@@ -110,7 +111,7 @@ class Routes(Blueprint):
 
         The rest describes it: the model that its body is read as (`partly`: any of its fields),
         the parameters of its query string, and the status of its success (or the other one). What
-        it answers is the view's own type.
+        it answers is the view's own type; `older` is another name of what has a newer one.
         """
         register = self.route(path, methods=[method], content_types=["*/*"])
         kept = recorded or (method != "GET" and needs in WRITES)
@@ -127,6 +128,7 @@ class Routes(Blueprint):
                 needs=needs,
                 view=view,
                 recorded=kept,
+                older=older,
             )
             self.operations.append(operation)
             return register(self._answering(operation, noted))

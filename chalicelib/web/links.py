@@ -47,4 +47,5 @@ def _links(methods: Document, known: Mapping[str, str], arity: int) -> Document:
             "parameters": dict(known),
         }
         for operation in methods.values()
+        if not operation.get("deprecated")
     }

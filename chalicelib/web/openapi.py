@@ -147,6 +147,8 @@ def _operation(one: Operation, described: _Described) -> Schema:
             "required": described.needs_body(one),
             "content": {"application/json": {"schema": described.bodies[one]}},
         }
+    if one.older:
+        found["deprecated"] = True
     found["security"] = [{"key": [one.needs.value]}] if one.needs else []
     return found
 

@@ -24,6 +24,7 @@ class Operation:
     needs: Scope | None
     view: Callable[..., Response]
     recorded: bool
+    older: bool
 
     @property
     def open(self) -> bool:

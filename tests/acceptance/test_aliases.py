@@ -130,6 +130,23 @@ def test_every_alias_asks_for_the_scope_of_what_it_stands_for(stage: Stage):
         assert stage.call(one.method, path, {}, token=RUNNER_TOKEN)[0] == 403
 
 
+def test_the_description_calls_them_deprecated_and_leads_nobody_there(stage: Stage):
+    paths = stage.ok("GET", "/api/openapi.json")["paths"]
+    described = [one for methods in paths.values() for one in methods.values()]
+    older = {one["operationId"] for one in described if one.get("deprecated")}
+    assert older == {
+        paths[one.path][one.method.lower()]["operationId"] for one in routes.operations
+    }
+    links = [
+        link["operationId"]
+        for one in described
+        for answer in one["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+    assert links
+    assert not older & set(links)
+
+
 def test_an_idempotency_key_makes_one_job_only(stage: Stage):
     first = stage.ok("POST", "/api/jobs", JOB, **{"Idempotency-Key": "k1"})
     again = stage.ok("POST", "/api/jobs", JOB, **{"Idempotency-Key": "k1"})

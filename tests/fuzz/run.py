@@ -22,17 +22,18 @@ def fuzz(
     What removes things comes last, so that the other operations still find them. Hypothesis ends
     a stateful phase, without a word, when a scenario that it plays again ends otherwise, which a
     stage that remembers sees to; so that phase begins anew until as many scenarios were played as
-    were asked for.
+    were asked for. It is without older paths: what was removed by one of its names is missed by
+    schemathesis at the other.
     """
     (folder / "schemathesis.toml").write_text(f"{RULES.read_text()}\n{seeds}")
     asked = ("--max-examples", str(examples), "--header", f"Authorization: Bearer {token}", *more)
     told = Told()
-    said = _run(url, folder, told, *asked, "--exclude-method", "DELETE")
-    deletes = ("--include-method", "DELETE", "--phases", "examples,coverage,fuzzing")
-    said += _run(url, folder, told, *asked, *deletes)
+    alone = (*asked, "--phases", "examples,coverage,fuzzing")
+    said = _run(url, folder, told, *alone, "--exclude-method", "DELETE")
+    said += _run(url, folder, told, *alone, "--include-method", "DELETE")
     while told.scenarios < examples:
         played = told.scenarios
-        said += _run(url, folder, told, *asked, "--phases", "stateful")
+        said += _run(url, folder, told, *asked, "--phases", "stateful", "--exclude-deprecated")
         assert told.scenarios > played, said
     return said, rows(told)
 

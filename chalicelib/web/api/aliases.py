@@ -187,6 +187,7 @@ def _register(alias: Alias, original: Operation) -> None:
         query=tuple(name for name in original.query if name not in ("type", "state", "repoUrl")),
         status=alias.status or original.statuses[0],
         recorded=original.recorded,
+        older=True,
     )(view)
 
 
