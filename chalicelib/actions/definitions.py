@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Conflict, Fault, Invalid, NotFound, Superse
 from chalicelib.domain.firing import Claim, Firing
 from chalicelib.domain.limits import TRIGGERS
 from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.domain.template import compile_template
+from chalicelib.domain.template import check_template
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.ports import Change, Taken, World
 
@@ -77,7 +77,7 @@ def check(definition: Blueprint) -> None:
     faults = []
     for field in ("title", "prompt"):
         try:
-            compile_template(getattr(definition, field))
+            check_template(getattr(definition, field))
         except Invalid as error:
             faults.append(Fault(field, error.message))
     if faults:

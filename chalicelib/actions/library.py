@@ -8,13 +8,13 @@ from chalicelib.actions.claiming import made_first
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.domain.template import compile_template
+from chalicelib.domain.template import check_template
 from chalicelib.ports import Taken, World
 
 
 def _check(template: PromptTemplate) -> None:
     try:
-        compile_template(template.template)
+        check_template(template.template)
     except Invalid as error:
         raise Invalid(error.message, "template") from error
 

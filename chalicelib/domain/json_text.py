@@ -27,6 +27,17 @@ def read(text: str) -> Any:
     return _whole(found) if "\\ud" in text.lower() else found
 
 
+def count(value: object) -> int:
+    """Return how many values a value holds, itself and keys' values at any depth included."""
+    number, open_ = 0, [value]
+    while open_:
+        one = open_.pop()
+        number += 1
+        if isinstance(one, list | dict):
+            open_.extend(one.values() if isinstance(one, dict) else one)
+    return number
+
+
 def _refuse(name: str) -> NoReturn:
     raise ValueError(name)
 

@@ -35,6 +35,8 @@ TRIGGERS = 20
 """triggers of a definition"""
 CHECKED = 100
 """things of one kind in one `POST /api/checks`, and fields of one of them"""
+CHECKED_SCHEMAS = 20_000
+"""values of all their `paramsSchema` together"""
 LABELS = 50
 """`labels` of a ticket trigger"""
 LABEL = 200

@@ -131,13 +131,27 @@ def render(text: str, values: Mapping[str, object]) -> Rendered:
     return Rendered(rendered, tuple(look.missing), unused)
 
 
+def check_template(text: str) -> None:
+    """Raise `Invalid` naming the line and what is wrong with a template.
+
+    What is written of our tags is Jinja that compiles, so only what is rendered has to: that is
+    what costs.
+    """
+    _written(text)
+
+
 @lru_cache(maxsize=256)
 def compile_template(text: str) -> Template:
     """Return `text` as a template; raise `Invalid` naming the line and what is wrong with it."""
+    source, constants = _written(text)
+    return Template(_environment().from_string(source), constants)
+
+
+def _written(text: str) -> tuple[str, tuple[str, ...]]:
     if len(text.encode("utf-8", "replace")) > limits.TEXT:
         raise Invalid("a template holds at most 256 KB", "template")
     writer = _Writer(text)
-    return Template(_environment().from_string(writer.source()), tuple(writer.constants))
+    return writer.source(), tuple(writer.constants)
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.json_text import count
 from chalicelib.domain.limits import SCHEMA_STEPS, SCHEMA_VALUES
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
@@ -56,7 +57,8 @@ def _compiled(pattern: str) -> SchemaValidator:
 
 def check(schema: Mapping[str, object]) -> None:
     """Raise `Invalid` where `schema` is no JSON Schema (draft 2020-12) that stands by itself."""
-    _check_size(schema)
+    if count(schema) > SCHEMA_VALUES:
+        raise Invalid(f"a schema holds at most {SCHEMA_VALUES:,} values")
     try:
         jsonschema.Draft202012Validator.check_schema(dict(schema))
     except jsonschema.SchemaError as error:
@@ -88,17 +90,6 @@ def violations(schema: Mapping[str, object], params: Mapping[str, object]) -> li
 def _without_dialect(schema: Mapping[str, object]) -> dict[str, object]:
     """Return a schema that is read as draft 2020-12: the library would change to another one."""
     return {name: value for name, value in schema.items() if name != "$schema"}
-
-
-def _check_size(schema: object) -> None:
-    left, open_ = SCHEMA_VALUES, [schema]
-    while open_:
-        one = open_.pop()
-        left -= 1
-        if left < 0:
-            raise Invalid(f"a schema holds at most {SCHEMA_VALUES:,} values")
-        if isinstance(one, list | dict):
-            open_.extend(one.values() if isinstance(one, dict) else one)
 
 
 def _check_parts(part: Resource[Any], resolver: Any) -> None:

@@ -7,6 +7,7 @@ import copy
 import itertools
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -278,3 +279,16 @@ def test_a_length_is_that_of_what_was_sent_and_what_is_kept_has_no_space_around(
     for wrong in (f"  {name}\n", "\u0085 \t"):
         status, told = stage.call("POST", "/api/prompt-templates", {"name": wrong, "template": "t"})
         assert (status, [one["field"] for one in told["details"]]) == (400, ["name"])
+
+
+def test_what_a_request_has_checked_is_checked_before_the_gateway_gives_up(stage: Stage):
+    task = {"type": "standalone", "name": "N"}
+    schema = {"properties": {f"a{number}": {} for number in range(900)}}
+    begun = time.process_time()
+    prompts = [{**task, "prompt": f"{number}{'{{a}}' * 1900}"} for number in range(100)]
+    assert stage.call("POST", "/api/checks", {"tasks": prompts})[0] == 200
+    schemas = [{**task, "prompt": "P", "paramsSchema": schema}] * 60
+    status, refused = stage.call("POST", "/api/checks", {"tasks": schemas})
+
+    assert (status, refused["details"][0]["field"]) == (400, "paramsSchema")
+    assert time.process_time() - begun < 12

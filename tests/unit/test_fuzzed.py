@@ -12,14 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.actions import hooks
 from chalicelib.domain import cron, json_text, limits, schedule, words
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.hook import PRESETS, Delivery, believed, delivery_id, event_names, fresh
-from chalicelib.domain.template import render
+from chalicelib.domain.template import check_template, compile_template, render
 from chalicelib.integrations.expressions import ExpressionEngine
 from chalicelib.runner.redact import Redactor
 
@@ -47,6 +47,18 @@ def test_a_template_renders_or_says_why_not(text: str, value: object):
     with suppress(Invalid):
         rendered = render(text, {"a": value, "b": [value]})
         assert len(rendered.text.encode("utf-8", "replace")) <= limits.OUTPUT
+
+
+@given(st.lists(pieces | st.text(max_size=5), max_size=20).map("".join))
+@example("{{#each a}}" * limits.BLOCKS + "{{this}}" + "{{/each}}" * limits.BLOCKS)
+@example("{{#if a}}x{{else}}" * limits.BLOCKS + "{{/if}}" * limits.BLOCKS)
+@settings(deadline=None)
+def test_what_was_checked_compiles(text: str):
+    try:
+        check_template(text)
+    except Invalid:
+        return
+    compile_template(text)
 
 
 def test_loops_that_print_nothing_end_too():

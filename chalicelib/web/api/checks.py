@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from chalicelib.domain.access import Scope
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.json_text import count
+from chalicelib.domain.limits import CHECKED_SCHEMAS
 from chalicelib.web import answers, models, reading
 from chalicelib.web.http import Answer, Routes, answer, body_of
 
@@ -19,6 +21,10 @@ def check() -> Answer[answers.Checked]:
         ("promptTemplates", models.NewPromptTemplate, asked.prompt_templates),
         ("tasks", models.NewTask, asked.tasks),
     )
+    schemas = [body.get("paramsSchema") for _, _, bodies in written for body in bodies]
+    if sum(map(count, schemas)) > CHECKED_SCHEMAS:
+        rule = f"the schemas of one request hold at most {CHECKED_SCHEMAS:,} values: send fewer"
+        raise Invalid(rule, "paramsSchema")
     faults: list[Fault] = []
     for name, model, bodies in written:
         for number, body in enumerate(bodies):

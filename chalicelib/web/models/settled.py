@@ -11,7 +11,7 @@ from chalicelib import wiring
 from chalicelib.domain import limits, secret
 from chalicelib.domain.access import Role, Scope, checked_end, granted
 from chalicelib.domain.errors import Fault
-from chalicelib.domain.template import compile_template
+from chalicelib.domain.template import check_template
 from chalicelib.web.models.rules import Ruled, Sent, said_by
 from chalicelib.web.models.types import (
     Agent,
@@ -40,7 +40,7 @@ Kind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=lim
 class NewPromptTemplate(Model):
     model_config = shown({"name": "Update", "template": "Update {{package}}"})
     name: Name
-    template: Annotated[str, text(limits.TEXT, 1), told(compile_template)]
+    template: Annotated[str, text(limits.TEXT, 1), told(check_template)]
     kind: Kind = "prompt"
     description: Description = ""
     params_schema: Schema | None = None

@@ -13,7 +13,7 @@ from chalicelib.domain import limits
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import Fault, NotFound
 from chalicelib.domain.repo import FROM_TICKET
-from chalicelib.domain.template import compile_template
+from chalicelib.domain.template import check_template
 from chalicelib.web.models.rules import Ruled, Sent
 from chalicelib.web.models.triggers import AnyTrigger
 from chalicelib.web.models.types import (
@@ -48,7 +48,7 @@ class Definition(Ruled):
     model_config = shown({"name": "Renamed", "timeoutMinutes": 30})
     name: Name | None = None
     description: Description = ""
-    title: Annotated[str, text(limits.TITLE, 1), told(compile_template)] | None = None
+    title: Annotated[str, text(limits.TITLE, 1), told(check_template)] | None = None
     prompt: Text = ""
     prompt_template_id: uuid.UUID | None = None
     params_schema: Schema | None = None

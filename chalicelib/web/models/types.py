@@ -25,7 +25,7 @@ from chalicelib.domain import limits, repo, secret
 from chalicelib.domain.address import checked_url
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.hook import SHORTEST_SECRET
-from chalicelib.domain.template import compile_template
+from chalicelib.domain.template import check_template
 from chalicelib.settings import settings
 
 MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
@@ -117,7 +117,7 @@ Moment = Annotated[datetime, BeforeValidator(_written)]
 Aware = Annotated[Moment, AfterValidator(_with_offset)]
 Flag = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, text(limits.NAME, 1), FILLED]
-Text = Annotated[str, text(limits.TEXT), told(compile_template)]
+Text = Annotated[str, text(limits.TEXT), told(check_template)]
 Description = Annotated[str, text(limits.DESCRIPTION)]
 Script = Annotated[str, text(limits.SCRIPT, 1)]
 RepoUrl = Annotated[str, text(limits.URL, 3), told(_clonable), called("repo-url")]
