@@ -69,7 +69,7 @@ def _function(name: str, resource: str) -> Template:
         if source.name == name:
             mapping = {
                 "FunctionResponseTypes": ["ReportBatchItemFailures"],
-                **capacity.of_queue(str(source.queue).removeprefix(settings.queue(""))),
+                **capacity.of_queue(str(source.queue).rpartition("-")[2]),
             }
             events = {f"{resource}SqsEventSource": {"Properties": mapping}}
             added["DependsOn"] = [_queue_id(source)]

@@ -36,6 +36,15 @@ class Patience:
 class Shared(Connection):
     """A connection in the session that all clients of this process share."""
 
+    def __init__(self, region: str, host: str | None = None) -> None:
+        super().__init__(
+            region=region,
+            host=host,
+            connect_timeout_seconds=aws.CONNECT_SECONDS,
+            read_timeout_seconds=aws.READ_SECONDS,
+            max_retry_attempts=aws.ATTEMPTS - 1,
+        )
+
     def _make_api_call(self, operation_name: str, operation_kwargs: Any) -> Any:
         """Send a request; a write of an item that a transaction writes just now waits for it.
 

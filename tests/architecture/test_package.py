@@ -163,6 +163,19 @@ def test_the_package_is_small_and_knows_the_services_it_calls_and_no_others(
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, env=environment)
 
 
+def test_what_is_compiled_asks_for_no_newer_library_than_lambda_has(prod: Path):
+    """Lambda runs 3.11 on Amazon Linux 2 (glibc 2.26), and later ones on 2023 (2.34)."""
+    there = (2, 26) if sys.version_info < (3, 12) else (2, 34)
+    newest = {}
+    with zipfile.ZipFile(prod / "deployment.zip") as archive:
+        for name in archive.namelist():
+            if ".so" in Path(name).suffixes:
+                asked = re.findall(rb"GLIBC_(\d+)\.(\d+)", archive.read(name))
+                newest[name] = max((int(one), int(two)) for one, two in asked)
+    assert len(newest) > 5
+    assert {name: version for name, version in newest.items() if version > there} == {}
+
+
 def test_nothing_that_stays_asks_for_what_the_package_leaves_out(prod: Path, tmp_path: Path):
     with zipfile.ZipFile(prod / "raw" / "deployment.zip") as archive:
         archive.extractall(tmp_path / "fat")
