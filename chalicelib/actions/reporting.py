@@ -87,9 +87,15 @@ def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Out
         return _pushed(world, run, end, facts)
     if end.trial and not end.trial.passed:
         return _untrusted(world, run, end.trial, end, facts)
-    summary = end.result_summary or ""
+    return _completed(world, run, end, facts)
+
+
+def _completed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
+    """Let the run be done: what it made, if anything, asks for no pull request."""
+    nothing = end.outcome == "no_changes"
     pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
     message = "no changes" if nothing else pushed
+    summary = end.result_summary or ""
     return moving.advance(
         world,
         run,
