@@ -90,6 +90,12 @@ class Provider:
         return self.look or self.changes
 
     @property
+    def on_its_way(self) -> bool:
+        """Whether there is something new to tell of it within seconds."""
+        unread = self.progress is not None or self.last_synced_at is None
+        return self.enabled and unread and not self.failures
+
+    @property
     def leased_until(self) -> datetime | None:
         """The end of the lease of the sync that works, if one does."""
         return self.due_at if self.reading else None

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib import wiring
+from chalicelib.actions import syncing
 from tests.acceptance.browsing import Browser, browser, schedule, task
 from tests.conftest import TOKEN, Stage
 from tests.contract.test_calls import counted, requests
@@ -239,3 +240,39 @@ def test_a_page_asks_no_more_than_it_shows(
     with counted(monkeypatch) as calls:
         assert browser.get(path).status == 200
     assert sum(requests(calls).values()) <= most
+
+
+def test_a_long_first_look_tells_how_far_it_came(browser: Browser, github: FakeTracker):
+    stage = browser.stage
+    config = {"type": "ticket", "config": {"source": "github", "labels": ["agent"]}}
+    stage.ok("POST", "/api/tasks", task(triggers=[config]))
+    for number in range(450):
+        github.add("agent" if number % 45 == 0 else "other", at=stage.now - timedelta(days=9))
+    sent = {"source": "github", "credential": CREDENTIAL, "config": github.config}
+    made = stage.ok("POST", "/api/tickets/providers", sent)["provider"]
+    assert made["progress"] is None
+    assert "part=live" in browser.get("/tickets").text  # it is not read yet
+
+    def answer() -> None:
+        stage.now += timedelta(seconds=4)
+
+    github.broken = answer
+    syncing.sync(wiring.world(), made["id"])
+    (shown,) = stage.ok("GET", "/api/tickets/providers")["providers"]
+    read = shown["progress"]["tickets"]
+    assert shown["progress"]["reading"] == "backlog"
+    assert 100 <= read < 450
+    page = browser.get("/tickets?part=live").text
+    assert f"Reading what is open there: {read} so far" in page
+    assert "part=live" in page
+    assert "Healthy" in page
+
+    stage.pass_time(timedelta(minutes=2))
+    (shown,) = stage.ok("GET", "/api/tickets/providers")["providers"]
+    assert (shown["progress"], shown["lastError"]) == (None, None)
+    page = browser.get("/tickets?part=live").text
+    assert "so far" not in page
+    assert "part=live" not in page
+    (definition,) = stage.ok("GET", "/api/tasks?type=all")["tasks"]
+    ledger = stage.ok("GET", f"/api/tasks/{definition['id']}/firings")["firings"]
+    assert [one["reason"] for one in ledger] == ["backlog"] * 10

@@ -55,16 +55,17 @@ class FakeJira(FakeTracker):
         since = datetime.fromtimestamp(int(asked[2] or 0) / 1000, UTC)
         found = [i for i in self.oldest() if i.updated_at >= since and (i.open or asked[2])]
         if token := body.get("nextPageToken"):
-            jql, _, key = token.partition(" after ")
-            if jql != body["jql"] or token in self.expired:
+            jql, _, cursor = token.partition(" after ")
+            number = self.behind(cursor)
+            if jql != body["jql"] or number is None:
                 return 400, {}, {"errorMessages": ["the token is not of this query, or too old"]}
-            found = [item for item in found if item.number > int(key)]
+            found = [item for item in found if item.number > number]
         # Jira gives a hundred at most, however many are asked for.
         shown = found[: min(100, body["maxResults"])]
         last = len(shown) == len(found)
         answer: dict[str, Any] = {"issues": [self._issue(item) for item in shown], "isLast": last}
         if not last:
-            answer["nextPageToken"] = f"{body['jql']} after {shown[-1].number}"
+            answer["nextPageToken"] = f"{body['jql']} after {self.cursor(shown[-1])}"
         return 200, {}, answer
 
     def _comments(self, item: Item, query: dict[str, str], body: Any, key: str) -> Answer:

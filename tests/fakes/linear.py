@@ -137,7 +137,8 @@ class FakeLinear(FakeTracker):
 
     def _issues(self, info: Any, first: int, filter: Any, orderBy: str, after: Any = None) -> Any:  # noqa: N803
         assert first <= self.page
-        if after in self.expired:
+        number = self.behind(after) if after else None
+        if after and number is None:
             raise KeyError("no such cursor")
         since = filter.get("updatedAt", {}).get("gte", "1970-01-01T00:00:00+00:00")
         hidden = filter.get("state", {}).get("type", {}).get("nin", [])
@@ -146,9 +147,12 @@ class FakeLinear(FakeTracker):
             for item in reversed(self.oldest())
             if item.updated_at >= datetime.fromisoformat(since)
             and (item.open or "completed" not in hidden)
-            and (after is None or item.number < int(after))
+            and (number is None or item.number < number)
         ]
-        return _page([self._view(item) for item in found], first)
+        page = _page([self._view(item) for item in found], first)
+        if found:
+            page["pageInfo"]["endCursor"] = self.cursor(found[:first][-1])
+        return page
 
     def _view(self, item: Item) -> dict[str, Any]:
         return {

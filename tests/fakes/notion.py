@@ -54,11 +54,12 @@ class FakeNotion(FakeTracker):
         ]
         found, whole = matching[: self.most], len(matching) <= self.most
         if cursor := body.get("start_cursor"):
-            if cursor in self.expired:
+            number = self.behind(cursor)
+            if number is None:
                 return 400, {}, {"code": "validation_error"}
-            found = [item for item in found if item.number > int(cursor)]
+            found = [item for item in found if item.number > number]
         shown = found[: body["page_size"]]
-        more = str(shown[-1].number) if len(shown) < len(found) else None
+        more = self.cursor(shown[-1]) if len(shown) < len(found) else None
         status, headers, said = _listed([self._page(item) for item in shown], more)
         if not whole:
             reason = {"type": "incomplete", "incomplete_reason": "query_result_limit_reached"}

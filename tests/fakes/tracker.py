@@ -74,7 +74,7 @@ class FakeTracker:
         self.wrong: list[str] = []
         self.broken: Callable[[], Answer | None] = lambda: None
         self.late: Callable[[str, str], Answer | None] = lambda method, path: None
-        self.expired: set[str] = set()
+        self.generation = 0
         self.url = ""
 
     def add(self, *labels: str, **more: Any) -> Item:
@@ -111,6 +111,19 @@ class FakeTracker:
     def limit(self) -> Answer:
         """Return this tracker's own way to say: not so fast, for two minutes."""
         return 429, {"Retry-After": "120"}, {"message": "slow down"}
+
+    def expire(self) -> None:
+        """Know no more what was told of where a next page begins."""
+        self.generation += 1
+
+    def cursor(self, item: Item) -> str:
+        """Return what leads on behind a ticket."""
+        return f"{self.generation}.{item.number}"
+
+    def behind(self, cursor: str) -> int | None:
+        """Return the number of the ticket that a cursor leads on from, if it is still known."""
+        generation, _, number = cursor.partition(".")
+        return int(number) if int(generation) == self.generation else None
 
     def oldest(self) -> list[Item]:
         return sorted(self.items.values(), key=lambda item: item.created_at)

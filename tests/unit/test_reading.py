@@ -10,110 +10,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.actions import definitions, providers, syncing
-from chalicelib.domain.trigger import TicketConfig, Trigger, TriggerType
-from chalicelib.integrations import github_issues, jira, linear, notion
+from chalicelib.actions import providers, syncing
 from tests.conftest import NOON
-from tests.fakes.tracker import Item
-from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
-from tests.unit.test_syncing import Place
+from tests.fakes.trackers import CREDENTIAL, FAKES, serving
+from tests.unit.tracked import ANSWER, Slow, filled, listings
 
 pytestmark = pytest.mark.usefixtures("loopback")
-
-BEFORE = NOON - timedelta(days=30)
-ANSWER = timedelta(seconds=0.4)
-"""How long a tracker takes for an answer."""
-
-
-class Slow(Place):
-    """A place whose clock goes on while its tracker answers, and which is driven as a stage is."""
-
-    def __init__(self, tracker: FakeTracker) -> None:
-        super().__init__(tracker)
-        self.longest = timedelta(0)
-        self.syncs = 0
-        self.answer: Any = lambda: None
-        tracker.broken = self._answer
-
-    def _answer(self) -> Any:
-        self.now += ANSWER
-        return self.answer()
-
-    def sync(self) -> None:
-        """Let the next sync come when it is due."""
-        due = self.provider.due_at
-        assert due is not None
-        self.now = max(self.now, due)
-        began, self.syncs = self.now, self.syncs + 1
-        syncing.sync(self.world, "p")
-        self.longest = max(self.longest, self.now - began)
-
-    def read(self, most: int = 400) -> None:
-        """Sync until nothing is in the midst of being read."""
-        self.sync()
-        for _ in range(most):
-            if self.provider.progress is None:
-                return
-            self.sync()
-        pytest.fail("it does not come to an end")
-
-    def greedy(self) -> None:
-        """Add a trigger that takes the backlog, too."""
-        moments = {"created_at": self.now, "updated_at": self.now}
-        definition = replace(self.definition, id="g", name="Greedy", **moments)
-        config = TicketConfig(source=self.tracker.source, labels=("agent",), include_backlog=True)
-        waiting = Trigger(
-            id="gt",
-            definition_id="g",
-            definition_kind="standalone",
-            type=TriggerType.TICKET,
-            ticket=config,
-            **moments,
-        )
-        definitions.create(self.world, definition, [waiting])
-
-    def outcomes(self, trigger: str = "t") -> Counter[tuple[str, str]]:
-        rows = [row[0] for row in self.world.tables.all("firings")]
-        ours = [row for row in rows if row.trigger_id == trigger]
-        return Counter((row.occurrence, row.reason or row.outcome.value) for row in ours)
-
-    def name(self, item: Item) -> str:
-        return f"{self.tracker.source}:{self.tracker.external_id(item)}"
-
-    def trigger(self, key: str = "t") -> Trigger:
-        found: Trigger = self.world.triggers.get(key)
-        return found
 
 
 @pytest.fixture(params=sorted(FAKES))
 def place(request: pytest.FixtureRequest) -> Iterator[Slow]:
     with serving(FAKES[request.param](lambda: NOON)) as fake:
         yield Slow(fake)
-
-
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Have every tracker tell five tickets on a page."""
-    for module in (github_issues, jira, linear, notion):
-        monkeypatch.setattr(module, "PAGE", 5)
-    return 5
-
-
-def filled(place: Slow, count: int, each: int = 1) -> list[Item]:
-    """Add old tickets, every so manyeth of them with the label; return those."""
-    made = []
-    for number in range(count):
-        carries = number % each == 0
-        at = BEFORE + timedelta(seconds=number)
-        made.append(place.tracker.add("agent" if carries else "other", at=at))
-    return [item for item in made if "agent" in item.labels]
-
-
-def listings(place: Slow) -> int:
-    """Return how many pages of tickets were asked for."""
-    comments = ("/comment", "/blocks/")
-    asked = [path for path, _ in place.tracker.requests]
-    return len([path for path in asked if not any(part in path for part in comments)])
 
 
 def test_a_first_look_at_6000_tickets_ends_and_settles_each_once(place: Slow):

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.actions import definitions, providers, syncing
-from chalicelib.domain.blueprint import Blueprint, Kind
-from chalicelib.domain.provider import Provider
-from chalicelib.domain.trigger import TicketConfig, Trigger, TriggerType
+from chalicelib.actions import providers, syncing
 from tests.conftest import NOON
-from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
-from tests.simulation.memory import MemoryWorld
+from tests.fakes.trackers import FAKES, serving
+from tests.unit.tracked import Place
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -24,49 +20,6 @@ MINUTE = timedelta(minutes=1)
 
 class Died(BaseException):
     """The process is gone."""
-
-
-class Place:
-    """A stage in memory, one tracker, and one trigger that waits for the label `agent`."""
-
-    def __init__(self, tracker: FakeTracker) -> None:
-        self.now = NOON
-        self.tracker = tracker
-        tracker.now = lambda: self.now
-        self.world: Any = MemoryWorld(lambda: self.now, lambda span: None)
-        moments = {"created_at": NOON, "updated_at": NOON}
-        self.definition = Blueprint(
-            id="d", kind=Kind.STANDALONE, name="Fix", title="Fix", prompt="{{title}}", **moments
-        )
-        waiting = Trigger(
-            id="t",
-            definition_id="d",
-            definition_kind="standalone",
-            type=TriggerType.TICKET,
-            ticket=TicketConfig(source=tracker.source, labels=("agent",)),
-            **moments,
-        )
-        definitions.create(self.world, self.definition, [waiting])
-        new = Provider(id="p", name="P", source=tracker.source, config=tracker.config, **moments)
-        providers.create(self.world, new, CREDENTIAL)
-
-    def minutes(self, count: int) -> None:
-        for _ in range(count):
-            self.now += MINUTE
-            syncing.sync(self.world, "p")
-
-    @property
-    def provider(self) -> Provider:
-        found: Provider = self.world.providers.get("p")
-        return found
-
-    def fired(self) -> Counter[str]:
-        rows = [row[0] for row in self.world.tables.all("firings")]
-        return Counter(row.occurrence for row in rows if row.run_id)
-
-    def expected(self) -> Counter[str]:
-        source, name = self.tracker.source, self.tracker.external_id
-        return Counter(f"{source}:{name(item)}" for item in self.tracker.items.values())
 
 
 @pytest.fixture(params=sorted(FAKES))

@@ -19,6 +19,8 @@ from chalicelib.web.pages.visit import Visit
 
 def index(visit: Visit) -> Response:
     """Show the providers, and a form for one more or for the one to edit."""
+    if visit.query("part"):
+        return visit.fragment("_tickets.html", found=wiring.world().providers.all())
     return _page(visit, None)
 
 
@@ -30,7 +32,7 @@ def _page(visit: Visit, error: DomainError | None) -> Response:
     saved = {"source": visit.query("source") or "github"}
     if editing:
         saved = {"name": editing.name, **editing.config}
-    return visit.form_page("tickets.html", error, saved, found=found, editing=editing)
+    return visit.form_page("tickets.html", error, saved, seen="", found=found, editing=editing)
 
 
 def save(visit: Visit) -> Response:
