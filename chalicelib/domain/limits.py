@@ -9,6 +9,8 @@ BODY = 1024 * 1024
 """bytes of a request, deliveries of webhooks included"""
 ROW = 400 * 1024
 """bytes of a task, its trigger, a template or a repo, with all that belongs to it"""
+FAULTS = 1000
+"""faults that are told of one thing that a request says"""
 DEPTH = 64
 """levels of JSON in a request: objects and lists within each other"""
 NAME = 200

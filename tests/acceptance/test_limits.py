@@ -292,3 +292,22 @@ def test_what_a_request_has_checked_is_checked_before_the_gateway_gives_up(stage
 
     assert (status, refused["details"][0]["field"]) == (400, "paramsSchema")
     assert time.process_time() - begun < 12
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({f"k{number}": 1 for number in range(80_000)}, id="fields"),
+        pytest.param({"secrets": ["-"] * 150_000}, id="a list"),
+        pytest.param({"environment": {f"-{number}": 1 for number in range(60_000)}}, id="a map"),
+        pytest.param({"triggers": [{}] * 200_000}, id="triggers"),
+        pytest.param({"a." * 400_000: 1, "b." * 50_000: 1}, id="long names"),
+    ],
+)
+def test_very_many_faults_are_told_before_the_gateway_gives_up(stage: Stage, body: dict[str, Any]):
+    begun = time.process_time()
+    status, answer = stage.call("POST", "/api/tasks", {"name": "N", "prompt": "P", **body})
+
+    assert status == 400
+    assert 0 < len(answer["details"]) <= limits.FAULTS
+    assert time.process_time() - begun < 8

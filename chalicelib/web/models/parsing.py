@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic import ValidationError as Refused
 
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.limits import FAULTS
 from chalicelib.web.models.refusals import words
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,7 +27,8 @@ def parsed(
     try:
         asked = model.model_validate(body, context=was)
     except Refused as refused:
-        faults = [_fault(error) for error in refused.errors(include_url=False)]
+        found = refused.errors(include_url=False)[:FAULTS]
+        faults = [_fault(error) for error in found]
     named = {fault.field for fault in known}
     if told := [*(fault for fault in faults if fault.field not in named), *known]:
         raise Invalid.of(_each_once(told))
