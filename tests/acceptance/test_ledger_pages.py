@@ -32,6 +32,16 @@ def test_a_firing_shows_what_came_and_why_nothing_fired(browser: Browser):
     assert again.status == 303
 
 
+def test_a_run_by_hand_has_details_of_its_own(browser: Browser):
+    made = browser.stage.ok("POST", "/api/tasks", task())["task"]["id"]
+    browser.stage.ok("POST", f"/api/tasks/{made}/runs", {"params": {"what": "requests"}})
+    (firing,) = browser.stage.ok("GET", f"/api/tasks/{made}/firings")["firings"]
+    page = browser.get(f"/tasks/scheduled/{made}/firings/{firing['id']}")
+    assert page.status == 200
+    assert "A run by hand" in page.text
+    assert "requests" in page.text
+
+
 def test_what_is_scheduled_is_found_by_its_name_or_repo(browser: Browser):
     for number in range(30):
         browser.stage.ok("POST", "/api/tasks", task(name=f"Bump {number:02d}"))

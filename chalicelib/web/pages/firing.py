@@ -8,8 +8,10 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import definitions
+from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.firing import Brief
+from chalicelib.domain.firing import Brief, Firing
+from chalicelib.domain.trigger import Trigger
 from chalicelib.web.http import known_id
 from chalicelib.web.pages.visit import Visit
 
@@ -22,15 +24,21 @@ def show(visit: Visit, task_id: str, firing_id: str) -> Response:
     if firing.definition_id != thing.id:
         raise NotFound("firing", firing_id)
     brief = world.firings.brief(firing.id) or Brief()
-    try:
-        trigger = definitions.trigger_of(world, thing.id, firing.trigger_id or "")
-    except NotFound:
-        trigger = None
     return visit.page(
         "firing.html",
         thing=thing,
         firing=firing,
-        trigger=trigger,
+        trigger=_trigger(thing, firing),
         params=json.loads(brief.params),
         payload=brief.payload,
     )
+
+
+def _trigger(owner: Blueprint, firing: Firing) -> Trigger | None:
+    """Return what fired; nothing for a run by hand, or where it is gone meanwhile."""
+    if firing.trigger_id is None:
+        return None
+    try:
+        return definitions.trigger_of(wiring.world(), owner.id, firing.trigger_id)
+    except NotFound:
+        return None

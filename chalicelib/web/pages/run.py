@@ -44,7 +44,7 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
         "run": run,
         "stages": _stages(run),
         "stalled": run.stalled(world.now(), settings.stall_threshold),
-        "may": _allowed(run),
+        "may": _allowed(visit, run),
     }
     if visit.query("part"):
         known = visit.query("resume") == "1"
@@ -108,12 +108,14 @@ def _stages(run: Run) -> list[tuple[str, str]]:
     return shown
 
 
-def _allowed(run: Run) -> dict[str, bool]:
-    return {
+def _allowed(visit: Visit, run: Run) -> dict[str, bool]:
+    """Return what both the run's state and the reader's key allow."""
+    able = {
         "cancel": not run.final,
         "retry": runs.may_retry(run),
         "resume": runs.may_resume(run),
     }
+    return {name: allowed and visit.may("run") for name, allowed in able.items()}
 
 
 def act(visit: Visit, task_id: str) -> Response:
