@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
+from chalicelib.domain.asked_wait import retry_after
 from chalicelib.domain.firing import SPACE
 from chalicelib.domain.notice import Event, Notice
 
@@ -125,7 +125,8 @@ def ended(delivery: Delivery, reply: Reply, at: datetime, now: datetime) -> Deli
     number = len(new.tries)
     if reply.code == GONE or delivery.once or number > len(BACKOFFS):
         return replace(new, standing=Standing.FAILED)
-    wait = max(BACKOFFS[number - 1], min(LONGEST_WAIT, asked(reply.retry_after, now)))
+    asked = retry_after(reply.retry_after, now) or timedelta(0)
+    wait = max(BACKOFFS[number - 1], min(LONGEST_WAIT, asked))
     return replace(new, due_at=now + wait)
 
 
@@ -133,16 +134,3 @@ def given_up(delivery: Delivery, why: str, now: datetime) -> Delivery:
     """Return a delivery that is not tried any more, with the reason as its last try."""
     tries = (*delivery.tries, Try(at=now, error=why))
     return replace(delivery, tries=tries, updated_at=now, due_at=None, standing=Standing.FAILED)
-
-
-def asked(retry_after: str, now: datetime) -> timedelta:
-    """Return how long a receiver asks to be left alone: seconds, or until a date."""
-    text = retry_after.strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), 10**8))
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return timedelta(0)
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(timedelta(0), until - now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from chalicelib.domain.retry import asked_wait, limit_wait
+from chalicelib.domain.asked_wait import asked_wait, limit_wait
 
 GITHUB = "https://api.github.com"
 TOKEN, APP_ID, APP_KEY = "GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"

@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
+from chalicelib.domain.asked_wait import asked_wait, limit_wait
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.retry import asked_wait, limit_wait
 from chalicelib.integrations import outgoing
 from chalicelib.ports import Limited, Unreachable
 

@@ -85,30 +85,6 @@ def test_the_same_notice_is_the_same_delivery_and_another_webhook_has_another():
     assert made().id != deliveries.to("w2", NOTICE, NOW).id
 
 
-@pytest.mark.parametrize(
-    "told, wait",
-    [
-        ("120", 120),
-        (" 7 ", 7),
-        ("Mon, 04 May 2026 12:01:00 GMT", 60),
-        ("Mon, 04 May 2026 12:01:00", 60),
-        ("Mon, 04 May 2026 11:00:00 GMT", 0),
-        ("", 0),
-        ("soon", 0),
-        ("-5", 0),
-        ("١٢", 0),
-        ("9" * 400, 10**8),
-    ],
-)
-def test_how_long_a_receiver_asks_to_be_left_alone(told: str, wait: int):
-    assert deliveries.asked(told, NOW) == timedelta(seconds=wait)
-
-
-@given(st.text(max_size=200))
-def test_no_text_in_that_header_is_a_fault_of_ours(text: str):
-    assert deliveries.asked(text, NOW) >= timedelta(0)
-
-
 def test_a_webhook_is_disabled_once_and_says_why_first():
     one = WEBHOOK
     for number in range(1, webhooks.MOST_FAILURES):

@@ -1,0 +1,61 @@
+"""How long a server asks to be left alone, by the headers of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+LONGEST_ASKED = timedelta(hours=6)
+"""What a server asks for beyond that is asked again, so that nothing sleeps for ever."""
+LONGEST_RESET = timedelta(hours=1)
+_RESETS = ("x-ratelimit-reset", "x-ratelimit-requests-reset")
+
+
+def retry_after(text: str, now: datetime | None) -> timedelta | None:
+    """Return the wait that a `Retry-After` names: seconds, or until a date (RFC 9110, 10.2.3).
+
+    None where it names none, or a date while nobody knows what time it is there.
+    """
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=int(text[:9]))
+    until = _date(text)
+    return max(timedelta(0), until - now) if until and now else None
+
+
+def asked_wait(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long an answer asks to wait, by the clock that dated it."""
+    known = _lowered(headers)
+    wait = retry_after(known.get("retry-after", ""), _date(known.get("date", "")))
+    return wait if wait is None else min(LONGEST_ASKED, wait)
+
+
+def limit_wait(headers: Mapping[str, str], now: datetime | None = None) -> timedelta | None:
+    """Return how long a reached limit lasts by its headers; `now` is the server's where not given.
+
+    GitHub tells the end of a limit in seconds, Linear in milliseconds.
+    """
+    asked = asked_wait(headers)
+    if asked is not None:
+        return asked
+    known = _lowered(headers)
+    told = (known.get(name, "") for name in _RESETS)
+    reset = next((text for text in told if text.isdecimal() and len(text) < 15), None)
+    clock = now or _date(known.get("date", ""))
+    if reset is None or clock is None:
+        return None
+    ends = datetime.fromtimestamp(int(reset) / (1000 if len(reset) > 11 else 1), UTC)
+    return min(LONGEST_RESET, max(timedelta(seconds=1), ends - clock))
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {str(name).lower(): str(value).strip() for name, value in headers.items()}
+
+
+def _date(text: str) -> datetime | None:
+    with suppress(ValueError):
+        found = parsedate_to_datetime(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None
