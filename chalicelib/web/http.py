@@ -237,7 +237,7 @@ def body_of(request: Request) -> dict[str, Any]:
     raw = raw_of(request)
     if len(raw) > limits.BODY:
         raise TooLarge("a request holds at most 1 MiB")
-    if not raw.strip():
+    if not raw:
         return {}
     kind = str(request.headers.get("content-type") or "application/json").split(";")[0].strip()
     if kind != "application/json" and not kind.endswith("+json"):

@@ -57,6 +57,17 @@ def test_faults_of_a_query_string_come_in_one_answer(stage: Stage, query: str, f
     assert [one["field"] for one in answer["details"]] == fields
 
 
+@pytest.mark.parametrize("raw", [b"\t", b" \n", b"{", b"[]", b"null", b"\xff", b"{}{}"])
+@pytest.mark.parametrize("call", ["PATCH /api/tasks/{}", "POST /api/jobs", "PATCH /api/jobs/{}"])
+def test_a_body_that_is_no_json_object_changes_nothing(stage: Stage, call: str, raw: bytes):
+    job = {"type": "standalone", "name": "n", "prompt": "p"}
+    task_id = stage.ok("POST", "/api/tasks", job)["task"]["id"]
+    method, path = call.split()
+
+    assert stage.call(method, path.format(task_id), raw)[0] == 400
+    assert stage.call("PATCH", f"/api/tasks/{task_id}", b"")[0] == 200
+
+
 def test_each_trigger_of_a_new_definition_tells_what_is_wrong_with_it(stage: Stage):
     github = {"type": "webhook", "config": {"path": "one", "signature": "github"}}
     gitlab = {"type": "webhook", "config": {"path": "two", "signature": "gitlab"}}

@@ -205,7 +205,7 @@ def _translated(asked: Request, alias: Alias) -> Request:
         given = event.get("multiValueQueryStringParameters") or {}
         page = {name: value for name, value in given.items() if name in ("limit", "cursor")}
         event["multiValueQueryStringParameters"] = {**page, "type": [alias.dialect.kind.value]}
-    elif alias.takes and raw_of(asked).strip():
+    elif alias.takes and raw_of(asked):
         body = alias.dialect.heard(body_of(asked))
         if alias.method == "POST" and plural:
             body["type"] = alias.dialect.kind.value
