@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infra.demo_data import repo
+from infra.demo import example
 from tests.browser.conftest import accessible
 from tests.e2e.conftest import System
 
@@ -19,7 +19,7 @@ def test_a_newcomer_gets_from_nothing_to_a_run_and_its_reasons(
     accessible(page)
     page.get_by_role("link", name="New task").first.click()
     page.get_by_label("Name", exact=True).fill("Greet the world")
-    page.get_by_label("Repo", exact=True).fill(repo(tmp_path))
+    page.get_by_label("Repo", exact=True).fill(example(tmp_path))
     page.get_by_label("Prompt", exact=True).fill("Say {{greeting}} and {{more}}")
     page.get_by_label("Params", exact=True).fill('{"greeting": "hello"}')
     page.locator("[data-preview] mark", has_text="more").wait_for()
