@@ -118,7 +118,10 @@ def revoke(world: World, id: str, by: Principal) -> Key:
         raise NotFound("API key", id)
     if key.id == by.id:
         raise Conflict("a key cannot revoke itself: do it with another one, so that one is left")
-    world.keys.remove(id)
+    try:
+        world.keys.remove(id, by.id)
+    except Taken:
+        raise Unauthorized("your own API key was revoked meanwhile") from None
     return key
 
 

@@ -8,6 +8,7 @@ which go the same way.
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,11 @@ from chalicelib.settings import settings
 
 TIMEOUT = (5, 15)
 MOST_REDIRECTS = 5
+LONGEST_ANSWER = 32 * 1024 * 1024
+"""In bytes, unpacked: a function has hardly more room, and no list of tickets is so long."""
+WHOLE_ANSWER = 60.0
+"""Seconds for an answer to come whole: each wait alone would let one trickle for ever."""
+PIECE = 64 * 1024
 
 
 def address_of(host: str, port: int) -> str:
@@ -58,7 +64,21 @@ class Guarded(HTTPAdapter):
 
     def send(self, request: Any, **named: Any) -> Any:  # type: ignore[override]
         named["timeout"] = named.get("timeout") or TIMEOUT
-        return super().send(request, **named)
+        answer = super().send(request, **named)
+        if not named.get("stream"):
+            answer._content = _whole(answer)  # what requests would read itself, without an end
+        return answer
+
+
+def _whole(answer: requests.Response) -> bytes:
+    """Return the body of an answer; raise `ConnectionError` for one too long, or too slow."""
+    until, read = time.monotonic() + WHOLE_ANSWER, bytearray()
+    for piece in answer.iter_content(PIECE):
+        read += piece
+        if len(read) > LONGEST_ANSWER or time.monotonic() > until:
+            answer.close()
+            raise requests.ConnectionError("the answer was too long, or came too slowly")
+    return bytes(read)
 
 
 def _connected(connection: HTTPConnection) -> socket.socket:

@@ -11,7 +11,7 @@ from chalicelib.domain.access import Key
 from chalicelib.domain.firing import Claim
 from chalicelib.storage import claims, codec, pages
 from chalicelib.storage.records import KeyRecord
-from chalicelib.storage.transactions import condition_failed
+from chalicelib.storage.transactions import Transaction, condition_failed
 
 LISTED = "keys"
 SHOWN_EXPIRED = timedelta(days=30)
@@ -33,8 +33,16 @@ class DynamoKeys:
         else:
             key_row(new).save(condition=KeyRecord.id.does_not_exist())
 
-    def remove(self, id: str) -> None:
-        KeyRecord(id=id).delete()
+    def remove(self, id: str, by: str | None = None) -> None:
+        """Remove a key; where it is done `by` another one, only while that one is there.
+
+        Raises `Taken` otherwise: of two keys that remove each other at once, one is left.
+        """
+        transaction = Transaction()
+        transaction.delete("key", KeyRecord(id=id))
+        if by:
+            transaction.check("by", KeyRecord, by, KeyRecord.id.exists())
+        transaction.commit()
 
     def note_use(self, id: str, at: datetime) -> None:
         """Write when a key was used last; one that was revoked meanwhile does not come back."""

@@ -23,9 +23,11 @@ class DynamoPulses:
         except DoesNotExist:
             return None
 
-    def first(self, name: str, at: datetime) -> bool:
-        """Note something that counts once; return whether this was the first time."""
-        row = PulseRecord(id=name, data=codec.sortable(at))
+    def first(self, name: str, at: datetime, until: datetime) -> bool:
+        """Note something that counts once, and is worth nothing after `until`; return whether
+        this was the first time."""
+        ends = int(until.timestamp())
+        row = PulseRecord(id=name, data=codec.sortable(at), expires_at=ends)
         try:
             row.save(condition=PulseRecord.id.does_not_exist())
         except PutError as error:

@@ -269,7 +269,8 @@ def claim_of(request: Request, result: str) -> Claim | None:
     if len(key) > limits.IDEMPOTENCY_KEY:
         rule = f"an Idempotency-Key has at most {limits.IDEMPOTENCY_KEY} characters"
         raise Invalid(rule, "Idempotency-Key")
-    where = f"{request.method} {request.context.get('path') or request.path}"
+    # Whoever else says the same word is told nothing of it: the answer may hold a token.
+    where = f"{caller().id} {request.method} {request.context.get('path') or request.path}"
     return Claim(
         key=f"key#{hashlib.sha256(f'{where} {key}'.encode()).hexdigest()}",
         digest=hashlib.sha256(raw_of(request)).hexdigest(),

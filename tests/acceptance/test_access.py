@@ -188,6 +188,18 @@ def test_an_expired_key_says_so_and_no_key_revokes_itself(stage: Stage):
     assert stage.call("DELETE", f"/api/auth/api-keys/{mine}")[0] == 409
 
 
+def test_of_two_keys_that_revoke_each_other_at_once_one_is_left(stage: Stage):
+    world = wiring.world()
+    tokens = [made(stage, role="admin")["token"] for _ in range(2)]
+    ann, bob = (access.principal_of(world, token) for token in tokens)
+
+    access.revoke(world, ann.id, bob)
+    with pytest.raises(Unauthorized, match="revoked meanwhile"):
+        access.revoke(world, bob.id, ann)  # whose request was let in before
+
+    assert access.principal_of(world, tokens[1]) == bob
+
+
 @pytest.mark.parametrize(
     "wrong, field",
     [

@@ -20,6 +20,7 @@ from chalicelib.domain import limits
 from chalicelib.domain.access import digest_of, key_id
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.run import State
+from chalicelib.storage.records import PulseRecord
 from chalicelib.web.pages import TABLE
 from chalicelib.web.pages.rendering import asset, assets
 from chalicelib.web.pages.session import COOKIE
@@ -132,6 +133,12 @@ def test_a_link_signs_in_once(stage: Stage):
     late = stage.ok("POST", "/api/auth/sign-in-links")["path"]
     stage.now += timedelta(minutes=11)
     assert browser.get(late).status == 401
+
+
+def test_that_a_link_was_used_is_forgotten_when_it_is_worth_nothing(stage: Stage):
+    assert Browser(stage).get(stage.ok("POST", "/api/auth/sign-in-links")["path"]).status == 303
+    (used,) = [row for row in PulseRecord.scan() if row.id.startswith("link#")]
+    assert used.expires_at == int((stage.now + timedelta(minutes=10)).timestamp())
 
 
 def test_a_link_that_is_opened_again_leads_on_who_is_signed_in_already(browser: Browser):

@@ -9,9 +9,10 @@ import pytest
 
 from chalicelib.settings import settings
 from tests.acceptance.browsing import Browser, browser
-from tests.conftest import Stage
+from tests.conftest import TOKEN, Stage
 
 __all__ = ["browser"]
+KEY = {"Idempotency-Key": "once"}
 PROVIDER = {"source": "github", "config": {"repo": "acme/web"}, "credential": "a token"}
 MADE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "/api/repos": ("repos", {"repoUrl": "acme/web"}, {"setupCommands": "true"}),
@@ -44,6 +45,15 @@ def test_a_token_that_is_told_again_works_and_ends_with_its_key(stage: Stage):
     stage.ok("DELETE", f"/api/auth/api-keys/{made['apiKey']['id']}")
     assert stage.call("GET", "/api/tasks", token=again["token"])[0] == 401
     assert stage.call("POST", "/api/auth/api-keys", {"name": "CI"}, **key)[0] == 404
+
+
+def test_a_token_is_not_told_to_another_who_asks_with_the_same_key_and_body(stage: Stage):
+    other = stage.ok("POST", "/api/auth/api-keys", {"name": "Ann", "role": "admin"})["token"]
+    mine, theirs = (
+        stage.call("POST", "/api/auth/api-keys", {"name": "CI"}, token=token, **KEY)[1]["token"]
+        for token in (TOKEN, other)
+    )
+    assert mine != theirs
 
 
 def test_a_provider_that_is_asked_for_again_leaves_no_second_credential(stage: Stage):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -220,3 +223,42 @@ def test_no_forge_is_asked_at_an_address_that_is_not_public(
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
         forge.requester.requestJsonAndCheck("GET", "/repos/acme/web")
     assert server.seen == []
+
+
+@pytest.fixture
+def endless() -> Iterator[int]:
+    """The port of a server whose answers end never; in `/packed` they are few bytes of gzip."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            packed = gzip.compress(bytes(8 * 1024 * 1024)) if self.path == "/packed" else b""
+            self.send_response(302 if self.path == "/away" else 200)
+            self.send_header("Location", "/")
+            if packed:
+                self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(packed or (b"x" if self.path == "/slow" else bytes(65536)))
+                    time.sleep(0.02 if self.path == "/slow" else 0)
+
+        def log_message(self, *given: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("path", ["/", "/packed", "/away", "/slow"])
+def test_an_answer_without_an_end_is_a_connection_that_failed(
+    endless: int, monkeypatch: pytest.MonkeyPatch, path: str
+):
+    allow(monkeypatch, "127.0.0.1")
+    monkeypatch.setattr(outgoing, "LONGEST_ANSWER", 1024 * 1024)
+    monkeypatch.setattr(outgoing, "WHOLE_ANSWER", 1.0)
+    monkeypatch.setattr(outgoing, "PIECE", 1024 if path != "/slow" else 8)
+    with pytest.raises(requests.ConnectionError, match="too long"):
+        outgoing.session().get(f"http://127.0.0.1:{endless}{path}")

@@ -63,3 +63,4 @@ class PulseRecord(Row):
 
     id = UnicodeAttribute(hash_key=True)
     data = UnicodeAttribute()
+    expires_at = NumberAttribute(null=True)

@@ -76,7 +76,9 @@ def _by_link(code: str) -> Begun | None:
 
 def _first_use(code: str) -> bool:
     world = wiring.world()
-    return world.pulses.first(f"link#{session.fingerprint(code)}", world.now())
+    now = world.now()
+    name = f"link#{session.fingerprint(code)}"
+    return world.pulses.first(name, now, now + session.LINK_LIVES)
 
 
 def _record(visit: Visit, verb: str, who: Principal | None) -> None:
