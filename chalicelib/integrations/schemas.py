@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 import jsonschema
 from jsonschema import _keywords, _utils
-from pydantic_core import SchemaError, SchemaValidator, core_schema
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
@@ -23,6 +21,7 @@ from referencing.jsonschema import DRAFT202012
 from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.json_text import count
 from chalicelib.domain.limits import SCHEMA_STEPS, SCHEMA_VALUES
+from chalicelib.integrations import patterns
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
 TOO_MUCH = f"it takes more than {SCHEMA_STEPS:,} steps"
@@ -39,20 +38,11 @@ class _Linear:
         if _left.get() is None:
             return re.search(pattern, text)
         _spend(len(text) // 10)
-        return _compiled(pattern).isinstance_python(text)
+        return patterns.matches(pattern, text)
 
 
 for _module in (_keywords, _utils):
     setattr(_module, "re", _Linear)  # noqa: B010
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> SchemaValidator:
-    try:
-        return SchemaValidator(core_schema.str_schema(pattern=pattern))
-    except SchemaError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise Invalid(f"the pattern {pattern[:100]!r} cannot be used: {reason}") from None
 
 
 def check(schema: Mapping[str, object]) -> None:
@@ -60,7 +50,8 @@ def check(schema: Mapping[str, object]) -> None:
     if count(schema) > SCHEMA_VALUES:
         raise Invalid(f"a schema holds at most {SCHEMA_VALUES:,} values")
     try:
-        jsonschema.Draft202012Validator.check_schema(dict(schema))
+        # Its formats hold patterns against Python, which knows others: ours come below.
+        jsonschema.Draft202012Validator.check_schema(dict(schema), format_checker=None)
     except jsonschema.SchemaError as error:
         raise Invalid(f"not a JSON Schema: {error.message[:500]}") from error
     root: Any = DRAFT202012.create_resource(_without_dialect(schema))
@@ -99,7 +90,7 @@ def _check_parts(part: Resource[Any], resolver: Any) -> None:
             raise Invalid("only a schema as a whole names its $schema")
         for pattern in (schema.get("pattern"), *schema.get("patternProperties", {})):
             if pattern is not None:
-                _compiled(pattern)
+                patterns.compiled(pattern)
         for name in ("$ref", "$dynamicRef"):
             if name in schema:
                 _check_reference(schema[name], resolver)

@@ -1,0 +1,56 @@
+"""Patterns of JSON Schema: written as for JavaScript, matched by an engine that never goes back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+from chalicelib.domain.errors import Invalid
+
+_TOKEN = re.compile(r"\\.|\[\^|.", re.DOTALL)
+_ASCII = {
+    r"\d": "[0-9]",
+    r"\D": "[^0-9]",
+    r"\w": "[0-9A-Za-z_]",
+    r"\W": "[^0-9A-Za-z_]",
+}
+"""What JavaScript means by them. Any digit and letter of the world would also take the engine so
+much room that no pattern could count to 255 of them."""
+_OPERATORS = ("[", "[^", "&", "~")
+"""What the engine takes for more than a character in a class, and JavaScript does not."""
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a text holds a pattern; raise `Invalid` where that cannot be used."""
+    return compiled(pattern).isinstance_python(text)
+
+
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> SchemaValidator:
+    """Return what matches a pattern; raise `Invalid` with the reason where nothing does."""
+    try:
+        return SchemaValidator(core_schema.str_schema(pattern="".join(_written(pattern))))
+    except SchemaError as error:
+        raise Invalid(f"the pattern {pattern[:100]!r} cannot be used: {_reason(error)}") from None
+
+
+def _reason(error: SchemaError) -> str:
+    said = str(error).strip().splitlines()[-1].strip()
+    if "size limit" in said:
+        return "it counts too far; minLength and maxLength count any characters"
+    return said.removeprefix("error: ")
+
+
+def _written(pattern: str) -> Iterator[str]:
+    """Yield the parts of a pattern as the engine wants them."""
+    within = False
+    for token in _TOKEN.findall(pattern):
+        if within and token in _OPERATORS:
+            yield f"\\{token}"
+            continue
+        if token in ("[", "[^", "]"):
+            within = token != "]"
+        yield _ASCII.get(token, token)
