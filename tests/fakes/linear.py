@@ -149,10 +149,12 @@ class FakeLinear(FakeTracker):
             and (item.open or "completed" not in hidden)
             and (number is None or item.number < number)
         ]
-        page = _page([self._view(item) for item in found], first)
-        if found:
-            page["pageInfo"]["endCursor"] = self.cursor(found[:first][-1])
-        return page
+        shown = found[:first]  # whoever looks at all of them for each page takes seconds
+        info = {
+            "hasNextPage": len(found) > len(shown),
+            "endCursor": self.cursor(shown[-1]) if shown else None,
+        }
+        return {"nodes": [self._view(item) for item in shown], "pageInfo": info}
 
     def _view(self, item: Item) -> dict[str, Any]:
         return {

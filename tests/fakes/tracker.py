@@ -159,6 +159,7 @@ def serving(tracker: FakeTracker) -> Iterator[FakeTracker]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes
 
         def handle_any(self) -> None:
             parts = urlsplit(self.path)
