@@ -109,8 +109,13 @@ def claim(world: World, runner: str, by: Pass) -> jobs.Job | None:
         return None
 
 
-def may_speak(world: World, by: Pass, run_id: str, attempt: int) -> bool:
-    """Whether a pass may beat and report for this attempt of this run."""
+def may_speak(world: World, by: Pass | None, run_id: str, attempt: int) -> bool:
+    """Whether a pass, or without one a runner's key, may speak for this attempt of this run.
+
+    The id of a run is in its pull request: whoever holds a key is told nothing of a build's.
+    """
+    if by is None:
+        return not launched(world.runs.get(run_id))
     if (run_id, attempt) != (by.run_id, by.attempt):
         return False
     run = world.runs.get(run_id)

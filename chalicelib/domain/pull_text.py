@@ -12,6 +12,10 @@ LONGEST_TITLE = 200
 LONGEST_ASKED, LONGEST_DONE, LONGEST_TRIAL = 4000, 8000, 2000
 BEGIN = "<!-- optio:report -->"
 _OURS = re.compile(rf"{BEGIN}.*?^<!-- {MARK}[0-9a-f-]+ -->", re.DOTALL | re.MULTILINE)
+_REFERRING = re.compile(
+    r"\b(c|f|r)(?=(?:lose[sd]?|ix(?:e[sd])?|esolve[sd]?):?\s+\W{0,2}(?:https?:|gh-))", re.I
+)
+"""A word by which GitHub closes what an address or GH-1 names; # is taken care of by itself."""
 _CLOSING = re.compile(r"^(?:Closes #\d+|Ticket: \S+)$", re.MULTILINE)
 
 
@@ -78,16 +82,26 @@ def _closing(ticket: Origin | None) -> str:
 def _quoted(text: str, most: int) -> str:
     """Return text as a quotation: what it holds is data, and closes or mentions nothing."""
     cut = text.strip()[:most] + (" …" if len(text.strip()) > most else "")
-    safe = cut.replace("<!--", "<!- -").replace("@", "@\u200b").replace("#", "#\u200b")
-    return "\n".join(f"> {line}".rstrip() for line in safe.splitlines()) or "> (nothing)"
+    return "\n".join(f"> {line}".rstrip() for line in _safe(cut).splitlines()) or "> (nothing)"
+
+
+def _inline(text: str) -> str:
+    """Return a name on one line, of which the same holds: a program may have called itself so."""
+    return _safe(" ".join(text.split())).replace("<", "\\<").replace("[", "\\[")
+
+
+def _safe(text: str) -> str:
+    plain = text.replace("<!--", "<!- -").replace("@", "@\u200b").replace("#", "#\u200b")
+    return _REFERRING.sub("\\1\u200b", plain)
 
 
 def _facts(run: Run, trigger: str, task_url: str | None) -> str:
     link = f"[{run.id}]({task_url})" if task_url else f"`{run.id}`"
     lines = [f"Task: {link}", f"Trigger: {trigger}"]
     if run.definition_name:
-        lines.append(f"Blueprint: {run.definition_name}")
-    agent = f"{run.agent_type} ({run.model_used})" if run.model_used else run.agent_type
+        lines.append(f"Blueprint: {_inline(run.definition_name)}")
+    used = f" ({_inline(run.model_used)})" if run.model_used else ""
+    agent = f"{run.agent_type}{used}"
     lines.append(f"Agent: {agent}")
     if run.trial:
         lines.append(f"Tests of {(run.head_sha or '')[:12]}: {run.trial.words}")

@@ -6,6 +6,7 @@ import logging
 import time
 from datetime import timedelta
 
+from chalicelib.domain import limits
 from chalicelib.integrations.agents.base import AgentEnd
 from chalicelib.runner.api import Api, told
 from chalicelib.runner.errors import TRANSIENT, Away, Refused, Superseded
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 ERROR_BYTES = 2048
 SUMMARY_BYTES = 8192
 PATIENCE = timedelta(minutes=10)
+MOST_TOKENS, MOST_DOLLARS = 10**12, 10**9
 
 
 def body_of(
@@ -53,19 +55,31 @@ def body_of(
         else None,
         "lines": [entry.json() for entry in lines.batch()],
         "outputs": [told(output) for output in result.outputs],
-        "agent": _agent(agent),
+        "agent": _agent(agent, lines),
     }
 
 
-def _agent(agent: AgentEnd) -> dict[str, object]:
+def _agent(agent: AgentEnd, lines: Log) -> dict[str, object]:
+    """Return what the program said of itself, as far as it can be: a report that is refused for
+    one such word would end nothing, and the job would be done again."""
     return {
-        "sessionId": agent.session_id,
-        "modelUsed": agent.model,
-        "inputTokens": agent.input_tokens,
-        "outputTokens": agent.output_tokens,
-        "costUsd": agent.cost_usd,
-        "turns": agent.turns,
+        "sessionId": _word(agent.session_id, lines),
+        "modelUsed": _word(agent.model, lines),
+        "inputTokens": _count(agent.input_tokens, MOST_TOKENS),
+        "outputTokens": _count(agent.output_tokens, MOST_TOKENS),
+        "costUsd": _count(agent.cost_usd, MOST_DOLLARS),
+        "turns": _count(agent.turns, MOST_TOKENS),
     }
+
+
+def _word(said: object, lines: Log) -> str | None:
+    text = lines.redactor.redact(clean(said)) if isinstance(said, str) else ""
+    return " ".join(text.split())[: limits.NAME] or None
+
+
+def _count(said: float | None, most: int) -> float | None:
+    number = isinstance(said, int | float) and not isinstance(said, bool)
+    return said if number and 0 <= said <= most else None
 
 
 def _tests(result: Result, lines: Log) -> dict[str, object] | None:

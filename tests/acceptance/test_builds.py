@@ -138,6 +138,21 @@ def test_a_build_is_started_for_a_run_and_its_token_claims_that_run_alone(
     assert shown(stage, run)["state"] == "completed"
 
 
+def test_a_key_of_a_runner_says_and_hears_nothing_of_the_run_of_a_build(
+    stage: Stage, account: Account
+):
+    run = started(stage)
+    assert claim(stage, account.token())[0] == 200
+    here = {"runId": run, "attempt": 1}
+    end = {"outcome": "no_changes"}
+    for path, more in (("beat", {}), ("token", {}), ("outputs", {"files": []}), ("report", end)):
+        status, answer = stage.call(
+            "POST", f"/api/runner/{path}", {**here, **more}, token=RUNNER_TOKEN
+        )
+        assert (status, answer["error"]) == (403, "this token is for another run or attempt"), path
+    assert shown(stage, run)["state"] == "running"
+
+
 def test_the_token_of_a_build_lies_in_no_table_and_no_queue(stage: Stage, account: Account):
     started(stage)
     token = account.token()

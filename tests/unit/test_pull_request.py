@@ -387,3 +387,20 @@ def test_what_is_quoted_in_a_body_never_counts_as_our_part():
 
     assert marks(text) == ["00000000-0000-4000-8000-000000000001"]
     assert renewed(text, body_of(result_summary="x")) == body_of(result_summary="x")
+
+
+def test_no_program_names_itself_so_that_a_body_says_what_nobody_asked_for():
+    model = "gpt)\n\nCloses #1 @all <!-- optio:report --> ![x](https://e.example/y)\noptio:task/x"
+    told = body_of(agent_type="codex", model_used=model, definition_name="a\n# b")
+    (line,) = [line for line in told.splitlines() if line.startswith("- Agent: ")]
+    assert "Closes #\u200b1 @\u200ball \\<!- - optio:report" in line
+    assert "!\\[x]" in line
+    assert "- Blueprint: a #\u200b b" in told.splitlines()
+    assert told.count("Closes #1") == 1  # of the ticket, #12
+
+
+@pytest.mark.parametrize("word", ["closes", "Fixed:", "resolve", "FIX"])
+@pytest.mark.parametrize("what", ["GH-7", "https://github.com/a/b/issues/7"])
+def test_what_is_quoted_closes_nothing_however_it_is_named(word: str, what: str):
+    told = body_of(result_summary=f"It {word} {what}, and fixes the test.")
+    assert f"> It {word[0]}\u200b{word[1:]} {what}, and fixes the test." in told

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from textwrap import wrap
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from chalicelib.domain import json_text
+from chalicelib.integrations.agents.base import AgentEnd
 from chalicelib.runner.log import Log
+from chalicelib.runner.order import Order
 from chalicelib.runner.redact import Redactor
+from chalicelib.runner.report import body_of
+from chalicelib.runner.stages import Result
 from chalicelib.runner.text import LINE_BYTES, Lines
+from chalicelib.web import models, runner_models
+from chalicelib.web.runner_models import RUN
 
 SECRET = 'p4ss/wörd "of+the" king=='
 
@@ -154,3 +163,18 @@ def test_lines_are_numbered_and_kept_until_they_are_sent():
 
     assert [entry.seq for entry in first] == [1, 2]
     assert [entry.seq for entry in log.batch()] == [3, 4, 5]
+
+
+def test_a_report_is_taken_whatever_a_program_says_of_itself():
+    words: list[Any] = [{"a": 1}, 7, "x" * 999, "a\n\x1b[1mb", "\ud800", "", None]
+    numbers: list[Any] = [math.nan, math.inf, -1, 10**30, "7", True, {}, None]
+    said = [AgentEnd(ok=True, session_id=word, model=word) for word in words]
+    said += [
+        AgentEnd(ok=True, input_tokens=n, output_tokens=n, cost_usd=n, turns=n) for n in numbers
+    ]
+    order = Order.of({"runId": RUN, "attempt": 1})
+    for agent in said:
+        body = body_of(order, Result(outcome="succeeded", agent=agent), Log(Redactor(())), stage="")
+        read = json_text.read(json.dumps(body))
+        models.parsed(runner_models.Report, {**read, "stage": None})
+        assert not (agent.turns or agent.cost_usd) or not any(read["agent"].values())

@@ -91,10 +91,10 @@ def report() -> Answer[answers.Ended]:
 
 
 def _speaks_for(asked: runner_models.Speaks) -> None:
-    """Refuse a build that speaks of anything but the one attempt that it was started for."""
+    """Refuse whoever speaks of what it was not started for, or could not have claimed."""
     by = pass_of(routes.current_request)
     run_id = known_id("run", asked.run_id)
-    if by and not launching.may_speak(wiring.world(), by, run_id, asked.attempt):
+    if not launching.may_speak(wiring.world(), by, run_id, asked.attempt):
         raise Forbidden("this token is for another run or attempt")
 
 
