@@ -78,8 +78,9 @@ def _word(said: object, lines: Log) -> str | None:
 
 
 def _count(said: float | None, most: int) -> float | None:
-    number = isinstance(said, int | float) and not isinstance(said, bool)
-    return said if number and 0 <= said <= most else None
+    if not isinstance(said, int | float) or isinstance(said, bool):
+        return None
+    return said if 0 <= said <= most else None
 
 
 def _tests(result: Result, lines: Log) -> dict[str, object] | None:
