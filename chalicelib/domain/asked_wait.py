@@ -55,7 +55,7 @@ def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _date(text: str) -> datetime | None:
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):  # a zone may be further off than any day
         found = parsedate_to_datetime(text)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None

@@ -37,6 +37,7 @@ HEADERS = st.dictionaries(
         ("", None),
         ("soon", None),
         ("-5", None),
+        ("Mon, 04 May 2026 12:01:00 +99999999999999999", None),
         ("١٢", None),
         ("9" * 5000, 999_999_999),
     ],
