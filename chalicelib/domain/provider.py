@@ -171,8 +171,8 @@ def edited(new: Provider, was: Provider, now: datetime) -> Provider:
     What it is in the midst of begins anew where its tickets look otherwise from now on.
     """
     resumed = new.enabled and not was.enabled
-    due = (was.due_at or now) if new.enabled else None
-    kept = replace(new, updated_at=now, due_at=due)
+    due = was.due_at or _soonest(was, now)
+    kept = replace(new, updated_at=now, due_at=due if new.enabled else None)
     if resumed:
         kept = replace(kept, failures=0, disabled_reason=None)
     return kept if _seen(new) == _seen(was) else unread(kept)
@@ -227,7 +227,11 @@ def hastened(provider: Provider, now: datetime) -> Provider:
     """Return a provider that is due now; where a sync works it is due again when that ends."""
     if provider.leased_until and provider.leased_until > now:
         return replace(provider, asked=True)
-    return replace(provider, due_at=max(now, provider.rests_until or now))
+    return replace(provider, due_at=_soonest(provider, now))
+
+
+def _soonest(provider: Provider, now: datetime) -> datetime:
+    return max(now, provider.rests_until or now)
 
 
 def failed(

@@ -177,6 +177,10 @@ def test_a_limit_in_the_midst_is_waited_for_whoever_asks_meanwhile(place: Slow):
     syncing.sync(place.world, "p")
     assert place.provider.due_at == due
 
+    for enabled in (False, True):
+        providers.change(place.world, place.provider, replace(place.provider, enabled=enabled))
+    assert place.provider.due_at == due
+
     place.read()
     assert place.provider.last_error is None
     assert len(place.outcomes()) == 40
