@@ -234,10 +234,12 @@ class _Writer:
         return f"scope{depth}" if depth else "top"
 
     def _path(self, name: str, start: int) -> str:
-        if len(name) > limits.TAG or not _PATH.match(name):
+        if len(name) > limits.TAG:
+            raise self._wrong(f"the name in a tag has at most {limits.TAG} characters", start)
+        if not _PATH.match(name):
             raise self._wrong(f"{name[:64]!r} is not a name such as param or a.b.0.c", start)
         outer = self._scope()
-        return f"{json.dumps(name)}, {outer}"
+        return f"{json.dumps(name, ensure_ascii=False)}, {outer}"
 
     def _wrong(self, message: str, start: int) -> Invalid:
         line = self._text.count("\n", 0, start) + 1

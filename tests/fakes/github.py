@@ -355,6 +355,7 @@ _ROUTES: list[tuple[str, str, Route]] = [
 def _handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes
 
         def log_message(self, *rest: object) -> None:
             pass

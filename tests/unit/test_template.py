@@ -50,6 +50,12 @@ def test_what_is_false(value: object):
     assert render("{{#if x}}y{{else}}n{{/if}}", {"x": value}).text == "n"
 
 
+def test_a_name_may_be_written_in_any_letters():
+    names = ("größe", "名前", "\N{MATHEMATICAL BOLD CAPITAL A}")
+    rendered = render(" ".join(f"{{{{{name}}}}}" for name in names), dict.fromkeys(names, "x"))
+    assert (rendered.text, rendered.missing, rendered.unused) == ("x x x", (), ())
+
+
 def test_the_preview_can_say_what_was_missing_and_what_was_unused():
     rendered = render("{{name}} {{gone}} {{a.z}}", {"name": "x", "a": {}, "idle": 1})
 
@@ -66,6 +72,7 @@ def test_the_preview_can_say_what_was_missing_and_what_was_unused():
         ("{{#if a}}{{/each}}", "closes nothing"),
         ("{{#foo x}}{{/foo}}", "is not known"),
         ("{{a b}}", "is not a name"),
+        (f"{{{{{'a' * 501}}}}}", "the name in a tag has at most 500 characters"),
         ("{{else}}", "outside of a block"),
         ("{{#if a}}{{else}}{{else}}{{/if}}", "twice"),
         ("{{#if a}}" * 21 + "{{/if}}" * 21, "at most 20 deep"),
