@@ -51,6 +51,8 @@ class Api:
                 )
             except httpx.InvalidURL as error:
                 raise Failure(f"{path!r} is no path: {error}", Exit.USAGE) from None
+            except UnicodeEncodeError:
+                raise Failure("what is to be sent is not UTF-8", Exit.USAGE) from None
             except httpx.HTTPError as error:
                 if not remaining or isinstance(error, httpx.UnsupportedProtocol):
                     raise Failure(

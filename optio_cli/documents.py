@@ -16,8 +16,32 @@ SECTIONS = ("repos", "templates", "blueprints")
 IDENTITY = {"repos": "repoUrl", "templates": "name", "blueprints": "name"}
 
 
+MOST_CHARACTERS = 20_000_000
+"""of all values of a file, each as often as it is named again: ten lines can stand for billions."""
+WRONG_VALUES = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What PyYAML lets through of a value that its own tag does not allow, and of a deep nesting."""
+
+
 class Loader(yaml.SafeLoader):
     """YAML whose times stay text, as the API wants them, and in which no name stands twice."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._size = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        again, before = self.check_event(yaml.AliasEvent), self._size
+        node = super().compose_node(parent, index)
+        if again:
+            self._size += self._sizes.get(id(node), 1)
+        else:
+            self._size += 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
+            self._sizes[id(node)] = self._size - before
+        if self._size > MOST_CHARACTERS:
+            said = f"its values have over {MOST_CHARACTERS} characters together"
+            raise yaml.composer.ComposerError(None, None, said, node.start_mark if node else None)
+        return node
 
     def compose_mapping_node(self, anchor: dict[Any, Any]) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -89,12 +113,15 @@ def parsed(texts: list[tuple[str, str]], given: Json) -> Document:
 def _loaded(name: str, text: str) -> dict[str, Any]:
     try:
         whole = yaml.load(text, Loader)
+    except WRONG_VALUES as error:
+        said = str(error) if isinstance(error, ValueError) else "a value that YAML cannot read"
+        raise Failure(f"{name} is not valid YAML: {said}", Exit.REFUSED) from None
     except yaml.YAMLError as error:
         hint = " (a cron expression needs quotes)" if "alias" in str(error) else ""
         raise Failure(f"{name} is not valid YAML{hint}: {error}", Exit.REFUSED) from None
     try:
         json.dumps(whole, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise Failure(f"{name} holds what no JSON can: {error}", Exit.REFUSED) from None
     if whole is None:
         return {}

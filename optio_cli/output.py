@@ -31,7 +31,9 @@ COLOURS = {
     "bad": "red",
     "cancelled": "bright_black",
 }
-CONTROL = dict.fromkeys((*range(9), *range(11, 32), 127, *range(128, 160)))
+TURNED = (0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""What lets text run the other way, so that a name reads as another; letters need none of it."""
+CONTROL = dict.fromkeys((*range(9), *range(11, 32), 127, *range(128, 160), *TURNED))
 
 
 class Out:

@@ -71,9 +71,21 @@ def test_a_value_that_is_no_json_is_refused_before_it_is_sent(terminal: Terminal
     assert (code, errors) == (2, "error: --data is not valid JSON: NaN is no value of JSON\n")
 
 
+@pytest.mark.parametrize("sent", ['{"repoUrl": "\\ud800"}', '{"repoUrl": "\udcff"}'])
+def test_what_no_encoding_can_write_is_not_sent(terminal: Terminal, sent: str):
+    code, _, errors = terminal.run("api", "POST", "/api/repos", "--data", sent)
+    assert (code, errors) == (2, "error: what is to be sent is not UTF-8\n")
+
+
 def test_bytes_that_are_no_text_are_no_secret(terminal: Terminal):
     code, _, errors = terminal.run("secret", "set", "X", given="\udcff\udcfe")
     assert (code, errors) == (2, "error: what came by standard input is not UTF-8\n")
+
+
+def bomb(form: str) -> str:
+    """Return some lines of YAML that stand for a billion values."""
+    lines = (f"a{n}: &a{n} {form.format(','.join([f'*a{n - 1}'] * 10))}\n" for n in range(1, 10))
+    return "a0: &a0 {x: y}\n" + "".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +96,12 @@ def test_bytes_that_are_no_text_are_no_secret(terminal: Terminal):
         ("blueprints:\n- name: a\n  timeoutMinutes: .nan\n", "holds what no JSON can"),
         ("blueprints:\n- name: a\n  prompt: !!binary aGk=\n", "holds what no JSON can"),
         ("repos: &a\n- *a\n", "holds what no JSON can"),
+        ("repos: !!int x\n", "is not valid YAML"),
+        ("repos: !!bool x\n", "is not valid YAML"),
+        ("repos: !!timestamp x\n", "is not valid YAML"),
+        pytest.param("[" * 5000, "is not valid YAML", id="deep"),
+        pytest.param(bomb("[{}]"), "characters together", id="many are named again"),
+        pytest.param(bomb("{{<<: [{}]}}"), "characters together", id="many are merged again"),
     ],
 )
 def test_a_file_that_says_something_twice_or_nothing_sendable_is_refused(text: str, told: str):
@@ -109,7 +127,7 @@ def test_nothing_that_is_told_steers_the_terminal(
     capsys: pytest.CaptureFixture[str], said: Callable[[str], str | Text]
 ):
     out = Out(as_json=False)
-    out.say(said("failed: \x1b]0;mine\x07[/red]\x9b2J[bold]x"))
+    out.say(said("failed: \u202e\x1b]0;mine\x07[/red]\x9b2J[bold]x\u2066"))
     out.note("\x1b[2J[/red]")
 
     shown = capsys.readouterr()
