@@ -7,7 +7,7 @@ from datetime import datetime
 
 from chalicelib.actions import credentials, moving, observing, sending
 from chalicelib.actions.persisting import AGAIN
-from chalicelib.domain.errors import Superseded
+from chalicelib.domain.errors import Invalid, Superseded
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output, checked
@@ -46,6 +46,9 @@ def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
     """End an attempt; raise `Superseded` when the run has moved on, its cost noted all the same."""
     outputs = checked(end.outputs, "outputs")
     run = world.runs.get(run_id)
+    if run.attempt == attempt and end.branch and end.branch != run.push_branch:
+        # A pull request of another's branch would be opened, merged and the branch deleted.
+        raise Invalid(f"this job was to push to {run.push_branch}", "branch")
     if end.lines and run.attempt == attempt:
         world.logs.write(Stream.of(run, attempt), end.lines)
     if any(one.number == attempt and one.outcome in (None, "lost") for one in run.attempts):

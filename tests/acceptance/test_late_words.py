@@ -19,7 +19,6 @@ TASK = {
     "agentType": "command",
     "agentCommand": "true",
 }
-WORK = {"branch": "optio/task-1", "headSha": "a" * 40, "resultSummary": "done"}
 NOTED = ("attempts", "updatedAt")
 
 
@@ -27,6 +26,10 @@ def started(stage: Stage) -> str:
     run: str = stage.ok("POST", "/api/tasks", TASK)["task"]["id"]
     stage.settle()
     return run
+
+
+def work(run: str) -> dict[str, Any]:
+    return {"branch": f"optio/task-{run[:8]}", "headSha": "a" * 40, "resultSummary": "done"}
 
 
 def seen(stage: Stage, run: str) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def said(run: str, attempt: int, word: str) -> tuple[str, dict[str, Any]]:
         del here["lines"]
         return "outputs", {**here, "files": [{"name": "a", "size": 1}]}
     transient = {"transient": True} if word == "failed" else {}
-    return "report", {**here, **WORK, **transient, "outcome": word}
+    return "report", {**here, **work(run), **transient, "outcome": word}
 
 
 WORDS = ("beat", "outputs", "succeeded", "no_changes", "failed")
@@ -76,7 +79,7 @@ def test_a_word_after_the_end_changes_nothing(stage: Stage, word: str, end: str)
     if end == "cancelled":
         stage.ok("POST", f"/api/tasks/{run}/cancel")
     else:
-        assert runner(stage, "report", {**here, **WORK, "outcome": end})[0] == 200
+        assert runner(stage, "report", {**here, **work(run), "outcome": end})[0] == 200
     stage.settle()
     before = seen(stage, run)
 
@@ -103,7 +106,7 @@ def test_the_same_beat_twice_keeps_each_line_once(stage: Stage):
 def test_the_same_report_twice_ends_once_and_costs_once(stage: Stage):
     run = started(stage)
     here = {"runId": run, "attempt": claimed(stage)["attempt"], "agent": {"costUsd": 0.5}}
-    body = {**here, **WORK, "outcome": "succeeded"}
+    body = {**here, **work(run), "outcome": "succeeded"}
 
     assert [runner(stage, "report", body)[0] for _ in range(3)] == [200, 409, 409]
 
@@ -130,7 +133,7 @@ def test_whatever_comes_late_in_whatever_order_the_second_attempt_decides(
         if attempt != 2:
             path, body = said(run, attempt, word)
             assert runner(stage, path, body)[0] == 409
-    end = {"runId": run, "attempt": 2, **WORK, "headSha": "b" * 40, "outcome": "succeeded"}
+    end = {"runId": run, "attempt": 2, **work(run), "headSha": "b" * 40, "outcome": "succeeded"}
     assert runner(stage, "report", end)[0] == 200
     ended = seen(stage, run)
     for attempt, word in late:

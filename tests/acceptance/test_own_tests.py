@@ -185,10 +185,10 @@ def test_without_a_forge_a_person_is_told(stage: Stage, elsewhere: str):
     job = runner(stage, "claim", {"runner": "r1"})[1]["job"]
     end = {"runId": elsewhere, "attempt": job["attempt"], "outcome": "succeeded"}
 
-    work = {"branch": "optio/task-1", "headSha": "a" * 40}
+    work = {"branch": f"optio/task-{elsewhere[:8]}", "headSha": "a" * 40}
     assert runner(stage, "report", {**end, **work, "tests": FAILED})[0] == 200
 
     task = shown(stage, elsewhere)
     assert task["state"] == "needs_attention"
-    assert task["errorMessage"] == "pushed optio/task-1, but its tests failed (exit status 3)"
+    assert task["errorMessage"] == f"pushed {work['branch']}, but its tests failed (exit status 3)"
     stage.ok("POST", f"/api/tasks/{elsewhere}/resume", {"prompt": "Mend the tests."})

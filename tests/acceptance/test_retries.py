@@ -22,6 +22,10 @@ def started(stage: Stage, **changes: object) -> str:
     return run
 
 
+def branch_of(run: str) -> str:
+    return f"optio/task-{run[:8]}"
+
+
 def failed(stage: Stage, job: dict[str, Any], **more: object) -> None:
     body = {"runId": job["runId"], "attempt": job["attempt"], "outcome": "failed", **more}
     assert runner(stage, "report", body)[0] == 200
@@ -96,7 +100,7 @@ def test_each_attempt_keeps_its_log_and_times_and_tokens_and_cost_add_up(stage: 
         stage, first, errorClass="overloaded", transient=True, agent=agent, lines=[line(1, "one")]
     )
     stage.pass_time(timedelta(minutes=2))
-    failed(stage, claimed(stage), errorClass="agent", agent=agent, branch="optio/task-1")
+    failed(stage, claimed(stage), errorClass="agent", agent=agent, branch=branch_of(run))
 
     stage.ok("POST", f"/api/tasks/{run}/resume", {"prompt": "Go on."})
     stage.settle()
@@ -104,7 +108,7 @@ def test_each_attempt_keeps_its_log_and_times_and_tokens_and_cost_add_up(stage: 
     assert (job["attempt"], job["prompt"]) == (3, "Go on.")
     assert job["repo"]["continueBranch"] is True
     body = {"runId": run, "attempt": 3, "outcome": "succeeded", "agent": agent}
-    runner(stage, "report", {**body, "branch": "optio/task-1", "lines": [line(1, "three")]})
+    runner(stage, "report", {**body, "branch": branch_of(run), "lines": [line(1, "three")]})
 
     end = shown(stage, run)
     assert (end["state"], end["inputTokens"], end["outputTokens"]) == ("completed", 300, 30)
@@ -124,7 +128,7 @@ def test_each_attempt_keeps_its_log_and_times_and_tokens_and_cost_add_up(stage: 
 def test_a_resumed_run_has_its_retries_again(stage: Stage):
     run = started(stage, maxRetries=1)
     for _ in range(2):
-        failed(stage, claimed(stage), errorClass="network", transient=True, branch="optio/task-1")
+        failed(stage, claimed(stage), errorClass="network", transient=True, branch=branch_of(run))
         stage.pass_time(timedelta(minutes=5))
     assert shown(stage, run)["state"] == "failed"
 

@@ -69,11 +69,11 @@ def test_a_schedule_becomes_a_pushed_branch(stage: Stage):
     here = {"runId": run, "attempt": 1}
     beat = runner(stage, "beat", {**here, "stage": "agent", "lines": [line(1, "working")]})
     assert beat == (200, {"continue": True, "reason": None})
-    end = {**here, "outcome": "succeeded", "branch": "optio/task-1", "headSha": "a" * 40}
+    end = {**here, "outcome": "succeeded", "branch": job["repo"]["pushBranch"], "headSha": "a" * 40}
     assert runner(stage, "report", {**end, "lines": [line(2, "done")]})[0] == 200
 
     shown = stage.ok("GET", f"/api/tasks/{run}")["task"]
-    assert (shown["state"], shown["branch"]) == ("completed", "optio/task-1")
+    assert (shown["state"], shown["branch"]) == ("completed", f"optio/task-{run[:8]}")
     assert shown["prompt"] == "Bump requests on 2026-05-04."
     assert shown["metadata"]["triggerParams"] == {"what": "requests"}
     states = [e["toState"] for e in stage.ok("GET", f"/api/tasks/{run}/events")["events"]]
@@ -345,3 +345,13 @@ def test_a_forge_that_gives_no_token_is_asked_ten_times_and_no_more(
     )
     events = stage.ok("GET", f"/api/tasks/{run}/events")["events"]
     assert [event["message"] for event in events].count("the forge failed with 502") == 9
+
+
+def test_a_job_that_says_it_pushed_to_another_branch_ends_nothing(stage: Stage):
+    _, run = fired(stage)
+    job = claimed(stage)
+    end = {"runId": run, "attempt": 1, "outcome": "succeeded", "headSha": "a" * 40}
+    status, answer = runner(stage, "report", {**end, "branch": "main"})
+    assert (status, answer["details"][0]["field"]) == (400, "branch")
+    assert stage.ok("GET", f"/api/tasks/{run}")["task"]["state"] == "running"
+    assert runner(stage, "report", {**end, "branch": job["repo"]["pushBranch"]})[0] == 200
