@@ -23,6 +23,8 @@ from chalicelib.runner.git import Git
 from chalicelib.runner.log import Log
 from chalicelib.runner.redact import Redactor
 
+MOVED = "/moved"
+
 
 @dataclass
 class Host:
@@ -44,7 +46,8 @@ def serve(tmp: Path) -> Iterator[Callable[..., Host]]:
             def do_GET(self) -> None:
                 host.asked.append(self.path)
                 host.shown += self.headers.get_all("Authorization", [])
-                self.send_response(302 if host.leads_to else 401 if host.closed else 404)
+                led_on = host.leads_to and not self.path.startswith(MOVED)
+                self.send_response(302 if led_on else 401 if host.closed else 404)
                 self.send_header("Location", host.leads_to + self.path)
                 self.send_header("WWW-Authenticate", 'Basic realm="x"')
                 self.send_header("Content-Length", "0")
@@ -147,6 +150,16 @@ def test_the_token_is_shown_to_the_host_of_the_repo_and_to_none_that_it_leads_to
     asked(front.url, tmp, plain_http=False)
     assert inner.asked
     assert inner.shown == []
+
+
+def test_the_token_is_shown_for_a_repo_that_its_host_calls_otherwise_now(
+    serve: Callable[..., Host], certified: ssl.SSLContext, tmp: Path
+):
+    host = serve(Host(closed=True), certified)
+    host.leads_to = host.url + MOVED
+    asked(host.url, tmp, plain_http=False)
+    assert host.shown
+    assert host.asked[-1].startswith(MOVED)
 
 
 @pytest.mark.parametrize("url", ["git://127.0.0.1:9", "ext::sh -c id", "ftp://127.0.0.1:9"])
