@@ -47,7 +47,7 @@ for (const field of document.querySelectorAll("[data-cron-field]")) {
   }
   field.closest("details")?.addEventListener("toggle", ask);
   const take = form.querySelector("[data-zone-mine]"), yours = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  zone.list.replaceChildren(...Intl.supportedValuesOf("timeZone").map((name) => new Option(name, name)));
+  zone.list.replaceChildren(...(Intl.supportedValuesOf?.("timeZone") ?? []).map((name) => new Option(name, name)));
   take.textContent = `Take mine: ${yours}`;
   const offer = () => { take.hidden = (zone.value || "UTC") === yours; };
   zone.addEventListener("input", offer);
