@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 ERROR_BYTES = 2048
 SUMMARY_BYTES = 8192
 PATIENCE = timedelta(minutes=10)
-MOST_TOKENS, MOST_DOLLARS = 10**12, 10**9
+MOST_COUNTED, MOST_DOLLARS = 10**12, 10**9
 
 
 def body_of(
@@ -65,10 +65,10 @@ def _agent(agent: AgentEnd, lines: Log) -> dict[str, object]:
     return {
         "sessionId": _word(agent.session_id, lines),
         "modelUsed": _word(agent.model, lines),
-        "inputTokens": _count(agent.input_tokens, MOST_TOKENS),
-        "outputTokens": _count(agent.output_tokens, MOST_TOKENS),
-        "costUsd": _count(agent.cost_usd, MOST_DOLLARS),
-        "turns": _count(agent.turns, MOST_TOKENS),
+        "inputTokens": _count(agent.input_tokens),
+        "outputTokens": _count(agent.output_tokens),
+        "costUsd": _amount(agent.cost_usd, MOST_DOLLARS),
+        "turns": _count(agent.turns),
     }
 
 
@@ -77,7 +77,12 @@ def _word(said: object, lines: Log) -> str | None:
     return " ".join(text.split())[: limits.NAME] or None
 
 
-def _count(said: float | None, most: int) -> float | None:
+def _count(said: float | None) -> int | None:
+    known = _amount(said, MOST_COUNTED)
+    return None if known is None else int(known)
+
+
+def _amount(said: float | None, most: int) -> float | None:
     if not isinstance(said, int | float) or isinstance(said, bool):
         return None
     return said if 0 <= said <= most else None

@@ -178,3 +178,12 @@ def test_a_report_is_taken_whatever_a_program_says_of_itself():
         read = json_text.read(json.dumps(body))
         models.parsed(runner_models.Report, {**read, "stage": None})
         assert not (agent.turns or agent.cost_usd) or not any(read["agent"].values())
+
+
+def test_a_count_that_a_program_tells_as_a_fraction_is_taken_as_a_whole_number():
+    agent = AgentEnd(ok=True, input_tokens=7.0, turns=2.5, cost_usd=0.25)  # type: ignore[arg-type]
+    order = Order.of({"runId": RUN, "attempt": 1})
+    body = body_of(order, Result(outcome="succeeded", agent=agent), Log(Redactor(())), stage="")
+    read = models.parsed(runner_models.Report, {**body, "stage": None}).agent
+    assert read is not None
+    assert (read.input_tokens, read.turns, read.cost_usd) == (7, 2, 0.25)
