@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 """For how long a sync keeps others away; longer than its function may take."""
 LONGEST = timedelta(seconds=10)
-"""How long a sync reads on. Its function has a minute, for all of a batch and a slow answer."""
+"""How long a sync reads on: steps of runs wait for its place, and a last answer may come slowly."""
 SHARE = timedelta(seconds=3)
 """How long a page is worked at in any case, however late it came."""
 

@@ -1,6 +1,6 @@
 """Telling others: what was promised becomes deliveries, and deliveries are tried.
 
-In a function of its own, one message at a time: who answers slowly, or never, delays no task.
+In a function of its own, so that however many answer slowly, or never, tasks find places to run in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from chalicelib.settings import settings
 steps = Steps(__name__)
 
 
-@steps.step(queue=settings.queue("notify"), batch_size=1)
+@steps.step(queue=settings.queue("notify"))
 def notify(message: Message) -> None:
     """Do one step of telling others. A message is a hint: it may come late, twice or never."""
     if message["step"] == "tell":

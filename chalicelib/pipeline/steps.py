@@ -25,10 +25,8 @@ BatchResponse = dict[str, list[dict[str, str]]]
 class Steps(Blueprint):
     """A chalice Blueprint whose handlers see decoded messages; only those that fail come back."""
 
-    def step(
-        self, *, queue: str, batch_size: int = 10
-    ) -> Callable[[Callable[[Message], None]], Any]:
-        """Register a handler of one message at a time."""
+    def step(self, *, queue: str) -> Callable[[Callable[[Message], None]], Any]:
+        """Register a handler of one message at a time: who answers it slowly delays no other."""
 
         def register(handler: Callable[[Message], None]) -> Any:
             @functools.wraps(handler)
@@ -36,7 +34,7 @@ class Steps(Blueprint):
                 failed = [record for record in event if not _handled(handler, record)]
                 return _failures(failed)
 
-            return self.on_sqs_message(queue=queue, batch_size=batch_size)(consume)
+            return self.on_sqs_message(queue=queue, batch_size=1)(consume)
 
         return register
 

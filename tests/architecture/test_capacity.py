@@ -39,6 +39,11 @@ def test_each_queue_has_its_limit_in_the_template():
     assert found == [200, 200, 100]
 
 
+def test_a_step_that_waits_for_somebody_s_server_keeps_no_other_step_waiting():
+    sources = {source.name: source.batch_size for source in resources.queue_sources()}
+    assert sources == {"fire": 10, "advance": 1, "notify": 1}
+
+
 def test_only_what_comes_again_by_itself_is_not_tried_again():
     made = resources.template()["Resources"]
     told = {
