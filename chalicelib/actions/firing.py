@@ -13,6 +13,7 @@ from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import Brief, Claim, Firing, Outcome, Skip
+from chalicelib.domain.one_line import one_line
 from chalicelib.domain.repo import named_in
 from chalicelib.domain.run import ACTIVE, Run, queued
 from chalicelib.domain.template import render
@@ -138,7 +139,7 @@ def rendered(world: World, basis: Basis, occurrence: Occurrence) -> tuple[str, s
         raise Invalid(f"bad params: {first.field}: {first.message}", faults=faults)
     scope = values(world, basis, occurrence)
     try:
-        title = render(definition.title, scope).text.strip()[:512] or definition.name
+        title = one_line(render(definition.title, scope).text)[:512] or definition.name
         return title, render(prompt_of(basis), scope).text
     except Invalid as error:
         raise Invalid(f"bad template: {error.message}", "prompt") from error

@@ -40,7 +40,7 @@ class Secret:
 
 def checked_name(name: str) -> str:
     """Return the name of a secret; raise `Invalid` where no variable may be called so."""
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         message = f"{name[:64]!r} is not a name such as API_KEY (letters, digits and _)"
         raise Invalid(message, "name")
     if name in OURS or name.startswith(("OPTIO_", "LD_", "GIT_")):

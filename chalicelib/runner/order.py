@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.integrations.agents.base import Task
+from chalicelib.runner.text import clean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class Order:
         return cls(
             run_id=body["runId"],
             attempt=body["attempt"],
-            title=body.get("title") or "Optio task",
+            title=clean(body.get("title") or "").strip() or "Optio task",
             prompt=body.get("prompt") or "",
             agent_type=agent.get("type") or "command",
             task=Task(

@@ -80,6 +80,8 @@ def _start(program: Program, *, merged: bool) -> subprocess.Popen[bytes]:
         raise Failure(
             "missing_tool", f"cannot start {program.argv[0]!r}: {error.strerror}"
         ) from error
+    except ValueError as error:  # a zero byte in an argument or a variable
+        raise Failure("setup", f"cannot start {program.argv[0]!r}: {error}") from error
 
 
 def _as(user: User | None) -> dict[str, Any]:

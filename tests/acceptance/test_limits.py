@@ -311,3 +311,36 @@ def test_very_many_faults_are_told_before_the_gateway_gives_up(stage: Stage, bod
     assert status == 400
     assert 0 < len(answer["details"]) <= limits.FAULTS
     assert time.process_time() - begun < 8
+
+
+@pytest.mark.parametrize(
+    "path, field, more",
+    [
+        ("/api/tasks", "agentCommand", {"agentCommand": "a\0b"}),
+        ("/api/tasks", "model", {"model": "a\0b"}),
+        ("/api/tasks", "environment.A", {"environment": {"A": "x\0y"}}),
+        ("/api/repos", "setupCommands", {"setupCommands": "a\0b"}),
+        ("/api/repos", "testCommand", {"testCommand": "a\0b"}),
+    ],
+)
+def test_no_program_is_to_be_given_a_zero_byte(
+    stage: Stage, path: str, field: str, more: dict[str, Any]
+):
+    named = {"name": "n", "prompt": "p"} if path == "/api/tasks" else {}
+    status, answer = stage.call("POST", path, {**named, "repoUrl": "acme/web", **more})
+    assert status == 400
+    assert answer["details"] == [{"field": field, "message": "must hold no zero byte"}]
+
+
+def test_no_name_of_a_secret_ends_in_a_line_break(stage: Stage):
+    status, answer = stage.call("PUT", "/api/secrets/A%0A", {"value": "a secret"})
+    assert (status, answer["details"][0]["field"]) == (400, "name")
+
+
+def test_a_title_of_somebody_elses_is_one_line_that_steers_nothing(stage: Stage):
+    task = {"type": "standalone", "name": "n", "prompt": "p", "title": "Fix {{what}}"}
+    agent = {"agentType": "command", "agentCommand": "true"}
+    made = stage.ok("POST", "/api/tasks", {**task, **agent})["task"]["id"]
+    params = {"params": {"what": "a\n\0\x1b[2J\u202eb"}}
+    run = stage.ok("POST", f"/api/tasks/{made}/runs", params)["runId"]
+    assert stage.ok("GET", f"/api/tasks/{run}")["task"]["title"] == "Fix a [2Jb"

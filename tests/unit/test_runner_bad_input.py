@@ -137,6 +137,25 @@ def seeded(tmp: Path, origin: Path, script: str) -> None:
     git("push", "-q", "origin", "HEAD:main", cwd=seed)
 
 
+@pytest.mark.parametrize(
+    "changes, outcome, words",
+    [
+        ({"title": "a\0b\x1b[1m"}, "succeeded", None),
+        ({"environment": {"A": "x\0y"}}, "failed", "cannot start 'bash': embedded null byte"),
+    ],
+)
+def test_a_zero_byte_of_somebody_elses_crashes_no_job(
+    api: PlayedApi,
+    tmp: Path,
+    origin: Path,
+    changes: dict[str, Any],
+    outcome: str,
+    words: str | None,
+):
+    report = ends(api, tmp, job("echo x > x", origin, **changes))
+    assert (report["outcome"], report["errorMessage"]) == (outcome, words)
+
+
 def test_submodules_stay_what_they_are(api: PlayedApi, tmp: Path, origin: Path):
     seeded(
         tmp,

@@ -9,6 +9,7 @@ Context = Mapping[str, Any]
 PATTERNS = {
     r"^[A-Za-z0-9._~-]+$": "holds only letters, digits and . _ ~ -",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "must be a name such as API_KEY (letters, digits and _)",
+    r"^[^\x00]*$": "must hold no zero byte",
     r"^[a-z0-9_-]+$": "holds only lower-case letters, digits, - and _",
 }
 FIXED = {

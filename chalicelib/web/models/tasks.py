@@ -19,6 +19,7 @@ from chalicelib.web.models.triggers import AnyTrigger
 from chalicelib.web.models.types import (
     FILLED,
     Agent,
+    AgentModel,
     Branch,
     Description,
     Flag,
@@ -56,7 +57,7 @@ class Definition(Ruled):
     repo_branch: Branch | None = None
     agent_type: Agent | None = None
     agent_command: Script | None = None
-    model: Annotated[str, text(limits.NAME, 1)] | None = None
+    model: AgentModel | None = None
     max_turns: Annotated[int, whole(1, 10000)] | None = None
     timeout_minutes: Annotated[int, whole(1, 600)] = 60
     max_retries: Annotated[int, whole(0, 10)] | None = None

@@ -31,6 +31,7 @@ from chalicelib.settings import settings
 MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
 """Fields of Optio that mean nothing here: accepted, not stored, and named in `warnings`."""
 
+NO_ZERO_BYTE = r"^[^\x00]*$"
 Agent = Literal["claude-code", "codex", "copilot", "gemini", "opencode", "command"]
 
 
@@ -77,6 +78,11 @@ def text(most: int, least: int = 0) -> Any:
     return StringConstraints(min_length=least or None, max_length=most)
 
 
+def argument(most: int, least: int = 0) -> Any:
+    """Return the rule of a text that a program is given, which no zero byte can be part of."""
+    return StringConstraints(min_length=least or None, max_length=most, pattern=NO_ZERO_BYTE)
+
+
 def _filled(given: str) -> str:
     if not given.strip():
         raise PydanticKnownError("string_too_short", {"min_length": 1})
@@ -119,7 +125,8 @@ Flag = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, text(limits.NAME, 1), FILLED]
 Text = Annotated[str, text(limits.TEXT), told(check_template)]
 Description = Annotated[str, text(limits.DESCRIPTION)]
-Script = Annotated[str, text(limits.SCRIPT, 1)]
+Script = Annotated[str, argument(limits.SCRIPT, 1)]
+AgentModel = Annotated[str, argument(limits.NAME, 1)]
 RepoUrl = Annotated[str, text(limits.URL, 3), told(_clonable), called("repo-url")]
 RepoOfTask = Annotated[
     str, text(limits.URL, 3), AfterValidator(_clonable_or_kept), called("repo-url")
@@ -129,7 +136,7 @@ VariableName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=limits.SECRET_NAME)
 ]
 Variables = Annotated[
-    dict[VariableName, Annotated[str, text(limits.VARIABLE)]],
+    dict[VariableName, Annotated[str, argument(limits.VARIABLE)]],
     Field(max_length=limits.VARIABLES),
 ]
 Params = Annotated[dict[str, Any], Field(max_length=limits.PARAMS)]
