@@ -30,7 +30,7 @@ TAG = 500
 KIND = 64
 """characters of the `kind` of a template"""
 OUTPUT = 1024 * 1024
-"""bytes of a rendered title or prompt, and look-ups while it is rendered"""
+"""bytes of a rendered title or prompt, where each look-up counts as eight"""
 SCRIPT = 64 * 1024
 """characters of `agentCommand`, `setupCommands` and `testCommand`"""
 TRIGGERS = 20
@@ -65,6 +65,8 @@ SCHEMA_STEPS = 200_000
 """steps of a check against it, and values that they look at"""
 QUERY = 1024
 """characters of a JMESPath"""
+QUERY_OPENS = 150
+"""of `[`, `(`, `{` and `!` in a JMESPath: its parser takes each for one more nesting"""
 QUERY_STEPS = 100_000
 """steps of a JMESPath, and values that they make, before it is refused"""
 SECRETS = 50

@@ -9,6 +9,8 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Origin
 
 LONGEST_TITLE = 200
+LONGEST_TEMPLATE = 28_000
+"""GitHub takes 65,536 characters in all, and what we quote may come to more than half of them."""
 LONGEST_ASKED, LONGEST_DONE, LONGEST_TRIAL = 4000, 8000, 2000
 BEGIN = "<!-- optio:report -->"
 _OURS = re.compile(rf"{BEGIN}.*?^<!-- {MARK}[0-9a-f-]+ -->", re.DOTALL | re.MULTILINE)
@@ -35,7 +37,7 @@ def body(
 ) -> str:
     """Return the body. The repo's own template stays, above what we say."""
     parts = [
-        template.strip() if template else "",
+        _cut(template, LONGEST_TEMPLATE) if template else "",
         _closing(ticket),
         _report(run, asked, trigger, task_url),
     ]
@@ -81,8 +83,13 @@ def _closing(ticket: Origin | None) -> str:
 
 def _quoted(text: str, most: int) -> str:
     """Return text as a quotation: what it holds is data, and closes or mentions nothing."""
-    cut = text.strip()[:most] + (" …" if len(text.strip()) > most else "")
-    return "\n".join(f"> {line}".rstrip() for line in _safe(cut).splitlines()) or "> (nothing)"
+    lines = _safe(_cut(text, most)).splitlines()
+    return "\n".join(f"> {line}".rstrip() for line in lines) or "> (nothing)"
+
+
+def _cut(text: str, most: int) -> str:
+    whole = text.strip()
+    return whole[:most] + (" …" if len(whole) > most else "")
 
 
 def _inline(text: str) -> str:

@@ -22,6 +22,8 @@ from chalicelib.domain.errors import Invalid
 _PATH = re.compile(r"^@?[\w$-]+(?:\.[\w$@-]+)*$")
 _INDEX = re.compile(r"^[0-9]{1,9}$")
 _BLOCKS = ("if", "unless", "each")
+LOOK_UP = 8
+"""How many bytes of a rendering a look-up counts as: it takes as long as to write them."""
 _MISSING = object()
 
 
@@ -53,7 +55,7 @@ class _Look:
 
     def find(self, path: str, scopes: Sequence[tuple[object, int]]) -> object:
         head, *rest = path.split(".")
-        self.spend(1 + len(rest))
+        self.spend(LOOK_UP * (1 + len(rest)))
         found: object
         if head in ("this", "@index", "@first", "@last") and scopes:
             value, index = scopes[-1]
@@ -84,7 +86,7 @@ class _Look:
         if not isinstance(found, list | tuple):
             return
         for index, value in enumerate(found):
-            self.spend(1)
+            self.spend(LOOK_UP)
             yield [*scopes, (value, index)]
 
     def keep(self, text: str) -> str:
@@ -95,7 +97,7 @@ class _Look:
         """Take from what a rendering may cost: bytes and look-ups, so that no loop runs empty."""
         self.room -= room
         if self.room < 0:
-            raise Invalid("the rendered text is over 1 MB", "template")
+            raise Invalid("the rendered text is over 1 MB, or its loops take too long", "template")
 
 
 def _step(value: object, key: str) -> object:

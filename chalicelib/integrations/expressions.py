@@ -14,9 +14,10 @@ from jmespath.functions import Functions, signature
 from jmespath.visitor import TreeInterpreter
 
 from chalicelib.domain.errors import Fault, Invalid
-from chalicelib.domain.limits import QUERY, QUERY_STEPS
+from chalicelib.domain.limits import QUERY, QUERY_OPENS, QUERY_STEPS
 
 TOO_MUCH = f"it takes more than {QUERY_STEPS:,} steps"
+OPENING = "[({!"
 CHARACTERS = 16
 """How many characters of a text that is made count as a step."""
 
@@ -103,6 +104,8 @@ def _check_size(found: object) -> None:
 def _compiled(query: str) -> Any:
     if len(query) > QUERY:
         raise Invalid(f"a JMESPath expression has at most {QUERY} characters")
+    if sum(map(query.count, OPENING)) > QUERY_OPENS:
+        raise Invalid(f"a JMESPath expression has at most {QUERY_OPENS} of {' '.join(OPENING)}")
     try:
         return jmespath.compile(query)
     except (JMESPathError, RecursionError) as error:

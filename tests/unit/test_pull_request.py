@@ -28,6 +28,7 @@ from chalicelib.domain.pull_request import (
 from chalicelib.domain.pull_text import body, renewed
 from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Origin
+from chalicelib.domain.trial import Trial
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 ALL = Policy(auto_merge=True, auto_resume=True)
@@ -404,3 +405,20 @@ def test_no_program_names_itself_so_that_a_body_says_what_nobody_asked_for():
 def test_what_is_quoted_closes_nothing_however_it_is_named(word: str, what: str):
     told = body_of(result_summary=f"It {word} {what}, and fixes the test.")
     assert f"> It {word[0]}\u200b{word[1:]} {what}, and fixes the test." in told
+
+
+@pytest.mark.parametrize("piece", ["@\n", "closes GH-1\n", "#", "\n<!--"])
+def test_no_body_is_longer_than_github_takes(piece: str):
+    run = Run(
+        id="00000000-0000-4000-8000-000000000001",
+        type="repo-task",
+        title="t",
+        firing_id="f",
+        created_at=NOON,
+        updated_at=NOON,
+        result_summary=piece * 99_999,
+        trial=Trial(passed=False, last_lines=piece * 99_999),
+    )
+    huge = piece * 99_999
+    told = body(run, asked=huge, trigger="t", ticket=TICKET, task_url=None, template=huge)
+    assert len(told) <= 65_536
