@@ -408,6 +408,18 @@ def test_a_form_that_made_something_names_the_fields_that_said_something(stage: 
 WRITING = (Scope.RUN, Scope.WRITE, Scope.ADMIN)
 
 
+@pytest.mark.parametrize("word", ["pause", "", "x" * 5000, "revoke:x"])
+def test_no_form_does_one_thing_and_is_recorded_as_another(stage: Stage, word: str):
+    browser = Browser(stage).sign_in()
+    before = stage.ok("GET", "/api/activity")["activity"]
+    keys = {"do": word, "name": "Mine", "role": "admin", "days": "9"}
+    assert browser.post("/settings", **keys).status == 400
+    assert browser.post("/tasks", do=word, run="x").status == 400
+    assert browser.post("/secrets", do=word or "make", name="X", value="a value").status == 400
+    assert stage.ok("GET", "/api/activity")["activity"] == before
+    assert all(key["name"] != "Mine" for key in stage.ok("GET", "/api/auth/api-keys")["apiKeys"])
+
+
 def test_what_only_reads_is_not_recorded_and_every_other_write_is():
     quiet = {
         (one.method, one.path)

@@ -149,6 +149,12 @@ def test_a_link_that_is_opened_again_leads_on_who_is_signed_in_already(browser: 
     assert Browser(browser.stage).get(path).status == 401
 
 
+def test_a_number_that_no_field_takes_is_told_beside_it(browser: Browser):
+    answer = browser.post("/settings", do="make", name="CI", role="member", days="9" * 5000)
+    assert answer.status == 400
+    assert "is not a whole number" in answer.text
+
+
 def test_every_write_needs_the_token_of_the_session(browser: Browser):
     writes = [path for method, path, *_ in TABLE if method == "POST" and path != "/login"]
     assert len(writes) > 5

@@ -124,7 +124,7 @@ def test_a_key_of_a_runner_does_jobs_and_nothing_else(browser: Browser):
 
 @pytest.mark.parametrize("days", ["0", "-3", "soon", "99999", "1.5"])
 def test_a_wrong_key_keeps_what_was_typed(browser: Browser, days: str):
-    answer = browser.post("/settings", name="Kept name", role="viewer", days=days)
+    answer = browser.post("/settings", do="make", name="Kept name", role="viewer", days=days)
     assert answer.status == 400
     assert 'id="h-days">' in answer.text
     assert "Kept name" in answer.text

@@ -60,8 +60,9 @@ def save(visit: Visit) -> Response:
     assert visit.session is not None
     try:
         typed = visit.typed
-        was = world.repos.get(known_id("repo", chosen)) if chosen else None
-        if was and visit.form.get("do") == "delete":
+        remove = visit.form.get("do") == "delete"
+        was = world.repos.get(known_id("repo", chosen)) if chosen or remove else None
+        if was and remove:
             world.repos.remove(was)
             return visit.go("repos", done="deleted")
         if was:

@@ -22,6 +22,18 @@ from chalicelib.web.pages.visit import SAFETY, Visit, faults_of
 
 log = logging.getLogger(__name__)
 MOST_FIELDS = 2000
+BUTTONS: Mapping[str, tuple[str, ...]] = {
+    "/tasks": ("retry", "cancel"),
+    "/templates": ("", "delete"),
+    "/repos": ("", "delete"),
+    "/secrets": ("", "delete"),
+    "/tickets": ("", "delete", "pause", "resume"),
+    "/settings": ("make", "revoke"),
+    "/settings/webhooks/{webhook_id}": ("save", "test", "pause", "resume", "rotate", "delete"),
+}
+"""What the buttons of a page may say; the record calls a deed so, thus none says anything else."""
+OF_ITS_OWN = ("/tasks/{task_id}", "/tasks/scheduled/{task_id}")
+"""Pages that do nothing but what they know."""
 NOTHING = "There is nothing at this address."
 SIGNED_OUT = "You were signed out meanwhile. Sign in, and send on what you typed."
 OUT_OF_DATE = "this form is out of date: go back, reload the page, and send it again"
@@ -52,6 +64,8 @@ def answer(
         if request.method == "POST":
             audit.begin()
             visit = _written(visit, opens=needs is None)
+            if needs in WRITES:
+                _check_button(pattern, visit.form.get("do", ""))
         view: Any = getattr(import_module(room), name)
         response: Response = view(visit, **given)
     except Stale as stale:
@@ -61,6 +75,11 @@ def answer(
     if visit.session and request.method == "POST" and needs in WRITES:
         _record(visit, pattern, given, response)
     return response
+
+
+def _check_button(pattern: str, pressed: str) -> None:
+    if pattern not in OF_ITS_OWN and pressed not in BUTTONS.get(pattern, ("",)):
+        raise Invalid("this page has no such button: reload it, and choose again", "do")
 
 
 def _record(visit: Visit, pattern: str, given: Mapping[str, str], done: Response) -> None:

@@ -42,7 +42,7 @@ def save(visit: Visit) -> Response:
         if wanted == "delete":
             providers.remove(wiring.world(), known_id("provider", chosen))
             return visit.go("tickets", done="deleted")
-        if chosen:
+        if chosen or wanted:
             return visit.go("tickets", done=_changed(visit, known_id("provider", chosen), wanted))
         _add(visit)
     except (Invalid, Conflict) as error:

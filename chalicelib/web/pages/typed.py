@@ -8,6 +8,9 @@ from typing import Any
 
 from chalicelib.domain.errors import Fault, Invalid
 
+DIGITS = 18
+"""A longer number is none that any field takes."""
+
 
 class Typed:
     """A form as its reader sees it. `faults` are told with those that the API's models find."""
@@ -36,7 +39,7 @@ class Typed:
         found: dict[str, int] = {}
         for name in names:
             text = self.text(name)
-            if text.isascii() and text.removeprefix("-").isdigit():
+            if text.isascii() and text.removeprefix("-").isdigit() and len(text) <= DIGITS:
                 found[name] = int(text)
             elif text:
                 self.blame(name, f"{text[:60]!r} is not a whole number")
