@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ SCHEMES = ("https", "http", "ssh", "file")
 """What a URL may begin with: git:// has neither a credential nor a check of what comes."""
 _SCP = re.compile(r"^(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>(?!//)[^\s]+)$")
 _SHORT = re.compile(r"^[\w.-]+/[\w.-]+$")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_UNRESERVED = frozenset(f"{string.ascii_letters}{string.digits}-._~")
+_TAIL = re.compile(r"(?:/|\.git)+$")
+_PORTS = {"https": 443, "http": 80, "ssh": 22}
 FROM_TICKET = "{{repo}}"
 """What a definition has for a URL that takes its repo from the ticket that fires it."""
 
@@ -54,8 +59,9 @@ def repo_id(url: str) -> str:
 def normal_url(text: str) -> str:
     """Return the one form of a repo's URL, so that one repo is one row.
 
-    `owner/name` means GitHub; `git@host:path` becomes `ssh://`; host in lower case; no trailing
-    slash, no `.git`. Raises `Invalid` for what git could not clone, or that carries a password.
+    `owner/name` means GitHub; `git@host:path` becomes `ssh://`; host in lower case; no port that
+    its scheme means anyway, no needless escape or slash (RFC 3986, 6.2), no `.git` at the end.
+    Raises `Invalid` for what git could not clone, or that carries a password.
     """
     text = text.strip()
     if _SHORT.match(text):
@@ -70,7 +76,7 @@ def normal_url(text: str) -> str:
         raise _wrong() from None
     if parts.scheme not in SCHEMES or any(c.isspace() or ord(c) < 32 for c in text):
         raise _wrong()
-    path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
+    path = _path(parts.path)
     option = any(part.startswith("-") for part in parts.netloc.split("@"))
     if not path.strip("/") or "/../" in f"{path}/" or option:
         raise _wrong()
@@ -83,10 +89,23 @@ def normal_url(text: str) -> str:
     if parts.password or (parts.username and parts.scheme in ("http", "https")):
         raise Invalid("a repo URL must not carry a credential", "repoUrl")
     user = f"{parts.username}@" if parts.username else ""
-    where = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    where = (f"[{host}]" if ":" in host else host) + (
+        f":{port}" if port not in (None, _PORTS.get(parts.scheme)) else ""
+    )
     if host in ("github.com", "gitlab.com", "bitbucket.org"):
         path = path.lower()
     return f"{parts.scheme}://{user}{where}{path}"
+
+
+def _path(text: str) -> str:
+    plain = _ESCAPE.sub(_unescaped, text)
+    parts = [part for part in plain.split("/") if part not in ("", ".")]
+    return _TAIL.sub("", "".join(f"/{part}" for part in parts))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return character if character in _UNRESERVED else escape[0].upper()
 
 
 def checked_clone(text: str, allowed: Iterable[str], *, files: bool) -> str:

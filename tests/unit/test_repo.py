@@ -13,8 +13,8 @@ WORD = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,11}", fullmatch=True)
 HOST = st.builds("{}.{}.{}".format, WORD, WORD, st.sampled_from(("com", "dev", "internal")))
 HOST = HOST.filter(lambda host: not host.startswith("-"))
 PATH = st.lists(WORD, min_size=1, max_size=4).map("/".join)
-TAIL = st.sampled_from(("", "/", ".git", ".git/", "//"))
-PORT = st.one_of(st.just(""), st.integers(1, 65535).map(":{}".format))
+TAIL = st.sampled_from(("", "/", ".git", ".git/", "//", "/.git", ".git.git"))
+PORT = st.integers(1, 65535).filter(lambda port: port != 443).map(":{}".format) | st.just("")
 
 
 def cased(text: str, upper: int) -> str:
@@ -32,6 +32,19 @@ def test_case_of_the_host_tail_and_slash_make_no_second_repo(
 
     assert found == normal_url(plain) == plain
     assert repo_id(found) == repo_id(normal_url(plain))
+
+
+@given(host=HOST, path=PATH, data=st.data())
+def test_needless_escapes_slashes_and_ports_make_no_second_repo(
+    host: str, path: str, data: st.DataObject
+):
+    escaped = "".join(data.draw(st.sampled_from((c, f"%{ord(c):02x}"))) for c in path)
+    written = escaped.replace("%2f", "/").replace(
+        "/", data.draw(st.sampled_from(("/", "//", "/./")))
+    )
+
+    for scheme, port in (("https", 443), ("http", 80), ("ssh", 22)):
+        assert normal_url(f"{scheme}://{host}:{port}/{written}") == f"{scheme}://{host}/{path}"
 
 
 @given(host=HOST, path=PATH, tail=TAIL, user=st.sampled_from(("git", "deploy")))
@@ -87,6 +100,8 @@ def test_whatever_is_written_has_one_form_or_none(text: str):
         "ftp://example.com/acme/web",
         "https://example.com",
         "https://example.com/../etc",
+        "https://example.com/acme/%2e%2E/etc",
+        "https://example.com/.git",
         "--upload-pack=id",
         "https://-oProxyCommand=id/acme",
         "",
