@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Collection
 from dataclasses import fields, is_dataclass
@@ -15,6 +16,7 @@ from chalicelib.settings import settings
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
+_AGE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+", re.ASCII)
 
 
 def dump(thing: object, *, without: Collection[str] = ()) -> str:
@@ -79,3 +81,8 @@ def shard(key: str) -> str:
 def age(created_at: datetime, key: str) -> str:
     """Return the sort key of lists: creation time, then id, so that it is unique."""
     return f"{sortable(created_at)}#{key}"
+
+
+def is_age(text: str) -> bool:
+    """Whether `age` can have written a text."""
+    return _AGE.fullmatch(text) is not None

@@ -171,6 +171,28 @@ def test_no_list_by_state_scans_the_table(
     assert listed(stage, f"state={state}") == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/tasks?type=repo-task",
+        "/api/tasks?type=standalone",
+        "/api/tasks?state=failed",
+        "/api/tasks?repoUrl=acme/web",
+        "/api/tasks?type=all",
+        "/api/prompt-templates?",
+        "/api/activity?",
+        "/api/auth/api-keys?",
+        "/api/jobs?",
+    ],
+)
+def test_a_cursor_that_no_answer_gave_is_refused_and_so_is_one_whose_end_a_url_cut_off(
+    stage: Stage, path: str
+):
+    for cursor in ("zzz", "2026-05-04T12:00:00.000000Z#", "2026-05-04T12:00:00.000000Z", "0"):
+        status, answer = stage.call("GET", f"{path}&cursor={quote(cursor, safe='')}")
+        assert (status, [one["field"] for one in answer["details"]]) == (400, ["cursor"])
+
+
 def test_repos_have_pages_by_their_urls(stage: Stage):
     urls = [f"https://git.example.com/acme/r{number}" for number in range(5)]
     for url in reversed(urls):
