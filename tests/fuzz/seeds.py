@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 DOOMED = 20
 """Tasks that only a DELETE is told of, so that what the other calls are about stays."""
+DEFINED = 20
+"""Tasks that every other call is told of: one alone would soon have all the triggers it may."""
 DEFINITIONS = ("tasks", "jobs", "task-configs")
 """The paths that a definition is reached by, older ones included."""
 
@@ -42,7 +44,8 @@ parameters = {{ trigger_id = {{ dictionary = "trigger_id", probability = 0.02 }}
 
 
 def _made(api: Api) -> dict[str, list[str]]:
-    task = api.call("POST", "/api/tasks", _task("fuzzed"))["task"]["id"]
+    tasks = [api.call("POST", "/api/tasks", _task("fuzzed"))["task"]["id"] for _ in range(DEFINED)]
+    task = tasks[0]
     manual = [{"type": "schedule", "config": {"cronExpression": "0 4 1 1 *"}}, {"type": "manual"}]
     added = [api.call("POST", f"/api/tasks/{task}/triggers", one) for one in manual * 3]
     runs = [api.call("POST", f"/api/tasks/{task}/runs", {})["runId"] for _ in range(4)]
@@ -51,7 +54,7 @@ def _made(api: Api) -> dict[str, list[str]]:
     template = api.call("POST", "/api/prompt-templates", text)
     doomed = [api.call("POST", "/api/tasks", _task("doomed"))["task"]["id"] for _ in range(DOOMED)]
     return {
-        "task_id": [task, task, *runs],
+        "task_id": [*tasks, *runs],
         "run_id": runs,
         "trigger_id": [one["trigger"]["id"] for one in added],
         "firing_id": [one["id"] for one in firings],
@@ -62,4 +65,4 @@ def _made(api: Api) -> dict[str, list[str]]:
 
 def _task(name: str) -> dict[str, Any]:
     agent = {"agentType": "command", "agentCommand": "true"}  # five that fail would pause it
-    return {"type": "standalone", "name": name, "prompt": "Greet {{who}}", **agent}
+    return {"type": "standalone", "name": name, "prompt": "Greet {{#if who}}{{who}}{{/if}}", **agent}
