@@ -65,4 +65,9 @@ def _made(api: Api) -> dict[str, list[str]]:
 
 def _task(name: str) -> dict[str, Any]:
     agent = {"agentType": "command", "agentCommand": "true"}  # five that fail would pause it
-    return {"type": "standalone", "name": name, "prompt": "Greet {{#if who}}{{who}}{{/if}}", **agent}
+    return {
+        "type": "standalone",
+        "name": name,
+        "prompt": "Greet {{#if who}}{{who}}{{/if}}",
+        **agent,
+    }
