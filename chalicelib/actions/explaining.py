@@ -108,7 +108,7 @@ def _unnamed(trigger: Trigger, at: datetime) -> str:
 
 def _near(world: World, trigger: Trigger, at: datetime) -> tuple[str, Firing | None]:
     """Explain what came by itself: the record nearest to `at`, if one is near."""
-    since = f"{(at + NEAR):%Y-%m-%dT%H:%M:%S.%fZ}"
+    since = f"{(at + NEAR):%Y-%m-%dT%H:%M:%S.%fZ}#~"  # after all that came in that moment
     page, _ = world.firings.of_trigger(trigger.id, since, 50)
     near = [firing for firing in page if abs(firing.fired_at - at) <= NEAR]
     if not near:
