@@ -159,6 +159,9 @@ def test_every_command_works_and_speaks_json(person: Person):
     person.ok("task", "files", run[:8], "--into", "saved")
     assert (person.home / "saved" / "greeting.txt").read_text() == "hello\n"
     assert run in [one["id"] for one in person.json("task", "list")["tasks"]]
+    assert run in [one["taskId"] for one in person.json("task", "firings", "Greet")["firings"]]
+    copy = person.json("task", "clone", "Greet")["task"]["id"]
+    assert person.json("task", "delete", copy, "--yes")["deleted"] == copy
     assert person.json("api", "GET", "/api/health")
 
     words = ("--prompt", "Wait.", "--agent", "command", "--agent-command", "sleep 60")
