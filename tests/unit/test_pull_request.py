@@ -357,7 +357,7 @@ EveryOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30,
 TestEveryOrder = EveryOrder.TestCase
 
 
-def body_of(**more: object) -> str:
+def body_of(asked: str = "Do.", template: str | None = None, **more: object) -> str:
     run = Run(
         id="00000000-0000-4000-8000-000000000001",
         type="repo-task",
@@ -367,7 +367,7 @@ def body_of(**more: object) -> str:
         updated_at=NOON,
         **more,  # type: ignore[arg-type]
     )
-    return body(run, asked="Do.", trigger="ticket", ticket=TICKET, task_url=None, template=None)
+    return body(run, asked=asked, trigger="ticket", ticket=TICKET, task_url=None, template=template)
 
 
 TICKET = Origin(source="github", external_id="a/b#12", number=12)
@@ -409,16 +409,7 @@ def test_what_is_quoted_closes_nothing_however_it_is_named(word: str, what: str)
 
 @pytest.mark.parametrize("piece", ["@\n", "closes GH-1\n", "#", "\n<!--"])
 def test_no_body_is_longer_than_github_takes(piece: str):
-    run = Run(
-        id="00000000-0000-4000-8000-000000000001",
-        type="repo-task",
-        title="t",
-        firing_id="f",
-        created_at=NOON,
-        updated_at=NOON,
-        result_summary=piece * 99_999,
-        trial=Trial(passed=False, last_lines=piece * 99_999),
-    )
     huge = piece * 99_999
-    told = body(run, asked=huge, trigger="t", ticket=TICKET, task_url=None, template=huge)
+    trial = Trial(passed=False, last_lines=huge)
+    told = body_of(asked=huge, template=huge, result_summary=huge, trial=trial)
     assert len(told) <= 65_536

@@ -206,9 +206,12 @@ def slowed(place: Slow, seconds: float, then: Callable[[], Any] = lambda: None) 
     place.answer = answer
 
 
+EXPIRING = sorted(FAKES.keys() - {"github"})
+"""GitHub's positions are moments, which never expire."""
+
+
+@pytest.mark.parametrize("place", EXPIRING, indirect=True)
 def test_a_position_that_is_never_known_again_disables_with_the_reason(place: Slow):
-    if place.tracker.source == "github":
-        pytest.skip("its positions are moments, which never expire")
     filled(place, 60)
     slowed(place, 1)
     for _ in range(20):
