@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,16 +15,47 @@ from chalicelib.domain.limits import CRON
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+MAX_YEARS_BETWEEN = 40
+"""Years to search: 29 February on one weekday comes every 28 years, across 2100 after 40."""
 _ITEM = re.compile(r"^(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d+))?$", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Cron:
-    """A valid expression: in numbers, with what cannot be read off it any more."""
+    """A valid expression as the values of its five fields, and what its spelling decides.
+
+    `expression` keeps the spelling, with names as numbers. Sunday is 0 among the weekdays.
+    """
 
     expression: str
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: tuple[int, ...]
+    months: tuple[int, ...]
+    weekdays: tuple[int, ...]
     every_hour: bool
     either_day: bool
+
+    @property
+    def every_day(self) -> bool:
+        """Tell whether the two day fields leave no day of a month out."""
+        full_days, full_weekdays = len(self.days) == 31, len(self.weekdays) == 7
+        return (full_days or full_weekdays) if self.either_day else (full_days and full_weekdays)
+
+    def iterate_after(self, local: datetime) -> Iterator[datetime]:
+        """Yield the wall-clock times that the expression names, strictly after `local`."""
+        ticks = croniter(
+            _write_numbers(self),
+            local,
+            day_or=self.either_day,
+            max_years_between_matches=MAX_YEARS_BETWEEN,
+        )
+        while True:
+            try:
+                yield ticks.get_next(datetime)
+            except (ValueError, OverflowError):
+                return
 
 
 @dataclass(frozen=True)
@@ -41,26 +73,34 @@ class _Field:
             raise _wrong(f"{text!r} is not a {self.name} ({self.least} to {self.most})")
         return int(text)
 
-    def check(self, text: str) -> str:
-        return ",".join(self._item(item) for item in text.split(","))
+    def read(self, text: str) -> list[_Item]:
+        return [self._item(item) for item in text.split(",")]
 
-    def _item(self, item: str) -> str:
-        match = _ITEM.match(item)
+    def _item(self, text: str) -> _Item:
+        match = _ITEM.match(text)
         if not match:
-            raise _wrong(f"{item!r} is not a {self.name}: write a number, a range or a step")
+            raise _wrong(f"{text!r} is not a {self.name}: write a number, a range or a step")
         star, low, high, step = match.groups()
         if step is not None and not 1 <= int(step) <= self.most:
-            raise _wrong(f"the step in {item!r} must be 1 to {self.most}")
-        suffix = f"/{int(step)}" if step else ""
+            raise _wrong(f"the step in {text!r} must be 1 to {self.most}")
+        suffix, stride = (f"/{int(step)}", int(step)) if step else ("", 1)
         if star:
-            return f"*{suffix}"
+            return _Item(f"*{suffix}", range(self.least, self.most + 1, stride))
         start = self.number(low)
         if high is None:
-            return f"{start}-{self.most}{suffix}" if step else str(start)
-        end = 7 if high.lower() == "sun" and start else self.number(high)
+            end = self.most if step else start
+        else:
+            end = 7 if high.lower() == "sun" and start else self.number(high)
         if end < start:
-            raise _wrong(f"the range {item!r} of the {self.name} runs backwards")
-        return f"{start}-{end}{suffix}"
+            raise _wrong(f"the range {text!r} of the {self.name} runs backwards")
+        spelling = str(start) if high is None and not step else f"{start}-{end}{suffix}"
+        return _Item(spelling, range(start, end + 1, stride))
+
+
+@dataclass(frozen=True)
+class _Item:
+    spelling: str
+    values: range
 
 
 _FIELDS = (
@@ -81,26 +121,44 @@ def parse_cron(expression: str) -> Cron:
             f"a cron expression has five fields (minute hour day-of-month month day-of-week), "
             f"{expression[:64]!r} has {len(fields)}"
         )
-    checked = [field.check(text) for field, text in zip(_FIELDS, fields, strict=True)]
+    read = [field.read(text) for field, text in zip(_FIELDS, fields, strict=True)]
+    minutes, hours, days, months, weekdays = (_collect_values(items) for items in read)
     hour, day, weekday = fields[1], fields[2], fields[4]
     cron = Cron(
-        expression=" ".join(checked),
+        expression=" ".join(",".join(item.spelling for item in items) for items in read),
+        minutes=minutes,
+        hours=hours,
+        days=days,
+        months=months,
+        weekdays=tuple(sorted({number % 7 for number in weekdays})),
         every_hour="*" in hour or "/" in hour,
         either_day=not (day.startswith("*") or weekday.startswith("*")),
     )
-    _comes(cron, expression)
+    if not cron.either_day and min(days) > max(LONGEST_MONTHS[month - 1] for month in months):
+        raise _wrong(f"{expression!r} names a date that never comes")
     return cron
 
 
-def _comes(cron: Cron, expression: str) -> None:
-    # A leap year's start of the Gregorian cycle: what does not come within 12 years never does.
-    start = datetime(2023, 12, 31)  # noqa: DTZ001 - local time without a zone is meant
-    try:
-        croniter(
-            cron.expression, start, day_or=cron.either_day, max_years_between_matches=12
-        ).get_next(datetime)
-    except (ValueError, KeyError):
-        raise _wrong(f"{expression!r} names a date that never comes") from None
+def _collect_values(items: list[_Item]) -> tuple[int, ...]:
+    return tuple(sorted({number for item in items for number in item.values}))
+
+
+@lru_cache(maxsize=4096)
+def _write_numbers(cron: Cron) -> str:
+    """Return the expression for croniter: `*` or plain numbers, which it cannot misread.
+
+    croniter reads a range of one, such as 5-5, as the whole field. It also reads a day field that
+    names every day as unrestricted, so both become `*` where either of them is enough.
+    """
+    fields = zip((cron.minutes, cron.hours, cron.months), (60, 24, 12), strict=True)
+    minute, hour, month = (_write_list(values, size) for values, size in fields)
+    if cron.every_day:
+        return f"{minute} {hour} * {month} *"
+    return f"{minute} {hour} {_write_list(cron.days, 31)} {month} {_write_list(cron.weekdays, 7)}"
+
+
+def _write_list(values: tuple[int, ...], size: int) -> str:
+    return "*" if len(values) == size else ",".join(map(str, values))
 
 
 def _wrong(message: str) -> Invalid:

@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
-
 from chalicelib.domain.cron import Cron, parse_cron
 from chalicelib.domain.errors import Invalid
 
@@ -81,7 +79,7 @@ def jitter_of(trigger_id: str, seconds: int) -> timedelta:
 
 def _fixed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     # What the clock showed before it showed this came before this, for the first time at least.
-    for moment in _naive(cron, after.astimezone(zone).replace(tzinfo=None)):
+    for moment in cron.iterate_after(after.astimezone(zone).replace(tzinfo=None)):
         instant = _first_coming(moment, zone)
         if instant > after:
             yield instant
@@ -102,7 +100,7 @@ def _elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     while True:
         # As long as the offset holds, local time is elapsed time; at a change, begin there anew.
         offset = _offset(zone, since)
-        for moment in _naive(cron, (after + offset).replace(tzinfo=None)):
+        for moment in cron.iterate_after((after + offset).replace(tzinfo=None)):
             instant = (moment - offset).replace(tzinfo=UTC)
             changed = _next_change(zone, since, instant)
             if changed:
@@ -141,13 +139,3 @@ def _change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
 
 def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
     return moment.astimezone(zone).utcoffset() or timedelta(0)
-
-
-def _naive(cron: Cron, after: datetime) -> Iterator[datetime]:
-    """Yield the local times of the wall clock that `cron` names, strictly after `after`."""
-    ticks = croniter(cron.expression, after, day_or=cron.either_day, max_years_between_matches=12)
-    while True:
-        try:
-            yield ticks.get_next(datetime)
-        except (ValueError, OverflowError):
-            return

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain import schedule as schedules
-from chalicelib.domain.cron import parse_cron
+from chalicelib.domain.cron import Cron, parse_cron
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schedule import (
     Schedule,
@@ -57,6 +56,7 @@ DECIDED = {
         "0 1 * * *",
         "* 1-6 * * *",
     ),
+    "a range of one is that one value": ("0 0 * * Sun-Sun", "0 0 * * 0-0"),
     "a step longer than its field is a mistake": ("1 1 */100,1-7 * MON",),
     "a backward range is a mistake": (
         "0 0 1 Apr-Feb *",
@@ -325,7 +325,7 @@ def test_a_long_pause_costs_one_look_for_each_of_its_occurrences(
     monkeypatch: pytest.MonkeyPatch, cron: str
 ):
     looks = 0
-    real = schedules._naive
+    real = Cron.iterate_after
 
     def counted(*given: Any) -> Iterator[datetime]:
         nonlocal looks
@@ -333,7 +333,7 @@ def test_a_long_pause_costs_one_look_for_each_of_its_occurrences(
             looks += 1
             yield moment
 
-    monkeypatch.setattr(schedules, "_naive", counted)
+    monkeypatch.setattr(Cron, "iterate_after", counted)
     begun = datetime(2026, 3, 1, tzinfo=UTC)
     paused = Schedule(cron=cron, timezone="America/New_York")
 
