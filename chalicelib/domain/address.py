@@ -39,13 +39,15 @@ def permitted(address: str, host: str, allowed: Iterable[str]) -> bool:
     `allowed` names what is private and meant all the same: hosts, addresses and networks.
     """
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return _public(found) or any(_names(rule, found, host) for rule in allowed)
+    return _public(parsed) or any(_names(rule, parsed, host) for rule in allowed)
 
 
 def _public(address: Address) -> bool:
+    if getattr(address, "scope_id", None):
+        return False  # a zone is an interface of one machine
     inner = _within(address)
     if inner is not None:
         return _public(inner)
@@ -98,6 +100,9 @@ def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
 def checked_host(host: str, allowed: Iterable[str], field: str) -> None:
     """Raise `Invalid` where a host is visibly none of the public network, nor allowed."""
     rules = tuple(allowed)
+    if "%" in host:
+        message = f"{host[:200]} is not a host: write a name or an address without % escapes"
+        raise Invalid(message, field)
     if not _may_be_public(host) and not named(host, rules) and not permitted(host, host, rules):
         message = f"{host} is no public address: OPTIO_ALLOW_PRIVATE_URLS has to name it"
         raise Invalid(message, field)
@@ -106,15 +111,24 @@ def checked_host(host: str, allowed: Iterable[str], field: str) -> None:
 def _may_be_public(host: str) -> bool:
     """Whether a host is a name of the public network, or an address of it."""
     try:
-        return _public(ipaddress.ip_address(host))
+        # The form that goes to a resolver: "①②⑦" and "127" are the same name there.
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    try:
+        return _public(ipaddress.ip_address(name))
     except ValueError:
-        # "127.1" and "127.0.0.0xa" are addresses to a resolver, but no names: there the last
-        # part begins with a letter.
-        labels = host.split(".")
-        named = all(0 < len(label) <= LABEL and _plain(label) for label in labels)
-        return named and len(labels) > 1 and labels[-1][0].isalpha() and labels[-1] != "localhost"
+        return _is_public_name(name)
+
+
+def _is_public_name(name: str) -> bool:
+    # "127.1" and "127.0.0.0xa" are addresses to a resolver, but no names: there the last part
+    # begins with a letter.
+    labels = name.casefold().split(".")
+    plain = all(0 < len(label) <= LABEL and _plain(label) for label in labels)
+    return plain and len(labels) > 1 and labels[-1][0].isalpha() and labels[-1] != "localhost"
 
 
 def _plain(label: str) -> bool:
     """Whether a part of a name holds nothing that another reader takes apart, such as %2f."""
-    return all(c.isalnum() or c in "-_" for c in label)
+    return all(c.isascii() and (c.isalnum() or c in "-_") for c in label)

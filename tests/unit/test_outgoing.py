@@ -7,7 +7,7 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,6 +16,7 @@ import requests
 
 from chalicelib.domain.address import Unreachable, checked_url, permitted
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.repo import checked_clone
 from chalicelib.integrations import outgoing
 from chalicelib.integrations.posts import GuardedPosts
 
@@ -51,6 +52,23 @@ def test_a_network_that_is_named_opens_itself_and_no_other():
         *("https://me:pw@example.com", "https://exa mple.com", "https://example.com:99999"),
         *("https://127.0.0.0xa", "https://169.254.169.0xfe", "https://0x7f.0.0.0xA:8443/x"),
         *("https://127.0.0.1%2fa.com", "https://127.0.0.1%00.com", "https://a..b.com"),
+        *(
+            "https://8.8.8.8%2f.internal",
+            "https://8.8.8.8%2f@169.254.169.254",
+            "https://8.8.8.8%23x",
+        ),
+        *(
+            "https://[2606:4700::1111%2f.x]",
+            "https://[2606:4700::1111%25eth0]/",
+            "https://1.1.1.1%",
+        ),
+        *(
+            "https://①②⑦.⓪.⓪.①",
+            "https://127。0。0。1/",
+            "https://\uff11\uff12\uff17.0.0.1",
+            "https://a.\uff4cocalhost",
+        ),
+        *("https://8.8.8.8%2f.internal.example.com", "https://example.com%2f.internal"),
         "https://" + "a" * 64 + ".example.com",
         "https://169.254.169.254/latest/meta-data",
         "https://" + "a" * 3000 + ".com",
@@ -60,6 +78,33 @@ def test_a_url_that_leads_nowhere_public_is_refused_when_it_is_saved(url: str):
     with pytest.raises(Invalid) as refused:
         checked_url(url, (), "url")
     assert refused.value.faults[0].field == "url"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8%2f.internal", "8.8.8.8%", "1.1.1.1%eth0", "2606:4700::1111%2f.x", "8.8.8.8 "],
+)
+def test_an_address_is_read_whole_and_never_up_to_a_percent_sign(address: str):
+    assert not permitted(address, "example.com", ())
+    assert not permitted(address, "example.com", ("10.0.0.0/8",))
+
+
+def _checked_as_service(host: str) -> str:
+    return checked_url(f"https://{host}/", (), "baseUrl")
+
+
+def _checked_as_repo(host: str) -> str:
+    return checked_clone(f"https://{host}/acme/web", (), files=False)
+
+
+@pytest.mark.parametrize("ending", ["%2f.internal", "%2F", "%23", "%00", "%", "%25", "%eth0"])
+@pytest.mark.parametrize("check", [_checked_as_service, _checked_as_repo])
+def test_a_host_with_an_escape_is_refused_for_repos_and_services(
+    check: Callable[[str], str], ending: str
+):
+    for host in (f"8.8.8.8{ending}", f"example.com{ending}", f"[2606:4700::1111{ending}]"):
+        with pytest.raises(Invalid):
+            check(host)
 
 
 def test_a_name_that_nobody_can_look_up_is_a_connection_that_failed():
