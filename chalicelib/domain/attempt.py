@@ -23,7 +23,8 @@ class Limit:
 
 OF_SOURCE = Limit(most=10, span=timedelta(minutes=5))
 OF_ALL = Limit(most=300, span=timedelta(minutes=1))
-"""Enough for an office on Monday morning, few enough to cost nothing worth the try."""
+"""Wrong attempts that are recorded and explained. A right key is never refused by it: whoever has
+many addresses could otherwise keep everybody else out."""
 
 
 def neighbourhood(source: str) -> str:

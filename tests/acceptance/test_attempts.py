@@ -67,18 +67,29 @@ def test_a_whole_office_signs_in_from_one_address(stage: Stage):
     assert tried(stage, TOKEN).status == 429
 
 
-def test_many_sources_together_are_limited_too_and_who_is_refused_already_does_not_count(
+def test_many_sources_together_cannot_keep_a_right_key_out(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(attempts, "OF_ALL", Limit(most=25, span=timedelta(minutes=1)))
+    path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
     for _ in range(60):
-        tried(stage, WRONG)
+        tried(stage, WRONG)  # of these, only ten count for all
     for number in range(15):
         assert tried(stage, WRONG, source=f"198.51.100.{number}").status == 401
-    refused = tried(stage, TOKEN, source="192.0.2.1")
-    assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
+    recorded = len(list(ActivityRecord.scan()))
+    for number in range(15, 40):
+        refused = tried(stage, WRONG, source=f"198.51.100.{number}")
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
+    assert len(list(ActivityRecord.scan())) == recorded
+
+    for number in range(30):
+        assert tried(stage, TOKEN, source=f"192.0.2.{number}").status == 303
+    with coming_from("203.0.113.99"):
+        assert Browser(stage).get(path).status == 303
+
+    assert tried(stage, WRONG, source="198.51.100.99").status == 429  # none of them gave one free
     stage.now += timedelta(minutes=1)
-    assert tried(stage, TOKEN, source="192.0.2.1").status == 303
+    assert tried(stage, WRONG, source="198.51.100.99").status == 401
 
 
 def test_a_link_that_signs_in_counts_as_an_attempt(stage: Stage):

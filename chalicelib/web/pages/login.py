@@ -45,21 +45,26 @@ def leave(visit: Visit) -> Response:
 
 
 def _attempt(visit: Visit, begin: Callable[[], Begun | None], where: str, wrong: str) -> Response:
-    """Begin a session unless too many were tried; nothing is looked at then, right or wrong."""
+    """Begin a session unless this source tried too often; nothing is looked at then.
+
+    Where all sources together tried too often, a right key still begins one.
+    """
     world, source = wiring.world(), audit.origin_of(visit.request).source
-    wait = attempts.take(world, source)
-    if wait:
-        raise TooMany(wait)
+    attempt = attempts.take(world, source)
+    if attempt.delay:
+        raise TooMany(attempt.delay)
     begun = begin()
     if begun is None and visit.session:
         # A link that was opened twice: who is signed in already needs none.
-        attempts.give_back(world, source)
+        attempts.give_back(world, attempt)
         return visit.go("tasks")
+    if begun is None and attempt.delay_if_wrong:
+        raise TooMany(attempt.delay_if_wrong)
     if begun is None:
         _record(visit, "refuse", None)
         next_, kept = visit.form.get("next", ""), visit.form.get("kept", "")
         return visit.page("login.html", 401, next=next_, wrong=wrong, kept=kept)
-    attempts.give_back(world, source)
+    attempts.give_back(world, attempt)
     text, who = begun
     _record(visit, "create", who)
     typed = again.taken(visit.form.get("kept", ""))
