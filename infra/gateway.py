@@ -6,12 +6,16 @@ there at its own moment.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.web import headers
 from chalicelib.web.strays import STRAY
 
 Definition = dict[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+SECURITY_HEADERS = {**headers.EVERYWHERE, "Content-Security-Policy": "sandbox"}
+"""Those of every answer. The policy has no quotes, which the gateway's notation cannot hold."""
 SAID = '{"error": $context.error.messageString, "details": []}'
 
 
@@ -32,13 +36,16 @@ def _strays(paths: Definition) -> Definition:
 
 def _own() -> Definition:
     """Return the answers that come before the function is asked, in the form of all the others."""
-    throttled = {"gatewayresponse.header.Retry-After": "'1'"}
+    throttled = _sent({"Retry-After": "1"})
     return {
         "DEFAULT_4XX": _answer(SAID),
         "DEFAULT_5XX": _answer(SAID),
         "MISSING_AUTHENTICATION_TOKEN": _answer(_said("no such path"), "404"),
         "REQUEST_TOO_LARGE": _answer(_said("at most 1 MiB"), "413"),
-        "THROTTLED": {**_answer(SAID, "429"), "responseParameters": throttled},
+        "THROTTLED": {
+            **_answer(SAID, "429"),
+            "responseParameters": _sent(SECURITY_HEADERS) | throttled,
+        },
     }
 
 
@@ -48,4 +55,13 @@ def _said(text: str) -> str:
 
 def _answer(body: str, status: str | None = None) -> Definition:
     code = {"statusCode": status} if status else {}
-    return {**code, "responseTemplates": {"application/json": body}}
+    return {
+        **code,
+        "responseParameters": _sent(SECURITY_HEADERS),
+        "responseTemplates": {"application/json": body},
+    }
+
+
+def _sent(names: Mapping[str, str]) -> Definition:
+    """Return headers in the gateway's own notation, which puts a fixed text in quotes."""
+    return {f"gatewayresponse.header.{name}": f"'{text}'" for name, text in names.items()}

@@ -13,8 +13,10 @@ from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import ALLOWED, Role, Scope, Unauthorized
 from chalicelib.storage.records import KeyRecord
+from chalicelib.web.headers import EVERYWHERE
 from chalicelib.web.http import REGISTRY, Routes
 from chalicelib.web.operation import Operation
+from infra import gateway
 from tests.conftest import NOON, TOKEN, Stage, key_of
 
 OPERATIONS = sorted(
@@ -215,6 +217,38 @@ def test_a_key_that_makes_no_sense_is_refused(stage: Stage, wrong: dict[str, Any
     status, answer = stage.call("POST", "/api/auth/api-keys", {"name": "Ann", **wrong})
     assert status == 400
     assert answer["details"][0]["field"].startswith(field)
+
+
+@pytest.mark.parametrize("token", [TOKEN, ""])
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        *(("GET", "/docs"), ("GET", "/api/openapi.json"), ("GET", "/login"), ("GET", "/")),
+        *(("GET", "/tasks"), ("POST", "/tasks"), ("GET", "/static/x/none.css")),
+        *(("GET", "/api/tasks"), ("POST", "/api/tasks"), ("GET", "/api/tasks/none")),
+        *(("PUT", "/api/health"), ("POST", "/api/hooks/none")),
+    ],
+)
+def test_every_answer_carries_the_same_security_headers(
+    stage: Stage, method: str, path: str, token: str
+):
+    answered = stage.headers(method, path, token=token)
+    assert answered.pop("Referrer-Policy") in ("no-referrer", "same-origin")  # forms tell their own
+    expected = {name: text for name, text in EVERYWHERE.items() if name != "Referrer-Policy"}
+    assert {name: answered.get(name) for name in expected} == expected
+    policy = answered["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_what_the_gateway_answers_itself_carries_them_as_well():
+    health = {"get": {"x-amazon-apigateway-integration": {}}}
+    definition = gateway.completed({"info": {}, "paths": {"/api/health": health}}, "optio")
+    for answer in definition["x-amazon-apigateway-gateway-responses"].values():
+        sent = answer["responseParameters"]
+        for name, text in EVERYWHERE.items():
+            assert sent[f"gatewayresponse.header.{name}"] == f"'{text}'"
+        assert sent["gatewayresponse.header.Content-Security-Policy"] == "'sandbox'"
 
 
 @pytest.mark.parametrize(

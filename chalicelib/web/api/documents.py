@@ -6,7 +6,7 @@ from functools import cache
 
 from chalice.app import Response
 
-from chalicelib.web import api_page, openapi
+from chalicelib.web import api_page, headers, openapi
 from chalicelib.web.http import REGISTRY, Answer, Routes, answer
 
 routes = Routes(__name__)
@@ -21,14 +21,13 @@ def description() -> Answer[dict[str, object]]:
 @routes.at("GET", "/docs", needs=None)
 def browse() -> Response:
     """Show this API to people."""
-    headers: dict[str, str | list[str]] = {
+    page_headers: dict[str, str | list[str]] = {
+        **headers.EVERYWHERE,
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": api_page.POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
     }
     # Relative, so that it holds with and without the stage in the path.
-    return Response(api_page.page(_document(), "api/openapi.json"), headers=headers)
+    return Response(api_page.page(_document(), "api/openapi.json"), headers=page_headers)
 
 
 @cache
