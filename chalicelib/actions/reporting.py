@@ -167,7 +167,8 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
     message = end.error_message or "the job failed without a word"
     errors = {"error_message": message[:2048], "error_class": end.error_class}
     if end.transient and run.retry_count < run.max_retries:
-        wait = backoff(run, world.now(), end.retry_at)
+        limit_ends = end.retry_at if end.error_class == "rate_limit" else None
+        wait = backoff(run, world.now(), limit_ends)
         again = moment_text(world.now() + wait)
         return moving.requeue(
             world,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from chalicelib.integrations.agents import agent_for
 from chalicelib.integrations.agents.base import AgentEnd, Invocation, Parser
@@ -20,6 +23,27 @@ from chalicelib.runner.text import Lines, last_lines
 
 JSON_LINE_BYTES = 8 * 1024 * 1024
 """An event with a whole file in it must be read whole, or it cannot be read at all."""
+
+
+@dataclass
+class EndGrace:
+    """The time that a program has to exit after it has printed its structured end."""
+
+    parser: Parser
+    control: Control
+    seconds: float
+    used_up: bool = False
+    _ended_at: float | None = None
+
+    def is_over(self) -> bool:
+        """Return whether the program has to be ended now; also where the run's time runs out."""
+        if not self.parser.ended:
+            self._ended_at = None
+            return False
+        now = time.monotonic()
+        self._ended_at = self._ended_at or now
+        self.used_up = now - self._ended_at >= self.seconds or self.control.nearly_over
+        return self.used_up
 
 
 @dataclass(frozen=True)
@@ -43,7 +67,9 @@ class Running:
         call = agent.invocation(self.order.task, environment)
         parser = agent.parser()
         code = self._run(call, {**call.environment, **environment}, parser)
-        return self._judged(parser.end(code, last_lines("\n".join(self._said))), parser)
+        return self._judged(
+            parser.end(code, last_lines("\n".join(self._said))), parser, environment
+        )
 
     def _run(self, call: Invocation, environment: Mapping[str, str], parser: Parser) -> int:
         for name, content in call.files.items():
@@ -61,14 +87,18 @@ class Running:
         )
         out, err = self._heard(call, parser)
         limit = self.order.task.max_turns
-        return shell.run(
+        grace = EndGrace(parser, self.control, self.order.end_grace.total_seconds())
+        code = shell.run(
             program,
             self.control,
             out=out,
             err=err,
-            enough=lambda: parser.hopeless is not None or _over(parser, limit),
+            enough=lambda: parser.hopeless is not None or _over(parser, limit) or grace.is_over(),
             alone=True,
         )
+        if grace.used_up:
+            self.log.add("system", f"{call.argv[0]} had ended its work but did not exit: ended")
+        return code
 
     def _heard(self, call: Invocation, parser: Parser) -> tuple[Lines, Lines | None]:
         """Return what its output and its errors go to."""
@@ -95,18 +125,31 @@ class Running:
                 "missing_tool", f"the agent's program {name!r} is not installed on this runner"
             )
 
-    def _judged(self, end: AgentEnd, parser: Parser) -> AgentEnd:
+    def _judged(self, end: AgentEnd, parser: Parser, environment: Mapping[str, str]) -> AgentEnd:
         limit = self.order.task.max_turns
         if not end.ok and _over(parser, limit):
-            end = end.failed("agent", f"reached the limit of {limit} turns")
+            end = end.failed("turn_limit", f"{limit} turns")
         redact = self.log.redactor.redact
         summary = redact(end.summary) if end.summary else None
         resets_at = end.resets_at
         if end.error_class == "rate_limit" and resets_at is None:
-            resets_at = reset_of(end.error_message or "", datetime.now(UTC))
+            now, zone = datetime.now(UTC), zone_of(environment)
+            resets_at = reset_of(end.error_message or "", now, zone)
         model = end.model or self.order.task.model
         return replace(end, summary=summary, model=model, resets_at=resets_at)
 
 
 def _over(parser: Parser, limit: int | None) -> bool:
     return limit is not None and parser.turns > limit
+
+
+def zone_of(environment: Mapping[str, str]) -> tzinfo:
+    """Return the time zone in which a program of that environment tells the time."""
+    name = environment.get("TZ", "").lstrip(":")
+    try:
+        if name:
+            return ZoneInfo(name)
+        with Path("/etc/localtime").open("rb") as data:
+            return ZoneInfo.from_file(data)
+    except (OSError, ValueError, KeyError):
+        return UTC

@@ -10,6 +10,9 @@ from typing import Any
 from chalicelib.integrations.agents.base import Task
 from chalicelib.runner.text import clean
 
+END_GRACE = timedelta(seconds=30)
+"""How long an agent's program may live after its structured end."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repo:
@@ -49,6 +52,7 @@ class Order:
     agent_type: str
     task: Task
     timeout: timedelta
+    end_grace: timedelta = END_GRACE
     repo: Repo | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -69,6 +73,7 @@ class Order:
                 max_turns=agent.get("maxTurns"),
             ),
             timeout=timedelta(seconds=seconds),
+            end_grace=timedelta(seconds=body.get("endGraceSeconds") or END_GRACE.total_seconds()),
             repo=Repo.of(body["repo"]) if body.get("repo") else None,
             environment=_texts(body.get("environment")),
             secrets=_texts(body.get("secrets")),

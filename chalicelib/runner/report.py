@@ -44,7 +44,7 @@ def body_of(
         "errorClass": error_class,
         "errorMessage": cut(redact(clean(message)), ERROR_BYTES) if message else None,
         "transient": transient or error_class in TRANSIENT,
-        "retryAt": agent.resets_at.isoformat() if message and agent.resets_at else None,
+        "retryAt": _retry_at(agent, error_class),
         "branch": result.branch,
         "headSha": result.head_sha,
         "baseSha": result.base_sha,
@@ -57,6 +57,12 @@ def body_of(
         "outputs": [told(output) for output in result.outputs],
         "agent": _agent(agent, lines),
     }
+
+
+def _retry_at(agent: AgentEnd, error_class: str | None) -> str | None:
+    """Return when the limit ends that this failure is about; a later failure waits for none."""
+    limited = error_class == "rate_limit" and agent.resets_at is not None
+    return agent.resets_at.isoformat() if limited and agent.resets_at else None
 
 
 def _agent(agent: AgentEnd, lines: Log) -> dict[str, object]:

@@ -57,6 +57,24 @@ def test_a_reached_limit_is_waited_for_and_the_history_says_until_when(stage: St
     assert any("will be tried again at 2026-05-04T15:0" in message for message in messages)
 
 
+def test_the_end_of_a_limit_delays_no_failure_of_another_class(stage: Stage):
+    started(stage)
+    end = stage.now + timedelta(days=3)
+    message = "the model could not be reached"
+    failed(
+        stage,
+        claimed(stage),
+        errorClass="network",
+        errorMessage=message,
+        transient=True,
+        retryAt=end.isoformat(),
+    )
+
+    stage.pass_time(timedelta(minutes=2))
+
+    assert claimed(stage)["attempt"] == 2
+
+
 def test_a_moment_without_a_zone_is_refused_by_its_name(stage: Stage):
     run = started(stage)
     claimed(stage)

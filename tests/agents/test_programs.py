@@ -109,3 +109,34 @@ def test_without_a_credential_the_run_fails_soon_and_says_so(
 
     assert (report["outcome"], report["errorClass"]) == ("failed", "credential"), report
     assert seconds < QUICK_SECONDS
+
+
+WRAPPER = """#!/bin/sh
+# The real program, which never exits: it stays when it has printed its end.
+trap '' TERM
+{real} "$@" </dev/stdin
+[ "$1" = --version ] && exit 0
+while :; do sleep 1; done
+"""
+
+
+def test_the_program_that_never_exits_after_its_end_is_ended_and_its_work_is_pushed(
+    model: Model, api: PlayedApi, tmp: Path, origin: Path, monkeypatch: Any
+):
+    folder = tmp / "never-exits"
+    folder.mkdir(mode=0o755)
+    wrapper = folder / "claude"
+    wrapper.write_text(WRAPPER.format(real=program("claude-code") / "claude"))
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    order = job("", origin, **given("claude-code", f"{model.url}/ok"))
+    started = time.monotonic()
+
+    report = do(api, tmp, order, seconds=90)
+
+    assert time.monotonic() - started < 60
+    assert (report["outcome"], report["errorMessage"]) == ("succeeded", None), api.text
+    assert git("show", f"{report['branch']}:{FILE}", cwd=origin) == CONTENT
+    assert report["resultSummary"] == DONE
+    assert report["agent"]["costUsd"] > 0
+    assert "did not exit" in api.text

@@ -185,12 +185,12 @@ def start(api: PlayedApi, tmp: Path, *arguments: str) -> subprocess.Popen[bytes]
     return subprocess.Popen(argv, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
 
 
-def do(api: PlayedApi, tmp: Path, order: dict[str, Any]) -> dict[str, Any]:
+def do(api: PlayedApi, tmp: Path, order: dict[str, Any], seconds: float = 40) -> dict[str, Any]:
     """Return the report of one job."""
     api.jobs.append(order)
     runner = start(api, tmp, "--once")
     try:
-        assert runner.wait(timeout=40) == 0
+        assert runner.wait(timeout=seconds) == 0
     finally:
         runner.kill()
         runner.wait()

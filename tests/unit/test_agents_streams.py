@@ -71,7 +71,7 @@ def test_a_good_run_is_good_with_its_summary_and_costs(kind: str, scenario: str)
         ("claude-code-e529-maxretries2", "overloaded"),
         ("claude-code-nonet", "network"),
         ("claude-code-maxtok", "context"),
-        ("claude-code-loop", "agent"),
+        ("claude-code-loop", "turn_limit"),
         ("claude-code-hang-sigterm", "no_output"),
         ("codex-e400", "credential"),
         ("codex-e401", "credential"),

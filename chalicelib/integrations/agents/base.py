@@ -6,39 +6,12 @@ alone: real ones exit 0 on a failed stream and print a success after being kille
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-IN_WORDS = {
-    "agent": "the agent failed",
-    "credential": "the agent's credential was not accepted",
-    "rate_limit": "the model's rate limit was reached",
-    "overloaded": "the model's service is overloaded or broken",
-    "context": "the work was too long for the model",
-    "no_output": "the agent ended without a result",
-    "refused_tool": "the agent was refused a tool that it needed",
-    "network": "the model could not be reached",
-    "missing_tool": "the agent's program is not installed on this runner",
-}
-
-_BY_TEXT: Sequence[tuple[str, str]] = (
-    ("rate_limit", r"\b429\b|rate.?limit|too many requests|usage limit|quota|RESOURCE_EXHAUSTED"),
-    ("overloaded", r"\b5(00|02|03|04|29)\b|overloaded|high demand|internal server error"),
-    (
-        "credential",
-        r"\b40[13]\b|api.?key|unauthori[sz]ed|authenticat|not logged in|credit balance|auth method"
-        r"|please run /login|permission_denied|billing",
-    ),
-    ("context", r"prompt is too long|context.?(window|length)|maximum context|output token max"),
-    (
-        "network",
-        r"connect|stream (disconnected|closed|ended)|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT"
-        r"|lookup address|fetch failed|socket|network",
-    ),
-)
+from chalicelib.integrations.agents.sentences import IN_WORDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +64,18 @@ class AgentEnd:
     """When a reached limit ends, where the program tells."""
 
     def failed(self, error_class: str, detail: str) -> AgentEnd:
-        """Return the same end as a failure: its class in words, then the program's own message."""
+        """Return the same end as a failure: its class in words, then the program's own message.
+
+        The end of a limit belongs to the failure of that limit alone.
+        """
         words = IN_WORDS.get(error_class, IN_WORDS["agent"])
-        message = f"{words}: {detail}" if detail else words
-        return replace(self, ok=False, error_class=error_class, error_message=message)
+        return replace(
+            self,
+            ok=False,
+            error_class=error_class,
+            error_message=f"{words}: {detail}" if detail else words,
+            resets_at=self.resets_at if error_class == "rate_limit" else None,
+        )
 
 
 class Parser(Protocol):
@@ -103,6 +84,10 @@ class Parser(Protocol):
     @property
     def turns(self) -> int:
         """How often the model has been asked so far, where the agent tells."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the program has printed its structured end and begun nothing since."""
 
     @property
     def hopeless(self) -> str | None:
@@ -123,17 +108,3 @@ class Agent(Protocol):
 
     def parser(self) -> Parser:
         """Return a new reader for one run."""
-
-
-def classify(text: str, status: int | None = None, default: str = "agent") -> str:
-    """Return the class of an error by the status of the model's answer, or else by its words."""
-    if status is not None:
-        known = {401: "credential", 402: "credential", 403: "credential", 429: "rate_limit"}
-        if status in known:
-            return known[status]
-        if status >= 500:
-            return "overloaded"
-    for name, pattern in _BY_TEXT:
-        if re.search(pattern, text, re.IGNORECASE):
-            return name
-    return default

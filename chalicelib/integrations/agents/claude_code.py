@@ -6,8 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
-from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
+from chalicelib.integrations.agents.streams import (
+    Event,
+    JsonLines,
+    call_of,
+    text_of,
+    unstarted_servers,
+    whole,
+)
 
 _ERRORS = {
     "authentication_failed": "credential",
@@ -20,6 +27,9 @@ _ERRORS = {
 class ClaudeCodeParser(JsonLines):
     """Ends with a `result` event; an API error has the subtype "success" and `is_error`."""
 
+    program = "claude-code"
+    work_events = frozenset({"assistant", "user"})
+
     def __init__(self) -> None:
         super().__init__()
         self._result: Event | None = None
@@ -31,33 +41,37 @@ class ClaudeCodeParser(JsonLines):
         if kind == "system" and event.get("subtype") == "init":
             self.session_id, self.model = event.get("session_id"), event.get("model")
             yield Line("system", f"claude-code {event.get('claude_code_version', '')} {self.model}")
+            yield from unstarted_servers(event.get("mcp_servers"))
         elif kind == "rate_limit_event":
             self._limited(event.get("rate_limit_info") or {})
         elif kind in ("assistant", "user"):
-            self._error = event.get("error") or self._error
+            self._error = event.get("error") if kind == "assistant" else self._error
             yield from _message(kind, event.get("message") or {})
-        elif kind == "result":
+        elif kind == "result" and not self.ended:  # a program that is ended may print another
             self._result = event
             self.turns = whole(event.get("num_turns"))
 
     def _limited(self, told: Event) -> None:
-        """Note when a limit ends that has been reached; of others the event only warns."""
-        if told.get("status") == "rejected" and told.get("resetsAt"):
-            self._resets_at = datetime.fromtimestamp(whole(told["resetsAt"]), UTC)
+        """Note when a limit ends that stops the work: a warning and paid overage do not."""
+        paid = told.get("isUsingOverage") or str(told.get("overageStatus")).startswith("allowed")
+        stops = told.get("status") == "rejected" and not paid and told.get("resetsAt")
+        self._resets_at = datetime.fromtimestamp(whole(told["resetsAt"]), UTC) if stops else None
 
     def end(self, exit_code: int, tail: str) -> AgentEnd:
         result = self._result
         if result is None:
             return self.no_end(exit_code, tail)
         end = replace(self._costs(result), resets_at=self._resets_at)
-        if not result.get("is_error") and result.get("subtype") == "success":
-            return end
+        subtype = str(result.get("subtype"))
+        if not result.get("is_error") and subtype == "success":
+            return replace(end, resets_at=None)
         said = text_of(result.get("result")) or text_of(result.get("errors"))
-        if result.get("subtype") != "success":
-            return end.failed("agent", said or str(result.get("subtype")))
-        known = _ERRORS.get(self._error or "")
+        if subtype == "error_max_turns":
+            return end.failed("turn_limit", said or subtype)
         default = "overloaded" if self._error == "server_error" else "agent"
-        return end.failed(known or classify(said, result.get("api_error_status"), default), said)
+        status = result.get("api_error_status")
+        by_words = self.class_of(said, status if isinstance(status, int) else None, default)
+        return end.failed(_ERRORS.get(self._error or "") or by_words, said or subtype)
 
     def _costs(self, result: Event) -> AgentEnd:
         """The end with its tokens, by model: `usage` is zero after a fallen-back stream."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
 from chalicelib.integrations.agents.streams import Event, JsonLines, text_of, whole
 
 
@@ -16,8 +16,12 @@ class CodexParser(JsonLines):
     What codex calls a turn is a whole conversation: counted is each answer that used a tool.
     """
 
+    program = "codex"
+    work_events = frozenset({"turn.started", "item.started", "item.completed"})
+
     def __init__(self) -> None:
         super().__init__()
+        self._error: str | None = None
         self._usage: Event | None = None
         self._failed: str | None = None
 
@@ -27,14 +31,15 @@ class CodexParser(JsonLines):
                 self.session_id = event.get("thread_id")
             case "turn.started":
                 self.turns += 1
-                self._usage = self._failed = None
+                self._usage = self._failed = self._error = None
             case "turn.completed":
                 self._usage = event.get("usage") or {}
             case "turn.failed":
                 self._failed = text_of((event.get("error") or {}).get("message")) or "turn failed"
                 yield Line("error", self._failed)
             case "error":
-                yield Line("system", text_of(event.get("message")))
+                self._error = text_of(event.get("message"))
+                yield Line("system", self._error)
             case "item.started" | "item.completed":
                 yield from self._item(event["type"] == "item.completed", event.get("item") or {})
 
@@ -58,9 +63,13 @@ class CodexParser(JsonLines):
                 rest = {key: item[key] for key in item if key not in ("id", "type")}
                 yield Line("tool_use", f"{item.get('type')}: {text_of(rest)}")
 
+    def is_end(self, event: Event) -> bool:
+        return event["type"] in ("turn.completed", "turn.failed")
+
     def end(self, exit_code: int, tail: str) -> AgentEnd:
-        if self._failed is not None:
-            return self.so_far().failed(classify(self._failed), self._failed)
+        failed = self._failed or (self._error if self._usage is None else None)
+        if failed is not None:
+            return self.so_far().failed(self.class_of(failed), failed)
         if self._usage is None:
             return self.no_end(exit_code, tail)
         return replace(

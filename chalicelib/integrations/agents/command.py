@@ -13,6 +13,7 @@ class CommandParser:
     """Every line is output; the exit code is all the structure there is."""
 
     turns = 0
+    ended = False
     hopeless: str | None = None
 
     def __init__(self) -> None:

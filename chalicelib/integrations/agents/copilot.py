@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
-from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
+from chalicelib.integrations.agents.streams import (
+    Event,
+    JsonLines,
+    call_of,
+    text_of,
+    unstarted_servers,
+)
 
 
 class CopilotParser(JsonLines):
     """Ends with a `result` event with an exit code of its own; it tells no tokens."""
+
+    program = "copilot"
+    work_events = frozenset({"assistant.turn_start", "tool.execution_start"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,9 +47,13 @@ class CopilotParser(JsonLines):
             case "session.error":
                 self._error = (text_of(data.get("message")), data.get("statusCode"))
                 yield Line("error", self._error[0])
+            case "session.mcp_servers_loaded":
+                yield from unstarted_servers(data.get("servers"))
+            case "session.mcp_server_status_changed":
+                yield from unstarted_servers([{**data, "name": data.get("serverName")}])
             case "session.info":
                 yield Line("system", text_of(data.get("message")))
-            case "result":
+            case "result" if not self.ended:
                 self.session_id = event.get("sessionId")
                 self._exit_code = event.get("exitCode")
 
@@ -51,7 +64,7 @@ class CopilotParser(JsonLines):
             return self.so_far()
         if self._error is not None:
             said, status = self._error
-            return self.so_far().failed(classify(said, status), said)
+            return self.so_far().failed(self.class_of(said, status), said)
         return self.no_end(exit_code, "the session was aborted" if self._aborted else tail)
 
 

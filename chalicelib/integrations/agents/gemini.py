@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
 from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
 
 MOST_ATTEMPTS = 3
@@ -15,6 +15,9 @@ MOST_ATTEMPTS = 3
 
 class GeminiParser(JsonLines):
     """Ends with a `result` event; exits 0 on a failed stream and when terminated."""
+
+    program = "gemini"
+    work_events = frozenset({"message", "tool_use", "tool_result"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +43,7 @@ class GeminiParser(JsonLines):
             case "error":
                 self._error = text_of(event.get("message"))
                 yield Line("error", self._error)
-            case "result":
+            case "result" if not self.ended:
                 self._result = event
 
     def _flushed(self) -> Iterator[Line]:
@@ -66,7 +69,7 @@ class GeminiParser(JsonLines):
         if result.get("status") == "success":
             return end
         said = text_of((result.get("error") or {}).get("message")) or self._error
-        return end.failed(classify(said), said or str(result.get("status")))
+        return end.failed(self.class_of(said), said or str(result.get("status")))
 
 
 class Gemini:

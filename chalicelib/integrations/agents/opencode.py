@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task, classify
+from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
 from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
 
+GOOD_REASONS = frozenset({"stop", "other"})
+"""Of a last step: what a provider that names no reason of its own has answered in full."""
+GOES_ON = frozenset({"tool-calls", "unknown"})
 EMPTY_STEPS = 20
 """After so many answers without a token in a row the program never stops by itself."""
 
@@ -29,6 +32,9 @@ OTHER_WAYS = ("OPENCODE_AUTH_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_CONF
 
 class OpenCodeParser(JsonLines):
     """Has no final event: the last step's reason and the sums of all steps are its end."""
+
+    program = "opencode"
+    work_events = frozenset({"step_start", "tool_use", "step_finish"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,6 +77,11 @@ class OpenCodeParser(JsonLines):
         if self._empty >= EMPTY_STEPS:
             self.hopeless = f"the model's stream was cut {self._empty} times in a row"
 
+    def is_end(self, event: Event) -> bool:
+        if event["type"] == "step_finish":
+            return self._reason not in GOES_ON
+        return bool(event["type"] == "error")
+
     def end(self, exit_code: int, tail: str) -> AgentEnd:
         end = replace(
             self.so_far(),
@@ -82,10 +93,12 @@ class OpenCodeParser(JsonLines):
             return end.failed("network", self.hopeless)
         if self._error is not None:
             said, status = self._error
-            return end.failed(classify(said, status), said)
+            return end.failed(self.class_of(said, status), said)
         if self._reason == "length":
             return end.failed("context", "the last answer was cut at its maximal length")
-        if self._reason != "stop" or exit_code != 0:
+        if self._reason == "content-filter":
+            return end.failed("agent", "the provider's content filter stopped the last answer")
+        if self._reason not in GOOD_REASONS or not (exit_code == 0 or self.ended):
             failed = self.no_end(exit_code, tail)
             return end.failed(failed.error_class or "no_output", f"exit code {exit_code} {tail}")
         return end

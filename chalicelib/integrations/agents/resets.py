@@ -1,39 +1,68 @@
-"""When a rate limit ends, where a program's message tells: as a moment or as a wait."""
+"""The end of a rate limit, read from what a program says: a moment, a clock time, or a wait."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-_EPOCH = re.compile(r"(?:limit reached\||resets?_?at\W{0,3})(1[0-9]{9})\b", re.IGNORECASE)
+_SIGNAL = r"(?:\bresets?|\bagain|\bretry|\bavailable|\buntil)"
+_EPOCH = re.compile(r"(?:limit reached\||resets?_?at\W{0,3})(1[0-9]{9})(?:[0-9]{3})?\b", re.I)
+_SECONDS = re.compile(r"resets?_?(?:in|after)_?seconds?\W{0,3}(\d{1,9})\b", re.I)
 _ISO = re.compile(
-    r"(?:reset|retry|again|until)\D{0,30}(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))",
-    re.IGNORECASE,
+    rf"{_SIGNAL}\D{{0,30}}(\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)"
+    r"(?:\s?(Z\b|[+-]\d\d:?\d\d)|\s?\(?(UTC|GMT)\b)?",
+    re.I,
 )
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS_FROM_UTC = {"UTC": 0, "GMT": 0, "BST": 1, "CET": 1, "CEST": 2} | {
+    f"{letter}{kind}T": hours + (kind == "D")
+    for letter, hours in (("E", -5), ("C", -6), ("M", -7), ("P", -8))
+    for kind in "SD"
+}
+_DATE = (
+    rf"(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b"
+    rf"(?:,?\s+(?P<year>\d{{4}})\b)?"
+    rf"|(?P<weekday>{'|'.join(_DAYS)})[a-z]*\b|(?P<tomorrow>tomorrow)\b)"
+)
+_TIME = r"(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?(?::\d\d)?(?:\s*(?P<half>[ap])\.?m\b)?"
+_ZONE = rf"(?:\((?P<zone>[a-z][\w/+-]*)\)|(?P<short>{'|'.join(_HOURS_FROM_UTC)})\b)"
 _CLOCK = re.compile(
-    r"resets?\s+(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm)(?:\s*\(([\w/+-]+)\))?", re.IGNORECASE
+    rf"{_SIGNAL}\s+(?:at\s+|on\s+)?(?:{_DATE},?\s*(?:at\s+)?)?(?:{_TIME})?\s*(?:{_ZONE})?", re.I
 )
 _WAIT = re.compile(
-    r"(?:retry.?(?:after|delay|in)|try again (?:in|after)|resets? (?:in|after)|wait)\W{1,5}"
-    r"((?:\d+(?:\.\d+)?\s*[a-z]*[\s,]*)+)",
-    re.IGNORECASE,
+    r"(?:retry(?:ing)?.?(?:after|delay|in)|again (?:in|after)|resets? (?:in|after)|wait(?: for)?)"
+    r"\W{1,5}(?:about |under |less than |at least )?"
+    r"((?:(?:\d+(?:\.\d+)?|\ban?\b)\s*[a-z]*[\s,]*(?:and\s+)?)+)",
+    re.I,
 )
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
+_PART = re.compile(r"(\d+(?:\.\d+)?|\ban?\b)\s*([a-z]*)", re.I)
+_UNIT = re.compile(r"(ms|milli|mo|s|m|h|d|w|$)", re.I)
+_UNIT_SECONDS = {"": 1, "ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600} | {
+    "d": 86400,
+    "w": 7 * 86400,
+    "mo": 30 * 86400,
+}
 
 
-def reset_of(text: str, now: datetime) -> datetime | None:
-    """Return when the limit that `text` speaks of ends, or None where it does not say."""
-    found = (moment for read in (_epoch, _iso, _clock, _wait) for moment in _read(read, text, now))
-    return next((moment for moment in found if moment > now), None)
+def reset_of(text: str, now: datetime, zone: tzinfo = UTC) -> datetime | None:
+    """Return when the limit that `text` speaks of ends, or None where it does not say.
+
+    A time without a zone is one of `zone`, the program's own; a date without a year is the
+    nearest of its name.
+    """
+    readers = (_epoch, _seconds, _iso, _clock, _wait)
+    moments = (moment for read in readers for moment in _read(read, text, now.astimezone(zone)))
+    return next((moment for moment in moments if moment > now), None)
 
 
 def _read(
     read: Callable[[str, datetime], Iterator[datetime]], text: str, now: datetime
 ) -> Iterator[datetime]:
     try:
-        yield from read(text, now)
+        yield from (moment.astimezone(UTC) for moment in read(text, now))
     except (ValueError, OverflowError, KeyError, OSError):
         return
 
@@ -43,30 +72,93 @@ def _epoch(text: str, now: datetime) -> Iterator[datetime]:
         yield datetime.fromtimestamp(int(match.group(1)), UTC)
 
 
+def _seconds(text: str, now: datetime) -> Iterator[datetime]:
+    for match in _SECONDS.finditer(text):
+        yield now + timedelta(seconds=int(match.group(1)))
+
+
 def _iso(text: str, now: datetime) -> Iterator[datetime]:
     for match in _ISO.finditer(text):
-        yield datetime.fromisoformat(match.group(1).replace("Z", "+00:00")).astimezone(UTC)
+        moment = datetime.fromisoformat(match.group(1) + (match.group(2) or "").upper())
+        in_utc = match.group(3) is not None
+        yield moment if moment.tzinfo else moment.replace(tzinfo=UTC if in_utc else now.tzinfo)
 
 
 def _clock(text: str, now: datetime) -> Iterator[datetime]:
     for match in _CLOCK.finditer(text):
-        hour = int(match.group(1)) % 12 + (12 if match.group(3).lower() == "pm" else 0)
-        here = now.astimezone(ZoneInfo(match.group(4) or "UTC"))
-        moment = here.replace(hour=hour, minute=int(match.group(2) or 0), second=0, microsecond=0)
-        yield (moment if moment > here else moment + timedelta(days=1)).astimezone(UTC)
+        dated = match["month"] is not None
+        if match["half"] or match["minute"] or (dated and match["hour"] is None):
+            here = now.astimezone(_zone(match) or now.tzinfo)
+            yield _moment(match, here)
+
+
+def _zone(match: re.Match[str]) -> tzinfo | None:
+    name = match["zone"] or match["short"]
+    if name is None:
+        return None
+    hours = _HOURS_FROM_UTC.get(name.upper())
+    return ZoneInfo(name) if hours is None else timezone(timedelta(hours=hours))
+
+
+def _moment(match: re.Match[str], here: datetime) -> datetime:
+    """Return the moment of a clock time, on its date or on the first day that it lies ahead."""
+    hour, minute = _time(match)
+    day = here.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
+    if match["month"]:
+        return _dated(match, day, here)
+    if match["tomorrow"]:
+        return day + timedelta(days=1)
+    if match["weekday"]:
+        ahead = (_DAYS.index(match["weekday"].lower()) - here.weekday()) % 7
+        day += timedelta(days=ahead)
+        return day if _is_after(day, here) else day + timedelta(days=7)
+    return day if _is_after(day, here) else day + timedelta(days=1)
+
+
+def _time(match: re.Match[str]) -> tuple[int, int]:
+    hour, minute = int(match["hour"] or 0), int(match["minute"] or 0)
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError(f"{hour} is no hour of a half day")
+        hour = hour % 12 + (12 if match["half"].lower() == "p" else 0)
+    return hour, minute
+
+
+def _dated(match: re.Match[str], day: datetime, here: datetime) -> datetime:
+    month, number = _MONTHS.index(match["month"].lower()) + 1, int(match["day"])
+    if match["year"]:
+        return day.replace(year=int(match["year"]), month=month, day=number)
+    near = list(_of_years(range(here.year - 1, here.year + 2), day, month, number))
+    return min(near, key=lambda moment: abs(_utc(moment) - _utc(here)))
+
+
+def _of_years(years: range, day: datetime, month: int, number: int) -> Iterator[datetime]:
+    for year in years:
+        try:
+            yield day.replace(year=year, month=month, day=number)
+        except ValueError:  # the 29th of February of most years
+            continue
+
+
+def _is_after(moment: datetime, here: datetime) -> bool:
+    return _utc(moment) > _utc(here)  # two times of one zone compare by their clocks alone
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
 
 
 def _wait(text: str, now: datetime) -> Iterator[datetime]:
     for match in _WAIT.finditer(text):
-        parts = [_span(float(many), unit) for many, unit in _PART.findall(match.group(1))]
+        parts = [_span(many, unit) for many, unit in _PART.findall(match.group(1))]
         known = [part for part in parts if part is not None]
         if known:
-            yield now + sum(known, timedelta(0))
+            yield now.astimezone(UTC) + sum(known, timedelta(0))
 
 
-def _span(many: float, unit: str) -> timedelta | None:
-    unit = unit.lower()
-    if unit in ("ms", "milliseconds"):
-        return timedelta(milliseconds=many)
-    seconds = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-    return timedelta(seconds=many * seconds[unit[:1]]) if unit[:1] in seconds else None
+def _span(many: str, unit: str) -> timedelta | None:
+    known = _UNIT.match(unit)
+    if known is None:
+        return None
+    number = 1.0 if many.lower() in ("a", "an") else float(many)
+    return timedelta(seconds=number * _UNIT_SECONDS[known.group(1).lower()])

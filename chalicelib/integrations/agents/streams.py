@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.integrations.agents.base import AgentEnd, Line, classify
+from chalicelib.integrations.agents.base import AgentEnd, Line
+from chalicelib.integrations.agents.sentences import classify
 
 Event = dict[str, Any]
 
@@ -14,8 +15,13 @@ Event = dict[str, Any]
 class JsonLines:
     """Reads events; what is no event is kept as plain output of the agent."""
 
+    program = ""
+    work_events: frozenset[str] = frozenset()
+    """The types of events that show a program at work, so that an earlier end was not the last."""
+
     def __init__(self) -> None:
         self.turns = 0
+        self.ended = False
         self.hopeless: str | None = None
         self.session_id: str | None = None
         self.model: str | None = None
@@ -26,9 +32,17 @@ class JsonLines:
         if event is None:
             return [Line("agent", line)] if line.strip() else []
         try:
-            return [entry for entry in self.lines(event) if entry.content.strip()]
+            entries = [entry for entry in self.lines(event) if entry.content.strip()]
+            self.ended = self.is_end(event) or (
+                self.ended and event["type"] not in self.work_events
+            )
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
             return [Line("agent", line)]
+        return entries
+
+    def is_end(self, event: Event) -> bool:
+        """Return whether `event` is the program's structured end."""
+        return bool(event["type"] == "result")
 
     def lines(self, event: Event) -> Iterator[Line]:
         """Note what `event` tells and yield its log lines."""
@@ -46,7 +60,20 @@ class JsonLines:
     def no_end(self, exit_code: int, tail: str) -> AgentEnd:
         """The end of a program that never told how it ended."""
         said = f"exit code {exit_code}, no final event" + (f": {tail}" if tail else "")
-        return self.so_far().failed(classify(tail, default="no_output"), said)
+        return self.so_far().failed(self.class_of(tail, default="no_output"), said)
+
+    def class_of(self, text: str, status: int | None = None, default: str = "agent") -> str:
+        """Return the class of an error of this program."""
+        return classify(self.program, text, status, default)
+
+
+def unstarted_servers(servers: object) -> Iterator[Line]:
+    """Yield one line for each MCP server of a program's list that did not start."""
+    for server in servers if isinstance(servers, list) else []:
+        name, status = server.get("name"), server.get("status")
+        if status in ("failed", "needs-auth", "needs_auth", "error"):
+            reason = f" ({text_of(server['error'])})" if server.get("error") else ""
+            yield Line("system", f"the MCP server {name!r} did not start: {status}{reason}")
 
 
 def parsed(line: str) -> Event | None:
