@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.actions import moving
+from chalicelib.actions import moving, sending
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import World
@@ -50,13 +50,19 @@ def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trig
 
 
 def run_failed(world: World, run_id: str, error: Exception) -> None:
-    """Count a failed step of a run and back it off; after ten in a row, fail the run."""
+    """Count a failed step of a run and back it off; after ten in a row, fail the run.
+
+    A run that is not due keeps its moment: what failed was a message that had nothing to do, or
+    came after the step's own write. A healthy runner is not declared lost for a failed read.
+    """
     run = world.runs.get(run_id)
-    if run.final:
+    now = world.now()
+    if run.final or run.due_at is None or run.due_at > now:
         return
     failures = run.failures + 1
     if failures < MOST_FAILURES:
-        moving.update(world, run, failures=failures, due_at=world.now() + backoff(failures))
+        backed_off = moving.update(world, run, failures=failures, due_at=now + backoff(failures))
+        sending.send_soon(world, [backed_off])
         return
     reason = f"a step of the pipeline failed {failures} times: {_reason(error)}"
     moving.fail(world, run, by="pipeline", error_class="internal", message=reason)

@@ -174,6 +174,7 @@ def _note(world: World, run: Run, stage: str | None, now: datetime, *, spoke: bo
             beat_at=now,
             logged_at=now if spoke else run.logged_at,
             due_at=now + moving.SILENCE,
+            failures=0,
         )
     except Superseded:
         return  # the next beat learns what happened

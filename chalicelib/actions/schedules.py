@@ -49,6 +49,11 @@ def _turn(basis: Basis) -> tuple[bool, str]:
 
 
 def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: datetime) -> None:
+    """Fire the due occurrences of one trigger.
+
+    Only rows that were written here are committed: a message that found nothing to do sends none,
+    or each duplicate would renew itself every minute.
+    """
     for _ in range(MOST_AT_ONCE):
         trigger = basis.trigger
         assert trigger is not None
@@ -66,6 +71,7 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: d
                 # Decided already, and yet it is where the trigger stands: go on from there.
                 moved = _moved(world, trigger, trigger.next_fire_at)
                 world.triggers.note(moved, trigger)
+                committed.append(moved)
                 basis = replace(basis, trigger=moved)
                 continue
             again = world.triggers.bases([(trigger.id, trigger.definition_id)])
@@ -74,11 +80,11 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: d
             basis = again[trigger.id]
             continue
         basis = _after(basis, decision)
+        assert basis.trigger is not None
+        committed.append(basis.trigger)
         if decision.run:
             committed.append(decision.run)
             world.metrics.committed(firings.lateness(max(begun, trigger.due_at), world.now()))
-    assert basis.trigger is not None
-    committed.append(basis.trigger)
 
 
 def _after(basis: Basis, decision: Decision) -> Basis:

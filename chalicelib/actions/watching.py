@@ -5,7 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
-from chalicelib.actions import admission, launching, moving, publishing, replying, tracking
+from chalicelib.actions import (
+    admission,
+    launching,
+    moving,
+    publishing,
+    replying,
+    sending,
+    tracking,
+)
 from chalicelib.actions.firing import is_active
 from chalicelib.domain import trail
 from chalicelib.domain.errors import NotFound, Superseded
@@ -20,6 +28,8 @@ def look_after(world: World, run_id: str) -> None:
     try:
         run = world.runs.get(run_id)
     except NotFound:
+        return
+    if run.wakes_at is None or not sending.reached(world, run.wakes_at):
         return
     with trail.following(run=run.id, firing=run.firing_id):
         if run.due_at and run.due_at <= world.now():

@@ -49,8 +49,11 @@ class DynamoDeliveries:
         rows = pages.newest(DeliveryRecord, webhook_id, before, limit + 1)
         return pages.things(Delivery, rows, limit)
 
-    def due(self, until: datetime) -> Iterator[Due]:
-        for row in pages.due(DeliveryRecord.due, 1, codec.sortable(until)):
+    def due_shards(self) -> int:
+        return 1
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
+        for row in pages.due(DeliveryRecord.due, 1, codec.sortable(until), shard):
             yield Due("delivery", row.age, codec.moment(row.due_at), webhook_id=row.webhook_id)
 
 

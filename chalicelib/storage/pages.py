@@ -83,11 +83,16 @@ def _light(rows: list[Any]) -> list[Any]:
     return rows
 
 
-def due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[Any]:
-    """Yield what is due, the longest overdue first; there is no lower bound, so those come too."""
+def due(
+    index: GlobalSecondaryIndex[Any], shards: int, until: str, shard: int | None = None
+) -> Iterator[Any]:
+    """Yield the due rows of one shard, or of all of them, the longest overdue first.
+
+    There is no lower bound, so overdue rows come as well.
+    """
     parts = [
         index.query(str(number), range_key_condition=type(index).due_at <= until)  # type: ignore[attr-defined]
-        for number in range(shards)
+        for number in (range(shards) if shard is None else (shard,))
     ]
     return merge(*parts, key=lambda row: str(row.due_at))
 

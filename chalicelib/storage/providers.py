@@ -45,8 +45,11 @@ class DynamoProviders:
         found = [codec.load(Provider, row.data) for row in ProviderRecord.scan()]
         return sorted(found, key=lambda provider: (provider.name, provider.id))
 
-    def due(self, until: datetime) -> Iterator[Due]:
-        for row in pages.due(ProviderRecord.due, 1, codec.sortable(until)):
+    def due_shards(self) -> int:
+        return 1
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
+        for row in pages.due(ProviderRecord.due, 1, codec.sortable(until), shard):
             yield Due("provider", row.id, codec.moment(row.due_at))
 
 

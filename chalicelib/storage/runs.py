@@ -168,8 +168,11 @@ class DynamoRuns:
         found = together([partial(read, key) for key in definition_ids])
         return dict(zip(definition_ids, found, strict=True))
 
-    def due(self, until: datetime) -> Iterator[Due]:
-        for row in pages.due(RunRecord.due, settings.shards, codec.sortable(until)):
+    def due_shards(self) -> int:
+        return settings.shards
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
+        for row in pages.due(RunRecord.due, settings.shards, codec.sortable(until), shard):
             yield Due("run", row.id, codec.moment(row.due_at))
 
 

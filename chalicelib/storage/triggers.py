@@ -157,8 +157,11 @@ class DynamoTriggers:
         delete(transaction, old)
         transaction.commit()
 
-    def due(self, until: datetime) -> Iterator[Due]:
-        rows = pages.due(TriggerRecord.due, settings.shards, codec.sortable(until))
+    def due_shards(self) -> int:
+        return settings.shards
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
+        rows = pages.due(TriggerRecord.due, settings.shards, codec.sortable(until), shard)
         for row in rows:
             yield Due("trigger", row.id, codec.moment(row.due_at), row.definition_id)
 

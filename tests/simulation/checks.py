@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from chalicelib.actions.moving import RUNNER_WAIT, SILENCE
 from chalicelib.domain import schedule as schedules
 from chalicelib.domain.firing import Firing, Outcome, moment_text
-from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, MOVES, Run
+from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, MOVES, WATCHDOG, Run, State
 from chalicelib.domain.trigger import Overlap, Trigger
 from tests.simulation.simulator import Simulator
 
@@ -30,6 +31,9 @@ def broken(simulator: Simulator) -> list[str]:
         *not_overlapping(history),
         *answered_alike(simulator),
         *never_early(history),
+        *messages_bounded(history),
+        *ledger_unchanged(history),
+        *nothing_given_up_early(history),
     ]
 
 
@@ -45,6 +49,7 @@ class History:
         self.slots: dict[str, frozenset[str]] = dict(tables.rows["slots"])
         self.now = simulator.clock
         self.policy = simulator.world.policy
+        self.sent = simulator.sent
 
     def versions(self, table: str, key: str) -> Iterator[Any]:
         for commit in self.log:
@@ -246,3 +251,55 @@ def never_early(history: History) -> Iterator[str]:
         fired = firing.trigger_type == "schedule" and firing.outcome is Outcome.FIRED
         if fired and firing.fired_at < datetime.fromisoformat(firing.occurrence):
             yield f"{firing.occurrence} fired early, at {firing.fired_at}"
+
+
+WRITES_BEHIND = {
+    "fire": "triggers",
+    "run": "runs",
+    "admit": "runs",
+    "sync": "providers",
+    "deliver": "deliveries",
+}
+"""The table whose rows are written before a message of each step is sent."""
+
+
+def messages_bounded(history: History) -> Iterator[str]:
+    """Apart from ticks, a message is sent only by the writer of a row: one for each write.
+
+    A message that found nothing to do and sent the next one would renew itself every minute.
+    """
+    if not history.log:
+        return  # the real stores keep no log of commits
+    writes = Counter(
+        table for commit in history.log for table, _, was, new in commit if new and new != was
+    )
+    for step, table in WRITES_BEHIND.items():
+        if history.sent[step] > writes[table]:
+            yield f"{history.sent[step]} {step!r} messages for {writes[table]} writes of {table}"
+
+
+def ledger_unchanged(history: History) -> Iterator[str]:
+    """A record is written once: no later write changes or removes it."""
+    for commit in history.log:
+        for table, key, was, new in commit:
+            if table == "firings" and was is not None and new != was:
+                yield f"record {key} was changed after it was written"
+
+
+CLOCKS_APART = timedelta(seconds=4)
+"""The most by which the clocks of two processes differ in a storm."""
+
+
+def nothing_given_up_early(history: History) -> Iterator[str]:
+    """A runner that was heard of is not declared lost, and an admitted run waits for its runner."""
+    for commit in history.log:
+        for table, key, was, new in commit:
+            if table != "runs" or was is None or was.state is new.state:
+                continue
+            by_watchdog = new.history[-1].trigger == WATCHDOG
+            since = {State.RUNNING: was.beat_at, State.PROVISIONING: was.provisioned_at}
+            patience = {State.RUNNING: SILENCE, State.PROVISIONING: RUNNER_WAIT}
+            if by_watchdog and was.state in patience:
+                waited = new.updated_at - (since[was.state] or was.updated_at)
+                if waited < patience[was.state] - CLOCKS_APART:
+                    yield f"run {key} was given up after {waited} in {was.state}"

@@ -303,7 +303,10 @@ class MemoryTriggers:
     def remove(self, old: Trigger, was: Blueprint, owner: Blueprint) -> None:
         self._tables.commit([self._owner(was, owner), *written_away(old)])
 
-    def due(self, until: datetime) -> Iterator[Due]:
+    def due_shards(self) -> int:
+        return 1
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
         rows = [
             row for row in self._tables.indexed("triggers") if row.due_at and row.due_at <= until
         ]
@@ -497,7 +500,10 @@ class MemoryRuns:
         rows = [r for r in self._tables.indexed("runs") if r.repo_url == url]
         return page_of(rows, "created_at", before, limit)
 
-    def due(self, until: datetime) -> Iterator[Due]:
+    def due_shards(self) -> int:
+        return 1
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
         rows = [r for r in self._tables.indexed("runs") if r.wakes_at and r.wakes_at <= until]
         for row in sorted(rows, key=lambda row: row.wakes_at):
             yield Due("run", row.id, row.wakes_at)
@@ -652,7 +658,10 @@ class MemoryProviders:
     def all(self) -> list[Provider]:
         return self._tables.all("providers")
 
-    def due(self, until: datetime) -> Iterator[Due]:
+    def due_shards(self) -> int:
+        return 1
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
         rows = [r for r in self._tables.all("providers") if r.due_at and r.due_at <= until]
         for row in sorted(rows, key=lambda row: row.due_at):
             yield Due("provider", row.id, row.due_at)
@@ -666,7 +675,10 @@ class MemoryWebhooks:
 
 
 class MemoryDeliveries:
-    def due(self, until: datetime) -> Iterator[Due]:
+    def due_shards(self) -> int:
+        return 1
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
         yield from ()
 
 

@@ -303,6 +303,41 @@ def backs_off_too_early() -> Any:
     return patch.object(failing, "trigger_failed", trigger_failed)
 
 
+@breaks("a message that finds nothing due sends the next one")
+@contextmanager
+def renews_itself() -> Iterator[None]:
+    def settle(world: Any, basis: Any, committed: list[Any], begun: Any) -> None:
+        real(world, basis, committed, begun)
+        committed.append(basis.trigger)
+
+    real = schedules._settle
+    with patch.object(schedules, "_settle", settle):
+        yield
+
+
+@breaks("a failing read pulls the deadline of a running run")
+def deadline_is_pulled() -> Any:
+    def run_failed(world: Any, run_id: str, error: Exception) -> None:
+        run = world.runs.get(run_id)
+        if not run.final:
+            moving.update(world, run, due_at=world.now() + timedelta(seconds=5))
+
+    return patch.object(failing, "run_failed", run_failed)
+
+
+@breaks("a record of the ledger is written again when its run ends")
+def ledger_is_rewritten() -> Any:
+    def advance(world: Any, run: Any, to: Any, **changes: Any) -> Any:
+        new = real(world, run, to, **changes)
+        row = world.tables.get("firings", run.firing_id)
+        noted = (replace(row[0], reason=to.value), row[1])
+        world.tables.commit([Write("firing", "firings", row[0].id, anything, memory.put(noted))])
+        return new
+
+    real = moving.advance
+    return patch.object(moving, "advance", advance)
+
+
 SIMULATOR: list[Any] = []
 """The simulator that runs now, for what has to let time pass between two calls."""
 

@@ -85,7 +85,10 @@ class ToldDeliveries:
         except Taken as taken:
             raise Superseded("changed meanwhile") from taken
 
-    def due(self, until: datetime) -> Iterator[Due]:
+    def due_shards(self) -> int:
+        return 1
+
+    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
         for row in self._tables.indexed("deliveries"):
             if row.due_at and row.due_at <= until:
                 yield Due("delivery", row.place, row.due_at, webhook_id=row.webhook_id)

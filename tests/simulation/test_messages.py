@@ -1,0 +1,67 @@
+"""Messages of one schedule, each delivered alone, as AWS does when little is going on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.actions import definitions
+from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.domain.trigger import Overlap, ScheduleConfig, TriggerType
+from tests.simulation.simulator import CALM, MINUTE, SECOND, START, Simulator, patched
+
+AT_MOST = 3
+"""Messages of a minute: that of the one who fired before, and that of the tick."""
+
+
+class OneSchedule(Simulator):
+    """A stage with one minutely schedule, which counts the messages of each minute."""
+
+    def __init__(self, seed: int, repeats: float) -> None:
+        super().__init__(seed, size=0)
+        self.weather = replace(CALM, repeats=repeats)
+        self.handled_in: Counter[int] = Counter()
+
+    def deliver(self, kind: str, body: dict[str, str], receives: int) -> None:
+        if kind == "fire":
+            self.handled_in[int((self.clock - START) / MINUTE)] += 1
+        super().deliver(kind, body, receives)
+
+    def let_hours_pass(self, hours: float) -> None:
+        moments = {"created_at": START, "updated_at": START}
+        owner = Blueprint(
+            id=self.new_id(),
+            kind=Kind.STANDALONE,
+            name="d",
+            title="d",
+            prompt="Go.",
+            agent_type="command",
+            **moments,
+        )
+        every_minute = ScheduleConfig(cron="* * * * *", overlap=Overlap.SKIP)
+        trigger = self.trigger(owner, TriggerType.SCHEDULE, schedule=every_minute)
+        with patched(self):
+            definitions.create(self.world, owner, [trigger])
+            self.at(START + SECOND, self.tick)
+            self.until(START + timedelta(hours=hours))
+
+
+def test_a_minutely_schedule_costs_at_most_three_messages_a_minute():
+    stage = OneSchedule(1, repeats=0)
+    stage.let_hours_pass(2)
+    minutes = [stage.handled_in[minute] for minute in range(60, 120)]
+    assert max(minutes) <= AT_MOST
+    assert sum(minutes) >= 60
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_messages_that_come_twice_do_not_multiply(seed: int):
+    stage = OneSchedule(seed, repeats=0.5)
+    stage.let_hours_pass(3)
+    in_first_hour = sum(stage.handled_in[minute] for minute in range(60))
+    in_third_hour = sum(stage.handled_in[minute] for minute in range(120, 180))
+    assert in_third_hour <= 1.3 * in_first_hour
+    assert in_third_hour <= 2 * 60 * AT_MOST
