@@ -50,16 +50,17 @@ def apply(
     stage = stages.read(session.api, document)
     secrets = _secrets(document, stage, rotate=rotate)
     changes = planning.plan(document, stage, secrets, rotate=rotate)
-    checking.check(session.api, document, stage, secrets, changes)
+    warnings = checking.check(session.api, document, stage, secrets, changes)
     show(session.out, changes)
+    session.out.warn(warnings)
     if check or not changes:
-        _end(session.out, changes, applied=False)
+        _end(session.out, changes, warnings, applied=False)
         if changes:
             raise typer.Exit(Exit.DIFFERENT)
         return
     _confirm(session.out, yes=yes, from_stdin="-" in files)
     carry_out(session, document, stage, changes)
-    _end(session.out, changes, applied=True)
+    _end(session.out, changes, warnings, applied=True)
 
 
 def show(out: Out, changes: list[Change]) -> None:
@@ -72,13 +73,13 @@ def show(out: Out, changes: list[Change]) -> None:
             out.say(Text(f"    {mark} {text}".translate(CONTROL), style=STYLES[mark]))
 
 
-def _end(out: Out, changes: list[Change], *, applied: bool) -> None:
+def _end(out: Out, changes: list[Change], warnings: list[Json], *, applied: bool) -> None:
     if out.as_json:
         told = [
             {"verb": one.verb, "what": one.what, "lines": [" ".join(line) for line in one.lines]}
             for one in changes
         ]
-        out.json({"changes": told, "applied": applied})
+        out.json({"changes": told, "applied": applied, "warnings": warnings})
     elif not changes:
         out.say("nothing to do: the stage holds what the files say")
     else:

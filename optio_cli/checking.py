@@ -23,8 +23,11 @@ def check(
     stage: Stage,
     secrets: Mapping[str, str],
     changes: list[Change],
-) -> None:
-    """Raise `Failure` with every fault of what would be made or changed."""
+) -> list[Json]:
+    """Return the warnings about what would be made or changed, each with its place in the file.
+
+    Raises `Failure` with every fault.
+    """
     touched = [call.where for change in changes for call in change.calls]
     parts = [
         part
@@ -32,11 +35,15 @@ def check(
         if any(where == part[1] or where.startswith(f"{part[1]}.") for where in touched)
     ]
     faults = list(_unknown_templates(document, stage))
+    warnings: list[Json] = []
     for start in range(0, len(parts), AT_ONCE):
-        faults += _faults(api, parts[start : start + AT_ONCE])
+        refused, warned = _judge(api, parts[start : start + AT_ONCE])
+        faults += refused
+        warnings += warned
     if faults:
         first = faults[0]
         raise Failure(f"{first['field']}: {first['message']}", Exit.REFUSED, faults)
+    return warnings
 
 
 def _parts(document: Document, stage: Stage, secrets: Mapping[str, str]) -> Iterator[Part]:
@@ -83,7 +90,8 @@ def _unknown_templates(document: Document, stage: Stage) -> Iterator[Json]:
             yield {"field": f"{where}.promptTemplate", "message": message}
 
 
-def _faults(api: Api, parts: list[Part]) -> list[Json]:
+def _judge(api: Api, parts: list[Part]) -> tuple[list[Json], list[Json]]:
+    """Return the faults and the warnings that the stage finds in these."""
     asked: dict[str, list[Json]] = {}
     places: dict[str, str] = {}
     for kind, where, body in parts:
@@ -91,16 +99,16 @@ def _faults(api: Api, parts: list[Part]) -> list[Json]:
         places[f"{kind}.{len(bodies)}"] = where
         bodies.append(body)
     try:
-        api.call("POST", "/api/checks", asked)
+        checked = api.call("POST", "/api/checks", asked)
     except Failure as failure:
         if failure.code is not Exit.REFUSED or not failure.details:
             raise
-        return [_placed(fault, places) for fault in failure.details]
-    return []
+        return [_placed(fault, places) for fault in failure.details], []
+    return [], [_placed(warning, places) for warning in checked["warnings"]]
 
 
 def _placed(fault: Json, places: Mapping[str, str]) -> Json:
-    """Return a fault with its place in the file, where it names one of the things."""
+    """Return a fault or a warning with its place in the file, where it names one of the things."""
     kind, _, rest = fault["field"].partition(".")
     number, _, field = rest.partition(".")
     where = places.get(f"{kind}.{number}")

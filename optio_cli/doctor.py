@@ -129,8 +129,9 @@ def _ticks(pulse: Json) -> tuple[str, str]:
 
 
 def _tasks(session: Session) -> Iterator[Finding]:
-    """Yield what switched itself off: it fires no more until somebody looks."""
+    """Yield what switched itself off or carries a warning: it waits for somebody to look."""
     owners = list(finding.definitions(session.api))
+    listed = list(finding.with_trigger_lists(session.api, owners))
     off = [
         Finding(
             "task", "warn", f"{one['name']} is paused: {one['pausedReason']} (`optio task resume`)"
@@ -140,13 +141,22 @@ def _tasks(session: Session) -> Iterator[Finding]:
     ]
     off += [
         Finding("trigger", "warn", f"{owner['name']}: {trigger['disabledReason']}")
-        for owner, triggers in finding.with_triggers(session.api, owners)
-        for trigger in triggers
+        for owner, found in listed
+        for trigger in found["triggers"]
         if trigger["disabledReason"]
     ]
     yield from off
+    yield from _warnings(listed)
     if not off:
         yield Finding("tasks", "ok", f"{len(owners)} kept, and none switched itself off")
+
+
+def _warnings(listed: list[tuple[Json, Json]]) -> Iterator[Finding]:
+    """Yield each warning that the stage gives about a definition and its triggers."""
+    for owner, found in listed:
+        for warning in found["warnings"]:
+            told = f"{owner['name']}: {warning['field']}: {warning['message']}"
+            yield Finding("warning", "warn", told)
 
 
 def _failures(session: Session) -> Iterator[Finding]:

@@ -137,6 +137,15 @@ def with_triggers(
     api: Api, owners: Sequence[Json], kind: str = ""
 ) -> Iterator[tuple[Json, list[Json]]]:
     """Yield each definition with its triggers; some are asked for at once."""
+    for owner, listed in with_trigger_lists(api, owners):
+        found = [one for one in listed["triggers"] if not kind or one["type"] == kind]
+        yield owner, found
+
+
+def with_trigger_lists(api: Api, owners: Sequence[Json]) -> Iterator[tuple[Json, Json]]:
+    """Yield each definition with its triggers and the warnings about them."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = pool.map(lambda owner: triggers(api, owner["id"], kind), owners)
+        asked = pool.map(
+            lambda owner: api.call("GET", f"/api/tasks/{owner['id']}/triggers"), owners
+        )
         yield from zip(owners, asked, strict=True)

@@ -62,6 +62,12 @@ class Out:
         if not self.as_json:
             self.notes.print(tame(text))
 
+    def warn(self, warnings: Iterable[Mapping[str, str]]) -> None:
+        """Show what was accepted but is likely a mistake, each with its field."""
+        for warning in warnings:
+            field = f"{warning['field']}: " if warning["field"] else ""
+            self.note(f"warning: {field}{warning['message']}")
+
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
         """Show rows; the first column is never cut."""
         table = Table(box=None, header_style="bold", pad_edge=False)

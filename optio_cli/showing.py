@@ -37,6 +37,7 @@ def show(out: Out, shown: Json) -> None:
     else:
         _triggers(out, shown["triggers"])
         _runs(out, shown["runs"])
+        out.warn(shown["warnings"])
 
 
 def files(out: Out, outputs: list[Json]) -> None:

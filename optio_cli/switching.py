@@ -48,6 +48,7 @@ def _turn(session: Session, name: str, *, enabled: bool) -> None:
         session.out.json(new)
     else:
         session.out.say(f"{owner['id']} {'enabled' if enabled else 'paused'}")
+        session.out.warn(new["warnings"])
 
 
 def clone(name: Named, as_json: AsJson = False) -> None:
@@ -59,6 +60,7 @@ def clone(name: Named, as_json: AsJson = False) -> None:
         session.out.json(made)
     else:
         session.out.say(made["task"]["id"])
+        session.out.warn(made["warnings"])
 
 
 def delete(

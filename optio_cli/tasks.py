@@ -71,9 +71,9 @@ def show(name: Named, as_json: AsJson = False) -> None:
         events = session.api.call("GET", f"/api/tasks/{task['id']}/events")["events"]
         shown: Json = {"task": task, "events": events}
     else:
-        triggers = finding.triggers(session.api, task["id"])
+        listed = session.api.call("GET", f"/api/tasks/{task['id']}/triggers")
         runs = session.api.call("GET", f"/api/tasks/{task['id']}/runs", query={"limit": 10})["runs"]
-        shown = {"task": task, "triggers": triggers, "runs": runs}
+        shown = {"task": task, **listed, "runs": runs}
     if as_json:
         session.out.json(shown)
     else:
@@ -161,13 +161,13 @@ def _made(session: Session, made: Json, *, follow: bool) -> None:
     task = made["task"]
     if follow:
         session.out.note(f"{task['type']} {task['id']}")
+        session.out.warn(made["warnings"])
         following.show(session, task)
     elif session.out.as_json:
         session.out.json(made)
     else:
         session.out.say(task["id"])
-        for warning in made.get("warnings", ()):
-            session.out.note(f"warning: {warning}")
+        session.out.warn(made["warnings"])
 
 
 @app.command()

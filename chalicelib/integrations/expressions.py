@@ -15,6 +15,7 @@ from jmespath.visitor import TreeInterpreter
 
 from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.limits import QUERY, QUERY_OPENS, QUERY_STEPS
+from chalicelib.integrations import query_mistakes
 
 TOO_MUCH = f"it takes more than {QUERY_STEPS:,} steps"
 OPENING = "[({!"
@@ -33,6 +34,10 @@ class ExpressionEngine:
     def check_query(self, query: str) -> None:
         """Raise `Invalid` where `query` is no JMESPath."""
         _compiled(query)
+
+    def quoted_operands(self, query: str) -> list[str]:
+        """Return the names in double quotes that were probably meant as texts."""
+        return query_mistakes.find_quoted_operands(query, _compiled(query).parsed)
 
     def search(self, query: str, payload: object) -> object:
         """Return what `query` finds in `payload`, None when that is nothing."""

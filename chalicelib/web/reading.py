@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from chalicelib import wiring
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Fault
+from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.trigger import (
     CatchUp,
@@ -29,10 +30,11 @@ FIXED = ("type", "triggers")
 """What a definition keeps for ever, or changes at a path of its own."""
 
 
-def without_meaningless(body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the body without the fields that mean nothing here, and their names."""
+def without_meaningless(body: dict[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:
+    """Return the body without the fields that mean nothing here, and a warning for each."""
     ignored = [name for name in models.MEANINGLESS if name in body]
-    return {name: value for name, value in body.items() if name not in ignored}, ignored
+    kept = {name: value for name, value in body.items() if name not in ignored}
+    return kept, [FieldWarning(name, f"{name} means nothing here") for name in ignored]
 
 
 def definition(

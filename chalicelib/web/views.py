@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import overload
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from chalicelib.actions.previewing import Preview
 from chalicelib.actions.pulse import Pulse
 from chalicelib.domain import schedule as schedules
 from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.firing import Brief, Firing, moment_text
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
@@ -86,6 +88,11 @@ def trigger(thing: Trigger, now: datetime) -> answers.TriggerView:
             {"utc": moment(at), "local": at.astimezone(zone).isoformat()} for at in upcoming
         ]
     return view
+
+
+def warnings(found: Iterable[FieldWarning]) -> list[answers.WarningView]:
+    """Return warnings as answers list them."""
+    return [{"field": warning.field, "message": warning.message} for warning in found]
 
 
 def config_of(thing: Trigger) -> answers.ConfigView:

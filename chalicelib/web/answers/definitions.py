@@ -136,7 +136,16 @@ class PreviewView(RenderedView):
     verdicts: list[VerdictView]
 
 
-class DefinitionAnswer(TypedDict):
+class WarningView(TypedDict):
+    field: str
+    message: str
+
+
+class WithWarnings(TypedDict):
+    warnings: list[WarningView]
+
+
+class DefinitionAnswer(WithWarnings):
     task: DefinitionView
 
 
@@ -144,15 +153,15 @@ class ClonedAnswer(DefinitionAnswer):
     triggers: list[TriggerView]
 
 
-class Checked(TypedDict):
+class Checked(WithWarnings):
     valid: bool
 
 
-class TriggerAnswer(TypedDict):
+class TriggerAnswer(WithWarnings):
     trigger: TriggerView
 
 
-class TriggerList(TypedDict):
+class TriggerList(WithWarnings):
     triggers: list[TriggerView]
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, get_type_hints
+from typing import get_type_hints
 
 from typing_extensions import TypedDict
 
-from chalicelib.web.answers.definitions import DefinitionSummary, DefinitionView, TriggerView
+from chalicelib.web.answers.definitions import (
+    DefinitionSummary,
+    DefinitionView,
+    TriggerView,
+    WithWarnings,
+)
 from chalicelib.web.answers.values import Cursor, Id
 
 
@@ -25,9 +30,12 @@ class TaskConfigAnswer(TypedDict):
     taskConfig: DefinitionView
 
 
-class TaskConfigMade(TaskConfigAnswer):
+class TaskConfigChanged(TaskConfigAnswer, WithWarnings):
+    pass
+
+
+class TaskConfigMade(TaskConfigChanged):
     triggers: list[TriggerView]
-    warnings: NotRequired[list[str]]
 
 
 class TaskConfigList(TypedDict):
@@ -43,9 +51,12 @@ class WorkflowAnswer(TypedDict):
     workflow: WorkflowView  # type: ignore[valid-type]
 
 
-class WorkflowMade(WorkflowAnswer):
+class WorkflowChanged(WorkflowAnswer, WithWarnings):
+    pass
+
+
+class WorkflowMade(WorkflowChanged):
     triggers: list[TriggerView]
-    warnings: NotRequired[list[str]]
 
 
 class WorkflowList(TypedDict):

@@ -10,7 +10,12 @@ from typing_extensions import TypedDict
 
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.run import State
-from chalicelib.web.answers.definitions import DefinitionSummary, DefinitionView, TriggerView
+from chalicelib.web.answers.definitions import (
+    DefinitionSummary,
+    DefinitionView,
+    TriggerView,
+    WithWarnings,
+)
 from chalicelib.web.answers.values import Count, Cursor, Id, Json, Moment
 
 
@@ -112,9 +117,8 @@ class TaskAnswer(TypedDict):
     task: DefinitionView | RunView
 
 
-class MadeAnswer(TaskAnswer):
+class MadeAnswer(TaskAnswer, WithWarnings):
     triggers: list[TriggerView]
-    warnings: NotRequired[list[str]]
 
 
 class TaskList(TypedDict):

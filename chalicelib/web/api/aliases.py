@@ -51,6 +51,11 @@ class Dialect:
             told[self.one] = self._renamed(told.pop("task"))
         if "tasks" in told:
             told[self.many] = [self._renamed(task) for task in told.pop("tasks")]
+        if "warnings" in told:
+            told["warnings"] = [
+                {**warning, "field": self._swapped(warning["field"])}
+                for warning in told["warnings"]
+            ]
         return told
 
     def _renamed(self, thing: Body) -> Body:
@@ -103,14 +108,14 @@ def _started_job(body: Body) -> Body:
 
 
 def _definitions(
-    root: str, dialect: Dialect, gives: tuple[str, str, str], takes: tuple[str, str]
+    root: str, dialect: Dialect, gives: tuple[str, str, str, str], takes: tuple[str, str]
 ) -> Iterator[Alias]:
-    one, made, listed = gives
+    one, changed, made, listed = gives
     for method, rest, given, model in (
         ("GET", "", listed, ""),
         ("POST", "", made, takes[0]),
         ("GET", "/{task_id}", one, ""),
-        ("PATCH", "/{task_id}", one, takes[1]),
+        ("PATCH", "/{task_id}", changed, takes[1]),
         ("DELETE", "/{task_id}", "", ""),
         ("GET", "/{task_id}/triggers", "", ""),
         ("POST", "/{task_id}/triggers", "", ""),
@@ -128,7 +133,7 @@ def _definitions(
 
 
 def _table() -> Iterator[Alias]:
-    config = ("TaskConfigAnswer", "TaskConfigMade", "TaskConfigList")
+    config = ("TaskConfigAnswer", "TaskConfigChanged", "TaskConfigMade", "TaskConfigList")
     yield from _definitions("/api/task-configs", CONFIGS, config, ("NewTaskConfig", "Definition"))
     yield Alias(
         method="POST",
@@ -138,7 +143,7 @@ def _table() -> Iterator[Alias]:
         gives="TaskConfigStarted",
         reshaped=_started_config,
     )
-    job = ("WorkflowAnswer", "WorkflowMade", "WorkflowList")
+    job = ("WorkflowAnswer", "WorkflowChanged", "WorkflowMade", "WorkflowList")
     yield from _definitions("/api/jobs", JOBS, job, ("NewJob", "JobFields"))
     listed = Alias(
         method="GET",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
+
+from chalicelib import wiring
+from chalicelib.actions import save_warnings
 from chalicelib.domain.access import Scope
+from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.field_warning import FieldWarning, prefix_warnings
 from chalicelib.domain.json_text import count
 from chalicelib.domain.limits import CHECKED_SCHEMAS
-from chalicelib.web import answers, models, reading
+from chalicelib.web import answers, models, reading, views
 from chalicelib.web.http import Answer, Routes, answer, body_of
 
 routes = Routes(__name__)
@@ -14,7 +20,7 @@ routes = Routes(__name__)
 
 @routes.at("POST", "/api/checks", needs=Scope.READ, takes="Checks")
 def check() -> Answer[answers.Checked]:
-    """Say whether these would be taken as they are written, with every fault; none is made."""
+    """Check these as they are written, with every fault or warning; none is made."""
     asked = models.parsed(models.Checks, body_of(routes.current_request))
     written: tuple[tuple[str, type[models.Model], list[dict[str, object]]], ...] = (
         ("repos", models.NewRepo, asked.repos),
@@ -26,12 +32,26 @@ def check() -> Answer[answers.Checked]:
         rule = f"the schemas of one request hold at most {CHECKED_SCHEMAS:,} values: send fewer"
         raise Invalid(rule, "paramsSchema")
     faults: list[Fault] = []
+    warnings: list[FieldWarning] = []
     for name, model, bodies in written:
         for number, body in enumerate(bodies):
+            place = f"{name}.{number}"
+            kept, ignored = reading.without_meaningless(body)
             try:
-                models.parsed(model, reading.without_meaningless(body)[0])
+                found = _find_warnings(models.parsed(model, kept))
+                warnings += prefix_warnings(place, [*ignored, *found])
             except Invalid as refused:
-                faults += refused.within(f"{name}.{number}").faults
+                faults += refused.within(place).faults
     if faults:
         raise Invalid.of(faults)
-    return answer({"valid": True})
+    return answer({"valid": True, "warnings": views.warnings(warnings)})
+
+
+def _find_warnings(asked: models.Model) -> list[FieldWarning]:
+    """Return the warnings about a task as it is written; nothing else has any."""
+    if not isinstance(asked, models.NewTask) or Kind(asked.type) is Kind.REPO_TASK:
+        return []
+    world = wiring.world()
+    new = reading.definition(asked, str(uuid.uuid4()), None, world.now())
+    triggers = [reading.trigger(trigger, new, world.now()) for trigger in asked.triggers]
+    return save_warnings.find_warnings(world, new, triggers)

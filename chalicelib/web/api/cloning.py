@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from chalicelib import wiring
-from chalicelib.actions import cloning
+from chalicelib.actions import cloning, save_warnings
 from chalicelib.domain.access import Scope
 from chalicelib.web import answers, views
 from chalicelib.web.api.tasks import definition_of
@@ -22,4 +22,6 @@ def clone(task_id: str) -> Answer[answers.ClonedAnswer]:
     claim = claim_of(routes.current_request, new_id)
     made, triggers = cloning.clone(world, definition_of(task_id), new_id, claim)
     shown = [views.trigger(trigger, world.now()) for trigger in triggers]
-    return answer({"task": views.blueprint(made), "triggers": shown}, 201)
+    warnings = views.warnings(save_warnings.find_warnings(world, made, triggers))
+    view = views.blueprint(made)
+    return answer({"task": view, "triggers": shown, "warnings": warnings}, 201)

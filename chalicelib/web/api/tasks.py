@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, listing, previewing, runs
+from chalicelib.actions import definitions, listing, previewing, runs, save_warnings
 from chalicelib.domain.access import Scope
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, NotAllowed, NotFound
@@ -110,18 +110,15 @@ def create() -> Answer[answers.MadeAnswer]:
     new = reading.definition(asked, str(uuid.uuid4()), _repo(asked.repo_url), world.now())
     if new.kind is Kind.REPO_TASK:
         run = runs.start(world, new, {}, stored=False, claim=claim_of(request, ""))
-        return answer(_warned({"task": whole(run), "triggers": []}, ignored), 201)
+        warnings = views.warnings(ignored)
+        return answer({"task": whole(run), "triggers": [], "warnings": warnings}, 201)
     triggers = [reading.trigger(trigger, new, world.now()) for trigger in asked.triggers]
     claim = claim_of(request, new.id)
     made, kept = definitions.create(world, new, triggers, claim)
     shown = [views.trigger(trigger, world.now()) for trigger in kept]
-    return answer(_warned({"task": views.blueprint(made), "triggers": shown}, ignored), 201)
-
-
-def _warned(made: answers.MadeAnswer, ignored: list[str]) -> answers.MadeAnswer:
-    if ignored:
-        made["warnings"] = [f"{name} means nothing here" for name in ignored]
-    return made
+    warnings = views.warnings([*ignored, *save_warnings.find_warnings(world, made, kept)])
+    view = views.blueprint(made)
+    return answer({"task": view, "triggers": shown, "warnings": warnings}, 201)
 
 
 def _repo(url: str | None) -> Repo | None:
@@ -152,11 +149,15 @@ def show(task_id: str) -> Answer[answers.TaskAnswer]:
 @routes.at("PATCH", "/api/tasks/{task_id}", needs=Scope.WRITE, takes="Definition", partly=True)
 def edit(task_id: str) -> Answer[answers.DefinitionAnswer]:
     """Change a definition."""
-    body, _ = reading.without_meaningless(body_of(routes.current_request))
+    world = wiring.world()
+    body, ignored = reading.without_meaningless(body_of(routes.current_request))
     was = definition_of(task_id)
     url = body.get("repoUrl", was.repo_url)
     new = reading.patched_definition(was, body, _repo(url if isinstance(url, str) else None))
-    return answer({"task": views.blueprint(definitions.change(wiring.world(), was, new))})
+    kept = definitions.change(world, was, new)
+    found = save_warnings.find_warnings(world, kept, world.triggers.of(kept))
+    warnings = views.warnings([*ignored, *found])
+    return answer({"task": views.blueprint(kept), "warnings": warnings})
 
 
 @routes.at("DELETE", "/api/tasks/{task_id}", needs=Scope.WRITE, status=204)

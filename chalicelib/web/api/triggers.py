@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, explaining
+from chalicelib.actions import definitions, explaining, save_warnings
 from chalicelib.domain.access import Scope
+from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.trigger import Trigger
@@ -42,10 +43,17 @@ def _shown(trigger: Trigger) -> answers.TriggerView:
 
 @routes.at("GET", "/api/tasks/{task_id}/triggers", needs=Scope.READ)
 def index(task_id: str) -> Answer[answers.TriggerList]:
-    """List the triggers of a definition."""
+    """List the triggers of a definition, and the warnings about it and them."""
     world = wiring.world()
-    found = world.triggers.of(definition_of(task_id))
-    return answer({"triggers": [_shown(trigger) for trigger in found]})
+    owner = definition_of(task_id)
+    found = world.triggers.of(owner)
+    warnings = views.warnings(save_warnings.find_warnings(world, owner, found))
+    return answer({"triggers": [_shown(trigger) for trigger in found], "warnings": warnings})
+
+
+def _saved(owner: Blueprint, trigger: Trigger) -> answers.TriggerAnswer:
+    warnings = save_warnings.find_trigger_warnings(wiring.world(), owner, trigger)
+    return {"trigger": _shown(trigger), "warnings": views.warnings(warnings)}
 
 
 @routes.at(
@@ -55,9 +63,10 @@ def create(task_id: str) -> Answer[answers.TriggerAnswer]:
     """Attach one more trigger to a definition."""
     world = wiring.world()
     request = routes.current_request
-    new = reading.trigger_from(body_of(request), definition_of(task_id), world.now())
+    owner = definition_of(task_id)
+    new = reading.trigger_from(body_of(request), owner, world.now())
     kept = definitions.add_trigger(world, new, claim_of(request, new.id))
-    return answer({"trigger": _shown(kept)}, 201)
+    return answer(_saved(owner, kept), 201)
 
 
 @routes.at(
@@ -70,7 +79,7 @@ def edit(task_id: str, trigger_id: str) -> Answer[answers.TriggerAnswer]:
     was = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
     new = reading.patched_trigger(was, body_of(routes.current_request), owner)
     kept = definitions.change_trigger(world, was, new)
-    return answer({"trigger": _shown(kept)})
+    return answer(_saved(owner, kept))
 
 
 @routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, status=204)

@@ -10,7 +10,15 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import cloning, definitions, listing, previewing, redelivering, runs
+from chalicelib.actions import (
+    cloning,
+    definitions,
+    listing,
+    previewing,
+    redelivering,
+    runs,
+    save_warnings,
+)
 from chalicelib.domain import schedule
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
@@ -83,8 +91,20 @@ def _page(
         chart=charts.bars(watched.recent),
         secret=forms.fresh_secret(),
         path=forms.fresh_path(),
+        **_warnings(watched),
         **values,
     )
+
+
+def _warnings(watched: listing.Watched) -> dict[str, Any]:
+    """Return the warnings about a definition, and about each of its triggers by id."""
+    world, thing, triggers = wiring.world(), watched.definition, watched.triggers
+    own = save_warnings.find_blueprint_warnings(world, thing, triggers)
+    of_triggers = {
+        one.id: forms.warned(save_warnings.find_trigger_warnings(world, thing, one))
+        for one in triggers
+    }
+    return {"warnings": forms.warned(own), "trigger_warnings": of_triggers}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import definitions
+from chalicelib.actions import definitions, save_warnings
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import models, reading, views
@@ -39,6 +39,7 @@ def _typed(thing: Blueprint) -> dict[str, str]:
 
 def _page(visit: Visit, thing: Blueprint, error: DomainError | None) -> Response:
     world = wiring.world()
+    found = save_warnings.find_blueprint_warnings(world, thing, world.triggers.of(thing))
     return visit.form_page(
         "edit.html",
         error,
@@ -46,6 +47,7 @@ def _page(visit: Visit, thing: Blueprint, error: DomainError | None) -> Response
         thing=thing,
         repos=world.repos.all(),
         templates=forms.templates(visit.form.get("promptTemplateId") or thing.prompt_template_id),
+        warnings=forms.warned(found),
     )
 
 

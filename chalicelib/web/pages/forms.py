@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.errors import DomainError, Fault, NotFound
+from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.trigger import Trigger
 from chalicelib.web.http import known_id
@@ -146,9 +147,14 @@ def said(error: DomainError, faults: list[Fault], form: Mapping[str, str]) -> li
     return found or [Said("", str(error))]
 
 
+def warned(warnings: Iterable[FieldWarning]) -> list[Said]:
+    """Return warnings as a page shows them, each with the field of the form that it is about."""
+    return [Said(_field(warning.field, {}), warning.message) for warning in warnings]
+
+
 def fresh_secret() -> str:
     return f"whk_{secrets.token_urlsafe(24)}"
 
 
 def fresh_path() -> str:
-    return f"hook-{secrets.token_hex(6)}"
+    return f"hook-{secrets.token_hex(16)}"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import definitions
+from chalicelib.actions import definitions, save_warnings
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.trigger import Trigger
@@ -61,7 +61,15 @@ def _typed(trigger: Trigger) -> dict[str, str]:
 
 
 def _page(visit: Visit, owner: Blueprint, trigger: Trigger, error: DomainError | None) -> Response:
-    return visit.form_page("trigger.html", error, _typed(trigger), thing=owner, trigger=trigger)
+    found = save_warnings.find_trigger_warnings(wiring.world(), owner, trigger)
+    return visit.form_page(
+        "trigger.html",
+        error,
+        _typed(trigger),
+        thing=owner,
+        trigger=trigger,
+        warnings=forms.warned(found),
+    )
 
 
 def save(visit: Visit, task_id: str, trigger_id: str) -> Response:

@@ -1,0 +1,55 @@
+"""Collects the warnings about a blueprint and its triggers: the one place that knows every rule.
+
+A rule is a function that yields a `FieldWarning` for each likely mistake it finds in something
+that is accepted and stored. To add one, write it beside the subject it is about and name it in
+`TRIGGER_RULES` or `BLUEPRINT_RULES`. Everything else follows from here: the list `warnings` in the
+answers of create, update, clone and `POST /api/checks`, in `GET /api/tasks/{id}/triggers`, the box
+on the pages of a blueprint and its triggers, the lines that `optio` prints, and `optio doctor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from chalicelib.actions import webhook_warnings
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.field_warning import FieldWarning, prefix_warnings
+from chalicelib.domain.trigger import Trigger
+from chalicelib.ports import World
+
+TriggerRule = Callable[[World, Blueprint, Trigger], Iterable[FieldWarning]]
+"""Yields warnings whose fields are those of the trigger, such as `config.filter`."""
+BlueprintRule = Callable[[World, Blueprint, Sequence[Trigger]], Iterable[FieldWarning]]
+"""Yields warnings whose fields are those of the blueprint, such as `prompt`."""
+
+TRIGGER_RULES: tuple[TriggerRule, ...] = (
+    webhook_warnings.warn_of_open_path,
+    webhook_warnings.warn_of_quoted_names,
+)
+BLUEPRINT_RULES: tuple[BlueprintRule, ...] = ()
+
+
+def find_trigger_warnings(world: World, owner: Blueprint, trigger: Trigger) -> list[FieldWarning]:
+    """Return the warnings about one trigger, each by its field of the trigger."""
+    return [warning for rule in TRIGGER_RULES for warning in rule(world, owner, trigger)]
+
+
+def find_blueprint_warnings(
+    world: World, blueprint: Blueprint, triggers: Sequence[Trigger]
+) -> list[FieldWarning]:
+    """Return the warnings about the blueprint's own fields."""
+    return [warning for rule in BLUEPRINT_RULES for warning in rule(world, blueprint, triggers)]
+
+
+def find_warnings(
+    world: World, blueprint: Blueprint, triggers: Sequence[Trigger]
+) -> list[FieldWarning]:
+    """Return the warnings about a blueprint and all its triggers.
+
+    Those of the first trigger are named `triggers.0.…`, as in the body of `POST /api/tasks`.
+    """
+    found = find_blueprint_warnings(world, blueprint, triggers)
+    for number, trigger in enumerate(triggers):
+        warnings = find_trigger_warnings(world, blueprint, trigger)
+        found += prefix_warnings(f"triggers.{number}", warnings)
+    return found

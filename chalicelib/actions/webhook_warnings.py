@@ -1,0 +1,53 @@
+"""Warnings about webhook triggers and about the JMESPath of any trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.field_warning import FieldWarning
+from chalicelib.domain.trigger import Trigger
+from chalicelib.domain.webhook_path import is_guessable
+from chalicelib.ports import World
+
+SUGGESTED_CHARACTERS = 24
+"""How much of a signature makes a suggested path unguessable: 96 bits in hex."""
+
+
+def warn_of_open_path(world: World, owner: Blueprint, trigger: Trigger) -> Iterator[FieldWarning]:
+    """Warn where strangers can start runs: no secret, and a path that can be guessed."""
+    hook = trigger.hook
+    if hook is None or hook.sealed or hook.preset != "optio" or not is_guessable(hook.path):
+        return
+    # The same suggestion every time, and one that only the readers of this stage can know.
+    signature = world.seals.sign(f"webhook path of {trigger.id}")
+    suggested = f"{hook.path[:64]}-{signature[:SUGGESTED_CHARACTERS]}"
+    yield FieldWarning(
+        "config.path",
+        "anybody who guesses this path can start runs, because the webhook has no secret: "
+        f"set a secret, or use a path that cannot be guessed, such as {suggested}",
+    )
+
+
+def warn_of_quoted_names(
+    world: World, owner: Blueprint, trigger: Trigger
+) -> Iterator[FieldWarning]:
+    """Warn where a text of a JMESPath is in double quotes, which make it the name of a field."""
+    for field, query in _queries(trigger):
+        for name in world.expressions.quoted_operands(query):
+            single = "'" + name.replace("'", "\\'") + "'"
+            yield FieldWarning(
+                field,
+                f'in JMESPath "{name}" is the value of a field with that name, not a text: '
+                f"write {single} to compare with the text",
+            )
+
+
+def _queries(trigger: Trigger) -> Iterator[tuple[str, str]]:
+    """Yield the JMESPath expressions of a trigger, each with its field."""
+    if trigger.hook and trigger.hook.filter:
+        yield "config.filter", trigger.hook.filter
+    if trigger.hook or trigger.ticket:
+        for name, path in (trigger.param_mapping or {}).items():
+            if str(path).startswith("$."):
+                yield f"paramMapping.{name}", str(path).removeprefix("$.")
