@@ -11,7 +11,7 @@ from chalicelib.actions import credentials, moving, refusing, secrets
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.history import Attempt
+from chalicelib.domain.history import Attempt, StageSpan, with_stages
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.prompt import OUTSIDE, framed, names_of
 from chalicelib.domain.repo import Repo
@@ -114,7 +114,12 @@ def _outside(world: World, run: Run, brief: Brief) -> tuple[str, ...] | None:
 
 
 def beat(
-    world: World, run_id: str, attempt: int, stage: str | None, lines: Sequence[LogLine]
+    world: World,
+    run_id: str,
+    attempt: int,
+    stage: str | None,
+    lines: Sequence[LogLine],
+    stages: tuple[StageSpan, ...] = (),
 ) -> str | None:
     """Keep the lines and the sign of life; return why the job has to stop, or None to go on.
 
@@ -130,7 +135,7 @@ def beat(
     now = world.now()
     if now > _begun(run) + timedelta(minutes=run.timeout_minutes) + OVERTIME:
         return "over time"
-    _note(world, run, stage, now, spoke=bool(lines))
+    _note(world, run, stage, stages, now, spoke=bool(lines))
     return None
 
 
@@ -160,17 +165,27 @@ def _begun(run: Run) -> datetime:
     return run.attempts[-1].started_at if run.attempts else run.updated_at
 
 
-def _note(world: World, run: Run, stage: str | None, now: datetime, *, spoke: bool) -> None:
+def _note(
+    world: World,
+    run: Run,
+    stage: str | None,
+    stages: tuple[StageSpan, ...],
+    now: datetime,
+    *,
+    spoke: bool,
+) -> None:
     """Write the beat down, but not each one: a row pays for every write."""
     last = run.logged_at if spoke else run.beat_at
     fresh = last is not None and now - last < BEAT_NOTED_EVERY
-    if fresh and stage in (None, run.stage):
+    attempts = with_stages(run.attempts, run.attempt, stages)
+    if fresh and stage in (None, run.stage) and attempts == run.attempts:
         return
     try:
         moving.update(
             world,
             run,
             stage=stage or run.stage,
+            attempts=attempts,
             beat_at=now,
             logged_at=now if spoke else run.logged_at,
             due_at=now + moving.SILENCE,

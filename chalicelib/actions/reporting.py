@@ -9,6 +9,7 @@ from chalicelib.actions import credentials, moving, observing, sending
 from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain.errors import Invalid, Superseded
 from chalicelib.domain.firing import moment_text
+from chalicelib.domain.history import StageSpan, with_stages
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output, checked
 from chalicelib.domain.retry import backoff
@@ -23,6 +24,7 @@ class Report:
 
     outcome: str
     stage: str | None = None
+    stages: tuple[StageSpan, ...] = ()
     error_class: str | None = None
     error_message: str | None = None
     transient: bool = False
@@ -73,6 +75,7 @@ def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Out
         error_message=end.error_message,
         cost_usd=end.cost_usd,
     )
+    attempts = with_stages(attempts, attempt, end.stages)
     if run.attempt != attempt or not run.works:
         if attempts != run.attempts:
             moving.update(world, run, attempts=attempts)
@@ -179,7 +182,8 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
             retry_count=run.retry_count + 1,
             **(facts | errors),
         )
-    return moving.give_up(world, run, by="runner", message=message, **(facts | errors))
+    where = {} if run.has_open_pr else {"stage": end.stage or run.stage}
+    return moving.give_up(world, run, by="runner", message=message, **(where | facts | errors))
 
 
 def _facts(run: Run, end: Report) -> dict[str, object]:

@@ -72,6 +72,7 @@ class Beats:
                 "runId": self._order.run_id,
                 "attempt": self._order.attempt,
                 "stage": self._control.stage,
+                "stages": self._control.stages,
                 "lines": [entry.json() for entry in batch],
             }
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.runner.errors import Failure, Stopped
 
@@ -15,12 +15,36 @@ class Control:
     """The stage of a job, its time limit, and whether somebody wants it to stop."""
 
     def __init__(self, timeout: timedelta) -> None:
+        self._spans: list[dict[str, str | None]] = []
         self.stage = "clone"
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout.total_seconds()
         self._reason: str | None = None
         self._failure: Failure | None = None
         self.stopped = threading.Event()
+
+    @property
+    def stage(self) -> str:
+        """The stage that the job is in."""
+        return self._stage
+
+    @stage.setter
+    def stage(self, stage: str) -> None:
+        self.end_stage()
+        self._stage = stage
+        span = {"stage": stage, "startedAt": datetime.now(UTC).isoformat(), "endedAt": None}
+        self._spans = [*self._spans, span]
+
+    def end_stage(self) -> None:
+        """Note the end of the current stage; a stage that follows does it by itself."""
+        if self._spans and self._spans[-1]["endedAt"] is None:
+            ended = {**self._spans[-1], "endedAt": datetime.now(UTC).isoformat()}
+            self._spans = [*self._spans[:-1], ended]
+
+    @property
+    def stages(self) -> list[dict[str, str | None]]:
+        """Every stage so far with its begin and end, as the API takes them."""
+        return self._spans
 
     def stop(self, reason: str) -> None:
         if self._reason is None:

@@ -68,6 +68,7 @@ def do(
     beats.start()
     try:
         ended = _gone_through(stages, order, control)
+        control.end_stage()
         if _alone(order, there) and not control.wanted_to_end:
             result.outputs = outputs.kept(api, order, there, lines)
     finally:
@@ -79,7 +80,8 @@ def do(
         lines.add("error", ended["message"], always=True)
     shutdown = ended.get("message") == SHUTDOWN
     beats.close(SHUTDOWN_PATIENCE if shutdown else PATIENCE)
-    return report.body_of(order, result, lines, stage=control.stage, **ended)
+    stage, done = control.stage, control.stages
+    return report.body_of(order, result, lines, stage=stage, stages=done, **ended)
 
 
 def _renewed(api: Api, order: Order) -> Callable[[], str | None]:

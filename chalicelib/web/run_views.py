@@ -7,7 +7,7 @@ import json
 from chalicelib.actions.logs import LogPage
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
-from chalicelib.domain.history import Attempt
+from chalicelib.domain.history import Attempt, StageSpan
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
 from chalicelib.domain.run import Event, Run
@@ -97,6 +97,15 @@ def _attempt(thing: Attempt) -> answers.AttemptView:
         "outcome": thing.outcome,
         "errorMessage": thing.error_message,
         "costUsd": thing.cost_usd,
+        "stages": [_stage(span) for span in thing.stages],
+    }
+
+
+def _stage(span: StageSpan) -> answers.StageView:
+    return {
+        "stage": span.stage,
+        "startedAt": moment(span.started_at),
+        "endedAt": moment(span.ended_at),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from chalicelib.domain import limits
+from chalicelib.domain.history import MOST_STAGES
 from chalicelib.domain.output import MOST_FILES, PLAIN
 from chalicelib.web import models
 from chalicelib.web.models.types import Aware, Flag, Moment, shown, text, whole
@@ -60,9 +61,24 @@ class Uploads(Speaks):
     files: OutputFiles
 
 
+JobStage = Literal["clone", "setup", "agent", "test", "push"]
+SPAN = {"stage": "agent", "startedAt": "2026-05-04T12:00:00Z", "endedAt": None}
+
+
+class Span(models.Model):
+    """One stage of a job; the last one may have no end yet."""
+
+    stage: JobStage
+    started_at: Aware
+    ended_at: Aware | None = None
+
+
 class Beat(Speaks):
-    model_config = shown({"runId": RUN, "attempt": 1, "stage": "agent", "lines": [LINE]})
-    stage: Literal["clone", "setup", "agent", "test", "push"] | None = None
+    model_config = shown(
+        {"runId": RUN, "attempt": 1, "stage": "agent", "stages": [SPAN], "lines": [LINE]}
+    )
+    stage: JobStage | None = None
+    stages: Annotated[list[Span], Field(max_length=MOST_STAGES)] = []
     lines: Annotated[list[Line], Field(max_length=limits.LINES)] = []
 
 

@@ -44,6 +44,19 @@ def test_a_change_is_committed_and_pushed(api: PlayedApi, tmp: Path, origin: Pat
     assert sorted(api.lines) == list(range(1, len(api.lines) + 1))
 
 
+def test_every_stage_is_reported_with_its_begin_and_end(api: PlayedApi, tmp: Path, origin: Path):
+    repo = {"setupCommands": "true", "testCommand": "sleep 1"}
+
+    report = do(api, tmp, job("echo 1 > a", origin, repo=repo))
+
+    stages = report["stages"]
+    assert [span["stage"] for span in stages] == ["clone", "setup", "agent", "test", "push"]
+    moments = [moment for span in stages for moment in (span["startedAt"], span["endedAt"])]
+    assert None not in moments
+    assert moments == sorted(moments)
+    assert any(beat["stages"][-1]["endedAt"] is None for beat in api.beats)
+
+
 def test_commits_and_leftovers_are_both_pushed(api: PlayedApi, tmp: Path, origin: Path):
     commit = "git -c user.name=a -c user.email=a@b commit -qm own"
     command = f"echo 1 > a; git add a; {commit}; echo 2 > b; rm README"

@@ -73,6 +73,12 @@ class RunSummary(TypedDict):
     metadata: Origin
 
 
+class StageView(TypedDict):
+    stage: str
+    startedAt: Moment
+    endedAt: Moment | None
+
+
 class AttemptView(TypedDict):
     number: int
     runner: str
@@ -81,6 +87,7 @@ class AttemptView(TypedDict):
     outcome: str | None
     errorMessage: str | None
     costUsd: float | None
+    stages: list[StageView]
 
 
 class OutputView(TypedDict):

@@ -6,6 +6,7 @@ from chalicelib import wiring
 from chalicelib.actions import jobs, launching, outputs, reporting
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
+from chalicelib.domain.history import StageSpan
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
 from chalicelib.domain.repo import in_clear
@@ -34,9 +35,9 @@ def beat() -> Answer[answers.GoOn]:
     """Take a sign of life and log lines; tell the runner to go on or to stop."""
     asked = models.parsed(runner_models.Beat, body_of(routes.current_request))
     _speaks_for(asked)
-    reason = jobs.beat(
-        wiring.world(), known_id("run", asked.run_id), asked.attempt, asked.stage, _lines(asked)
-    )
+    run_id, spans = known_id("run", asked.run_id), _spans(asked)
+    lines = _lines(asked)
+    reason = jobs.beat(wiring.world(), run_id, asked.attempt, asked.stage, lines, spans)
     return answer({"continue": reason is None, "reason": reason})
 
 
@@ -68,6 +69,7 @@ def report() -> Answer[answers.Ended]:
     end = reporting.Report(
         outcome=asked.outcome,
         stage=asked.stage,
+        stages=_spans(asked),
         error_class=asked.error_class,
         error_message=asked.error_message,
         transient=asked.transient,
@@ -101,6 +103,13 @@ def _speaks_for(asked: runner_models.Speaks) -> None:
 def _outputs(files: list[runner_models.OutputFile]) -> tuple[Output, ...]:
     return tuple(
         Output(name=file.name, size=file.size, content_type=file.content_type) for file in files
+    )
+
+
+def _spans(asked: runner_models.Beat) -> tuple[StageSpan, ...]:
+    return tuple(
+        StageSpan(stage=span.stage, started_at=span.started_at, ended_at=span.ended_at)
+        for span in asked.stages
     )
 
 

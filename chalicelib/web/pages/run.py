@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from chalice.app import Response
 
@@ -10,6 +11,7 @@ from chalicelib import wiring
 from chalicelib.actions import listing, logs, outputs, runs
 from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
 from chalicelib.domain.firing import Brief
+from chalicelib.domain.history import StageSpan
 from chalicelib.domain.log import Wanted
 from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
@@ -21,6 +23,7 @@ from chalicelib.web.pages.wording import pretty
 STAGES = ("clone", "setup", "agent", "test", "push", "publish")
 MOST_LINES, WINDOW = 1000, 200
 LONGEST_SHOWN = 64 * 1024
+WAITING = (State.QUEUED, State.PROVISIONING)
 
 
 def _run(task_id: str) -> Run:
@@ -91,21 +94,35 @@ def _cursor(visit: Visit) -> str:
     return visit.query("cursor")
 
 
-def _stages(run: Run) -> list[tuple[str, str]]:
-    """Return each stage with how it stands: done, now, bad or to come."""
+def _stages(run: Run) -> list[tuple[str, str, timedelta | None]]:
+    """Return each stage, how it stands (done, now, bad or to come), and how long it took."""
+    spans = {} if run.state in WAITING else _spans(run)
     names = list(STAGES if run.repo_url else ("setup", "agent"))
-    if run.repo_url and run.stage != "test" and run.trial is None:
+    if run.repo_url and run.stage != "test" and run.trial is None and "test" not in spans:
         names.remove("test")
-    reached = names.index(run.stage) if run.stage in names else -1
-    if run.state in (State.COMPLETED, State.PR_OPENED):
-        return [(name, "done") for name in names]
-    shown = []
-    for number, name in enumerate(names):
-        mark = "done" if number < reached else "next"
-        if number == reached:
-            mark = "now" if run.state is State.RUNNING else "bad" if run.final else "now"
-        shown.append((name, mark))
-    return shown
+    current = run.stage or next(reversed(spans), None)
+    reached = names.index(current) if current in names else -1
+    done = run.state in (State.COMPLETED, State.PR_OPENED)
+    return [
+        (name, "done" if done else _mark(run, number - reached), _length(spans.get(name)))
+        for number, name in enumerate(names)
+    ]
+
+
+def _spans(run: Run) -> dict[str, StageSpan]:
+    """Return the stages of the newest attempt, in their order."""
+    return {span.stage: span for span in (run.attempts[-1].stages if run.attempts else ())}
+
+
+def _mark(run: Run, beyond: int) -> str:
+    """Return how a stage stands that lies so many stages beyond the current one."""
+    if beyond:
+        return "done" if beyond < 0 else "next"
+    return "bad" if run.final else "now"
+
+
+def _length(span: StageSpan | None) -> timedelta | None:
+    return span.ended_at - span.started_at if span and span.ended_at else None
 
 
 def _allowed(visit: Visit, run: Run) -> dict[str, bool]:
