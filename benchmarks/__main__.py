@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from benchmarks import burst, cold, cost, firing, ingress, memory, tick
+from benchmarks import burst, cold, cost, firing, ingress, memory, redaction, tick
 from benchmarks.report import HEAD, Row, conditions, table
 
 Part = Callable[[bool], Iterable[Row]]
@@ -22,6 +22,7 @@ PARTS: dict[str, Part] = {
     "tick": tick.measure,
     "ingress": ingress.measure,
     "burst": burst.measure,
+    "redaction": redaction.measure,
     "cost": cost.measure,
 }
 """The pages have a stage of their own to be filled: `make bench-pages`."""

@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.text import clean, cut
+from chalicelib.runner.redact import CleanText, Redactor
+from chalicelib.runner.text import CUT_MARGIN, LINE_BYTES, clean, cut
 
 TOTAL_BYTES = 50 * 1024 * 1024
 BEAT_BYTES = 200 * 1024
@@ -49,7 +49,7 @@ class Log:
 
     def add(self, kind: str, content: str, *, always: bool = False) -> None:
         """Keep one line; when the log is full, only what must be said `always`."""
-        content = cut(self.redactor.redact(clean(content)).encode("utf-8", "replace").decode())
+        content = content if isinstance(content, CleanText) else self._cleaned(content)
         with self._lock:
             if self._full and not always:
                 return
@@ -60,6 +60,13 @@ class Log:
             self._seq += 1
             moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self._pending.append(Entry(self._seq, moment, kind, content))
+
+    def _cleaned(self, content: str) -> str:
+        size = len(content.encode("utf-8", "replace"))
+        if size > LINE_BYTES:  # a secret at the border is still recognised beyond it
+            content = content[: LINE_BYTES + CUT_MARGIN]
+        content = self.redactor.redact(clean(content)).encode("utf-8", "replace").decode()
+        return cut(content, size=size if size > LINE_BYTES else None)
 
     def batch(self, limit: int = BEAT_BYTES) -> list[Entry]:
         """Return the oldest unsent lines, about `limit` bytes of them, and keep them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import threading
 import time
@@ -16,6 +17,9 @@ from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.text import Lines
 from chalicelib.runner.users import User
+
+UNFINISHED_SHOWN_AFTER_MS = 3000
+"""Silence after which a line without an end, such as a question, is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +112,15 @@ def _reader(stream: IO[bytes] | None, lines: Lines) -> threading.Thread:
     def read() -> None:
         assert stream is not None
         with stream:
-            while data := os.read(stream.fileno(), 65536):
-                lines.feed(data)
+            waiting = select.poll()
+            waiting.register(stream, select.POLLIN)
+            while True:
+                if not waiting.poll(UNFINISHED_SHOWN_AFTER_MS):
+                    lines.flush_unfinished()
+                elif data := os.read(stream.fileno(), 65536):
+                    lines.feed(data)
+                else:
+                    break
         lines.close()
 
     thread = threading.Thread(target=read, daemon=True)
