@@ -71,16 +71,16 @@ def _unrecorded(world: World, definition: Blueprint, trigger: Trigger, at: datet
     assert trigger.schedule is not None
     if trigger.disabled_reason:
         return f"It does not fire: it was disabled, {trigger.disabled_reason}."
-    if at < trigger.created_at:
+    if at + trigger.jitter < trigger.created_at:
         return (
             f"It did not fire at {text}: it was made later, at {moment_text(trigger.created_at)}."
         )
     if schedules.next_after(trigger.timing, at - timedelta(microseconds=1)) != at:
         return _unnamed(trigger, at)
     if not (trigger.enabled and definition.enabled):
-        verb = "would fire" if at > now else "did not fire"
+        verb = "would fire" if at + trigger.jitter > now else "did not fire"
         return f"It {verb} at {text}, but it is paused now."
-    if at > now:
+    if at + trigger.jitter > now:
         return f"It will fire at {moment_text(at + trigger.jitter)}."
     if trigger.next_fire_at and trigger.next_fire_at <= at:
         late = round((now - at - trigger.jitter).total_seconds())
@@ -96,9 +96,9 @@ def _unnamed(trigger: Trigger, at: datetime) -> str:
     config = trigger.schedule
     assert config is not None
     day = timedelta(days=1)
-    before = list(schedules.occurrences(trigger.timing, after=at - day, until=at))[-1:]
+    before = schedules.nth_newest(trigger.timing, after=at - day, until=at, number=1)
     after = schedules.next_after(trigger.timing, at)
-    near = [moment_text(moment) for moment in (*before, *([after] if after else []))]
+    near = [moment_text(moment) for moment in (before, after) if moment]
     beside = f"; the nearest are {' and '.join(near)}" if near else "; it is over"
     return (
         f"It does not fire at {moment_text(at)}: {config.cron!r} in {config.timezone} "

@@ -11,7 +11,7 @@ from chalicelib.actions import failing, sending
 from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain import firing as firings
 from chalicelib.domain.decision import Basis, Decision
-from chalicelib.domain.firing import Outcome, Skip
+from chalicelib.domain.firing import Gap, Outcome, Skip
 from chalicelib.domain.run import Run
 from chalicelib.domain.trigger import CatchUp, Trigger
 from chalicelib.ports import Taken, World
@@ -96,13 +96,13 @@ def _after(basis: Basis, decision: Decision) -> Basis:
 
 def _decision(world: World, basis: Basis, trigger: Trigger) -> Decision:
     assert trigger.next_fire_at is not None
-    gap = _gap(trigger, _missed(world, trigger))
+    gap = _missed(world, trigger)
     if gap:
         now = world.now()
         ids = {"trigger_id": trigger.id, "definition_id": trigger.definition_id}
         record = firings.gap(gap, Skip.MISSED, now=now, **ids)
         # A gap says nothing about whether the trigger can fire: its failures stay counted.
-        passed = replace(_moved(world, trigger, gap[-1]), failures=trigger.failures)
+        passed = replace(_moved(world, trigger, gap.last), failures=trigger.failures)
         moved = (trigger, passed)
         return Decision(firing=record, trigger=moved, definition=basis.definition)
     after = _moved(world, trigger, trigger.next_fire_at)
@@ -120,19 +120,12 @@ def _decision(world: World, basis: Basis, trigger: Trigger) -> Decision:
     return replace(decision, trigger=(trigger, fired))
 
 
-def _missed(world: World, trigger: Trigger) -> list[datetime]:
-    """Return the occurrences, from the one that is due, that are later than late."""
+def _missed(world: World, trigger: Trigger) -> Gap | None:
+    """Return the occurrences later than late that will not fire, by the policy of the trigger."""
     until = world.now() - world.policy.missed_after - trigger.jitter
-    return trigger.unsettled(until)
-
-
-def _gap(trigger: Trigger, missed: list[datetime]) -> list[datetime]:
-    """Return those of the missed occurrences that will not fire, by the policy of the trigger."""
     policy = trigger.schedule.catch_up if trigger.schedule else CatchUp.SKIP
-    if policy is CatchUp.SKIP:
-        return missed
-    kept = 1 if policy is CatchUp.ONE else MOST_AT_ONCE
-    return missed[:-kept]
+    kept = {CatchUp.SKIP: 0, CatchUp.ONE: 1}.get(policy, MOST_AT_ONCE)
+    return trigger.undecided(until, kept=kept)
 
 
 def _moved(world: World, trigger: Trigger, past: datetime) -> Trigger:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from croniter import croniter
@@ -42,6 +43,33 @@ class Cron:
         """Tell whether the two day fields leave no day of a month out."""
         full_days, full_weekdays = len(self.days) == 31, len(self.weekdays) == 7
         return (full_days or full_weekdays) if self.either_day else (full_days and full_weekdays)
+
+    def count_between(self, low: datetime, high: datetime) -> int:
+        """Return how many wall-clock times in `(low, high]` the expression names."""
+        if high <= low:
+            return 0
+        first, last = low.date(), high.date()
+        whole_days = sum(
+            self.names_day(date.fromordinal(day))
+            for day in range(first.toordinal(), last.toordinal())
+        )
+        per_day = len(self.hours) * len(self.minutes)
+        return whole_days * per_day + self._count_through(high) - self._count_through(low)
+
+    def names_day(self, day: date) -> bool:
+        """Tell whether the expression names times on this day."""
+        if day.month not in self.months:
+            return False
+        of_month, of_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
+        return (of_month or of_week) if self.either_day else (of_month and of_week)
+
+    def _count_through(self, local: datetime) -> int:
+        """Return how many times of its day come up to `local`, itself included."""
+        if not self.names_day(local.date()):
+            return 0
+        hours = bisect_left(self.hours, local.hour)
+        minutes = bisect_right(self.minutes, local.minute) if local.hour in self.hours else 0
+        return hours * len(self.minutes) + minutes
 
     def iterate_after(self, local: datetime) -> Iterator[datetime]:
         """Yield the wall-clock times that the expression names, strictly after `local`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -75,6 +74,15 @@ class Firing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Neighbouring scheduled moments that did not fire: the oldest, the newest, their number."""
+
+    first: datetime
+    last: datetime
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """An identity that may be used once, until it expires."""
 
@@ -104,7 +112,7 @@ def run_id(firing: str) -> str:
 
 
 def gap(
-    moments: Sequence[datetime],
+    passed: Gap,
     reason: Skip,
     *,
     trigger_id: str,
@@ -112,19 +120,18 @@ def gap(
     now: datetime,
 ) -> Firing:
     """Return the one record of several scheduled moments that did not fire."""
-    first, last = moments[0], moments[-1]
     return Firing(
-        id=firing_id(trigger_id, moment_text(first)),
-        occurrence=moment_text(first),
+        id=firing_id(trigger_id, moment_text(passed.first)),
+        occurrence=moment_text(passed.first),
         outcome=Outcome.SKIPPED,
         reason=reason.value,
         fired_at=now,
         definition_id=definition_id,
         trigger_id=trigger_id,
         trigger_type="schedule",
-        lateness_ms=lateness(first, now),
-        until=moment_text(last),
-        count=len(moments),
+        lateness_ms=lateness(passed.first, now),
+        until=moment_text(passed.last),
+        count=passed.count,
     )
 
 

@@ -16,12 +16,19 @@ from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.cron import Cron, parse_cron
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.time_zones import find_change, find_next_change, parse_zone, utc_offset
+
+_MINUTE = timedelta(minutes=1)
+_LONGEST_SHIFT = timedelta(hours=26)
+"""Longer than any two offsets of one zone are apart: Samoa moved by 24 hours."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A cron expression on the wall clock of one time zone, perhaps within bounds."""
+    """A cron expression on the wall clock of one time zone, perhaps within bounds.
+
+    It fires at a cron instant plus `jitter`, if that moment lies within the bounds, both included.
+    """
 
     cron: str
     timezone: str = "UTC"
@@ -30,45 +37,127 @@ class Schedule:
     end_at: datetime | None = None
 
 
-def parse_zone(name: str) -> ZoneInfo:
-    """Return the IANA time zone called `name`; raise `Invalid` where there is none."""
-    try:
-        if not name or name.startswith((".", "/")) or name != name.strip():
-            raise ValueError(name)
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise Invalid(
-            f"{name!r} is not an IANA time zone such as 'Europe/Berlin' or 'UTC'", "timezone"
-        ) from None
-
-
 def next_after(schedule: Schedule, moment: datetime) -> datetime | None:
     """Return the first cron instant strictly after `moment`, in UTC, or None past the end."""
     return next(_following(schedule, moment), None)
 
 
-def occurrences(
-    schedule: Schedule, *, after: datetime, until: datetime, limit: int = 100_000
-) -> Iterator[datetime]:
-    """Yield each cron instant in `(after, until]`, oldest first, in UTC, at most `limit`."""
-    found = takewhile(lambda moment: moment <= until, _following(schedule, after))
-    return islice(found, limit)
+def occurrences(schedule: Schedule, *, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Yield each cron instant in `(after, until]`, oldest first, in UTC."""
+    return takewhile(lambda instant: instant <= until, _following(schedule, after))
 
 
 def _following(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
-    """Yield the cron instants after `moment`, one found from the other: long pauses have many."""
-    after = moment.astimezone(UTC)
+    """Yield the cron instants after `moment`, each found from the one before it."""
+    after, end = _bound(schedule, moment, None)
+    instants = _iterate(parse_cron(schedule.cron), parse_zone(schedule.timezone), after)
+    return takewhile(lambda instant: instant <= end, instants) if end else instants
+
+
+def _bound(
+    schedule: Schedule, after: datetime, until: datetime | None
+) -> tuple[datetime, datetime | None]:
+    """Narrow `(after, until]` to the instants whose jittered moment lies within the bounds."""
+    after = after.astimezone(UTC)
     if schedule.start_at:
-        after = max(after, schedule.start_at.astimezone(UTC) - timedelta(microseconds=1))
-    cron, zone = parse_cron(schedule.cron), parse_zone(schedule.timezone)
-    found = _elapsed(cron, zone, after) if cron.every_hour else _fixed(cron, zone, after)
-    end = schedule.end_at
-    return takewhile(lambda instant: instant <= end, found) if end else found
+        first = schedule.start_at.astimezone(UTC) - schedule.jitter
+        after = max(after, first - timedelta(microseconds=1))
+    if schedule.end_at:
+        last = schedule.end_at.astimezone(UTC) - schedule.jitter
+        until = min(until, last) if until else last
+    return after, until
+
+
+def _iterate(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    return _elapsed(cron, zone, after) if cron.every_hour else _fixed(cron, zone, after)
 
 
 def preview(schedule: Schedule, moment: datetime, count: int = 5) -> list[datetime]:
-    """Return the next `count` moments at which `schedule` fires, its jitter included."""
-    return [found + schedule.jitter for found in islice(_following(schedule, moment), count)]
+    """Return the next `count` moments after `moment` at which `schedule` fires, jitter included."""
+    instants = _following(schedule, moment - schedule.jitter)
+    return [instant + schedule.jitter for instant in islice(instants, count)]
+
+
+def count_occurrences(schedule: Schedule, *, after: datetime, until: datetime) -> int:
+    """Return the number of cron instants in `(after, until]`, without a list of them."""
+    low, end = _bound(schedule, after, until)
+    high = end or until
+    if low >= high:
+        return 0
+    cron, zone = parse_cron(schedule.cron), parse_zone(schedule.timezone)
+    return (_count_elapsed if cron.every_hour else _count_fixed)(cron, zone, low, high)
+
+
+def _count_elapsed(cron: Cron, zone: ZoneInfo, low: datetime, high: datetime) -> int:
+    count, since = 0, low
+    while True:
+        offset = utc_offset(zone, since)
+        change = find_next_change(zone, since, high)
+        end = change - timedelta(microseconds=1) if change else high
+        count += cron.count_between(_wall_clock(low, offset), _wall_clock(end, offset))
+        if change is None:
+            return count
+        since, low = change, end
+
+
+def _count_fixed(cron: Cron, zone: ZoneInfo, low: datetime, high: datetime) -> int:
+    """Count on the wall clock; walk only the hours around a change, which it skips or repeats."""
+    count, since = 0, low - _LONGEST_SHIFT
+    while True:
+        offset = utc_offset(zone, since)
+        change = find_next_change(zone, since, high)
+        if change is None:
+            return count + cron.count_between(_wall_clock(low, offset), _wall_clock(high, offset))
+        shift = abs(utc_offset(zone, change) - offset) + timedelta(minutes=1)
+        calm = change - shift
+        if calm > low:
+            count += cron.count_between(_wall_clock(low, offset), _wall_clock(calm, offset))
+            low = calm
+        for instant in _fixed(cron, zone, low):
+            if instant > min(change + shift, high):
+                break
+            count += 1
+        since, low = change, max(low, min(change + shift, high))
+
+
+def _wall_clock(moment: datetime, offset: timedelta) -> datetime:
+    return (moment + offset).replace(tzinfo=None)
+
+
+def nth_newest(
+    schedule: Schedule, *, after: datetime, until: datetime, number: int
+) -> datetime | None:
+    """Return the cron instant in `(after, until]` that `number` - 1 newer ones follow, if any."""
+    if count_occurrences(schedule, after=after, until=until) < number:
+        return None
+    reach = timedelta(hours=1)
+    while until - reach > after and (
+        count_occurrences(schedule, after=until - reach, until=until) < number
+    ):
+        reach *= 2
+    low, high = max(after, until - reach), until
+    while high - low > _MINUTE:
+        middle = low + (high - low) / 2
+        enough = count_occurrences(schedule, after=middle, until=until) >= number
+        low, high = (middle, high) if enough else (low, middle)
+    newer = count_occurrences(schedule, after=low, until=until)
+    return next(islice(_following(schedule, low), newer - number, None), None)
+
+
+def correct_instant(schedule: Schedule, stored: datetime, decided: datetime | None) -> datetime:
+    """Return the cron instant that `stored` stands for under the zone data of today.
+
+    A new release of the data can move instants that were computed under an older one. Each
+    stands for the nearest one of today; nothing up to `decided` comes again.
+    """
+    later = next_after(schedule, stored - timedelta(microseconds=1))
+    if later == stored:
+        return stored
+    since = stored - _LONGEST_SHIFT
+    since = max(since, decided) if decided else since
+    earlier = nth_newest(schedule, after=since, until=stored, number=1)
+    candidates = [instant for instant in (earlier, later) if instant]
+    return min(candidates, key=lambda instant: abs(instant - stored), default=stored)
 
 
 def jitter_of(trigger_id: str, seconds: int) -> timedelta:
@@ -92,17 +181,17 @@ def _first_coming(local: datetime, zone: ZoneInfo) -> datetime:
     if instant.astimezone(zone).replace(tzinfo=None) == local:
         return instant
     later = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    return _change(zone, min(instant, later) - timedelta(seconds=1), max(instant, later))
+    return find_change(zone, min(instant, later) - timedelta(seconds=1), max(instant, later))
 
 
 def _elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     since, changed = after, None
     while True:
         # As long as the offset holds, local time is elapsed time; at a change, begin there anew.
-        offset = _offset(zone, since)
+        offset = utc_offset(zone, since)
         for moment in cron.iterate_after((after + offset).replace(tzinfo=None)):
             instant = (moment - offset).replace(tzinfo=UTC)
-            changed = _next_change(zone, since, instant)
+            changed = find_next_change(zone, since, instant)
             if changed:
                 break
             yield instant
@@ -110,32 +199,3 @@ def _elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
         else:
             return
         since, after = changed, changed - timedelta(microseconds=1)
-
-
-def _next_change(zone: ZoneInfo, after: datetime, until: datetime) -> datetime | None:
-    """Return the first change of the zone's offset in `(after, until]`, if there is one."""
-    step, low = timedelta(days=1), after
-    while low < until:
-        high = min(low + step, until)
-        if _offset(zone, low) != _offset(zone, high):
-            return _change(zone, low, high)
-        low = high
-    return None
-
-
-def _change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """Return the whole second in `(low, high]` from which the offset of `low` no longer holds."""
-    before = _offset(zone, low)
-    low = low.replace(microsecond=0)
-    high = high.replace(microsecond=0) + timedelta(seconds=1 if high.microsecond else 0)
-    while high - low > timedelta(seconds=1):
-        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
-        if _offset(zone, middle) == before:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta(0)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain import schedule as schedules
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.firing import Gap
 from chalicelib.domain.limits import HOOK_SECRETS
 
 
@@ -150,12 +152,38 @@ class Trigger:
         moment = schedules.next_after(self.timing, after)
         return moment, moment + self.jitter if moment else None
 
-    def unsettled(self, until: datetime) -> list[datetime]:
-        """Return the cron instants up to `until` that nothing was decided about yet."""
+    def preview_fires(self, now: datetime) -> list[datetime]:
+        """Return the next moments at which it fires; none if what is stored cannot be computed."""
+        try:
+            return schedules.preview(self.timing, now) if self.schedule else []
+        except Invalid:
+            return []
+
+    def undecided(self, until: datetime, *, kept: int = 0) -> Gap | None:
+        """Return the cron instants up to `until` that nothing was decided about yet, if any.
+
+        The newest `kept` of them are left out.
+        """
         since = self.next_fire_at
         if since is None or since > until:
-            return []
-        return [since, *schedules.occurrences(self.timing, after=since, until=until)]
+            return None
+        count = 1 + schedules.count_occurrences(self.timing, after=since, until=until) - kept
+        if count <= 0:
+            return None
+        last = since
+        if count > 1:
+            newest = schedules.nth_newest(self.timing, after=since, until=until, number=kept + 1)
+            last = newest or since
+        return Gap(first=since, last=last, count=count)
+
+    def corrected(self) -> Trigger:
+        """Return the trigger with its next time by the zone data of today."""
+        if self.schedule is None or self.next_fire_at is None:
+            return self
+        at = schedules.correct_instant(self.timing, self.next_fire_at, self.decided_until)
+        if at == self.next_fire_at:
+            return self
+        return replace(self, next_fire_at=at, due_at=at + self.jitter if self.due_at else None)
 
     @property
     def jitter(self) -> timedelta:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import CloudWatchEvent, Rate
 
 from chalicelib import wiring
-from chalicelib.actions import schedules, ticking
+from chalicelib.actions import schedules, ticking, zone_updates
 from chalicelib.domain import trail
 from chalicelib.pipeline.steps import Message, Steps
 from chalicelib.settings import settings
@@ -18,6 +18,7 @@ def tick(event: CloudWatchEvent) -> None:
     """Send a message for each row that is due within the look-ahead."""
     with trail.following(step="tick", correlation_id=event.event_id):
         ticking.tick(wiring.world())
+        zone_updates.correct_next_times(wiring.world())
 
 
 @steps.batch_step(queue=settings.queue("fire"))

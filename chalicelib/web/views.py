@@ -6,17 +6,16 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import overload
-from zoneinfo import ZoneInfo
 
 from chalicelib.actions.previewing import Preview
 from chalicelib.actions.pulse import Pulse
-from chalicelib.domain import schedule as schedules
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.firing import Brief, Firing, moment_text
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.secret import Secret
+from chalicelib.domain.time_zones import parse_zone
 from chalicelib.domain.trigger import HookConfig, TicketConfig, Trigger, TriggerType
 from chalicelib.web import answers
 
@@ -81,11 +80,10 @@ def trigger(thing: Trigger, now: datetime) -> answers.TriggerView:
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }
-    if thing.type is TriggerType.SCHEDULE and thing.schedule:
-        zone = ZoneInfo(thing.schedule.timezone)
-        upcoming = schedules.preview(thing.timing, now)
+    if thing.type is TriggerType.SCHEDULE and (config := thing.schedule):
         view["nextFireTimes"] = [
-            {"utc": moment(at), "local": at.astimezone(zone).isoformat()} for at in upcoming
+            {"utc": moment(at), "local": at.astimezone(parse_zone(config.timezone)).isoformat()}
+            for at in thing.preview_fires(now)
         ]
     return view
 

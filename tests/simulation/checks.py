@@ -90,11 +90,12 @@ def named(firing: Firing, due: set[datetime]) -> list[datetime]:
 def occurrences(history: History, trigger: Trigger) -> Iterator[datetime]:
     """Yield what was due of a trigger: by each of its schedules, from its edit to the next one."""
     versions = list(history.versions("triggers", trigger.id)) or [trigger]
-    edits = [b for a, b in pairwise(versions) if b.schedule.times != a.schedule.times]
-    starts = [max(one.updated_at, one.decided_until or one.updated_at) for one in edits]
-    starts.insert(0, versions[0].created_at)
-    timings = [versions[0].timing, *(one.timing for one in edits)]
-    ends = [*starts[1:], None]
+    edits = [(a, b) for a, b in pairwise(versions) if b.schedule.times != a.schedule.times]
+    # What fires up to an edit is due by the old schedule, jitter included; the rest by the new.
+    starts = [_since(new, new.updated_at - new.jitter) for _, new in edits]
+    starts.insert(0, versions[0].created_at - versions[0].jitter)
+    timings = [versions[0].timing, *(new.timing for _, new in edits)]
+    ends = [*(_since(new, new.updated_at - old.jitter) for old, new in edits), None]
     for start, end, timing in zip(starts, ends, timings, strict=True):
         until = end
         if until is None:
@@ -102,6 +103,10 @@ def occurrences(history: History, trigger: Trigger) -> Iterator[datetime]:
             pointer = versions[-1].next_fire_at
             until = (pointer or history.now) - timedelta(microseconds=1)
         yield from schedules.occurrences(timing, after=start, until=until)
+
+
+def _since(trigger: Trigger, moment: datetime) -> datetime:
+    return max(moment, trigger.decided_until or moment)
 
 
 def one_run_each(history: History) -> Iterator[str]:

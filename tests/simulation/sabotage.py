@@ -217,18 +217,16 @@ def no_gap_of_a_pause() -> Any:
 
 @breaks("what an outage swallowed leaves no record")
 def no_gap_of_an_outage() -> Any:
-    def gap(trigger: Any, missed: Any) -> Any:
-        return []
-
     def decision(world: Any, basis: Any, trigger: Any) -> Any:
-        missed = schedules._missed(world, trigger)
-        if len(missed) > 1:
-            trigger = replace(trigger, next_fire_at=missed[-1])
+        missed = trigger.undecided(world.now() - world.policy.missed_after - trigger.jitter)
+        if missed:
+            trigger = replace(trigger, next_fire_at=missed.last)
         return real(world, basis, trigger)
 
     real = schedules._decision
     return _both(
-        patch.object(schedules, "_gap", gap), patch.object(schedules, "_decision", decision)
+        patch.object(schedules, "_missed", lambda world, trigger: None),
+        patch.object(schedules, "_decision", decision),
     )
 
 

@@ -16,7 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.actions import hooks
-from chalicelib.domain import cron, json_text, limits, schedule, words
+from chalicelib.domain import cron, json_text, limits, schedule
+from chalicelib.domain.cron_description import describe_cron
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.hook import PRESETS, Delivery, believed, delivery_id, event_names, fresh
 from chalicelib.domain.template import check_template, compile_template, render
@@ -104,7 +105,7 @@ def test_a_cron_expression_has_a_next_time_and_words_or_is_refused(text: str):
     moment = schedule.next_after(found, NOON)
     assert moment is not None
     assert moment > NOON
-    assert words.cron_words(text)
+    assert describe_cron(text)
 
 
 headers = st.dictionaries(

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from chalicelib import wiring
-from chalicelib.domain import cron, limits, schedule
+from chalicelib.domain import cron, limits
 from chalicelib.domain.errors import Fault, NotFound
 from chalicelib.domain.hook import standard_key
+from chalicelib.domain.time_zones import parse_zone
 from chalicelib.web.models.rules import Ruled, Sent
 from chalicelib.web.models.types import (
     FILLED,
@@ -47,9 +48,7 @@ def _ends_after_it_starts(asked: Sent) -> Iterator[Fault]:
 class ScheduleConfig(Ruled):
     rules = (_ends_after_it_starts,)
     cron_expression: Annotated[str, text(limits.CRON), told(cron.parse_cron), called("cron")]
-    timezone: Annotated[str, text(limits.ZONE), told(schedule.parse_zone), called("time-zone")] = (
-        "UTC"
-    )
+    timezone: Annotated[str, text(limits.ZONE), told(parse_zone), called("time-zone")] = "UTC"
     overlap_policy: Literal["allow", "skip", "buffer_one", "cancel_other"] = "allow"
     catch_up_policy: Literal["one", "skip", "all"] = "one"
     jitter_seconds: Annotated[int, whole(0, 3600)] = 0

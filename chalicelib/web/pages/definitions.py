@@ -19,7 +19,6 @@ from chalicelib.actions import (
     runs,
     save_warnings,
 )
-from chalicelib.domain import schedule
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
@@ -117,14 +116,14 @@ class Coming:
 
 
 def _upcoming(watched: listing.Watched) -> list[Coming]:
-    world, now = wiring.world(), wiring.world().now()
+    now = wiring.world().now()
     if not watched.definition.enabled:
         return []
     moments = [
         (at, trigger.id)
         for trigger in watched.triggers
-        if trigger.enabled and trigger.schedule
-        for at in schedule.preview(trigger.timing, world.now())
+        if trigger.enabled
+        for at in trigger.preview_fires(now)
     ]
     moments.sort()
     moments = moments[:8]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions import previewing
 from chalicelib.domain import schedule
+from chalicelib.domain.cron import parse_cron
+from chalicelib.domain.cron_description import describe_cron
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.words import cron_words
+from chalicelib.domain.time_zones import parse_zone
 from chalicelib.web.pages.visit import Visit
 
 
@@ -19,12 +19,12 @@ def cron(visit: Visit) -> Response:
     text = visit.query("cronExpression").strip()
     name = visit.query("timezone").strip() or "UTC"
     try:
-        said = cron_words(text)
-        zone: ZoneInfo = schedule.parse_zone(name)
+        parse_cron(text)
+        zone = parse_zone(name)
         times = schedule.preview(schedule.Schedule(cron=text, timezone=name), wiring.world().now())
     except Invalid as error:
         return visit.fragment("_cron.html", wrong=error.message, said="", times=[], zone=None)
-    return visit.fragment("_cron.html", wrong="", said=said, times=times, zone=zone)
+    return visit.fragment("_cron.html", wrong="", said=describe_cron(text), times=times, zone=zone)
 
 
 def preview(visit: Visit) -> Response:

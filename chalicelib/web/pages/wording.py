@@ -10,9 +10,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.cron_description import describe_cron
 from chalicelib.domain.repo import FROM_TICKET
-from chalicelib.domain.words import cron_words
 
 STATES = {
     "queued": ("Queued", "wait"),
@@ -179,13 +178,6 @@ def web_link(url: str | None) -> str:
     return url if url and url.startswith(("https://", "http://")) else ""
 
 
-def in_words(expression: str) -> str:
-    try:
-        return cron_words(expression)
-    except Invalid as error:
-        return error.message
-
-
 def reason(text: str | None) -> str:
     return REASONS.get(text or "", text or "")
 
@@ -231,7 +223,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "count": count,
     "repo_name": repo_name,
     "web_link": web_link,
-    "in_words": in_words,
+    "in_words": describe_cron,
     "reason": reason,
     "field_words": field_words,
     "pretty": pretty,

@@ -1,0 +1,62 @@
+"""Corrects stored next times after a new release of the time zone data.
+
+A next time is stored as an instant, computed with the data of its day. The first ticks with new
+data read each shard of the due index once, and move the schedules whose instant is another today.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.actions import sending
+from chalicelib.domain.errors import Invalid, NotFound, Superseded
+from chalicelib.domain.time_zones import DATA_VERSION
+from chalicelib.ports import World
+
+log = logging.getLogger(__name__)
+MAX_DURATION = timedelta(seconds=10)
+"""Time that one tick gives to it; a shard that is not finished is read again by the next tick."""
+_EVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def correct_next_times(world: World, version: str = DATA_VERSION) -> int:
+    """Move each schedule to its time by this data, once for each version; return their number."""
+    finished = f"zones {version}"
+    if world.pulses.last(finished):
+        return 0
+    start, corrected = world.now(), 0
+    for shard in range(world.triggers.due_shards()):
+        if world.pulses.last(f"{finished} shard {shard}"):
+            continue
+        for row in world.triggers.due(_EVER, shard):
+            if world.now() - start > MAX_DURATION:
+                return corrected
+            corrected += _correct(world, row.id)
+        world.pulses.note(f"{finished} shard {shard}", world.now())
+    world.pulses.note(finished, world.now())
+    return corrected
+
+
+def _correct(world: World, trigger_id: str) -> bool:
+    """Store the corrected time of a trigger that is not due yet; return whether it moved."""
+    try:
+        was = world.triggers.get(trigger_id)
+        new = was.corrected()
+    except NotFound:
+        return False  # deleted; the index follows late
+    except Invalid as error:
+        # It is disabled with this reason when it is due.
+        log.warning("schedule not computed", extra={"trigger": trigger_id, "error": str(error)})
+        return False
+    if new == was or was.due_at is None or was.due_at <= world.now():
+        return False
+    new = replace(new, version=was.version + 1, updated_at=world.now())
+    try:
+        world.triggers.note(new, was)
+    except Superseded:
+        return False  # whoever wrote it computed its time with the same data
+    log.info("next time corrected", extra={"trigger": was.id, "zone_data": DATA_VERSION})
+    sending.send_soon(world, [new])
+    return True

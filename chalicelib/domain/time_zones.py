@@ -1,0 +1,71 @@
+"""IANA time zones from the data that ships with the package.
+
+`zoneinfo` prefers the machine's own files, which differ from machine to machine and may be years
+old. Every zone is therefore built from the pinned `tzdata` package, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import tzdata
+
+from chalicelib.domain.errors import Invalid
+
+DATA_VERSION: str = tzdata.IANA_VERSION
+"""The release of the IANA data, such as 2026f."""
+_DIRECTORY = Path(tzdata.__file__).parent
+_NOT_A_ZONE = "Factory"
+"""The data's mark for a machine that was never set up."""
+
+
+@lru_cache(maxsize=1)
+def available_zones() -> frozenset[str]:
+    """Return the names that a schedule may use."""
+    names = (_DIRECTORY / "zones").read_text(encoding="utf-8").split()
+    return frozenset(names) - {_NOT_A_ZONE}
+
+
+@lru_cache(maxsize=1024)
+def parse_zone(name: str) -> ZoneInfo:
+    """Return the time zone called `name`; raise `Invalid` where the data has none."""
+    if name not in available_zones():
+        raise Invalid(
+            f"{name!r} is not an IANA time zone such as 'Europe/Berlin' or 'UTC'", "timezone"
+        )
+    with _DIRECTORY.joinpath("zoneinfo", *name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+def utc_offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    """Return how far the clock of `zone` is ahead of UTC at `moment`."""
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
+
+
+def find_next_change(zone: ZoneInfo, after: datetime, until: datetime) -> datetime | None:
+    """Return the first change of the zone's offset in `(after, until]`, if there is one."""
+    step, low = timedelta(days=1), after
+    offset = utc_offset(zone, low)
+    while low < until:
+        high = min(low + step, until)
+        if utc_offset(zone, high) != offset:
+            return find_change(zone, low, high)
+        low = high
+    return None
+
+
+def find_change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    """Return the whole second in `(low, high]` from which the offset of `low` no longer holds."""
+    before = utc_offset(zone, low)
+    low = low.replace(microsecond=0)
+    high = high.replace(microsecond=0) + timedelta(seconds=1 if high.microsecond else 0)
+    while high - low > timedelta(seconds=1):
+        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+        if utc_offset(zone, middle) == before:
+            low = middle
+        else:
+            high = middle
+    return high
