@@ -31,6 +31,7 @@ def keep(name: Name, scope: Scope = "global", as_json: AsJson = False) -> None:
         session.out.json(kept)
     else:
         session.out.say(f"{kept['secret']['name']} is kept ({kept['secret']['scope']})")
+        session.out.warn(kept["warnings"])
 
 
 def _value(name: str) -> str:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.forge import OF_FORGES
 from chalicelib.domain.limits import SECRET
 from chalicelib.domain.repo import normal_url
 
 GLOBAL = "global"
 SHORTEST = 4
+MASKED_SAFELY = 8
+"""Characters from which on a value is unlikely to stand in a log by chance."""
+_WORD = re.compile(r"[A-Za-z]{1,12}")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$", re.ASCII)
 OURS = ("PATH", "HOME", "TMPDIR", "SHELL", "USER", "LOGNAME", "BASH_ENV", "ENV")
 """Variables that the runner sets itself."""
@@ -66,6 +70,18 @@ def checked_value(value: str) -> str:
     if "\0" in value:
         raise Invalid("a variable cannot hold a zero byte", "value")
     return value
+
+
+def find_value_warnings(value: str) -> list[FieldWarning]:
+    """Return warnings about a value that ordinary log lines are likely to contain."""
+    text = value.strip()
+    if len(text) >= MASKED_SAFELY and not _WORD.fullmatch(text):
+        return []
+    reason = "every log line and result that contains it is masked there"
+    advice = "use a longer, random value, or put what is not secret into `environment`"
+    return [
+        FieldWarning("value", f"this value is short or an ordinary word, so {reason}: {advice}")
+    ]
 
 
 def checked_scope(text: str) -> str:

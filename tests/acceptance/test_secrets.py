@@ -116,3 +116,14 @@ def test_a_canary_is_found_nowhere_but_with_the_runner_that_claimed(stage: Stage
     seen += [str(sqs.receive_message(QueueUrl=url)) for url in sqs.list_queues()["QueueUrls"]]
     assert len(seen) > 6
     assert not [text for text in seen if CANARY in text]
+
+
+@pytest.mark.parametrize("value", ["main", "true", "1234567", "Production", "x-1\n y"])
+def test_a_value_that_logs_contain_by_chance_is_saved_with_a_warning(stage: Stage, value: str):
+    (warning,) = stage.ok("PUT", "/api/secrets/MODE", {"value": value})["warnings"]
+    assert warning["field"] == "value"
+    assert "masked" in warning["message"]
+
+
+def test_a_random_value_is_saved_without_a_warning(stage: Stage):
+    assert stage.ok("PUT", "/api/secrets/KEY", {"value": "k3y-9fQ2x"})["warnings"] == []

@@ -7,6 +7,7 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from chalicelib.domain.access import Role, Scope
+from chalicelib.web.answers.definitions import WithWarnings
 from chalicelib.web.answers.values import Count, Cursor, Id, Moment
 
 
@@ -133,7 +134,7 @@ class PromptTemplateList(TypedDict):
     nextCursor: Cursor
 
 
-class SecretAnswer(TypedDict):
+class SecretAnswer(WithWarnings):
     secret: SecretView
 
 

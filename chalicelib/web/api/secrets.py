@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions import secrets
 from chalicelib.domain.access import Scope
-from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope
+from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope, find_value_warnings
 from chalicelib.web import answers, models, views
 from chalicelib.web.http import Answer, Routes, answer, body_of, query
 
@@ -25,7 +25,8 @@ def keep(name: str) -> Answer[answers.SecretAnswer]:
     misnamed = models.said_by(checked_name, name)
     asked = models.parsed(models.SecretValue, body_of(routes.current_request), besides=misnamed)
     kept = secrets.keep(wiring.world(), name, asked.scope, asked.value)
-    return answer({"secret": views.secret(kept)})
+    warnings = views.warnings(find_value_warnings(asked.value))
+    return answer({"secret": views.secret(kept), "warnings": warnings})
 
 
 @routes.at("DELETE", "/api/secrets/{name}", needs=Scope.ADMIN, query=("scope",), status=204)

@@ -7,7 +7,7 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions import secrets
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope
+from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope, find_value_warnings
 from chalicelib.web import models
 from chalicelib.web.pages.visit import Visit
 
@@ -37,4 +37,4 @@ def save(visit: Visit) -> Response:
         secrets.keep(world, name, asked.scope, asked.value)
     except (Invalid, Conflict) as error:
         return _page(visit, error)
-    return visit.go("secrets", done="saved")
+    return visit.go("secrets", done="saved-weak" if find_value_warnings(asked.value) else "saved")
