@@ -28,14 +28,15 @@ def place_of(world: World, repo_url: str | None) -> Place | None:
 
 def forge_of(world: World, repo_url: str) -> Forge:
     """Return a repo's forge, opened; raise `ForgeError` where no credential is kept for it."""
-    where = place_of(world, repo_url)
+    repo = world.repos.find(repo_url)
+    where = place(repo_url, repo.forge_api_url if repo else None)
     if where is None:
         raise ForgeError("unauthorized", f"{repo_url} lives at no forge that is known")
     credential = _kept(world, repo_url)
     if credential is None:
         message = f"no credential is kept for {repo_url}: PUT /api/secrets/{TOKEN}, then retry"
         raise ForgeError("unauthorized", message)
-    return world.forges.at(where, credential)
+    return world.forges.at(where, credential, repo.trusted_bots if repo else ())
 
 
 def git_token(world: World, repo_url: str | None, repo: Repo | None) -> str | None:

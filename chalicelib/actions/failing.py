@@ -57,7 +57,7 @@ def run_failed(world: World, run_id: str, error: Exception) -> None:
     """
     run = world.runs.get(run_id)
     now = world.now()
-    if run.final or run.due_at is None or run.due_at > now:
+    if run.due_at is None or run.due_at > now:
         return
     failures = run.failures + 1
     if failures < MOST_FAILURES:
@@ -65,6 +65,9 @@ def run_failed(world: World, run_id: str, error: Exception) -> None:
         sending.send_soon(world, [backed_off])
         return
     reason = f"a step of the pipeline failed {failures} times: {_reason(error)}"
+    if run.final:  # it was only looked at for what it left open
+        moving.update(world, run, failures=failures, due_at=None, waiting_for=reason)
+        return
     moving.fail(world, run, by="pipeline", error_class="internal", message=reason)
 
 

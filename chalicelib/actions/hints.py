@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.actions import moving, providers, sending
 from chalicelib.domain import loop
 from chalicelib.domain.errors import Invalid, NotFound, Superseded
+from chalicelib.domain.pull_request import next_hinted_look
 from chalicelib.domain.repo import normal_url
 from chalicelib.domain.run import FOLLOWED, Run, branch_key
 from chalicelib.ports import World
@@ -51,7 +52,10 @@ def _look_now(world: World, run_id: str) -> bool:
         run = world.runs.get(run_id)
         if run.state not in FOLLOWED or run.pull is None:
             return False
-        new: Run = moving.update(world, run, due_at=world.now())
+        due = next_hinted_look(run.pull, world.now())
+        if run.due_at and run.due_at <= due:
+            return True  # it is looked at as soon anyway
+        new: Run = moving.update(world, run, due_at=due)
     except (NotFound, Superseded):
         return False  # it is gone, or whoever moved it looks after it
     sending.send_soon(world, [new])

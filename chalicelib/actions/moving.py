@@ -8,11 +8,13 @@ from datetime import timedelta
 from chalicelib.actions import breaking, notifying, observing, sending
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.history import Attempt
-from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, Run, State, move, touch
+from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, PUBLISH, Run, State, move, touch
 from chalicelib.ports import Taken, World
 
 ADMIT_AGAIN = timedelta(minutes=1)
 RUNNER_WAIT = timedelta(minutes=5)
+PUBLISH_ENDS = timedelta(seconds=90)
+"""When whoever is publishing has ended for sure: it is longer than the function may take."""
 SILENCE = timedelta(seconds=90)
 
 
@@ -66,6 +68,21 @@ def fail(world: World, run: Run, *, by: str, error_class: str, message: str) -> 
         error_class=error_class,
         error_message=message,
         waiting_for=None,
+    )
+
+
+def cancel(world: World, run: Run, *, by: str, message: str) -> Run:
+    """Cancel a run. One at its publish is looked at once more: its pull request may be open."""
+    publishes = run.stage == PUBLISH and run.repo_url is not None
+    return advance(
+        world,
+        run,
+        State.CANCELLED,
+        by=by,
+        message=message,
+        stage=None,
+        waiting_for=None,
+        due_at=world.now() + PUBLISH_ENDS if publishes else None,
     )
 
 

@@ -7,17 +7,19 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from chalicelib.actions import credentials, failing, moving
+from chalicelib.actions import credentials, failing, leaving, moving
+from chalicelib.actions.tidying import Tidying
 from chalicelib.domain import pull_text
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.pull_request import Facts, seen
+from chalicelib.domain.pull_request import Facts, renamed_to, seen
 from chalicelib.domain.run import PUBLISH, Run, State, branch_key
 from chalicelib.domain.ticket import origin
 from chalicelib.ports import Forge, Taken, World
 
 FIRST_LOOK = timedelta(seconds=10)
+NO_DRAFTS = "the repo has no drafts, so it is ready for review; it is not merged by itself"
 
 
 def publish(world: World, run: Run) -> None:
@@ -27,43 +29,69 @@ def publish(world: World, run: Run) -> None:
             world, run, State.RUNNING, by="pipeline", message="goes on at publish", stage=PUBLISH
         )
     assert run.repo_url is not None
+    tidying = Tidying(run)
     try:
         forge = credentials.forge_of(world, run.repo_url)
-        facts = _pull_request(world, run, forge)
+        facts = _pull_request(world, run, forge, tidying)
     except ForgeError as error:
         _refused(world, run, error)
         return
     until = world.now() + world.policy.retention
     world.slots.hold(branch_key(run.repo_url, run.branch or run.push_branch), [run.id], until)
     _take_over(world, run)
-    _opened(world, run, facts)
+    try:
+        _opened(world, run, facts, tidying)
+    except Superseded:
+        leaving.note_open(world, run.id, facts)
+        raise
 
 
-def _pull_request(world: World, run: Run, forge: Forge) -> Facts:
+def _pull_request(world: World, run: Run, forge: Forge, tidying: Tidying) -> Facts:
     branch = run.branch or run.push_branch
     brief = world.firings.brief(run.firing_id) or Brief()
     found = forge.find(branch, run.head_sha)
-    facts = found or _new(world, run, brief, forge, branch)
+    facts = found or _new(world, run, brief, forge, branch, tidying)
     if facts.draft and run.pull and run.pull.held_back and not run.fails_tests:
-        forge.ready(facts.number)
-        facts = replace(facts, draft=False)
+        ready = partial(forge.ready, facts.number)
+        if tidying.attempt("it stays a draft", ready):
+            facts = replace(facts, draft=False)
     if found and found.state == "open":
-        _renew(world, run, brief, forge, found.number)
+        renew = partial(_renew, world, run, brief, forge, found.number)
+        tidying.attempt("its text could not be renewed", renew)
     if brief.pr_labels and facts.state == "open":
-        forge.label(facts.number, brief.pr_labels)
+        label = partial(forge.label, facts.number, brief.pr_labels)
+        tidying.attempt("it could not be labelled", label)
     return facts
 
 
-def _new(world: World, run: Run, brief: Brief, forge: Forge, branch: str) -> Facts:
-    text = _body(world, run, brief, forge.template())
+def _new(
+    world: World, run: Run, brief: Brief, forge: Forge, branch: str, tidying: Tidying
+) -> Facts:
+    templates: list[str | None] = []
+    read = partial(_add_template, forge, templates)
+    tidying.attempt("the repo's template could not be read", read)
+    text = _body(world, run, brief, next(iter(templates), None))
     base = run.repo_branch or forge.default_branch()
+    _check_wanted(world, run)
     asked = partial(forge.open, branch=branch, base=base, title=pull_text.title(run), body=text)
+    draft = brief.draft or run.fails_tests
     try:
-        return asked(draft=brief.draft or run.fails_tests)
+        return asked(draft=draft)
     except ForgeError as error:
-        if brief.draft or not run.fails_tests or error.kind != "invalid":
+        if not draft or error.kind != "invalid" or "draft" not in str(error).lower():
             raise
-        return asked(draft=False)  # not every repo may have drafts; it is not merged all the same
+    tidying.warnings.append(NO_DRAFTS)
+    return asked(draft=False)
+
+
+def _add_template(forge: Forge, templates: list[str | None]) -> None:
+    templates.append(forge.template())
+
+
+def _check_wanted(world: World, run: Run) -> None:
+    """Open nothing for a run that was cancelled while its texts were read."""
+    if world.runs.get(run.id).final:
+        raise Superseded(f"task {run.id!r} has ended meanwhile")
 
 
 def _renew(world: World, run: Run, brief: Brief, forge: Forge, number: int) -> None:
@@ -80,7 +108,7 @@ def _body(world: World, run: Run, brief: Brief, template: str | None) -> str:
         run,
         asked=brief.prompt,
         trigger=world.firings.get(run.firing_id).trigger_type,
-        ticket=origin(brief, run.repo_url),
+        ticket=origin(brief, run.repo_url, of_ticket=run.of_ticket),
         task_url=f"{url}/tasks/{run.id}" if url else None,
         template=template,
     )
@@ -113,20 +141,28 @@ def _take_over(world: World, run: Run) -> None:
             world.slots.drop(key, over)
 
 
-def _opened(world: World, run: Run, facts: Facts) -> None:
+def _opened(world: World, run: Run, facts: Facts, tidying: Tidying) -> None:
     now = world.now()
     # What an earlier look learned of other commits is not carried over; what was handled is.
-    pull = replace(seen(run.pull, facts, now), held_back=_held_back(world, run, facts))
+    held_back, wants_draft = _held_back(world, run, facts), _wants_draft(world, run, facts)
+    pull = replace(
+        seen(run.pull, facts, now),
+        held_back=held_back,
+        wants_draft=wants_draft,
+        looked_at=None,  # its checks and reviews were not: the first event is looked into at once
+    )
     moving.advance(
         world,
         run,
         State.PR_OPENED,
         by="pipeline",
-        message=f"pull request #{facts.number} is open",
+        message=tidying.told(_opened_words(run, facts)),
         stage=None,
         due_at=now + FIRST_LOOK,
         resume_prompt=None,
         waiting_for=None,
+        error_message=None,
+        error_class=None,
         pr_url=facts.url,
         pr_number=facts.number,
         pr_state=facts.state,
@@ -134,6 +170,13 @@ def _opened(world: World, run: Run, facts: Facts) -> None:
         pr_review_status=facts.reviews,
         pull=pull,
     )
+
+
+def _opened_words(run: Run, facts: Facts) -> str:
+    """Return what is said of an open pull request: also that its repo has another name now."""
+    name = renamed_to(facts.url, run.repo_url or "")
+    more = f"; the repo is {name} now: change the URL of its blueprints and settings"
+    return f"pull request #{facts.number} is open{more if name else ''}"
 
 
 def _held_back(world: World, run: Run, facts: Facts) -> bool:
@@ -145,17 +188,24 @@ def _held_back(world: World, run: Run, facts: Facts) -> bool:
     return facts.draft and run.fails_tests and not brief.draft
 
 
+def _wants_draft(world: World, run: Run, facts: Facts) -> bool:
+    """Whether a pull request was to be a draft, at a forge that has none."""
+    if run.pull:
+        return run.pull.wants_draft
+    brief = world.firings.brief(run.firing_id) or Brief()
+    return brief.draft and not facts.draft
+
+
 def _refused(world: World, run: Run, error: ForgeError) -> None:
-    """Try again later what passes; fail with what a person must do about the rest."""
-    failures = run.failures + (error.kind != "rate_limited")
-    if error.passes and failures < failing.MOST_FAILURES:
+    """Try again later what passes, for as long as it takes; fail with what a person must do."""
+    if error.passes:
+        failures = run.forge_failures + (error.kind != "rate_limited")
         wait = max(error.wait or timedelta(0), failing.backoff(max(1, failures)))
-        due = world.now() + wait
         moving.update(
             world,
             run,
-            failures=failures,
-            due_at=due,
+            forge_failures=failures,
+            due_at=world.now() + wait,
             waiting_for="the forge",
             error_message=str(error),
         )

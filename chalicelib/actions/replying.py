@@ -77,7 +77,9 @@ def _hold_label(world: World, run: Run, provider: Provider, ticket: Origin) -> N
 
 
 def _place(world: World, run: Run) -> tuple[Tracker, Provider, Origin] | None:
-    ticket = origin(world.firings.brief(run.firing_id) or Brief(), run.repo_url)
+    ticket = origin(
+        world.firings.brief(run.firing_id) or Brief(), run.repo_url, of_ticket=run.of_ticket
+    )
     if ticket is None or ticket.provider_id is None:
         return None
     try:

@@ -153,12 +153,14 @@ def _untrusted(world: World, run: Run, trial: Trial, end: Report, facts: dict[st
 
 def _nothing_more(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
     """Give a pull request back to a person that an agent found nothing to change about."""
+    why = "the agent changed nothing, and the pull request is still open"
     return moving.advance(
         world,
         run,
         State.NEEDS_ATTENTION,
         by="runner",
-        message="the agent changed nothing, and the pull request is still open",
+        message=why,
+        error_message=why,
         stage=None,
         due_at=world.now(),
         result_summary=end.result_summary or run.result_summary,

@@ -62,15 +62,13 @@ def start(
 
 def cancel(world: World, run_id: str) -> Run:
     """Stop a run that is not final, though it moves meanwhile; its next beat tells its runner."""
-    stopped: dict[str, object] = {"stage": None, "waiting_for": None}
 
     def cancelled() -> Run:
         run = world.runs.get(run_id)
         if run.state in FINAL:
             why = f"this task is {run.state} already: there is nothing to cancel"
             raise IllegalMove(run.state, State.CANCELLED, why)
-        to = State.CANCELLED
-        return moving.advance(world, run, to, by="user", message="cancelled", **stopped)
+        return moving.cancel(world, run, by="user", message="cancelled")
 
     return persist(f"task {run_id!r}", cancelled)
 

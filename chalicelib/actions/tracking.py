@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from chalicelib.actions import credentials, failing, moving
+from chalicelib.actions.tidying import Tidying
+from chalicelib.domain import pull_text
+from chalicelib.domain.checks import UNKNOWN
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.pull_request import (
+    OUT_OF_QUEUE,
     TESTS,
-    UNKNOWN,
     Facts,
     Move,
     Policy,
     Pull,
     Verdict,
+    merge_is_refused,
     next_look,
     seen,
     verdict,
 )
 from chalicelib.domain.run import BRANCHES, FOLLOWED, Run, State
-from chalicelib.domain.ticket import origin
+from chalicelib.domain.ticket import Origin, origin
 from chalicelib.ports import Forge, World
 
 SLOWEST = timedelta(minutes=10)
@@ -36,7 +41,7 @@ def track(world: World, run: Run) -> None:
     try:
         forge = credentials.forge_of(world, run.repo_url)
         facts = forge.look(run.pull.facts.number, run.pull)
-        pull = seen(run.pull, facts, world.now())
+        pull = _queued(forge, seen(run.pull, facts, world.now()))
         found = verdict(
             pull,
             _policy(world, run),
@@ -47,6 +52,17 @@ def track(world: World, run: Run) -> None:
         _act(world, run, forge, pull, found)
     except ForgeError as error:
         _unread(world, run, error)
+
+
+def _queued(forge: Forge, pull: Pull) -> Pull:
+    """Return the pull request with what became of it in the merge queue, if it was in one."""
+    if pull.enqueued_sha is None or pull.facts.state != "open":
+        return pull
+    if not pull.is_enqueued:
+        return replace(pull, enqueued_sha=None)  # who pushed took it out
+    if forge.is_enqueued(pull.facts.number):
+        return pull
+    return pull.with_refused_merge(OUT_OF_QUEUE, final=True)
 
 
 def _policy(world: World, run: Run) -> Policy:
@@ -105,25 +121,42 @@ def _go(world: World, run: Run, to: State, pull: Pull, why: str, **changes: obje
 def _note(world: World, run: Run, pull: Pull) -> None:
     """Write down what was seen; where nothing is new, only when to look again."""
     due = world.now() + next_look(pull, world.now())
-    changes = {**_shown(pull), "due_at": due, "failures": 0, "waiting_for": pull.facts.problem}
+    changes: dict[str, object] = {
+        **_shown(pull),
+        "due_at": due,
+        "failures": 0,
+        "forge_failures": 0,
+        "waiting_for": pull.waits_for,
+    }
+    if run.state is State.PR_OPENED:
+        changes["error_message"] = None  # what a look complained of before is over
     moving.update(world, run, **changes)
 
 
 def _complete(world: World, run: Run, forge: Forge, pull: Pull, why: str) -> None:
     """Clear up behind a merged pull request, then end its run. Each part may be done twice."""
-    brief = world.firings.brief(run.firing_id) or Brief()
-    ticket = origin(brief, run.repo_url)
+    tidying = Tidying(run)
     if _policy(world, run).auto_merge:
+        ticket = _ticket(world, run)
         if ticket and ticket.number is not None:
-            forge.close_issue(ticket.number)
+            close = partial(forge.close_issue, ticket.number)
+            tidying.attempt(f"issue #{ticket.number} could not be closed", close)
         branch = run.branch or ""
         if branch.startswith(BRANCHES):
-            forge.delete_branch(branch)
+            delete = partial(forge.delete_branch, branch)
+            tidying.attempt("its branch could not be deleted", delete)
     if run.state is State.FAILED:
         run = moving.advance(
             world, run, State.PR_OPENED, by="pull request", message="reopened", **_shown(pull)
         )
-    _go(world, run, State.COMPLETED, pull, why, error_message=None, error_class=None)
+    told = tidying.told(why)
+    cleared = {"error_message": None, "error_class": None, "waiting_for": None}
+    _go(world, run, State.COMPLETED, pull, told, **cleared)
+
+
+def _ticket(world: World, run: Run) -> Origin | None:
+    brief = world.firings.brief(run.firing_id) or Brief()
+    return origin(brief, run.repo_url, of_ticket=run.of_ticket)
 
 
 def _reopened(world: World, run: Run, pull: Pull) -> None:
@@ -134,19 +167,36 @@ def _reopened(world: World, run: Run, pull: Pull) -> None:
 
 
 def _merge(world: World, run: Run, forge: Forge, pull: Pull) -> None:
+    url = world.policy.public_url
+    message = pull_text.merge_message(
+        run, _ticket(world, run), f"{url}/tasks/{run.id}" if url else None
+    )
     try:
-        forge.merge(pull.facts, f"{run.title} (#{pull.facts.number})"[:200])
+        done = forge.merge(pull.facts, pull_text.merge_title(run, pull.facts.number), message)
     except ForgeError as error:
-        if error.passes or error.kind not in ("conflict", "refused"):
+        if error.passes:
             raise
-        # It moved on, or a rule of the repo holds it back: the next look says which.
-        _note(world, run, replace(pull, facts=replace(pull.facts, problem=f"not merged: {error}")))
+        _not_merged(world, run, pull, error)
+        return
+    if not done:
+        _note(world, run, replace(pull, enqueued_sha=pull.facts.head_sha))
         return
     merged = replace(pull, facts=forge.look(pull.facts.number, None))
     if merged.facts.state == "merged":
         _complete(world, run, forge, merged, "merged by autoMerge: green and approved")
     else:
         _note(world, run, merged)
+
+
+def _not_merged(world: World, run: Run, pull: Pull, error: ForgeError) -> None:
+    """Give a merge that a rule forbids to a person; one that came in between is tried again."""
+    refused = pull.with_refused_merge(str(error), final=error.kind != "conflict")
+    if merge_is_refused(refused):
+        why = f"it is green and approved, but was not merged: {error}"
+        _go(world, run, State.NEEDS_ATTENTION, refused, why, error_message=why)
+        return
+    problem = f"not merged: {error}"
+    _note(world, run, replace(refused, facts=replace(refused.facts, problem=problem)))
 
 
 def _resume(world: World, run: Run, forge: Forge, pull: Pull, found: Verdict) -> None:
@@ -187,11 +237,13 @@ def prompt(facts: Facts, reason: str, said: str) -> str:
 
 def _unread(world: World, run: Run, error: ForgeError) -> None:
     """Look again later. What could not be read is unknown, and no verdict is made of it."""
-    failures = run.failures + 1
+    failures = run.forge_failures + 1
+    now = world.now()
     changes: dict[str, object] = {
-        "failures": failures,
-        "due_at": world.now() + max(error.wait or timedelta(0), failing.backoff(failures)),
+        "forge_failures": failures,
+        "due_at": now + max(error.wait or timedelta(0), failing.backoff(failures)),
         "waiting_for": f"the forge: {error}"[:500],
+        "pull": _left_alone(run, error, now),
     }
     if error.passes:
         moving.update(world, run, **changes)
@@ -201,9 +253,15 @@ def _unread(world: World, run: Run, error: ForgeError) -> None:
         "pr_review_status": UNKNOWN,
         "error_message": str(error),
     }
-    changes["due_at"] = world.now() + SLOWEST
+    changes["due_at"] = now + SLOWEST
     if run.state is State.PR_OPENED:
         why = f"the pull request cannot be read: {error}"
         moving.advance(world, run, State.NEEDS_ATTENTION, by="pull request", message=why, **changes)
         return
     moving.update(world, run, **changes)
+
+
+def _left_alone(run: Run, error: ForgeError, now: datetime) -> Pull | None:
+    """Return the pull request with how long the forge asked to be left alone."""
+    until = now + error.wait if error.wait else None
+    return replace(run.pull, looked_at=now, left_alone_until=until) if run.pull else None

@@ -8,6 +8,7 @@ from datetime import timedelta
 from chalicelib.actions import (
     admission,
     launching,
+    leaving,
     moving,
     publishing,
     replying,
@@ -49,6 +50,8 @@ def _due(world: World, run: Run) -> None:
         _unclaimed(world, run)
     elif run.state is State.RUNNING:
         _silent(world, run)
+    elif run.state is State.CANCELLED:
+        leaving.look_for_open(world, run)
     elif run.pull is not None:
         tracking.track(world, run)
 
@@ -70,15 +73,8 @@ def _cancel_others(world: World, run: Run) -> Run:
     """End the runs that this one replaces, before it may start itself."""
     for run_id in run.cancels:
         if is_active(world, run_id):
-            moving.advance(
-                world,
-                world.runs.get(run_id),
-                State.CANCELLED,
-                by="overlap",
-                message=f"replaced by the newer run {run.id}",
-                stage=None,
-                waiting_for=None,
-            )
+            old = world.runs.get(run_id)
+            moving.cancel(world, old, by="overlap", message=f"replaced by the newer run {run.id}")
     return moving.update(world, run, cancels=())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -76,11 +77,32 @@ def place(url: str, api_url: str | None) -> Place | None:
     return Place(api_url=GITHUB, slug=slug) if parts.hostname == "github.com" else None
 
 
-def refusal(status: int, said: str, headers: dict[str, str], place: Place) -> ForgeError:
+_LIMITS = (
+    "rate limit",
+    "abuse detection",
+    "please wait a few minutes",
+    "retry your request again later",
+    "submitted too quickly",
+)
+"""What GitHub says where it wants to be left alone, with or without headers that tell so."""
+
+
+def is_rate_limited(status: int, said: str, headers: Mapping[str, str]) -> bool:
+    """Whether an answer asks to be left alone for a while."""
+    if status == 429:
+        return True
+    words = any(sentence in said.lower() for sentence in _LIMITS)
+    if status != 403:
+        return status == 422 and words
+    known = {str(name).lower(): str(value) for name, value in headers.items()}
+    return words or known.get("x-ratelimit-remaining") == "0" or "retry-after" in known
+
+
+def refusal(status: int, said: str, headers: Mapping[str, str], place: Place) -> ForgeError:
     """Return what an answer that is no success means: each status as what it is."""
     said = said.strip()[:500] or "no reason given"
     where = f"{place.slug} at {urlsplit(place.api_url).hostname}"
-    if status == 429 or (status == 403 and _limited(said, headers)):
+    if is_rate_limited(status, said, headers):
         message = f"the forge's rate limit is reached ({said}); it goes on by itself"
         limit = limit_wait(headers) or timedelta(minutes=1)
         return ForgeError("rate_limited", message, passes=True, wait=limit)
@@ -88,6 +110,16 @@ def refusal(status: int, said: str, headers: dict[str, str], place: Place) -> Fo
         wait = asked_wait(headers)
         message = f"the forge failed with {status} ({said}); it is asked again"
         return ForgeError("unavailable", message, passes=True, wait=wait)
+    kind, hint = _meaning(status, said, where)
+    return ForgeError(kind, f"{hint} (it said: {said})")
+
+
+def _meaning(status: int, said: str, where: str) -> tuple[str, str]:
+    """Return the kind of a refusal that does not pass, and what a person can do about it."""
+    if status == 403 and "archived" in said.lower():
+        return "archived", f"{where} is archived and read-only: unarchive it, then retry"
+    if 300 <= status < 400:
+        return "misdirected", f"the forge redirects without saying where: check the URL of {where}"
     hints = {
         401: ("unauthorized", f"the credential is refused: keep a valid {TOKEN} for {where}"),
         403: (
@@ -98,13 +130,7 @@ def refusal(status: int, said: str, headers: dict[str, str], place: Place) -> Fo
         404: ("not_found", f"nothing is found: let the credential see {where}"),
         405: ("refused", "the forge does not allow it now"),
         409: ("conflict", "it changed meanwhile, or is in conflict"),
+        410: ("gone", "it was deleted, or the repo does not have such things"),
         422: ("invalid", "the forge refuses what was asked"),
     }
-    kind, hint = hints.get(status, ("refused", f"the forge answered {status}"))
-    return ForgeError(kind, f"{hint} (it said: {said})")
-
-
-def _limited(said: str, headers: dict[str, str]) -> bool:
-    known = {name.lower(): value for name, value in headers.items()}
-    spent = known.get("x-ratelimit-remaining") == "0"
-    return spent or "retry-after" in known or "rate limit" in said.lower()
+    return hints.get(status, ("refused", f"the forge answered {status}"))

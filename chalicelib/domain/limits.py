@@ -71,6 +71,10 @@ QUERY_STEPS = 100_000
 """steps of a JMESPath, and values that they make, before it is refused"""
 SECRETS = 50
 """`secrets` that a definition or a repo names"""
+BOTS = 20
+"""`trustedBots` of a repo"""
+BOT = 100
+"""characters of the login of a bot"""
 SECRET_NAME = 128
 """characters of the name of a secret or a variable"""
 SECRET = 64 * 1024

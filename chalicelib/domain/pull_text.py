@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import re
 
+from chalicelib.domain.forge_text import escape_line, escape_references, is_plain_url
 from chalicelib.domain.mark import MARK, hidden
 from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Origin
 
-LONGEST_TITLE = 200
+LONGEST_TITLE, LONGEST_ESCAPED = 200, 240
+"""In characters: as it was written, and with the invisible ones. GitHub takes 256."""
 LONGEST_TEMPLATE = 28_000
 """GitHub takes 65,536 characters in all, and what we quote may come to more than half of them."""
 LONGEST_ASKED, LONGEST_DONE, LONGEST_TRIAL = 4000, 8000, 2000
 BEGIN = "<!-- optio:report -->"
 _OURS = re.compile(rf"{BEGIN}.*?^<!-- {MARK}[0-9a-f-]+ -->", re.DOTALL | re.MULTILINE)
-_REFERRING = re.compile(
-    r"\b(c|f|r)(?=(?:lose[sd]?|ix(?:e[sd])?|esolve[sd]?):?\s+\W{0,2}(?:https?:|gh-))", re.I
-)
-"""A word by which GitHub closes what an address or GH-1 names; # is taken care of by itself."""
 _CLOSING = re.compile(r"^(?:Closes #\d+|Ticket: \S+)$", re.MULTILINE)
 
 
 def title(run: Run) -> str:
-    """Return the title: that of the run, on one line."""
-    return " ".join(run.title.split())[:LONGEST_TITLE] or f"Task {run.id}"
+    """Return the title: that of the run, on one line, which closes and mentions nothing."""
+    line = " ".join(run.title.split())[:LONGEST_TITLE]
+    return escape_references(line)[:LONGEST_ESCAPED] or f"Task {run.id}"
+
+
+def merge_title(run: Run, number: int) -> str:
+    """Return the first line of the commit that a merge makes."""
+    return f"{title(run)} (#{number})"
+
+
+def merge_message(run: Run, ticket: Origin | None, task_url: str | None) -> str:
+    """Return the rest of that commit's message.
+
+    It is ours alone: the forge's own would repeat every message that the agent committed.
+    """
+    lines = [f"Task: {task_url or run.id}"]
+    if ticket is not None and ticket.number is not None:
+        lines.append(f"Closes #{ticket.number}")
+    return "\n".join(lines)
 
 
 def body(
@@ -78,12 +93,13 @@ def _closing(ticket: Origin | None) -> str:
         return ""
     if ticket.number is not None:
         return f"Closes #{ticket.number}"
-    return f"Ticket: {ticket.url or ticket.external_id}"
+    named = ticket.url if is_plain_url(ticket.url) else escape_line(ticket.external_id)
+    return f"Ticket: {named}"
 
 
 def _quoted(text: str, most: int) -> str:
     """Return text as a quotation: what it holds is data, and closes or mentions nothing."""
-    lines = _safe(_cut(text, most)).splitlines()
+    lines = escape_references(_cut(text, most)).splitlines()
     return "\n".join(f"> {line}".rstrip() for line in lines) or "> (nothing)"
 
 
@@ -92,22 +108,12 @@ def _cut(text: str, most: int) -> str:
     return whole[:most] + (" …" if len(whole) > most else "")
 
 
-def _inline(text: str) -> str:
-    """Return a name on one line, of which the same holds: a program may have called itself so."""
-    return _safe(" ".join(text.split())).replace("<", "\\<").replace("[", "\\[")
-
-
-def _safe(text: str) -> str:
-    plain = text.replace("<!--", "<!- -").replace("@", "@\u200b").replace("#", "#\u200b")
-    return _REFERRING.sub("\\1\u200b", plain)
-
-
 def _facts(run: Run, trigger: str, task_url: str | None) -> str:
     link = f"[{run.id}]({task_url})" if task_url else f"`{run.id}`"
     lines = [f"Task: {link}", f"Trigger: {trigger}"]
     if run.definition_name:
-        lines.append(f"Blueprint: {_inline(run.definition_name)}")
-    used = f" ({_inline(run.model_used)})" if run.model_used else ""
+        lines.append(f"Blueprint: {escape_line(run.definition_name)}")
+    used = f" ({escape_line(run.model_used)})" if run.model_used else ""
     agent = f"{run.agent_type}{used}"
     lines.append(f"Agent: {agent}")
     if run.trial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from chalicelib.domain.forge_text import escape_references, is_plain_url
 from chalicelib.domain.run import Run, State
 
 LONGEST_REASON = 300
@@ -108,8 +109,11 @@ def markdown(note: Note) -> str:
 
 
 def _markdown(piece: Piece) -> str:
-    text = piece.text.replace("\\", "\\\\").replace("<", "\\<").replace("[", "\\[")
-    text = text.replace("]", "\\]").replace("`", "\\`").replace("@", "@\u200b")
+    text = escape_references(piece.text.replace("\\", "\\\\"))
+    for sign in "<[]`":
+        text = text.replace(sign, f"\\{sign}")
     if piece.url is None:
-        return text.replace("#", "#\u200b")
-    return f"[{text}]({piece.url})"
+        return text
+    # In a link nothing else is one, so that a number may stand there as it is.
+    linked = text.replace("#\u200b", "#")
+    return f"[{linked}]({piece.url})" if is_plain_url(piece.url) else text

@@ -45,6 +45,7 @@ class Repo:
     auto_merge: bool = False
     auto_resume: bool = False
     max_auto_resumes: int = 10
+    trusted_bots: tuple[str, ...] = ()
     runner: str | None = None
     image: str | None = None
     compute_type: str | None = None

@@ -129,6 +129,7 @@ class Run:
     beat_at: datetime | None = None
     logged_at: datetime | None = None
     failures: int = 0
+    forge_failures: int = 0
     retry_count: int = 0
     waiting_for: str | None = None
     resume_prompt: str | None = None
@@ -243,6 +244,7 @@ def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes:
         "updated_at": at,
         "history": _lengthened(run, event),
         "failures": 0,
+        "forge_failures": 0,
         "completed_at": at if final else None,
         "due_at": None if final else run.due_at,
     }

@@ -57,11 +57,15 @@ class Origin:
     provider_id: str | None = None
 
 
-def origin(brief: Brief, repo_url: str | None) -> Origin | None:
-    """Return the ticket that a run's params, or what its trigger was given, tell of."""
-    told = [json.loads(text) for text in (brief.params, brief.payload) if text]
-    found = [_origin(one, repo_url or "") for one in told if isinstance(one, dict)]
-    return next((one for one in found if one), None)
+def origin(brief: Brief, repo_url: str | None, *, of_ticket: bool) -> Origin | None:
+    """Return the ticket that fired a run, as its tracker told of it.
+
+    Params of a person and payloads of a webhook may say anything: they tell of no ticket.
+    """
+    if not of_ticket:
+        return None
+    payload = json.loads(brief.payload or brief.params)  # kept apart where a mapping picks params
+    return _origin(payload, repo_url or "") if isinstance(payload, dict) else None
 
 
 def _origin(params: Mapping[str, object], repo_url: str) -> Origin | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 from github import Auth, GithubIntegration
 
 from chalicelib.domain.forge import Credential, ForgeError, Place
-from chalicelib.domain.pull_request import Facts, Pull, checks_of
+from chalicelib.domain.pull_request import Facts, Pull
+from chalicelib.integrations.github_authority import Authority, Permissions
 from chalicelib.integrations.github_client import TIMEOUT_SECONDS, Client
+from chalicelib.integrations.github_complaints import Complaints
 from chalicelib.integrations.github_faults import Translated
-from chalicelib.integrations.github_looks import PAGE, Looks, facts_of
+from chalicelib.integrations.github_looks import Looks, facts_of
+from chalicelib.integrations.github_merges import Merges
 
 RENEW_BEFORE = timedelta(minutes=5)
-LONGEST_COMPLAINT = 8000
 TEMPLATES = (
     ".github/pull_request_template.md",
     ".github/PULL_REQUEST_TEMPLATE.md",
@@ -24,6 +27,10 @@ TEMPLATES = (
     "PULL_REQUEST_TEMPLATE.md",
     "docs/pull_request_template.md",
 )
+READY = """
+mutation Ready($input: MarkPullRequestReadyForReviewInput!) {
+  markPullRequestReadyForReview(input: $input) { pullRequest { isDraft } }
+}"""
 
 
 class GitHubs:
@@ -32,9 +39,15 @@ class GitHubs:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._tokens: dict[tuple[str, str, str], tuple[str, datetime]] = {}
+        self._permissions = Permissions(now)
 
-    def at(self, place: Place, credential: Credential) -> GitHub:
-        return GitHub(place, lambda: credential.token or self._minted(place, credential))
+    def at(self, place: Place, credential: Credential, bots: Sequence[str] = ()) -> GitHub:
+        """Return a repo, opened; what its named bots say counts like the words of its people."""
+
+        def token() -> str:
+            return credential.token or self._minted(place, credential)
+
+        return GitHub(place, token, bots, self._permissions)
 
     def _minted(self, place: Place, credential: Credential) -> str:
         """Return the token of the App's installation at this repo, a new one in time."""
@@ -50,6 +63,8 @@ class GitHubs:
             owner, name = place.slug.split("/")
             installation = app.get_repo_installation(owner, name)
             made = app.get_access_token(installation.id)
+            if not isinstance(made.token, str):
+                raise ValueError("the forge made no token for its App")
         self._tokens[key] = (made.token, made.expires_at.astimezone(UTC))
         return made.token
 
@@ -57,11 +72,19 @@ class GitHubs:
 class GitHub:
     """One repo at GitHub."""
 
-    def __init__(self, place: Place, token: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        place: Place,
+        token: Callable[[], str],
+        bots: Sequence[str],
+        permissions: Permissions,
+    ) -> None:
         self._place = place
         self._token = token
         self._client = Client(place, token, f"/repos/{quote(place.slug)}")
         self._ask = self._client.ask
+        where = f"{place.api_url}/{place.slug}"
+        self._authority = Authority(self._client, where, bots, permissions)
 
     def token(self) -> str:
         return self._token()
@@ -69,7 +92,7 @@ class GitHub:
     def template(self) -> str | None:
         for path in TEMPLATES:
             try:
-                _, found = self._ask("GET", f"/contents/{path}")
+                found = self._ask("GET", f"/contents/{path}").data
             except ForgeError as error:
                 if error.kind == "not_found":
                     continue
@@ -79,99 +102,81 @@ class GitHub:
 
     def find(self, branch: str, sha: str | None) -> Facts | None:
         """Return the branch's pull request: the open one, or else the one of this very commit."""
-        asked = {"head": f"{self._place.owner}:{branch}", "state": "all", "per_page": "30"}
-        _, pulls = self._ask("GET", "/pulls", parameters=asked)
-        ours = [pull for pull in pulls if pull["head"]["ref"] == branch]
+        ours, redirected = self._pulls_of(self._place.owner, branch)
+        if redirected and not ours:
+            # A repo that was moved is found by its old name, its pull requests are not.
+            owner = str(self._ask("GET", "").data["full_name"]).partition("/")[0]
+            ours, _ = self._pulls_of(owner, branch)
         for pull in ours:
             if pull["state"] == "open":
                 return facts_of(pull)
         return next((facts_of(pull) for pull in ours if pull["head"]["sha"] == sha), None)
 
+    def _pulls_of(self, owner: str, branch: str) -> tuple[list[dict[str, Any]], bool]:
+        asked = {"head": f"{owner}:{branch}", "state": "all", "per_page": "30"}
+        answer = self._ask("GET", "/pulls", parameters=asked, expects=list)
+        ours = [pull for pull in answer.data if pull["head"]["ref"] == branch]
+        return ours, answer.redirected
+
     def open(self, *, branch: str, base: str, title: str, body: str, draft: bool) -> Facts:
         wanted = {"head": branch, "base": base, "title": title, "body": body, "draft": draft}
         try:
-            _, pull = self._ask("POST", "/pulls", body=wanted)
+            return facts_of(self._ask("POST", "/pulls", body=wanted).data)
         except ForgeError as error:
             if error.kind == "invalid" and "already exists" in str(error).lower():
                 found = self.find(branch, None)
                 if found:
                     return found
             raise
-        return facts_of(pull)
 
     def ready(self, number: int) -> None:
         """Take a pull request out of its draft, which only GraphQL can."""
-        _, pull = self._ask("GET", f"/pulls/{number}")
-        given = {"pullRequestId": pull["node_id"]}
-        self._client.mutate("markPullRequestReadyForReview", given, "pullRequest { isDraft }")
+        node = self._ask("GET", f"/pulls/{number}").data["node_id"]
+        self._client.query(READY, {"input": {"pullRequestId": node}})
 
     def label(self, number: int, labels: Sequence[str]) -> None:
-        self._ask("POST", f"/issues/{number}/labels", body={"labels": list(labels)})
+        path = f"/issues/{number}/labels"
+        self._ask("POST", path, body={"labels": list(labels)}, expects=list)
 
     def look(self, number: int, before: Pull | None) -> Facts:
         """Return all that is known now; what did not change since `before` costs no quota."""
-        return Looks(self._client).look(number, before)
+        return Looks(self._client, self._authority).look(number, before)
 
     def body(self, number: int) -> str:
         """Return what a pull request says."""
-        _, pull = self._ask("GET", f"/pulls/{number}")
-        return pull.get("body") or ""
+        return self._ask("GET", f"/pulls/{number}").data.get("body") or ""
 
     def rewrite(self, number: int, body: str) -> None:
         self._ask("PATCH", f"/pulls/{number}", body={"body": body})
 
     def complaints(self, facts: Facts) -> str:
-        """Return what checks and reviewers say is wrong, for whoever has to mend it."""
-        parts = [*self._failed_checks(facts), *self._objections(facts)]
-        return "\n\n".join(parts)[:LONGEST_COMPLAINT]
+        """Return what checks, and reviewers whose words count, say is wrong."""
+        return Complaints(self._client, self._authority).read(facts)
 
-    def _failed_checks(self, facts: Facts) -> Iterator[str]:
-        path = f"/commits/{facts.head_sha}"
-        _, found = self._ask("GET", f"{path}/check-runs", parameters={"per_page": str(PAGE)})
-        for run in found["check_runs"]:
-            if checks_of([(run["status"], run["conclusion"])]) == "failure":
-                output = run.get("output") or {}
-                said = [output.get("title"), output.get("summary"), output.get("text")]
-                words = "\n".join(str(text) for text in said if text) or run.get("details_url")
-                yield f"Check {run['name']!r} ended with {run['conclusion']}:\n{words}"
-        _, combined = self._ask("GET", f"{path}/status")
-        for status in combined["statuses"]:
-            if status["state"] in ("failure", "error"):
-                words = status.get("description") or status.get("target_url") or ""
-                yield f"Status {status['context']!r} is {status['state']}: {words}"
+    def merge(self, facts: Facts, title: str, message: str) -> bool:
+        """Merge exactly the commit that was judged; return False where a merge queue took it."""
+        return Merges(self._client).merge(facts, title, message)
 
-    def _objections(self, facts: Facts) -> Iterator[str]:
-        for kind in ("reviews", "comments"):
-            path = f"/pulls/{facts.number}/{kind}"
-            _, found = self._ask("GET", path, parameters={"per_page": str(PAGE)})
-            for one in found:
-                objects = kind == "comments" or one["state"] == "CHANGES_REQUESTED"
-                if objects and one.get("body"):
-                    who = (one.get("user") or {}).get("login", "somebody")
-                    where = f" at {one['path']}" if one.get("path") else ""
-                    yield f"{who} says{where}:\n{one['body']}"
-
-    def merge(self, facts: Facts, title: str) -> None:
-        """Squash-merge exactly the commit that was judged."""
-        wanted = {"merge_method": "squash", "sha": facts.head_sha, "commit_title": title}
-        self._ask("PUT", f"/pulls/{facts.number}/merge", body=wanted)
+    def is_enqueued(self, number: int) -> bool:
+        """Whether a pull request waits in the merge queue."""
+        return Merges(self._client).is_enqueued(number)
 
     def delete_branch(self, branch: str) -> None:
         """Delete a branch; one that is gone already is as good."""
         try:
             self._ask("DELETE", f"/git/refs/heads/{quote(branch)}")
         except ForgeError as error:
-            if error.kind not in ("not_found", "invalid"):
+            gone = error.kind == "invalid" and "does not exist" in str(error).lower()
+            if error.kind != "not_found" and not gone:
                 raise
 
     def close_issue(self, number: int) -> None:
         self._ask("PATCH", f"/issues/{number}", body={"state": "closed"})
 
     def default_branch(self) -> str:
-        _, repo = self._ask("GET", "")
-        return str(repo["default_branch"])
+        return str(self._ask("GET", "").data["default_branch"])
 
     def head(self, branch: str) -> str:
         """Return the commit that a branch stands at."""
-        _, found = self._ask("GET", f"/branches/{quote(branch, safe='')}")
+        found = self._ask("GET", f"/branches/{quote(branch, safe='')}").data
         return str(found["commit"]["sha"])

@@ -1,4 +1,4 @@
-"""Calls to GitHub through PyGithub's requester: it knows conditional requests, its objects not."""
+"""Calls to one repo's API at GitHub; what is refused comes out as `ForgeError`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from github import Auth, Github
 from github.Requester import Requester
 
 from chalicelib.domain.forge import Place
+from chalicelib.integrations.github_calls import Answer, query, send
 from chalicelib.integrations.github_faults import Translated
 from chalicelib.integrations.github_guarded import client
 
@@ -30,17 +31,24 @@ class Client:
         parameters: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         body: object = None,
-    ) -> tuple[dict[str, Any], Any]:
-        """Return the headers and the body of an answer; raise `ForgeError` for a refusal."""
+        expects: type = dict,
+    ) -> Answer:
+        """Return the answer of a call that succeeded; raise `ForgeError` for any other."""
         with Translated(self._place):
-            return self._requester().requestJsonAndCheck(
-                method, self._root + path, parameters, headers, body
+            return send(
+                self._requester(),
+                method,
+                self._root + path,
+                parameters=parameters,
+                headers=headers,
+                body=body,
+                expects=expects,
             )
 
-    def mutate(self, name: str, given: dict[str, Any], wanted: str) -> None:
-        """Do what only GraphQL can."""
+    def query(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return what only GraphQL tells, or does."""
         with Translated(self._place):
-            self._requester().graphql_named_mutation(name, given, wanted)
+            return query(self._requester(), document, variables)
 
     def _requester(self) -> Requester:
         if self._client is None:

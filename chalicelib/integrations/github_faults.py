@@ -8,6 +8,8 @@ from jwt import PyJWTError
 
 from chalicelib.domain.address import Unreachable
 from chalicelib.domain.forge import ForgeError, Place, refusal
+from chalicelib.integrations.github_calls import Refused
+from chalicelib.integrations.github_guarded import Misdirected
 
 
 class Translated:
@@ -20,11 +22,13 @@ class Translated:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Refused):
+            raise refusal(error.status, error.message, error.headers, self._place) from error
+        if isinstance(error, Misdirected):
+            raise ForgeError("misdirected", str(error)) from error
         if isinstance(error, GithubException):
             said = error.data.get("message") if isinstance(error.data, dict) else str(error.data)
-            faults = error.data.get("errors") if isinstance(error.data, dict) else None
-            words = f"{said}: {faults}" if faults else str(said)
-            raise refusal(error.status, words, error.headers or {}, self._place) from error
+            raise refusal(error.status, str(said), error.headers or {}, self._place) from error
         if isinstance(error, requests.RequestException):
             message = f"the forge cannot be reached ({type(error).__name__}); it is asked again"
             raise ForgeError("unavailable", message, passes=True) from error

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -14,13 +13,16 @@ from github import Auth, Github, GithubException
 from requests.utils import parse_header_links
 
 from chalicelib.domain import mark
+from chalicelib.domain.asked_wait import limit_wait
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.forge import is_rate_limited
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.reply_text import Note, markdown
 from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.integrations.github_guarded import client
+from chalicelib.integrations.github_calls import Answer, Refused, send
+from chalicelib.integrations.github_guarded import Misdirected, client
 from chalicelib.integrations.tracker_http import moment, refusal
-from chalicelib.ports import TicketPage, Unreachable
+from chalicelib.ports import Limited, TicketPage, Unreachable
 
 PAGE = 100
 
@@ -37,13 +39,16 @@ class GitHubIssues:
     ) -> Iterator[TicketPage]:
         """Yield pages, what changed longest ago first: a change moves an issue to a later one."""
         path = f"/repos/{self._repo}/issues"
+        places: set[str] = set()
         asked: dict[str, Any] | None = dict(parse_qsl(position)) if position else _first(since)
         conditional = {"If-None-Match": etag} if etag and not position else {}
         while asked:
-            status, headers, found = self._page(path, asked, conditional)
-            if status == 304:
+            _check_advance(places, asked)
+            answer = self._send("GET", path, asked, conditional, expects=list)
+            if answer.unchanged:
                 yield TicketPage((), unchanged=True)
                 return
+            headers, found = answer.headers, answer.data
             # An ETag speaks of its own page alone: with more than one, all are read again.
             alone = not position and "link" not in headers
             asked, conditional = _following(asked, headers, found), {}
@@ -64,10 +69,12 @@ class GitHubIssues:
     def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
         path = f"{self._path(ticket_id)}/comments"
         asked: dict[str, Any] | None = {"per_page": PAGE}
+        places: set[str] = set()
         while asked:
-            _, headers, page = self._page(path, asked, {})
-            yield from page
-            asked = _linked(asked, headers)
+            _check_advance(places, asked)
+            answer = self._send("GET", path, asked, expects=list)
+            yield from answer.data
+            asked = _linked(asked, answer.headers)
 
     def _path(self, ticket_id: str) -> str:
         return f"/repos/{self._repo}/issues/{ticket_id.rpartition('#')[2]}"
@@ -84,22 +91,20 @@ class GitHubIssues:
             path = f"/repos/{self._repo}/issues/comments/{comment_id}"
             self._send("PATCH", path, body=body)
             return comment_id
-        _, _, text = self._send("POST", f"{self._path(ticket_id)}/comments", body=body)
-        return str(json.loads(text)["id"])
+        made = self._send("POST", f"{self._path(ticket_id)}/comments", body=body).data
+        return str(made["id"])
 
     def finish(self, ticket_id: str) -> None:
         """Close an issue, label it, or both."""
         if label := self._config.get("doneLabel"):
-            self._send("POST", f"{self._path(ticket_id)}/labels", body={"labels": [label]})
+            self._send(
+                "POST", f"{self._path(ticket_id)}/labels", body={"labels": [label]}, expects=list
+            )
         if "doneState" in self._config:
             closed = {"state": "closed", "state_reason": "completed"}
-            self._send("PATCH", self._path(ticket_id), body=closed)
-
-    def _page(
-        self, path: str, asked: dict[str, Any], headers: dict[str, str]
-    ) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
-        status, answered, text = self._send("GET", path, asked, headers)
-        return status, answered, [] if status == 304 else json.loads(text)
+            now = self._send("PATCH", self._path(ticket_id), body=closed).data
+            if now.get("state") != "closed":
+                raise Unreachable(f"GitHub left the issue {now.get('state')}: close it by hand")
 
     def _send(
         self,
@@ -108,19 +113,35 @@ class GitHubIssues:
         asked: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         body: object = None,
-    ) -> tuple[int, dict[str, Any], str]:
+        expects: type = dict,
+    ) -> Answer:
+        """Return the answer of a call that succeeded; redirects of a renamed repo are followed."""
         try:
-            status, answered, text = self._requester.requestJson(
-                method, path, parameters=asked, headers=dict(headers or {}), input=body
+            return send(
+                self._requester,
+                method,
+                path,
+                parameters=asked,
+                headers=headers,
+                body=body,
+                expects=expects,
             )
+        except Refused as error:
+            raise self._refusal(error) from error
+        except Misdirected as error:
+            raise Unreachable(f"GitHub cannot be asked: {error}", passes=False) from error
         except (requests.RequestException, GithubException) as error:
             message = f"GitHub cannot be reached: {type(error).__name__}"
             raise Unreachable(message, passes=True) from error
         except Invalid as error:
             raise Unreachable(f"GitHub cannot be reached: {error}", passes=False) from error
-        if status >= 400:
-            raise refusal("GitHub", status, answered, text, self._now)
-        return status, answered, text
+
+    def _refusal(self, error: Refused) -> Exception:
+        if is_rate_limited(error.status, error.message, error.headers):
+            return Limited(limit_wait(error.headers, self._now) or timedelta(minutes=1))
+        if error.status == 403 and "archived" in error.message.lower():
+            return Unreachable(f"{self._repo} is archived and read-only: unarchive it")
+        return refusal("GitHub", error.status, error.headers, error.message, self._now)
 
     def _ticket(self, issue: dict[str, Any]) -> Ticket:
         names = (
@@ -140,6 +161,14 @@ class GitHubIssues:
             assignees=tuple(_login(user) for user in issue.get("assignees") or ()),
             repo=self._repo,
         )
+
+
+def _check_advance(places: set[str], asked: dict[str, Any]) -> None:
+    """Note where a page begins; raise `Unreachable` where a page before began there."""
+    place = urlencode(sorted(asked.items()))
+    if place in places:
+        raise Unreachable("GitHub's list leads back to a page that was read before", passes=True)
+    places.add(place)
 
 
 def _first(since: datetime | None) -> dict[str, Any]:

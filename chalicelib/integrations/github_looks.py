@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.pull_request import (
+from chalicelib.domain.checks import (
+    OPINIONS,
     UNKNOWN,
-    Facts,
-    Pull,
+    CheckRun,
     checks_of,
+    pending_names,
     reviews_of,
     statuses_of,
 )
+from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.pull_request import Facts, Pull
+from chalicelib.integrations.github_authority import Authority
 from chalicelib.integrations.github_client import Client
 
 PAGE = 100
@@ -24,8 +27,8 @@ MOST_PAGES = 20
 class Looks:
     """Looks at the pull requests of one repo."""
 
-    def __init__(self, client: Client) -> None:
-        self._ask = client.ask
+    def __init__(self, client: Client, authority: Authority) -> None:
+        self._ask, self._authority = client.ask, authority
 
     def look(self, number: int, before: Pull | None) -> Facts:
         """Return all that is known now; what did not change since `before` costs no quota."""
@@ -42,7 +45,9 @@ class Looks:
             facts = replace(
                 facts,
                 runs=was.runs,
+                pending_runs=was.pending_runs,
                 statuses=was.statuses,
+                pending_statuses=was.pending_statuses,
                 reviews=was.reviews,
                 review_id=was.review_id,
             )
@@ -59,8 +64,9 @@ class Looks:
         return self._reviews(facts, etags)
 
     def _runs(self, facts: Facts, etags: dict[str, str]) -> Facts:
-        def of(runs: list[dict[str, Any]]) -> Facts:
-            return replace(facts, runs=checks_of((r["status"], r["conclusion"]) for r in runs))
+        def of(found: list[dict[str, Any]]) -> Facts:
+            runs = [check_run_of(run) for run in found]
+            return replace(facts, runs=checks_of(runs), pending_runs=pending_names(runs))
 
         path = f"/commits/{facts.head_sha}/check-runs"
         return self._part(facts, path, etags, "runs", of, key="check_runs")
@@ -68,7 +74,13 @@ class Looks:
     def _statuses(self, facts: Facts, etags: dict[str, str]) -> Facts:
         def of(found: list[dict[str, Any]]) -> Facts:
             (combined,) = found
-            return replace(facts, statuses=statuses_of(combined["state"], combined["total_count"]))
+            word = statuses_of(combined["state"], combined["total_count"])
+            pending = tuple(
+                str(status["context"])[:80]
+                for status in combined.get("statuses") or ()
+                if status["state"] == "pending"
+            )
+            return replace(facts, statuses=word, pending_statuses=pending[:10])
 
         path = f"/commits/{facts.head_sha}/status"
         return self._part(facts, path, etags, "statuses", of)
@@ -76,7 +88,11 @@ class Looks:
     def _reviews(self, facts: Facts, etags: dict[str, str]) -> Facts:
         def of(found: list[dict[str, Any]]) -> Facts:
             reviews = [(r["id"], (r.get("user") or {}).get("login", ""), r["state"]) for r in found]
-            word, number = reviews_of(reviews, asked=facts.asked)
+            if any(state in OPINIONS for _, _, state in reviews):
+                # A tag knows of reviews alone, and who may write changes without them.
+                etags.pop("reviews", None)
+            counts = self._authority.counts
+            word, number = reviews_of(reviews, asked=facts.asked, counts=counts)
             return replace(facts, reviews=word, review_id=number)
 
         return self._part(facts, f"/pulls/{facts.number}/reviews", etags, "reviews", of, key="")
@@ -98,7 +114,8 @@ class Looks:
             if key is None:
                 return of([found])
             first = found[key] if key else found
-            return of([*first, *self._more(path, key, len(first), etags, name)])
+            more = list(self._more(path, key, len(first), etags, name))
+            return of([*first, *more])
         except ForgeError as error:
             if error.passes:
                 raise
@@ -113,7 +130,7 @@ class Looks:
                 return
             etags.pop(name, None)  # the tag of a first page says nothing of the others
             asked = {"per_page": str(PAGE), "page": str(page)}
-            _, found = self._ask("GET", path, parameters=asked)
+            found = self._ask("GET", path, parameters=asked, expects=dict if key else list).data
             rows = found[key] if key else found
             yield from rows
             count = len(rows)
@@ -124,12 +141,24 @@ class Looks:
         tag = etags.get(name) if use else None
         headers = {"If-None-Match": tag} if tag else {}
         paged = {} if name in ("pull", "statuses") else {"per_page": str(PAGE)}
-        answered, found = self._ask("GET", path, parameters=paged, headers=headers)
-        if found is None:
+        expects = list if name == "reviews" else dict
+        answer = self._ask("GET", path, parameters=paged, headers=headers, expects=expects)
+        if answer.unchanged:
             return {}, False
-        if "etag" in answered:
-            etags[name] = answered["etag"]
-        return found, True
+        if "etag" in answer.headers:
+            etags[name] = answer.headers["etag"]
+        return answer.data, True
+
+
+def check_run_of(run: dict[str, Any]) -> CheckRun:
+    """Return one run of a check as the core knows it."""
+    return CheckRun(
+        id=run["id"],
+        name=str(run["name"]),
+        app=str((run.get("app") or {}).get("slug") or ""),
+        status=run["status"],
+        conclusion=run["conclusion"],
+    )
 
 
 def facts_of(pull: dict[str, Any]) -> Facts:

@@ -28,9 +28,8 @@ def patched_repo(was: Repo, asked: models.RepoFields, at: datetime) -> Repo:
 
 
 def _named(fields: dict[str, Any]) -> dict[str, Any]:
-    if "secrets" in fields:
-        fields["secrets"] = tuple(fields["secrets"])
-    return fields
+    lists = {name: tuple(fields[name]) for name in ("secrets", "trusted_bots") if name in fields}
+    return fields | lists
 
 
 def provider(asked: models.NewProvider, at: datetime) -> Provider:

@@ -254,6 +254,7 @@ def repo(thing: Repo) -> answers.RepoView:
         "autoMerge": thing.auto_merge,
         "autoResume": thing.auto_resume,
         "maxAutoResumes": thing.max_auto_resumes,
+        "trustedBots": list(thing.trusted_bots),
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }

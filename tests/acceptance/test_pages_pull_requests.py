@@ -79,6 +79,11 @@ def test_a_task_without_a_repo_is_asked_nothing_of_pull_requests(browser: Browse
             {"forgeApiUrl": "https://github.example.com/api/v3"},
             id="an enterprise",
         ),
+        pytest.param(
+            {"trustedBots": "coderabbitai[bot] acme_ci"},
+            {"trustedBots": ["coderabbitai[bot]", "acme_ci"]},
+            id="bots whose reviews count",
+        ),
     ],
 )
 def test_a_repo_says_what_its_runs_share(
@@ -100,3 +105,12 @@ def test_a_repo_says_what_its_runs_share(
         "updatedAt": after["updatedAt"],
         "maxAutoResumes": repo["maxAutoResumes"],
     }
+
+
+@pytest.mark.parametrize("name", ["a bot", "bot[app]", "", "-x", "x" * 101, "[bot]"])
+def test_a_bot_is_named_by_its_login(browser: Browser, name: str):
+    body = {"repoUrl": "acme/web", "trustedBots": ["dependabot[bot]", name]}
+    status, answer = browser.stage.call("POST", "/api/repos", body)
+
+    assert status == 400
+    assert answer["details"][0]["field"].startswith("trustedBots")

@@ -80,7 +80,7 @@ def test_only_the_commit_that_was_judged_is_merged(github: GitHub, fake: FakeGit
     fake.push("optio/task-1", "d" * 40)
 
     with pytest.raises(ForgeError, match="Head branch was modified") as caught:
-        github.merge(facts, "t")
+        github.merge(facts, "t", "m")
 
     assert caught.value.kind == "conflict"
 

@@ -17,7 +17,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 UNDESCRIBED = {
-    "github": r"GET .*/contents/.*",
+    "github": r"GET .*/(contents/.*|collaborators/[^/]+/permission)",
     "jira": r"(?!)",
     "notion": r"PATCH /v1/comments/[^/]+",
 }

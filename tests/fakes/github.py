@@ -11,11 +11,11 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -61,6 +61,18 @@ class FakeGitHub:
         self.calls: list[tuple[str, str, int]] = []
         self.wrong: list[str] = []
         self.mergeable: dict[int, bool | None] = {}
+        self.permissions: dict[str, str] = {"ann": "write", "bob": "admin"}
+        """Of people, by login; anybody else may read what is public, and nothing more."""
+        self.methods = {"squash", "merge", "rebase"}
+        self.merged: list[dict[str, Any]] = []
+        self.has_queue = False
+        self.queue: list[int] = []
+        self.has_drafts = True
+        self.archived = False
+        self.old_slug: str | None = None
+        self.keeps_query = True
+        self.headers: dict[str, str] = {}
+        """What the answer that is being made carries besides its body."""
         self.minted = 0
         self.token_ends = "2026-05-04T13:00:00Z"
         self._number = 0
@@ -84,13 +96,25 @@ class FakeGitHub:
     def repo_url(self) -> str:
         return f"{self.url}/{self.slug}"
 
-    def check(self, sha: str, conclusion: str | None, name: str = "ci", said: str = "") -> None:
-        self.runs.setdefault(sha, [])
-        self.runs[sha] = [run for run in self.runs[sha] if run["name"] != name]
-        self.runs[sha].append(
+    def check(
+        self,
+        sha: str,
+        conclusion: str | None,
+        name: str = "ci",
+        said: str = "",
+        *,
+        app: str = "github-actions",
+        beside: bool = False,
+    ) -> None:
+        """Let a check say how it stands: in place of its last run, or (`beside`) after it."""
+        runs = self.runs.setdefault(sha, [])
+        if not beside:
+            runs[:] = [run for run in runs if run["name"] != name]
+        runs.append(
             {
                 "id": self._next(),
                 "name": name,
+                "app": {"slug": app},
                 "head_sha": sha,
                 "status": "completed" if conclusion else "in_progress",
                 "conclusion": conclusion,
@@ -120,11 +144,31 @@ class FakeGitHub:
         self.book.add(number, labels, title=title, body=body)
         return number
 
+    def issues_of_tests(self, count: int) -> None:
+        """Open many issues, a few in each second."""
+        began = datetime.now(UTC) - timedelta(days=1)
+        for index in range(count):
+            item = self.book.add(self._next(), [])
+            item.updated_at = began + timedelta(seconds=index // 3)
+
     def close(self, number: int, *, merged: bool = False) -> None:
         self.pulls[number] |= {"state": "closed", "merged": merged}
 
     def reopen(self, number: int) -> None:
         self.pulls[number] |= {"state": "open", "merged": False}
+
+    def rename(self, slug: str) -> None:
+        """Move the repo: its old name is redirected, its numbers and branches stay."""
+        self.old_slug, self.slug = self.slug, slug
+        self.book.slug, self.book.web_url = slug, self.repo_url
+
+    def redirect(self, method: str, path: str, query: str) -> str | None:
+        """Return where a request by the old name is led, as GitHub does: to the repo's number."""
+        before = f"/repos/{self.old_slug}"
+        if self.old_slug is None or not (path == before or path.startswith(f"{before}/")):
+            return None
+        asked = f"?{query}" if query and self.keeps_query else ""
+        return f"{self.url}/api/v3/repositories/1296269{path.removeprefix(before)}{asked}"
 
     def push(self, branch: str, sha: str) -> None:
         self.heads[branch] = sha
@@ -161,9 +205,12 @@ class FakeGitHub:
             self.minted += 1
             ends = self.token_ends
             return 201, {"token": self.token, "expires_at": ends, "permissions": {}}
+        path = path.replace("/repositories/1296269", f"/repos/{self.slug}")
         inside = path.removeprefix(f"/repos/{self.slug}")
         if inside == path:
             return _no(404)
+        if self.archived and method != "GET":
+            return _no(403, "Repository was archived so is read-only.")
         for verb, pattern, route in _ROUTES:
             found = re.fullmatch(pattern, inside)
             if verb == method and found:
@@ -174,7 +221,21 @@ class FakeGitHub:
         return _no(404)
 
     def repo(self, *, query: Any, body: Any) -> Answer:
-        return 200, {"default_branch": "main", "full_name": self.slug}
+        return 200, {
+            "default_branch": "main",
+            "full_name": self.slug,
+            "allow_squash_merge": "squash" in self.methods,
+            "allow_merge_commit": "merge" in self.methods,
+            "allow_rebase_merge": "rebase" in self.methods,
+        }
+
+    def permission(self, login: str, *, query: Any, body: Any) -> Answer:
+        if login.endswith("[bot]"):
+            return _no(404)
+        # A role says more than the older permission, which has three words for five.
+        role = self.permissions.get(login, "read")
+        older = {"maintain": "write", "triage": "read"}.get(role, role)
+        return 200, {"permission": older, "role_name": role, "user": {"login": login}}
 
     def installation(self, *, query: Any, body: Any) -> Answer:
         return 200, {"id": 7, "app_id": 1, "access_tokens_url": f"{self.url}/api/v3/app"}
@@ -184,7 +245,9 @@ class FakeGitHub:
         return (200, {"name": name, "commit": {"sha": sha}}) if sha else _no(404)
 
     def list_pulls(self, *, query: Any, body: Any) -> Answer:
-        wanted = query.get("head", "").partition(":")[2]
+        owner, _, wanted = query.get("head", "").partition(":")
+        if owner and owner.lower() != self.slug.partition("/")[0].lower():
+            return 200, []
         found = [
             self.pull_view(number)
             for number, pull in sorted(self.pulls.items(), reverse=True)
@@ -202,6 +265,8 @@ class FakeGitHub:
         if self.head(head) == self.head(base):
             said = f"No commits between {base} and {head}"
             return _no(422, "Validation Failed", [{"message": said}])
+        if body.get("draft") and not self.has_drafts:
+            return _no(422, "Draft pull requests are not supported in this repository.")
         number = self._next()
         self.pulls[number] = {**body, "state": "open", "merged": False, "labels": []}
         return 201, self.pull_view(number)
@@ -238,11 +303,25 @@ class FakeGitHub:
         }
 
     def mutate(self, asked: dict[str, Any]) -> tuple[int, bytes]:
-        """Do the one thing that only GraphQL can."""
-        assert "markPullRequestReadyForReview" in asked["query"], asked
-        number = int(asked["variables"]["input"]["pullRequestId"].removeprefix("PR_"))
-        self.pulls[number]["draft"] = False
-        said = {"markPullRequestReadyForReview": {"pullRequest": {"isDraft": False}}}
+        """Do the few things that only GraphQL can."""
+        given = asked["variables"].get("input", {})
+        node = given.get("pullRequestId") or asked["variables"].get("id", "")
+        number = int(node.removeprefix("PR_"))
+        said: dict[str, Any] = {}
+        if "markPullRequestReadyForReview" in asked["query"]:
+            self.pulls[number]["draft"] = False
+            said = {"markPullRequestReadyForReview": {"pullRequest": {"isDraft": False}}}
+        elif "enqueuePullRequest" in asked["query"]:
+            if not self.has_queue or given["expectedHeadOid"] != self.head(
+                self.pulls[number]["head"]
+            ):
+                error = {"type": "UNPROCESSABLE", "message": "Pull request is not mergeable"}
+                return 200, json.dumps({"data": None, "errors": [error]}).encode()
+            self.queue.append(number)
+            said = {"enqueuePullRequest": {"mergeQueueEntry": {"id": "MQE_1"}}}
+        else:
+            assert "isInMergeQueue" in asked["query"], asked
+            said = {"node": {"isInMergeQueue": number in self.queue}}
         return 200, json.dumps({"data": said}).encode()
 
     def merge(self, number: str, *, query: Any, body: Any) -> Answer:
@@ -251,6 +330,14 @@ class FakeGitHub:
             return _no(409, "Head branch was modified. Review and try the merge again.")
         if pull["state"] != "open" or pull.get("draft"):
             return _no(405, "Pull Request is not mergeable")
+        if self.has_queue:
+            rule = "Changes must be made through the merge queue"
+            return _no(405, f"Repository rule violations found\n\n{rule}\n\n")
+        method = body.get("merge_method", "merge")
+        if method not in self.methods:
+            named = {"squash": "Squash merges", "merge": "Merge commits", "rebase": "Rebase merges"}
+            return _no(405, f"{named[method]} are not allowed on this repository.")
+        self.merged.append(body)
         if self.git_root is not None:
             self._squash(pull)
         pull |= {"state": "closed", "merged": True}
@@ -299,7 +386,7 @@ class FakeGitHub:
         return 200, [{"name": name} for name in target["labels"]]
 
     def of_issues(self, path: str, *, method: str, query: Any, body: Any) -> Answer:
-        status, _, said = self.book.answer(method, f"/issues{path}", query, body)
+        status, self.headers, said = self.book.answer(method, f"/issues{path}", query, body)
         return status, said
 
     def delete_ref(self, branch: str, *, query: Any, body: Any) -> Answer:
@@ -336,6 +423,7 @@ Route = Callable[..., Answer]
 _ROUTES: list[tuple[str, str, Route]] = [
     ("GET", "", FakeGitHub.repo),
     ("GET", "/installation", FakeGitHub.installation),
+    ("GET", r"/collaborators/([^/]+)/permission", FakeGitHub.permission),
     ("GET", r"/branches/(.+)", FakeGitHub.branch),
     ("GET", "/pulls", FakeGitHub.list_pulls),
     ("POST", "/pulls", FakeGitHub.open_pull),
@@ -370,7 +458,13 @@ def _handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
             if not parts.path.startswith("/api/v3"):
                 self._serve_git(parts.path, parts.query, raw)
                 return
-            path = parts.path.removeprefix("/api/v3")
+            path = unquote(parts.path.removeprefix("/api/v3"))
+            location = fake.redirect(self.command, path, parts.query)
+            if location:
+                status = 301 if self.command == "GET" else 307
+                said = {"message": "Moved Permanently", "url": location}
+                self._say(self.command, path, status, said, {"Location": location})
+                return
             query = dict(parse_qsl(parts.query))
             with fake.lock:
                 self._api(path, query, json.loads(raw) if raw else None)
@@ -390,11 +484,14 @@ def _handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
             elif fault and not fault.late:
                 status, said = _no(fault.status, fault.message)
             else:
+                named = path.replace("/repositories/1296269", f"/repos/{fake.slug}")
                 if fake.description:
-                    fake.wrong += fake.description.request(method, path, query, body)
+                    fake.wrong += fake.description.request(method, named, query, body)
+                fake.headers = {}
                 status, said = fake.answer(method, path, query, body)
+                headers = {**fake.headers, **headers}
                 if fake.description and status < 400:
-                    fake.wrong += fake.description.answer(method, path, status, said)
+                    fake.wrong += fake.description.answer(method, named, status, said)
                 if fault:
                     status, said = _no(fault.status, fault.message)
             self._say(method, path, status, said, headers)

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from chalicelib.domain.checks import CheckRun, checks_of, reviews_of, statuses_of
 from chalicelib.domain.forge import Place, place, refusal
 from chalicelib.domain.mark import marks
 from chalicelib.domain.pull_request import (
@@ -18,11 +19,8 @@ from chalicelib.domain.pull_request import (
     Move,
     Policy,
     Pull,
-    checks_of,
     next_look,
-    reviews_of,
     seen,
-    statuses_of,
     verdict,
 )
 from chalicelib.domain.pull_text import body, renewed
@@ -95,10 +93,18 @@ def test_no_checks_at_all_are_believed_after_a_grace_period():
         ([("completed", "success"), ("in_progress", None)], "pending"),
         ([("queued", None), ("completed", "timed_out")], "failure"),
         ([("completed", "cancelled")], "failure"),
+        ([("completed", "stale")], "pending"),
+        ([("completed", None)], "pending"),
+        ([("completed", "an end of next year")], "pending"),
+        ([("completed", "stale"), ("completed", "failure")], "failure"),
     ],
 )
 def test_check_runs_in_one_word(runs: list[tuple[str, str | None]], expected: str):
-    assert checks_of(runs) == expected
+    named = [
+        CheckRun(id=number, name=f"check {number}", status=status, conclusion=end)
+        for number, (status, end) in enumerate(runs)
+    ]
+    assert checks_of(named) == expected
 
 
 def test_a_combined_status_without_any_status_is_none_though_github_says_pending():
@@ -144,7 +150,7 @@ def test_a_combined_status_without_any_status_is_none_though_github_says_pending
 def test_reviews_in_one_word(
     reviews: list[tuple[int, str, str]], asked: bool, expected: tuple[str, int | None]
 ):
-    assert reviews_of(reviews, asked=asked) == expected
+    assert reviews_of(reviews, asked=asked, counts=lambda who: True) == expected
 
 
 def test_a_look_comes_soon_while_something_happens_and_ever_more_rarely_after():

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chalicelib.actions import credentials, moving, publishing, watching
+from chalicelib.actions.tidying import Tidying
+from chalicelib.domain.checks import UNKNOWN
 from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.pull_request import CHECKS_GRACE, UNKNOWN, Facts, Pull
+from chalicelib.domain.pull_request import CHECKS_GRACE, Facts, Pull
 from chalicelib.domain.repo import Repo, repo_id
 from chalicelib.domain.run import Run, State, queued
 from tests.conftest import NOON
@@ -66,7 +68,7 @@ class PlayedForge:
         self.answered = replace(self.truth, mergeable=None, **bare)
         return self.answered
 
-    def merge(self, facts: Facts, title: str) -> None:
+    def merge(self, facts: Facts, title: str, message: str) -> bool:
         self._asked()
         truth = self.truth
         if facts.head_sha != truth.head_sha or truth.mergeable is not True or truth.draft:
@@ -78,6 +80,7 @@ class PlayedForge:
             assert self.now - self.seen_at >= CHECKS_GRACE
         self.merges += 1
         self.truth = replace(truth, state="merged")
+        return True
 
     def complaints(self, facts: Facts) -> str:
         self._asked()
@@ -133,7 +136,7 @@ class EveryOrder(RuleBasedStateMachine):
         self.attempts += 1
         for state in (State.PROVISIONING, State.RUNNING):
             moving.advance(self.world, self.run, state, by="test", message="on")
-        publishing._opened(self.world, self.run, self.forge.find())
+        publishing._opened(self.world, self.run, self.forge.find(), Tidying(self.run))
 
     def _push(self) -> None:
         self.heads += 1

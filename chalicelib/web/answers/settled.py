@@ -50,6 +50,7 @@ class RepoView(TypedDict):
     autoMerge: bool
     autoResume: bool
     maxAutoResumes: Count
+    trustedBots: list[str]
     createdAt: Moment
     updatedAt: Moment
 

@@ -89,6 +89,15 @@ class NewKey(Ruled):
     expires_at: Aware | None = None
 
 
+BotName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?$", max_length=limits.BOT, to_lower=True
+    ),
+]
+"""The login of a bot as the forge shows it: an App's ends in `[bot]`."""
+
+
 class RepoFields(Model):
     model_config = shown({"setupCommands": "npm ci", "maxConcurrentTasks": 3})
     setup_commands: Script | None = None
@@ -105,6 +114,7 @@ class RepoFields(Model):
     auto_merge: Flag = False
     auto_resume: Flag = False
     max_auto_resumes: Annotated[int, whole(0, 100)] = 10
+    trusted_bots: Annotated[list[BotName], Field(max_length=limits.BOTS)] = []
 
 
 class NewRepo(RepoFields):

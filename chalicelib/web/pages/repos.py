@@ -45,6 +45,7 @@ def _typed(repo: Repo) -> dict[str, str]:
         "testCommand": repo.test_command or "",
         "maxConcurrentTasks": str(repo.max_concurrent_tasks),
         "maxAutoResumes": str(repo.max_auto_resumes),
+        "trustedBots": " ".join(repo.trusted_bots),
         "runner": repo.runner or "",
         "image": repo.image or "",
         "computeType": repo.compute_type or "",
@@ -86,5 +87,6 @@ def _fields(typed: Typed) -> dict[str, object]:
         **typed.numbers("maxConcurrentTasks", "maxAutoResumes"),
         **typed.flags("autoMerge", "autoResume"),
         "secrets": typed.words("secrets"),
+        "trustedBots": typed.words("trustedBots"),
         "environment": typed.variables("environment"),
     }

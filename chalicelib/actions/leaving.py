@@ -1,0 +1,75 @@
+"""Pull requests that a cancelled run leaves open: they are noted on it, and its ticket is told."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.actions import credentials, failing, moving, sending
+from chalicelib.actions.persisting import persist
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.history import Reply
+from chalicelib.domain.pull_request import Facts
+from chalicelib.domain.run import Run, State, noted
+from chalicelib.ports import World
+
+
+def note_open(world: World, run_id: str, facts: Facts) -> None:
+    """Note a pull request on the run that was cancelled while it was being opened."""
+
+    def noted_once() -> Run | None:
+        run = world.runs.get(run_id)
+        if run.state is not State.CANCELLED or facts.state != "open":
+            return None
+        new = _with_open(world, run, facts)
+        world.runs.put(new, run)
+        return new
+
+    with suppress(NotFound):
+        new = persist(f"task {run_id!r}", noted_once)
+        sending.send_soon(world, [new] if new else [])
+
+
+def look_for_open(world: World, run: Run) -> None:
+    """Look whether a run that was cancelled at its publish has left a pull request open."""
+    assert run.repo_url is not None
+    try:
+        forge = credentials.forge_of(world, run.repo_url)
+        facts = forge.find(run.branch or run.push_branch, run.head_sha)
+    except ForgeError as error:
+        _look_again(world, run, error)
+        return
+    moving.update(world, run, due_at=None, waiting_for=None)
+    if facts:
+        note_open(world, run.id, facts)
+
+
+def _look_again(world: World, run: Run, error: ForgeError) -> None:
+    failures = run.forge_failures + 1
+    if error.passes:
+        due = world.now() + max(error.wait or timedelta(0), failing.backoff(failures))
+        moving.update(world, run, forge_failures=failures, due_at=due, waiting_for=str(error)[:500])
+        return
+    words = f"whether its pull request is open could not be asked: {error}"
+    final = noted(run, by="pipeline", message=words, at=world.now(), due_at=None, waiting_for=None)
+    world.runs.put(final, run)
+
+
+def _with_open(world: World, run: Run, facts: Facts) -> Run:
+    now = world.now()
+    words = f"pull request #{facts.number} is open all the same: close it, or retry the task"
+    told = {"reply": replace(run.reply or Reply(), at=now, failures=0)} if run.of_ticket else {}
+    return noted(
+        run,
+        by="pipeline",
+        message=words,
+        at=now,
+        due_at=None,
+        waiting_for=None,
+        pr_url=facts.url,
+        pr_number=facts.number,
+        pr_state=facts.state,
+        **told,
+    )

@@ -1,0 +1,38 @@
+"""Tidying up at a forge: labels, texts, branches, issues. It changes no outcome, but warns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.run import Run
+
+MOST_TRIES = 3
+
+
+class Tidying:
+    """The tidying up of one step of a run, and the warnings that it left."""
+
+    def __init__(self, run: Run) -> None:
+        self._last_try = run.forge_failures + 1 >= MOST_TRIES
+        self.warnings: list[str] = []
+
+    def attempt(self, failed: str, call: Callable[[], object]) -> bool:
+        """Make a call that nothing depends on; return whether it succeeded.
+
+        What passes is raised, so that the step comes again, a few times; anything else is a
+        warning that begins with `failed`.
+        """
+        try:
+            call()
+        except ForgeError as error:
+            limited = error.kind == "rate_limited"
+            if error.passes and (limited or not self._last_try):
+                raise
+            self.warnings.append(f"{failed}: {error}")
+            return False
+        return True
+
+    def told(self, message: str) -> str:
+        """Return the message of the history, with the warnings."""
+        return "; ".join([message, *self.warnings])

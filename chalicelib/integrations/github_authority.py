@@ -1,0 +1,74 @@
+"""Whose words count at a repo of GitHub: of people who may write to it, and of its named bots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from chalicelib.domain.forge import ForgeError
+from chalicelib.integrations.github_client import Client
+
+REMEMBERED = timedelta(minutes=5)
+MOST_REMEMBERED = 10_000
+WRITERS = frozenset({"write", "maintain", "admin"})
+"""The permissions that let a person push. An association ("member") may be read-only."""
+
+
+class Permissions:
+    """The permissions that GitHub told of people, remembered for minutes by one process."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._known: dict[tuple[str, str], tuple[str, datetime]] = {}
+
+    def find(self, repo: str, login: str) -> str | None:
+        """Return a permission that was told lately."""
+        known = self._known.get((repo, login))
+        return known[0] if known and known[1] > self._now() else None
+
+    def keep(self, repo: str, login: str, permission: str) -> None:
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        self._known[repo, login] = (permission, self._now() + REMEMBERED)
+
+
+class Authority:
+    """The one rule for whose words count at a repo."""
+
+    def __init__(
+        self, client: Client, repo: str, bots: Iterable[str], permissions: Permissions
+    ) -> None:
+        self._ask, self._repo, self._permissions = client.ask, repo.lower(), permissions
+        self._bots = {name.lower() for name in bots}
+
+    def counts(self, login: str) -> bool:
+        """Whether somebody may write to the repo, or is a bot that it names.
+
+        Raises `ForgeError` where GitHub does not let the credential ask: that is unknown.
+        """
+        return bool(login) and (login.lower() in self._bots or self._permission(login) in WRITERS)
+
+    def surely_counts(self, login: str) -> bool:
+        """Whether somebody's words count for sure; what cannot be asked now means no."""
+        try:
+            return self.counts(login)
+        except ForgeError as error:
+            if error.passes:
+                raise
+            return False
+
+    def _permission(self, login: str) -> str:
+        name = login.lower()
+        known = self._permissions.find(self._repo, name)
+        if known is not None:
+            return known
+        try:
+            path = f"/collaborators/{quote(login, safe='')}/permission"
+            permission = str(self._ask("GET", path).data.get("permission", "none"))
+        except ForgeError as error:
+            if error.kind != "not_found":
+                raise
+            permission = "none"  # a stranger, a bot, or somebody whose account is gone
+        self._permissions.keep(self._repo, name, permission)
+        return permission

@@ -1,0 +1,57 @@
+"""What is wrong with a pull request of GitHub, in the words of checks and of its reviewers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chalicelib.domain.checks import FAILURE, newest_checks
+from chalicelib.domain.pull_request import Facts
+from chalicelib.integrations.github_authority import Authority
+from chalicelib.integrations.github_client import Client
+from chalicelib.integrations.github_looks import PAGE, check_run_of
+
+LONGEST_COMPLAINT = 8000
+
+
+class Complaints:
+    """The complaints about one repo's pull requests. What a stranger writes is none."""
+
+    def __init__(self, client: Client, authority: Authority) -> None:
+        self._ask, self._authority = client.ask, authority
+
+    def read(self, facts: Facts) -> str:
+        """Return what checks and reviewers say is wrong, for whoever has to repair it."""
+        parts = [*self._failed_checks(facts), *self._objections(facts)]
+        return "\n\n".join(parts)[:LONGEST_COMPLAINT]
+
+    def _failed_checks(self, facts: Facts) -> Iterator[str]:
+        path = f"/commits/{facts.head_sha}"
+        asked = {"per_page": str(PAGE)}
+        runs = self._ask("GET", f"{path}/check-runs", parameters=asked).data["check_runs"]
+        known = {run["id"]: run for run in runs}
+        for check in newest_checks(map(check_run_of, runs)):
+            if check.word == FAILURE:
+                words = _words_of(known[check.id])
+                yield f"Check {check.name!r} ended with {check.conclusion}:\n{words}"
+        for status in self._ask("GET", f"{path}/status").data["statuses"]:
+            if status["state"] in ("failure", "error"):
+                words = status.get("description") or status.get("target_url") or ""
+                yield f"Status {status['context']!r} is {status['state']}: {words}"
+
+    def _objections(self, facts: Facts) -> Iterator[str]:
+        for kind in ("reviews", "comments"):
+            path = f"/pulls/{facts.number}/{kind}"
+            asked = {"per_page": str(PAGE)}
+            for remark in self._ask("GET", path, parameters=asked, expects=list).data:
+                author = (remark.get("user") or {}).get("login") or ""
+                objects = kind == "comments" or remark["state"] == "CHANGES_REQUESTED"
+                if objects and remark.get("body") and self._authority.surely_counts(author):
+                    where = f" at {remark['path']}" if remark.get("path") else ""
+                    yield f"{author} says{where}:\n{remark['body']}"
+
+
+def _words_of(run: dict[str, Any]) -> str:
+    output = run.get("output") or {}
+    said = [output.get("title"), output.get("summary"), output.get("text")]
+    return "\n".join(str(text) for text in said if text) or str(run.get("details_url") or "")
