@@ -8,7 +8,7 @@ from rich.text import Text
 from optio_cli.api import Json
 from optio_cli.output import CONTROL, Out, ago, cell, short
 
-LEFT_OUT = ("prompt", "metadata", "attempts", "outputs")
+LEFT_OUT = ("prompt", "metadata", "attempts", "outputs", "keptWork")
 
 
 def state(task: Json) -> str:
@@ -24,6 +24,8 @@ def show(out: Out, shown: Json) -> None:
     if shown["task"].get("prompt"):
         out.say(Text("\nPrompt", style="bold"))
         out.say(Text(str(shown["task"]["prompt"]).translate(CONTROL)))
+    if shown["task"].get("keptWork"):
+        _kept_work(out, shown["task"])
     if shown["task"].get("outputs"):
         out.say(Text("\nFiles", style="bold"))
         files(out, shown["task"]["outputs"])
@@ -38,6 +40,17 @@ def show(out: Out, shown: Json) -> None:
         _triggers(out, shown["triggers"])
         _runs(out, shown["runs"])
         out.warn(shown["warnings"])
+
+
+def _kept_work(out: Out, task: Json) -> None:
+    """Say that an attempt left work that is on no branch, and what may be done with it."""
+    kept = task["keptWork"]
+    out.say(Text(f"\nAttempt {kept['attempt']} left work that is on no branch:", style="bold"))
+    if kept["finished"]:
+        out.say(f"optio task retry {task['id']} pushes it without another agent")
+    elif kept["resumable"]:
+        out.say(f"optio task resume {task['id']} --prompt '…' goes on from there")
+    out.say(f"optio task files {task['id']} --into DIR saves it")
 
 
 def files(out: Out, outputs: list[Json]) -> None:

@@ -26,7 +26,7 @@ def resume(
     prompt: Annotated[str, typer.Option(help="Of a run: what its agent should do now.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Let a definition fire again; with --prompt, take a run up again on its branch."""
+    """Let a definition fire again; with --prompt, take a run up again."""
     session = open_session(as_json)
     if not prompt:
         _turn(session, name, enabled=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.actions import credentials, moving, refusing, secrets
@@ -12,6 +12,8 @@ from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.history import Attempt, StageSpan, with_stages
+from chalicelib.domain.kept_work import KeptWork
+from chalicelib.domain.launch import Launch
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.prompt import OUTSIDE, framed, names_of
 from chalicelib.domain.repo import Repo
@@ -20,6 +22,7 @@ from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
 BEAT_NOTED_EVERY = timedelta(seconds=15)
+LAST_LINES = timedelta(minutes=5)
 OVERTIME = timedelta(minutes=2)
 """How long after its time limit a job is told to stop, should its runner not do so itself."""
 
@@ -33,6 +36,8 @@ class Job:
     prompt: str
     repo: Repo | None
     continues: bool
+    work: KeptWork | None = None
+    work_url: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     token: str | None = field(default=None, repr=False)
 
@@ -52,7 +57,7 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
     return None
 
 
-def start(world: World, run: Run, runner: str) -> Job | None:
+def start(world: World, run: Run, runner: str, launch: Launch | None = None) -> Job | None:
     """Move an admitted run to `running` and return its job; None when it cannot begin."""
     brief = world.firings.brief(run.firing_id) or Brief()
     repo = world.repos.find(run.repo_url) if run.repo_url else None
@@ -69,15 +74,24 @@ def start(world: World, run: Run, runner: str) -> Job | None:
         # Before anything is pushed: what the push causes must be known as ours at once.
         until = world.now() + world.policy.retention
         world.slots.hold(branch_key(run.repo_url, run.push_branch), [run.id], until)
-    started = _begin(world, run, repo, runner)
+    started = _begin(world, replace(run, launch=launch) if launch else run, repo, runner)
     resumed = run.resume_prompt is not None and run.branch is not None
     continues = resumed or run.works_on is not None
+    work = work_to_restore(run)
+    bundle = work.bundle if work else None
     return Job(
         run=started,
         brief=brief,
-        prompt=framed(started, run.resume_prompt or brief.prompt, _outside(world, run, brief)),
+        prompt=framed(
+            started,
+            run.resume_prompt or brief.prompt,
+            _outside(world, run, brief),
+            has_work=work is not None,
+        ),
         repo=repo,
         continues=continues,
+        work=work,
+        work_url=world.outputs.download(run.id, work.attempt, bundle) if work and bundle else None,
         secrets=values,
         token=token,
     )
@@ -107,6 +121,17 @@ def _begin(world: World, run: Run, repo: Repo | None, runner: str) -> Run:
     return started
 
 
+def work_to_restore(run: Run) -> KeptWork | None:
+    """Return the kept work that the next attempt begins with: one that resumes, or only pushes."""
+    goes_on = run.resume_prompt is not None or (run.kept is not None and run.kept.finished)
+    return run.kept if goes_on and run.kept and run.kept.bundle else None
+
+
+def may_push_partial(run: Run) -> bool:
+    """Whether unfinished work may go to the run's branch: no open pull request shows it."""
+    return not run.has_open_pr and run.works_on is None
+
+
 def _outside(world: World, run: Run, brief: Brief) -> tuple[str, ...] | None:
     """Return the names of the params that others than the definition's owner wrote."""
     firing = world.firings.get(run.firing_id) if run.trigger_id else None
@@ -123,12 +148,13 @@ def beat(
 ) -> str | None:
     """Keep the lines and the sign of life; return why the job has to stop, or None to go on.
 
-    Raises `Superseded` for an older attempt: nothing of it is kept.
+    Raises `Superseded` for an older attempt, and for lines of one that was reported as ended:
+    nothing of them is kept.
     """
     run = world.runs.get(run_id)
     if run.attempt != attempt:
         raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
-    if lines:
+    if lines and is_log_open(world, run):
         world.logs.write(Stream.of(run, attempt), lines)
     if not run.works:
         return "cancelled" if run.state is State.CANCELLED else "superseded"
@@ -137,6 +163,21 @@ def beat(
         return "over time"
     _note(world, run, stage, stages, now, spoke=bool(lines))
     return None
+
+
+def is_log_open(world: World, run: Run) -> bool:
+    """Return whether the newest attempt may add to its log; raise `Superseded` where it ended.
+
+    A job that was cancelled has some minutes for its last lines. A lost one may still report.
+    """
+    if run.works:
+        return True
+    attempt = run.attempts[-1] if run.attempts else None
+    if attempt is None or attempt.outcome == "lost":
+        return False
+    if attempt.ended_at or world.now() > (run.completed_at or run.updated_at) + LAST_LINES:
+        raise Superseded(f"attempt {attempt.number} of task {run.id!r} is over, and so is its log")
+    return True
 
 
 def working(world: World, run_id: str, attempt: int) -> Run:

@@ -83,8 +83,11 @@ def _no_room(world: World, run: Run, why: str) -> None:
 
 def token_of(world: World, run: Run, launch: Launch) -> str:
     """Return the token of a launch: computed, so that it lies nowhere and is always the same."""
-    text = Pass(run_id=run.id, attempt=run.attempt + 1, launch_id=launch.id).text
-    return f"{text}.{world.seals.sign(text)}"
+    return _signed(world, Pass(run_id=run.id, attempt=run.attempt + 1, launch_id=launch.id))
+
+
+def _signed(world: World, right: Pass) -> str:
+    return f"{right.text}.{world.seals.sign(right.text)}"
 
 
 def pass_of(world: World, token: str) -> Pass | None:
@@ -97,14 +100,25 @@ def pass_of(world: World, token: str) -> Pass | None:
     return said if genuine else None
 
 
-def claim(world: World, runner: str, by: Pass) -> jobs.Job | None:
-    """Start the one run that a pass is for, once; None when it is not to be had any more."""
+def claim(
+    world: World, runner: str, by: Pass, *, exchanges: bool = False
+) -> tuple[jobs.Job, str | None] | None:
+    """Start the one run that a pass is for, once; None when it is not to be had any more.
+
+    A runner that `exchanges` is given a token with its job, and the pass is over.
+    """
+    if by.speaks:
+        return None
     try:
         run = world.runs.get(by.run_id)
         waits = run.state is State.PROVISIONING and run.attempt + 1 == by.attempt
         if not waits or not _current(run, by) or world.now() > _expires(run):
             return None
-        return jobs.start(world, run, runner)
+        launch = replace(run.launch, exchanged=exchanges) if run.launch else None
+        job = jobs.start(world, run, runner, launch=launch)
+        if job is None:
+            return None
+        return job, _signed(world, replace(by, speaks=True)) if exchanges else None
     except (NotFound, Superseded):
         return None
 
@@ -112,14 +126,17 @@ def claim(world: World, runner: str, by: Pass) -> jobs.Job | None:
 def may_speak(world: World, by: Pass | None, run_id: str, attempt: int) -> bool:
     """Whether a pass, or without one a runner's key, may speak for this attempt of this run.
 
-    The id of a run is in its pull request: whoever holds a key is told nothing of a build's.
+    The id of a run is in its pull request: whoever holds a key is told nothing of a build's. A pass
+    that was exchanged for a token speaks for nothing, whoever read it.
     """
     if by is None:
         return not launched(world.runs.get(run_id))
     if (run_id, attempt) != (by.run_id, by.attempt):
         return False
     run = world.runs.get(run_id)
-    return run.attempt != attempt or run.launch is None or _current(run, by)
+    if run.attempt != attempt or run.launch is None:
+        return True
+    return _current(run, by) and by.speaks is run.launch.exchanged
 
 
 def _current(run: Run, by: Pass) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from chalicelib.actions import jobs
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.output import Output, checked
+from chalicelib.domain.kept_work import check_kept_files
+from chalicelib.domain.output import RESERVED, Output, checked
 from chalicelib.domain.run import Run
 from chalicelib.ports import World
 
@@ -18,14 +19,24 @@ def uploads(
 
     Nothing is written down: what was put there counts once the attempt's report names it.
     """
-    wanted = checked(outputs, "files")
+    listed = tuple(outputs)
+    kept = tuple(output for output in listed if output.name in RESERVED)
+    others = tuple(output for output in listed if output.name not in RESERVED)
+    wanted = checked(others, "files") + (check_kept_files(kept, "files") if kept else ())
     jobs.working(world, run_id, attempt)
     return [(output, world.outputs.upload(run_id, attempt, output)) for output in wanted]
 
 
 def address(world: World, run: Run, name: str) -> str:
     """Return where a file of a run can be read, for some minutes."""
-    for output in run.left.outputs if run.left else ():
-        if run.left and output.name == name:
-            return world.outputs.download(run.id, run.left.number, output)
+    for attempt, output in files_of(run):
+        if output.name == name:
+            return world.outputs.download(run.id, attempt, output)
     raise NotFound("output", name[:200])
+
+
+def files_of(run: Run) -> list[tuple[int, Output]]:
+    """Return the files of a run with the attempts that they are from: its kept work comes last."""
+    left = [(run.left.number, output) for output in run.left.outputs] if run.left else []
+    kept = [(run.kept.attempt, output) for output in run.kept.files] if run.kept else []
+    return left + kept

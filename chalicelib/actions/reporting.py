@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.actions import credentials, moving, observing, sending
+from chalicelib.actions import credentials, jobs, moving, observing, sending
 from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain.errors import Invalid, Superseded
 from chalicelib.domain.firing import moment_text
 from chalicelib.domain.history import StageSpan, with_stages
+from chalicelib.domain.kept_work import KeptWork, check_kept_files
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output, checked
 from chalicelib.domain.retry import backoff
@@ -42,16 +43,19 @@ class Report:
     cost_usd: float | None = None
     lines: tuple[LogLine, ...] = ()
     outputs: tuple[Output, ...] = ()
+    kept: KeptWork | None = None
 
 
 def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
     """End an attempt; raise `Superseded` when the run has moved on, its cost noted all the same."""
     outputs = checked(end.outputs, "outputs")
+    if end.kept:
+        check_kept_files(end.kept.files, "keptWork.files")
     run = world.runs.get(run_id)
     if run.attempt == attempt and end.branch and end.branch != run.push_branch:
         # A pull request of another's branch would be opened, merged and the branch deleted.
         raise Invalid(f"this job was to push to {run.push_branch}", "branch")
-    if end.lines and run.attempt == attempt:
+    if end.lines and run.attempt == attempt and jobs.is_log_open(world, run):
         world.logs.write(Stream.of(run, attempt), end.lines)
     if any(one.number == attempt and one.outcome in (None, "lost") for one in run.attempts):
         observing.attempt_ended(world, run, end.outcome, end.error_class, end.cost_usd)
@@ -194,6 +198,7 @@ def _facts(run: Run, end: Report) -> dict[str, object]:
         "branch": end.branch or run.branch,
         "head_sha": end.head_sha or run.head_sha,
         "diff_stat": end.diff_stat or run.diff_stat,
+        "kept": _kept(run, end),
         "trial": end.trial if end.head_sha else run.trial,
         "session_id": end.session_id or run.session_id,
         "model_used": end.model_used or run.model_used,
@@ -201,6 +206,12 @@ def _facts(run: Run, end: Report) -> dict[str, object]:
         "output_tokens": _sum(run.output_tokens, end.output_tokens),
         "cost_usd": _sum(run.cost_usd, end.cost_usd),
     }
+
+
+def _kept(run: Run, end: Report) -> KeptWork | None:
+    """Return the work that is on no branch after this attempt."""
+    is_settled = end.outcome != "failed" or (end.branch and end.head_sha)
+    return end.kept or (None if is_settled else run.kept)
 
 
 def _sum(total: float | None, more: float | None) -> float | None:

@@ -11,6 +11,7 @@ from chalicelib.actions.claiming import repeated
 from chalicelib.actions.definitions import check, template_of
 from chalicelib.actions.firing import Occurrence, commit, decide, placed, rendered
 from chalicelib.actions.persisting import persist
+from chalicelib.domain.access import Forbidden
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, IllegalMove
@@ -79,14 +80,17 @@ def may_retry(run: Run) -> bool:
 
 
 def may_resume(run: Run) -> bool:
-    """Whether a run may be taken up again: one that failed needs a branch to go on with."""
+    """Whether a run may be taken up again: one that failed needs work to go on with."""
     if run.state is State.FAILED:
-        return run.branch is not None
+        return run.branch is not None or (run.kept is not None and run.kept.bundle is not None)
     return run.state in (State.NEEDS_ATTENTION, State.PR_OPENED)
 
 
 def retry(world: World, run_id: str) -> Run:
-    """Try a failed or cancelled run again: from its beginning, or from its push if that is done."""
+    """Try a failed or cancelled run again: from its beginning, or from what is left of its push.
+
+    Kept work whose agent had ended is pushed without another agent.
+    """
     run = world.runs.get(run_id)
     if not may_retry(run):
         why = f"only a failed or a cancelled task is retried; this one is {run.state}"
@@ -108,12 +112,30 @@ def retry(world: World, run_id: str) -> Run:
 
 
 def _not_resumable(run: Run) -> str:
-    wanted = "needs_attention, pr_opened, or failed with a branch"
+    wanted = "needs_attention, pr_opened, or failed with a branch or kept work"
     return f"a task is resumed when it is {wanted}; this one is {run.state}"
 
 
+def named_secrets(world: World, run: Run) -> tuple[str, ...]:
+    """Return the secrets that a run's repo and definition name."""
+    repo = world.repos.find(run.repo_url) if run.repo_url else None
+    return tuple(dict.fromkeys([*(repo.secrets if repo else ()), *run.secrets]))
+
+
+def check_may_prompt(world: World, run: Run, *, may_write: bool) -> None:
+    """Raise `Forbidden` where a new prompt would reach secrets that its author may not name.
+
+    An agent does what its prompt says, also with the secrets of its run.
+    """
+    if not may_write and (names := named_secrets(world, run)):
+        raise Forbidden(
+            f"this run has the secrets {', '.join(names)}: a prompt of your own needs an API key"
+            " with the scope write"
+        )
+
+
 def resume(world: World, run_id: str, prompt: str) -> Run:
-    """Take a run up again on its own branch, with a new prompt."""
+    """Take a run up again on its own branch or from its kept work, with a new prompt."""
     run = world.runs.get(run_id)
     if not may_resume(run):
         raise IllegalMove(run.state, State.QUEUED, _not_resumable(run))
@@ -127,6 +149,7 @@ def resume(world: World, run_id: str, prompt: str) -> Run:
         due_at=world.now(),
         retry_count=0,
         resume_prompt=prompt,
+        kept=replace(run.kept, finished=False) if run.kept else None,
         error_message=None,
         error_class=None,
     )

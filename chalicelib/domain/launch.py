@@ -15,31 +15,44 @@ QUEUED_FOR = timedelta(minutes=30)
 """How long a build may wait for a machine, as its project says."""
 PASS_LIVES = QUEUED_FOR + timedelta(minutes=10)
 """How long a pass may claim; what was claimed is worked on for as long as it takes."""
-PREFIX = "optio_run_"
-_FORM = re.compile(rf"{PREFIX}([0-9a-f]{{32}})\.(\d{{1,6}})\.([0-9a-f]{{32}})\.([0-9a-f]{{64}})")
+PREFIX, JOB_PREFIX = "optio_run_", "optio_job_"
+"""Of the pass that claims a job, and of the token that speaks for it after the claim."""
+_FORM = re.compile(
+    rf"({PREFIX}|{JOB_PREFIX})([0-9a-f]{{32}})\.(\d{{1,6}})\.([0-9a-f]{{32}})\.([0-9a-f]{{64}})"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """A build asked for: `id` makes asking twice the same; `build` is its name once it is there."""
+    """A build asked for: `id` makes asking twice the same; `build` is its name once it is there.
+
+    `exchanged` says that its pass was given up for a token at the claim.
+    """
 
     id: str
     at: datetime
     build: str | None = None
+    exchanged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """The right to claim one attempt of one run, and to speak for it then. Stored nowhere."""
+    """The right to claim one attempt of one run, or to speak for it. Stored nowhere.
+
+    The pass that claims is a plain variable of its build, which more people may read than may have
+    what the job has. So it is exchanged at the claim for a token that only the build is told.
+    """
 
     run_id: str
     attempt: int
     launch_id: str
+    speaks: bool = False
 
     @property
     def text(self) -> str:
         run, launch = uuid.UUID(self.run_id).hex, uuid.UUID(self.launch_id).hex
-        return f"{PREFIX}{run}.{self.attempt}.{launch}"
+        prefix = JOB_PREFIX if self.speaks else PREFIX
+        return f"{prefix}{run}.{self.attempt}.{launch}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +76,11 @@ def parse_pass(token: str) -> tuple[Pass, str] | None:
     match = _FORM.fullmatch(token)
     if match is None:
         return None
-    run, attempt, launch, signature = match.groups()
-    said = Pass(run_id=str(uuid.UUID(run)), attempt=int(attempt), launch_id=str(uuid.UUID(launch)))
+    prefix, run, attempt, launch, signature = match.groups()
+    said = Pass(
+        run_id=str(uuid.UUID(run)),
+        attempt=int(attempt),
+        launch_id=str(uuid.UUID(launch)),
+        speaks=prefix == JOB_PREFIX,
+    )
     return said, signature

@@ -12,6 +12,8 @@ MOST_BYTES = 10 * 1024 * 1024
 """For all files of an attempt together."""
 LONGEST_NAME = 200
 PLAIN = "application/octet-stream"
+RESERVED = ("work.bundle", "work.patch")
+"""Names of the runner's own files, so that an agent cannot forge them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,8 @@ def wrong_name(name: str) -> str | None:
     """Return why a file of this name is not kept, or None where it may be."""
     if name in ("", ".", "..") or "/" in name or "\\" in name:
         return "its name is not that of a file"
+    if name in RESERVED:
+        return "its name is reserved for work that could not be pushed"
     if not name.isprintable():
         return "its name cannot be written down"
     if len(name.encode("utf-8", "replace")) > LONGEST_NAME:

@@ -12,18 +12,27 @@ OUTSIDE = frozenset({"webhook", "ticket"})
 """The triggers whose params are written by others than the owner of the definition."""
 
 MOST_NAMES = 40
+_WORK = (
+    "The checkout already holds the work of an earlier attempt at this task, which was not pushed."
+    " Go on from there."
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
-def framed(run: Run, prompt: str, outside: Sequence[str] | None = None) -> str:
+def framed(
+    run: Run, prompt: str, outside: Sequence[str] | None = None, *, has_work: bool = False
+) -> str:
     """Return `prompt` with what every agent has to know before it.
 
+    `has_work` says that the checkout begins with the kept work of an earlier attempt.
     `outside` names the params that came from outside; None where nothing did. A command gets its
     prompt as it is: a script is no reader.
     """
     if run.agent_type == "command":
         return prompt
     parts = [_repo(run) if run.repo_url else _standalone()]
+    if has_work:
+        parts.append(_WORK)
     if outside is not None:
         parts.append(_warning(outside))
     return "\n\n".join([*parts, prompt])

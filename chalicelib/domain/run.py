@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from chalicelib.domain.errors import IllegalMove
 from chalicelib.domain.history import Attempt, Reply
+from chalicelib.domain.kept_work import KeptWork
 from chalicelib.domain.launch import Launch
 from chalicelib.domain.pull_request import Pull
 from chalicelib.domain.trial import Trial
@@ -137,6 +138,8 @@ class Run:
     branch: str | None = None
     head_sha: str | None = None
     diff_stat: str | None = None
+    kept: KeptWork | None = None
+    """The newest work that is not on its branch."""
     trial: Trial | None = None
     result_summary: str | None = None
     error_message: str | None = None

@@ -34,8 +34,12 @@ class Api:
     token: str
 
     def claim(self, runner: str) -> dict[str, Any] | None:
-        """Return a job, or nothing when there is none."""
-        answer = self._post("claim", {"runner": runner}, timedelta(seconds=30))
+        """Return a job, or nothing when there is none.
+
+        A build's token is exchanged: the job has the one that its attempt is to be reported with.
+        """
+        body = {"runner": runner, "exchanges": True}
+        answer = self._post("claim", body, timedelta(seconds=30))
         return answer["job"] if answer else None
 
     def beat(self, body: Mapping[str, object]) -> str | None:

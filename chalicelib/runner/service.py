@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -111,26 +111,27 @@ class Service:
     def _supervise(self, job: dict[str, Any]) -> None:
         """Have the job done by a process of its own; report in its place if that dies."""
         run = str(job.get("runId"))
+        api = replace(self.api, token=job.pop("runnerToken", None) or self.api.token)
         log.info("job_claimed: run %s attempt %s", run, job.get("attempt"))
         started = time.monotonic()
         try:
-            code = self._run_process(job)
+            code = self._run_process(job, api)
             if code != 0:
                 log.error("job_died: run %s exit code %d", run, code)
                 words = f"signal {-code}" if code < 0 else f"exit code {code}"
-                self._report_death(job, f"the process of the job died: {words}")
+                self._report_death(job, api, f"the process of the job died: {words}")
         except Exception as error:
             log.exception("job_failed: run %s", run)
             with suppress(KeyError, TypeError):
-                self._report_death(job, f"the runner cannot do the job: {error}")
+                self._report_death(job, api, f"the runner cannot do the job: {error}")
         log.info("job_ended: run %s after %.1f s", run, time.monotonic() - started)
 
-    def _run_process(self, job: dict[str, Any]) -> int:
+    def _run_process(self, job: dict[str, Any], api: Api) -> int:
         with users.taken() as (user, user_lock):
             root, lock = place.new_root()
             given = {
-                "url": self.api.url,
-                "token": self.api.token,
+                "url": api.url,
+                "token": api.token,
                 "directory": str(root),
                 "user": user.number if user else None,
                 "unusable": self.tools.unusable,
@@ -173,7 +174,7 @@ class Service:
             self._jobs[process.pid] = process
         return process, ours
 
-    def _report_death(self, job: dict[str, Any], message: str) -> None:
+    def _report_death(self, job: dict[str, Any], api: Api, message: str) -> None:
         order = Order.of(job)
         lines = Log(Redactor(secrets_of(order)))
         body = report.body_of(
@@ -184,4 +185,4 @@ class Service:
             error_class="crash",
             message=message,
         )
-        report.send(self.api, body, LAST_WORDS)
+        report.send(api, body, LAST_WORDS)

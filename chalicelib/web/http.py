@@ -28,7 +28,7 @@ from chalicelib.domain.errors import (
     Unsigned,
 )
 from chalicelib.domain.firing import Claim, moment_text
-from chalicelib.domain.launch import PREFIX, Pass
+from chalicelib.domain.launch import JOB_PREFIX, PREFIX, Pass
 from chalicelib.web import audit, headers, queries
 from chalicelib.web.operation import Operation
 
@@ -188,7 +188,7 @@ def _authorize(request: Request, needs: Scope, noted: bool) -> Principal:
     token = token_of(request)
     if not token:
         raise Unauthorized("send the header Authorization: Bearer optio_pat_…")
-    if needs is Scope.RUNNER and token.startswith(PREFIX):
+    if needs is Scope.RUNNER and token.startswith((PREFIX, JOB_PREFIX)):
         if pass_of(request) is None:
             raise Unauthorized("this token is not known")
         return Principal(id="build", name="build", scopes=frozenset({Scope.RUNNER}))

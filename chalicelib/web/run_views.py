@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 from chalicelib.actions.logs import LogPage
+from chalicelib.actions.outputs import files_of
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.history import Attempt, StageSpan
+from chalicelib.domain.kept_work import KeptWork
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
 from chalicelib.domain.run import Event, Run
@@ -76,7 +78,8 @@ def run(thing: Run, brief: Brief, *, stalled: bool = False) -> answers.RunView:
         "metadata": {**summary["metadata"], "triggerParams": json.loads(brief.params)},
         "tests": _tests(thing.trial) if thing.trial else None,
         "attempts": [_attempt(attempt) for attempt in thing.attempts],
-        "outputs": [_output(one) for one in thing.left.outputs] if thing.left else [],
+        "outputs": [_output(output) for _, output in files_of(thing)],
+        "keptWork": _kept(thing.kept) if thing.kept else None,
     }
 
 
@@ -98,6 +101,15 @@ def _attempt(thing: Attempt) -> answers.AttemptView:
         "errorMessage": thing.error_message,
         "costUsd": thing.cost_usd,
         "stages": [_stage(span) for span in thing.stages],
+    }
+
+
+def _kept(work: KeptWork) -> answers.KeptWorkView:
+    return {
+        "attempt": work.attempt,
+        "baseSha": work.base_sha,
+        "finished": work.finished,
+        "resumable": work.bundle is not None,
     }
 
 

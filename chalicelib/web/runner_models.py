@@ -21,6 +21,7 @@ Long = Annotated[str, text(limits.REPORTED)]
 class Claim(models.Model):
     model_config = shown({"runner": "office-1"})
     runner: Annotated[str, text(limits.NAME, 1)]
+    exchanges: Flag = False
 
 
 class Line(models.Model):
@@ -97,6 +98,14 @@ class Tests(models.Model):
     last_lines: Long = ""
 
 
+class KeptWork(models.Model):
+    """Work of the attempt that is on no branch."""
+
+    base_sha: Annotated[str, text(limits.NAME, 1)]
+    files: OutputFiles
+    finished: Flag = False
+
+
 class Report(Beat):
     model_config = shown({"runId": RUN, "attempt": 1, "outcome": "succeeded", "lines": []})
     outcome: Literal["succeeded", "no_changes", "failed"]
@@ -112,3 +121,4 @@ class Report(Beat):
     tests: Tests | None = None
     agent: AgentEnd | None = None
     outputs: OutputFiles = []
+    kept_work: KeptWork | None = None

@@ -153,6 +153,42 @@ def test_a_key_of_a_runner_says_and_hears_nothing_of_the_run_of_a_build(
     assert shown(stage, run)["state"] == "running"
 
 
+def test_the_pass_of_a_build_is_exchanged_at_the_claim_for_a_token_that_no_build_shows(
+    stage: Stage, account: Account
+):
+    run = started(stage)
+    shown_in_the_build = account.token()
+    asked = {"runner": "p:1", "exchanges": True}
+    status, answer = stage.call("POST", "/api/runner/claim", asked, token=shown_in_the_build)
+    assert status == 200
+    token = answer["job"]["runnerToken"]
+    assert token.startswith("optio_job_")
+    assert token not in json.dumps(account.asked)
+
+    here = {"runId": run, "attempt": 1}
+    end = {"outcome": "no_changes"}
+    calls = (("beat", {}), ("token", {}), ("outputs", {"files": []}), ("report", end))
+    for path, more in calls:
+        body = {**here, **more}
+        refused = stage.call("POST", f"/api/runner/{path}", body, token=shown_in_the_build)
+        assert refused[0] == 403, path
+    assert claim(stage, token)[0] == 204  # it speaks, and claims nothing
+    for path, more in calls:
+        assert stage.call("POST", f"/api/runner/{path}", {**here, **more}, token=token)[0] == 200
+    assert shown(stage, run)["state"] == "completed"
+
+
+def test_a_token_for_a_claim_cannot_be_made_into_one_that_speaks(stage: Stage, account: Account):
+    run = started(stage)
+    asked = {"runner": "p:1", "exchanges": True}
+    assert stage.call("POST", "/api/runner/claim", asked, token=account.token())[0] == 200
+
+    forged = account.token().replace("optio_run_", "optio_job_")
+
+    here = {"runId": run, "attempt": 1}
+    assert stage.call("POST", "/api/runner/beat", here, token=forged)[0] == 401
+
+
 def test_the_token_of_a_build_lies_in_no_table_and_no_queue(stage: Stage, account: Account):
     started(stage)
     token = account.token()

@@ -96,11 +96,19 @@ class OutputView(TypedDict):
     contentType: str
 
 
+class KeptWorkView(TypedDict):
+    attempt: int
+    baseSha: str
+    finished: bool
+    resumable: bool
+
+
 class RunView(RunSummary):
     prompt: str
     tests: TestsView | None
     attempts: list[AttemptView]
     outputs: list[OutputView]
+    keptWork: KeptWorkView | None
 
 
 class EventView(TypedDict):
@@ -189,6 +197,13 @@ class JobAgent(TypedDict):
     maxTurns: int | None
 
 
+class JobWork(TypedDict):
+    attempt: int
+    baseSha: str
+    url: str
+    finished: bool
+
+
 class JobRepo(TypedDict):
     url: str
     branch: str | None
@@ -198,6 +213,8 @@ class JobRepo(TypedDict):
     testCommand: str | None
     plainHttp: bool
     token: str | None
+    pushPartial: bool
+    work: JobWork | None
 
 
 class JobView(TypedDict):
@@ -211,6 +228,7 @@ class JobView(TypedDict):
     environment: dict[str, str]
     secrets: dict[str, str]
     timeoutMinutes: int
+    runnerToken: str | None
     attemptStartedAt: Moment
 
 

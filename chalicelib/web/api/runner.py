@@ -7,6 +7,7 @@ from chalicelib.actions import jobs, launching, outputs, reporting
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.history import StageSpan
+from chalicelib.domain.kept_work import KeptWork
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
 from chalicelib.domain.repo import in_clear
@@ -24,10 +25,11 @@ def claim() -> Answer[answers.JobAnswer | None]:
     asked = models.parsed(runner_models.Claim, body_of(routes.current_request))
     by = pass_of(routes.current_request)
     world = wiring.world()
-    job = launching.claim(world, asked.runner, by) if by else jobs.claim(world, asked.runner)
-    if job is None:
-        return answer(None, 204)
-    return answer({"job": _job(job)})
+    if by is None:
+        job = jobs.claim(world, asked.runner)
+        return answer(None, 204) if job is None else answer({"job": _job(job, None)})
+    claimed = launching.claim(world, asked.runner, by, exchanges=asked.exchanges)
+    return answer(None, 204) if claimed is None else answer({"job": _job(*claimed)})
 
 
 @routes.at("POST", "/api/runner/beat", needs=Scope.RUNNER, noted=False, takes="Beat")
@@ -87,6 +89,7 @@ def report() -> Answer[answers.Ended]:
         cost_usd=agent.cost_usd,
         lines=_lines(asked),
         outputs=_outputs(asked.outputs),
+        kept=_kept(asked),
     )
     run = reporting.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
     return answer({"state": run.state})
@@ -103,6 +106,18 @@ def _speaks_for(asked: runner_models.Speaks) -> None:
 def _outputs(files: list[runner_models.OutputFile]) -> tuple[Output, ...]:
     return tuple(
         Output(name=file.name, size=file.size, content_type=file.content_type) for file in files
+    )
+
+
+def _kept(asked: runner_models.Report) -> KeptWork | None:
+    kept = asked.kept_work
+    if kept is None:
+        return None
+    return KeptWork(
+        attempt=asked.attempt,
+        base_sha=kept.base_sha,
+        files=_outputs(kept.files),
+        finished=kept.finished,
     )
 
 
@@ -126,7 +141,18 @@ def _lines(asked: runner_models.Beat) -> tuple[LogLine, ...]:
     )
 
 
-def _job(job: jobs.Job) -> answers.JobView:
+def _work(job: jobs.Job) -> answers.JobWork | None:
+    if job.work is None or job.work_url is None:
+        return None
+    return {
+        "attempt": job.work.attempt,
+        "baseSha": job.work.base_sha,
+        "url": job.work_url,
+        "finished": job.work.finished,
+    }
+
+
+def _job(job: jobs.Job, token: str | None) -> answers.JobView:
     run, repo = job.run, job.repo
     return {
         "runId": run.id,
@@ -149,6 +175,8 @@ def _job(job: jobs.Job) -> answers.JobView:
             "testCommand": repo.test_command if repo else None,
             "plainHttp": in_clear(run.repo_url, settings.allowed_private),
             "token": job.token,
+            "pushPartial": jobs.may_push_partial(run),
+            "work": _work(job),
         }
         if run.repo_url
         else None,
@@ -158,5 +186,6 @@ def _job(job: jobs.Job) -> answers.JobView:
         },
         "secrets": dict(job.secrets),
         "timeoutMinutes": run.timeout_minutes,
+        "runnerToken": token,
         "attemptStartedAt": views.moment(run.attempts[-1].started_at),
     }

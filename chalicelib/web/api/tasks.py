@@ -21,6 +21,7 @@ from chalicelib.web.http import (
     Routes,
     answer,
     body_of,
+    caller,
     claim_of,
     known_id,
     limit_of,
@@ -226,9 +227,11 @@ def retry(task_id: str) -> Answer[answers.RunTask]:
     "POST", "/api/tasks/{task_id}/resume", needs=Scope.RUN, takes="ResumeRequest", status=202
 )
 def resume(task_id: str) -> Answer[answers.RunTask]:
-    """Take a run up again on its branch, with a new prompt."""
+    """Take a run up again on its branch or from its kept work, with a new prompt."""
     asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))
-    run = runs.resume(wiring.world(), _run_with(task_id), asked.prompt)
+    world, run_id = wiring.world(), _run_with(task_id)
+    runs.check_may_prompt(world, world.runs.get(run_id), may_write=caller().may(Scope.WRITE))
+    run = runs.resume(world, run_id, asked.prompt)
     return answer({"task": whole(run)}, 202)
 
 

@@ -46,6 +46,7 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
     values = {
         "run": run,
         "stages": _stages(run),
+        "files": [output for _, output in outputs.files_of(run)],
         "stalled": run.stalled(world.now(), settings.stall_threshold),
         "may": _allowed(visit, run),
     }
@@ -130,9 +131,13 @@ def _allowed(visit: Visit, run: Run) -> dict[str, bool]:
     able = {
         "cancel": not run.final,
         "retry": runs.may_retry(run),
-        "resume": runs.may_resume(run),
+        "resume": runs.may_resume(run) and _may_prompt(visit, run),
     }
     return {name: allowed and visit.may("run") for name, allowed in able.items()}
+
+
+def _may_prompt(visit: Visit, run: Run) -> bool:
+    return visit.may("write") or not runs.named_secrets(wiring.world(), run)
 
 
 def act(visit: Visit, task_id: str) -> Response:
@@ -145,6 +150,7 @@ def act(visit: Visit, task_id: str) -> Response:
         elif wanted == "retry":
             runs.retry(world, run.id)
         elif wanted == "resume":
+            runs.check_may_prompt(world, run, may_write=visit.may("write"))
             runs.resume(world, run.id, _prompt(visit))
         else:
             raise Invalid("choose what to do with this task", "do")
