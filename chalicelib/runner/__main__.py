@@ -8,8 +8,10 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 from chalicelib.runner import processes, users
+from chalicelib.runner.abilities import SANDBOX_CHOICES, NoSandbox
 from chalicelib.runner.api import Api
 from chalicelib.runner.limits import GIB
 from chalicelib.runner.service import Service
@@ -37,6 +39,8 @@ def main() -> int:
         concurrency=arguments.concurrency,
         once=arguments.once,
         disk_bytes=int(arguments.disk_gb * GIB),
+        sandbox=arguments.sandbox,
+        exposed=tuple(arguments.expose or _paths(os.environ.get("OPTIO_RUNNER_EXPOSE", ""))),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.drain())
@@ -44,7 +48,7 @@ def main() -> int:
     try:
         users.check()
         service.run()
-    except users.NoUser as error:
+    except (users.NoUser, NoSandbox) as error:
         log.error("%s", error)
         return 2
     log.info("runner_ended")
@@ -82,8 +86,31 @@ def _arguments() -> argparse.Namespace:
         default=os.environ.get("OPTIO_RUNNER_DISK_GB") or "20",
         help="how many GiB one job's directory may take (20)",
     )
+    parser.add_argument(
+        "--sandbox",
+        choices=SANDBOX_CHOICES,
+        default=os.environ.get("OPTIO_RUNNER_SANDBOX") or "auto",
+        help="whether jobs run in a sandbox of bubblewrap (auto: where this machine can)",
+    )
+    parser.add_argument(
+        "--expose",
+        action="append",
+        type=_directory,
+        metavar="DIR",
+        help="a directory of the machine that jobs see, with its own rights; may be repeated",
+    )
     parser.add_argument("--once", action="store_true", help="do one job, if there is one, and end")
     return parser.parse_args()
+
+
+def _paths(text: str) -> list[str]:
+    return [_directory(path) for path in text.split(os.pathsep) if path]
+
+
+def _directory(text: str) -> str:
+    if not Path(text).is_absolute() or os.path.normpath(text) == "/":
+        raise argparse.ArgumentTypeError("an absolute path of a directory, and not all of it")
+    return os.path.normpath(text)
 
 
 def _some(text: str) -> int:

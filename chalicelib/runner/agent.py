@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -83,7 +82,7 @@ class Running:
             cwd=self.place.workspace,
             environment=environment,
             stdin=self.place.prompt,
-            user=self.place.user,
+            confinement=self.place.confinement,
         )
         out, err = self._heard(call, parser)
         limit = self.order.task.max_turns
@@ -120,7 +119,7 @@ class Running:
         if name in self.place.unusable:
             reason = self.place.unusable[name]
             raise Failure("missing_tool", f"the agent's program {name!r} cannot be run: {reason}")
-        if shutil.which(name, path=path) is None:
+        if not self.place.has_program(name, path):
             raise Failure(
                 "missing_tool", f"the agent's program {name!r} is not installed on this runner"
             )

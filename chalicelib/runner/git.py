@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.log import Log
 from chalicelib.runner.place import path
+from chalicelib.runner.sandbox import Confinement, Unconfined
 from chalicelib.runner.text import Lines, last_lines
 from chalicelib.runner.users import User
 
@@ -84,9 +85,14 @@ class Git:
     log: Log
     private: Callable[[], Path]
     token: str | None
-    user: User | None = None
-    runs_as: User | None = None
+    confinement: Confinement = field(default_factory=Unconfined)
+    is_confined: bool = False
     plain_http: bool = False
+
+    @property
+    def user(self) -> User | None:
+        """The job's user, where that is another than the runner's."""
+        return self.confinement.user
 
     def local(self, *arguments: str, cwd: Path, **extra: str) -> Said:
         """Run git without a token."""
@@ -119,8 +125,8 @@ class Git:
             return self._run(arguments, cwd, extra, shown=True, descriptors=(gits.fileno(),))
 
     def as_user(self) -> Git:
-        """Return a git that may no more than the job's user, and has no token."""
-        return replace(self, token=None, runs_as=self.user)
+        """Return a git in the job's sandbox, as the job's user, and without a token."""
+        return replace(self, token=None, is_confined=True)
 
     def sure(self, *arguments: str, cwd: Path, **extra: str) -> str:
         """Return what a local command prints; raise where it fails."""
@@ -151,7 +157,7 @@ class Git:
                 argv=("git", *_SAFE, *arguments),
                 cwd=cwd,
                 environment=self._environment(extra),
-                user=self.runs_as,
+                confinement=self.confinement if self.is_confined else Unconfined(),
                 descriptors=descriptors,
             ),
             self.control,

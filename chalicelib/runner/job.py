@@ -73,6 +73,7 @@ def do(
             result.outputs = outputs.kept(api, order, there, lines)
     finally:
         _alone(order, there)
+        there.confinement.close()
         place.remove(there.root)
     if ended.get("message") == "dropped":
         return None

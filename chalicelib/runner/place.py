@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -14,26 +15,52 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chalicelib.runner import accounts
 from chalicelib.runner.errors import Failure
+from chalicelib.runner.mounts import JobFolders, View
 from chalicelib.runner.order import Order
+from chalicelib.runner.sandbox import Confinement, Sandbox, Start, Unconfined
 from chalicelib.runner.users import ROOT, NoUser, User, taken
 
 _PREFIX = "optio-job-"
+_SEARCH = 'command -v -- "$1" > /dev/null'
 
 
 @dataclass(frozen=True)
 class Place:
-    """Everything that a job writes lies below one directory."""
+    """Everything that a job writes lies below one directory, at the same path in its sandbox."""
 
     root: Path
-    user: User | None = None
+    confinement: Confinement = field(default_factory=Unconfined)
     unusable: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Place:
         """Return the place that the runner gives to a job's process."""
         user = None if given.get("user") is None else User(given["user"])
-        return cls(Path(given["directory"]), user, given.get("unusable") or {})
+        root, unusable = Path(given["directory"]), given.get("unusable") or {}
+        if not given.get("sandbox"):
+            return cls(root, Unconfined(user), unusable)
+        view = View.from_json(given["sandbox"]["view"])
+        return cls.in_sandbox(root, given["sandbox"]["bubblewrap"], view, user, unusable)
+
+    @classmethod
+    def in_sandbox(
+        cls,
+        root: Path,
+        bubblewrap: str,
+        view: View,
+        user: User | None,
+        unusable: Mapping[str, str] | None = None,
+    ) -> Place:
+        """Return a place whose programs run in a sandbox of their own."""
+        folders = JobFolders(root, root / "tmp", root / "var-tmp", root / "accounts")
+        return cls(root, Sandbox(bubblewrap, folders, view, user), unusable or {})
+
+    @property
+    def user(self) -> User | None:
+        """The job's user, where that is another than the runner's."""
+        return self.confinement.user
 
     @property
     def workspace(self) -> Path:
@@ -52,16 +79,30 @@ class Place:
         return self.root / "prompt.md"
 
     def prepare(self, order: Order) -> None:
-        folders = ["home", "tmp", "output", *(["workspace"] if order.repo is None else [])]
-        for name in folders:
-            (self.root / name).mkdir(mode=0o700)
-            self.give(self.root / name)
+        """Make the job's directories and its prompt."""
+        self.make_folders()
+        if order.repo is None:
+            self._make_folder("workspace")
         self.prompt.write_text(order.prompt, encoding="utf-8", errors="replace")
+        if self.user:
+            os.chown(self.prompt, 0, self.user.number)
+            self.prompt.chmod(0o640)
+
+    def make_folders(self) -> None:
+        """Make the directories that every program of the job needs."""
         if self.user:
             os.chown(self.root, 0, self.user.number)
             self.root.chmod(0o710)
-            os.chown(self.prompt, 0, self.user.number)
-            self.prompt.chmod(0o640)
+        for name in ("home", "output"):
+            self._make_folder(name)
+        for name in ("tmp", "var-tmp"):
+            self._make_folder(name, 0o1777)
+        accounts.write_accounts(self.root / "accounts", self.home, self.user)
+
+    def _make_folder(self, name: str, mode: int = 0o700) -> None:
+        (self.root / name).mkdir()
+        (self.root / name).chmod(mode)
+        self.give(self.root / name)
 
     def give(self, path: Path) -> None:
         """Let the job's user own `path` and all below it; before it has a process."""
@@ -107,17 +148,50 @@ class Place:
         """Return a new directory that no program of the job has seen."""
         return Path(tempfile.mkdtemp(prefix="runner-", dir=self.root))
 
+    def has_program(self, name: str, search_path: str) -> bool:
+        """Whether the job's programs find `name`."""
+        if not self.confinement.is_sandbox:
+            return shutil.which(name, path=search_path) is not None
+        search = self.confinement.start(
+            Start(
+                argv=("/bin/sh", "-c", _SEARCH, "sh", name),
+                cwd=Path("/"),
+                environment={"PATH": search_path},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        return search.wait() == 0
+
     def environment(self, order: Order) -> dict[str, str]:
         """Return what setup and agent see: nothing of the runner's own but its PATH."""
-        given = {"LANG": "C.UTF-8", "TERM": "dumb", "CI": "true", "PATH": path()}
-        ours = {
+        name = accounts.name_of(self.user)
+        defaults = {
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "CI": "true",
+            "PATH": "$HOME/.local/bin:$PATH",
+            "USER": name,
+            "LOGNAME": name,
+        }
+        fixed = {
             "HOME": str(self.home),
-            "TMPDIR": str(self.root / "tmp"),
+            "TMPDIR": "/tmp" if self.confinement.is_sandbox else str(self.root / "tmp"),
             "OPTIO_TASK_ID": order.run_id,
             "OPTIO_PROMPT_FILE": str(self.prompt),
             "OPTIO_OUTPUT": str(self.output),
         }
-        return {**given, **order.environment, **order.secrets, **ours}
+        merged = {**defaults, **order.environment, **order.secrets, **fixed}
+        return {**merged, "PATH": self._expand_path(merged["PATH"])}
+
+    def _expand_path(self, text: str) -> str:
+        """Return a `PATH` in which the runner's own and the job's home are filled in."""
+        values = {"HOME": str(self.home), "PATH": path()}
+        return _VARIABLE.sub(lambda match: values[match[1] or match[2]], text)
+
+
+_VARIABLE = re.compile(r"\$(?:(HOME|PATH)\b|\{(HOME|PATH)\})")
 
 
 def path() -> str:

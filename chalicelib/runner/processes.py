@@ -60,19 +60,23 @@ def descendants(root: int, spare: Collection[int] = ()) -> dict[int, str]:
 
 
 def end_descendants(spare: Collection[int] = (), grace: timedelta = GRACE) -> bool:
-    """End every descendant of this process for certain; return whether none is left."""
+    """End every descendant of this process for certain; return whether none is left.
+
+    What holds a sandbox ends last: it takes everything inside with it, without a warning.
+    """
     started = time.monotonic()
     asked: set[int] = set()
     while living := _living(spare):
         waited = time.monotonic() - started
         if waited >= (grace + _GIVE_UP).total_seconds():
             return False
-        patient = waited < grace.total_seconds()
-        for pid in living - asked if patient else living:
+        programs = living - _keepers
+        patient = bool(programs) and waited < grace.total_seconds()
+        for pid in programs - asked if patient else living:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGTERM if patient else signal.SIGKILL)
                 os.kill(pid, signal.SIGCONT)
-        asked |= living
+        asked |= programs if patient else living
         time.sleep(0.02)
     return True
 
@@ -92,6 +96,19 @@ def reap(family: dict[int, str]) -> None:
 
 
 _owned: set[int] = set()
+_keepers: set[int] = set()
+
+
+def keep(pid: int) -> None:
+    """Let `pid` and what it has started so far hold a sandbox until all programs have ended."""
+    _owned.add(pid)
+    _keepers.update({pid, *descendants(pid)})
+
+
+def forget_keepers(pid: int) -> None:
+    """Forget a sandbox that has ended: its numbers may soon be others'."""
+    _owned.discard(pid)
+    _keepers.clear()
 
 
 @contextlib.contextmanager

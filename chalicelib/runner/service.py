@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.runner import place, processes, report, tools, users
+from chalicelib.runner.abilities import Abilities, probe_sandbox, trial_place
 from chalicelib.runner.api import Api
 from chalicelib.runner.beats import PATIENCE
 from chalicelib.runner.errors import ApiError, Away
@@ -28,6 +29,7 @@ from chalicelib.runner.order import Order
 from chalicelib.runner.redact import Redactor
 from chalicelib.runner.stages import Result
 from chalicelib.runner.tools import Tools
+from chalicelib.runner.users import User
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,9 @@ class Service:
     concurrency: int = 1
     once: bool = False
     disk_bytes: int = 20 * GIB
+    sandbox: str = "auto"
+    exposed: tuple[str, ...] = ()
+    abilities: Abilities = field(default_factory=Abilities)
     tools: Tools = field(default_factory=Tools)
     draining: threading.Event = field(default_factory=threading.Event)
     _jobs: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -57,13 +62,29 @@ class Service:
         users.end_stale()
         place.remove_stale()
         with users.taken() as (user, _):
-            self.tools = tools.found(user)
+            self._find_abilities(user)
         for name, reason in self.tools.unusable.items():
             log.warning("program_unusable: %s: %s", name, reason)
         try:
             self._work_all()
         finally:
             self.tools.remove()
+
+    def _find_abilities(self, user: User | None) -> None:
+        """Try the sandbox and the agents' programs, as a job will use them."""
+        self.abilities = probe_sandbox(self.sandbox, self.exposed, user)
+        if self.abilities.bubblewrap is None:
+            log.warning("no_sandbox: %s", self.abilities.reason)
+            self.tools = tools.found(user)
+            return
+        log.info("sandbox: %s", self.abilities.bubblewrap)
+
+        def refusal(program: str, known: Tools) -> str:
+            with trial_place(self.abilities.with_programs(known), user) as there:
+                return tools.ask_version(program, known, there.confinement, there.home)
+
+        self.tools = tools.found(user, refusal=refusal)
+        self.abilities = self.abilities.with_programs(self.tools)
 
     def _work_all(self) -> None:
         workers = [
@@ -135,6 +156,7 @@ class Service:
                 "directory": str(root),
                 "user": user.number if user else None,
                 "unusable": self.tools.unusable,
+                "sandbox": self.abilities.to_job(),
                 "diskBytes": self.disk_bytes,
                 "job": job,
             }

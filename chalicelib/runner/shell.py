@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import subprocess
@@ -10,13 +11,18 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from chalicelib.runner import processes
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
+from chalicelib.runner.sandbox import Confinement, SandboxError, Start, Unconfined
 from chalicelib.runner.text import Lines
-from chalicelib.runner.users import User
+
+TOO_BIG = (
+    "cannot start {!r}: its arguments and environment take more than the kernel accepts;"
+    " put large values into files"
+)
 
 UNFINISHED_SHOWN_AFTER_MS = 3000
 """Silence after which a line without an end, such as a question, is shown."""
@@ -30,7 +36,8 @@ class Program:
     cwd: Path
     environment: Mapping[str, str] = field(repr=False)
     stdin: Path = Path(os.devnull)
-    user: User | None = None
+    confinement: Confinement = field(default_factory=Unconfined)
+    """The job's for what is the job's; without one, it runs as the runner itself."""
     descriptors: tuple[int, ...] = ()
 
 
@@ -47,10 +54,10 @@ def run(
 
     With `alone` nothing that it started outlives it, which also closes its streams for certain.
     """
-    process = _start(program, merged=err is None)
-    readers = [_reader(process.stdout, out)]
+    process, streams = _start(program, merged=err is None)
+    readers = [_reader(streams[0], out)]
     if err is not None:
-        readers.append(_reader(process.stderr, err))
+        readers.append(_reader(streams[1], err))
     with processes.owning(process.pid):
         try:
             _wait(process, control, enough)
@@ -66,32 +73,45 @@ def run(
     return code
 
 
-def _start(program: Program, *, merged: bool) -> subprocess.Popen[bytes]:
+def _start(program: Program, *, merged: bool) -> tuple[subprocess.Popen[bytes], list[IO[bytes]]]:
+    """Start `program`; return it with the ends of its output that are the runner's."""
+    streams: list[IO[bytes]] = []
+    ends: list[int] = []
+    for _ in range(1 if merged else 2):
+        reading, writing = os.pipe()
+        streams.append(os.fdopen(reading, "rb"))
+        ends.append(writing)
+        if user := program.confinement.user:
+            os.fchown(writing, user.number, user.number)  # so that it may open /dev/stdout
     try:
         with program.stdin.open("rb") as stdin:
-            return subprocess.Popen(
-                program.argv,
+            start = Start(
+                argv=program.argv,
                 cwd=program.cwd,
-                env=dict(program.environment),
+                environment=program.environment,
                 stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=program.descriptors,
-                **_as(program.user),
+                stdout=ends[0],
+                stderr=ends[-1],
+                descriptors=program.descriptors,
             )
-    except OSError as error:
-        raise Failure(
-            "missing_tool", f"cannot start {program.argv[0]!r}: {error.strerror}"
-        ) from error
-    except ValueError as error:  # a zero byte in an argument or a variable
-        raise Failure("setup", f"cannot start {program.argv[0]!r}: {error}") from error
+            return program.confinement.start(start), streams
+    except (SandboxError, OSError, ValueError) as error:
+        for stream in streams:
+            stream.close()
+        raise _failure_of(error, program.argv[0]) from error
+    finally:
+        for end in ends:
+            os.close(end)
 
 
-def _as(user: User | None) -> dict[str, Any]:
-    if user is None:
-        return {}
-    return {"user": user.number, "group": user.number, "extra_groups": ()}
+def _failure_of(error: Exception, name: str) -> Failure:
+    if isinstance(error, SandboxError):
+        return Failure("crash", f"the sandbox of the job failed: {error}")
+    if not isinstance(error, OSError):  # a zero byte in an argument or a variable
+        return Failure("setup", f"cannot start {name!r}: {error}")
+    if error.errno == errno.E2BIG:
+        return Failure("setup", TOO_BIG.format(name))
+    return Failure("missing_tool", f"cannot start {name!r}: {error.strerror}")
 
 
 def _wait(process: subprocess.Popen[bytes], control: Control, enough: Callable[[], bool]) -> None:
@@ -108,9 +128,8 @@ def _wait(process: subprocess.Popen[bytes], control: Control, enough: Callable[[
     processes.end_descendants()
 
 
-def _reader(stream: IO[bytes] | None, lines: Lines) -> threading.Thread:
+def _reader(stream: IO[bytes], lines: Lines) -> threading.Thread:
     def read() -> None:
-        assert stream is not None
         with stream:
             waiting = select.poll()
             waiting.register(stream, select.POLLIN)

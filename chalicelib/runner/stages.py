@@ -59,7 +59,7 @@ class Stages:
             self.log,
             self.place.private,
             repo.token,
-            self.place.user,
+            self.place.confinement,
             plain_http=repo.plain_http,
         )
         start = checkout.clone(git, repo, self.place.workspace)
@@ -138,7 +138,7 @@ class Stages:
             argv=("bash", "-c", command),
             cwd=self.place.workspace,
             environment=self.place.environment(self.order),
-            user=self.place.user,
+            confinement=self.place.confinement,
         )
         code = shell.run(
             program,

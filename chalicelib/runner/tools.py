@@ -1,8 +1,8 @@
 """The agents' programs, where the jobs' user can run them.
 
-A program that root has installed under a closed home cannot be run by anybody else. It is copied,
-with what it consists of, to a directory that everybody may read and only root may write. A copy
-needs no right to mount, changes nothing on the machine, and goes away with the runner.
+A sandbox has the programs of the runner's `PATH` mounted. What root has installed under a closed
+home, or for itself alone, cannot be run by anybody else without one. It is copied, with what it
+consists of, to a directory that everybody may read and only root may write.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chalicelib.runner.sandbox import Confinement, SandboxError, Start, Unconfined
 from chalicelib.runner.users import User
 
 PROGRAMS = ("claude", "codex", "gemini", "opencode", "copilot")
 _PREFIX = "optio-tools-"
 _SECONDS = 30
+NOTHING = subprocess.DEVNULL
 
 
 @dataclass
@@ -39,24 +42,32 @@ class Tools:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def found(user: User | None, programs: tuple[str, ...] = PROGRAMS) -> Tools:
-    """Try each program as `user`; copy what is closed to it, and say what stays unusable.
+Try = Callable[[str, Tools], str]
+"""Runs a program's `--version` as a job would; returns why that fails, or nothing."""
+
+
+def found(
+    user: User | None, programs: tuple[str, ...] = PROGRAMS, refusal: Try | None = None
+) -> Tools:
+    """Try each program as a job would; copy what is closed to it, and say what stays unusable.
 
     Nobody else may have that user meanwhile: whoever takes it ends all that runs as it.
     """
     tools = Tools()
-    if user is None:
-        return tools
+    if refusal is None:
+        if user is None:
+            return tools
+        refusal = refusal_of(user)
     for name in programs:
         program = shutil.which(name)
-        if program is None or not (reason := _refuses(program, user, tools.path())):
+        if program is None or not (reason := refusal(program, tools)):
             continue
-        if not _closed(Path(program).resolve(), user):
+        if user is None or not _closed(Path(program).resolve(), user):
             tools.unusable[name] = reason
             continue
         try:
             copy = _copied(tools, name, Path(program).resolve(), user)
-            reason = _refuses(str(copy), user, tools.path())
+            reason = refusal(str(copy), tools)
         except OSError as error:
             reason = f"it cannot be copied: {error}"
         if reason:
@@ -66,32 +77,47 @@ def found(user: User | None, programs: tuple[str, ...] = PROGRAMS) -> Tools:
     return tools
 
 
-def _refuses(program: str, user: User, path: str) -> str:
-    """Return why `program --version` does not work as `user`, or nothing."""
-    home = tempfile.mkdtemp(prefix=_PREFIX)
-    os.chown(home, user.number, user.number)
+def refusal_of(user: User) -> Try:
+    """Return a way to try programs as `user`, without a sandbox."""
+
+    def refusal(program: str, tools: Tools) -> str:
+        home = tempfile.mkdtemp(prefix=_PREFIX)
+        os.chown(home, user.number, user.number)
+        try:
+            return ask_version(program, tools, Unconfined(user), Path(home))
+        finally:
+            user.end_processes()
+            shutil.rmtree(home, ignore_errors=True)
+
+    return refusal
+
+
+def ask_version(program: str, tools: Tools, confinement: Confinement, home: Path) -> str:
+    """Return why `program --version` does not work there, or nothing."""
+    environment = {"PATH": tools.path(), "HOME": str(home), "TMPDIR": str(home)}
     try:
-        done = subprocess.run(
-            (program, "--version"),
-            cwd=home,
-            env={"PATH": path, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", "CI": "true"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            start_new_session=True,
-            user=user.number,
-            group=user.number,
-            extra_groups=(),
+        process = confinement.start(
+            Start(
+                argv=(program, "--version"),
+                cwd=home,
+                environment={**environment, "LANG": "C.UTF-8", "CI": "true"},
+                stdin=NOTHING,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
         )
-    except subprocess.TimeoutExpired:
-        return f"`{program} --version` did not end within {_SECONDS} seconds"
-    except OSError as error:
-        return f"{program}: {error.strerror}"
-    finally:
-        user.end_processes()
-        shutil.rmtree(home, ignore_errors=True)
-    words = (done.stderr or done.stdout).decode(errors="replace").strip()[-300:]
-    return f"`{program} --version` exited {done.returncode}: {words}" if done.returncode else ""
+    except (OSError, SandboxError) as error:
+        return f"{program}: {getattr(error, 'strerror', None) or error}"
+    with process:
+        try:
+            out, err = process.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return f"`{program} --version` did not end within {_SECONDS} seconds"
+    words = (err or out).decode(errors="replace").strip()[-300:]
+    return (
+        f"`{program} --version` exited {process.returncode}: {words}" if process.returncode else ""
+    )
 
 
 def _closed(path: Path, user: User) -> bool:

@@ -87,6 +87,7 @@ class Served:
             "OPTIO_URL": self.url,
             "OPTIO_RUNNER_TOKEN": RUNNER_TOKEN,
             "OPTIO_ALLOW_FILE_REPOS": "1",
+            "OPTIO_RUNNER_EXPOSE": str(tmp),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         argv = [sys.executable, "-m", "chalicelib.runner", "--name", "served", *arguments]

@@ -178,6 +178,7 @@ def start(api: PlayedApi, tmp: Path, *arguments: str) -> subprocess.Popen[bytes]
         "OPTIO_URL": api.url,
         "OPTIO_RUNNER_TOKEN": TOKEN,
         "OPTIO_ALLOW_FILE_REPOS": "1",
+        "OPTIO_RUNNER_EXPOSE": str(tmp),
         "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_SECRET_ACCESS_KEY": "not-for-agents",
     }
@@ -185,10 +186,12 @@ def start(api: PlayedApi, tmp: Path, *arguments: str) -> subprocess.Popen[bytes]
     return subprocess.Popen(argv, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
 
 
-def do(api: PlayedApi, tmp: Path, order: dict[str, Any], seconds: float = 40) -> dict[str, Any]:
+def do(
+    api: PlayedApi, tmp: Path, order: dict[str, Any], *arguments: str, seconds: float = 40
+) -> dict[str, Any]:
     """Return the report of one job."""
     api.jobs.append(order)
-    runner = start(api, tmp, "--once")
+    runner = start(api, tmp, "--once", *arguments)
     try:
         assert runner.wait(timeout=seconds) == 0
     finally:

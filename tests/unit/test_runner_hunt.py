@@ -46,13 +46,13 @@ for start in (os.environ["HOME"], os.path.dirname(above), os.path.dirname(os.pat
                         found.append(os.path.join(folder, name))
             except OSError:
                 pass
-print("looked at", looked > 20, "found", found)
+print("looked at", looked > int(sys.argv[2]), "found", found)
 """
 
 
-def hunt(tmp: Path) -> str:
+def hunt(tmp: Path, least: int) -> str:
     (tmp / "hunt.py").write_text(HUNT)
-    return f"{PYTHON} {tmp}/hunt.py {GIT_TOKEN[::-1]}; echo changed > changed"
+    return f"{PYTHON} {tmp}/hunt.py {GIT_TOKEN[::-1]} {least}; echo changed > changed"
 
 
 @pytest.fixture
@@ -110,21 +110,22 @@ def served(request: BaseHTTPRequestHandler, body: bytes, origin: Path) -> bytes:
     return subprocess.run(argv, env=environment, input=body, capture_output=True).stdout
 
 
+@pytest.mark.parametrize("sandbox, least", [("auto", 5), ("off", 20)])
 def test_the_token_clones_and_pushes_and_the_agent_finds_it_nowhere(
-    api: PlayedApi, tmp: Path, origin: Path, forge: str
+    api: PlayedApi, tmp: Path, origin: Path, forge: str, sandbox: str, least: int
 ):
     order = job(
-        hunt(tmp),
+        hunt(tmp, least),
         origin,
         repo={
             "url": forge,
             "plainHttp": True,
             "token": GIT_TOKEN,
-            "setupCommands": hunt(tmp),
+            "setupCommands": hunt(tmp, least),
         },
     )
 
-    report = do(api, tmp, order)
+    report = do(api, tmp, order, "--sandbox", sandbox)
 
     assert report["outcome"] == "succeeded", report["errorMessage"]
     assert git("show", f"{report['branch']}:changed", cwd=origin) == "changed"
@@ -156,8 +157,9 @@ def test_setup_and_agent_of_a_root_runner_are_nobody_with_no_way_up(
     assert "NoNewPrivs:\t1" in api.text
 
 
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
 @ROOT_ONLY
-def test_two_jobs_at_once_cannot_read_each_other(api: PlayedApi, tmp: Path):
+def test_two_jobs_at_once_cannot_read_each_other(api: PlayedApi, tmp: Path, sandbox: str):
     (tmp / "meet").mkdir()
     (tmp / "meet").chmod(0o777)
     wait = f"touch {tmp}/meet/$N; until [ $(ls {tmp}/meet | wc -l) = 2 ]; do sleep 0.1; done"
@@ -168,7 +170,7 @@ def test_two_jobs_at_once_cannot_read_each_other(api: PlayedApi, tmp: Path):
         job(f"{mine}; {look}", environment={"N": name}, prompt=f"prompt of {name}")
         for name in ("one", "two")
     ]
-    runner = start(api, tmp, "--concurrency", "2")
+    runner = start(api, tmp, "--concurrency", "2", "--sandbox", sandbox)
     until(lambda: len(api.reports) == 2)
     runner.terminate()
     runner.wait(timeout=15)

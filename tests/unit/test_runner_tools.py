@@ -192,7 +192,7 @@ def test_a_runner_that_starts_beside_leaves_the_trial_of_a_program_alone(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp))
     told = []
 
-    def looked(user: User | None) -> None:
+    def looked(user: User | None, **_: object) -> None:
         users.end_stale()  # as another runner does when it starts
         with users.taken() as (other, _):
             told.append((user, other))

@@ -1,0 +1,251 @@
+"""The sandbox of a job: what its programs see, and how they end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from chalicelib.runner import processes
+from chalicelib.runner.abilities import Abilities, NoSandbox, find_view, probe_sandbox, trial_place
+from chalicelib.runner.sandbox import SandboxError
+from chalicelib.runner.users import User
+from tests.unit.played import DAEMON, PYTHON, ROOT, PlayedApi, alive, do, job, until
+from tests.unit.sandboxed import Inside, abilities, inside, job_user, jobs
+
+__all__ = ["abilities", "inside", "job_user", "jobs"]
+
+
+def test_the_job_has_a_name_a_home_and_temporary_directories_of_its_own(inside: Inside):
+    ask = (
+        f'{PYTHON} -c "import getpass, os, pwd; who = pwd.getpwuid(os.getuid());'
+        ' print(getpass.getuser() == who.pw_name, who.pw_dir, who.pw_shell)"'
+    )
+    assert inside.run(ask) == (0, f"True {inside.place.home} /bin/bash")
+    assert inside.run("id -un && id -gn && touch /tmp/a /var/tmp/b /dev/shm/c")[0] == 0
+    assert (inside.place.root / "tmp" / "a").exists()
+    assert (inside.place.root / "var-tmp" / "b").exists()
+    for name in ("/tmp/a", "/var/tmp/b", "/dev/shm/c"):
+        assert not os.path.lexists(name)
+
+
+def test_files_that_one_job_leaves_in_tmp_are_not_there_for_the_next(
+    abilities: Abilities, job_user: User | None
+):
+    for _ in range(2):
+        with trial_place(abilities, job_user) as place:
+            inside = Inside(place)
+            assert inside.run("umask 077; ls /tmp/mine || echo secret > /tmp/mine")[0] == 0
+            assert inside.run("cat /tmp/mine /tmp/other")[1].startswith("secret")
+
+
+def test_no_file_of_another_job_and_of_the_runner_is_seen(
+    abilities: Abilities, inside: Inside, job_user: User | None, tmp: Path
+):
+    with trial_place(abilities, job_user) as other:
+        (other.root / "words").write_text("other")
+        (other.root / "words").chmod(0o666)
+        seen = inside.run(f"ls {tmp}/jobs /tmp /var/tmp; cat {other.root}/words")[1]
+    assert "optio-job-" in seen
+    assert other.root.name not in seen.splitlines()
+    assert "No such file" in seen
+    for path in (ROOT / "app.py", ROOT / "chalicelib", Path("/proc/1/cwd/etc/shadow")):
+        assert inside.run(f"test -e {path}")[0] != 0
+
+
+def test_the_system_is_read_only(inside: Inside):
+    for name in ("/usr/x", "/etc/x", "/x", "/opt/x", "/dev/x", "/run/x", "/var/lib/x", "/sys/x"):
+        assert inside.run(f"touch {name}")[0] != 0, name
+    assert inside.run("ls /proc | grep -c '^[0-9]'")[1] in ("4", "5", "6")
+
+
+def test_a_runner_in_a_system_directory_is_hidden(tmp: Path, monkeypatch: pytest.MonkeyPatch):
+    """A checkout in /opt, as the unit has it, is empty for jobs; /usr never is."""
+    from chalicelib.runner import mounts
+
+    opt = next((path for path in Path("/opt").iterdir() if path.is_dir()), None)
+    if opt is None:
+        pytest.skip("NOTHING IN /opt ON THIS MACHINE")
+    view = mounts.View(hidden=(str(opt), "/usr", "/usr/lib", "/", "/opt", "/tmp"))
+    assert mounts.hidden_paths(view) == [str(opt)]
+
+
+@pytest.mark.parametrize("where", ["the temporary directory", "a closed home"])
+def test_a_program_of_the_runners_path_is_found_and_run(
+    where: str,
+    tmp: Path,
+    jobs: Path,
+    job_user: User | None,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    closed = tmp / "hidden"
+    if where == "a closed home":
+        prefix = closed / "node" / "v22"
+    else:
+        prefix = Path(tempfile.mkdtemp(prefix="optio-test-", dir="/tmp"))
+        prefix.chmod(0o755)
+    modules = prefix / "lib" / "node_modules" / "@acme" / "tool"
+    for folder in (modules, prefix / "bin"):
+        folder.mkdir(parents=True)
+    shutil.copy2("/bin/sh", prefix / "bin" / "node")
+    (modules / "words").write_text("1.2.3\n")
+    (modules / "cli.js").write_text(
+        '#!/usr/bin/env node\ncat "$(dirname "$(readlink -f "$0")")/words"; touch "$0.new"\n'
+    )
+    (modules / "cli.js").chmod(0o755)
+    (prefix / "bin" / "tool").symlink_to("../lib/node_modules/@acme/tool/cli.js")
+    if closed.exists():
+        closed.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{prefix}/bin:{os.environ['PATH']}")
+    probed = probe_sandbox("auto", (), job_user)
+    if probed.bubblewrap is None:
+        pytest.skip(f"NO SANDBOX ON THIS MACHINE: {probed.reason}")
+    try:
+        with trial_place(probed, job_user) as place:
+            assert place.has_program("tool", os.environ["PATH"])
+            assert not place.has_program("another-tool", os.environ["PATH"])
+            code, words = Inside(place).run("tool")
+    finally:
+        if where != "a closed home":
+            shutil.rmtree(prefix)
+    assert words.startswith("1.2.3\n")
+    assert code != 0, "the program is not read-only"
+    assert "Read-only file system" in words
+
+
+def test_exit_status_and_signals_are_the_programs_own(inside: Inside):
+    assert inside.run("exit 0")[0] == 0
+    assert inside.run("exit 137")[0] == 137
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGHUP, signal.SIGPIPE):
+        assert inside.run(f"ulimit -c 0; kill -{int(number)} $$")[0] == -number
+
+
+def test_what_cannot_start_says_why_as_it_would_outside(inside: Inside, tmp: Path):
+    (tmp / "plain").write_text("x")
+    with pytest.raises(FileNotFoundError):
+        inside.start("true", cwd=tmp / "nowhere")
+    with pytest.raises(ValueError, match="null byte"):
+        inside.start("true", NAME="a\0b")
+    with pytest.raises(OSError, match="Argument list too long"):
+        inside.start("true", NAME="x" * 200_000)
+    assert inside.run('printf %s "$NAME" | wc -c', NAME="x" * 100_000)[1] == "100000"
+
+
+def test_the_jobs_environment_acts_on_no_process_of_the_runner(inside: Inside, tmp: Path):
+    """A library of the job's choice would be loaded with the runner's rights otherwise."""
+    (tmp / "sitecustomize.py").write_text(f"open({str(tmp / 'acted')!r}, 'w')")
+    variables = {"LD_PRELOAD": f"{tmp}/none.so", "PYTHONPATH": str(tmp), "PYTHONHOME": "/nowhere"}
+    code, words = inside.run("echo $PYTHONHOME", **variables)
+    assert (code, words.splitlines()[-1]) == (0, "/nowhere")
+    assert not (tmp / "acted").exists()
+
+
+def test_descriptors_and_standard_streams_reach_the_program(inside: Inside):
+    from chalicelib.runner.sandbox import Start
+
+    reading, writing = os.pipe()
+    os.write(writing, b"told\n")
+    os.close(writing)
+    process = inside.place.confinement.start(
+        Start(
+            argv=("bash", "-c", f"cat <&{reading}; cat; ls /proc/self/fd | wc -l"),
+            cwd=Path("/"),
+            environment={"PATH": os.environ["PATH"]},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            descriptors=(reading,),
+        )
+    )
+    os.close(reading)
+    out, _ = process.communicate(b"heard\n", timeout=20)
+    told, heard, number = out.split()
+    assert (told, heard) == (b"told", b"heard")
+    assert int(number) <= 5, "descriptors of the runner are open in the sandbox"
+
+
+def test_what_setup_leaves_running_is_there_for_the_agent(inside: Inside):
+    inside.run("sleep 300 > /dev/null 2>&1 & echo $! > /tmp/pid")
+    assert inside.run("kill -0 $(cat /tmp/pid) && ps ax | grep -c '[s]leep 300'")[1] == "1"
+
+
+def test_a_daemon_that_left_its_session_ends_and_the_next_program_starts(inside: Inside, tmp: Path):
+    (tmp / "daemon.py").write_text(DAEMON)
+    inside.run(f"{PYTHON} {tmp}/daemon.py > /dev/null 2>&1; echo kept > $HOME/file")
+    until(lambda: alive(f"{tmp}/daemon.py"))
+    started = time.monotonic()
+
+    assert processes.end_descendants()
+
+    assert time.monotonic() - started < 5
+    assert alive(f"{tmp}/daemon.py") == []
+    assert inside.run("cat $HOME/file") == (0, "kept")
+
+
+def test_a_program_may_end_in_its_own_way_before_it_is_killed(inside: Inside, tmp: Path):
+    process = inside.start("trap 'echo bye; exit 3' TERM; echo on; while :; do sleep 0.1; done")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"on\n"
+    with processes.owning(process.pid):
+        processes.end_descendants()
+        assert process.communicate(timeout=5)[0].endswith(b"bye\n")
+    assert process.returncode == 3
+
+
+def test_a_link_in_the_place_of_a_mount_point_is_not_followed(
+    inside: Inside, tmp: Path, abilities: Abilities
+):
+    inside.run("true")
+    processes.end_descendants()
+    point = inside.place.root / "tmp" / tmp.relative_to("/tmp").parts[0]
+    if not point.exists():
+        pytest.skip("THE TEMPORARY DIRECTORY OF THESE TESTS IS NOT BELOW /tmp")
+    shutil.rmtree(point)
+    point.symlink_to("/etc")
+    before = set(Path("/etc").iterdir())
+
+    with pytest.raises(SandboxError, match="put something else in the place of"):
+        inside.run("true")
+    assert set(Path("/etc").iterdir()) == before
+
+
+def test_shared_memory_is_bounded(inside: Inside):
+    size = int(inside.run("df --output=size -B1 /dev/shm | tail -1")[1])
+    assert 0 < size <= 1 << 30
+
+
+@pytest.mark.parametrize("choice", ["off", "auto", "required"])
+def test_a_runner_without_bubblewrap_says_so_or_does_not_start(
+    choice: str, jobs: Path, job_user: User | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("chalicelib.runner.abilities.find_bubblewrap", lambda: ["/bin/false"])
+    if choice == "required":
+        with pytest.raises(NoSandbox, match=r"no sandbox can be made: /bin/false"):
+            probe_sandbox(choice, (), job_user)
+        return
+    claimed = probe_sandbox(choice, (), job_user).to_claim()
+    assert claimed["sandbox"] is False
+    assert ("turned off" if choice == "off" else "/bin/false") in str(claimed["reason"])
+
+
+def test_the_runners_own_environment_of_python_is_not_mounted(jobs: Path):
+    import sys
+
+    assert not any(path.startswith(sys.prefix) for path in find_view(()).programs)
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_whole_job_runs_with_and_without_a_sandbox(
+    api: PlayedApi, tmp: Path, origin: Path, sandbox: str
+):
+    script = 'id -un; echo "$USER $LOGNAME"; ls /tmp; echo x > /dev/stdout; echo 1 > made'
+    report = do(api, tmp, job(script, origin), "--sandbox", sandbox)
+
+    assert report["outcome"] == "succeeded", report["errorMessage"]
+    assert ("optio-test-" in report["resultSummary"]) == (sandbox == "off" or "/tmp" in str(tmp))
