@@ -64,6 +64,12 @@ class Wiring:
         return ExpressionEngine()
 
     @cached_property
+    def sns(self) -> ports.Sns:
+        from chalicelib.integrations.sns import SnsVerifier
+
+        return SnsVerifier()
+
+    @cached_property
     def seals(self) -> ports.Seals:
         from chalicelib.integrations.seals import StageSeals
 

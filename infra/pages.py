@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from chalicelib.domain.webhook_senders import SENDERS, Sender
 from chalicelib.web.http import REGISTRY
 from chalicelib.web.openapi import document
 from infra.emulator import ROOT
 
 DECISIONS = ROOT / "docs" / "decisions"
+WEBHOOKS = ROOT / "docs" / "webhooks.md"
+SENDERS_BEGIN = "<!-- The table of senders is made by `make docs`. -->"
+SENDERS_END = "<!-- The table of senders ends here. -->"
 MARK = "<!-- What follows is made by `make docs`. -->"
 TITLES = {
     "activity": "Who did what",
@@ -35,7 +39,12 @@ TITLES = {
 
 def main() -> None:
     """Write the pages."""
-    for path, text in ((ROOT / "docs" / "api.md", api()), (DECISIONS / "README.md", decisions())):
+    pages = (
+        (ROOT / "docs" / "api.md", api()),
+        (DECISIONS / "README.md", decisions()),
+        (WEBHOOKS, webhooks()),
+    )
+    for path, text in pages:
         path.write_text(text)
         print(f"wrote {path.relative_to(ROOT)}")
 
@@ -103,6 +112,91 @@ def _kind(part: dict[str, Any]) -> str:
         if key in part
     ]
     return " ".join([str(part.get("format") or part.get("type", "anything")), *bounds])
+
+
+def webhooks() -> str:
+    """Return the page of webhooks, its table made from what is known of each sender."""
+    head, begin, rest = WEBHOOKS.read_text().partition(SENDERS_BEGIN)
+    _, end, tail = rest.partition(SENDERS_END)
+    return f"{head}{begin}\n\n{_senders()}\n\n{end}{tail}"
+
+
+def _senders() -> str:
+    lines = [
+        "| `signature` | sender | how it signs | names a delivery by | names its event by | "
+        "body | replays | tries an address out by | success |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, sender in SENDERS.items():
+        cells = (
+            f"`{name}`",
+            sender.label,
+            sender.scheme,
+            _identity(sender),
+            _event(sender),
+            _body(sender),
+            _replays(sender),
+            _trials(sender) or "nothing",
+            str(sender.success_status),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    notes = [f"- `{name}`: {one.notes}" for name, one in SENDERS.items() if one.notes]
+    return "\n".join([*lines, "", *notes])
+
+
+def _header(name: str) -> str:
+    return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def _names(parts: list[str]) -> str:
+    return ", ".join(parts)
+
+
+def _identity(sender: Sender) -> str:
+    if sender.named_by_bytes:
+        return "its bytes"
+    parts = [f"`{name}`" for name in (*map(_header, sender.id_headers), *sender.id_paths)]
+    if sender.is_cloud_event:
+        return " and ".join(parts)
+    return _names(parts) + (", with the event and the bytes" if sender.ids_span_events else "")
+
+
+def _event(sender: Sender) -> str:
+    names = (*map(_header, sender.event_headers), *sender.event_paths)
+    action = f", then `.` and `{sender.action_path}`" if sender.action_path else ""
+    return _names([f"`{name}`" for name in names]) + action
+
+
+def _body(sender: Sender) -> str:
+    if sender.is_cloud_event:
+        return "CloudEvents in structured or binary mode"
+    if sender.wraps_event_in_list:
+        return "JSON, a list of one event"
+    if sender.takes_plain_forms:
+        return "JSON, or any form"
+    return "JSON, or a form with JSON in `payload`"
+
+
+def _replays(sender: Sender) -> str:
+    if sender.sent_path:
+        hours = sender.max_age.total_seconds() / 3600
+        return f"`{sender.sent_path}` at most {hours:.0f} hours old; later ones are a 401"
+    if sender.timestamp_signed:
+        return "signed within five minutes, or a 401"
+    return "answered with the first one's ids"
+
+
+def _trials(sender: Sender) -> str:
+    parts = [f"`{name}`" for name in (*sender.pings, *sender.ping_fields)]
+    if sender.challenge:
+        parts.append(f"`{sender.challenge.value}` (answered)")
+    if sender.offers_token:
+        parts.append("`verification_token` (kept for an admin)")
+    if sender.check is None:
+        parts.append("`SubscriptionConfirmation` (confirmed)")
+    if sender.answers_options:
+        parts.append("`OPTIONS` with `WebHook-Request-Origin` (answered)")
+    return _names(parts)
 
 
 def decisions() -> str:

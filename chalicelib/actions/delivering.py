@@ -9,11 +9,12 @@ from datetime import timedelta
 from chalicelib.actions import sending
 from chalicelib.actions.persisting import persist
 from chalicelib.domain import delivery as deliveries
-from chalicelib.domain import hook, slack
+from chalicelib.domain import slack
 from chalicelib.domain import webhook as webhooks
 from chalicelib.domain.delivery import GONE, Delivery, Standing
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.webhook import Webhook
+from chalicelib.domain.webhook_signatures import standard_signature
 from chalicelib.ports import World
 
 LEASE = timedelta(seconds=90)
@@ -83,7 +84,7 @@ def _request(world: World, webhook: Webhook, delivery: Delivery) -> tuple[bytes,
     body = delivery.body.encode()
     sent = str(int(world.now().timestamp()))
     secrets = [world.seals.open(sealed, webhook.id) for sealed in webhook.secrets]
-    signed = [hook.standard_signature(secret, delivery.id, sent, body) for secret in secrets]
+    signed = [standard_signature(secret, delivery.id, sent, body) for secret in secrets]
     return body, headers | {
         "webhook-id": delivery.id,
         "webhook-timestamp": sent,

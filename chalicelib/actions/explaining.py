@@ -23,6 +23,7 @@ REASONS = {
     "unchanged": "its branch has not moved since the last run, which found nothing to do",
     "loop": "it was caused by what an earlier run of the same definition did",
     "filtered": "its filter or its list of events does not want it",
+    "ping": "its sender only tried the address out",
 }
 
 
@@ -113,8 +114,8 @@ def _near(world: World, trigger: Trigger, at: datetime) -> tuple[str, Firing | N
     near = [firing for firing in page if abs(firing.fired_at - at) <= NEAR]
     if not near:
         return (
-            f"Nothing came for it within five minutes of {moment_text(at)}; what is refused "
-            "(no valid signature, not JSON) leaves no record.",
+            f"Nothing came for it within five minutes of {moment_text(at)}; what comes "
+            "without a valid signature leaves no record.",
             None,
         )
     firing = min(near, key=lambda one: abs(one.fired_at - at))

@@ -7,60 +7,97 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import parse_qs
 
-from chalicelib.actions import policies, sending
+from chalicelib.actions import inbound_verification, policies, sending
 from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain import firing as firings
-from chalicelib.domain import hook as hooks
-from chalicelib.domain import json_text
+from chalicelib.domain import sns_message, webhook_body, webhook_events
 from chalicelib.domain.decision import Basis, Decision
-from chalicelib.domain.errors import Invalid, NotFound, NotJson, Superseded, Unsigned
+from chalicelib.domain.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    NotJson,
+    Superseded,
+    TooLarge,
+    Unsigned,
+)
 from chalicelib.domain.firing import Claim, Firing, Outcome, Skip
-from chalicelib.domain.hook import PRESETS, Delivery, Preset
 from chalicelib.domain.limits import PICKED
 from chalicelib.domain.trigger import HookConfig, Trigger
+from chalicelib.domain.webhook_senders import SENDERS, Sender
+from chalicelib.domain.webhook_signatures import Delivery
 from chalicelib.ports import Taken, World
-
-FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """What became of a delivery: a firing, the first one's when it came before, or a handshake."""
+    """What became of a delivery: a firing, the first one's when it came before, or a handshake.
+
+    `success_status` is the one that its sender takes for a success.
+    """
 
     firing: Firing | None = None
     duplicate: bool = False
     handshake: Mapping[str, str] | None = None
     definition_kind: str = ""
+    success_status: int = 202
 
 
 def receive(world: World, path: str, delivery: Delivery) -> Received:
     """Fire what listens at `path`, once for each delivery. Nothing is written for a stranger.
 
-    Raises `NotFound` where nobody listens, `Unsigned`, `NotJson` and `Invalid`.
+    Raises `NotFound` where nobody listens, `Unsigned`, `NotJson`, `TooLarge` and `Invalid`. A
+    delivery that is signed and then refused leaves a failed firing with the reason.
     """
     basis = _listening(world, path)
-    trigger = basis.trigger
-    assert trigger is not None
-    assert trigger.hook is not None
-    preset = PRESETS[trigger.hook.preset]
-    secrets = [world.seals.open(sealed, trigger.id) for sealed in trigger.hook.sealed]
-    if secrets and not hooks.believed(preset, delivery, secrets, world.now()):
-        world.metrics.rejected("signature")
-        raise Unsigned(
-            f"the signature is missing or wrong (this hook expects {trigger.hook.preset})"
-        )
-    payload = parsed(delivery, preset)
-    if not hooks.fresh(preset, payload, world.now()):
-        world.metrics.rejected("replay")
-        raise Unsigned("this was sent too long ago")
-    if trigger.hook.preset == "notion" and not secrets:
-        return _offered(world, trigger, payload)
-    answer = hooks.handshake(trigger.hook.preset, payload)
+    trigger, hook = _webhook(basis)
+    sender = SENDERS[hook.preset]
+    secrets = [world.seals.open(sealed, trigger.id) for sealed in hook.sealed]
+    signed = bool(secrets) or sender.check is None
+    if signed:
+        try:
+            inbound_verification.check_signature(world, hook.preset, delivery, secrets, hook.topics)
+        except Unsigned:
+            answer = _answer_stranger(sender, delivery)
+            if answer is None:
+                raise
+            return Received(handshake=answer)
+    try:
+        payload = webhook_body.read_payload(sender, delivery)
+    except (Invalid, NotJson, TooLarge) as error:
+        if signed:
+            _record_refusal(world, basis, delivery, error)
+        raise
+    inbound_verification.check_age(world, sender, payload)
+    if sender.offers_token and not secrets:
+        return _keep_offered_token(world, trigger, payload)
+    answer = webhook_events.answer_challenge(sender, payload, signed=signed)
+    if sender.check is None:
+        answer = _confirm_subscription(world, payload)
+        payload = webhook_body.unpack_message(payload)
     if answer is not None:
         return Received(handshake=answer)
-    return _fire(world, basis, _occurrence(world, basis, delivery, preset, payload))
+    received = _fire(world, basis, _occurrence(world, basis, delivery, payload))
+    return replace(received, success_status=sender.success_status)
+
+
+def allow_origin(world: World, path: str) -> None:
+    """Allow a sender to deliver to `path`, as CloudEvents asks before the first delivery.
+
+    Raises `NotFound` where nobody listens, `NotAllowed` where its sender does not ask so.
+    """
+    _, hook = _webhook(_listening(world, path))
+    if not SENDERS[hook.preset].answers_options:
+        raise NotAllowed("this webhook takes POST alone")
+
+
+def _webhook(basis: Basis) -> tuple[Trigger, HookConfig]:
+    assert basis.trigger is not None
+    assert basis.trigger.hook is not None
+    return basis.trigger, basis.trigger.hook
 
 
 def _listening(world: World, path: str) -> Basis:
@@ -73,60 +110,87 @@ def _listening(world: World, path: str) -> Basis:
     return basis
 
 
-def parsed(delivery: Delivery, preset: Preset) -> object:
-    """Return the payload of a delivery: JSON, or a form with JSON in its `payload`."""
-    kind = delivery.header("content-type").partition(";")[0].strip().lower()
-    text = delivery.body.decode("utf-8", "replace")
-    if kind == FORM:
-        form = parse_qs(text, keep_blank_values=True)
-        if "payload" not in form:
-            if preset.forms:
-                return {name: found[-1] for name, found in form.items()}
-            raise Invalid("a form needs a field `payload` that holds JSON", "payload")
-        text = form["payload"][-1]
-    elif kind not in ("", "application/json", "text/json") and not kind.endswith("+json"):
-        raise NotJson("send JSON, or a form with JSON in its field `payload`")
-    found: object = json_text.read(text)
-    return found
+def _answer_stranger(sender: Sender, delivery: Delivery) -> dict[str, str] | None:
+    """Return the answer to a challenge that its sender does not sign, None for all else."""
+    if sender.challenge is None or sender.challenge.signed:
+        return None
+    try:
+        payload = webhook_body.read_payload(sender, delivery)
+    except DomainError:
+        return None
+    return webhook_events.answer_challenge(sender, payload, signed=False)
 
 
-def _offered(world: World, trigger: Trigger, payload: object) -> Received:
-    """Keep the token that Notion offers before it signs anything; a person confirms it there."""
-    token = hooks.at_path(payload, "verification_token")
+def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> Received:
+    """Keep the first token that is offered before anything is signed, until an admin decides.
+
+    Anybody can post one, so a later one never takes its place.
+    """
+    token = webhook_events.get_path(payload, "verification_token")
     if not isinstance(token, str) or not token or len(token) > 500:
-        raise Unsigned("this hook waits for Notion's verification_token")
+        raise Unsigned("this webhook waits for Notion's verification_token")
     assert trigger.hook is not None
+    if trigger.hook.offered is not None:
+        if world.seals.open(trigger.hook.offered, trigger.id) != token:
+            raise Conflict("another verification token waits for an admin to confirm or discard it")
+        return Received(handshake={})
     offered = replace(trigger.hook, offered=world.seals.seal(token, trigger.id))
     new = replace(trigger, hook=offered, version=trigger.version + 1, updated_at=world.now())
-    world.triggers.note(new, trigger)
+    try:
+        world.triggers.note(new, trigger)
+    except Taken as taken:
+        raise Superseded("the webhook was changed concurrently: send it again") from taken
     return Received(handshake={})
 
 
-def _occurrence(
-    world: World, basis: Basis, delivery: Delivery, preset: Preset, payload: object
-) -> Occurrence:
-    trigger, definition = basis.trigger, basis.definition
-    assert trigger is not None
-    assert trigger.hook is not None
+def _confirm_subscription(world: World, payload: object) -> dict[str, str] | None:
+    """Confirm a subscription that a verified message asks about, None where it does not ask."""
+    if not isinstance(payload, Mapping) or payload.get("Type") != "SubscriptionConfirmation":
+        return None
+    url = sns_message.confirmation_url(payload)
+    if url is None or not world.sns.confirm(url):
+        raise Conflict("Amazon SNS did not take the confirmation: request it again there")
+    return {"confirmed": str(payload["TopicArn"])}
+
+
+def _record_refusal(world: World, basis: Basis, delivery: Delivery, error: DomainError) -> None:
+    """Write a failed firing for a signed delivery that cannot be read."""
+    trigger, hook = _webhook(basis)
+    named = delivery.header(*SENDERS[hook.preset].id_headers)
+    occurrence = replace(
+        _bare_occurrence(world, trigger, delivery, named),
+        params={},
+        payload=webhook_body.raw_text(delivery),
+        decided=(Outcome.FAILED, str(error)),
+    )
+    _fire(world, basis, occurrence)
+
+
+def _bare_occurrence(world: World, trigger: Trigger, delivery: Delivery, named: str) -> Occurrence:
+    """Return an occurrence with its identity: the sender's own name for it, or its bytes."""
     now = world.now()
-    named = hooks.delivery_id(preset, delivery, payload)
     identity = named or f"{delivery.digest[:16]}@{firings.moment_text(now)}"
     if len(identity) > 200:
-        seen = hashlib.sha256(f"id {named}".encode()).hexdigest()
-        identity = f"{named[:160]}…{seen[:16]}"
-    names = hooks.event_names(preset, delivery, payload)
-    source = Occurrence(
-        source=trigger.id,
-        identity=identity,
-        trigger_type="webhook",
-        events=tuple(sorted(names)),
-    )
-    if not named:
-        source = replace(source, claim=_claim(trigger, delivery, source.firing_id, now))
-    found = read(world, trigger, source, payload)
-    if found.decided is None and policies.looped(world, definition, payload):
-        return replace(found, decided=(Outcome.SKIPPED, Skip.LOOP.value))
-    return found
+        digest = hashlib.sha256(f"id {named}".encode()).hexdigest()
+        identity = f"{named[:160]}…{digest[:16]}"
+    bare = Occurrence(source=trigger.id, identity=identity, trigger_type="webhook")
+    if named:
+        return bare
+    return replace(bare, claim=_claim(trigger, delivery, bare.firing_id, now))
+
+
+def _occurrence(world: World, basis: Basis, delivery: Delivery, payload: object) -> Occurrence:
+    trigger, hook = _webhook(basis)
+    sender = SENDERS[hook.preset]
+    names = webhook_events.event_names(sender, delivery, payload)
+    named = webhook_events.delivery_id(sender, delivery, payload)
+    bare = _bare_occurrence(world, trigger, delivery, named)
+    occurrence = read(world, trigger, replace(bare, events=tuple(sorted(names))), payload)
+    if webhook_events.is_ping(sender, hook.events, names, payload):
+        return replace(occurrence, decided=(Outcome.SKIPPED, Skip.PING.value))
+    if occurrence.decided is None and policies.looped(world, basis.definition, payload):
+        return replace(occurrence, decided=(Outcome.SKIPPED, Skip.LOOP.value))
+    return occurrence
 
 
 def _claim(trigger: Trigger, delivery: Delivery, firing_id: str, now: datetime) -> Claim:
@@ -135,7 +199,7 @@ def _claim(trigger: Trigger, delivery: Delivery, firing_id: str, now: datetime) 
         key=f"delivery#{trigger.id}#{delivery.digest}",
         digest=delivery.digest,
         result=firing_id,
-        expires_at=now + hooks.DIGEST_SEEN_FOR,
+        expires_at=now + webhook_events.DIGEST_REMEMBERED,
     )
 
 
@@ -179,7 +243,7 @@ def query(path: str) -> str:
 def _passes(
     world: World, hook: HookConfig, events: tuple[str, ...] | None, payload: object
 ) -> bool:
-    if events is not None and not hooks.wanted(hook.events, events):
+    if events is not None and not webhook_events.matches_event(hook.events, events):
         return False
     if hook.filter is None:
         return True

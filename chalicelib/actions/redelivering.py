@@ -27,6 +27,8 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
     """
     first = world.firings.get(firing_id)
     brief = world.firings.brief(firing_id) or Brief()
+    if first.trigger_type == "webhook" and brief.events is None and not first.run_id:
+        raise Conflict("this delivery could not be read: let its sender send it again")
     basis = _basis(world, first)
     occurrence = Occurrence(
         source=first.id,

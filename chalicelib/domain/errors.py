@@ -5,6 +5,8 @@
   - NotFound           it names something that is not there
   - Unsigned           a delivery that nobody vouches for
   - NotJson            the body is of another type
+  - TooLarge           the body is too long
+  - TooMany            it has to come again later
   - NotAllowed         the resource does not know this operation
   - Conflict           it makes sense, but not now
     - IllegalMove      a run cannot go from its state to that one
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 class DomainError(Exception):
@@ -67,6 +70,23 @@ class Unsigned(DomainError):
 
 class NotJson(DomainError):
     """The body is of another type."""
+
+
+class TooLarge(DomainError):
+    """The body is over 1 MiB, as it came or unpacked."""
+
+
+class TooMany(DomainError):
+    """The request cannot be served now; the same one may be sent again after a wait."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.wait = wait
+        super().__init__(f"too many requests, try again in {self.seconds} s")
+
+    @property
+    def seconds(self) -> int:
+        """The wait in whole seconds, one at least."""
+        return max(1, -(-self.wait // timedelta(seconds=1)))
 
 
 class NotAllowed(DomainError):

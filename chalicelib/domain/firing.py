@@ -30,6 +30,7 @@ class Skip(StrEnum):
     MISSED = "missed"
     LOOP = "loop"
     BACKLOG = "backlog"
+    PING = "ping"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,6 +89,10 @@ HOOK_SECRETS = 3
 """secrets of a webhook"""
 HOOK_SECRET = 500
 """characters of one of them, 16 at least"""
+TOPICS = 20
+"""`topicArns` of a webhook"""
+TOPIC_ARN = 350
+"""characters of one of them"""
 CREDENTIAL = 8192
 """characters of the credential of a provider"""
 CONFIG = 10

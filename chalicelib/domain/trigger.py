@@ -58,7 +58,11 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HookConfig:
-    """Where a webhook listens, whom it believes, and what it reacts to."""
+    """The path of a webhook, how its sender signs, and what it reacts to.
+
+    `topics` are the topics of Amazon SNS that may deliver to it. `offered` is the sealed token
+    that was posted before any secret was set.
+    """
 
     path: str
     preset: str = "optio"
@@ -66,6 +70,7 @@ class HookConfig:
     offered: str | None = None
     filter: str | None = None
     events: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
     def after(self, was: HookConfig, *, rotating: bool) -> HookConfig:
         """Return this config, which came after `was`: while one rotates, the earlier secrets stay.

@@ -12,6 +12,7 @@ from chalicelib.ports.services import (
     Posts,
     Queue,
     Seals,
+    Sns,
     Vault,
 )
 from chalicelib.ports.stores import (
@@ -63,6 +64,7 @@ __all__ = [
     "Seals",
     "Secrets",
     "Slots",
+    "Sns",
     "Taken",
     "TicketPage",
     "Tracker",

@@ -14,6 +14,7 @@ from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output
 from chalicelib.domain.repo import Repo
 from chalicelib.domain.run import Run, State
+from chalicelib.domain.sns_message import SignedMessage
 
 
 class BuildRefused(Exception):
@@ -77,6 +78,13 @@ class Expressions(Protocol):
     def violations(
         self, schema: Mapping[str, object], params: Mapping[str, object]
     ) -> list[Fault]: ...
+
+
+class Sns(Protocol):
+    """Amazon SNS. Both raise `TooMany` while it cannot be reached."""
+
+    def is_authentic(self, message: SignedMessage) -> bool: ...
+    def confirm(self, url: str) -> bool: ...
 
 
 class Seals(Protocol):

@@ -16,6 +16,7 @@ from chalicelib.ports.services import (
     Posts,
     Queue,
     Seals,
+    Sns,
     Vault,
 )
 from chalicelib.ports.stores import (
@@ -49,6 +50,8 @@ class World(Protocol):
     def pulses(self) -> Pulses: ...
     @property
     def expressions(self) -> Expressions: ...
+    @property
+    def sns(self) -> Sns: ...
     @property
     def seals(self) -> Seals: ...
     @property

@@ -25,6 +25,8 @@ from chalicelib.domain.errors import (
     NotAllowed,
     NotFound,
     NotJson,
+    TooLarge,
+    TooMany,
     Unsigned,
 )
 from chalicelib.domain.firing import Claim, moment_text
@@ -39,22 +41,6 @@ KEY_LIVES = timedelta(hours=24)
 PAGE = ("limit", "cursor")
 WRITES = (Scope.RUN, Scope.WRITE, Scope.ADMIN)
 """The scopes whose calls are recorded, unless they only read. A runner's run is its own record."""
-
-
-class TooLarge(DomainError):
-    """The request is over 1 MiB."""
-
-
-class TooMany(DomainError):
-    """More requests than a worker takes."""
-
-    def __init__(self, wait: timedelta) -> None:
-        self.wait = wait
-        super().__init__(f"too many requests, try again in {self.seconds} s")
-
-    @property
-    def seconds(self) -> int:
-        return max(1, -(-self.wait // timedelta(seconds=1)))
 
 
 STATUS: dict[type[DomainError], int] = {

@@ -189,16 +189,17 @@ def _fault(text: str) -> Schema:
 def _may(one: Operation, status: str) -> bool:
     """Whether an operation can answer so: a fault of the body needs a body, and so on."""
     hook = one.open and one.method == "POST"
+    probe = one.method == "OPTIONS"
     speaks = one.path.startswith("/api/runner/") and one.takes != "Claim"
     needs = {
-        "400": bool(one.takes) or bool(one.query) or one.method == "POST",
+        "400": bool(one.takes) or bool(one.query) or one.method == "POST" or probe,
         "401": not one.open or hook,
         "403": not one.open,
         "404": "{" in one.path or speaks,
-        "405": "{task_id}" in one.path,
-        "409": one.method != "GET",
+        "405": "{task_id}" in one.path or probe,
+        "409": one.method not in ("GET", "OPTIONS"),
         "413": bool(one.takes) or hook,
         "415": bool(one.takes) or hook,
-        "429": hook,
+        "429": hook or probe,
     }
     return needs[status]

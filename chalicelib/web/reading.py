@@ -23,6 +23,7 @@ from chalicelib.domain.trigger import (
     Trigger,
     TriggerType,
 )
+from chalicelib.domain.webhook_senders import SENDERS
 from chalicelib.web import models
 from chalicelib.web.reading_tickets import ticket_config
 
@@ -113,13 +114,17 @@ def trigger(request: Any, owner: Blueprint, at: datetime, was: Trigger | None = 
 
 def _hook(config: models.HookConfig, trigger_id: str, was: HookConfig | None) -> HookConfig:
     sealed = tuple(wiring.world().seals.seal(secret, trigger_id) for secret in config.secrets)
+    if was and not sealed and SENDERS[config.signature].check is not None:
+        sealed = was.sealed
+    offers = not (sealed or config.discard_verification_token)
     return HookConfig(
         path=config.path,
         preset=config.signature,
-        sealed=sealed or (was.sealed if was else ()),
-        offered=was.offered if was and not sealed else None,
+        sealed=sealed,
+        offered=was.offered if was and offers else None,
         filter=config.filter,
         events=tuple(config.events),
+        topics=tuple(config.topic_arns),
     )
 
 
@@ -185,6 +190,7 @@ def _config(was: Trigger) -> dict[str, Any]:
             "signature": was.hook.preset,
             "filter": was.hook.filter,
             "events": list(was.hook.events),
+            "topicArns": list(was.hook.topics),
         }
     if was.ticket:
         return {

@@ -113,13 +113,16 @@ def config_of(thing: Trigger) -> answers.ConfigView:
 
 
 def hook(thing: HookConfig) -> answers.HookConfigView:
-    return {
+    view: answers.HookConfigView = {
         "path": thing.path,
         "signature": thing.preset,
         "hasSecret": bool(thing.sealed),
         "filter": thing.filter,
         "events": list(thing.events),
     }
+    if thing.topics:
+        view["topicArns"] = list(thing.topics)
+    return view
 
 
 def _ticket(ticket: TicketConfig) -> answers.TicketConfigView:

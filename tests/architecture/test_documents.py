@@ -85,8 +85,11 @@ def test_every_command_stands_where_a_test_finds_it(page: Path):
 
 
 def test_the_pages_that_are_made_are_as_they_would_be_made_now():
-    made = infra_pages.api(), infra_pages.decisions()
-    kept = (ROOT / "docs" / "api.md", ROOT / "docs" / "decisions" / "README.md")
+    made = infra_pages.api(), infra_pages.decisions(), infra_pages.webhooks()
+    kept = (
+        *(ROOT / "docs" / "api.md", ROOT / "docs" / "decisions" / "README.md"),
+        ROOT / "docs" / "webhooks.md",
+    )
     for page, text in zip(kept, made, strict=True):
         assert page.read_text() == text, "run `make docs`"
 

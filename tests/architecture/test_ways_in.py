@@ -11,10 +11,10 @@ import pytest
 
 from chalicelib.domain import provider
 from chalicelib.domain.blueprint import AGENTS
-from chalicelib.domain.hook import PRESETS
 from chalicelib.domain.notice import Event
 from chalicelib.domain.secret import OF_AGENTS
 from chalicelib.domain.ticket import SOURCES
+from chalicelib.domain.webhook_senders import SENDERS
 from chalicelib.integrations.agents import AGENTS as PROGRAMS
 from chalicelib.integrations.trackers import MODULES
 from chalicelib.web.models import types, webhooks
@@ -52,7 +52,7 @@ AGENT_PLACES = {
 SENDER_PLACES = {
     "Signature in chalicelib/web/models/types.py": get_args(types.Signature),
     "SENDERS in chalicelib/web/pages/wording.py": wording.SENDERS,
-    "the table of docs/webhooks.md": told("webhooks.md", "| `signature` | how it signs"),
+    "the table of docs/webhooks.md": told("webhooks.md", "| `signature` | sender | how it signs"),
 }
 TRACKER_PLACES = {
     "MODULES in chalicelib/integrations/trackers.py": MODULES,
@@ -89,10 +89,10 @@ def test_each_place_knows_each_agent(place: str):
 @pytest.mark.parametrize("place", SENDER_PLACES)
 def test_each_place_knows_each_sender_of_webhooks(place: str):
     there = SENDER_PLACES[place]
-    assert set(there) == set(PRESETS), missing(PRESETS, place, there)
+    assert set(there) == set(SENDERS), missing(SENDERS, place, there)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", SENDERS)
 def test_each_sender_signs_in_the_tests_as_it_does_in_life(preset: str):
     try:
         assert signed(preset, b"{}", 0)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from chalicelib import wiring
 from chalicelib.domain.firing import run_id
-from chalicelib.domain.hook import PRESETS
+from chalicelib.domain.webhook_senders import SENDERS as KNOWN
 from chalicelib.storage.records import FiringRecord, RunRecord
 from chalicelib.web.api import hooks
 from chalicelib.web.flood import Buckets
@@ -29,9 +29,9 @@ from tests.acceptance.test_hooks import now, secret_of, signed
 from tests.conftest import Stage
 
 REQUESTS = int(os.environ.get("OPTIO_FUZZED_HOOKS", "10000"))
-SENDERS = sorted(PRESETS)
+SENDERS = sorted(KNOWN)
 HEADERS = sorted(
-    {name for one in PRESETS.values() for name in (*one.id_headers, *one.event_headers)}
+    {name for one in KNOWN.values() for name in (*one.id_headers, *one.event_headers)}
     | {name.lower() for sender in SENDERS for name in signed(sender, b"", 0)}
 )
 TYPES = [

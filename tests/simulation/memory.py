@@ -25,6 +25,7 @@ from chalicelib.domain.run import STAGE, Run, State
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.integrations.expressions import ExpressionEngine
+from chalicelib.integrations.sns import SnsVerifier
 from chalicelib.integrations.trackers import RealTrackers
 from chalicelib.ports import Change, Due, Hook, Taken
 
@@ -765,6 +766,7 @@ class MemoryWorld:
         self._now, self._wait = now, wait
         self.policy = FixedPolicy()
         self.expressions = ExpressionEngine()
+        self.sns = SnsVerifier()
         self.seals = OpenSeals()
         self.metrics = NoMetrics()
         self.pulses: Any = MemoryPulses()

@@ -27,7 +27,6 @@ from chalicelib.actions.ticking import Incomplete
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing import Claim
-from chalicelib.domain.hook import Delivery
 from chalicelib.domain.trigger import (
     CatchUp,
     HookConfig,
@@ -36,6 +35,7 @@ from chalicelib.domain.trigger import (
     Trigger,
     TriggerType,
 )
+from chalicelib.domain.webhook_signatures import Delivery
 from chalicelib.pipeline import firing, notifying, running
 from tests.simulation.memory import MemoryWorld
 

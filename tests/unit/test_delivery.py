@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook as Library
 
 from chalicelib.domain import delivery as deliveries
-from chalicelib.domain import hook
 from chalicelib.domain import webhook as webhooks
 from chalicelib.domain.delivery import BACKOFFS, LONGEST_WAIT, Delivery, Reply, Standing
 from chalicelib.domain.notice import Event, Notice
 from chalicelib.domain.webhook import Webhook
+from chalicelib.domain.webhook_signatures import standard_signature
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 NOTICE = Notice(id="n1", event=Event.FAILED, at=NOW, data={"task": {"id": "t1"}})
@@ -115,7 +115,7 @@ def test_a_signature_is_that_of_the_library_of_the_standard(
 ):
     text = webhooks.secret_of(secret)
     moment = sent.replace(tzinfo=UTC, microsecond=0)
-    ours = hook.standard_signature(text, str(name), str(int(moment.timestamp())), body.encode())
+    ours = standard_signature(text, str(name), str(int(moment.timestamp())), body.encode())
     assert ours == Library(text).sign(str(name), moment, body)
 
 
@@ -123,7 +123,7 @@ def test_a_signature_is_that_of_the_published_vector():
     # https://github.com/standard-webhooks/standard-webhooks, libraries/javascript
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     body = b'{"test": 2432232314}'
-    given = hook.standard_signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body)
+    given = standard_signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body)
     assert given == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 

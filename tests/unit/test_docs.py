@@ -71,8 +71,8 @@ def test_each_policy_of_schedules_is_explained():
 def test_the_page_of_notifications_verifies_a_signature_and_names_each_event():
     import time
 
-    from chalicelib.domain.hook import standard_signature
     from chalicelib.domain.notice import Event
+    from chalicelib.domain.webhook_signatures import standard_signature
 
     page = (DOCS / "notifications.md").read_text()
     found = re.search(r"```python\n(.*?)\n```", page, re.DOTALL)

@@ -7,6 +7,7 @@ import math
 import time
 import tracemalloc
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -18,9 +19,19 @@ from hypothesis import strategies as st
 from chalicelib.actions import hooks
 from chalicelib.domain import cron, json_text, limits, schedule
 from chalicelib.domain.cron_description import describe_cron
-from chalicelib.domain.errors import Invalid
-from chalicelib.domain.hook import PRESETS, Delivery, believed, delivery_id, event_names, fresh
+from chalicelib.domain.errors import Invalid, NotJson, Unsigned
+from chalicelib.domain.sns_message import read_signed_message
 from chalicelib.domain.template import check_template, compile_template, render
+from chalicelib.domain.webhook_body import read_payload
+from chalicelib.domain.webhook_events import (
+    answer_challenge,
+    delivery_id,
+    event_names,
+    is_ping,
+    is_within_age,
+)
+from chalicelib.domain.webhook_senders import SENDERS
+from chalicelib.domain.webhook_signatures import Delivery
 from chalicelib.integrations.expressions import ExpressionEngine
 from chalicelib.runner.redact import Redactor
 from chalicelib.runner.text import Lines
@@ -111,7 +122,7 @@ def test_a_cron_expression_has_a_next_time_and_words_or_is_refused(text: str):
 headers = st.dictionaries(
     st.sampled_from(
         [
-            *sorted({name for one in PRESETS.values() for name in one.id_headers}),
+            *sorted({name for one in SENDERS.values() for name in one.id_headers}),
             *("stripe-signature", "x-slack-signature", "x-slack-request-timestamp"),
             *("webhook-signature", "webhook-timestamp", "x-pagerduty-signature", "authorization"),
         ]
@@ -120,16 +131,26 @@ headers = st.dictionaries(
 )
 
 
-@given(headers, st.binary(max_size=64), values, st.sampled_from(sorted(PRESETS)))
+@given(headers, st.binary(max_size=64), values, st.sampled_from(sorted(SENDERS)))
 @example({}, b"{}", {"webhookTimestamp": 10**400}, "linear")
 def test_no_delivery_is_believed_by_chance_and_none_breaks_a_check(
     given_headers: dict[str, str], body: bytes, payload: object, name: str
 ):
-    preset, delivery = PRESETS[name], Delivery(headers=given_headers, body=body)
-    assert not believed(preset, delivery, ["a secret of sixteen", "whsec_QUJD"], NOON)
-    assert fresh(preset, payload, NOON) in (True, False)
-    assert isinstance(delivery_id(preset, delivery, payload), str)
-    assert isinstance(event_names(preset, delivery, payload), frozenset)
+    sender, delivery = SENDERS[name], Delivery(headers=given_headers, body=body)
+    for secret in ("a secret of sixteen", "whsec_QUJD") if sender.check else ():
+        assert not sender.check(delivery, secret, NOON)
+    assert is_within_age(sender, payload, NOON) in (True, False)
+    assert isinstance(delivery_id(sender, delivery, payload), str)
+    names = event_names(sender, delivery, payload)
+    assert isinstance(names, frozenset)
+    assert is_ping(sender, [], names, payload) in (True, False)
+    answer_challenge(sender, payload, signed=True)
+    with pytest.raises(Unsigned):
+        read_signed_message(payload, ())
+    for kind in ("application/json", "text/plain; charset=utf-16", "application/cloudevents+json"):
+        described = replace(delivery, headers={**given_headers, "content-type": kind})
+        with suppress(Invalid, NotJson):
+            read_payload(sender, described)
 
 
 queries = st.lists(

@@ -64,6 +64,7 @@ class HookConfigView(TypedDict):
     hasSecret: bool
     filter: str | None
     events: list[str]
+    topicArns: NotRequired[list[str]]
     verificationToken: NotRequired[str]
 
 

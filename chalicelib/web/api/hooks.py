@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from chalice.app import Request
@@ -10,14 +11,16 @@ from chalicelib import wiring
 from chalicelib.actions import hooks
 from chalicelib.domain import limits
 from chalicelib.domain.blueprint import Kind
+from chalicelib.domain.errors import Invalid, TooLarge, TooMany
 from chalicelib.domain.firing import Firing, Outcome
-from chalicelib.domain.hook import Delivery
+from chalicelib.domain.webhook_signatures import Delivery
 from chalicelib.settings import settings
 from chalicelib.web import answers
 from chalicelib.web.flood import Buckets
-from chalicelib.web.http import Answer, Routes, TooLarge, TooMany, answer, raw_of
+from chalicelib.web.http import Answer, Routes, answer, raw_of
 
 routes = Routes(__name__)
+ORIGIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 
 
 @cache
@@ -40,7 +43,8 @@ def delivery_of(request: Request) -> Delivery:
     if len(body) > limits.BODY:
         raise TooLarge("a delivery holds at most 1 MiB")
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
-    return Delivery(headers=headers, body=body)
+    is_base64 = bool(request.to_original_event().get("isBase64Encoded"))
+    return Delivery(headers=headers, body=body, is_base64=is_base64)
 
 
 @routes.at("POST", "/api/hooks/{path}", needs=None, status=202, or_else=200)
@@ -50,11 +54,37 @@ def receive(path: str) -> Answer[answers.Told | answers.Handshake]:
     received = hooks.receive(wiring.world(), path, delivery_of(routes.current_request))
     if received.firing is None:
         return answer(dict(received.handshake or {}))
-    return told(received.firing, received.definition_kind, duplicate=received.duplicate)
+    return told(
+        received.firing,
+        received.definition_kind,
+        duplicate=received.duplicate,
+        status=received.success_status,
+    )
 
 
-def told(firing: Firing, kind: str, *, duplicate: bool = False) -> Answer[answers.Told]:
-    """Return what a firing is answered with: the task it became, or why it became none."""
+@routes.at("OPTIONS", "/api/hooks/{path}", needs=None)
+def allow(path: str) -> Answer[None]:
+    """Allow a sender to deliver, as CloudEvents asks with `WebHook-Request-Origin`."""
+    check_flood(path)
+    hooks.allow_origin(wiring.world(), path)
+    allowed = answer(None)
+    allowed.headers["Allow"] = "POST"
+    request = routes.current_request
+    origin = str(request.headers.get("webhook-request-origin") or "").strip()
+    if not ORIGIN.fullmatch(origin):
+        raise Invalid("name the sender as a host name", "WebHook-Request-Origin")
+    allowed.headers["WebHook-Allowed-Origin"] = origin
+    allowed.headers["WebHook-Allowed-Rate"] = "*"
+    return allowed
+
+
+def told(
+    firing: Firing, kind: str, *, duplicate: bool = False, status: int = 202
+) -> Answer[answers.Told]:
+    """Return the answer about a firing: the task it became, or why it became none.
+
+    `status` is that of a fired one.
+    """
     said: answers.Told = {"firingId": firing.id}
     if firing.run_id:
         said["runId" if kind == Kind.STANDALONE.value else "taskId"] = firing.run_id
@@ -62,4 +92,4 @@ def told(firing: Firing, kind: str, *, duplicate: bool = False) -> Answer[answer
         return answer({"skipped": "duplicate", **said})
     if firing.outcome is not Outcome.FIRED:
         return answer({"skipped": firing.reason, **said})
-    return answer(said, 202)
+    return answer(said, status)

@@ -11,8 +11,10 @@ from pydantic import Field, StringConstraints
 from chalicelib import wiring
 from chalicelib.domain import cron, limits
 from chalicelib.domain.errors import Fault, NotFound
-from chalicelib.domain.hook import standard_key
+from chalicelib.domain.sns_message import TOPIC_ARN
 from chalicelib.domain.time_zones import parse_zone
+from chalicelib.domain.webhook_senders import SENDERS
+from chalicelib.domain.webhook_signatures import standard_key
 from chalicelib.web.models.rules import Ruled, Sent
 from chalicelib.web.models.types import (
     FILLED,
@@ -34,10 +36,6 @@ from chalicelib.web.models.types import (
 )
 
 Label = Annotated[str, text(limits.LABEL, 1), FILLED]
-
-
-WITHOUT_SECRET = ("optio", "notion")
-"""An unguessable path may do without a signature; Notion sends its secret before it signs."""
 
 
 def _ends_after_it_starts(asked: Sent) -> Iterator[Fault]:
@@ -64,6 +62,7 @@ class ScheduleTrigger(Model):
     enabled: Flag = True
 
 
+TopicArn = Annotated[str, StringConstraints(pattern=TOPIC_ARN.pattern, max_length=limits.TOPIC_ARN)]
 HookPath = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]+$", max_length=limits.HOOK_PATH)
 ]
@@ -75,20 +74,33 @@ def _secrets(named: str | list[str] | None) -> list[str]:
 
 def _signed(asked: Sent) -> Iterator[Fault]:
     kept = asked.was.hook.sealed if asked.was and asked.was.hook else ()
-    if not (asked.secret or kept or asked.signature in WITHOUT_SECRET):
+    sender = SENDERS[asked.signature]
+    if sender.needs_secret and not (asked.secret or kept):
         yield Fault("secret", f"the signature {asked.signature!r} needs a secret")
+    if sender.check is None and asked.secret:
+        yield Fault("secret", f"the signature {asked.signature!r} has no secret: leave it out")
     standard = asked.signature == "standard-webhooks"
     if standard and not all(map(standard_key, _secrets(asked.secret))):
         yield Fault("secret", "a Standard Webhooks secret is base64, with whsec_ before it")
 
 
+def _of_known_topics(asked: Sent) -> Iterator[Fault]:
+    if asked.signature == "sns" and not asked.topic_arns:
+        rule = "name the topics that may deliver: anybody can have a topic of Amazon SNS"
+        yield Fault("topicArns", rule)
+    if asked.signature != "sns" and asked.topic_arns:
+        yield Fault("topicArns", "only the signature 'sns' has topics")
+
+
 class HookConfig(Ruled):
-    rules = (_signed,)
+    rules = (_signed, _of_known_topics)
     path: HookPath
     secret: Secret | Secrets | None = None
     signature: Signature = "optio"
     filter: Query | None = None
     events: Annotated[list[EventName], Field(max_length=limits.EVENTS)] = []
+    topic_arns: Annotated[list[TopicArn], Field(max_length=limits.TOPICS)] = []
+    discard_verification_token: Flag = False
 
     @property
     def secrets(self) -> list[str]:

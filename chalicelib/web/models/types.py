@@ -24,8 +24,8 @@ from chalicelib.actions.hooks import query as query_of
 from chalicelib.domain import limits, repo, secret
 from chalicelib.domain.address import checked_url
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.hook import SHORTEST_SECRET
 from chalicelib.domain.template import check_template
+from chalicelib.domain.webhook_signatures import SHORTEST_SECRET
 from chalicelib.settings import settings
 
 MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
@@ -187,6 +187,9 @@ Signature = Literal[
     "optio",
     "github",
     "gitlab",
+    "bitbucket",
+    "gitea",
+    "azure-devops",
     "sentry",
     "linear",
     "jira",
@@ -195,6 +198,9 @@ Signature = Literal[
     "pagerduty",
     "standard-webhooks",
     "notion",
+    "sns",
+    "cloudevents",
+    "eventgrid",
     "token",
 ]
 

@@ -64,11 +64,16 @@ def _schedule(typed: Typed) -> dict[str, Any]:
 
 
 def _webhook(typed: Typed) -> dict[str, Any]:
-    optional = {name: typed.text(name) for name in ("secret", "filter")}
+    signature = typed.form.get("signature") or "optio"
+    # The form offers a secret before it knows the sender: Amazon SNS has topics instead.
+    named = ("filter",) if signature == "sns" else ("secret", "filter")
+    optional = {name: typed.text(name) for name in named}
+    topics = {"topicArns": typed.words("topicArns")} if signature == "sns" else {}
     return {
         "path": typed.text("path"),
-        "signature": typed.form.get("signature") or "optio",
+        "signature": signature,
         "events": typed.words("events"),
+        **topics,
         **{name: text for name, text in optional.items() if text},
     }
 

@@ -10,8 +10,8 @@ from chalicelib import wiring
 from chalicelib.actions import attempts
 from chalicelib.domain.access import Principal
 from chalicelib.domain.activity import Deed
+from chalicelib.domain.errors import TooMany
 from chalicelib.web import audit
-from chalicelib.web.http import TooMany
 from chalicelib.web.pages import again, session
 from chalicelib.web.pages.visit import SAFETY, Visit
 

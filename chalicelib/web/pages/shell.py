@@ -12,9 +12,9 @@ from chalice.app import Request, Response
 
 from chalicelib.domain import limits
 from chalicelib.domain.access import Forbidden, Scope
-from chalicelib.domain.errors import DomainError, Invalid, NotFound
+from chalicelib.domain.errors import DomainError, Invalid, NotFound, TooLarge, TooMany
 from chalicelib.web import audit
-from chalicelib.web.http import WRITES, TooLarge, TooMany, raw_of, status_of
+from chalicelib.web.http import WRITES, raw_of, status_of
 from chalicelib.web.pages import again
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.session import Session

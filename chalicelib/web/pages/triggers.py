@@ -48,6 +48,7 @@ def _typed(trigger: Trigger) -> dict[str, str]:
             "signature": trigger.hook.preset,
             "filter": trigger.hook.filter or "",
             "events": " ".join(trigger.hook.events),
+            "topicArns": " ".join(trigger.hook.topics),
             "secret": "",
             "earlier": "kept" if len(trigger.hook.sealed) > 1 else "",
         }

@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from chalicelib.domain import webhook_senders
 from chalicelib.domain.cron_description import describe_cron
 from chalicelib.domain.repo import FROM_TICKET
 
@@ -36,6 +37,7 @@ REASONS = {
     "unchanged": "nothing changed since the last run",
     "loop": "it came from our own doing",
     "backlog": "it was there before the trigger",
+    "ping": "its sender only tried the address out",
 }
 EVENTS = {
     "task.completed": "A run is done",
@@ -94,20 +96,7 @@ FIELDS = {
     "maxAutoResumes": "Goes on at most",
     "forgeApiUrl": "API of GitHub Enterprise",
 }
-SENDERS = {
-    "optio": "Optio",
-    "github": "GitHub",
-    "gitlab": "GitLab",
-    "sentry": "Sentry",
-    "linear": "Linear",
-    "jira": "Jira",
-    "stripe": "Stripe",
-    "slack": "Slack",
-    "pagerduty": "PagerDuty",
-    "standard-webhooks": "Standard Webhooks",
-    "notion": "Notion",
-    "token": "A bearer token",
-}
+SENDERS = {name: sender.label for name, sender in webhook_senders.SENDERS.items()}
 AGENTS = {
     "claude-code": "Claude Code",
     "codex": "Codex",

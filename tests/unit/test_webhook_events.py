@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from datetime import timedelta
 
@@ -9,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.actions.hooks import mapped
-from chalicelib.domain import hook as hooks
-from chalicelib.domain.hook import PRESETS, Delivery, believed
+from chalicelib.domain.webhook_events import matches_event
 from chalicelib.web.flood import Buckets
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
@@ -41,29 +41,29 @@ def test_a_mapping_finds_what_lies_at_its_path_and_nothing_else(
     assert mapped(WORLD, {"x": f"$.{written}", "all": "$"}, payload) == {"x": found, "all": payload}
 
 
-@given(st.sampled_from(sorted(PRESETS)), st.dictionaries(st.text(), st.text()), st.binary())
-def test_no_header_and_no_body_is_believed_by_chance_nor_makes_a_fault(
-    preset: str, headers: dict[str, str], body: bytes
-):
-    names = [
-        *("authorization", "x-optio-token", "x-optio-signature", "x-hub-signature-256"),
-        *("stripe-signature", "x-slack-request-timestamp", "webhook-id", "webhook-timestamp"),
-    ]
-    texts = list(headers.values())
-    sent = dict(zip(names, texts, strict=False)) | headers
-    delivery = Delivery(headers=sent, body=body)
-    assert not believed(PRESETS[preset], delivery, ["a secret that nobody knows"], NOON)
-    payload = {"event": texts, "id": texts, "action": None}
-    hooks.delivery_id(PRESETS[preset], delivery, payload)
-    hooks.event_names(PRESETS[preset], delivery, payload)
-
-
 def test_events_are_named_whole_or_by_their_kind():
     opened = frozenset({"issues", "issues.opened"})
-    assert hooks.wanted([], opened)
-    assert hooks.wanted(["Issues"], opened)
-    assert hooks.wanted([" issues.* "], opened)
-    assert not hooks.wanted(["issue.*", "issues.closed"], opened)
+    assert matches_event([], opened)
+    assert matches_event(["Issues"], opened)
+    assert matches_event([" issues.* "], opened)
+    assert matches_event(["issues.*"], {"issues"})
+    assert matches_event(["*.opened"], opened)
+    assert not matches_event(["issue.*", "issues.closed"], opened)
+
+
+def test_a_star_stands_for_any_characters_of_an_event():
+    assert matches_event(["*"], {"push"})
+    assert matches_event(["*"], ())
+    assert matches_event(["jira:*"], {"jira:issue_created"})
+    assert not matches_event(["jira:*"], {"comment_created", "jira"})
+
+
+@given(st.text("ab.:*", max_size=8), st.text("ab.:", max_size=8))
+def test_a_pattern_matches_what_a_shell_would_match(pattern: str, name: str):
+    wanted = fnmatch.fnmatchcase(name, pattern)
+    if pattern.endswith(".*"):
+        wanted = wanted or fnmatch.fnmatchcase(name, pattern[:-2])
+    assert matches_event([pattern], {name}) is wanted
 
 
 @given(st.lists(st.floats(0, 3), max_size=300), st.integers(1, 20))

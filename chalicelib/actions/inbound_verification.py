@@ -1,0 +1,51 @@
+"""Verifies inbound webhooks: the one way for triggers and for the events of forges and trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chalicelib.domain import sns_message, webhook_events
+from chalicelib.domain.errors import Invalid, NotJson, TooLarge, Unsigned
+from chalicelib.domain.webhook_body import read_payload
+from chalicelib.domain.webhook_senders import SENDERS, Sender
+from chalicelib.domain.webhook_signatures import Delivery
+from chalicelib.ports import World
+
+
+def check_signature(
+    world: World,
+    name: str,
+    delivery: Delivery,
+    secrets: Sequence[str],
+    topics: tuple[str, ...] = (),
+) -> None:
+    """Raise `Unsigned`, and count it, unless this sender signed the delivery.
+
+    `secrets` are those that may have signed it; Amazon SNS has `topics` instead.
+    """
+    sender, now = SENDERS[name], world.now()
+    try:
+        if sender.check is None:
+            _check_sns(world, sender, delivery, topics)
+        elif not any(sender.check(delivery, secret, now) for secret in secrets):
+            message = f"the signature is missing or wrong (this webhook expects {name})"
+            raise Unsigned(message)
+    except Unsigned:
+        world.metrics.rejected("signature")
+        raise
+
+
+def _check_sns(world: World, sender: Sender, delivery: Delivery, topics: tuple[str, ...]) -> None:
+    try:
+        payload = read_payload(sender, delivery)
+    except (Invalid, NotJson, TooLarge):
+        raise Unsigned("this is not a message of Amazon SNS") from None
+    if not world.sns.is_authentic(sns_message.read_signed_message(payload, topics)):
+        raise Unsigned("the signature of this message is not that of Amazon SNS")
+
+
+def check_age(world: World, sender: Sender, payload: object) -> None:
+    """Raise `Unsigned`, and count it, where a delivery says that it was sent too long ago."""
+    if not webhook_events.is_within_age(sender, payload, world.now()):
+        world.metrics.rejected("replay")
+        raise Unsigned("this was sent too long ago, or its clock is ahead")

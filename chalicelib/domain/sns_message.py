@@ -1,0 +1,94 @@
+"""Messages of Amazon SNS: the text that is signed, and the only hosts whose word counts.
+
+After the AWS guide "Verifying the signatures of Amazon SNS messages".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from chalicelib.domain.errors import Unsigned
+
+NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+SIGNED_FIELDS = {
+    "Notification": NOTIFICATION,
+    "SubscriptionConfirmation": CONFIRMATION,
+    "UnsubscribeConfirmation": CONFIRMATION,
+}
+TOPIC_ARN = re.compile(
+    r"^arn:aws(-cn|-us-gov)?:sns:([a-z0-9-]{3,32}):\d{12}:[A-Za-z0-9_.-]{1,261}$"
+)
+_CERTIFICATE_PATH = re.compile(r"^/SimpleNotificationService-[0-9a-f]{16,64}\.pem$")
+_SUFFIXES = {None: "amazonaws.com", "-us-gov": "amazonaws.com", "-cn": "amazonaws.com.cn"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedMessage:
+    """A message with all that its verification needs; nothing of it is verified yet."""
+
+    text: bytes
+    signature: str
+    version: str
+    certificate_url: str
+
+
+def read_signed_message(payload: object, topics: tuple[str, ...]) -> SignedMessage:
+    """Return what to verify of a message of one of these topics, or raise `Unsigned`."""
+    if not isinstance(payload, Mapping):
+        raise Unsigned("this is not a message of Amazon SNS")
+    fields = SIGNED_FIELDS.get(str(payload.get("Type")))
+    if fields is None or any(
+        not isinstance(payload.get(name), str) for name in fields if name != "Subject"
+    ):
+        raise Unsigned("this is not a message of Amazon SNS; raw message delivery is not signed")
+    if payload["TopicArn"] not in topics:
+        raise Unsigned("this topic is not among the topicArns of the webhook")
+    url = payload.get("SigningCertURL")
+    if not is_certificate_url(url, payload["TopicArn"]):
+        raise Unsigned("the SigningCertURL is not one of Amazon SNS in the topic's region")
+    return SignedMessage(
+        text=_text_to_sign(payload, fields),
+        signature=str(payload.get("Signature")),
+        version=str(payload.get("SignatureVersion")),
+        certificate_url=str(url),
+    )
+
+
+def _text_to_sign(payload: Mapping[str, Any], fields: tuple[str, ...]) -> bytes:
+    lines = [f"{name}\n{payload[name]}\n" for name in fields if isinstance(payload.get(name), str)]
+    return "".join(lines).encode("utf-8", "surrogatepass")
+
+
+def is_certificate_url(url: object, topic: str) -> bool:
+    """Return whether a URL names a certificate of Amazon SNS in the region of a topic."""
+    parts = _parts_on_sns_host(url, topic)
+    return parts is not None and bool(_CERTIFICATE_PATH.match(parts.path)) and not parts.query
+
+
+def confirmation_url(payload: Mapping[str, Any]) -> str | None:
+    """Return the address that confirms a verified subscription, None where it is not safe."""
+    url, topic = payload.get("SubscribeURL"), str(payload.get("TopicArn"))
+    parts = _parts_on_sns_host(url, topic)
+    if parts is None or parts.path not in ("", "/"):
+        return None
+    query = parse_qs(parts.query)
+    wanted = query.get("Action") == ["ConfirmSubscription"] and query.get("TopicArn") == [topic]
+    return str(url) if wanted else None
+
+
+def _parts_on_sns_host(url: object, topic: str) -> Any:
+    known = TOPIC_ARN.match(topic)
+    if known is None or not isinstance(url, str) or not url.isascii() or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    host = f"sns.{known[2]}.{_SUFFIXES[known[1]]}"
+    # Compared as a whole: neither a port, nor a user, nor another spelling of the host passes.
+    return parts if parts.scheme == "https" and parts.netloc == host else None

@@ -1,0 +1,178 @@
+"""Reads the body of a delivery as it is declared: compression, charset, byte order mark, form.
+
+Whatever cannot be read without guessing is refused, so that no text is damaged silently. All of
+this happens after the signature over the raw bytes was checked.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+import zlib
+from urllib.parse import parse_qs, unquote
+
+from chalicelib.domain import json_text, limits
+from chalicelib.domain.errors import Invalid, NotJson, TooLarge
+from chalicelib.domain.webhook_senders import Sender
+from chalicelib.domain.webhook_signatures import Delivery
+
+FORM = "application/x-www-form-urlencoded"
+STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+JSON_TYPES = ("", "application/json", "text/json", "text/plain")
+"""Amazon SNS declares its JSON as plain text; a body without a type is usually JSON."""
+GZIP = ("gzip", "x-gzip")
+CHARSETS = (
+    *("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"),
+    *("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"),
+)
+"""Python's names of the charsets that are read; each has several other names."""
+ATTRIBUTES = ("id", "source", "specversion", "type")
+"""What every CloudEvent has."""
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]{1,100})", re.IGNORECASE)
+_REPLACED = "\ufffd".encode()
+
+
+def read_payload(sender: Sender, delivery: Delivery) -> object:
+    """Return what a delivery says, `{}` where it has no body.
+
+    Raises `Invalid` for a body that is not what it declares, `NotJson` for a type, charset or
+    encoding that is not supported, and `TooLarge` for one that unpacks to more than 1 MiB.
+    """
+    text = _decode(_unpack(delivery), delivery)
+    if sender.is_cloud_event:
+        return _read_cloud_event(delivery, text)
+    payload = _parse(sender, delivery.content_type, text) if text.strip() else {}
+    if sender.wraps_event_in_list:
+        return _unwrap(payload)
+    return payload
+
+
+def _unpack(delivery: Delivery) -> bytes:
+    encoding = delivery.header("content-encoding").strip().lower()
+    if encoding in ("", "identity"):
+        return delivery.body
+    if encoding not in GZIP:
+        shown = encoding[:40]
+        raise NotJson(f"the Content-Encoding {shown!r} is not supported: send gzip, or none")
+    _check_undamaged(delivery, "compressed bodies")
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = unpacker.decompress(delivery.body, limits.BODY + 1)
+    except zlib.error:
+        raise Invalid("the body is not gzip, as its Content-Encoding says") from None
+    if len(body) > limits.BODY:
+        raise TooLarge("a delivery holds at most 1 MiB, unpacked")
+    if not unpacker.eof:
+        raise Invalid("the gzip body ends too early")
+    return body
+
+
+def _decode(body: bytes, delivery: Delivery) -> str:
+    declared = _charset(delivery)
+    try:
+        name = codecs.lookup(declared).name if declared else "utf-8"
+    except (LookupError, ValueError):
+        name = ""
+    if name not in CHARSETS:
+        raise NotJson(f"the charset {declared[:40]!r} is not supported: send UTF-8")
+    if name not in ("utf-8", "ascii"):
+        _check_undamaged(delivery, f"bodies in {declared}")
+    try:
+        return body.decode(name).removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        raise Invalid(f"the body is not {declared or 'UTF-8'}, as it should be") from None
+
+
+def _charset(delivery: Delivery) -> str:
+    found = _CHARSET.search(delivery.header("content-type"))
+    return found[1] if found else ""
+
+
+def _check_undamaged(delivery: Delivery, what: str) -> None:
+    """Refuse a body of which the gateway passed on a text with replacement characters."""
+    if not delivery.is_base64 and _REPLACED in delivery.body:
+        raise NotJson(f"the gateway of this stage damages {what}: send plain UTF-8")
+
+
+def _parse(sender: Sender, kind: str, text: str) -> object:
+    if kind == FORM:
+        fields = _form_fields(text)
+        if "payload" in fields:
+            return json_text.read(fields["payload"])
+        if sender.takes_plain_forms:
+            return fields
+        raise Invalid("a form needs a field `payload` that holds JSON", "payload")
+    if kind not in JSON_TYPES and not kind.endswith("+json"):
+        raise NotJson("send JSON, or a form with JSON in its field `payload`")
+    found: object = json_text.read(text)
+    return found
+
+
+def _form_fields(text: str) -> dict[str, str]:
+    try:
+        fields = parse_qs(text, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise Invalid("the form is not UTF-8, as forms are") from None
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _unwrap(payload: object) -> object:
+    if not isinstance(payload, list):
+        return payload
+    if len(payload) != 1:
+        raise Invalid("deliver one event at a time: set the subscription's batch size to 1")
+    return payload[0]
+
+
+def _read_cloud_event(delivery: Delivery, text: str) -> object:
+    """Return a CloudEvent in the shape of its JSON format, whichever mode it came in."""
+    if delivery.content_type == BATCH:
+        raise NotJson("batches of CloudEvents are not supported: send one event in each request")
+    if delivery.content_type == STRUCTURED:
+        event: object = json_text.read(text)
+    else:
+        event = _binary_event(delivery, text)
+    known = event if isinstance(event, dict) else {}
+    missing = [name for name in ATTRIBUTES if not isinstance(known.get(name), str)]
+    if missing:
+        raise Invalid(f"this is not a CloudEvent: it has no {', '.join(missing)}", missing[0])
+    return event
+
+
+def _binary_event(delivery: Delivery, text: str) -> dict[str, object]:
+    event: dict[str, object] = {
+        name.removeprefix("ce-"): unquote(value)
+        for name, value in delivery.headers.items()
+        if name.startswith("ce-")
+    }
+    kind = delivery.content_type
+    if not text.strip():
+        return event
+    event["datacontenttype"] = delivery.header("content-type") or "application/json"
+    if kind in ("", "application/json", "text/json") or kind.endswith("+json"):
+        event["data"] = json_text.read(text)
+    elif kind.startswith("text/"):
+        event["data"] = text
+    else:
+        raise NotJson("the data of a CloudEvent is JSON or text here")
+    return event
+
+
+def unpack_message(payload: object) -> object:
+    """Return an SNS notification whose `Message`, where it is a JSON object, is that object."""
+    if not isinstance(payload, dict) or not isinstance(payload.get("Message"), str):
+        return payload
+    text = payload["Message"]
+    if not text.lstrip().startswith("{"):
+        return payload
+    try:
+        message = json_text.read(text)
+    except Invalid:
+        return payload
+    return {**payload, "Message": message}
+
+
+def raw_text(delivery: Delivery) -> str:
+    """Return a body that could not be read, as JSON text for the record of its refusal."""
+    return json.dumps(delivery.body.decode("utf-8", "backslashreplace"), ensure_ascii=False)

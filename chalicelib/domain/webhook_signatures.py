@@ -1,0 +1,154 @@
+"""Signature schemes of webhook senders: pure checks of a delivery against a shared secret."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+TOLERANCE = timedelta(minutes=5)
+SHORTEST_SECRET = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A posted delivery: its headers by lower-case name, and its body as the sender signed it.
+
+    `is_base64` is true where the gateway handed over the very bytes. Otherwise the body came as
+    text, and bytes that are not UTF-8 were replaced before we saw them.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    is_base64: bool = True
+
+    def header(self, *names: str) -> str:
+        """Return the first of these headers that is not empty."""
+        return next((self.headers[name] for name in names if self.headers.get(name)), "")
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the body, in lower case and without parameters."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the body in hex."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+Check = Callable[[Delivery, str, datetime], bool]
+"""Returns whether a secret signed a delivery, and lately where the signature covers a moment."""
+
+
+def is_equal(given: str, expected: str) -> bool:
+    """Compare two texts in constant time."""
+    return hmac.compare_digest(
+        given.encode("utf-8", "replace"), expected.encode("utf-8", "replace")
+    )
+
+
+def hmac_sha256(secret: str | bytes, message: bytes) -> bytes:
+    """Return the HMAC-SHA256 of a message."""
+    key = secret if isinstance(secret, bytes) else secret.encode()
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def is_within_tolerance(timestamp: str, now: datetime) -> bool:
+    """Return whether a Unix timestamp is at most five minutes from now."""
+    if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+        return False
+    return abs(now.timestamp() - int(timestamp)) <= TOLERANCE.total_seconds()
+
+
+def check_hex(*headers: str, prefix: str = "", prefix_optional: bool = False) -> Check:
+    """Return the check of a hex HMAC-SHA256 of the body in one of these headers."""
+
+    def check(delivery: Delivery, secret: str, now: datetime) -> bool:
+        given = delivery.header(*headers).strip()
+        if prefix and given.startswith(prefix):
+            given = given.removeprefix(prefix)
+        elif prefix and not prefix_optional:
+            return False
+        return is_equal(given.lower(), hmac_sha256(secret, delivery.body).hex())
+
+    return check
+
+
+def check_stripe(delivery: Delivery, secret: str, now: datetime) -> bool:
+    """Check `Stripe-Signature: t=…,v1=…`."""
+    parts = [part.strip().partition("=") for part in delivery.header("stripe-signature").split(",")]
+    sent = next((value for name, _, value in parts if name == "t"), "")
+    expected = hmac_sha256(secret, f"{sent}.".encode() + delivery.body).hex()
+    signatures = [value for name, _, value in parts if name == "v1"]
+    matches = any(is_equal(value, expected) for value in signatures)
+    return matches and is_within_tolerance(sent, now)
+
+
+def check_slack(delivery: Delivery, secret: str, now: datetime) -> bool:
+    """Check `X-Slack-Signature: v0=…` over the timestamp of its own header and the body."""
+    sent = delivery.header("x-slack-request-timestamp")
+    expected = hmac_sha256(secret, f"v0:{sent}:".encode() + delivery.body).hex()
+    matches = is_equal(delivery.header("x-slack-signature"), f"v0={expected}")
+    return matches and is_within_tolerance(sent, now)
+
+
+def check_pagerduty(delivery: Delivery, secret: str, now: datetime) -> bool:
+    """Check `X-PagerDuty-Signature`, a list of `v1=…` while its secret rotates."""
+    expected = f"v1={hmac_sha256(secret, delivery.body).hex()}"
+    signatures = delivery.header("x-pagerduty-signature").split(",")
+    return any(is_equal(value.strip(), expected) for value in signatures)
+
+
+def check_standard(delivery: Delivery, secret: str, now: datetime) -> bool:
+    """Check the headers of Standard Webhooks, or those of Svix."""
+    message_id = delivery.header("webhook-id", "svix-id")
+    sent = delivery.header("webhook-timestamp", "svix-timestamp")
+    if standard_key(secret) is None or not message_id:
+        return False
+    expected = standard_signature(secret, message_id, sent, delivery.body)
+    signatures = delivery.header("webhook-signature", "svix-signature").split()
+    matches = any(is_equal(value, expected) for value in signatures)
+    return matches and is_within_tolerance(sent, now)
+
+
+def standard_signature(secret: str, message_id: str, sent: str, body: bytes) -> str:
+    """Return the Standard Webhooks signature over a message's id, timestamp and body."""
+    mac = hmac_sha256(standard_key(secret) or b"", f"{message_id}.{sent}.".encode() + body)
+    return f"v1,{base64.b64encode(mac).decode()}"
+
+
+def standard_key(secret: str) -> bytes | None:
+    """Return the key inside a Standard Webhooks secret, None where it is not valid base64."""
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def check_gitlab(delivery: Delivery, secret: str, now: datetime) -> bool:
+    """Check `X-Gitlab-Token`, or the Standard Webhooks headers of a GitLab signing token."""
+    if delivery.header("webhook-signature"):
+        return check_standard(delivery, secret, now)
+    return is_equal(delivery.header("x-gitlab-token"), secret)
+
+
+def check_token(delivery: Delivery, secret: str, now: datetime) -> bool:
+    """Check a bearer token, or the same in `X-Optio-Token`."""
+    kind, _, bearer = delivery.header("authorization").partition(" ")
+    given = bearer.strip() if kind.lower() == "bearer" else delivery.header("x-optio-token")
+    return is_equal(given, secret)
+
+
+def check_basic(delivery: Delivery, secret: str, now: datetime) -> bool:
+    """Check the password of HTTP Basic authentication, whatever its user name."""
+    kind, _, encoded = delivery.header("authorization").partition(" ")
+    try:
+        pair = base64.b64decode(encoded.strip(), validate=True).decode() if encoded else ""
+    except (binascii.Error, ValueError):
+        return False
+    return kind.lower() == "basic" and is_equal(pair.partition(":")[2], secret)
