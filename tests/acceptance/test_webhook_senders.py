@@ -1,0 +1,306 @@
+"""Senders as they are in life: pings, challenges, charsets, refusals, and their answers."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from chalicelib.domain import limits
+from chalicelib.domain.access import Scope
+from chalicelib.domain.webhook_senders import SENDERS
+from tests.acceptance.test_hooks import SECRET, definition, mac, made, now, post, signed
+from tests.conftest import Stage
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def firings(stage: Stage, kept: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stage.ok("GET", f"/api/tasks/{kept['task']}/firings")["firings"]
+    return found
+
+
+def runs(stage: Stage, kept: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stage.ok("GET", f"/api/tasks/{kept['task']}/runs")["runs"]
+    return found
+
+
+PINGS: list[tuple[str, bytes, dict[str, str]]] = [
+    ("github", b'{"zen": "Keep it."}', {"X-GitHub-Event": "ping"}),
+    ("pagerduty", b'{"event": {"id": "1", "event_type": "pagey.ping"}}', {}),
+    ("slack", b"ssl_check=1&token=x", FORM),
+    ("sentry", b'{"action": "created"}', {"Sentry-Hook-Resource": "installation"}),
+    ("bitbucket", b'{"test": true}', {"X-Event-Key": "diagnostics:ping"}),
+]
+
+
+@pytest.mark.parametrize(("sender", "body", "more"), PINGS)
+def test_a_ping_is_answered_and_recorded_and_fires_nothing(
+    stage: Stage, sender: str, body: bytes, more: dict[str, str]
+):
+    kept = made(stage, signature=sender)
+    status, answer = post(stage, body, {**signed(sender, body, now(stage)), **more})
+    assert (status, answer["skipped"]) == (200, "ping")
+    assert [one["reason"] for one in firings(stage, kept)] == ["ping"]
+    assert runs(stage, kept) == []
+    assert post(stage, body, more)[0] == 401
+
+
+def test_a_ping_fires_where_the_events_name_it(stage: Stage):
+    made(stage, signature="github", events=["ping"])
+    headers = {**signed("github", b"{}", 0), "X-GitHub-Event": "ping"}
+    assert post(stage, b"{}", headers)[0] == 202
+
+
+def test_slack_is_answered_200_when_a_slash_command_fires(stage: Stage):
+    made(stage, signature="slack", events=["/deploy"], paramMapping={"title": "$.text"})
+    body = b"command=%2Fdeploy&text=web&trigger_id=13345224609.738474920.8088930838d88f008e0"
+    headers = {**signed("slack", body, now(stage)), **FORM}
+    status, answer = post(stage, body, headers)
+    assert (status, "runId" in answer) == (200, True)
+
+
+def test_a_system_hook_of_gitlab_is_named_by_its_event_name(stage: Stage):
+    kept = made(stage, signature="gitlab", events=["project_*"])
+    headers = {**signed("gitlab", b"", 0), "X-Gitlab-Event": "System Hook"}
+    created = b'{"event_name": "project_create", "name": "web"}'
+    assert post(stage, created, headers)[0] == 202
+    # Webhooks that webhooks cause share one UUID.
+    assert post(stage, b'{"event_name": "project_rename", "name": "web"}', headers)[0] == 202
+    assert post(stage, created, headers)[1]["skipped"] == "duplicate"
+    other = {**headers, "X-Gitlab-Event-UUID": "another"}
+    assert post(stage, b'{"event_name": "user_create"}', other)[1]["skipped"] == "filtered"
+    assert len(runs(stage, kept)) == 2
+
+
+@pytest.mark.parametrize("events", [["*"], ["jira:*"], ["jira:issue_created"]])
+def test_a_star_in_the_events_matches_what_it_stands_for(stage: Stage, events: list[str]):
+    made(stage, signature="jira", events=events)
+    body = b'{"webhookEvent": "jira:issue_created"}'
+    assert post(stage, body, signed("jira", body, 0))[0] == 202
+
+
+@pytest.mark.parametrize("sender", ["optio", "token"])
+def test_our_own_signatures_name_the_event_in_a_header(stage: Stage, sender: str):
+    made(stage, signature=sender, events=["deploy.done"])
+    headers = signed(sender, b"{}", 0)
+    assert post(stage, b"{}", {**headers, "X-Optio-Event": "deploy.done"})[0] == 202
+    other = {**signed(sender, b"{}", 0, 2), "X-Optio-Event": "deploy.begun"}
+    assert post(stage, b"{}", other)[1]["skipped"] == "filtered"
+
+
+TEXT = '{"title": "été 5 €"}'
+LATIN = '{"title": "été"}'
+READ: list[tuple[bytes, dict[str, str], str]] = [
+    (codecs.BOM_UTF8 + TEXT.encode(), {}, "été 5 €"),
+    (TEXT.encode(), {"Content-Type": "text/plain; charset=UTF-8"}, "été 5 €"),
+    (LATIN.encode("latin-1"), {"Content-Type": "application/json; charset=ISO-8859-1"}, "été"),
+    (TEXT.encode("cp1252"), {"Content-Type": 'text/json; charset="windows-1252"'}, "été 5 €"),
+    (TEXT.encode("utf-16"), {"Content-Type": "application/json; charset=utf-16"}, "été 5 €"),
+    (gzip.compress(TEXT.encode()), {"Content-Encoding": "gzip"}, "été 5 €"),
+    (gzip.compress(codecs.BOM_UTF8 + TEXT.encode()), {"Content-Encoding": "x-gzip"}, "été 5 €"),
+]
+
+
+@pytest.mark.parametrize(("body", "headers", "title"), READ)
+def test_a_body_is_read_as_it_is_declared(
+    stage: Stage, body: bytes, headers: dict[str, str], title: str
+):
+    kept = made(stage)
+    told = {"X-Optio-Signature": mac(body), **headers}
+    status, answer = deliver(stage, body, told)
+    assert status == 202, answer
+    run = stage.ok("GET", f"/api/tasks/{runs(stage, kept)[0]['id']}")["task"]
+    assert run["metadata"]["triggerParams"] == {"title": title}
+
+
+def deliver(stage: Stage, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
+    """Post bytes as a gateway does that passes them on whole."""
+    return post(stage, body, headers)
+
+
+BOMB = gzip.compress(b" " * (200 * limits.BODY))
+REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
+    (b'{"title": "\xe9"}', {}, 400, "the body is not UTF-8"),
+    (b"\xff\xfe{", {"Content-Type": "application/json; charset=utf-16"}, 400, "not utf-16"),
+    (b"{}", {"Content-Type": "application/json; charset=utf-7"}, 415, "charset 'utf-7'"),
+    (b"{}", {"Content-Type": "application/json; charset=rot13"}, 415, "charset 'rot13'"),
+    (b"{}", {"Content-Encoding": "br"}, 415, "Content-Encoding 'br'"),
+    (b"{}", {"Content-Encoding": "gzip"}, 400, "not gzip"),
+    (gzip.compress(b"{}")[:-9], {"Content-Encoding": "gzip"}, 400, "ends too early"),
+    (zlib.compress(b"{}"), {"Content-Encoding": "gzip"}, 400, "not gzip"),
+    (BOMB, {"Content-Encoding": "gzip"}, 413, "1 MiB, unpacked"),
+    (b"<a/>", {"Content-Type": "application/xml"}, 415, "send JSON"),
+    (b"hello", {"Content-Type": "text/plain"}, 400, "not valid JSON"),
+    (b"payload=%ff", FORM, 400, "the form is not UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("body", "headers", "status", "said"), REFUSED)
+def test_a_signed_delivery_that_cannot_be_read_is_refused_and_recorded_once(
+    stage: Stage, body: bytes, headers: dict[str, str], status: int, said: str
+):
+    kept = made(stage)
+    told = {"X-Optio-Signature": mac(body), "X-Optio-Delivery": "d-1", **headers}
+    assert len(body) <= limits.BODY
+    for _ in range(2):
+        code, answer = deliver(stage, body, told)
+        assert (code, said in answer["error"]) == (status, True), answer
+    (firing,) = firings(stage, kept)
+    assert (firing["outcome"], firing["occurrence"]) == ("failed", "d-1")
+    assert said in firing["reason"]
+    refused, answer = stage.call("POST", f"/api/firings/{firing['id']}/redeliver")
+    assert (refused, "could not be read" in answer["error"]) == (409, True)
+    assert runs(stage, kept) == []
+    assert deliver(stage, body, headers)[0] == 401
+
+
+def test_nothing_of_a_stranger_is_recorded_where_there_is_no_secret(stage: Stage):
+    kept = made(stage, secret=None)
+    assert post(stage, b"<a/>", {"Content-Type": "application/xml"})[0] == 415
+    assert firings(stage, kept) == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/json"}, FORM])
+def test_a_post_without_a_body_is_an_empty_object_at_webhooks_alone(
+    stage: Stage, headers: dict[str, str]
+):
+    kept = made(stage)
+    status, answer = post(stage, b"", {"X-Optio-Signature": mac(b""), **headers})
+    assert status == 202, answer
+    run = stage.ok("GET", f"/api/tasks/{runs(stage, kept)[0]['id']}")["task"]
+    assert run["metadata"]["triggerParams"] == {}
+    assert stage.call("POST", "/api/tasks", b"", **headers)[0] == 400
+
+
+def test_the_first_token_of_notion_stays_until_an_admin_decides(stage: Stage):
+    asked = definition(signature="notion", path="notes")
+    del asked["triggers"][0]["config"]["secret"]
+    made_now = stage.ok("POST", "/api/tasks", asked)
+    where = f"/api/tasks/{made_now['task']['id']}/triggers"
+    trigger = f"{where}/{made_now['triggers'][0]['id']}"
+
+    def offered(token: str) -> int:
+        body = {"verification_token": token}
+        return stage.call("POST", "/api/hooks/notes", body, token="")[0]
+
+    def shown(token: str | None = None) -> Any:
+        more = {"token": token} if token else {}
+        (found,) = stage.call("GET", where, **more)[1]["triggers"]
+        return found["config"].get("verificationToken")
+
+    assert offered("secret_of_notion_0001") == 200
+    assert offered("secret_of_a_stranger") == 409
+    assert offered("secret_of_notion_0001") == 200
+    assert shown() == "secret_of_notion_0001"
+    for scope in (Scope.READ, Scope.WRITE):
+        body = {"name": scope.value, "scopes": sorted({"read", scope.value})}
+        key = stage.ok("POST", "/api/auth/api-keys", body)["token"]
+        assert shown(key) is None
+        _, answer = stage.call("PATCH", trigger, {"enabled": True}, token=key)
+        assert "secret_of_notion" not in json.dumps(answer)
+    notes = {"path": "notes", "signature": "notion"}
+    stage.ok("PATCH", trigger, {"config": {**notes, "events": ["page.*"]}})
+    assert shown() == "secret_of_notion_0001"
+    stage.ok("PATCH", trigger, {"config": {**notes, "discardVerificationToken": True}})
+    assert shown() is None
+    assert offered("secret_of_notion_0002") == 200
+    assert shown() == "secret_of_notion_0002"
+
+
+EVENT = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "com.shop.order", "x": "é"}
+
+
+@pytest.mark.parametrize("mode", ["structured", "binary"])
+def test_a_cloud_event_has_the_same_params_in_both_modes(stage: Stage, mode: str):
+    kept = made(stage, signature="cloudevents", events=["com.shop.*"])
+    data = {"title": "été"}
+    if mode == "structured":
+        body = json.dumps({**EVENT, "datacontenttype": "application/json", "data": data}).encode()
+        headers = {"Content-Type": "application/cloudevents+json; charset=utf-8"}
+    else:
+        body = json.dumps(data).encode()
+        told = {f"ce-{name}": value for name, value in EVENT.items()}
+        headers = {**told, "ce-x": "%C3%A9", "Content-Type": "application/json"}
+    headers["Authorization"] = f"Bearer {SECRET}"
+    status, answer = post(stage, body, headers)
+    assert status == 202, answer
+    run = stage.ok("GET", f"/api/tasks/{runs(stage, kept)[0]['id']}")["task"]
+    expected = {**EVENT, "datacontenttype": "application/json", "data": data}
+    assert run["metadata"]["triggerParams"] == expected
+    assert post(stage, body, headers)[1]["skipped"] == "duplicate"
+    assert firings(stage, kept)[0]["occurrence"] == "/shop#1"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "said"),
+    [
+        (b"[]", "application/cloudevents-batch+json", 415, "batches"),
+        (b"{}", "application/cloudevents+json", 400, "it has no id, source, specversion, type"),
+        (b"{}", "application/json", 400, "it has no id"),
+        (b"", "application/cloudevents+json", 400, "not valid JSON"),
+    ],
+)
+def test_what_is_no_single_cloud_event_is_refused(
+    stage: Stage, body: bytes, kind: str, status: int, said: str
+):
+    made(stage, signature="cloudevents")
+    headers = {"Authorization": f"Bearer {SECRET}", "Content-Type": kind}
+    code, answer = post(stage, body, headers)
+    assert (code, said in answer["error"]) == (status, True), answer
+
+
+def test_a_sender_of_cloud_events_is_allowed_to_deliver(stage: Stage):
+    made(stage, signature="cloudevents")
+    origin = "events.example.com"
+    asked = {"WebHook-Request-Origin": origin, "WebHook-Request-Rate": "120"}
+    answer = stage._client.http.request("OPTIONS", "/api/hooks/alerts", headers=asked)
+    allowed = {name.lower(): value for name, value in answer.headers.items()}
+    assert answer.status_code == 200
+    assert allowed["webhook-allowed-origin"] == origin
+    assert (allowed["webhook-allowed-rate"], allowed["allow"]) == ("*", "POST")
+    assert stage.call("OPTIONS", "/api/hooks/alerts", token="")[0] == 400
+    strange = {"WebHook-Request-Origin": "a b"}
+    assert stage.call("OPTIONS", "/api/hooks/alerts", token="", **strange)[0] == 400
+    assert stage.call("OPTIONS", "/api/hooks/nobody", token="", **asked)[0] == 404
+    assert stage.call("GET", "/api/hooks/alerts?hub.challenge=1", token="")[0] == 405
+
+
+def test_only_senders_that_ask_so_are_answered_by_options(stage: Stage):
+    made(stage, signature="github")
+    asked = {"WebHook-Request-Origin": "events.example.com"}
+    assert stage.call("OPTIONS", "/api/hooks/alerts", token="", **asked)[0] == 405
+
+
+def grid(kind: str, data: dict[str, Any], **more: Any) -> bytes:
+    event = {"id": "e-1", "eventType": kind, "subject": "s", "data": data, **more}
+    return json.dumps([event]).encode()
+
+
+def test_event_grid_is_validated_and_delivers_one_event_at_a_time(stage: Stage):
+    kept = made(stage, signature="eventgrid", paramMapping={"title": "$.data.title"})
+    code = {"validationCode": "512d38b6"}
+    validation = grid("Microsoft.EventGrid.SubscriptionValidationEvent", code)
+    assert post(stage, validation, {}) == (200, {"validationResponse": "512d38b6"})
+    body = grid("Shop.Order", {"title": "x"})
+    assert post(stage, body, {})[0] == 401
+    bearer = {"Authorization": f"Bearer {SECRET}"}
+    assert post(stage, body, bearer)[0] == 202
+    assert post(stage, body, bearer)[1]["skipped"] == "duplicate"
+    two = json.dumps(json.loads(body) * 2).encode()
+    status, answer = post(stage, two, bearer)
+    assert (status, "batch size" in answer["error"]) == (400, True)
+    assert sorted(one["outcome"] for one in firings(stage, kept)) == ["failed", "fired"]
+
+
+def test_each_sender_says_how_it_may_be_verified():
+    for name, sender in SENDERS.items():
+        assert sender.label, name
+        assert sender.scheme, name
+        assert sender.named_by_bytes or sender.id_headers or sender.id_paths, name
+        assert sender.event_headers or sender.event_paths, name
+        assert sender.success_status in (200, 202), name
