@@ -5,8 +5,17 @@ Every link is relative to the page that carries it, so nobody has to know where 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
+
+PAGES = frozenset(
+    {"tasks", "templates", "repos", "secrets", "tickets", "activity", "settings", "welcome"}
+)
+"""First parts of the paths that a sign-in may lead to."""
+
+_PART = re.compile(r"(?!\.+$)[A-Za-z0-9_.~-]+", re.ASCII)
+_QUERY = re.compile(r"[A-Za-z0-9_.~%&=+-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,11 +39,14 @@ class Urls:
         asked = urlencode({name: text for name, text in query.items() if text})
         return f"{self.root}{path}" + (f"?{asked}" if asked else "")
 
-    def inside(self, path: str) -> str:
-        """Return the link to a path that somebody asked for; what leads elsewhere leads home."""
-        clean = path.lstrip("/\\")
-        bad = "://" in clean.split("?")[0] or ":" in clean.split("/")[0].split("?")[0]
-        odd = "\\" in clean or ".." in clean or any(ord(c) < 33 for c in clean)
-        # A link that signs in somebody else is nothing to be led to either.
-        again = clean.split("?")[0].split("/")[0] in ("login", "logout")
-        return self.root + ("tasks" if bad or odd or again or not clean else clean)
+    def inside(self, asked: str) -> str:
+        """Return the link to a page that a request asks for, or to the tasks where it is none.
+
+        Only plain names below a known page are taken: no browser reads them in another way.
+        """
+        path, _, query = asked.strip("/").partition("?")
+        parts = path.split("/")
+        known = parts[0] in PAGES and all(_PART.fullmatch(part) for part in parts)
+        if not known or not _QUERY.fullmatch(query):
+            return self.to("tasks")
+        return self.root + path + (f"?{query}" if query else "")

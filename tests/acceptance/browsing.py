@@ -44,6 +44,14 @@ class Browser:
         typed = urlencode({"csrf": self.csrf} | form, doseq=True)
         return self.send("POST", path, typed, **FORM)
 
+    def use_link(self, path: str) -> Answer:
+        """Open a sign-in link and press its button."""
+        page = self.get(path)
+        code = re.search(r'name="once" value="([^"]+)"', page.text)
+        assert page.status == 200, page
+        assert code, page.text
+        return self.post("/login", once=html.unescape(code[1]))
+
     def sign_in(self, token: str = TOKEN) -> Browser:
         answer = self.post("/login", key=token)
         assert answer.status == 303, answer.text

@@ -85,7 +85,7 @@ def test_many_sources_together_cannot_keep_a_right_key_out(
     for number in range(30):
         assert tried(stage, TOKEN, source=f"192.0.2.{number}").status == 303
     with coming_from("203.0.113.99"):
-        assert Browser(stage).get(path).status == 303
+        assert Browser(stage).use_link(path).status == 303
 
     assert tried(stage, WRONG, source="198.51.100.99").status == 429  # none of them gave one free
     stage.now += timedelta(minutes=1)
@@ -95,12 +95,12 @@ def test_many_sources_together_cannot_keep_a_right_key_out(
 def test_a_link_that_signs_in_counts_as_an_attempt(stage: Stage):
     for _ in range(OF_SOURCE.most):
         with coming_from("203.0.113.7"):
-            assert Browser(stage).get("/login?once=guessed").status == 401
+            assert Browser(stage).use_link("/login?once=guessed").status == 401
     path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
     with coming_from("203.0.113.7"):
-        assert Browser(stage).get(path).status == 429
+        assert Browser(stage).use_link(path).status == 429
     with coming_from("203.0.113.8"):
-        assert Browser(stage).get(path).status == 303
+        assert Browser(stage).use_link(path).status == 303
 
 
 def test_an_attempt_costs_the_same_right_or_wrong_and_a_refused_one_a_single_write(

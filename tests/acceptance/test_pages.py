@@ -21,9 +21,11 @@ from chalicelib.domain.access import digest_of, key_id
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.run import State
 from chalicelib.storage.records import PulseRecord
+from chalicelib.web import pages
 from chalicelib.web.pages import TABLE
 from chalicelib.web.pages.rendering import asset, assets
 from chalicelib.web.pages.session import COOKIE
+from chalicelib.web.urls import PAGES
 from tests.acceptance.browsing import FORM, Browser, browser, schedule, shown, task
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
 
@@ -127,26 +129,35 @@ def test_a_forged_cookie_is_no_session(stage: Stage):
 def test_a_link_signs_in_once(stage: Stage):
     path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
     browser = Browser(stage)
-    first, second = browser.get(path), browser.get(path)
+    first, second = browser.use_link(path), browser.use_link(path)
     assert (first.status, second.status) == (303, 401)
     assert "Set-Cookie" in first.headers
     late = stage.ok("POST", "/api/auth/sign-in-links")["path"]
     stage.now += timedelta(minutes=11)
-    assert browser.get(late).status == 401
+    assert browser.use_link(late).status == 401
+
+
+def test_a_prefetched_link_still_signs_in(stage: Stage):
+    path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
+    for _ in range(3):
+        prefetched = Browser(stage).send("GET", path, **{"Sec-Purpose": "prefetch"})
+        assert (prefetched.status, "Set-Cookie" in prefetched.headers) == (200, False)
+    assert Browser(stage).use_link(path).status == 303
 
 
 def test_that_a_link_was_used_is_forgotten_when_it_is_worth_nothing(stage: Stage):
-    assert Browser(stage).get(stage.ok("POST", "/api/auth/sign-in-links")["path"]).status == 303
+    path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
+    assert Browser(stage).use_link(path).status == 303
     (used,) = [row for row in PulseRecord.scan() if row.id.startswith("link#")]
     assert used.expires_at == int((stage.now + timedelta(minutes=10)).timestamp())
 
 
 def test_a_link_that_is_opened_again_leads_on_who_is_signed_in_already(browser: Browser):
     path = browser.stage.ok("POST", "/api/auth/sign-in-links")["path"]
-    assert Browser(browser.stage).get(path).status == 303
+    assert Browser(browser.stage).use_link(path).status == 303
     again = browser.get(path)
     assert (again.status, again.headers["Location"]) == (303, "./tasks")
-    assert Browser(browser.stage).get(path).status == 401
+    assert Browser(browser.stage).use_link(path).status == 401
 
 
 def test_a_number_that_no_field_takes_is_told_beside_it(browser: Browser):
@@ -193,17 +204,32 @@ def test_a_form_of_another_origin_is_refused_where_a_browser_says_no_more(
 
 def test_who_is_signed_in_is_not_made_somebody_else_by_a_link_of_another_site(browser: Browser):
     path = browser.stage.ok("POST", "/api/auth/sign-in-links")["path"]
-    lured = browser.send("GET", path, **{"Sec-Fetch-Site": "cross-site"})
-    assert (lured.status, lured.headers["Location"]) == (303, "./tasks")
-    assert "Set-Cookie" not in lured.headers
-    meant = browser.send("GET", path, **{"Sec-Fetch-Site": "none"})
-    assert "Set-Cookie" in meant.headers
+    for site in ("cross-site", "same-origin", "none"):
+        lured = browser.send("GET", path, **{"Sec-Fetch-Site": site})
+        assert (lured.status, lured.headers["Location"]) == (303, "./tasks")
+        assert "Set-Cookie" not in lured.headers
 
 
-@pytest.mark.parametrize("where", ["login?once=code", "/login?once=code", "logout", "login/x"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("login?once=code", "/login?once=code", "logout", "login/x", "./login?once=code"),
+        *(".//login?once=c", "tasks/../login?once=c", "%2e/login?once=c", "tasks/./../login"),
+        *("tasks/%2e%2e/login", "tasks/..%2flogin", "tasks/%252e%252e/login", "Login?once=c"),
+        *("\tlogin", "tasks\n/../login", "tasks#/../login", ";/login", "api/tasks", "static/x"),
+    ],
+)
 def test_a_login_does_not_lead_to_another_login(stage: Stage, where: str):
     answer = Browser(stage).post("/login", key=TOKEN, next=where)
     assert answer.headers["Location"] == "./tasks"
+
+
+def test_a_login_leads_to_each_page_with_its_filters(stage: Stage):
+    for where in ("tasks?state=failed&q=a%20b", "tasks/scheduled/0a-1", "settings/webhooks"):
+        answer = Browser(stage).post("/login", key=TOKEN, next=f"/{where}")
+        assert answer.headers["Location"] == f"./{where}"
+    parts = {path.split("/")[1] for _, path, *_ in pages.TABLE}
+    assert {part for part in parts if part} - PAGES == {"login", "logout", "static"}
 
 
 def test_what_is_served_has_the_hash_of_its_content_and_stays_for_ever(browser: Browser):

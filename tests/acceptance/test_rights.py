@@ -10,6 +10,7 @@ import pytest
 
 from infra import resources
 from tests import policies, rights
+from tests.acceptance.browsing import Browser
 from tests.conftest import Stage
 
 RESOURCES = resources.template()["Resources"]
@@ -33,8 +34,7 @@ def test_a_schedule_fires_and_its_run_moves_with_no_right_beside_those_of_the_po
 
 def test_a_link_that_signs_in_needs_no_right_that_the_api_has_not(stage: Stage):
     path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
-    answer = stage._client.http.request("GET", path, headers={}, body=b"")
-    assert answer.status_code == 303
+    assert Browser(stage).use_link(path).status == 303
 
 
 def test_a_right_that_is_missing_is_seen(stage: Stage, monkeypatch: pytest.MonkeyPatch):

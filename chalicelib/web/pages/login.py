@@ -21,17 +21,21 @@ Begun = tuple[str, Principal]
 
 
 def show(visit: Visit) -> Response:
-    """Show the form; a link that signs in needs no form."""
-    code = visit.query("once")
-    if code and not (visit.session and visit.site == "cross-site"):
-        return _attempt(visit, lambda: _by_link(code), visit.urls.to("tasks"), WRONG_LINK)
+    """Show the form; a sign-in link has a button instead, so that a prefetch uses nothing up.
+
+    A link does nothing to somebody who is signed in: it may come from somebody else.
+    """
     if visit.session:
         return visit.go("tasks")
+    if code := visit.query("once"):
+        return visit.page("sign_in_link.html", code=code)
     return visit.page("login.html", next=visit.query("next"), wrong="", kept="")
 
 
 def enter(visit: Visit) -> Response:
-    """Begin a session for whoever holds a key."""
+    """Begin a session for the holder of a key or of a sign-in link."""
+    if code := visit.form.get("once", ""):
+        return _attempt(visit, lambda: _by_link(code), visit.urls.to("tasks"), WRONG_LINK)
     key, where = visit.form.get("key", "").strip(), visit.urls.inside(visit.form.get("next", ""))
     return _attempt(visit, lambda: session.begun(key), where, WRONG_KEY)
 
