@@ -2,87 +2,129 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.runner.base_branch import BaseBranch, fetch_base
 from chalicelib.runner.errors import Failure
+from chalicelib.runner.forge_errors import kind_of
 from chalicelib.runner.git import Git, Said
 from chalicelib.runner.order import Repo
 
-_NETWORK = re.compile(
-    r"could not resolve host|failed to connect|connection (refused|reset|timed out)|timed out"
-    r"|early eof|RPC failed|returned error: 5\d\d|remote end hung up|network is unreachable",
-    re.IGNORECASE,
-)
-_CREDENTIAL = re.compile(
-    r"authentication failed|could not read (username|password)|permission denied \(publickey"
-    r"|returned error: 40[13]|invalid credentials",
-    re.IGNORECASE,
-)
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A fresh workspace: its first commit, and its configuration before anybody changed it."""
+    """A fresh workspace: its first commit, and the branch that its work is for."""
 
     base_sha: str
-    config: bytes
+    base: BaseBranch
+    continues: bool
+    """Whether it began with the run's own branch, which may only grow."""
+
+
+@dataclass(frozen=True)
+class _Remote:
+    """The branches of a remote that matter to a job."""
+
+    commits: dict[str, str]
+    default_branch: str | None
 
 
 def clone(git: Git, repo: Repo, workspace: Path) -> Checkout:
-    """Clone the branch to start from: its own of a run that continues, else the base branch."""
+    """Clone the branch to start from: its own of a run that continues, else the base branch.
+
+    The token's part ends with the objects: the files are written as the job's user, so that sizes
+    and times in the index are those which that user's git sees.
+    """
     for name in (repo.url, repo.branch or "", repo.push_branch):
         if name.startswith("-"):
             raise Failure("clone", f"{name!r} is neither a URL nor a branch")
-    branch = _start_from(git, repo, workspace.parent)
+    remote = _ask_remote(git, repo, workspace.parent)
+    branch = _start_from(git, repo, remote, workspace.parent)
     git.log.add("system", f"cloning {repo.url}" + (f" at {branch}" if branch else ""))
     said = git.remote(
-        *("clone", "--depth", "1", "--single-branch", "--template="),
+        *("clone", "--depth", "1", "--single-branch", "--no-checkout", "--template="),
         *(("--branch", branch) if branch else ()),
         *("--", repo.url, str(workspace)),
         cwd=workspace.parent,
     )
     if said.code != 0:
         raise _cannot_clone(said)
-    sha = git.local("rev-parse", "--verify", "HEAD^{commit}", cwd=workspace)
+    sha = git.local("log", "-1", "--format=%H %ct", "HEAD", cwd=workspace)
     if sha.code != 0:
         raise Failure("clone", f"the repository {repo.url} has no commits")
-    return Checkout(sha.out.strip(), (workspace / ".git" / "config").read_bytes())
+    base_sha, committed_at = sha.out.split()
+    base_branch = repo.branch or remote.default_branch
+    tip = base_sha
+    continues = branch is not None and branch == repo.push_branch
+    if base_branch and continues and branch != base_branch:
+        tip = fetch_base(git, repo, base_branch, workspace)
+    _write_files(git, workspace)
+    return Checkout(base_sha, BaseBranch(base_branch, tip, int(committed_at)), continues)
 
 
-def remote_sha(git: Git, repo: Repo, cwd: Path) -> str:
-    """Return where the run's own branch stands at the forge, or nothing."""
-    ref = f"refs/heads/{repo.push_branch}"
-    said = git.remote("ls-remote", "--", repo.url, ref, cwd=cwd)
+def _write_files(git: Git, workspace: Path) -> None:
+    if git.user:
+        git.user.own(workspace)
+    said = git.as_user().local("reset", "--quiet", "--hard", "HEAD", cwd=workspace)
     if said.code != 0:
-        raise Failure(kind_of(said, "push"), f"the remote branch cannot be read: {said.reason}")
-    return next((line.split()[0] for line in said.out.splitlines() if line.endswith(ref)), "")
+        raise Failure("clone", f"the files cannot be written: {said.reason}")
 
 
-def kind_of(said: Said, default: str) -> str:
-    """Return the class of a failed conversation with the forge."""
-    if _NETWORK.search(said.err):
-        return "network"
-    return "credential" if default == "clone" and _CREDENTIAL.search(said.err) else default
-
-
-def _start_from(git: Git, repo: Repo, cwd: Path) -> str | None:
-    wanted = [repo.push_branch] if repo.continue_branch else []
-    wanted += [repo.branch] if repo.branch else []
-    refs = [f"refs/heads/{name}" for name in wanted]
-    said = git.remote("ls-remote", "--", repo.url, "HEAD", *refs, cwd=cwd)
+def _ask_remote(git: Git, repo: Repo, cwd: Path) -> _Remote:
+    """Return the branches that the job names, and those that would be in its branch's way."""
+    folders = repo.push_branch.split("/")
+    above = ["/".join(folders[:depth]) for depth in range(1, len(folders))]
+    names = dict.fromkeys([repo.push_branch, *([repo.branch] if repo.branch else []), *above])
+    refs = [f"refs/heads/{name}" for name in names]
+    inside = f"refs/heads/{repo.push_branch}/*"
+    said = git.remote("ls-remote", "--symref", "--", repo.url, "HEAD", *refs, inside, cwd=cwd)
     if said.code != 0:
         raise _cannot_clone(said)
-    found = {line.split("\t")[-1] for line in said.out.splitlines()}
-    for name, ref in zip(wanted, refs, strict=True):
-        if ref in found:
+    commits, default = {}, None
+    for line in said.out.splitlines():
+        value, _, ref = line.partition("\t")
+        if value.startswith("ref: ") and ref == "HEAD":
+            default = value.removeprefix("ref: ").removeprefix("refs/heads/")
+        elif ref == "HEAD" or ref.startswith("refs/heads/"):
+            commits[ref.removeprefix("refs/heads/")] = value
+    _check_name(repo, commits, above)
+    return _Remote(commits, default)
+
+
+def _check_name(repo: Repo, commits: dict[str, str], above: list[str]) -> None:
+    """Raise where no branch of the run's name can be made beside those that are there."""
+    inside = (name for name in commits if name.startswith(f"{repo.push_branch}/"))
+    for name in (*(name for name in above if name in commits), *inside):
+        raise Failure(
+            "clone",
+            f'the repository has a branch "{name}", so git cannot make a branch'
+            f' "{repo.push_branch}" beside it: set another branchPrefix for this repo',
+        )
+
+
+def _start_from(git: Git, repo: Repo, remote: _Remote, cwd: Path) -> str | None:
+    wanted = [repo.push_branch] if repo.continue_branch else []
+    wanted += [repo.branch] if repo.branch else []
+    for name in wanted:
+        if name in remote.commits:
             return name
-    if not found and not git.remote("ls-remote", "--heads", "--", repo.url, cwd=cwd).out:
+    if not repo.branch and "HEAD" in remote.commits:
+        return None
+    heads = git.remote("ls-remote", "--heads", "--", repo.url, cwd=cwd).out.splitlines()
+    if not heads:
         raise Failure("clone", f"the repository {repo.url} has no commits")
     if repo.branch:
         raise Failure("clone", f'branch "{repo.branch}" does not exist in {repo.url}')
-    return None
+    names = [line.partition("\trefs/heads/")[2] for line in heads]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    raise Failure(
+        "clone",
+        f"HEAD of {repo.url} names a branch that does not exist: set the branch to one of"
+        f" {', '.join(names[:_MOST_NAMED])}{more}",
+    )
 
 
 def _cannot_clone(said: Said) -> Failure:

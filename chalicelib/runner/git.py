@@ -13,9 +13,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from chalicelib.runner import shell
@@ -45,9 +47,10 @@ esac
 _ANSWERS = 16
 """How often one git may ask: it does not always remember what it was told."""
 
+_OUTPUT_SECONDS = 600.0
 _CONFIG = "[safe]\n\tdirectory = *\n"
 
-_SAFE = (
+SAFE = (
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.fsmonitor=false"),
     *("-c", "protocol.ext.allow=never"),
@@ -77,6 +80,43 @@ class Said:
         return last_lines(self.err) or f"git exited {self.code}"
 
 
+class RawOutput(Lines):
+    """The bytes of a program's output as they come, in memory or in a file."""
+
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        self._file = file
+        self._pieces: list[bytes] = []
+        self._is_closed = threading.Event()
+
+    def feed(self, data: bytes) -> None:
+        if self._file is None:
+            self._pieces.append(data)
+        else:
+            self._file.write(data)
+
+    def close(self) -> None:
+        self._is_closed.set()
+
+    def wait(self) -> bytes:
+        """Return all that was printed; raise where the program's output has no end."""
+        if not self._is_closed.wait(_OUTPUT_SECONDS):
+            raise Failure("push", "the output of git did not end")
+        return b"".join(self._pieces)
+
+
+@dataclass(frozen=True)
+class Output:
+    """Exit code and unchanged output of git."""
+
+    code: int
+    data: bytes
+    err: str
+
+    @property
+    def reason(self) -> str:
+        return last_lines(self.err) or f"git exited {self.code}"
+
+
 @dataclass(frozen=True)
 class Git:
     """Git in one job; `private` makes directories that no program of the job has seen."""
@@ -88,6 +128,8 @@ class Git:
     confinement: Confinement = field(default_factory=Unconfined)
     is_confined: bool = False
     plain_http: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables of the job: they are for its own filters, and never beside the token."""
 
     @property
     def user(self) -> User | None:
@@ -128,6 +170,28 @@ class Git:
         """Return a git in the job's sandbox, as the job's user, and without a token."""
         return replace(self, token=None, is_confined=True)
 
+    def as_runner(self) -> Git:
+        """Return a git with the runner's rights, without a token and the job's variables."""
+        return replace(self, token=None, is_confined=False, environment={})
+
+    def as_job(self, environment: Mapping[str, str]) -> Git:
+        """Return a git of the job's user whose filters see what the job's programs see."""
+        return replace(self.as_user(), environment=environment)
+
+    def read(
+        self,
+        *argv: str,
+        cwd: Path,
+        stdin: Path = Path(os.devnull),
+        into: BinaryIO | None = None,
+        **extra: str,
+    ) -> Output:
+        """Run a local program with git's environment, and return what it prints as bytes."""
+        out, err = RawOutput(into), RawOutput()
+        program = self._program(argv, cwd, extra, stdin=stdin)
+        code = shell.run(program, self.control, out=out, err=err)
+        return Output(code, out.wait(), err.wait().decode(errors="replace"))
+
     def sure(self, *arguments: str, cwd: Path, **extra: str) -> str:
         """Return what a local command prints; raise where it fails."""
         said = self.local(*arguments, cwd=cwd, **extra)
@@ -152,19 +216,32 @@ class Git:
             if shown and line.strip():
                 self.log.add("git", line)
 
+        program = self._program(("git", *SAFE, *arguments), cwd, extra, descriptors=descriptors)
         code = shell.run(
-            shell.Program(
-                argv=("git", *_SAFE, *arguments),
-                cwd=cwd,
-                environment=self._environment(extra),
-                confinement=self.confinement if self.is_confined else Unconfined(),
-                descriptors=descriptors,
-            ),
+            program,
             self.control,
             out=Lines(out.append, None),
             err=Lines(complain, self.log.redactor),
         )
         return Said(code, "\n".join(out), "\n".join(err))
+
+    def _program(
+        self,
+        argv: tuple[str, ...],
+        cwd: Path,
+        extra: dict[str, str],
+        *,
+        stdin: Path = Path(os.devnull),
+        descriptors: tuple[int, ...] = (),
+    ) -> shell.Program:
+        return shell.Program(
+            argv=argv,
+            cwd=cwd,
+            environment=self._environment(extra),
+            stdin=stdin,
+            confinement=self.confinement if self.is_confined else Unconfined(),
+            descriptors=descriptors,
+        )
 
     def _environment(self, extra: dict[str, str]) -> dict[str, str]:
         # The list counts for redirects, too: what begins with https never goes on in clear.
@@ -174,12 +251,20 @@ class Git:
         kept = {name: os.environ[name] for name in _FROM_RUNNER if name in os.environ}
         person = {"NAME": "Optio", "EMAIL": "optio@localhost"}
         names = {f"GIT_{who}_{k}": v for who in ("AUTHOR", "COMMITTER") for k, v in person.items()}
+        job = {
+            name: text
+            for name, text in self.environment.items()
+            if not name.startswith("GIT_") and "\0" not in name + text
+        }
+        programs = dict.fromkeys((path(), job.get("PATH", "")))
         return {
             **kept,
-            **names,
-            "PATH": path(),
             "HOME": "/nonexistent",
+            **job,
+            "PATH": os.pathsep.join(filter(None, programs)),
+            **names,
             "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
             "GIT_ALLOW_PROTOCOL": kinds,
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from chalicelib.runner import limits, outputs, place, processes, report
 from chalicelib.runner.api import Api
@@ -23,7 +22,7 @@ from chalicelib.runner.beats import PATIENCE, Beats
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Away, Failure, Refused, Stopped, Superseded
 from chalicelib.runner.log import Log
-from chalicelib.runner.order import Order
+from chalicelib.runner.order import Order, named_secrets
 from chalicelib.runner.redact import Redactor
 from chalicelib.runner.stages import Result, Stages
 
@@ -122,11 +121,7 @@ def _alone(order: Order, there: place.Place) -> bool:
 
 def secrets_of(order: Order) -> list[str]:
     """Return every value that must not be seen."""
-    secrets = list(order.secrets.values())
-    if order.repo:
-        secrets.append(order.repo.token or "")
-        secrets.append(unquote(urlsplit(order.repo.url).password or ""))
-    return [secret for secret in secrets if secret]
+    return [value for _, value in named_secrets(order)]
 
 
 def _first_line() -> dict[str, Any]:

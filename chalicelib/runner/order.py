@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from chalicelib.integrations.agents.base import Task
 from chalicelib.runner.text import clean
@@ -24,6 +25,7 @@ class Repo:
     continue_branch: bool = False
     setup_commands: str | None = None
     test_command: str | None = None
+    include_setup_changes: bool = False
     plain_http: bool = False
     token: str | None = field(default=None, repr=False)
 
@@ -36,6 +38,7 @@ class Repo:
             continue_branch=bool(body.get("continueBranch")),
             setup_commands=body.get("setupCommands"),
             test_command=body.get("testCommand"),
+            include_setup_changes=bool(body.get("includeSetupChanges")),
             plain_http=bool(body.get("plainHttp")),
             token=body.get("token"),
         )
@@ -78,6 +81,15 @@ class Order:
             environment=_texts(body.get("environment")),
             secrets=_texts(body.get("secrets")),
         )
+
+
+def named_secrets(order: Order) -> list[tuple[str, str]]:
+    """Return every value that must not be seen, with the name by which people know it."""
+    named = list(order.secrets.items())
+    if order.repo:
+        named.append(("of the forge", order.repo.token or ""))
+        named.append(("of the repo's URL", unquote(urlsplit(order.repo.url).password or "")))
+    return [(name, value) for name, value in named if value]
 
 
 def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:

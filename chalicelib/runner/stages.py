@@ -8,14 +8,19 @@ from dataclasses import dataclass, field, replace
 from chalicelib.domain.output import Output
 from chalicelib.domain.trial import Trial
 from chalicelib.integrations.agents.base import AgentEnd
-from chalicelib.runner import checkout, publish, shell
+from chalicelib.runner import checkout, push, shell
 from chalicelib.runner.agent import Running
+from chalicelib.runner.base_branch import find_published
+from chalicelib.runner.checkout import Checkout
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import Git
 from chalicelib.runner.log import Log
-from chalicelib.runner.order import Order, Repo
+from chalicelib.runner.order import Order, Repo, named_secrets
 from chalicelib.runner.place import Place
+from chalicelib.runner.secret_scan import Scanner, scan_snapshot
+from chalicelib.runner.setup_state import SetupState, record_setup_state
+from chalicelib.runner.snapshot import Request, Snapshot, take_snapshot
 from chalicelib.runner.text import Lines, last_lines
 
 
@@ -63,26 +68,55 @@ class Stages:
             plain_http=repo.plain_http,
         )
         start = checkout.clone(git, repo, self.place.workspace)
-        self.place.give(self.place.workspace)
         self.result.base_sha = start.base_sha
         self._setup(repo)
+        environment = self.place.environment(self.order)
+        state = record_setup_state(git, self.place.workspace, start.base_sha, environment)
         end = self._agent()
         tests = (repo.test_command or "").strip()
         self._enter("test" if tests else "push")
-        work = publish.commit(git, self.place.workspace, start, self.order.title)
-        if work is None:
+        snapshot = self._snapshot(git, repo, start, state)
+        if snapshot is None:
             self._nothing(end)
             return
-        self.result.diff_stat = work.diff_stat
+        self.result.diff_stat = snapshot.diff_stat
+        if snapshot.refused:
+            raise Failure(snapshot.refused.error_class, snapshot.refused.reason)
         if tests:
             self.result.trial = self._tried(tests)
-            work = publish.untouched(git, work)
             self._enter("push")
         self.confirm()
-        publish.push(self._with_new_token(git, repo), repo, work)
-        self.result.branch, self.result.head_sha = repo.push_branch, work.head_sha
-        self.log.add("system", f"pushed {work.head_sha[:12]} to {repo.push_branch}")
+        push.push_snapshot(self._with_new_token(git, repo), repo, snapshot)
+        self.result.branch, self.result.head_sha = repo.push_branch, snapshot.head
+        self.log.add("system", f"pushed {snapshot.head[:12]} to {repo.push_branch}")
         self.result.outcome = "succeeded"
+
+    def _snapshot(
+        self, git: Git, repo: Repo, start: Checkout, state: SetupState
+    ) -> Snapshot | None:
+        """Return the scanned snapshot of the agent's work, its notices in the log."""
+        push.end_processes(git)
+
+        def find(commits: frozenset[str]) -> frozenset[str]:
+            push.end_processes(git)
+            return find_published(self._with_new_token(git, repo), repo, start.base, commits)
+
+        request = Request(
+            title=self.order.title,
+            continues=start.continues,
+            includes_setup=repo.include_setup_changes,
+            environment=self.place.environment(self.order),
+            find_published=find,
+        )
+        snapshot = take_snapshot(git, self.place.workspace, state, request)
+        push.end_processes(git)
+        if snapshot is None:
+            return None
+        scanner = Scanner.of(named_secrets(self.order))
+        snapshot = scan_snapshot(git, snapshot, scanner, repo.push_branch)
+        for notice in (*snapshot.notices, *push.list_large_files(git, snapshot)):
+            self.log.add("system", notice)
+        return snapshot
 
     def _with_new_token(self, git: Git, repo: Repo) -> Git:
         """Return git with the token of this moment: that of the clone may have ended meanwhile."""

@@ -50,9 +50,9 @@ print("looked at", looked > int(sys.argv[2]), "found", found)
 """
 
 
-def hunt(tmp: Path, least: int) -> str:
+def hunt(tmp: Path, least: int, leaves: str) -> str:
     (tmp / "hunt.py").write_text(HUNT)
-    return f"{PYTHON} {tmp}/hunt.py {GIT_TOKEN[::-1]} {least}; echo changed > changed"
+    return f"{PYTHON} {tmp}/hunt.py {GIT_TOKEN[::-1]} {least}; echo changed > {leaves}"
 
 
 @pytest.fixture
@@ -115,13 +115,13 @@ def test_the_token_clones_and_pushes_and_the_agent_finds_it_nowhere(
     api: PlayedApi, tmp: Path, origin: Path, forge: str, sandbox: str, least: int
 ):
     order = job(
-        hunt(tmp, least),
+        hunt(tmp, least, "changed"),
         origin,
         repo={
             "url": forge,
             "plainHttp": True,
             "token": GIT_TOKEN,
-            "setupCommands": hunt(tmp, least),
+            "setupCommands": hunt(tmp, least, "prepared"),
         },
     )
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runner import publish
 from chalicelib.runner.control import Control
 from chalicelib.runner.git import Git
 from chalicelib.runner.log import Log
 from chalicelib.runner.redact import Redactor
+from chalicelib.runner.sealing import copy_sealed
 from tests.unit.played import DAEMON, PYTHON, PlayedApi, alive, do, git, job
 
 
@@ -86,14 +86,15 @@ def test_what_a_job_of_the_same_user_did_to_our_repository_is_not_pushed_from(
 
     ours = Git(Control(timedelta(minutes=1)), Log(Redactor([])), private, None)
     sha = git("rev-parse", "main", cwd=origin)
+    (origin / "shallow").write_text("")
     (origin / "hooks").mkdir(exist_ok=True)
     (origin / "hooks" / "pre-push").write_text("#!/bin/sh\nexit 1\n")
     (origin / "config").write_text((origin / "config").read_text() + "[core]\n\tsshCommand = evil")
 
-    found = publish.untouched(ours, publish.Work(origin, sha, ""))
+    copy = copy_sealed(ours, origin, sha)
 
-    assert found.directory != origin
-    assert git("cat-file", "-t", sha, cwd=found.directory) == "commit"
-    assert "evil" not in (found.directory / "config").read_text()
-    assert not (found.directory / "hooks" / "pre-push").exists()
-    assert not (found.directory / "objects" / "info" / "alternates").exists()
+    assert copy != origin
+    assert git("cat-file", "-t", sha, cwd=copy) == "commit"
+    assert "evil" not in (copy / "config").read_text()
+    assert not (copy / "hooks" / "pre-push").exists()
+    assert not (copy / "objects" / "info" / "alternates").exists()

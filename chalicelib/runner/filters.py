@@ -1,0 +1,129 @@
+"""Filters of a repository: no byte of a filtered path is pushed that its filter would not make."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from chalicelib.runner import work_tree
+from chalicelib.runner.job_repository import JobRepository
+from chalicelib.runner.work_tree import Entry, IndexFlags
+
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-\d-[^\n]*\n)*"
+    rb"oid sha256:[0-9a-f]{64}\nsize \d+\n"
+)
+_MOST_POINTER_BYTES = 1024
+
+_CHECK = r"""
+work=$(mktemp -d "$3/checked-XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+git cat-file blob "$2" > "$work/blob" || exit 1
+made=$(git hash-object --stdin --path="$1" < "$work/blob") && [ "$made" = "$2" ] && exit 0
+git cat-file --filters --path="$1" "$2" > "$work/file" || exit 1
+first=$(git hash-object --stdin --path="$1" < "$work/file") || exit 1
+[ "$first" = "$2" ] && exit 0
+cmp -s "$work/blob" "$work/file" && exit 1
+second=$(git hash-object --stdin --path="$1" < "$work/file") || exit 1
+[ "$first" != "$second" ]
+"""
+"""A blob is the filter's own if the filter makes the same again: of the blob itself, or of the file
+that it becomes. A filter that never makes the same twice must at least turn it into something else.
+"""
+_COMPARE = """
+made=$(git cat-file --filters --path="$1" "$2" | git hash-object --no-filters --stdin) || exit 1
+[ "$made" = "$(git hash-object --no-filters -- "$1")" ]
+"""
+"""Sizes and times tell less of a file that changed in the second in which its index was written."""
+
+
+def is_filtered(repository: JobRepository, path: str, entry: Entry) -> bool:
+    """Whether a blob is one that the filter of its path makes."""
+    return _check(repository, _CHECK, path, entry)
+
+
+def _becomes_file(repository: JobRepository, path: str, entry: Entry) -> bool:
+    """Whether the filter makes the file at a path, as it is now, of a blob."""
+    return _check(repository, _COMPARE, path, entry)
+
+
+def _check(repository: JobRepository, script: str, path: str, entry: Entry) -> bool:
+    options = [part for part in work_tree.required_filters(repository) if part != "-c"]
+    pairs = [option.partition("=")[::2] for option in options]
+    variables = {"GIT_CONFIG_COUNT": str(len(pairs))}
+    for number, (name, text) in enumerate(pairs):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": text}
+    arguments = (path, entry.sha, str(repository.scratch))
+    return repository.run_script_on_index(script, *arguments, variables=variables).code == 0
+
+
+def is_pointer(repository: JobRepository, entry: Entry) -> bool:
+    """Whether a blob is a pointer of Git LFS, which is what its filter makes of any file."""
+    size = repository.read_text("cat-file", "-s", entry.sha)
+    if int(size) > _MOST_POINTER_BYTES:
+        return False
+    return _POINTER.fullmatch(repository.read("cat-file", "blob", entry.sha)) is not None
+
+
+def find_clean_entries(
+    repository: JobRepository, filtered: Mapping[str, str], flags: IndexFlags, index: str
+) -> dict[str, Entry]:
+    """Return the entries that the agent's own index has for files as they are now.
+
+    A filter may make other bytes each time, so what the agent's git made already is taken.
+    """
+    candidates = (set(filtered) & flags.paths) - flags.unmerged - flags.assumed - flags.skipped
+    if not candidates:
+        return {}
+    dirty = work_tree.list_stat_changes(repository, index)
+    entries = work_tree.list_entries(repository, index)
+    return {
+        path: entries[path]
+        for path in sorted(candidates & set(entries))
+        if (path not in dirty or _becomes_file(repository, path, entries[path]))
+        and is_filtered(repository, path, entries[path])
+    }
+
+
+def find_faults(
+    repository: JobRepository,
+    entries: Iterable[tuple[str, Entry]],
+    staged: Mapping[str, Entry],
+    base_sha: str,
+) -> list[str]:
+    """Return a sentence for each new entry whose path has a filter that did not make it.
+
+    The attributes that count are those of the base and of the tree after setup.
+    """
+    files = [(path, entry) for path, entry in entries if entry.mode in ("100644", "100755")]
+    paths = sorted({path for path, _ in files})
+    repository.read("read-tree", base_sha, index="base-index")
+    before = work_tree.read_attribute(repository, paths, cached=True, index="base-index")
+    before |= work_tree.read_attribute(repository, paths, cached=True, index="setup-index")
+    now = work_tree.read_attribute(repository, list(before))
+    faults = {}
+    for path, entry in files:
+        if path in before and path not in faults:
+            reason = _find_fault(repository, (path, entry), before[path], now.get(path), staged)
+            if reason:
+                faults[path] = f"{path}: {reason}"
+    return list(faults.values())
+
+
+def _find_fault(
+    repository: JobRepository,
+    item: tuple[str, Entry],
+    before: str,
+    now: str | None,
+    staged: Mapping[str, Entry],
+) -> str:
+    path, entry = item
+    if now != before:
+        return f"its filter {before!r} would be lost"
+    if before == "lfs" and is_pointer(repository, entry):
+        return ""
+    if before not in repository.setup.filters:
+        return f"its filter {before!r} is not set up in this job: let the setup commands do that"
+    if staged.get(path) == entry or is_filtered(repository, path, entry):
+        return ""
+    return f"its content in {entry.sha[:12]} did not go through its filter {before!r}"

@@ -1,0 +1,178 @@
+"""Git commands over a job's repository and files, with the rights of the job's user.
+
+Index and objects that such a command writes go to a scratch directory of the runner: nothing that
+a job left in its repository decides where they go.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from chalicelib.runner.errors import Failure
+from chalicelib.runner.git import SAFE, Git, Output
+from chalicelib.runner.users import ROOT
+
+_EXACT = (
+    *("-c", "core.splitIndex=false"),
+    *("-c", "core.untrackedCache=false"),
+    *("-c", "core.sparseCheckout=false"),
+    *("-c", "core.commitGraph=false"),
+    *("-c", "core.multiPackIndex=false"),
+    *("-c", "core.trustctime=true"),
+    *("-c", "core.checkStat=default"),
+    *("-c", "core.safecrlf=false"),
+    *("-c", "core.bare=false"),
+    *("-c", "index.sparse=false"),
+)
+"""Settings that would hide a change, or write something that only this repository understands."""
+
+_OWN_CONFIG = b"""[core]
+\tattributesFile = "%s"
+\thooksPath = /dev/null
+\tfsmonitor = false
+"""
+
+
+@dataclass(frozen=True)
+class RepositorySetup:
+    """Configuration and attributes of a job's repository after its setup."""
+
+    config: bytes = b""
+    attributes: bytes = b""
+    global_attributes: bytes = b""
+    filters: frozenset[str] = frozenset()
+    """Filter drivers that make something of a file: those with `clean` or `process`."""
+    null_sha: str = "0" * 40
+    """The object id of nothing, as long as the repository's hash."""
+
+
+@dataclass(frozen=True)
+class JobRepository:
+    """A job's repository, and where the runner works on it."""
+
+    git: Git
+    workspace: Path
+    scratch: Path
+    """Owned by the job's user; no program of the job runs while it is used."""
+    inputs: Path
+    """Owned by the runner: what its commands read on their standard input."""
+    setup: RepositorySetup
+
+    @classmethod
+    def open(
+        cls, git: Git, workspace: Path, environment: Mapping[str, str], setup: RepositorySetup
+    ) -> JobRepository:
+        scratch, inputs = git.private(), git.private()
+        (scratch / "objects").mkdir()
+        attributes = scratch / "attributes"
+        attributes.write_bytes(setup.global_attributes)
+        (scratch / "config").write_bytes(setup.config + _OWN_CONFIG % os.fsencode(attributes))
+        if git.user:
+            git.user.own(scratch)
+        return cls(git.as_job(environment), workspace, scratch, inputs, setup)
+
+    def close(self) -> None:
+        """Remove the scratch directory, which nobody may use a second time."""
+        if self.git.user:
+            ROOT.own(self.scratch)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(self.inputs, ignore_errors=True)
+
+    @property
+    def directory(self) -> Path:
+        return self.workspace / ".git"
+
+    def run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        index: str = "index",
+        work_tree: Path | None = None,
+        options: Iterable[str] = (),
+        into: BinaryIO | None = None,
+    ) -> Output:
+        """Run git on the job's repository with an index and objects of the runner's."""
+        attributes = ("-c", f"core.attributesFile={self.scratch / 'attributes'}")
+        argv = ("git", *SAFE, *_EXACT, *attributes, *options, *arguments)
+        variables = self._variables(index)
+        return self._start(argv, stdin, work_tree or self.workspace, variables, into)
+
+    def read(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        index: str = "index",
+        options: Iterable[str] = (),
+    ) -> bytes:
+        """Return what a git command prints; raise where it fails."""
+        output = self.run(*arguments, stdin=stdin, index=index, options=options)
+        if output.code != 0:
+            raise Failure("push", f"git {arguments[0]} failed: {output.reason}")
+        return output.data
+
+    def read_text(self, *arguments: str, stdin: bytes = b"", index: str = "index") -> str:
+        return self.read(*arguments, stdin=stdin, index=index).decode(errors="replace").strip()
+
+    def run_script(self, script: str, *arguments: str, stdin: bytes = b"") -> Output:
+        """Run a shell script in the workspace; `git` in it means the job's own repository."""
+        variables = {"GIT_OPTIONAL_LOCKS": "0"}
+        return self._start(
+            ("/bin/sh", "-c", script, "sh", *arguments), stdin, self.workspace, variables
+        )
+
+    def run_script_on_index(
+        self, script: str, *arguments: str, variables: Mapping[str, str]
+    ) -> Output:
+        """Run a shell script whose `git` works on the scratch directory's index and objects."""
+        argv = ("/bin/sh", "-c", script, "sh", *arguments)
+        return self._start(argv, b"", self.workspace, self._variables("index") | dict(variables))
+
+    def _variables(self, index: str) -> dict[str, str]:
+        return {
+            "GIT_DIR": str(self.directory),
+            "GIT_INDEX_FILE": str(self.scratch / index),
+            "GIT_OBJECT_DIRECTORY": str(self.scratch / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.directory / "objects"),
+            "GIT_CONFIG_GLOBAL": str(self.scratch / "config"),
+            "GIT_GRAFT_FILE": os.devnull,
+            "GIT_OPTIONAL_LOCKS": "0",
+        }
+
+    def _start(
+        self,
+        argv: tuple[str, ...],
+        stdin: bytes,
+        work_tree: Path,
+        variables: dict[str, str],
+        into: BinaryIO | None = None,
+    ) -> Output:
+        if "GIT_DIR" in variables:
+            variables.setdefault("GIT_WORK_TREE", str(work_tree))
+        source = Path(os.devnull)
+        if stdin:
+            source = self.inputs / "stdin"
+            source.write_bytes(stdin)
+        return self.git.read(*argv, cwd=work_tree, stdin=source, into=into, **variables)
+
+
+def encode_paths(paths: Iterable[str]) -> bytes:
+    """Return paths as git reads them: as bytes that end in zero each."""
+    return b"".join(encode_path(path) + b"\0" for path in paths)
+
+
+def encode_path(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+def decode_path(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
+
+
+def split_zero(data: bytes) -> list[str]:
+    """Return the fields of an output that end in zero bytes."""
+    return [decode_path(field) for field in data.split(b"\0")[:-1]]

@@ -1,0 +1,120 @@
+"""Copying commits out of a job's repository into one that no program of the job has seen.
+
+Only a pack of objects crosses over, and git checks each object by its hash. Configuration, hooks,
+references and alternates of the job's repository stay behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.runner.errors import Failure
+from chalicelib.runner.git import Git
+from chalicelib.runner.job_repository import JobRepository
+from chalicelib.runner.work_tree import ABSENT, GITLINK, Entry
+
+_PACK = (
+    *("pack-objects", "--revs", "--shallow", "--stdout", "-q", "--delta-base-offset"),
+    "--missing=allow-any",
+)
+"""A partial clone has not every object of the base; what is new is looked for afterwards."""
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A repository of the runner's own, and the commits in it that the forge has."""
+
+    repository: Path
+    known: tuple[str, ...]
+
+
+def seal_commits(
+    repository: JobRepository, tips: Mapping[str, str], base: str, excluded: Iterable[str]
+) -> Sealed:
+    """Return a bare repository with `base` and the commits of `tips` that nobody excluded."""
+    known, cut = _list_ends(repository, tips.values(), {base, *excluded})
+    known |= {base}
+    ends = known | cut
+    wanted = [f"--shallow {sha}" for sha in sorted(ends)]
+    wanted += dict.fromkeys([*tips.values(), base])
+    sealed = create_repository(repository.git, len(base))
+    pack = sealed / "incoming.pack"
+    with pack.open("wb") as file:
+        output = repository.run(
+            *_PACK, stdin="".join(f"{each}\n" for each in wanted).encode(), into=file
+        )
+    if output.code != 0:
+        raise Failure("push", f"the agent's commits cannot be read: {output.reason}")
+    _take_pack(repository.git, sealed, pack, ends)
+    for name, sha in tips.items():
+        _run(repository.git, sealed, "update-ref", name, sha)
+    return Sealed(sealed, tuple(sorted(known)))
+
+
+def copy_sealed(git: Git, sealed: Path, head: str) -> Path:
+    """Return a copy of `head`, also where a later program of the job could write to the first."""
+    shallow = (sealed / "shallow").read_text().split()
+    copy = create_repository(git, len(head))
+    pack = copy / "incoming.pack"
+    (copy / "wanted").write_text(f"{head}\n")
+    with pack.open("wb") as file:
+        argv = ("git", *_PACK)
+        output = git.read(*argv, cwd=sealed, stdin=copy / "wanted", into=file)
+    if output.code != 0:
+        raise Failure("push", f"the run's commits cannot be read: {output.reason}")
+    _take_pack(git, copy, pack, shallow)
+    return copy
+
+
+def create_repository(git: Git, hash_length: int) -> Path:
+    """Return a new bare repository of the runner's own."""
+    directory = git.private() / "snapshot.git"
+    kind = "sha256" if hash_length == 64 else "sha1"
+    arguments = ("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
+    said = git.as_runner().local(*arguments, str(directory), cwd=directory.parent)
+    if said.code != 0:
+        raise Failure("push", f"git init failed: {said.reason}")
+    return directory
+
+
+def find_missing(git: Git, sealed: Path, entries: Iterable[tuple[str, Entry]]) -> str | None:
+    """Return a path whose new content is not in the repository."""
+    listed = [(p, e.sha) for p, e in entries if e != ABSENT and e.mode != GITLINK]
+    (sealed / "wanted").write_text("".join(f"{sha}\n" for _, sha in listed))
+    output = git.as_runner().read(
+        *("git", "cat-file", "--batch-check=%(objectname)"), cwd=sealed, stdin=sealed / "wanted"
+    )
+    lines = output.data.decode().splitlines()
+    pairs = zip(listed, lines, strict=False)
+    return next((path for (path, _), line in pairs if line.endswith(" missing")), None)
+
+
+def _list_ends(
+    repository: JobRepository, tips: Iterable[str], excluded: Iterable[str]
+) -> tuple[set[str], set[str]]:
+    """Return the commits behind which nothing older is taken along.
+
+    Those that were excluded, and those where the job's own history is cut off.
+    """
+    revisions = [*tips, *(f"^{sha}" for sha in excluded)]
+    stdin = "".join(f"{each}\n" for each in revisions).encode()
+    listing = repository.read_text("rev-list", "--boundary", "--stdin", stdin=stdin).split()
+    new = {sha for sha in listing if not sha.startswith("-")}
+    shallow = repository.run_script("cat .git/shallow").data.decode(errors="replace").split()
+    return {sha[1:] for sha in listing if sha.startswith("-")}, new & set(shallow)
+
+
+def _take_pack(git: Git, sealed: Path, pack: Path, shallow: Iterable[str]) -> None:
+    output = git.as_runner().read(*("git", "index-pack", "--stdin"), cwd=sealed, stdin=pack)
+    if output.code != 0:
+        raise Failure("push", f"the agent's commits cannot be read: {output.reason}")
+    pack.unlink()
+    (sealed / "shallow").write_text("".join(f"{sha}\n" for sha in sorted(shallow)))
+
+
+def _run(git: Git, sealed: Path, *arguments: str) -> None:
+    said = git.as_runner().local(*arguments, cwd=sealed)
+    if said.code != 0:
+        raise Failure("push", f"git {arguments[0]} failed: {said.reason}")
