@@ -100,7 +100,7 @@ def _stage(reading: _Reading, found: Differences) -> None:
     nested: list[str] = []
     for folder in found.nested:
         name = folder.rstrip("/")
-        if folder in worktrees:
+        if str(repository.workspace / name) in worktrees:
             tree.notices.append(f"left out: {name}, a worktree of this repository")
         elif name not in added_links:
             nested += work_tree.list_nested_files(repository, folder)
@@ -124,7 +124,7 @@ def _leave_sparse_paths(reading: _Reading, found: Differences) -> None:
 
 def _stage_files(reading: _Reading, paths: list[str]) -> None:
     repository, tree = reading.repository, reading.tree
-    attributes = work_tree.read_attribute(repository, paths)
+    attributes = filters.read_attribute(repository, paths)
     filtered = {path: name for path, name in attributes.items() if name in repository.setup.filters}
     taken = filters.find_clean_entries(repository, filtered, reading.flags, AGENT_INDEX)
     work_tree.set_entries(repository, taken)

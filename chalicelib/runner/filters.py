@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from chalicelib.runner import work_tree
-from chalicelib.runner.job_repository import JobRepository
+from chalicelib.runner.job_repository import JobRepository, encode_paths, split_zero
 from chalicelib.runner.work_tree import Entry, IndexFlags
 
 _POINTER = re.compile(
@@ -98,9 +98,9 @@ def find_faults(
     files = [(path, entry) for path, entry in entries if entry.mode in ("100644", "100755")]
     paths = sorted({path for path, _ in files})
     repository.read("read-tree", base_sha, index="base-index")
-    before = work_tree.read_attribute(repository, paths, cached=True, index="base-index")
-    before |= work_tree.read_attribute(repository, paths, cached=True, index="setup-index")
-    now = work_tree.read_attribute(repository, list(before))
+    before = read_attribute(repository, paths, cached=True, index="base-index")
+    before |= read_attribute(repository, paths, cached=True, index="setup-index")
+    now = read_attribute(repository, list(before))
     faults = {}
     for path, entry in files:
         if path in before and path not in faults:
@@ -127,3 +127,23 @@ def _find_fault(
     if staged.get(path) == entry or is_filtered(repository, path, entry):
         return ""
     return f"its content in {entry.sha[:12]} did not go through its filter {before!r}"
+
+
+def read_attribute(
+    repository: JobRepository,
+    paths: Iterable[str],
+    *,
+    cached: bool = False,
+    index: str = "index",
+) -> dict[str, str]:
+    """Return the `filter` attribute of paths, by the files' attributes or by those of an index."""
+    listed = list(paths)
+    if not listed:
+        return {}
+    source = ("--cached",) if cached else ()
+    output = repository.read(
+        "check-attr", "-z", *source, "--stdin", "filter", stdin=encode_paths(listed), index=index
+    )
+    fields = split_zero(output)
+    triples = zip(fields[::3], fields[2::3], strict=True)
+    return {path: name for path, name in triples if name not in ("unspecified", "unset", "set")}

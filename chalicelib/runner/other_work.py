@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chalicelib.runner.job_repository import JobRepository, decode_path
 from chalicelib.runner.setup_state import SetupState
+from chalicelib.runner.work_tree import list_worktrees
 
 _UNFINISHED = {
     "rebase-merge": "rebase",
@@ -91,13 +92,9 @@ def _list_tips(repository: JobRepository) -> Mapping[str, tuple[str, bool]]:
 def _list_heads(repository: JobRepository) -> list[tuple[str, tuple[str, bool]]]:
     """Return the commits of linked worktrees, and those from which HEAD was moved away."""
     heads: list[tuple[str, tuple[str, bool]]] = []
-    worktrees = repository.run("worktree", "list", "--porcelain", "-z")
-    for record in worktrees.data.split(b"\0\0")[1:]:
-        facts = dict(line.partition(" ")[::2] for line in decode_path(record).split("\0"))
-        if "HEAD" in facts:
-            name = f"the worktree {facts['worktree']}"
-            sha = _commit_worktree(repository, facts["worktree"], facts["HEAD"])
-            heads.append((sha, (name, False)))
+    for path, commit in list_worktrees(repository).items():
+        sha = _commit_worktree(repository, path, commit)
+        heads.append((sha, (f"the worktree {path}", False)))
     moves = repository.run("log", "--walk-reflogs", "--format=%gs", "HEAD", "--")
     for line in moves.data.decode(errors="replace").splitlines():
         match = _LEFT_BEHIND.match(line)

@@ -8,35 +8,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import Git
-from chalicelib.runner.redact import Redactor
+from chalicelib.runner.redact import readings_of
+from chalicelib.runner.secret_index import SecretIndex
 from chalicelib.runner.snapshot import Refusal, Snapshot
 
 SHORTEST_CHARACTERS = 8
 SECRET = "secret"
 """The class of a refusal whose commits hold a secret: they are kept nowhere either."""
 
-_ARMOUR = re.compile(r"-{3,}\s*(?:BEGIN|END)\b.*-{3,}")
 _RANDOM = re.compile(r"(?=[A-Za-z+]*[0-9])[A-Za-z0-9+]{16,}")
 _COMMIT_LINE = re.compile(rb"[0-9a-f]{40,64}(?=\n|$)")
-_PIECE = re.compile(rb"^(?=diff --)", re.MULTILINE)
+_PIECE = re.compile(rb"^(?=diff --|[0-9a-f]{40,64}$)", re.MULTILINE)
 _DIFF = (
     *("diff-tree", "--stdin", "--root", "-c", "-r", "--no-renames"),
     *("--no-ext-diff", "--no-textconv", "--no-color"),
 )
 _PATCH = ("-p", "--text", "--unified=0", "--src-prefix=a/", "--dst-prefix=b/")
-
-
-class SecretFinder(Protocol):
-    """Tells whether one secret is in some bytes, in any form."""
-
-    def finds(self, content: bytes) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -47,58 +40,46 @@ class Hit:
     place: str
 
 
-@dataclass(frozen=True)
 class Scanner:
-    """The secrets of a job, each under its name."""
+    """The secrets of a job that are looked for, each under its name."""
 
-    finders: Mapping[str, SecretFinder]
-    everything: SecretFinder
-    values: Mapping[str, str] = field(repr=False)
-    too_short: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, secrets: Iterable[tuple[str, str]]) -> Scanner:
-        """Return a scanner for named values; those of one name are looked for together."""
-        pieces: dict[str, list[str]] = {}
-        values: dict[str, str] = {}
-        too_short: dict[str, None] = {}
-        for name, value in secrets:
-            text = value.strip()
-            if len(text) < SHORTEST_CHARACTERS:
-                too_short[name] = None
-                continue
-            pieces.setdefault(name, []).extend(_pieces(text))
-            values[name] = text
-        listed = [piece for each in pieces.values() for piece in each]
-        finders = {name: Redactor(each) for name, each in pieces.items()}
-        return cls(finders, Redactor(listed), values, tuple(too_short))
+    def __init__(self, secrets: Iterable[tuple[str, str]]) -> None:
+        listed = dict.fromkeys((name, value.strip()) for name, value in secrets)
+        long = [each for each in listed if len(each[1]) >= SHORTEST_CHARACTERS]
+        self.too_short = tuple(
+            dict.fromkeys(name for name, value in listed if len(value) < SHORTEST_CHARACTERS)
+        )
+        self._secrets = long
+        self._ordinary = frozenset(name for name, value in long if not _has_telling_lines(value))
+        self._index = SecretIndex(long)
 
     def find(self, content: bytes) -> str | None:
         """Return the name of a secret in `content`."""
-        if not self.everything.finds(content):
-            return None
-        return next((name for name, each in self.finders.items() if each.finds(content)), None)
+        for text in readings_of(content):
+            for span in self._index.find_spans(text, strict=True):
+                part = text[span.start : span.end]
+                if len(part) < SHORTEST_CHARACTERS:
+                    continue
+                if span.name in self._ordinary or _RANDOM.search(part):
+                    return span.name
+        return None
+
+    def values_of(self, name: str) -> list[str]:
+        return [value for each, value in self._secrets if each == name]
 
     def without(self, name: str) -> Scanner:
         """Return a scanner that does not look for one of the secrets."""
-        finders = {key: finder for key, finder in self.finders.items() if key != name}
-        values = {key: value for key, value in self.values.items() if key != name}
-        pieces = [piece for value in values.values() for piece in _pieces(value)]
-        return Scanner(finders, Redactor(pieces), values, self.too_short)
+        return Scanner(each for each in self._secrets if each[0] != name)
 
 
-def _pieces(value: str) -> list[str]:
-    """Return what of a value gives it away: all of it, or its telling lines where it has many.
+def _has_telling_lines(value: str) -> bool:
+    """Whether a secret has many lines, of which some are like no others.
 
-    The first line of a key is in every key, and the names of settings in every file of settings.
+    The names of settings are in every file of settings, so a line without anything random tells
+    nothing of such a secret.
     """
-    lines = [line.strip() for line in value.splitlines()]
-    if len(lines) < 2:
-        return [value]
-    telling = [line for line in lines if _RANDOM.search(line)]
-    return telling or [
-        line for line in lines if len(line) >= SHORTEST_CHARACTERS and not _ARMOUR.fullmatch(line)
-    ]
+    lines = value.splitlines()
+    return len(lines) > 1 and any(_RANDOM.search(line) for line in lines)
 
 
 def scan_snapshot(git: Git, snapshot: Snapshot, scanner: Scanner, branch: str) -> Snapshot:
@@ -111,7 +92,8 @@ def scan_snapshot(git: Git, snapshot: Snapshot, scanner: Scanner, branch: str) -
             f"not looked for in commits, shorter than {SHORTEST_CHARACTERS} characters: {names}"
         )
     while hit := _find_hit(content, scanner, branch):
-        if not _is_in_base(git.as_runner(), snapshot, scanner.values[hit.name]):
+        values = scanner.values_of(hit.name)
+        if not any(_is_in_base(git.as_runner(), snapshot, value) for value in values):
             reason = f"the secret {hit.name} is in {hit.place}: nothing is pushed"
             reasons = [*([snapshot.refused.reason] if snapshot.refused else []), reason]
             refused = Refusal("; ".join(reasons), SECRET)

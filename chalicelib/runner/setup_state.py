@@ -142,7 +142,7 @@ def _stage_workspace(repository: JobRepository, flags: IndexFlags) -> dict[str, 
     nested = [
         path
         for folder in differences.nested
-        if folder not in worktrees
+        if str(repository.workspace / folder) not in worktrees
         for path in work_tree.list_nested_files(repository, folder)
     ]
     gone = [path for path in differences.deleted if path not in flags.skipped]

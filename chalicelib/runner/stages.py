@@ -112,7 +112,7 @@ class Stages:
         push.end_processes(git)
         if snapshot is None:
             return None
-        scanner = Scanner.of(named_secrets(self.order))
+        scanner = Scanner(named_secrets(self.order))
         snapshot = scan_snapshot(git, snapshot, scanner, repo.push_branch)
         for notice in (*snapshot.notices, *push.list_large_files(git, snapshot)):
             self.log.add("system", notice)

@@ -6,7 +6,7 @@ Files of nested repositories are read like all others, and submodules are left t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -250,15 +250,11 @@ def list_gitlinks(repository: JobRepository) -> dict[str, Entry]:
 
 
 def list_worktrees(repository: JobRepository) -> dict[str, str]:
-    """Return the linked worktrees and their commits; by path below the workspace, with a slash."""
-    worktrees = {}
+    """Return the linked worktrees by their directories, and the commit of each."""
     output = repository.run("worktree", "list", "--porcelain", "-z")
-    for record in output.data.split(b"\0\0")[1:]:
-        facts = dict(line.partition(" ")[::2] for line in decode_path(record).split("\0"))
-        if "HEAD" in facts:
-            path = facts["worktree"].removeprefix(f"{repository.workspace}/")
-            worktrees[f"{path}/"] = facts["HEAD"]
-    return worktrees
+    records = [decode_path(record).split("\0") for record in output.data.split(b"\0\0")[1:]]
+    facts = [dict(line.partition(" ")[::2] for line in record) for record in records]
+    return {each["worktree"]: each["HEAD"] for each in facts if "HEAD" in each}
 
 
 def list_ref_commits(repository: JobRepository) -> frozenset[str]:
@@ -266,26 +262,6 @@ def list_ref_commits(repository: JobRepository) -> frozenset[str]:
     output = repository.read_text("for-each-ref", "--format=%(objectname) %(*objectname)")
     stashes = repository.run("rev-list", "--walk-reflogs", "refs/stash", "--")
     return frozenset([*output.split(), *stashes.data.decode().split()])
-
-
-def read_attribute(
-    repository: JobRepository,
-    paths: Iterable[str],
-    *,
-    cached: bool = False,
-    index: str = "index",
-) -> dict[str, str]:
-    """Return the `filter` attribute of paths, by the files' attributes or by those of an index."""
-    listed = list(paths)
-    if not listed:
-        return {}
-    source = ("--cached",) if cached else ()
-    output = repository.read(
-        "check-attr", "-z", *source, "--stdin", "filter", stdin=encode_paths(listed), index=index
-    )
-    fields = split_zero(output)
-    triples = zip(fields[::3], fields[2::3], strict=True)
-    return {path: name for path, name in triples if name not in ("unspecified", "unset", "set")}
 
 
 def _without_filters(repository: JobRepository) -> list[str]:

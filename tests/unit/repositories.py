@@ -119,7 +119,7 @@ class Job:
 
     def scan(self, secrets: Iterable[tuple[str, str]], branch: str = BRANCH) -> Snapshot:
         assert self.snapshot is not None
-        self.snapshot = scan_snapshot(self.git, self.snapshot, Scanner.of(secrets), branch)
+        self.snapshot = scan_snapshot(self.git, self.snapshot, Scanner(secrets), branch)
         return self.snapshot
 
     def push(self) -> str:
