@@ -22,7 +22,7 @@ from chalicelib.settings import settings
 from chalicelib.storage import connection
 from chalicelib.storage.records import TABLES
 from infra.deploy import Target
-from infra.emulator import FAKE, Emulator
+from infra.emulator import Emulator
 
 
 class Stage(Emulator):
@@ -31,7 +31,7 @@ class Stage(Emulator):
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to be of this stage."""
-        return {**FAKE, "STAGE": settings.stage, "AWS_ENDPOINT_URL": self.endpoint}
+        return {**self.credentials, "STAGE": settings.stage, "AWS_ENDPOINT_URL": self.endpoint}
 
     def admin_key(self) -> str:
         """Make a key that may do everything, and return its token."""
@@ -64,7 +64,7 @@ def stage() -> Iterator[Stage]:
     try:
         emulator.use()
         emulator.start()
-        _fill()
+        fill_stage()
         yield emulator
     finally:
         emulator.kill()
@@ -84,7 +84,8 @@ def forget() -> None:
         table._connection = None
 
 
-def _fill() -> None:
+def fill_stage() -> None:
+    """Make the tables, queues and keys of a stage."""
     for table in TABLES:
         table.create_table()
     sqs = client("sqs")

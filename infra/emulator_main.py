@@ -1,4 +1,6 @@
-"""Starts ministack, in its own virtual environment, without two costs that AWS does not have.
+"""Starts ministack in its own virtual environment, guarded, with its state saved while it runs.
+
+Two costs that AWS does not have are left out.
 
 It parses an expression anew for each row of the partition that a query looks at, and after each
 invocation of a silent function it waits for something to be logged, 50 ms long: see
@@ -8,9 +10,18 @@ docs/decisions/0027-what-a-page-reads.md. The pinned version has both under thes
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # for `infra`, and only here
+
+from infra.bound import bind_to_parent
+from infra.emulator_guard import Credentials, GuardedApp
+from infra.emulator_state import EmulatorState
 
 REMEMBERED = 4096
 SILENCE_SECONDS = 0.01
@@ -33,7 +44,29 @@ def be_brief() -> None:
     worker._drain_stderr_bounded.__defaults__ = (SILENCE_SECONDS, idle, most)
 
 
+def protect() -> None:
+    """Save the state while it changes, and let nobody in without a credential of this start.
+
+    The credential leaves the environment here, but for the secret that functions sign with.
+    """
+    application: Any = import_module("ministack.app")
+    state = EmulatorState(
+        Path(os.environ["OPTIO_SNAPSHOTS"]),
+        Path(os.environ["STATE_DIR"]),
+        float(os.environ["OPTIO_SAVE_SECONDS"]),
+    )
+    state.install()
+    credentials = Credentials(
+        secret=os.environ["AWS_SECRET_ACCESS_KEY"], front=os.environ.pop("OPTIO_FRONT_CREDENTIAL")
+    )
+    application.app = GuardedApp(
+        application.app, credentials, state.note_change, state.save_while_running
+    )
+
+
 if __name__ == "__main__":
+    bind_to_parent(signal.SIGINT)
     remember()
     be_brief()
+    protect()
     sys.exit(import_module("ministack.app").main())

@@ -41,11 +41,14 @@ class LocalStack:
 
     def start(self) -> None:
         """Bring everything up; what an earlier start kept is there again."""
+        os.environ.update(self._emulator.credentials)
         self._emulator.start()
         outputs = self._deploy()
         self._make_keys()
-        self._front = Front(self._port, self._emulator.port, outputs["RestAPIId"], "api")
-        threading.Thread(target=self._front.serve_forever, daemon=True).start()
+        credential = self._emulator.front_credential
+        api = outputs["RestAPIId"]
+        self._front = Front(self._port, self._emulator.port, api, "api", credential)
+        self._front.start()
         self._await_health()
         self._start_runner()
         self._write_card()
@@ -113,7 +116,8 @@ class LocalStack:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         program = [sys.executable, "-m", "chalicelib.runner", "--concurrency", "2"]
-        self._runner = started(program, environment, ROOT, self._state / "runner.log")
+        bound = [sys.executable, "-m", "infra.bound", "TERM", *program]  # it drains when we die
+        self._runner = started(bound, environment, ROOT, self._state / "runner.log")
 
     def _write_card(self) -> None:
         assert self._runner is not None
@@ -122,6 +126,8 @@ class LocalStack:
             "token": self._token,
             "pid": os.getpid(),
             "runnerPid": self._runner.pid,
+            "emulatorPid": self._emulator.pid,
+            "aws": {"AWS_ENDPOINT_URL": self._emulator.endpoint, **self._emulator.credentials},
         }
         made = self._state / "dev.json.new"
         with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -162,7 +168,7 @@ class LocalStack:
                 if self._runner.poll() is None:
                     os.killpg(self._runner.pid, signal.SIGKILL)
         if self._front is not None:
-            self._front.shutdown()
+            self._front.stop()
         self._emulator.stop()
 
 

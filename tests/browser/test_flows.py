@@ -338,9 +338,9 @@ def _size(request: Any) -> int:
 
 def test_the_pages_hold_behind_the_prefix_of_a_stage(chromium: Any, system: System):
     """At the very address of the API on the emulator: the stage comes before each path."""
-    port, api = system.gateway()
+    port, api, headers = system.gateway()
     root = f"http://{api}.execute-api.localhost:{port}/api"
-    context = chromium.new_context()
+    context = chromium.new_context(extra_http_headers=headers)
     page = context.new_page()
     broken: list[str] = []
     page.on("response", lambda one: broken.append(one.url) if one.status >= 400 else None)

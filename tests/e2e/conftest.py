@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import boto3
 import pytest
 
 from infra.emulator import ROOT
@@ -83,12 +84,24 @@ class System:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(60)
 
-    def gateway(self) -> tuple[int, str]:
-        """Return the port of the emulator, and the id of the API there."""
+    def client(self, service: str) -> Any:
+        """Return a client of the emulator, with the credentials of its start."""
+        aws = self.card["aws"]
+        return boto3.client(
+            service,
+            endpoint_url=aws["AWS_ENDPOINT_URL"],
+            region_name=aws["AWS_REGION"],
+            aws_access_key_id=aws["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=aws["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def gateway(self) -> tuple[int, str, dict[str, str]]:
+        """Return the port of the emulator, the id of the API there, and the front's headers."""
         port = int((self.state / "emulator-port").read_text())
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/restapis", timeout=60) as answer:
-            found = json.loads(answer.read())
-        return port, str(found["item"][0]["id"])
+        (api,) = self.client("apigateway").get_rest_apis()["items"]
+        environment = Path(f"/proc/{self.card['emulatorPid']}/environ").read_text().split("\0")
+        variables = dict(line.split("=", 1) for line in environment if line)
+        return port, str(api["id"]), {"X-Optio-Front": variables["OPTIO_FRONT_CREDENTIAL"]}
 
     def story(self) -> str:
         """Return what the parts said, for whoever reads why a test failed."""

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.emulator import FAKE, ROOT, Emulator
+from infra.emulator import ROOT, Emulator
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ class Account:
     def __init__(self, emulator: Emulator, home: Path) -> None:
         self._endpoint = emulator.endpoint
         self.environment = {
-            **FAKE,
+            **emulator.credentials,
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "PYTHONDONTWRITEBYTECODE": "1",
