@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from benchmarks import burst, cold, cost, firing, ingress, memory, redaction, tick
+from benchmarks import burst, cold, cost, firing, ingress, memory, redaction, saving, tick
 from benchmarks.report import HEAD, Row, conditions, table
 
 Part = Callable[[bool], Iterable[Row]]
@@ -23,6 +23,7 @@ PARTS: dict[str, Part] = {
     "ingress": ingress.measure,
     "burst": burst.measure,
     "redaction": redaction.measure,
+    "saving": saving.measure,
     "cost": cost.measure,
 }
 """The pages have a stage of their own to be filled: `make bench-pages`."""

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from app import app
-from benchmarks import many
+from benchmarks import many, yardstick
 from benchmarks.gateway import Api, definition, delivery, hook, hourly
 from benchmarks.meter import Meter, metered
 from benchmarks.report import Row
@@ -21,10 +21,11 @@ from benchmarks.stage import Stage, stage
 from chalicelib import wiring
 from chalicelib.actions import schedules
 
-CPU_MS = 5
+BATCH = 10
+RATIOS = {"schedule": 4.5, f"schedule, {BATCH} a batch": 2.5, "webhook": 4.5}
+"""Of the CPU of a firing to a bare transaction; of a webhook, to one and a bare request."""
 UNITS = {"schedule": 16, "webhook": 14}
 FIRINGS, ROUNDS = 50, 12
-BATCH = 10
 
 
 def measure(quick: bool) -> Iterable[Row]:
@@ -34,7 +35,10 @@ def measure(quick: bool) -> Iterable[Row]:
         ways = _ways(one, (rounds + 2) * FIRINGS)
         meters: dict[str, list[Meter]] = {name: [] for name in ways}
         theirs: Counter[str] = Counter()
+        transactions, requests = [], []
         for number in range(rounds + 1):
+            transactions.append(yardstick.transaction_ms())
+            requests.append(yardstick.request_ms())
             for name, fire in ways.items():
                 before = one.cpu()
                 with metered() as meter:
@@ -44,6 +48,13 @@ def measure(quick: bool) -> Iterable[Row]:
                     theirs[name] += int(1e6 * (one.cpu() - before))
         for name, found in meters.items():
             yield from _told(name, found, theirs[name] / 1000 / FIRINGS / rounds)
+        transaction, request = statistics.median(transactions), statistics.median(requests)
+        yield Row(what="a bare transaction of botocore: CPU", value=transaction, unit="ms")
+        yield Row(what="a bare request of chalice: CPU", value=request, unit="ms")
+        for name, found in meters.items():
+            bare = transaction + (request if name == "webhook" else 0)
+            ratio = _cpu_ms(found) / bare
+            yield Row(what=f"{name}: CPU, to bare", value=ratio, unit="x", most=RATIOS[name])
         for name, fire in ways.items():
             yield from _profiled(name, fire)
 
@@ -77,13 +88,12 @@ def _ways(one: Stage, most: int) -> dict[str, Callable[[], None]]:
 
 
 def _told(name: str, meters: list[Meter], theirs: float) -> Iterable[Row]:
-    each = [1000 * meter.cpu / FIRINGS for meter in meters]
-    cpu = statistics.median(each)
+    cpu = _cpu_ms(meters)
     aws = statistics.median(1000 * meter.botocore_cpu / FIRINGS for meter in meters)
     waited = statistics.median(1000 * meter.waited / FIRINGS for meter in meters)
     units = meters[-1].write_units / FIRINGS
     most = UNITS[name.partition(",")[0]]
-    yield Row(what=f"{name}: CPU, all of our process", value=cpu, unit="ms", most=CPU_MS)
+    yield Row(what=f"{name}: CPU, all of our process", value=cpu, unit="ms")
     yield Row(what=f"{name}: of it in botocore", value=aws, unit="ms")
     yield Row(what=f"{name}: wall, waiting for the emulator", value=waited, unit="ms")
     yield Row(what=f"{name}: the emulator's own CPU", value=theirs, unit="ms")
@@ -92,6 +102,10 @@ def _told(name: str, meters: list[Meter], theirs: float) -> Iterable[Row]:
     yield Row(what=f"{name}: read units", value=meters[-1].read_units / FIRINGS, unit="units")
     calls = sum(meters[-1].calls.values()) / FIRINGS
     yield Row(what=f"{name}: calls to AWS", value=calls, unit="calls")
+
+
+def _cpu_ms(meters: list[Meter]) -> float:
+    return statistics.median(1000 * meter.cpu / FIRINGS for meter in meters)
 
 
 def _profiled(name: str, fire: Callable[[], None]) -> Iterable[Row]:
