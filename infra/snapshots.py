@@ -63,7 +63,8 @@ class Snapshots:
         """Make stored parts the newest snapshot, and remove what only older ones name."""
         listed = self._numbers()
         snapshot = Snapshot(listed[0] + 1 if listed else 1, dict(parts), tuple(sorted(set(files))))
-        content = json.dumps({"parts": snapshot.parts, "files": snapshot.files}, indent=1)
+        listed_parts = {"parts": snapshot.parts, "files": snapshot.files}
+        content = json.dumps({**listed_parts, "digest": _digest(listed_parts)}, indent=1)
         _sync_folder(self._parts)
         _write_durably(self._list(snapshot.number), content.encode())
         _sync_folder(self.folder)
@@ -99,6 +100,8 @@ class Snapshots:
 
     def _read(self, number: int) -> Snapshot:
         listed = json.loads(self._list(number).read_bytes())
+        if listed.pop("digest") != _digest(listed):
+            raise ValueError("its list is not whole")
         return Snapshot(number, dict(listed["parts"]), tuple(listed["files"]))
 
     def _list(self, number: int) -> Path:
@@ -119,6 +122,10 @@ class Snapshots:
         for path in self._parts.iterdir():
             if path.name not in needed:
                 path.unlink()
+
+
+def _digest(listed: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 
 
 def _write_durably(target: Path, content: bytes) -> None:
