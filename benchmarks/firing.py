@@ -22,7 +22,7 @@ from chalicelib import wiring
 from chalicelib.actions import schedules
 
 BATCH = 10
-RATIOS = {"schedule": 4.5, f"schedule, {BATCH} a batch": 2.5, "webhook": 4.5}
+RATIOS = {"schedule": 5, f"schedule, {BATCH} a batch": 3.5, "webhook": 7}
 """Of the CPU of a firing to a bare transaction; of a webhook, to one and a bare request."""
 UNITS = {"schedule": 16, "webhook": 14}
 FIRINGS, ROUNDS = 50, 12
