@@ -63,6 +63,8 @@ SCHEMA_VALUES = 5000
 """values of a `paramsSchema` in all"""
 SCHEMA_STEPS = 200_000
 """steps of a check against it, and values that they look at"""
+SCHEMA_SECONDS = 1
+"""second of computing for a check against it"""
 QUERY = 1024
 """characters of a JMESPath"""
 QUERY_OPENS = 150

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.domain.credential import check_ends
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.forge import OF_FORGES
@@ -65,6 +66,7 @@ def checked_value(value: str) -> str:
     if len(value.strip()) < SHORTEST:
         rule = f"a secret has at least {SHORTEST} characters"
         raise Invalid(f"{rule}: shorter ones cannot be kept out of logs", "value")
+    check_ends(value, "value")
     if len(value.encode()) > SECRET:
         raise Invalid("a secret holds at most 64 KB", "value")
     if "\0" in value:

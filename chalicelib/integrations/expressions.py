@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import Any
@@ -17,6 +17,7 @@ from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.limits import QUERY, QUERY_OPENS, QUERY_STEPS
 from chalicelib.integrations import query_mistakes
 
+Compare = Callable[[Any, Any], Any]
 TOO_MUCH = f"it takes more than {QUERY_STEPS:,} steps"
 OPENING = "[({!"
 CHARACTERS = 16
@@ -63,8 +64,26 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
     """An interpreter that gives up: few characters can double a list again and again."""
 
     def __init__(self) -> None:
-        super().__init__(jmespath.Options(custom_functions=_Functions()))
+        super().__init__(jmespath.Options(custom_functions=_Functions(self.spend)))
         self._left = QUERY_STEPS
+        self.COMPARATOR_FUNC = {
+            name: self._counted(compare)
+            for name, compare in TreeInterpreter.COMPARATOR_FUNC.items()
+        }
+
+    def spend(self, *values: object) -> None:
+        """Take what it costs to look at the whole depth of some values."""
+        self._left = _count_down(self._left, *values)
+
+    def _counted(self, compare: Compare) -> Compare:
+        """Return a comparison that costs what it looks at: Python's goes to the whole depth."""
+
+        def counted(left: Any, right: Any) -> Any:
+            if isinstance(left, list | dict) and isinstance(right, list | dict):
+                self.spend(left if len(left) <= len(right) else right)
+            return compare(left, right)
+
+        return counted
 
     def visit(self, node: Any, *args: Any, **named: Any) -> Any:
         found = super().visit(node, *args, **named)
@@ -79,6 +98,16 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
 class _Functions(Functions):  # type: ignore[misc]
     """The functions that make texts out of others: they look at the size before, not after."""
 
+    def __init__(self, spend: Callable[..., None]) -> None:
+        super().__init__()
+        self._spend = spend
+
+    @signature({"types": ["array", "string"]}, {"types": []})  # type: ignore[untyped-decorator]
+    def _func_contains(self, subject: list[Any] | str, search: object) -> bool:
+        if isinstance(search, list | dict):
+            self._spend(subject)
+        return search in subject
+
     @signature({"types": ["string"]}, {"types": ["array-string"]})  # type: ignore[untyped-decorator]
     def _func_join(self, separator: str, texts: list[str]) -> str:
         if len(separator) * len(texts) + sum(map(len, texts)) > QUERY_STEPS * CHARACTERS:
@@ -87,22 +116,29 @@ class _Functions(Functions):  # type: ignore[misc]
 
     @signature({"types": []})  # type: ignore[untyped-decorator]
     def _func_to_string(self, value: object) -> object:
+        self._spend(value)
         _check_size(value)
         return super()._func_to_string(value)
 
 
 def _check_size(found: object) -> None:
     """Refuse what grows when it is written: lists that hold one another many times over."""
-    left, open_ = QUERY_STEPS, [found]
-    while open_:
-        one = open_.pop()
-        left -= 1 + (len(one) // CHARACTERS if isinstance(one, str) else 0)
+    _count_down(QUERY_STEPS, found)
+
+
+def _count_down(left: int, *values: object) -> int:
+    """Return the steps that are left after a look at the whole depth of some values."""
+    waiting = [*values]
+    while waiting:
+        value = waiting.pop()
+        left -= 1 + (len(value) // CHARACTERS if isinstance(value, str) else 0)
         if left < 0:
             raise ValueError(TOO_MUCH)
-        if isinstance(one, float) and not math.isfinite(one):
+        if isinstance(value, float) and not math.isfinite(value):
             raise ValueError("the result is no number")
-        if isinstance(one, list | dict):
-            open_.extend(one.values() if isinstance(one, dict) else one)
+        if isinstance(value, list | dict):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return left
 
 
 @lru_cache(maxsize=1024)

@@ -7,8 +7,10 @@ and forth. Whoever writes a schema, or the params that it is held against, gets 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -20,14 +22,37 @@ from referencing.jsonschema import DRAFT202012
 
 from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.json_text import count
-from chalicelib.domain.limits import SCHEMA_STEPS, SCHEMA_VALUES
+from chalicelib.domain.limits import SCHEMA_SECONDS, SCHEMA_STEPS, SCHEMA_VALUES
 from chalicelib.integrations import patterns
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
 TOO_MUCH = f"it takes more than {SCHEMA_STEPS:,} steps"
 MOST_FAULTS = 50
-_left: ContextVar[int | None] = ContextVar("left", default=None)
-"""The steps that are left to a check of ours, if one is made."""
+TOO_LONG = f"it takes more than {SCHEMA_SECONDS} s of computing"
+
+
+@dataclass
+class _Budget:
+    """What is left to a check: its steps, and the CPU time of this thread at which it ends.
+
+    Steps count values, but a step may also look at one value to its whole depth, compare it or
+    write it into a message. How long that takes no count of ours knows, so a deadline ends it.
+    """
+
+    steps: int
+    ends_at: float
+
+    def spend(self, steps: int) -> None:
+        """Take some steps; raise `Invalid` where the steps or the time are used up."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise Invalid(TOO_MUCH)
+        if time.thread_time() > self.ends_at:
+            raise Invalid(TOO_LONG)
+
+
+_budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
+"""The budget of the check of ours that runs, if one does."""
 
 
 class _Linear:
@@ -35,9 +60,10 @@ class _Linear:
 
     @staticmethod
     def search(pattern: str, text: str) -> object:
-        if _left.get() is None:
+        budget = _budget.get()
+        if budget is None:
             return re.search(pattern, text)
-        _spend(len(text) // 10)
+        budget.spend(len(text) // 10)
         return patterns.matches(pattern, text)
 
 
@@ -63,7 +89,7 @@ def violations(schema: Mapping[str, object], params: Mapping[str, object]) -> li
     """Return where `params` break `schema`, each by the path of its param."""
     registry: Any = Registry()
     validator: Any = _Bounded(_without_dialect(schema), registry=registry)
-    begun = _left.set(SCHEMA_STEPS)
+    begun = _budget.set(_Budget(SCHEMA_STEPS, time.thread_time() + SCHEMA_SECONDS))
     try:
         # Each message repeats what it is about, so no more of them are made than are shown.
         errors = list(islice(validator.iter_errors(dict(params)), MOST_FAULTS))
@@ -71,7 +97,7 @@ def violations(schema: Mapping[str, object], params: Mapping[str, object]) -> li
         said = "it refers to itself" if isinstance(error, RecursionError) else str(error)
         return [Fault("params", f"their schema cannot be applied: {said[:400]}")]
     finally:
-        _left.reset(begun)
+        _budget.reset(begun)
     return [
         Fault(".".join(["params", *map(str, error.path)]), error.message[:500])
         for error in sorted(errors, key=lambda error: [str(part) for part in error.path])
@@ -106,18 +132,13 @@ def _check_reference(reference: str, resolver: Any) -> None:
         raise Invalid(f"there is no {reference[:200]!r}: {rule}") from None
 
 
-def _spend(steps: int) -> None:
-    left = (_left.get() or 0) - steps
-    _left.set(left)
-    if left < 0:
-        raise Invalid(TOO_MUCH)
-
-
 def _counted(keyword: Keyword) -> Keyword:
     """Return a keyword that takes what it costs from what a check may cost."""
 
     def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        _spend(1 + _size(value) + _size(instance))
+        budget = _budget.get()
+        if budget is not None:
+            budget.spend(1 + _size(value) + _size(instance))
         yield from keyword(validator, value, instance, schema) or ()
 
     return counted

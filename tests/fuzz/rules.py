@@ -16,6 +16,7 @@ VALUES: dict[str, list[str]] = {
     "api-url": ["https://github.example.com/api/v3"],
     "public-url": ["https://hooks.example.com/optio"],
     "secret-name": ["NPM_TOKEN", "_X1"],
+    "credential": ["a credential of sixteen", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     "secret-scope": ["global", "https://github.com/acme/web"],
 }
 

@@ -49,7 +49,7 @@ class NewPromptTemplate(Model):
 
 class SecretValue(Model):
     model_config = shown({"value": "a value that nobody sees"})
-    value: Annotated[str, text(limits.SECRET), told(secret.checked_value)]
+    value: Annotated[str, text(limits.SECRET), told(secret.checked_value), called("credential")]
     scope: Annotated[str, text(limits.URL), told(secret.checked_scope), called("secret-scope")] = (
         secret.GLOBAL
     )

@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from chalicelib.domain import limits
+from chalicelib.domain.credential import check_ends
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.provider import check_config, check_place
 from chalicelib.settings import settings
 from chalicelib.web.models.rules import Ruled, Sent, said_by
-from chalicelib.web.models.types import FILLED, Flag, Name, shown, text
+from chalicelib.web.models.types import FILLED, Flag, Name, called, shown, text, told
 
-Credential = Annotated[str, text(limits.CREDENTIAL, 1), FILLED]
+Credential = Annotated[str, text(limits.CREDENTIAL, 1), told(check_ends), called("credential")]
 Value = Annotated[str, text(limits.CONFIG_VALUE, 1), FILLED]
 
 

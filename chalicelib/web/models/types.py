@@ -23,6 +23,7 @@ from chalicelib import wiring
 from chalicelib.actions.hooks import query as query_of
 from chalicelib.domain import limits, repo, secret
 from chalicelib.domain.address import checked_url
+from chalicelib.domain.credential import check_ends
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.template import check_template
 from chalicelib.domain.webhook_signatures import SHORTEST_SECRET
@@ -170,7 +171,9 @@ def _api_url(text: str) -> str:
 
 
 ApiUrl = Annotated[str, text(limits.URL), told(_api_url), called("api-url")]
-Secret = Annotated[str, text(limits.HOOK_SECRET, SHORTEST_SECRET)]
+Secret = Annotated[
+    str, text(limits.HOOK_SECRET, SHORTEST_SECRET), told(check_ends), called("credential")
+]
 Secrets = Annotated[list[Secret], Field(min_length=1, max_length=limits.HOOK_SECRETS)]
 Query = Annotated[str, text(limits.QUERY, 1), told(_query), called("jmespath")]
 Path = Annotated[str, text(limits.QUERY, 1), told(_path), called("jmespath-param")]
