@@ -57,6 +57,11 @@ class Wiring:
     def wait(self, span: timedelta) -> None:
         time.sleep(max(0.0, span.total_seconds()))
 
+    def passes(self, error: Exception) -> bool:
+        from chalicelib.integrations.failures import passes
+
+        return passes(error)
+
     @cached_property
     def expressions(self) -> ports.Expressions:
         from chalicelib.integrations.expressions import ExpressionEngine

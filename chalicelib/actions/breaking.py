@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from chalicelib.actions import definitions, notifying
@@ -13,6 +14,8 @@ from chalicelib.ports import World
 
 TOLD = (State.COMPLETED, State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
 """The states that tell whether a definition works. A cancelled run tells nothing."""
+FORGE_IS_AWAY = frozenset({"forge_rate_limited", "forge_unavailable"})
+"""Classes of a forge that did not answer: that passes, and is no fault of a definition."""
 PAGE, MOST_PAGES = 100, 20
 """How far back a definition's runs are looked through for those that ended: many may wait."""
 
@@ -23,6 +26,8 @@ def run_failed(world: World, run: Run) -> None:
     Nothing is counted, so nothing can be counted twice: the runs themselves are looked at, those
     that ended since somebody resumed the definition last.
     """
+    if not _tells(run):
+        return
     for _ in range(AGAIN):
         try:
             definition = world.blueprints.get(run.definition_id or "")
@@ -42,20 +47,30 @@ def run_failed(world: World, run: Run) -> None:
 
 
 def _reason(world: World, definition: Blueprint, run: Run) -> str | None:
+    """Return why to pause a definition, by its runs as they are now; None to leave it.
+
+    The list of its runs lags: what it shows as at work may have succeeded. So those that would
+    pause the definition are read once more, as they are.
+    """
     most = world.policy.pause_after_failures
-    # The list may not know yet what has just been written.
-    known = sorted(
-        {**{other.id: other for other in _listed(world, definition, most)}, run.id: run}.values(),
-        key=lambda other: (other.created_at, other.id),
-        reverse=True,
-    )
-    newest = [other for other in known if other.state in TOLD][:most]
-    if len(newest) < most or not all(_alike(other, run, definition) for other in newest):
+    listed = _listed(world, definition, most)
+    if not _in_a_row([*listed, run], definition, run, most):
+        return None
+    current = world.runs.several([other.id for other in listed])
+    if not _in_a_row([*current, run], definition, run, most):
         return None
     return (
         f"{most} failures in a row of the class {run.error_class or 'unknown'}; "
         f"the last one: {run.error_message or 'no message'}"
     )[:1000]
+
+
+def _in_a_row(known: Iterable[Run], definition: Blueprint, run: Run, most: int) -> bool:
+    """Return whether the newest runs that tell something all failed like this one."""
+    by_id = {**{other.id: other for other in known}, run.id: run}
+    newest = sorted(by_id.values(), key=lambda one: (one.created_at, one.id), reverse=True)
+    telling = [other for other in newest if _tells(other)][:most]
+    return len(telling) == most and all(_alike(other, run, definition) for other in telling)
 
 
 def _listed(world: World, definition: Blueprint, most: int) -> list[Run]:
@@ -65,9 +80,17 @@ def _listed(world: World, definition: Blueprint, most: int) -> list[Run]:
     for _ in range(MOST_PAGES):
         listed, place = world.runs.of_definition(definition.id, place, PAGE)
         found += listed
-        if place is None or sum(other.state in TOLD for other in found) >= most:
+        if place is None or sum(map(_tells, found)) >= most:
             break
     return found
+
+
+def _tells(run: Run) -> bool:
+    """Return whether a run tells if its definition works: not one whose forge was away."""
+    if run.state is not State.FAILED:
+        return run.state in TOLD
+    not_cloned = run.error_class == "network" and run.stage == "clone"
+    return run.error_class not in FORGE_IS_AWAY and not not_cloned
 
 
 def _alike(other: Run, run: Run, definition: Blueprint) -> bool:

@@ -1,7 +1,12 @@
-"""What fails again and again: backed off, then given up visibly. Nothing is re-sent for ever."""
+"""Failures of steps: those that would come again with each try are counted, ten give up visibly.
+
+A failure that passes (throttling, conflicts, missing rights, a forge that is away) counts for
+nothing. Its row stays due, so it shows as overdue and the ticks send it again.
+"""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +15,12 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import World
 
+log = logging.getLogger(__name__)
 MOST_FAILURES = 10
 BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(minutes=10)
+SOON = timedelta(minutes=1)
+"""For how long after its moment a trigger is tried again within seconds when a failure passes."""
 
 
 def backoff(failures: int) -> timedelta:
@@ -26,6 +34,8 @@ def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trig
     One that cannot be computed at all (its zone is gone, its expression no longer parses) is
     disabled at once. Returns the trigger as it was stored, for its message.
     """
+    if world.passes(error):
+        return _try_again(world, trigger_id)
     try:
         trigger = world.triggers.get(trigger_id)
     except NotFound:
@@ -49,12 +59,39 @@ def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trig
     return [new]
 
 
+def _try_again(world: World, trigger_id: str) -> list[Trigger]:
+    """Try a trigger again within seconds while it is hardly late; after that it stays due."""
+    try:
+        trigger = world.triggers.get(trigger_id)
+        now = world.now()
+        if trigger.due_at is None or trigger.next_fire_at is None:
+            return []
+        late = now - (trigger.next_fire_at + trigger.jitter)
+        if late >= SOON:
+            return []
+        due = max(trigger.due_at, now + max(BACKOFF, late))
+        new = replace(trigger, version=trigger.version + 1, updated_at=now, due_at=due)
+        world.triggers.note(new, trigger)
+    except NotFound:
+        return []
+    except Exception as error:
+        if not world.passes(error):
+            raise
+        log.warning("trigger stays due: %s", error, extra={"trigger": trigger_id})
+        return []
+    return [new]
+
+
 def run_failed(world: World, run_id: str, error: Exception) -> None:
     """Count a failed step of a run and back it off; after ten in a row, fail the run.
+
+    A run whose failure passes stays due as it is, for as long as it takes.
 
     A run that is not due keeps its moment: what failed was a message that had nothing to do, or
     came after the step's own write. A healthy runner is not declared lost for a failed read.
     """
+    if world.passes(error):
+        return
     run = world.runs.get(run_id)
     now = world.now()
     if run.due_at is None or run.due_at > now:

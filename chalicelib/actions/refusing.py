@@ -14,17 +14,19 @@ BACKOFF = timedelta(seconds=30)
 
 
 def without_token(world: World, run: Run, error: ForgeError) -> None:
-    """Let a run wait for a forge that gives no token now, or fail it with what a person can do."""
-    refusals = run.failures + 1
-    if error.passes and refusals < failing.MOST_FAILURES:
+    """Let a run wait for a forge that gives no token now, or fail it with what a person can do.
+
+    It waits for as long as the forge is away, and asks less often the longer it has waited.
+    """
+    if error.passes:
+        waited = world.now() - (run.queued_at or run.created_at)
         moving.requeue(
             world,
             run,
             by="admission",
             message=str(error),
-            backoff=max(error.wait or BACKOFF, failing.backoff(refusals)),
+            backoff=max(error.wait or BACKOFF, min(failing.LONGEST_BACKOFF, waited / 2)),
             waiting_for="the forge",
-            failures=refusals,
         )
         return
     message = f"no token of the forge: {error}"

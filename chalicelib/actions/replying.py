@@ -1,6 +1,7 @@
 """Replies to tickets: one comment for each run, edited as the run goes on.
 
-A fault of the tracker is tried again, then stands in the history of the run: it never fails it.
+A fault of the tracker never fails the run. One that passes is tried again for as long as it takes,
+any other stands in the history of the run.
 """
 
 from __future__ import annotations
@@ -109,17 +110,22 @@ def _settled(world: World, run: Run, replied: Run, said: Reply, fault: Exception
     if fault is None:
         return moving.update(world, run, reply=new)
     failures = said.failures + (not isinstance(fault, Limited))
-    if _passes(fault) and failures < MOST_FAILURES:
+    lasts = isinstance(fault, Unreachable) and not fault.passes
+    if world.passes(fault) or (not lasts and failures < MOST_FAILURES):
         again = now + max(_wait(fault), failing.backoff(max(1, failures)))
-        return moving.update(world, run, reply=replace(new, failures=failures, at=again))
+        waits = replace(new, failures=failures, at=again)
+        if failures == MOST_FAILURES > said.failures:
+            words = f"its ticket got no reply yet, and is tried on: {_said_of(fault)}"
+            return _noted(world, run, words, waits)
+        return moving.update(world, run, reply=waits)
     words = f"its ticket got no reply: {_said_of(fault)}"
-    final = noted(run, by="ticket", message=words, at=now, reply=new)
-    world.runs.put(final, run)
-    return final
+    return _noted(world, run, words, new)
 
 
-def _passes(fault: Exception) -> bool:
-    return not isinstance(fault, Unreachable) or fault.passes
+def _noted(world: World, run: Run, words: str, reply: Reply) -> Run:
+    new = noted(run, by="ticket", message=words, at=world.now(), reply=reply)
+    world.runs.put(new, run)
+    return new
 
 
 def _wait(fault: Exception) -> timedelta:

@@ -16,7 +16,7 @@ from chalicelib.actions.noting import Displaced, Notes
 from chalicelib.actions.tickets import Watch
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.listing import Listing, afresh, settled_until
-from chalicelib.domain.provider import EVERY, Provider, begun, failed, read, rested
+from chalicelib.domain.provider import EVERY, Provider, begun, failed, read, rested, unanswered
 from chalicelib.domain.run import Run
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import Limited, TicketPage, Tracker, Unreachable, World
@@ -57,7 +57,8 @@ def _read(world: World, notes: Notes, started: datetime) -> Callable[[Provider],
         known = isinstance(error, Unreachable)
         reason = str(error) if known else f"{type(error).__name__}: {error}"
         wait = error.wait if isinstance(error, Unreachable) else None
-        return lambda provider: failed(provider, reason, world.now(), wait)
+        counted = unanswered if world.passes(error) else failed
+        return lambda provider: counted(provider, reason, world.now(), wait)
     return lambda provider: read(provider, world.now())
 
 

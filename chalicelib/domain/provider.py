@@ -13,6 +13,8 @@ from chalicelib.domain.listing import Listing
 MOST_FAILURES = 5
 UNENDED = "the last sync was cut off; the next one goes on where that one stood"
 EVERY = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(minutes=10)
+"""The longest distance between syncs of a tracker that is away, unless it asks for more."""
 OVERLAP = timedelta(minutes=2)
 """How far behind its cursor a sync begins: clocks differ, and trackers show changes late."""
 
@@ -62,12 +64,18 @@ class Provider:
     rests_until: datetime | None = None
     last_synced_at: datetime | None = None
     failures: int = 0
+    outages: int = 0
     last_error: str | None = None
     disabled_reason: str | None = None
 
     @property
     def secret_key(self) -> str:
         return secret_key(self.id)
+
+    @property
+    def failed_syncs(self) -> int:
+        """The number of syncs in a row that failed, those included that can disable nothing."""
+        return self.failures + self.outages
 
     @property
     def comments(self) -> bool:
@@ -93,7 +101,7 @@ class Provider:
     def on_its_way(self) -> bool:
         """Whether there is something new to tell of it within seconds."""
         unread = self.progress is not None or self.last_synced_at is None
-        return self.enabled and unread and not self.failures
+        return self.enabled and unread and not self.failed_syncs
 
     @property
     def leased_until(self) -> datetime | None:
@@ -174,7 +182,7 @@ def edited(new: Provider, was: Provider, now: datetime) -> Provider:
     due = was.due_at or _soonest(was, now)
     kept = replace(new, updated_at=now, due_at=due if new.enabled else None)
     if resumed:
-        kept = replace(kept, failures=0, disabled_reason=None)
+        kept = replace(kept, failures=0, outages=0, disabled_reason=None)
     return kept if _seen(new) == _seen(was) else unread(kept)
 
 
@@ -205,6 +213,7 @@ def read(provider: Provider, now: datetime) -> Provider:
         due_at=now if unread or provider.asked else now + EVERY,
         last_synced_at=now,
         failures=provider.failures if repeated else 0,
+        outages=0,
         last_error=provider.last_error if repeated else None,
         reading=False,
         asked=False,
@@ -252,4 +261,23 @@ def failed(
         due_at=None if given_up else now + max(EVERY, wait or EVERY),
         enabled=not given_up,
         disabled_reason=f"{failures} syncs in a row failed: {message}"[:1000] if given_up else None,
+    )
+
+
+def unanswered(
+    provider: Provider, message: str, now: datetime, wait: timedelta | None = None
+) -> Provider:
+    """Return a provider whose sync met a failure that passes: it waits longer after each.
+
+    Such failures never disable it, and are not counted among those that do.
+    """
+    outages = provider.outages + 1
+    grown = min(LONGEST_WAIT, EVERY * (1 << min(outages - 1, 10)))
+    return replace(
+        provider,
+        outages=outages,
+        last_error=message[:1000],
+        reading=False,
+        asked=False,
+        due_at=now + max(grown, wait or EVERY),
     )

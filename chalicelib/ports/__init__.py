@@ -1,7 +1,7 @@
 """What the core needs from outside: small protocols, in the core's words."""
 
 from chalicelib.ports.forges import Forge, Forges
-from chalicelib.ports.parts import Change, Due, Hook, Taken
+from chalicelib.ports.parts import Change, Due, Hook, Taken, Throttled
 from chalicelib.ports.services import (
     Builds,
     Expressions,
@@ -66,6 +66,7 @@ __all__ = [
     "Slots",
     "Sns",
     "Taken",
+    "Throttled",
     "TicketPage",
     "Tracker",
     "Trackers",

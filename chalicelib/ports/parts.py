@@ -18,6 +18,10 @@ class Taken(Exception):
         self.parts = frozenset(parts)
 
 
+class Throttled(Exception):
+    """The store answered with too little, for too long."""
+
+
 @dataclass(frozen=True)
 class Due:
     """A row that is due: enough to send a message for it."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from chalicelib.ports import Throttled
 from chalicelib.storage.connection import Patience, Row, connection
 
 Rows = dict[type[Row], dict[str, Any]]
 MOST_KEYS = 100
-
-
-class Throttled(Exception):
-    """The store answered with too little, for too long."""
 
 
 def fetch(keys: Mapping[type[Row], Collection[str]]) -> Rows:

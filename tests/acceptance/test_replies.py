@@ -304,8 +304,14 @@ def test_a_tracker_that_is_down_is_asked_again_and_never_fails_the_task(
     assert (task["state"], task["errorMessage"]) == ("completed", None)
     who, said = events(stage, run)[-1]
     assert who == "ticket"
-    assert "got no reply" in said
+    assert "got no reply yet" in said
     assert "503" in said
+
+    tracker.broken = lambda: None
+    before = item.ours[0].text
+    stage.pass_time(11 * MINUTE)
+    assert item.ours[0].text != before
+    assert events(stage, run)[-1] == (who, said)
 
 
 def test_a_credential_that_may_only_read_is_said_at_once(stage: Stage, github: FakeTracker):

@@ -34,6 +34,7 @@ def broken(simulator: Simulator) -> list[str]:
         *messages_bounded(history),
         *ledger_unchanged(history),
         *nothing_given_up_early(history),
+        *nothing_disabled(history),
     ]
 
 
@@ -308,3 +309,13 @@ def nothing_given_up_early(history: History) -> Iterator[str]:
                 waited = new.updated_at - (since[was.state] or was.updated_at)
                 if waited < patience[was.state] - CLOCKS_APART:
                     yield f"run {key} was given up after {waited} in {was.state}"
+
+
+def nothing_disabled(history: History) -> Iterator[str]:
+    """Weather passes: it disables no trigger, and no step of the pipeline fails a run for it."""
+    for commit in history.log:
+        for table, key, _, new in commit:
+            if table == "triggers" and new and new.disabled_reason:
+                yield f"trigger {key} was disabled: {new.disabled_reason}"
+            if table == "runs" and new and new.error_class == "internal":
+                yield f"run {key} was failed: {new.error_message}"

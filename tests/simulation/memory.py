@@ -25,6 +25,7 @@ from chalicelib.domain.run import STAGE, Run, State
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.integrations.expressions import ExpressionEngine
+from chalicelib.integrations.failures import passes
 from chalicelib.integrations.sns import SnsVerifier
 from chalicelib.integrations.trackers import RealTrackers
 from chalicelib.ports import Change, Due, Hook, Taken
@@ -795,3 +796,6 @@ class MemoryWorld:
 
     def wait(self, span: timedelta) -> None:
         self._wait(span)
+
+    def passes(self, error: Exception) -> bool:
+        return passes(error)

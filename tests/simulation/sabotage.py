@@ -323,6 +323,14 @@ def deadline_is_pulled() -> Any:
     return patch.object(failing, "run_failed", run_failed)
 
 
+@breaks("failures that pass are counted like any other")
+def weather_is_counted() -> Any:
+    return _both(
+        patch.object(memory.MemoryWorld, "passes", lambda self, error: False),
+        patch.object(failing, "MOST_FAILURES", 4),
+    )
+
+
 @breaks("a record of the ledger is written again when its run ends")
 def ledger_is_rewritten() -> Any:
     def advance(world: Any, run: Any, to: Any, **changes: Any) -> Any:

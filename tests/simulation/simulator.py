@@ -66,7 +66,7 @@ class Died(BaseException):
 HANDLERS = {"fire": firing.fire, "steps": running.advance, "notify": notifying.notify}
 
 
-class Refused(Exception):
+class Refused(ConnectionError):
     """AWS did not do it, or did it and could not say so."""
 
 
@@ -168,7 +168,16 @@ class Simulator:
         self.over = START + timedelta(hours=hours)
         self.size = size
         self.ids = random.Random(f"ids {seed}")
+        self.outages = random.Random(f"outage {seed}")
+        self.outage = self._an_outage(hours)
         self.world = world or self._memory()
+
+    def _an_outage(self, hours: float) -> tuple[datetime, datetime] | None:
+        """Return when half of all calls fail, in some of the storms in which calls fail at all."""
+        if not self.weather.fails or self.outages.random() > 0.2:
+            return None
+        begins = START + self.outages.uniform(0.1, 0.4) * timedelta(hours=hours)
+        return begins, begins + self.outages.uniform(0.3, 0.5) * timedelta(hours=hours)
 
     def all(self, table: str) -> list[Any]:
         """Return every row of a table, as it is."""
@@ -221,6 +230,9 @@ class Simulator:
     def _trouble(self) -> None:
         if not self.processes:
             return
+        throttled = self.outage and self.outage[0] <= self.clock < self.outage[1]
+        if throttled and self.weather.fails and self.outages.random() < 0.5:
+            raise Refused
         chance = self.rng.random()
         if chance < self.weather.dies:
             self.processes[-1]["dead"] = True

@@ -45,9 +45,21 @@ def test_each_of_250_tickets_fires_once_through_pages_outages_and_limits(place: 
     place.minutes(2)
     for item in later[:25]:
         tracker.label(item, "agent", "other")
+    place.minutes(120)
+    assert (place.provider.enabled, place.provider.failures) == (True, 0)
+    assert "503" in (place.provider.last_error or "")
+    asked = len(tracker.requests)
+    place.minutes(60)
+    assert 5 <= len(tracker.requests) - asked <= 7
+
+    tracker.broken = lambda: None
+    place.minutes(10)
+    assert (place.provider.outages, place.provider.last_error) == (0, None)
+
+    tracker.broken = lambda: (401, {}, {"message": "no"})
     place.minutes(8)
     assert (place.provider.enabled, place.provider.failures) == (False, 5)
-    assert "503" in (place.provider.disabled_reason or "")
+    assert "401" in (place.provider.disabled_reason or "")
 
     tracker.broken = lambda: None
     providers.enable(place.world, "p")

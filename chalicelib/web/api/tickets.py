@@ -22,7 +22,7 @@ def view(thing: Provider) -> answers.ProviderView:
         "hasCredential": True,
         "enabled": thing.enabled,
         "disabledReason": thing.disabled_reason,
-        "failures": thing.failures,
+        "failures": thing.failed_syncs,
         "lastError": thing.last_error,
         "lastSyncedAt": views.moment(thing.last_synced_at),
         "nextSyncAt": views.moment(thing.due_at),
