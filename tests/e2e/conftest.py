@@ -84,6 +84,12 @@ class System:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(60)
 
+    def forget(self) -> None:
+        """Take note that the processes were killed, and remove what told of them."""
+        if self._process is not None:
+            self._process.wait(60)
+        (self.state / "dev.json").unlink()
+
     def client(self, service: str) -> Any:
         """Return a client of the emulator, with the credentials of its start."""
         aws = self.card["aws"]
