@@ -33,6 +33,11 @@ def main() -> None:
 
 def deploy(target: Target) -> None:
     """Package, show what would change, ask, do it; print the first key once."""
+    if settings.file_repos:
+        raise Undeployable(
+            "OPTIO_ALLOW_FILE_REPOS lets members read the directories of a runner's machine: it is"
+            " for `make dev` alone. Unset it"
+        )
     _check_state(target)
     if target.exists():
         leftovers.clear_after_rollback(target)

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chalicelib.runner import processes, users
 from chalicelib.runner.abilities import SANDBOX_CHOICES, NoSandbox
@@ -30,6 +31,11 @@ def main() -> int:
     token = _token()
     if not arguments.url or not token:
         log.error("OPTIO_URL (or --url) and OPTIO_RUNNER_TOKEN are needed")
+        return 2
+    if os.environ.get("OPTIO_ALLOW_FILE_REPOS") == "1" and not _is_local(arguments.url):
+        log.error(
+            "OPTIO_ALLOW_FILE_REPOS is for a stage on this machine, not for %s", arguments.url
+        )
         return 2
     processes.hide_memory()
     processes.adopt_orphans()
@@ -53,6 +59,11 @@ def main() -> int:
         return 2
     log.info("runner_ended")
     return 0
+
+
+def _is_local(url: str) -> bool:
+    """Whether a stage runs on this machine, so that its users may read the directories here."""
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def _token() -> str:

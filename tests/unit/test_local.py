@@ -7,11 +7,17 @@ import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from infra import local, running
+from chalicelib.settings import Settings
+from infra import local, release, running
+from infra.changes import Undeployable
+from infra.deploy import Target
+from infra.emulator import ROOT
 from infra.proxy import Front
 
 
@@ -105,3 +111,26 @@ def test_a_change_of_the_sources_is_told_to_the_process_that_runs(
         signal.signal(signal.SIGHUP, before)
     assert told == [signal.SIGHUP]
     assert "says there when it is done" in capsys.readouterr().out
+
+
+def test_a_stage_is_never_deployed_with_repos_of_the_runners_machine(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(release, "settings", Settings({"OPTIO_ALLOW_FILE_REPOS": "1"}))
+
+    with pytest.raises(Undeployable, match="for `make dev` alone"):
+        release.deploy(Target("http://127.0.0.1:1", "prod"))
+
+
+def test_a_runner_of_another_machines_stage_reads_no_directories_of_its_own(tmp_path: Path):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "OPTIO_RUNNER_TOKEN": "x",
+        "OPTIO_ALLOW_FILE_REPOS": "1",
+    }
+    for url in ("https://optio.example.com", "http://127.0.0.1.example.com", "https://10.0.0.1"):
+        program = [sys.executable, "-m", "chalicelib.runner", "--url", url]
+        done = subprocess.run(program, env=environment, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "OPTIO_ALLOW_FILE_REPOS is for a stage on this machine" in done.stderr
