@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from chalicelib.runner import mounts, place, tools
+from chalicelib.runner import directories, mounts, place, tools
 from chalicelib.runner.mounts import View
 from chalicelib.runner.place import Place
 from chalicelib.runner.sandbox import SandboxError, Start, find_bubblewrap
@@ -93,14 +93,14 @@ def _home_of_account() -> str:
 def trial_place(abilities: Abilities, user: User | None) -> Iterator[Place]:
     """Yield a place with a sandbox for a short program of the runner."""
     assert abilities.bubblewrap is not None
-    root, lock = place.new_root()
+    root, lock = directories.new_root()
     there = Place.in_sandbox(root, abilities.bubblewrap, abilities.view, user)
     try:
         there.make_folders()
         yield there
     finally:
         there.confinement.close()
-        place.remove(root)
+        directories.remove(root)
         os.close(lock)
 
 

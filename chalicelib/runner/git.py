@@ -24,6 +24,7 @@ from chalicelib.runner import shell
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.log import Log
+from chalicelib.runner.order import Identity
 from chalicelib.runner.place import path
 from chalicelib.runner.sandbox import Confinement, Unconfined
 from chalicelib.runner.text import Lines, last_lines
@@ -130,6 +131,7 @@ class Git:
     plain_http: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Variables of the job: they are for its own filters, and never beside the token."""
+    identity: Identity = field(default_factory=Identity)
 
     @property
     def user(self) -> User | None:
@@ -249,7 +251,7 @@ class Git:
         if os.environ.get("OPTIO_ALLOW_FILE_REPOS") == "1":
             kinds += ":file"
         kept = {name: os.environ[name] for name in _FROM_RUNNER if name in os.environ}
-        person = {"NAME": "Optio", "EMAIL": "optio@localhost"}
+        person = {"NAME": self.identity.name, "EMAIL": self.identity.email}
         names = {f"GIT_{who}_{k}": v for who in ("AUTHOR", "COMMITTER") for k, v in person.items()}
         job = {
             name: text

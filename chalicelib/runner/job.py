@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.runner import limits, outputs, place, processes, report
+from chalicelib.runner import directories, limits, outputs, place, processes, report
 from chalicelib.runner.api import Api
 from chalicelib.runner.beats import PATIENCE, Beats
 from chalicelib.runner.control import Control
@@ -73,7 +73,7 @@ def do(
     finally:
         _alone(order, there)
         there.confinement.close()
-        place.remove(there.root)
+        directories.remove(there.root)
     if ended.get("message") == "dropped":
         return None
     if ended:

@@ -5,16 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import stat
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from chalicelib.runner import processes
 from chalicelib.runner.control import Control
 from chalicelib.runner.errors import Failure
 
 GIB = 1024**3
 EVERY_SECONDS = 2.0
 _PROCESSES = 4096
+
+_LONGEST_VARIABLE = 32 * 4096
+_LARGEST_ENVIRONMENT = 6 * 1024 * 1024
+_FOR_ARGUMENTS = 16 * 1024
+_POINTER_BYTES = 8
+_TOO_LARGE = (
+    "the environment of this job is more than the kernel takes: {}, and may take {:,};"
+    " put large values into files"
+)
 
 
 def apply(disk_bytes: int, *, own_user: bool) -> None:
@@ -33,6 +45,25 @@ def _lower(kind: int, wanted: int) -> None:
     limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(kind, (limit, limit))
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raise where the kernel would start no program with this environment."""
+    sizes = {
+        name: len(f"{name}={value}".encode("utf-8", "surrogateescape")) + 1
+        for name, value in environment.items()
+    }
+    largest = max(sizes, key=lambda name: sizes[name])
+    if sizes[largest] > _LONGEST_VARIABLE:
+        reason = f"the variable {largest} takes {sizes[largest]:,} bytes"
+        raise Failure("setup", _TOO_LARGE.format(reason, _LONGEST_VARIABLE))
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    stack = _LARGEST_ENVIRONMENT if soft == resource.RLIM_INFINITY else soft // 4
+    room = max(min(stack, _LARGEST_ENVIRONMENT), _LONGEST_VARIABLE) - _FOR_ARGUMENTS
+    total = sum(sizes.values()) + _POINTER_BYTES * len(sizes)
+    if total > room:
+        reason = f"its variables and secrets take {total:,} bytes together ({largest} the most)"
+        raise Failure("setup", _TOO_LARGE.format(reason, room))
 
 
 class DiskWatch:
@@ -56,6 +87,8 @@ class DiskWatch:
         while not self._closed.wait(pause):
             started = time.monotonic()
             used = size(self._root)
+            if used <= self._limit:
+                used += unlinked_size(self._root, processes.descendants(os.getpid()))
             if used > self._limit:
                 self._control.fail(Failure("disk", too_much(used, self._limit)))
                 return
@@ -64,8 +97,8 @@ class DiskWatch:
 
 def too_much(used: int, limit: int) -> str:
     return (
-        f"the job's directory takes {used / GIB:.1f} GiB, and may take {limit / GIB:g} GiB"
-        " (--disk-gb of the runner)"
+        f"the job's directory, with deleted files that are still open, takes"
+        f" {used / GIB:.1f} GiB, and may take {limit / GIB:g} GiB (--disk-gb of the runner)"
     )
 
 
@@ -81,3 +114,42 @@ def size(root: Path) -> int:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
     return total
+
+
+def unlinked_size(root: Path, pids: Iterable[int]) -> int:
+    """Return how many bytes are held by files that have no name any more, but are in use.
+
+    Only those on the disk of `root` count: those in memory are bounded by their file system.
+    """
+    device = root.stat().st_dev
+    held: dict[int, int] = {}
+    for pid in pids:
+        held.update(_mapped(pid, device))
+        held.update(_opened(pid, device))
+    return sum(held.values())
+
+
+def _opened(pid: int, device: int) -> dict[int, int]:
+    """Return the size of each deleted file that a process has open, by its inode."""
+    found = {}
+    with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                file = entry.stat()
+                if file.st_nlink == 0 and file.st_dev == device and stat.S_ISREG(file.st_mode):
+                    found[file.st_ino] = file.st_blocks * 512
+    return found
+
+
+def _mapped(pid: int, device: int) -> dict[int, int]:
+    """Return how much a process has mapped of each deleted file, by its inode."""
+    found: dict[int, int] = {}
+    with contextlib.suppress(OSError), Path(f"/proc/{pid}/maps").open("rb") as lines:
+        for line in lines:
+            if line.endswith(b" (deleted)\n"):
+                addresses, _, _, numbers, inode = line.split(maxsplit=5)[:5]
+                major, minor = (int(number, 16) for number in numbers.split(b":"))
+                if os.makedev(major, minor) == device:
+                    start, end = (int(address, 16) for address in addresses.split(b"-"))
+                    found[int(inode)] = found.get(int(inode), 0) + end - start
+    return found

@@ -15,6 +15,29 @@ END_GRACE = timedelta(seconds=30)
 """How long an agent's program may live after its structured end."""
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Author and committer of commits that are made in a job, unless somebody says otherwise."""
+
+    name: str = "Optio"
+    email: str = "optio@localhost"
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any] | None) -> Identity:
+        given = body or {}
+        return cls(given.get("name") or cls.name, given.get("email") or cls.email)
+
+    def to_git_config(self) -> str:
+        """Return a configuration file of git that names this person."""
+        fields = (("name", self.name), ("email", self.email))
+        return "[user]\n" + "".join(f"\t{key} = {_quoted(text)}\n" for key, text in fields)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
 @dataclass(frozen=True, kw_only=True)
 class Repo:
     """Where to clone from and push to."""
@@ -28,6 +51,7 @@ class Repo:
     include_setup_changes: bool = False
     plain_http: bool = False
     token: str | None = field(default=None, repr=False)
+    identity: Identity = Identity()
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Repo:
@@ -41,6 +65,7 @@ class Repo:
             include_setup_changes=bool(body.get("includeSetupChanges")),
             plain_http=bool(body.get("plainHttp")),
             token=body.get("token"),
+            identity=Identity.of(body.get("identity")),
         )
 
 
@@ -59,6 +84,8 @@ class Order:
     repo: Repo | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    path_entries: tuple[str, ...] = ()
+    """Directories that setup put before the `PATH`."""
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Order:

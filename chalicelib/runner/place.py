@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
-import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chalicelib.runner import accounts
+from chalicelib.runner.directories import remove
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.mounts import JobFolders, View
-from chalicelib.runner.order import Order
+from chalicelib.runner.order import Identity, Order
 from chalicelib.runner.sandbox import Confinement, Sandbox, Start, Unconfined
+from chalicelib.runner.setup_files import SetupFiles, make_setup_files, read_setup_files
 from chalicelib.runner.users import ROOT, NoUser, User, taken
 
-_PREFIX = "optio-job-"
 _SEARCH = 'command -v -- "$1" > /dev/null'
 
 
@@ -75,6 +74,10 @@ class Place:
         return self.root / "output"
 
     @property
+    def setup_files(self) -> Path:
+        return self.root / "setup"
+
+    @property
     def prompt(self) -> Path:
         return self.root / "prompt.md"
 
@@ -83,6 +86,10 @@ class Place:
         self.make_folders()
         if order.repo is None:
             self._make_folder("workspace")
+        else:
+            make_setup_files(self.setup_files, self.user.number if self.user else None)
+        identity = order.repo.identity if order.repo else Identity()
+        self.leave(".gitconfig", identity.to_git_config())
         self.prompt.write_text(order.prompt, encoding="utf-8", errors="replace")
         if self.user:
             os.chown(self.prompt, 0, self.user.number)
@@ -148,6 +155,14 @@ class Place:
         """Return a new directory that no program of the job has seen."""
         return Path(tempfile.mkdtemp(prefix="runner-", dir=self.root))
 
+    def take_setup_files(self, order: Order) -> SetupFiles:
+        """Return what setup has left for the agent, and remove it."""
+        owner = self.user.number if self.user else os.geteuid()
+        try:
+            return read_setup_files(self.setup_files, owner, order.secrets)
+        finally:
+            remove(self.setup_files)
+
     def has_program(self, name: str, search_path: str) -> bool:
         """Whether the job's programs find `name`."""
         if not self.confinement.is_sandbox:
@@ -183,7 +198,8 @@ class Place:
             "OPTIO_OUTPUT": str(self.output),
         }
         merged = {**defaults, **order.environment, **order.secrets, **fixed}
-        return {**merged, "PATH": self._expand_path(merged["PATH"])}
+        search_path = self._expand_path(merged["PATH"])
+        return {**merged, "PATH": os.pathsep.join([*order.path_entries, search_path])}
 
     def _expand_path(self, text: str) -> str:
         """Return a `PATH` in which the runner's own and the job's home are filled in."""
@@ -210,39 +226,3 @@ def base() -> Path:
                 if entered and os.access(directory, os.W_OK):
                     return directory
     raise NoUser(f"{given} is closed to other users: set TMPDIR to a directory that is not")
-
-
-def new_root() -> tuple[Path, int]:
-    """Return a new directory and the open lock that tells others it is in use."""
-    root = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = os.open(root / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return root, lock
-
-
-def remove(root: Path) -> None:
-    """Remove a directory, also where somebody took the rights to do so; touch nothing outside."""
-
-    def allow(act: Callable[[str], object], name: str, _: object) -> None:
-        with contextlib.suppress(OSError):
-            above = () if Path(name) == root else (Path(name).parent,)
-            for each in (*above, Path(name)):
-                if not each.is_symlink() and each.is_dir():
-                    each.chmod(stat.S_IRWXU)
-            if Path(name).is_dir() and not Path(name).is_symlink():
-                shutil.rmtree(name, ignore_errors=True)
-            else:
-                act(name)
-
-    for _ in range(3):
-        if not root.exists():
-            return
-        shutil.rmtree(root, onerror=allow)
-
-
-def remove_stale() -> None:
-    """Remove what runners left that were killed together with their jobs."""
-    for root in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError), (root / ".lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove(root)

@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.runner import place, processes, report, tools, users
+from chalicelib.runner import directories, place, processes, report, tools, users
 from chalicelib.runner.abilities import Abilities, probe_sandbox, trial_place
 from chalicelib.runner.api import Api
 from chalicelib.runner.beats import PATIENCE
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 CODE = Path(__file__).resolve().parents[2]
 IDLE = (1.0, 3.0)
 AWAY = (1.0, 15.0)
+SWEEP_SECONDS = 30.0
+"""Between two looks of an idle runner for what killed runners left."""
 LAST_WORDS = timedelta(minutes=2)
 
 
@@ -60,7 +62,7 @@ class Service:
         """Return when all workers have ended: after `drain`, or with `once` after one job."""
         tempfile.tempdir = str(place.base())
         users.end_stale()
-        place.remove_stale()
+        directories.remove_stale()
         with users.taken() as (user, _):
             self._find_abilities(user)
         for name, reason in self.tools.unusable.items():
@@ -69,6 +71,7 @@ class Service:
             self._work_all()
         finally:
             self.tools.remove()
+            directories.remove_stale()
 
     def _find_abilities(self, user: User | None) -> None:
         """Try the sandbox and the agents' programs, as a job will use them."""
@@ -109,6 +112,7 @@ class Service:
                 process.terminate()
 
     def _work(self) -> None:
+        swept = time.monotonic()
         pause, until = IDLE[0], time.monotonic() + PATIENCE.total_seconds()
         while not self.draining.is_set():
             try:
@@ -122,12 +126,16 @@ class Service:
                 continue
             if job is not None:
                 self._supervise(job)
+                directories.remove_stale()
                 pause = IDLE[0]
             if self.once:
                 return
             if job is None:
                 self.draining.wait(min(pause, IDLE[1]))
                 pause = min(pause * 1.5, IDLE[1])
+                if time.monotonic() - swept > SWEEP_SECONDS:
+                    directories.remove_stale()
+                    swept = time.monotonic()
 
     def _supervise(self, job: dict[str, Any]) -> None:
         """Have the job done by a process of its own; report in its place if that dies."""
@@ -149,7 +157,7 @@ class Service:
 
     def _run_process(self, job: dict[str, Any], api: Api) -> int:
         with users.taken() as (user, user_lock):
-            root, lock = place.new_root()
+            root, lock = directories.new_root()
             given = {
                 "url": api.url,
                 "token": api.token,
@@ -174,7 +182,7 @@ class Service:
                 talk.close()
                 if user:
                     user.end_processes()
-                place.remove(root)
+                directories.remove(root)
                 os.close(lock)
 
     def _start(self, locks: tuple[int, ...]) -> tuple[subprocess.Popen[bytes], socket.socket]:

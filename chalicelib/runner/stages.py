@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from chalicelib.domain.output import Output
 from chalicelib.domain.trial import Trial
 from chalicelib.integrations.agents.base import AgentEnd
-from chalicelib.runner import checkout, push, shell
+from chalicelib.runner import checkout, limits, push, shell
 from chalicelib.runner.agent import Running
 from chalicelib.runner.base_branch import find_published
 from chalicelib.runner.checkout import Checkout
@@ -18,7 +18,9 @@ from chalicelib.runner.git import Git
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order, Repo, named_secrets
 from chalicelib.runner.place import Place
-from chalicelib.runner.secret_scan import Scanner, scan_snapshot
+from chalicelib.runner.redact import SHORTEST
+from chalicelib.runner.secret_scan import SHORTEST_CHARACTERS, Scanner, scan_snapshot
+from chalicelib.runner.setup_files import FILES, too_short
 from chalicelib.runner.setup_state import SetupState, record_setup_state
 from chalicelib.runner.snapshot import Request, Snapshot, take_snapshot
 from chalicelib.runner.text import Lines, last_lines
@@ -39,6 +41,24 @@ class Result:
 
 
 @dataclass(frozen=True)
+class HandedOn:
+    """What setup has handed on to agent and tests: nothing before it ended."""
+
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+    path_entries: list[str] = field(default_factory=list)
+    masked: list[str] = field(default_factory=list, repr=False)
+
+    def named_values(self) -> list[tuple[str, str]]:
+        """Return every value that no commit may carry, with the name by which people know it."""
+        variables = [
+            (f"{name} of $OPTIO_ENV", value)
+            for name, value in self.variables.items()
+            if len(value.strip()) >= SHORTEST_CHARACTERS  # a short one is a setting, no secret
+        ]
+        return [*variables, *(("of $OPTIO_MASK", value) for value in self.masked)]
+
+
+@dataclass(frozen=True)
 class Stages:
     """One job on its way."""
 
@@ -49,8 +69,10 @@ class Stages:
     result: Result
     confirm: Callable[[], None]
     renewed: Callable[[], str | None]
+    handed_on: HandedOn = field(default_factory=HandedOn)
 
     def go(self) -> None:
+        limits.check_environment(self.place.environment(self.order))
         self.place.prepare(self.order)
         if self.order.repo is None:
             self._agent()
@@ -66,10 +88,12 @@ class Stages:
             repo.token,
             self.place.confinement,
             plain_http=repo.plain_http,
+            identity=repo.identity,
         )
         start = checkout.clone(git, repo, self.place.workspace)
         self.result.base_sha = start.base_sha
         self._setup(repo)
+        self._take_setup_files()
         environment = self.place.environment(self.order)
         state = record_setup_state(git, self.place.workspace, start.base_sha, environment)
         end = self._agent()
@@ -112,7 +136,7 @@ class Stages:
         push.end_processes(git)
         if snapshot is None:
             return None
-        scanner = Scanner(named_secrets(self.order))
+        scanner = Scanner([*named_secrets(self.order), *self.handed_on.named_values()])
         snapshot = scan_snapshot(git, snapshot, scanner, repo.push_branch)
         for notice in (*snapshot.notices, *push.list_large_files(git, snapshot)):
             self.log.add("system", notice)
@@ -136,6 +160,32 @@ class Stages:
             self._setup_command("bash .optio/setup.sh")
         if repo.setup_commands and repo.setup_commands.strip():
             self._setup_command(repo.setup_commands)
+
+    def _take_setup_files(self) -> None:
+        """Let agent and tests have what setup handed on; git and the runner have none of it."""
+        files = self.place.take_setup_files(self.order)
+        self.log.redactor.learn(*files.masked)
+        if short := too_short(files.masked):
+            words = f"{short} values in $OPTIO_MASK are shorter than {SHORTEST} characters"
+            self.log.add("system", f"{words}, so they are not redacted")
+        self.handed_on.variables.update(files.variables)
+        self.handed_on.path_entries[:] = files.path_entries
+        self.handed_on.masked[:] = files.masked
+        limits.check_environment(self._environment("test"))
+
+    def _order_with_setup(self) -> Order:
+        return replace(
+            self.order,
+            environment={**self.order.environment, **self.handed_on.variables},
+            path_entries=tuple(self.handed_on.path_entries),
+        )
+
+    def _environment(self, kind: str) -> dict[str, str]:
+        environment = self.place.environment(self._order_with_setup())
+        if kind != "setup":
+            return environment
+        paths = {name: str(self.place.setup_files / file) for name, file in FILES.items()}
+        return {**environment, **paths}
 
     def _setup_command(self, command: str) -> None:
         code, last = self._script("setup", command)
@@ -169,9 +219,9 @@ class Stages:
 
         self.log.add("system", f"{kind}: {command}")
         program = shell.Program(
-            argv=("bash", "-c", command),
+            argv=("bash", "-e", "-o", "pipefail", "-c", command),
             cwd=self.place.workspace,
-            environment=self.place.environment(self.order),
+            environment=self._environment(kind),
             confinement=self.place.confinement,
         )
         code = shell.run(
@@ -186,7 +236,7 @@ class Stages:
 
     def _agent(self) -> AgentEnd:
         self._enter("agent")
-        end = Running(self.order, self.place, self.control, self.log).end()
+        end = Running(self._order_with_setup(), self.place, self.control, self.log).end()
         self.result.agent = end
         if not end.ok:
             raise Failure(end.error_class or "agent", end.error_message or "the agent failed")

@@ -11,16 +11,15 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chalicelib.runner import directories
 from chalicelib.runner.sandbox import Confinement, SandboxError, Start, Unconfined
 from chalicelib.runner.users import User
 
 PROGRAMS = ("claude", "codex", "gemini", "opencode", "copilot")
-_PREFIX = "optio-tools-"
 _SECONDS = 30
 NOTHING = subprocess.DEVNULL
 
@@ -30,6 +29,7 @@ class Tools:
     """What a runner found of the agents' programs."""
 
     directory: Path | None = None
+    lock: int | None = None
     unusable: dict[str, str] = field(default_factory=dict)
 
     def path(self) -> str:
@@ -38,8 +38,10 @@ class Tools:
         return os.pathsep.join([*ours, os.environ.get("PATH", os.defpath)])
 
     def remove(self) -> None:
-        if self.directory:
+        if self.directory and self.lock is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
+            os.close(self.lock)
+            self.lock = None
 
 
 Try = Callable[[str, Tools], str]
@@ -81,13 +83,14 @@ def refusal_of(user: User) -> Try:
     """Return a way to try programs as `user`, without a sandbox."""
 
     def refusal(program: str, tools: Tools) -> str:
-        home = tempfile.mkdtemp(prefix=_PREFIX)
-        os.chown(home, user.number, user.number)
+        home, lock = directories.new_root(directories.TOOLS_PREFIX)
+        user.own(home)
         try:
-            return ask_version(program, tools, Unconfined(user), Path(home))
+            return ask_version(program, tools, Unconfined(user), home)
         finally:
             user.end_processes()
-            shutil.rmtree(home, ignore_errors=True)
+            directories.remove(home)
+            os.close(lock)
 
     return refusal
 
@@ -143,7 +146,7 @@ def _readable(names: list[str], user: User) -> bool:
 def _copied(tools: Tools, name: str, program: Path, user: User) -> Path:
     """Return the copy of `program`: with its npm package and interpreter, where it has them."""
     if tools.directory is None:
-        tools.directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        tools.directory, tools.lock = directories.new_root(directories.TOOLS_PREFIX)
         tools.directory.chmod(0o755)
         (tools.directory / "bin").mkdir(mode=0o755)
     package = _package(program)

@@ -85,6 +85,18 @@ def test_a_job_that_fills_the_disk_fails_and_says_how_much(api: PlayedApi, tmp: 
     assert list((tmp / "jobs").iterdir()) == []
 
 
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_file_without_a_name_fills_the_disk_all_the_same(api: PlayedApi, tmp: Path, sandbox: str):
+    hide = 'exec 5<> "$TMPDIR/x$N"; rm "$TMPDIR/x$N"; head -c 60M /dev/zero >&5; sleep 60'
+    api.jobs.append(job(f"(N=1; {hide}) & (N=2; {hide}) & wait"))
+    runner = start(api, tmp, "--once", "--disk-gb", "0.1", "--sandbox", sandbox)
+
+    assert runner.wait(timeout=60) == 0
+    (report,) = api.reports
+    assert report["errorClass"] == "disk"
+    assert "with deleted files that are still open" in report["errorMessage"]
+
+
 def test_one_file_above_the_disk_limit_is_refused_at_once(api: PlayedApi, tmp: Path):
     api.jobs.append(job('head -c 90000000 /dev/zero > "$HOME/big"; echo code $?; ls -l "$HOME"'))
     runner = start(api, tmp, "--once", "--disk-gb", "0.05")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
+import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
-from chalicelib.runner import place
+from chalicelib.runner import directories, limits
 
 
 @pytest.fixture(autouse=True)
@@ -17,14 +21,14 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_directory_without_rights_is_removed():
-    root, lock = place.new_root()
+    root, lock = directories.new_root()
     deep = root / "a" / "b"
     deep.mkdir(parents=True)
     (deep / "file").write_text("x")
     for each in (deep, deep.parent):
         each.chmod(0)
 
-    place.remove(root)
+    directories.remove(root)
     os.close(lock)
 
     assert not root.exists()
@@ -32,10 +36,10 @@ def test_a_directory_without_rights_is_removed():
 
 def test_what_a_link_points_to_stays(tmp_path: Path):
     (tmp_path / "kept").mkdir()
-    root, lock = place.new_root()
+    root, lock = directories.new_root()
     (root / "link").symlink_to(tmp_path / "kept")
 
-    place.remove(root)
+    directories.remove(root)
     os.close(lock)
 
     assert not root.exists()
@@ -43,11 +47,11 @@ def test_what_a_link_points_to_stays(tmp_path: Path):
 
 
 def test_only_what_no_runner_holds_is_stale():
-    held, lock = place.new_root()
-    stale, unlocked = place.new_root()
+    held, lock = directories.new_root()
+    stale, unlocked = directories.new_root()
     os.close(unlocked)
 
-    place.remove_stale()
+    directories.remove_stale()
 
     assert held.exists()
     assert not stale.exists()
@@ -56,9 +60,107 @@ def test_only_what_no_runner_holds_is_stale():
 
 def test_removing_changes_no_rights_outside_even_where_nothing_is_left(tmp_path: Path):
     tmp_path.chmod(0o1777)
-    root, lock = place.new_root()
-    place.remove(root)
-    place.remove(root)
+    root, lock = directories.new_root()
+    directories.remove(root)
+    directories.remove(root)
     os.close(lock)
 
     assert tmp_path.stat().st_mode & 0o7777 == 0o1777
+
+
+@pytest.mark.parametrize("lock", ["a pipe", "a link to a pipe", "none", "a file"])
+def test_what_lies_in_a_leftover_neither_blocks_nor_keeps_it(tmp_path: Path, lock: str):
+    root, unlocked = directories.new_root()
+    os.close(unlocked)
+    if lock == "a pipe":
+        os.mkfifo(root / ".lock")
+    elif lock == "a link to a pipe":
+        os.mkfifo(tmp_path / "pipe")
+        (root / ".lock").symlink_to(tmp_path / "pipe")
+    elif lock == "a file":
+        (root / ".lock").touch()
+
+    directories.remove_stale()
+
+    assert not root.exists()
+
+
+def test_a_removal_that_was_killed_half_way_is_completed():
+    """The lock is the directory's own, so it lasts as long as something is left."""
+    root, unlocked = directories.new_root()
+    os.close(unlocked)
+    (root / "home").mkdir()
+    (root / "home" / "file").touch()
+    tools, lock = directories.new_root(directories.TOOLS_PREFIX)
+    os.close(lock)
+
+    directories.remove_stale()
+
+    assert not root.exists()
+    assert not tools.exists()
+
+
+def test_what_a_runner_of_an_earlier_version_holds_stays():
+    root, unlocked = directories.new_root()
+    os.close(unlocked)
+    with (root / ".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        directories.remove_stale()
+        assert root.exists()
+    directories.remove_stale()
+    assert not root.exists()
+
+
+def test_a_link_or_a_pipe_with_such_a_name_is_left_alone(tmp_path: Path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "optio-job-link").symlink_to(tmp_path / "kept")
+    os.mkfifo(tmp_path / "optio-job-pipe")
+
+    directories.remove_stale()
+
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "kept",
+        "optio-job-link",
+        "optio-job-pipe",
+    }
+
+
+def test_runners_that_start_at_once_take_no_directory_from_each_other():
+    made: list[tuple[Path, int]] = []
+    over = threading.Event()
+
+    def sweep() -> None:
+        while not over.is_set():
+            directories.remove_stale()
+
+    sweeper = threading.Thread(target=sweep)
+    sweeper.start()
+    made = [directories.new_root() for _ in range(200)]
+    over.set()
+    sweeper.join()
+
+    assert all(root.is_dir() for root, _ in made)
+    for root, lock in made:
+        directories.remove(root)
+        os.close(lock)
+
+
+def test_a_deleted_file_that_is_open_or_mapped_counts(tmp_path: Path):
+    script = (
+        "import mmap, os, sys, time;"
+        "a = open('a', 'wb+'); b = open('b', 'wb+');"
+        "[f.write(b'x' * (1 << 20)) for f in (a, b)]; [f.flush() for f in (a, b)];"
+        "m = mmap.mmap(b.fileno(), 0); b.close(); os.unlink('a'); os.unlink('b');"
+        "print('on', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"on\n"
+        # The duplicate that `mmap` makes of its descriptor is open too: both ways give one number.
+        assert limits.unlinked_size(tmp_path, [process.pid]) == 2 << 20
+        assert limits.size(tmp_path) < 1 << 20
+        assert limits._mapped(process.pid, tmp_path.stat().st_dev).popitem()[1] == 1 << 20
+    finally:
+        process.kill()
+        process.communicate()
