@@ -18,6 +18,7 @@ REASONS = {
     "paused": "it was paused",
     "missed": "nothing was running then, and its catch-up policy does not make up for it",
     "overlap": "an earlier run was not over, and its overlap policy forbids a second one",
+    "untrusted": "nobody who may write to the repo set its label",
     "backlog": "it was there before this trigger looked for the first time",
     "open_pr": "a pull request of an earlier run is open, and its policy forbids another one",
     "unchanged": "its branch has not moved since the last run, which found nothing to do",

@@ -168,6 +168,8 @@ def _occurrence(
         decided = (Outcome.SKIPPED, Skip.BACKLOG.value)
     elif watch.looped:
         decided = (Outcome.SKIPPED, Skip.LOOP.value)
+    elif not tickets.matches(ticket, watch.config.labels):
+        decided = (Outcome.SKIPPED, Skip.UNTRUSTED.value)  # it matched by labels of strangers
     elif not trigger.enabled:
         decided = (Outcome.SKIPPED, Skip.PAUSED.value)
     return replace(read, claim=claim, decided=decided)

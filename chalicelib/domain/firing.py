@@ -31,6 +31,7 @@ class Skip(StrEnum):
     LOOP = "loop"
     BACKLOG = "backlog"
     PING = "ping"
+    UNTRUSTED = "untrusted"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ _NEEDED = {
     "notion": ("dataSourceId",),
 }
 _ALLOWED = {
-    "github": ("baseUrl",),
+    "github": ("baseUrl", "trustedBots"),
     "linear": ("baseUrl", "teamKey"),
     "jira": ("project",),
     "notion": ("baseUrl", "labelsProperty", "statusProperty"),

@@ -15,12 +15,13 @@ from requests.utils import parse_header_links
 from chalicelib.domain import mark
 from chalicelib.domain.asked_wait import limit_wait
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.forge import is_rate_limited
+from chalicelib.domain.forge import GITHUB, Place, is_rate_limited
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.reply_text import Note, markdown
 from chalicelib.domain.ticket import Comment, Ticket
 from chalicelib.integrations.github_calls import Answer, Refused, send
 from chalicelib.integrations.github_guarded import Misdirected, client
+from chalicelib.integrations.github_ticket_words import TrustedWords
 from chalicelib.integrations.tracker_http import moment, refusal
 from chalicelib.ports import Limited, TicketPage, Unreachable
 
@@ -30,8 +31,11 @@ PAGE = 100
 class GitHubIssues:
     """The issues of one repo. A pull request is no ticket, though GitHub lists it among them."""
 
-    def __init__(self, client: Github, config: dict[str, str], now: datetime) -> None:
+    def __init__(
+        self, client: Github, config: dict[str, str], now: datetime, trusted: TrustedWords
+    ) -> None:
         self._requester, self._config, self._now = client.requester, config, now
+        self._trusted = trusted
         self._repo = config["repo"]
 
     def changed(
@@ -57,14 +61,15 @@ class GitHubIssues:
             yield TicketPage(tickets, position, headers.get("etag") if alone else None)
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
-        """Return an issue with its comments."""
+        """Return an issue with those of its labels and comments that count."""
         said = [
             Comment(
                 author=_login(c.get("user")), body=c.get("body") or "", created_at=c["created_at"]
             )
             for c in self._comments(ticket.external_id)
         ]
-        return replace(ticket), said
+        labels = self._trusted.labels(ticket)
+        return replace(ticket, labels=labels), self._trusted.comments(ticket, said)
 
     def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
         path = f"{self._path(ticket_id)}/comments"
@@ -211,11 +216,15 @@ def _login(user: dict[str, Any] | None) -> str:
 
 def open_tracker(provider: Provider, credential: str, now: datetime) -> GitHubIssues:
     """Return the issues of a provider's repo."""
+    base = provider.config.get("baseUrl", GITHUB).rstrip("/")
     opened = client(
         auth=Auth.Token(credential),
-        base_url=provider.config.get("baseUrl", "https://api.github.com").rstrip("/"),
+        base_url=base,
         timeout=20,
         retry=None,
         seconds_between_requests=0,
     )
-    return GitHubIssues(opened, provider.config, now)
+    place = Place(api_url=base, slug=provider.config["repo"])
+    bots = provider.config.get("trustedBots", "").split()
+    trusted = TrustedWords(place, credential, bots, now)
+    return GitHubIssues(opened, provider.config, now, trusted)

@@ -17,10 +17,12 @@ from chalicelib.domain.forge import Credential, ForgeError, Place
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.pull_request import seen
 from chalicelib.domain.reply_text import Note, Piece
+from chalicelib.domain.ticket import Comment, Ticket
 from chalicelib.integrations.github import GitHub, GitHubs
 from chalicelib.integrations.github_issues import GitHubIssues, open_tracker
 from chalicelib.ports import Limited, Unreachable
 from tests.fakes.github import TOKEN, FakeGitHub, app_key
+from tests.fakes.tracker import Said
 
 pytestmark = pytest.mark.usefixtures("loopback")
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -45,8 +47,8 @@ def opened(github: GitHub) -> int:
     return facts.number
 
 
-def tracker(base: str, repo: str = "acme/web") -> GitHubIssues:
-    config = {"repo": repo, "baseUrl": base, "doneState": "closed"}
+def tracker(base: str, **more: str) -> GitHubIssues:
+    config = {"repo": "acme/web", "baseUrl": base, "doneState": "closed", **more}
     moments = {"created_at": NOON, "updated_at": NOON}
     provider = Provider(id="p", name="P", source="github", config=config, **moments)
     return open_tracker(provider, TOKEN, NOON)
@@ -414,3 +416,68 @@ def test_the_newest_run_of_a_check_counts(fake: FakeGitHub):
     fake.check("a" * 40, "stale")
     facts = github.look(number, None)
     assert (facts.checks, facts.pending_checks) == ("pending", "'ci'")
+
+
+def issue_of(fake: FakeGitHub, *labels: str, **more: Any) -> Ticket:
+    number = fake.issue("Bug", list(labels))
+    for name, value in more.items():
+        setattr(fake.book.items[number], name, value)
+    (page,) = tracker(f"{fake.url}/api/v3").changed(NOON)
+    return next(ticket for ticket in page.tickets if ticket.number == number)
+
+
+def read(fake: FakeGitHub, ticket: Ticket, **config: str) -> tuple[Ticket, list[Comment]]:
+    return tracker(f"{fake.url}/api/v3", **config).whole(ticket)
+
+
+@pytest.mark.parametrize(
+    "author, setter, counts",
+    [
+        pytest.param("ann", None, True, id="who may write labels their own"),
+        pytest.param("mallory", None, False, id="a form labels what a stranger opens"),
+        pytest.param("mallory", "ann", True, id="who may write labels a stranger's"),
+        pytest.param("mallory", "eve", False, id="another stranger"),
+        pytest.param("mallory", "labeler[bot]", False, id="a bot that nobody named"),
+        pytest.param("mallory", "triage[bot]", True, id="a bot that was named"),
+    ],
+)
+@pytest.mark.parametrize("noise", [0, 150])
+def test_a_label_counts_by_who_set_it(
+    fake: FakeGitHub, author: str, setter: str | None, counts: bool, noise: int
+):
+    fake.book.noise = noise
+    setters = {"agent": setter} if setter else {}
+    ticket = issue_of(fake, "agent", author=author, setters=setters)
+
+    whole, _ = read(fake, ticket, trustedBots="Triage[bot] other[bot]")
+
+    assert ticket.labels == ("agent",)
+    assert whole.labels == (("agent",) if counts else ())
+
+
+def test_a_strangers_comment_is_left_out_and_told(fake: FakeGitHub):
+    ticket = issue_of(fake, author="mallory")
+    item = fake.book.items[ticket.number or 0]
+    for who in ("ann", "eve", "mallory", "eve", "ci[bot]"):
+        item.said.append(Said(f"{len(item.said)}", f"by {who}", who=who))
+    item.say(f"Done.\n\n<!-- optio:task/{RUN} -->")
+
+    _, said = read(fake, ticket)
+
+    assert [comment.body for comment in said[:-1]] == ["by ann", "by mallory"]
+    assert said[-1].author == "optio"
+    assert said[-1].body.startswith("3 comments are left out")
+
+
+def test_what_cannot_be_asked_about_an_issue_counts_for_nothing(fake: FakeGitHub):
+    ticket = issue_of(fake, "agent", author="mallory", setters={"agent": "ann"})
+    fake.fail("GET", "/permission", 403, message="Must have push access", times=9)
+    assert read(fake, ticket)[0].labels == ()
+    fake.faults.clear()
+    fake.fail("GET", "/timeline", 403, message="Resource not accessible", times=9)
+    assert read(fake, ticket)[0].labels == ()
+    fake.faults.clear()
+    fake.fail("GET", "/timeline", 502, times=9)
+    with pytest.raises(Unreachable) as caught:
+        read(fake, ticket)
+    assert caught.value.passes

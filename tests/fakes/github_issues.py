@@ -23,6 +23,9 @@ class IssueBook:
     def __init__(self, slug: str, web_url: str, now: Callable[[], datetime]) -> None:
         self.slug, self.web_url, self.now = slug, web_url, now
         self.items: dict[int, Item] = {}
+        self.noise = 0
+        """How many other events stand in a timeline before those of labels."""
+        self.permissions = {"ann": "write", "bob": "admin"}
 
     def add(self, number: int, labels: list[str], **more: Any) -> Item:
         at = self.now()
@@ -34,12 +37,16 @@ class IssueBook:
             return self._list(query)
         if found := re.fullmatch(r"/issues/comments/(\d+)", path):
             return self._edit(found[1], body) if method == "PATCH" else _no(404)
-        found = re.fullmatch(r"/issues/(\d+)(/comments|/labels)?", path)
+        if found := re.fullmatch(r"/collaborators/([^/]+)/permission", path):
+            role = self.permissions.get(found[1], "read")
+            return 200, {}, {"permission": role, "role_name": role, "user": {"login": found[1]}}
+        found = re.fullmatch(r"/issues/(\d+)(/comments|/labels|/timeline)?", path)
         item = self.items.get(int(found[1])) if found else None
         if found is None or item is None:
             return _no(404)
         route = {
             ("GET", "/comments"): self._comments,
+            ("GET", "/timeline"): self._timeline,
             ("POST", "/comments"): self._say,
             ("POST", "/labels"): self._label,
             ("PATCH", None): self._change,
@@ -84,6 +91,20 @@ class IssueBook:
         more = {"Link": link} if len(item.said) > number * size else {}
         return 200, more, [_comment(said) for said in shown]
 
+    def _timeline(self, item: Item, query: dict[str, str], body: Any) -> Answer:
+        """Tell who set each label; a form sets those of its own in the author's name."""
+        size, number = int(query.get("per_page", 30)), int(query.get("page", 1))
+        noise = [{"event": "subscribed", "actor": {"login": "eve"}} for _ in range(self.noise)]
+        events = noise + [
+            {
+                "event": "labeled",
+                "actor": {"login": item.setters.get(name, item.author)},
+                "label": {"name": name},
+            }
+            for name in item.labels
+        ]
+        return 200, {}, events[(number - 1) * size : number * size]
+
     def _say(self, item: Item, query: dict[str, str], body: Any) -> Answer:
         made = item.say(body["body"])
         item.updated_at = self.now()
@@ -117,7 +138,7 @@ class IssueBook:
             "updated_at": f"{item.updated_at:%Y-%m-%dT%H:%M:%SZ}",
             "state": "open" if item.open else "closed",
             "labels": [{"name": name} for name in item.labels],
-            "user": {"login": "ann"},
+            "user": {"login": item.author},
             "assignees": [{"login": "bob"}],
         }
         return issue | ({"pull_request": {}} if item.pull_request else {})
@@ -128,7 +149,7 @@ def _changed(item: Item) -> tuple[float, int]:
 
 
 def _comment(said: Said) -> dict[str, Any]:
-    user = {"login": "optio[bot]" if said.ours else "ann"}
+    user = {"login": "optio[bot]" if said.ours else said.who}
     return {
         "id": int(said.id),
         "body": said.text,

@@ -27,6 +27,7 @@ class Said:
     text: Any
     ours: bool = False
     edits: int = 0
+    who: str = "ann"
 
 
 @dataclass
@@ -43,6 +44,9 @@ class Item:
     title: str = ""
     body: str = "Please."
     said: list[Said] = field(default_factory=list)
+    author: str = "ann"
+    setters: dict[str, str] = field(default_factory=dict)
+    """Who set a label, where it was not the author."""
 
     def __post_init__(self) -> None:
         self.title = self.title or f"Ticket {self.number}"

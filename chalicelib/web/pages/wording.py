@@ -36,6 +36,7 @@ REASONS = {
     "open_pr": "an earlier pull request is still open",
     "unchanged": "nothing changed since the last run",
     "loop": "it came from our own doing",
+    "untrusted": "nobody who may write to the repo set its label",
     "backlog": "it was there before the trigger",
     "ping": "its sender only tried the address out",
 }

@@ -1,0 +1,92 @@
+"""Which words of an issue count: labels and comments of whom the repo lets write, and its author's.
+
+An author may edit the issue itself; a form of the repo may label what a stranger opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from chalicelib.domain import mark
+from chalicelib.domain.forge import ForgeError, Place
+from chalicelib.domain.ticket import Comment, Ticket, normal_label
+from chalicelib.integrations.github_authority import Authority, Permissions
+from chalicelib.integrations.github_client import Client
+from chalicelib.ports import Limited, Unreachable
+
+PAGE, MOST_PAGES = 100, 20
+
+
+class TrustedWords:
+    """The words of a repo's issues that count."""
+
+    def __init__(self, place: Place, credential: str, bots: Iterable[str], now: datetime) -> None:
+        self._client = Client(place, lambda: credential, f"/repos/{quote(place.slug)}")
+        self._authority = Authority(self._client, place.slug, bots, Permissions(lambda: now))
+
+    def labels(self, ticket: Ticket) -> tuple[str, ...]:
+        """Return the labels that count: those of a stranger's issue were set by somebody else."""
+        with _AsTracker():
+            if not ticket.labels or self._authority.surely_counts(ticket.author or ""):
+                return ticket.labels
+            setters = self._label_setters(ticket.number or 0)
+            return tuple(
+                label
+                for label in ticket.labels
+                if self._authority.surely_counts(setters.get(normal_label(label), ""))
+            )
+
+    def _label_setters(self, number: int) -> dict[str, str]:
+        """Return who set each label last."""
+        setters: dict[str, str] = {}
+        try:
+            for event in self._events(number):
+                if event.get("event") == "labeled":
+                    label = normal_label(str((event.get("label") or {}).get("name")))
+                    setters[label] = str((event.get("actor") or {}).get("login") or "")
+        except ForgeError as error:
+            if error.passes:
+                raise
+            return {}  # who cannot be asked for is nobody
+        return setters
+
+    def _events(self, number: int) -> Iterator[dict[str, Any]]:
+        for page in range(1, MOST_PAGES + 1):
+            asked = {"per_page": str(PAGE), "page": str(page)}
+            path = f"/issues/{number}/timeline"
+            events = self._client.ask("GET", path, parameters=asked, expects=list).data
+            yield from events
+            if len(events) < PAGE:
+                return
+
+    def comments(self, ticket: Ticket, said: Iterable[Comment]) -> list[Comment]:
+        """Return the comments that count, and a word where others are left out."""
+        kept, left_out = [], []
+        with _AsTracker():
+            for comment in said:
+                own = comment.author == ticket.author
+                if own or self._authority.surely_counts(comment.author):
+                    kept.append(comment)
+                elif not mark.marks(comment.body):
+                    left_out.append(comment)
+        if left_out:
+            words = "comments are left out: their authors may not write to the repo"
+            last = left_out[-1].created_at
+            kept.append(Comment(author="optio", body=f"{len(left_out)} {words}", created_at=last))
+        return kept
+
+
+class _AsTracker:
+    """A block whose refusals come out as those of a tracker."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ForgeError):
+            if error.kind == "rate_limited":
+                raise Limited(error.wait or timedelta(minutes=1)) from error
+            raise Unreachable(str(error), passes=error.passes, wait=error.wait) from error
