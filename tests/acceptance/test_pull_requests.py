@@ -119,6 +119,26 @@ def test_a_pushed_branch_becomes_one_pull_request_that_says_what_it_is(
     assert "@ann" not in pull["body"]
 
 
+def test_no_title_closes_or_mentions_anything_in_a_commit_or_a_merge(
+    stage: Stage, github: FakeGitHub
+):
+    change_repo(stage, autoMerge=True)
+    issue = github.issue("Another", [])
+    run = started(stage, github, name=f"fixes #{issue} for @ann")
+
+    job = pushed(stage, github)
+    stage.settle()
+    github.check("a" * 40, "success")
+    later(stage, 120)
+
+    assert shown(stage, run)["prState"] == "merged"
+    (merged,) = github.merged
+    (pull,) = github.pulls.values()
+    texts = [job["title"], pull["title"], *merged.values()]
+    assert not [text for text in texts if f"#{issue}" in text or "@ann" in text]
+    assert github.book.items[issue].open
+
+
 @pytest.mark.parametrize(
     "method, path",
     [

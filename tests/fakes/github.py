@@ -25,6 +25,7 @@ from tests.fakes.github_issues import IssueBook
 
 TOKEN = "ghp_a_token_of_tests"
 Answer = tuple[int, Any]
+_PARTS = ("title", "message")
 CLOSING = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?) #(\d+)", re.IGNORECASE)
 
 
@@ -341,7 +342,8 @@ class FakeGitHub:
         if self.git_root is not None:
             self._squash(pull)
         pull |= {"state": "closed", "merged": True}
-        for closed in CLOSING.findall(pull["body"] or ""):
+        said = (pull["body"] or "", *(body.get(f"commit_{part}", "") for part in _PARTS))
+        for closed in CLOSING.findall("\n".join(said)):
             if int(closed) in self.book.items:
                 self.book.items[int(closed)].open = False
         return 200, {"sha": "c" * 40, "merged": True, "message": "merged"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib import wiring
 from chalicelib.actions import jobs, launching, outputs, reporting
+from chalicelib.domain import pull_text
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.history import StageSpan
@@ -158,7 +159,7 @@ def _job(job: jobs.Job, token: str | None) -> answers.JobView:
         "runId": run.id,
         "attempt": run.attempt,
         "type": Kind(run.type),
-        "title": run.title,
+        "title": pull_text.title(run),  # of a commit: it closes and mentions nothing
         "prompt": job.prompt,
         "agent": {
             "type": run.agent_type,
