@@ -251,7 +251,7 @@ def test_refusals_of_the_forge_and_a_fault_of_ours_fail_no_followed_run(forge: S
         story.look_after()
     story.now = story.run.due_at or story.now
 
-    failing.run_failed(story.world, ID, TimeoutError())
+    failing.run_failed(story.world, ID, RuntimeError("once"))
 
     assert story.run.state is State.PR_OPENED
     assert story.run.failures == 1
