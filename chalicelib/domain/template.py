@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -18,10 +18,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.template_writer import LOOP_NAMES, TemplateWriter
 
-_PATH = re.compile(r"^@?[\w$-]+(?:\.[\w$@-]+)*$")
 _INDEX = re.compile(r"^[0-9]{1,9}$")
-_BLOCKS = ("if", "unless", "each")
+ALWAYS_THERE = ("now", "date", "scheduledTime", "trigger", "task", "blueprint", "repo")
+"""Names that every firing gives, whatever its params are."""
 LOOK_UP = 8
 """How many bytes of a rendering a look-up counts as: it takes as long as to write them."""
 _MISSING = object()
@@ -44,6 +45,20 @@ class Template:
     constants: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Item:
+    """What a loop is at: a value with its key, and where it stands."""
+
+    value: object
+    key: object
+    index: int
+    last: bool
+
+    def look_up(self, name: str) -> object:
+        values = {"this": self.value, "@key": self.key, "@index": self.index}
+        return {**values, "@first": self.index == 0, "@last": self.last}[name]
+
+
 @dataclass
 class _Look:
     """The look-ups of one rendering: what was asked for, and what was not there."""
@@ -53,13 +68,12 @@ class _Look:
     used: set[str] = field(default_factory=set)
     room: int = limits.OUTPUT
 
-    def find(self, path: str, scopes: Sequence[tuple[object, int]]) -> object:
+    def find(self, path: str, scopes: Sequence[_Item]) -> object:
         head, *rest = path.split(".")
         self.spend(LOOK_UP * (1 + len(rest)))
         found: object
-        if head in ("this", "@index", "@first", "@last") and scopes:
-            value, index = scopes[-1]
-            found = {"this": value, "@index": index}.get(head, _MISSING)
+        if head in ("this", *LOOP_NAMES) and scopes:
+            found = scopes[-1].look_up(head)
         else:
             self.used.add(head)
             found = self.values.get(head, _MISSING)
@@ -67,27 +81,28 @@ class _Look:
             found = _step(found, key)
         return found
 
-    def show(self, path: str, scopes: Sequence[tuple[object, int]]) -> str:
+    def show(self, path: str, scopes: Sequence[_Item]) -> str:
         found = self.find(path, scopes)
         if found is _MISSING or found is None:
             self.missing.setdefault(path)
             return ""
         return self.keep(plain(found))
 
-    def test(self, path: str, scopes: Sequence[tuple[object, int]]) -> bool:
+    def test(self, path: str, scopes: Sequence[_Item]) -> bool:
         return truthy(self.find(path, scopes))
 
-    def each(
-        self, path: str, scopes: Sequence[tuple[object, int]]
-    ) -> Iterator[list[tuple[object, int]]]:
+    def each(self, path: str, scopes: Sequence[_Item]) -> Iterator[list[_Item]]:
         found = self.find(path, scopes)
+        pairs: Iterable[tuple[object, object]]
         if isinstance(found, Mapping):
-            found = list(found.values())
-        if not isinstance(found, list | tuple):
+            pairs = found.items()
+        elif isinstance(found, list | tuple):
+            pairs = enumerate(found)
+        else:
             return
-        for index, value in enumerate(found):
+        for index, (key, value) in enumerate(pairs):
             self.spend(LOOK_UP)
-            yield [*scopes, (value, index)]
+            yield [*scopes, _Item(value, key, index, last=index + 1 == len(found))]
 
     def keep(self, text: str) -> str:
         self.spend(len(text.encode("utf-8", "replace")))
@@ -103,6 +118,8 @@ class _Look:
 def _step(value: object, key: str) -> object:
     if isinstance(value, Mapping):
         return value.get(key, _MISSING)
+    if key == "length" and isinstance(value, list | tuple | str):
+        return len(value)
     if isinstance(value, list | tuple) and _INDEX.match(key) and int(key) < len(value):
         return value[int(key)]
     return _MISSING
@@ -137,112 +154,35 @@ def check_template(text: str) -> None:
     """Raise `Invalid` naming the line and what is wrong with a template.
 
     What is written of our tags is Jinja that compiles, so only what is rendered has to: that is
-    what costs.
+    what costs. A name such as @last outside of a loop is refused here only, since a template that
+    is stored goes on rendering.
     """
-    _written(text)
+    _write(text, strict=True)
+
+
+def find_printed_names(text: str) -> tuple[str, ...]:
+    """Return the names of a valid template that leave a hole in the text without a value.
+
+    A name inside `{{#if name}}` does not, nor does one of a loop.
+    """
+    return tuple(_write(text, strict=False).printed)
 
 
 @lru_cache(maxsize=256)
 def compile_template(text: str) -> Template:
     """Return `text` as a template; raise `Invalid` naming the line and what is wrong with it."""
-    source, constants = _written(text)
-    return Template(_environment().from_string(source), constants)
+    writer = _write(text, strict=False)
+    return Template(_environment().from_string("".join(writer.parts)), tuple(writer.constants))
 
 
-def _written(text: str) -> tuple[str, tuple[str, ...]]:
+def _write(text: str, *, strict: bool) -> TemplateWriter:
     if len(text.encode("utf-8", "replace")) > limits.TEXT:
         raise Invalid("a template holds at most 256 KB", "template")
-    writer = _Writer(text)
-    return writer.source(), tuple(writer.constants)
+    writer = TemplateWriter(text, strict=strict)
+    writer.write()
+    return writer
 
 
 @lru_cache(maxsize=1)
 def _environment() -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=True)
-
-
-class _Writer:
-    """Turns our tags into Jinja's; what is not a tag becomes a numbered constant."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._open: list[tuple[str, int, bool]] = []
-        self._parts: list[str] = []
-        self._tags = 0
-        self.constants: list[str] = []
-
-    def source(self) -> str:
-        position = 0
-        while (start := self._text.find("{{", position)) >= 0:
-            end = self._text.find("}}", start + 2)
-            if end < 0:
-                raise self._wrong("a {{ is never closed", start)
-            self._literal(self._text[position:start])
-            self._tag(self._text[start + 2 : end].strip(), start)
-            position = end + 2
-        self._literal(self._text[position:])
-        if self._open:
-            kind, start, _ = self._open[-1]
-            raise self._wrong(f"{{{{#{kind}}}}} is never closed by {{{{/{kind}}}}}", start)
-        return "".join(self._parts)
-
-    def _literal(self, text: str) -> None:
-        if text:
-            self._parts.append(f"{{{{ look.keep(text[{len(self.constants)}]) }}}}")
-            self.constants.append(text)
-
-    def _tag(self, inner: str, start: int) -> None:
-        self._tags += 1
-        if self._tags > limits.TAGS:
-            raise self._wrong(f"a template holds at most {limits.TAGS:,} tags", start)
-        if inner.startswith("#"):
-            self._begin(inner[1:], start)
-        elif inner.startswith("/"):
-            self._end(inner[1:].strip(), start)
-        elif inner == "else":
-            self._else(start)
-        else:
-            self._parts.append(f"{{{{ look.show({self._path(inner, start)}) }}}}")
-
-    def _begin(self, inner: str, start: int) -> None:
-        kind, _, name = inner.partition(" ")
-        if kind not in _BLOCKS:
-            raise self._wrong(f"{{{{#{kind}}}}} is not known: use #if, #unless or #each", start)
-        if len(self._open) == limits.BLOCKS:
-            raise self._wrong(f"blocks nest at most {limits.BLOCKS} deep", start)
-        path = self._path(name.strip(), start)
-        self._open.append((kind, start, False))
-        if kind == "each":
-            self._parts.append(f"{{% for {self._scope()} in look.each({path}) %}}")
-        else:
-            negate = "not " if kind == "unless" else ""
-            self._parts.append(f"{{% if {negate}look.test({path}) %}}")
-
-    def _else(self, start: int) -> None:
-        if not self._open or self._open[-1][2]:
-            raise self._wrong("{{else}} stands outside of a block, or twice in one", start)
-        kind, begun, _ = self._open[-1]
-        self._open[-1] = (kind, begun, True)
-        self._parts.append("{% else %}")
-
-    def _end(self, kind: str, start: int) -> None:
-        if not self._open or self._open[-1][0] != kind:
-            raise self._wrong(f"{{{{/{kind}}}}} closes nothing that is open", start)
-        self._open.pop()
-        self._parts.append("{% endfor %}" if kind == "each" else "{% endif %}")
-
-    def _scope(self) -> str:
-        depth = sum(1 for kind, _, other in self._open if kind == "each" and not other)
-        return f"scope{depth}" if depth else "top"
-
-    def _path(self, name: str, start: int) -> str:
-        if len(name) > limits.TAG:
-            raise self._wrong(f"the name in a tag has at most {limits.TAG} characters", start)
-        if not _PATH.match(name):
-            raise self._wrong(f"{name[:64]!r} is not a name such as param or a.b.0.c", start)
-        outer = self._scope()
-        return f"{json.dumps(name, ensure_ascii=False)}, {outer}"
-
-    def _wrong(self, message: str, start: int) -> Invalid:
-        line = self._text.count("\n", 0, start) + 1
-        return Invalid(f"line {line}: {message}", "template")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.template import render
+from chalicelib.domain.template import check_template, find_printed_names, render
 
 VALUES = {
     "name": "Ada",
@@ -38,6 +38,29 @@ VALUES = {
             id="each in each",
         ),
         pytest.param("{% raw %}{# x #} }} {% y", "{% raw %}{# x #} }} {% y", id="jinja is text"),
+        pytest.param("\\{{name}} $\\{{ secrets.X }}", "{{name}} ${{ secrets.X }}", id="escaped"),
+        pytest.param("C:\\\\{{name}}", "C:\\Ada", id="a backslash before a value"),
+        pytest.param("{{{name}}}{{& name}}{{\tname\n}}", "AdaAdaAda", id="forms of a name"),
+        pytest.param("a{{! b }}{{!-- {{c}} --}}{{!}}d", "ad", id="comments"),
+        pytest.param("{{#if\tname}}y{{/if\n}}{{#if\u00a0name}}z{{/if}}", "yz", id="any space"),
+        pytest.param("{{#if gone}}a{{else if n}}b{{else}}c{{/if}}", "b", id="else if"),
+        pytest.param("{{#if gone}}a{{else unless n}}b{{^}}c{{/if}}", "c", id="else unless"),
+        pytest.param("{{#each gone}}a{{else if n}}b{{/each}}!", "b!", id="else if of a loop"),
+        pytest.param("{{#if gone}}a{{else each l}}{{this.x}}{{/if}}", "12", id="else each"),
+        pytest.param(
+            "{{#each l}}{{this.x}}{{#unless @last}}, {{/unless}}{{/each}}", "1, 2", id="last"
+        ),
+        pytest.param("{{#each l}}{{@first}}{{@last}} {{/each}}", "truefalse falsetrue ", id="both"),
+        pytest.param("{{#each o}}{{@key}}={{.}}{{/each}}", 'k=["ü"]', id="key"),
+        pytest.param("{{#each l}}{{@key}}{{/each}}", "01", id="key of a list"),
+        pytest.param("{{l.length}}{{l.0.m.length}}{{name.length}}", "223", id="length"),
+        pytest.param("{{#if a.b.length}}y{{/if}}{{o.length}}", "y", id="length of no list"),
+        pytest.param("a\n{{#if t}}\nb\n{{/if}}\nc", "a\nb\nc", id="block tags take their line"),
+        pytest.param("a\r\n  {{#if t}}\t\r\nb\r\n {{/if}}", "a\r\nb\r\n", id="crlf"),
+        pytest.param("- {{#if t}}\nb{{/if}}\n", "- \nb\n", id="not alone on its line"),
+        pytest.param("{{name}}\n{{name}}\n", "Ada\nAda\n", id="a name leaves its line"),
+        pytest.param("  {{! note }}\nb", "b", id="a comment takes its line"),
+        pytest.param("a \n {{~name~}} \n b", "aAdab", id="tilde"),
         pytest.param("{{a.keys}}{{items}}{{__class__}}", "", id="names are keys"),
     ],
 )
@@ -74,6 +97,20 @@ def test_the_preview_can_say_what_was_missing_and_what_was_unused():
         ("{{a b}}", "is not a name"),
         (f"{{{{{'a' * 501}}}}}", "the name in a tag has at most 500 characters"),
         ("{{else}}", "outside of a block"),
+        ("{{else if a}}", "outside of a block"),
+        ("{{#if a}}{{else}}{{else if b}}{{/if}}", "twice"),
+        ("{{#if a}}{{else with b}}{{/if}}", "is not known: use #if, #unless or #each"),
+        ("{{#if}}{{/if}}", "'' is not a name"),
+        ("{{#each l as |x|}}{{/each}}", "write {{#each l}} and {{this}}"),
+        ("{{#each l}}{{../name}}{{/each}}", "write {{name}}: names are those of the params"),
+        ("{{#each l}}{{this/x}}{{/each}}", "write {{x}}"),
+        ("{{^a}}{{/a}}", "use {{#unless name}}"),
+        ("{{> part}}", "write its text here"),
+        ("{{{{raw}}}}", "write \\{{ to print {{"),
+        ("{{{x}}", "a {{{ is never closed by }}}"),
+        ("{{! x", "a {{! is never closed"),
+        ("{{!-- x }}", "a {{!-- is never closed by --}}"),
+        ("\\{{a}} {{b", "a {{ is never closed"),
         ("{{#if a}}{{else}}{{else}}{{/if}}", "twice"),
         ("{{#if a}}" * 21 + "{{/if}}" * 21, "at most 20 deep"),
         ("x" * 300_000, "at most 256 KB"),
@@ -84,6 +121,40 @@ def test_a_template_that_does_not_parse_says_where_and_why(text: str, message: s
         render(text, {})
 
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{{@last}}", "line 1: @last stands outside of {{#each}}"),
+        ("a\n{{#if @key}}{{/if}}", "line 2: @key stands outside of {{#each}}"),
+        ("{{#each l}}{{else}}{{@index}}{{/each}}", "stands outside of {{#each}}"),
+        ("{{#each l}}{{@size}}{{/each}}", "'@size' is not one of @index, @first, @last, @key"),
+    ],
+)
+def test_a_name_of_a_loop_is_refused_where_it_is_always_empty(text: str, message: str):
+    with pytest.raises(Invalid) as caught:
+        check_template(text)
+
+    assert message in caught.value.message
+    assert render(text, {}).text.strip() in ("", "a"), "a stored one goes on rendering"
+
+
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("{{a}} {{b.c}} {{a}}", ("a", "b.c")),
+        ("{{#if a}}{{a.x}}{{b}}{{else}}{{a}}{{/if}}", ("b", "a")),
+        ("{{#unless a}}{{a}}{{else}}{{a}}{{/unless}}", ("a",)),
+        ("{{#unless a}}x{{else}}{{a}}{{/unless}}", ()),
+        ("{{#if a}}{{a}}{{else if b}}{{b}}{{a}}{{/if}}", ("a",)),
+        ("{{#each l}}{{this}}{{this.x}}{{@index}}{{n}}{{/each}}", ("l", "n")),
+        ("{{#if l}}{{#each l}}{{.}}{{/each}}{{/if}}", ()),
+        ("\\{{a}}{{! b }}", ()),
+    ],
+)
+def test_names_that_leave_a_hole_are_found(text: str, names: tuple[str, ...]):
+    assert find_printed_names(text) == names
 
 
 def test_a_bomb_ends_at_a_megabyte():
