@@ -73,7 +73,8 @@ def start(world: World, run: Run, runner: str, launch: Launch | None = None) -> 
     if run.repo_url:
         # Before anything is pushed: what the push causes must be known as ours at once.
         until = world.now() + world.policy.retention
-        world.slots.hold(branch_key(run.repo_url, run.push_branch), [run.id], until)
+        branch = replace(run, branch_prefix=_choose_prefix(run, repo)).push_branch
+        world.slots.hold(branch_key(run.repo_url, branch), [run.id], until)
     started = _begin(world, replace(run, launch=launch) if launch else run, repo, runner)
     resumed = run.resume_prompt is not None and run.branch is not None
     continues = resumed or run.works_on is not None
@@ -109,6 +110,7 @@ def _begin(world: World, run: Run, repo: Repo | None, runner: str) -> Run:
         attempt=number,
         stage="clone" if run.repo_url else "agent",
         repo_branch=run.repo_branch or (repo.default_branch if repo else None),
+        branch_prefix=_choose_prefix(run, repo),
         started_at=run.started_at or now,
         beat_at=now,
         logged_at=now,
@@ -119,6 +121,11 @@ def _begin(world: World, run: Run, repo: Repo | None, runner: str) -> Run:
     if number == 1:
         world.metrics.waited(now - (run.queued_at or run.created_at))
     return started
+
+
+def _choose_prefix(run: Run, repo: Repo | None) -> str | None:
+    """Return what the name of a run's branch begins with; a branch that is there keeps its name."""
+    return run.branch_prefix if run.branch or repo is None else repo.branch_prefix
 
 
 def work_to_restore(run: Run) -> KeptWork | None:

@@ -18,6 +18,9 @@ from chalicelib.domain.run import PUBLISH, Run, State
 from chalicelib.domain.trial import Trial
 from chalicelib.ports import World
 
+ATTENTION = frozenset({"attention"})
+"""Error classes of work that a runner did not push because a person has to look at it first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -155,6 +158,21 @@ def _untrusted(world: World, run: Run, trial: Trial, end: Report, facts: dict[st
     )
 
 
+def _unpushed(world: World, run: Run, message: str, facts: dict[str, object]) -> Run:
+    """Give work to a person that a rule of the snapshot keeps from being pushed."""
+    due = world.now() if run.has_open_pr else None
+    return moving.advance(
+        world,
+        run,
+        State.NEEDS_ATTENTION,
+        by="runner",
+        message=message,
+        stage=None,
+        due_at=due,
+        **facts,
+    )
+
+
 def _nothing_more(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
     """Give a pull request back to a person that an agent found nothing to change about."""
     why = "the agent changed nothing, and the pull request is still open"
@@ -188,6 +206,8 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
             retry_count=run.retry_count + 1,
             **(facts | errors),
         )
+    if end.error_class in ATTENTION:
+        return _unpushed(world, run, message, facts | errors)
     where = {} if run.has_open_pr else {"stage": end.stage or run.stage}
     return moving.give_up(world, run, by="runner", message=message, **(where | facts | errors))
 

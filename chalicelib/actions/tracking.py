@@ -25,7 +25,7 @@ from chalicelib.domain.pull_request import (
     seen,
     verdict,
 )
-from chalicelib.domain.run import BRANCHES, FOLLOWED, Run, State
+from chalicelib.domain.run import FOLLOWED, Run, State, is_run_branch
 from chalicelib.domain.ticket import Origin, origin
 from chalicelib.ports import Forge, World
 
@@ -142,7 +142,7 @@ def _complete(world: World, run: Run, forge: Forge, pull: Pull, why: str) -> Non
             close = partial(forge.close_issue, ticket.number)
             tidying.attempt(f"issue #{ticket.number} could not be closed", close)
         branch = run.branch or ""
-        if branch.startswith(BRANCHES):
+        if is_run_branch(branch):
             delete = partial(forge.delete_branch, branch)
             tidying.attempt("its branch could not be deleted", delete)
     if run.state is State.FAILED:
@@ -212,7 +212,7 @@ def _resume(world: World, run: Run, forge: Forge, pull: Pull, found: Verdict) ->
         queued_at=world.now(),
         started_at=None,
         due_at=world.now(),
-        resume_prompt=prompt(pull.facts, found.reason, said),
+        resume_prompt=prompt(pull.facts, found.reason + _advice(run, found), said),
         error_message=None,
         error_class=None,
         **_shown(handled),
@@ -224,6 +224,17 @@ def _complaints(run: Run, forge: Forge, pull: Pull, found: Verdict) -> str:
     if run.trial and found.trouble.startswith(TESTS):
         return f"The tests {run.trial.words}:\n\n{run.trial.last_lines}"
     return forge.complaints(pull.facts)
+
+
+def _advice(run: Run, found: Verdict) -> str:
+    """Return how to solve a conflict: the runner fetches the base, which the agent cannot do."""
+    if not found.trouble.startswith("conflict@"):
+        return ""
+    name = f"origin/{run.repo_branch}" if run.repo_branch else "origin/HEAD"
+    return (
+        f". The base is there as {name}, fetched with its merge base: run `git merge {name}`,"
+        " resolve the conflicts and commit the merge. Do not rebase"
+    )
 
 
 def prompt(facts: Facts, reason: str, said: str) -> str:

@@ -107,6 +107,8 @@ IMAGE = 255
 """characters of the name of an `image`"""
 BRANCH = 200
 """characters of the name of a branch"""
+BRANCH_PREFIX = 100
+"""characters of `branchPrefix` of a repo"""
 CRON = 256
 """characters of a `cronExpression`"""
 ZONE = 64

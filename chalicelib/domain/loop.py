@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.domain import mark
-from chalicelib.domain.run import BRANCHES
+from chalicelib.domain.run import is_run_branch
 
 _BRANCHES = (
     ("pull_request", "head", "ref"),
@@ -28,7 +28,7 @@ def branches(payload: Mapping[str, Any]) -> list[str]:
     listed = payload.get("branches")
     named = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
     found += [str(one.get("name")) for one in named]
-    return [name for name in dict.fromkeys(found) if name.startswith(BRANCHES)]
+    return [name for name in dict.fromkeys(found) if is_run_branch(name)]
 
 
 def labelled(payload: Mapping[str, Any]) -> tuple[str, str] | None:

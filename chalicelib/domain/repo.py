@@ -39,6 +39,8 @@ class Repo:
     secrets: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     default_branch: str | None = None
+    branch_prefix: str | None = None
+    include_setup_changes: bool = False
     default_agent_type: str | None = None
     max_concurrent_tasks: int = 2
     test_command: str | None = None

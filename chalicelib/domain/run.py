@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -57,7 +58,14 @@ ACTIVE = HOLDS_SLOT | {S.QUEUED}
 WATCHDOG = "watchdog"
 PUBLISH = "publish"
 """The stage from which on no runner is needed: only the step is tried again."""
-BRANCHES = "optio/task-"
+BRANCH_PREFIX = "optio/"
+"""What the names of all runs' branches begin with, where their repo names nothing else."""
+_OWN_BRANCH = re.compile(r"task-[0-9a-f]{8}$")
+
+
+def is_run_branch(name: str) -> bool:
+    """Whether a branch is named as those of runs are, whatever their repo's prefix."""
+    return _OWN_BRANCH.search(name) is not None
 
 
 def open_prs_key(definition_id: str) -> str:
@@ -107,6 +115,8 @@ class Run:
     trigger_id: str | None = None
     repo_url: str | None = None
     repo_branch: str | None = None
+    branch_prefix: str | None = None
+    """Its repo's, when the run was first claimed: a branch that was pushed keeps its name."""
     agent_type: str = "claude-code"
     model: str | None = None
     max_turns: int | None = None
@@ -189,7 +199,7 @@ class Run:
     @property
     def push_branch(self) -> str:
         """Its own branch, or that of the open pull request it works on."""
-        return self.works_on or f"{BRANCHES}{self.id[:8]}"
+        return self.works_on or f"{self.branch_prefix or BRANCH_PREFIX}task-{self.id[:8]}"
 
     @property
     def works(self) -> bool:

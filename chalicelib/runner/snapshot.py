@@ -116,14 +116,16 @@ def _decide(draft: _Draft) -> Snapshot | None:
     operation = find_unfinished(repository)
     if operation:
         draft.reasons.append(
-            Refusal(f"the agent left an unfinished {operation}: nothing of it is pushed")
+            Refusal(f"the agent left an unfinished {operation}: nothing is pushed", "unfinished")
         )
     head = _find_head(draft)
     tree = read_agent_tree(repository, state, head, includes_setup=draft.request.includes_setup)
     draft.notices += tree.notices
     if tree.unmerged and not operation:
         names = ", ".join(sorted(tree.unmerged)[:5])
-        draft.reasons.append(Refusal(f"the agent left unresolved conflicts in {names}"))
+        draft.reasons.append(
+            Refusal(f"the agent left unresolved conflicts in {names}", "unfinished")
+        )
     for path in tree.submodule_faults:
         draft.reasons.append(
             Refusal(

@@ -210,6 +210,7 @@ class JobRepo(TypedDict):
     pushBranch: str
     continueBranch: bool
     setupCommands: str | None
+    includeSetupChanges: bool
     testCommand: str | None
     plainHttp: bool
     token: str | None

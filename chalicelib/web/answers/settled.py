@@ -37,10 +37,12 @@ class RepoView(TypedDict):
     id: Id
     repoUrl: str
     setupCommands: str | None
+    includeSetupChanges: bool
     testCommand: str | None
     secrets: list[str]
     environment: dict[str, str]
     defaultBranch: str | None
+    branchPrefix: str | None
     defaultAgentType: str | None
     maxConcurrentTasks: int
     runner: str | None

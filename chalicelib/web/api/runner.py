@@ -173,6 +173,7 @@ def _job(job: jobs.Job, token: str | None) -> answers.JobView:
             "pushBranch": run.push_branch,
             "continueBranch": job.continues,
             "setupCommands": repo.setup_commands if repo else None,
+            "includeSetupChanges": repo.include_setup_changes if repo else False,
             "testCommand": repo.test_command if repo else None,
             "plainHttp": in_clear(run.repo_url, settings.allowed_private),
             "token": job.token,

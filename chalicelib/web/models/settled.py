@@ -18,6 +18,7 @@ from chalicelib.web.models.types import (
     ApiUrl,
     Aware,
     Branch,
+    BranchPrefix,
     Description,
     Flag,
     Model,
@@ -101,10 +102,12 @@ BotName = Annotated[
 class RepoFields(Model):
     model_config = shown({"setupCommands": "npm ci", "maxConcurrentTasks": 3})
     setup_commands: Script | None = None
+    include_setup_changes: Flag = False
     test_command: Script | None = None
     secrets: SecretNames = []
     environment: Variables = {}
     default_branch: Branch | None = None
+    branch_prefix: BranchPrefix | None = None
     default_agent_type: Agent | None = None
     max_concurrent_tasks: Annotated[int, whole(1, 1000)] = 2
     runner: Literal["codebuild", "self-hosted"] | None = None

@@ -74,6 +74,17 @@ def _branch(text: str) -> str:
     return text
 
 
+def _branch_prefix(prefix: str) -> str:
+    """Return a prefix; each part of a branch's name between slashes is a name of its own."""
+    _branch(f"{prefix}task-00000000")
+    parts = prefix.split("/")
+    if any(part.startswith(".") or part.endswith((".", ".lock")) for part in parts) or (
+        "" in parts[:-1]
+    ):
+        raise Invalid(f"{prefix!r} cannot begin the name of a branch: write one like 'bots/'")
+    return prefix
+
+
 def text(most: int, least: int = 0) -> Any:
     """Return the rule of a text of so many characters."""
     return StringConstraints(min_length=least or None, max_length=most)
@@ -133,6 +144,9 @@ RepoOfTask = Annotated[
     str, text(limits.URL, 3), AfterValidator(_clonable_or_kept), called("repo-url")
 ]
 Branch = Annotated[str, text(limits.BRANCH, 1), told(_branch), called("git-branch")]
+BranchPrefix = Annotated[
+    str, text(limits.BRANCH_PREFIX, 1), told(_branch_prefix), called("git-branch-prefix")
+]
 VariableName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=limits.SECRET_NAME)
 ]

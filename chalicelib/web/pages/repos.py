@@ -16,7 +16,7 @@ from chalicelib.web.pages.typed import Typed
 from chalicelib.web.pages.visit import Visit
 
 TEXTS = (
-    *("setupCommands", "testCommand", "defaultBranch", "defaultAgentType"),
+    *("setupCommands", "testCommand", "defaultBranch", "branchPrefix", "defaultAgentType"),
     *("runner", "image", "computeType", "forgeApiUrl"),
 )
 
@@ -40,6 +40,7 @@ def _typed(repo: Repo) -> dict[str, str]:
     return {
         "repoUrl": repo.url,
         "defaultBranch": repo.default_branch or "",
+        "branchPrefix": repo.branch_prefix or "",
         "defaultAgentType": repo.default_agent_type or "",
         "setupCommands": repo.setup_commands or "",
         "testCommand": repo.test_command or "",
@@ -50,7 +51,11 @@ def _typed(repo: Repo) -> dict[str, str]:
         "image": repo.image or "",
         "computeType": repo.compute_type or "",
         "forgeApiUrl": repo.forge_api_url or "",
-        **forms.chosen(autoMerge=repo.auto_merge, autoResume=repo.auto_resume),
+        **forms.chosen(
+            autoMerge=repo.auto_merge,
+            autoResume=repo.auto_resume,
+            includeSetupChanges=repo.include_setup_changes,
+        ),
         **forms.shown(repo.secrets, repo.environment),
     }
 
@@ -85,7 +90,7 @@ def _fields(typed: Typed) -> dict[str, object]:
     return {
         **{name: typed.text(name) or None for name in TEXTS},
         **typed.numbers("maxConcurrentTasks", "maxAutoResumes"),
-        **typed.flags("autoMerge", "autoResume"),
+        **typed.flags("autoMerge", "autoResume", "includeSetupChanges"),
         "secrets": typed.words("secrets"),
         "trustedBots": typed.words("trustedBots"),
         "environment": typed.variables("environment"),

@@ -95,6 +95,8 @@ FIELDS = {
     "maxOpenPrs": "Open at most",
     "prLabels": "Their labels",
     "maxAutoResumes": "Goes on at most",
+    "branchPrefix": "Prefix of branches",
+    "includeSetupChanges": "What setup changes",
     "forgeApiUrl": "API of GitHub Enterprise",
 }
 SENDERS = {name: sender.label for name, sender in webhook_senders.SENDERS.items()}
