@@ -123,7 +123,7 @@ PAGE = 100
 """things on a page of a list"""
 LOG_PAGE = 1000
 """lines on a page of a log"""
-CURSOR = 1024
+CURSOR = 2048
 """characters of a cursor or another parameter of the query"""
 IDEMPOTENCY_KEY = 255
 """characters of an `Idempotency-Key`"""

@@ -36,7 +36,7 @@ def newest(
     if nameless(key):
         return []
     if before and (nameless(before, LONGEST_PLACE) or not codec.is_age(before)):
-        raise Invalid("this cursor is not one of ours; in a URL its # is written %23", "cursor")
+        raise Invalid("is not a cursor of this list: use the nextCursor of an answer", "cursor")
     age: Any = getattr(source if isinstance(source, type) else type(source), "age")  # noqa: B009
     condition = age < before if before else None
     return list(

@@ -32,6 +32,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.firing import Claim, moment_text
 from chalicelib.domain.launch import JOB_PREFIX, PREFIX, Pass
 from chalicelib.web import audit, headers, queries
+from chalicelib.web.cursors import decode_cursor
 from chalicelib.web.operation import Operation
 
 T = TypeVar("T")
@@ -268,6 +269,11 @@ def claim_of(request: Request, result: str) -> Claim | None:
 def query(request: Request, name: str, default: str = "") -> str:
     """Return a parameter of the query string, which was checked before the view was called."""
     return str(dict(request.query_params or {}).get(name, default))
+
+
+def cursor_of(request: Request) -> str | None:
+    """Return the position in the list that the asked page follows, if it is not the first."""
+    return decode_cursor(query(request, "cursor"))
 
 
 def limit_of(request: Request, default: int = 50) -> int:

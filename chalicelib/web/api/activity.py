@@ -7,7 +7,8 @@ from chalicelib.actions import activity
 from chalicelib.domain.access import Scope
 from chalicelib.domain.activity import Entry
 from chalicelib.web import answers, views
-from chalicelib.web.http import PAGE, Answer, Routes, answer, limit_of, query
+from chalicelib.web.cursors import encode_cursor
+from chalicelib.web.http import PAGE, Answer, Routes, answer, cursor_of, limit_of, query
 
 routes = Routes(__name__)
 
@@ -44,7 +45,9 @@ def index() -> Answer[answers.ActivityList]:
         object_id=query(request, "object") or None,
         actor_id=query(request, "actor") or None,
         action=query(request, "action") or None,
-        before=query(request, "cursor") or None,
+        before=cursor_of(request),
         limit=limit_of(request),
     )
-    return answer({"activity": [view(entry) for entry in found], "nextCursor": position})
+    return answer(
+        {"activity": [view(entry) for entry in found], "nextCursor": encode_cursor(position)}
+    )

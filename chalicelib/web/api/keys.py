@@ -6,6 +6,7 @@ from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import Key, Scope
 from chalicelib.web import answers, models, views
+from chalicelib.web.cursors import encode_cursor
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -14,9 +15,9 @@ from chalicelib.web.http import (
     body_of,
     caller,
     claim_of,
+    cursor_of,
     known_id,
     limit_of,
-    query,
 )
 
 routes = Routes(__name__)
@@ -26,9 +27,9 @@ routes = Routes(__name__)
 def index() -> Answer[answers.KeyList]:
     """List the API keys, newest first; their tokens are nowhere."""
     request = routes.current_request
-    before = query(request, "cursor") or None
+    before = cursor_of(request)
     found, position = wiring.world().keys.newest(before, limit_of(request))
-    return answer({"apiKeys": [_view(key) for key in found], "nextCursor": position})
+    return answer({"apiKeys": [_view(key) for key in found], "nextCursor": encode_cursor(position)})
 
 
 @routes.at("POST", "/api/auth/api-keys", needs=Scope.ADMIN, takes="NewKey", status=201)

@@ -11,6 +11,7 @@ from chalicelib.actions import library, previewing
 from chalicelib.domain.access import Scope
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.web import answers, models, views
+from chalicelib.web.cursors import encode_cursor
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -18,6 +19,7 @@ from chalicelib.web.http import (
     answer,
     body_of,
     claim_of,
+    cursor_of,
     known_id,
     limit_of,
     query,
@@ -35,7 +37,7 @@ def index() -> Answer[answers.PromptTemplateList]:
     """List the templates of the library, newest first."""
     request = routes.current_request
     kind, limit = query(request, "kind"), limit_of(request)
-    position: str | None = query(request, "cursor") or None
+    position = cursor_of(request)
     kept: list[PromptTemplate] = []
     while len(kept) < limit:
         asked = limit - len(kept)
@@ -44,7 +46,7 @@ def index() -> Answer[answers.PromptTemplateList]:
         if position is None or len(page) < asked:  # the end, or as much as an answer may hold
             break
     shown = [views.prompt_template_summary(one) for one in kept]
-    return answer({"promptTemplates": shown, "nextCursor": position})
+    return answer({"promptTemplates": shown, "nextCursor": encode_cursor(position)})
 
 
 @routes.at(

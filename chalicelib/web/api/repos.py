@@ -6,6 +6,7 @@ from chalicelib import wiring
 from chalicelib.actions import repos
 from chalicelib.domain.access import Scope
 from chalicelib.web import answers, models, reading_settled, views
+from chalicelib.web.cursors import encode_cursor
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -14,9 +15,9 @@ from chalicelib.web.http import (
     body_of,
     caller,
     claim_of,
+    cursor_of,
     known_id,
     limit_of,
-    query,
 )
 
 routes = Routes(__name__)
@@ -24,12 +25,14 @@ routes = Routes(__name__)
 
 @routes.at("GET", "/api/repos", needs=Scope.READ, query=PAGE)
 def index() -> Answer[answers.RepoList]:
-    """List the repos, by URL; a cursor is the last URL of the page before."""
+    """List the repos, by URL; page by page."""
     request = routes.current_request
-    after, limit = query(request, "cursor"), limit_of(request)
+    after, limit = cursor_of(request) or "", limit_of(request)
     left = [repo for repo in wiring.world().repos.all() if repo.url > after]
     shown = [views.repo(repo) for repo in left[:limit]]
-    return answer({"repos": shown, "nextCursor": left[limit - 1].url if left[limit:] else None})
+    return answer(
+        {"repos": shown, "nextCursor": encode_cursor(left[limit - 1].url if left[limit:] else None)}
+    )
 
 
 @routes.at("POST", "/api/repos", needs=Scope.WRITE, takes="NewRepo", status=201)

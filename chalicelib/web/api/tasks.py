@@ -15,6 +15,7 @@ from chalicelib.domain.repo import Repo, normal_url
 from chalicelib.domain.run import Run, State
 from chalicelib.settings import settings
 from chalicelib.web import answers, models, reading, run_views, views
+from chalicelib.web.cursors import encode_cursor
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -23,6 +24,7 @@ from chalicelib.web.http import (
     body_of,
     caller,
     claim_of,
+    cursor_of,
     known_id,
     limit_of,
     query,
@@ -54,13 +56,13 @@ def index() -> Answer[answers.TaskList]:
     state = "" if (asked := query(request, "state", ANY)) == ANY else asked
     if faults := list(_contradictions(kind, state, url)):
         raise Invalid.of(faults)
-    limit, cursor = limit_of(request), query(request, "cursor") or None
+    limit, cursor = limit_of(request), cursor_of(request)
     if url:
         return _in_repo(url, state, cursor, limit)
     if kind == "all":
         return _all(cursor, limit, state)
     things, position = _page(kind, cursor, limit, state)
-    return answer({"tasks": things, "nextCursor": position})
+    return answer({"tasks": things, "nextCursor": encode_cursor(position)})
 
 
 def _contradictions(kind: str, state: str, url: str) -> Iterator[Fault]:
@@ -87,18 +89,18 @@ def _page(
 def _in_repo(url: str, state: str, cursor: str | None, limit: int) -> Answer[answers.TaskList]:
     listed, position = wiring.world().runs.of_repo(normal_url(url), cursor, limit)
     kept = [_shown(run) for run in listed if not state or run.state == state]
-    return answer({"tasks": kept, "nextCursor": position})
+    return answer({"tasks": kept, "nextCursor": encode_cursor(position)})
 
 
 def _all(cursor: str | None, limit: int, state: str) -> Answer[answers.TaskList]:
     kinds: list[str] = [*RUN_KINDS] if state else [*DEFINITION_KINDS, *RUN_KINDS]
     kind, _, position = (cursor or kinds[0]).partition("|")
     if kind not in kinds:
-        raise Invalid("this cursor is not one of ours", "cursor")
+        raise Invalid("is not a cursor of this list: use the nextCursor of an answer", "cursor")
     things, following = _page(kind, position or None, limit, state)
     rest = kinds[kinds.index(kind) + 1 :]
     after = f"{kind}|{following}" if following else (rest[0] if rest else None)
-    return answer({"tasks": things, "nextCursor": after})
+    return answer({"tasks": things, "nextCursor": encode_cursor(after)})
 
 
 @routes.at("POST", "/api/tasks", needs=Scope.WRITE, takes="NewTask", status=201)
@@ -194,12 +196,12 @@ def preview(task_id: str) -> Answer[answers.PreviewView]:
 def runs_of(task_id: str) -> Answer[answers.RunList]:
     """List the runs of a definition, newest first."""
     request = routes.current_request
-    cursor, limit = query(request, "cursor") or None, limit_of(request)
+    cursor, limit = cursor_of(request), limit_of(request)
     thing = found(task_id)
     if isinstance(thing, Run):
         return answer({"runs": [], "nextCursor": None})
     listed, position = wiring.world().runs.of_definition(thing.id, cursor, limit)
-    return answer({"runs": [_shown(run) for run in listed], "nextCursor": position})
+    return answer({"runs": [_shown(run) for run in listed], "nextCursor": encode_cursor(position)})
 
 
 @routes.at("GET", "/api/tasks/{task_id}/runs/{run_id}", needs=Scope.READ)

@@ -11,6 +11,7 @@ from chalicelib.domain.firing import moment_text
 from chalicelib.domain.trigger import Trigger
 from chalicelib.web import answers, queries, reading, views
 from chalicelib.web.api.tasks import definition_of
+from chalicelib.web.cursors import encode_cursor
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -19,6 +20,7 @@ from chalicelib.web.http import (
     body_of,
     caller,
     claim_of,
+    cursor_of,
     known_id,
     limit_of,
     query,
@@ -101,9 +103,11 @@ def firings(task_id: str) -> Answer[answers.FiringList]:
     request = routes.current_request
     owner = definition_of(task_id)
     found, position = wiring.world().firings.of_definition(
-        owner.id, query(request, "cursor") or None, limit_of(request)
+        owner.id, cursor_of(request), limit_of(request)
     )
-    return answer({"firings": [views.firing(thing) for thing in found], "nextCursor": position})
+    return answer(
+        {"firings": [views.firing(thing) for thing in found], "nextCursor": encode_cursor(position)}
+    )
 
 
 @routes.at(
@@ -115,12 +119,14 @@ def firings_of(task_id: str, trigger_id: str) -> Answer[answers.FiringList]:
     trigger_id = known_id("trigger", trigger_id)
     owner = definition_of(task_id)
     found, position = wiring.world().firings.of_trigger(
-        trigger_id, query(request, "cursor") or None, limit_of(request)
+        trigger_id, cursor_of(request), limit_of(request)
     )
     # The trigger itself may be gone; what it left behind tells whose it was.
     if any(firing.definition_id != owner.id for firing in found):
         raise NotFound("trigger", trigger_id)
-    return answer({"firings": [views.firing(thing) for thing in found], "nextCursor": position})
+    return answer(
+        {"firings": [views.firing(thing) for thing in found], "nextCursor": encode_cursor(position)}
+    )
 
 
 @routes.at(

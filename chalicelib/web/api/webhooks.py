@@ -8,6 +8,7 @@ from chalicelib.domain.access import Scope
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.webhook import Webhook
 from chalicelib.web import answers, models, views
+from chalicelib.web.cursors import encode_cursor
 from chalicelib.web.http import (
     PAGE,
     Answer,
@@ -15,9 +16,9 @@ from chalicelib.web.http import (
     answer,
     body_of,
     claim_of,
+    cursor_of,
     known_id,
     limit_of,
-    query,
 )
 
 routes = Routes(__name__)
@@ -135,9 +136,9 @@ def test(webhook_id: str) -> Answer[answers.DeliveryAnswer]:
 def deliveries(webhook_id: str) -> Answer[answers.DeliveryList]:
     """List what was sent to a webhook, newest first, with what became of each try."""
     request = routes.current_request
-    before = query(request, "cursor") or None
+    before = cursor_of(request)
     found, position = webhooks.deliveries_of(
         wiring.world(), known_id("webhook", webhook_id), before, limit_of(request)
     )
     shown = [view_of_delivery(one) for one in found]
-    return answer({"deliveries": shown, "nextCursor": position})
+    return answer({"deliveries": shown, "nextCursor": encode_cursor(position)})

@@ -22,7 +22,7 @@ def index(visit: Visit) -> Response:
         object_id=asked["object"] or None,
         actor_id=asked["actor"] or None,
         action=asked["action"] or None,
-        before=visit.query("before") or None,
+        before=visit.position,
         limit=PAGE,
     )
     return visit.page(

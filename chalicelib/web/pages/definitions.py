@@ -33,7 +33,7 @@ PAGE = 25
 def index(visit: Visit) -> Response:
     """List all definitions with what fires them and what became of it."""
     text, before = visit.query("q").strip(), visit.query("before")
-    found, position = listing.definitions(wiring.world(), before or None, PAGE, text)
+    found, position = listing.definitions(wiring.world(), visit.position, PAGE, text)
     values = {"found": found, "position": position, "before": before, "q": text}
     if visit.query("part"):
         return visit.fragment("_definitions.html", **values)

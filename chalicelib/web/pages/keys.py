@@ -27,7 +27,7 @@ def index(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, error: DomainError | None, token: str = "") -> Response:
-    found, position = wiring.world().keys.newest(visit.query("before") or None, PAGE)
+    found, position = wiring.world().keys.newest(visit.position, PAGE)
     values = {"found": found, "position": position, "token": token}
     return visit.form_page("settings.html", error, USUAL, **values)
 

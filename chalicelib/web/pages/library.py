@@ -23,7 +23,7 @@ def index(visit: Visit) -> Response:
 
 def _page(visit: Visit, error: DomainError | None) -> Response:
     world = wiring.world()
-    found, position = world.prompt_templates.newest(visit.query("before") or None, 50)
+    found, position = world.prompt_templates.newest(visit.position, 50)
     chosen = visit.form.get("id") or visit.query("edit")
     editing = world.prompt_templates.get(known_id("template", chosen)) if chosen else None
     saved = _typed(editing) if editing else {}

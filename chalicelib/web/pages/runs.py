@@ -22,7 +22,7 @@ def index(visit: Visit) -> Response:
     """List runs, newest first, by what is asked."""
     world = wiring.world()
     asked = {name: visit.query(name).strip() for name in FILTERS}
-    found = listing.runs(world, _asked(asked), before=visit.query("before") or None)
+    found = listing.runs(world, _asked(asked), before=visit.position)
     values = {
         "found": found,
         "asked": asked,

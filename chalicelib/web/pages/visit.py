@@ -16,6 +16,7 @@ from chalicelib.domain.errors import DomainError, Fault
 from chalicelib.domain.firing import Claim
 from chalicelib.settings import settings
 from chalicelib.web import headers
+from chalicelib.web.cursors import decode_cursor
 from chalicelib.web.http import raw_of, status_of
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.rendering import render
@@ -79,6 +80,11 @@ class Visit:
     def query(self, name: str) -> str:
         """Return a parameter of the query string, or nothing."""
         return str(dict(self.request.query_params or {}).get(name) or "")
+
+    @property
+    def position(self) -> str | None:
+        """Return the position in the list that the page follows, if it is not the first."""
+        return decode_cursor(self.query("before"))
 
     def once(self, result: str = "") -> Claim:
         """Return the claim of this very form: what a double click sends twice is done once."""

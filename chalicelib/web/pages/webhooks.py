@@ -71,7 +71,7 @@ def show(visit: Visit, webhook_id: str) -> Response:
 
 
 def _page(visit: Visit, webhook: Webhook, error: DomainError | None, secret: str = "") -> Response:
-    before = visit.query("before") or None
+    before = visit.position
     sent, position = webhooks.deliveries_of(wiring.world(), webhook.id, before, PAGE)
     return visit.form_page(
         "webhook.html",

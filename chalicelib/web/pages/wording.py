@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from chalicelib.domain import webhook_senders
 from chalicelib.domain.cron_description import describe_cron
 from chalicelib.domain.repo import FROM_TICKET
+from chalicelib.web.cursors import encode_cursor
 
 STATES = {
     "queued": ("Queued", "wait"),
@@ -207,6 +208,7 @@ def lines(text: str) -> Markup:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "cursor": encode_cursor,
     "state_word": state_word,
     "tone": tone,
     "moment": moment,
