@@ -154,11 +154,17 @@ def _confirm_subscription(world: World, payload: object) -> dict[str, str] | Non
 
 
 def _record_refusal(world: World, basis: Basis, delivery: Delivery, error: DomainError) -> None:
-    """Write a failed firing for a signed delivery that cannot be read."""
+    """Write a failed firing for a signed delivery that cannot be read.
+
+    Its bytes are part of its identity: the sender may send the same delivery again once it is
+    set up right, and that one has to fire.
+    """
     trigger, hook = _webhook(basis)
     named = delivery.header(*SENDERS[hook.preset].id_headers)
+    described = delivery.header("content-type", "content-encoding").encode() + delivery.body
+    digest = hashlib.sha256(described).hexdigest()[:16]
     occurrence = replace(
-        _bare_occurrence(world, trigger, delivery, named),
+        _bare_occurrence(world, trigger, delivery, f"{named or 'unreadable'} {digest}"),
         params={},
         payload=webhook_body.raw_text(delivery),
         decided=(Outcome.FAILED, str(error)),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chalicelib.domain import sns_message, webhook_events
 from chalicelib.domain.errors import Invalid, NotJson, TooLarge, Unsigned
-from chalicelib.domain.webhook_body import read_payload
+from chalicelib.domain.webhook_body import is_damaged, read_payload
 from chalicelib.domain.webhook_senders import SENDERS, Sender
 from chalicelib.domain.webhook_signatures import Delivery
 from chalicelib.ports import World
@@ -28,11 +28,17 @@ def check_signature(
         if sender.check is None:
             _check_sns(world, sender, delivery, topics)
         elif not any(sender.check(delivery, secret, now) for secret in secrets):
-            message = f"the signature is missing or wrong (this webhook expects {name})"
-            raise Unsigned(message)
+            raise Unsigned(_describe_mismatch(name, delivery))
     except Unsigned:
         world.metrics.rejected("signature")
         raise
+
+
+def _describe_mismatch(name: str, delivery: Delivery) -> str:
+    message = f"the signature is missing or wrong (this webhook expects {name})"
+    if is_damaged(delivery):
+        return f"{message}; the gateway of this stage damaged the body: send plain UTF-8"
+    return message
 
 
 def _check_sns(world: World, sender: Sender, delivery: Delivery, topics: tuple[str, ...]) -> None:

@@ -89,9 +89,13 @@ def _charset(delivery: Delivery) -> str:
     return found[1] if found else ""
 
 
+def is_damaged(delivery: Delivery) -> bool:
+    """Return whether the gateway probably replaced bytes of a body that it passed on as text."""
+    return not delivery.is_base64 and _REPLACED in delivery.body
+
+
 def _check_undamaged(delivery: Delivery, what: str) -> None:
-    """Refuse a body of which the gateway passed on a text with replacement characters."""
-    if not delivery.is_base64 and _REPLACED in delivery.body:
+    if is_damaged(delivery):
         raise NotJson(f"the gateway of this stage damages {what}: send plain UTF-8")
 
 

@@ -11,6 +11,7 @@ from chalicelib.actions import definitions, save_warnings
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.trigger import Trigger
+from chalicelib.domain.webhook_senders import SENDERS
 from chalicelib.web import reading
 from chalicelib.web.http import known_id
 from chalicelib.web.pages import forms
@@ -70,7 +71,16 @@ def _page(visit: Visit, owner: Blueprint, trigger: Trigger, error: DomainError |
         thing=owner,
         trigger=trigger,
         warnings=forms.warned(found),
+        offered=_offered_token(visit, trigger),
     )
+
+
+def _offered_token(visit: Visit, trigger: Trigger) -> str | None:
+    """Return the verification token that waits for an admin, where this reader is one."""
+    hook = trigger.hook
+    if hook is None or hook.offered is None or hook.sealed or not visit.may("admin"):
+        return None
+    return wiring.world().seals.open(hook.offered, trigger.id)
 
 
 def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
@@ -86,7 +96,7 @@ def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
             kept = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
             body["config"] |= kept
         new = reading.patched_trigger(was, body, owner, typed.faults)
-        if was.hook and new.hook:
+        if was.hook and new.hook and SENDERS[new.hook.preset].check:
             rotating = visit.form.get("earlier") == "kept"
             new = replace(new, hook=new.hook.after(was.hook, rotating=rotating))
         definitions.change_trigger(wiring.world(), was, new)
