@@ -45,7 +45,10 @@ ANSWERED = IMPORTED | {
     "typing_extensions",
 }
 """The packages of others that a delivery needs: of AWS, of the store, of templates, of seals."""
-DECIDING = {"hooks", "firing", "policies", "sending", "notifying", "observing"}
+DECIDING = {
+    *("hooks", "inbound_verification", "firing", "policies"),
+    *("sending", "notifying", "observing"),
+}
 """The actions that a delivery goes through."""
 HEAVY = {"models", "answers", "reading", "openapi", "api_page", "views", "run_views"}
 """What a request of the API may need, and a delivery does not."""
