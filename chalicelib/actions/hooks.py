@@ -192,8 +192,6 @@ def _occurrence(world: World, basis: Basis, delivery: Delivery, payload: object)
     named = webhook_events.delivery_id(sender, delivery, payload)
     bare = _bare_occurrence(world, trigger, delivery, named)
     occurrence = read(world, trigger, replace(bare, events=tuple(sorted(names))), payload)
-    if webhook_events.is_ping(sender, hook.events, names, payload):
-        return replace(occurrence, decided=(Outcome.SKIPPED, Skip.PING.value))
     if occurrence.decided is None and policies.looped(world, basis.definition, payload):
         return replace(occurrence, decided=(Outcome.SKIPPED, Skip.LOOP.value))
     return occurrence
@@ -214,6 +212,9 @@ def read(world: World, trigger: Trigger, bare: Occurrence, payload: object) -> O
     whole = payload if isinstance(payload, dict) else {"payload": payload}
     text = json.dumps(payload, ensure_ascii=False)
     mapping = trigger.param_mapping
+    if trigger.hook and _is_ping(trigger.hook, bare.events, payload):
+        skipped = (Outcome.SKIPPED, Skip.PING.value)
+        return replace(bare, params=whole, payload=text, decided=skipped)
     try:
         params = mapped(world, mapping, payload) if mapping is not None else whole
         passes = trigger.hook is None or _passes(world, trigger.hook, bare.events, payload)
@@ -226,6 +227,11 @@ def read(world: World, trigger: Trigger, bare: Occurrence, payload: object) -> O
         payload=None if params is payload else text,
         decided=None if passes else (Outcome.SKIPPED, Skip.FILTERED.value),
     )
+
+
+def _is_ping(hook: HookConfig, events: tuple[str, ...] | None, payload: object) -> bool:
+    sender = SENDERS[hook.preset]
+    return events is not None and webhook_events.is_ping(sender, hook.events, events, payload)
 
 
 def mapped(world: World, mapping: Mapping[str, object], payload: object) -> dict[str, object]:

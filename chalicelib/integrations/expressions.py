@@ -37,8 +37,14 @@ class ExpressionEngine:
         _compiled(query)
 
     def quoted_operands(self, query: str) -> list[str]:
-        """Return the names in double quotes that were probably meant as texts."""
-        return query_mistakes.find_quoted_operands(query, _compiled(query).parsed)
+        """Return the names in double quotes that were probably meant as texts.
+
+        A stored query that is no longer accepted has none: whoever looks at it gets an answer.
+        """
+        try:
+            return query_mistakes.find_quoted_operands(query, _compiled(query).parsed)
+        except Invalid:
+            return []
 
     def search(self, query: str, payload: object) -> object:
         """Return what `query` finds in `payload`, None when that is nothing."""

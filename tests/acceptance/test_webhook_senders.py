@@ -47,6 +47,8 @@ def test_a_ping_is_answered_and_recorded_and_fires_nothing(
     status, answer = post(stage, body, {**signed(sender, body, now(stage)), **more})
     assert (status, answer["skipped"]) == (200, "ping")
     assert [one["reason"] for one in firings(stage, kept)] == ["ping"]
+    again = stage.ok("POST", f"/api/firings/{answer['firingId']}/redeliver")
+    assert again["skipped"] == "ping"
     assert runs(stage, kept) == []
     assert post(stage, body, more)[0] == 401
 

@@ -20,6 +20,7 @@ from chalicelib.integrations.expressions import ExpressionEngine
         ('{"a-b": x == "err"}', ["err"]),
         ('!(x == "error")', ["error"]),
         ("x == 'error'", []),
+        ('x == "error', []),
         ("\"content-type\" == 'x'", []),
         ("'x' == \"content-type\"", []),
         ('headers."content-type" == other', []),
