@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.actions.claiming import made_first
+from chalicelib.actions.claiming import earlier_result, made_first
 from chalicelib.domain.access import (
     KEY_PREFIX,
     SESSION_LIVES,
@@ -75,6 +75,8 @@ def make(
 
     With a claim a repeated request is told the same token, made again of what the claim holds.
     """
+    if earlier := earlier_result(world, claim):
+        return _made_before(world, earlier)
     now = world.now()
     seed = secrets.token_urlsafe(32)
     token = _token(world, seed) if claim else KEY_PREFIX + seed

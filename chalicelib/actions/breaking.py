@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.actions import definitions, notifying
@@ -56,13 +57,23 @@ def _reason(world: World, definition: Blueprint, run: Run) -> str | None:
     listed = _listed(world, definition, most)
     if not _in_a_row([*listed, run], definition, run, most):
         return None
-    current = world.runs.several([other.id for other in listed])
-    if not _in_a_row([*current, run], definition, run, most):
+    if not _in_a_row([*_current(world, listed, most), run], definition, run, most):
         return None
     return (
         f"{most} failures in a row of the class {run.error_class or 'unknown'}; "
         f"the last one: {run.error_message or 'no message'}"
     )[:1000]
+
+
+def _current(world: World, listed: Iterable[Run], most: int) -> list[Run]:
+    """Return the newest runs as they are now, as far back as `most` of them tell something."""
+    found: list[Run] = []
+    for other in sorted(listed, key=lambda one: (one.created_at, one.id), reverse=True):
+        with suppress(NotFound):
+            found.append(world.runs.get(other.id))
+        if sum(map(_tells, found)) > most:
+            break
+    return found
 
 
 def _in_a_row(known: Iterable[Run], definition: Blueprint, run: Run, most: int) -> bool:

@@ -17,6 +17,17 @@ def repeated(world: World, claim: Claim) -> str:
     return first.result
 
 
+def earlier_result(world: World, claim: Claim | None) -> str | None:
+    """Return the result of an earlier request with this Idempotency-Key, None for a first one.
+
+    It is asked for before anything is checked: the first answer holds, whatever was paused,
+    edited or used up since.
+    """
+    if claim is None or world.firings.claimed(claim.key, world.now()) is None:
+        return None
+    return repeated(world, claim)
+
+
 def made_first(world: World, claim: Claim | None, taken: Taken) -> str:
     """Return what the first request made that was in the way; raise `taken` where none can be."""
     if claim is None:

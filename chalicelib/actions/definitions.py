@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.actions import notifying, observing, sending, timing
-from chalicelib.actions.claiming import repeated
+from chalicelib.actions.claiming import earlier_result, repeated
 from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, Fault, Invalid, NotFound, Superseded
@@ -22,6 +22,9 @@ def create(
     world: World, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None = None
 ) -> tuple[Blueprint, list[Trigger]]:
     """Store a definition and its triggers; a repeated request finds what the first one made."""
+    if earlier := earlier_result(world, claim):
+        made = world.blueprints.get(earlier)
+        return made, world.triggers.of(made)
     check(new)
     if len(triggers) > TRIGGERS:
         raise Invalid(f"at most {TRIGGERS} triggers", "triggers")
@@ -36,8 +39,7 @@ def create(
     except Taken as taken:
         if claim is None or "claim" not in taken.parts:
             raise _refused(taken, new, timed, whole=True) from taken
-        first = repeated(world, claim)
-        made = world.blueprints.get(first)
+        made = world.blueprints.get(repeated(world, claim))
         return made, world.triggers.of(made)
     sending.send_soon(world, timed)
     return new, timed
@@ -134,6 +136,8 @@ def trigger_of(world: World, definition_id: str, trigger_id: str) -> Trigger:
 
 def add_trigger(world: World, new: Trigger, claim: Claim | None = None) -> Trigger:
     """Store one more trigger of a definition."""
+    if earlier := earlier_result(world, claim):
+        return world.triggers.get(earlier)
     for _ in range(AGAIN):
         definition = world.blueprints.get(new.definition_id)
         if len(definition.trigger_ids) >= TRIGGERS:

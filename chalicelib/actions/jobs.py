@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from chalicelib.actions import credentials, moving, refusing, secrets
+from chalicelib.actions import briefs, credentials, moving, refusing, secrets
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
@@ -59,7 +59,10 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
 
 def start(world: World, run: Run, runner: str, launch: Launch | None = None) -> Job | None:
     """Move an admitted run to `running` and return its job; None when it cannot begin."""
-    brief = world.firings.brief(run.firing_id) or Brief()
+    brief = briefs.brief_of(world, run)
+    if brief is None:
+        refusing.without_brief(world, run)
+        return None
     repo = world.repos.find(run.repo_url) if run.repo_url else None
     values, lacking = secrets.of_run(world, run, repo)
     if lacking:
@@ -86,7 +89,7 @@ def start(world: World, run: Run, runner: str, launch: Launch | None = None) -> 
         prompt=framed(
             started,
             run.resume_prompt or brief.prompt,
-            _outside(world, run, brief),
+            _outside(run, brief),
             has_work=work is not None,
         ),
         repo=repo,
@@ -139,10 +142,10 @@ def may_push_partial(run: Run) -> bool:
     return not run.has_open_pr and run.works_on is None
 
 
-def _outside(world: World, run: Run, brief: Brief) -> tuple[str, ...] | None:
+def _outside(run: Run, brief: Brief) -> tuple[str, ...] | None:
     """Return the names of the params that others than the definition's owner wrote."""
-    firing = world.firings.get(run.firing_id) if run.trigger_id else None
-    return names_of(brief.params) if firing and firing.trigger_type in OUTSIDE else None
+    outside = run.trigger_id and run.history[0].trigger in OUTSIDE
+    return names_of(brief.params) if outside else None
 
 
 def beat(

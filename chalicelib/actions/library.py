@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.actions.claiming import made_first
+from chalicelib.actions.claiming import earlier_result, made_first
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.prompt_template import PromptTemplate
@@ -21,6 +21,8 @@ def _check(template: PromptTemplate) -> None:
 
 def create(world: World, new: PromptTemplate, claim: Claim | None = None) -> PromptTemplate:
     """Store a template; a name that another one has is a `Conflict`."""
+    if earlier := earlier_result(world, claim):
+        return world.prompt_templates.get(earlier)
     _check(new)
     try:
         world.prompt_templates.add(new, claim)

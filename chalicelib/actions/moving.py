@@ -16,6 +16,20 @@ RUNNER_WAIT = timedelta(minutes=5)
 PUBLISH_ENDS = timedelta(seconds=90)
 """When whoever is publishing has ended for sure: it is longer than the function may take."""
 SILENCE = timedelta(seconds=90)
+LEDGER_SLACK = timedelta(days=1)
+"""How much longer than the retention a record of the ledger is stored, with its brief."""
+
+
+def needs_brief_kept(world: World, run: Run) -> bool:
+    """Return whether the brief of a run may expire before the run does.
+
+    A run that is final is stored for the retention from its end on; of one that lives on, a third
+    of that may pass.
+    """
+    now, retention = world.now(), world.policy.retention
+    kept_until = run.brief_kept_until or run.created_at + retention + LEDGER_SLACK
+    spent = LEDGER_SLACK if run.final else retention / 3
+    return kept_until - now < retention + LEDGER_SLACK - spent
 
 
 def advance(world: World, run: Run, to: State, *, by: str, message: str, **changes: object) -> Run:
@@ -25,6 +39,8 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
     else moved the run first.
     """
     new = move(run, to, by=by, message=message, at=world.now(), **changes)
+    if new.final and new.due_at is None and needs_brief_kept(world, new):
+        new = replace(new, due_at=world.now())  # its brief is looked after once more
     frees = run.state in HOLDS_SLOT and to not in HOLDS_SLOT
     leaves = [*(run.counters if frees else ()), *_overlap(run, run.state, to), *_pr(run, new)]
     enters = [*_overlap(run, to, run.state), *_pr(new, run)]

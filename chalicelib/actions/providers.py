@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.actions import sending
-from chalicelib.actions.claiming import made_first
+from chalicelib.actions.claiming import earlier_result, made_first
 from chalicelib.actions.persisting import AGAIN, persist
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing import Claim
@@ -26,6 +26,8 @@ def create(world: World, new: Provider, credential: str, claim: Claim | None = N
 
     With a claim a repeated request finds the provider that the first one made.
     """
+    if earlier := earlier_result(world, claim):
+        return world.providers.get(earlier)
     check_config(new.source, new.config, world.policy.allowed_private)
     due = replace(new, due_at=world.now() if new.enabled else None)
     world.vault.put(due.secret_key, credential)

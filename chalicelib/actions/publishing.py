@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from chalicelib.actions import credentials, failing, leaving, moving
+from chalicelib.actions import briefs, credentials, failing, leaving, moving
 from chalicelib.actions.tidying import Tidying
 from chalicelib.domain import pull_text
 from chalicelib.domain.errors import Superseded
@@ -48,7 +48,7 @@ def publish(world: World, run: Run) -> None:
 
 def _pull_request(world: World, run: Run, forge: Forge, tidying: Tidying) -> Facts:
     branch = run.branch or run.push_branch
-    brief = world.firings.brief(run.firing_id) or Brief()
+    brief = briefs.brief_of(world, run) or Brief()
     found = forge.find(branch, run.head_sha)
     facts = found or _new(world, run, brief, forge, branch, tidying)
     if facts.draft and run.pull and run.pull.held_back and not run.fails_tests:
@@ -107,7 +107,7 @@ def _body(world: World, run: Run, brief: Brief, template: str | None) -> str:
     return pull_text.body(
         run,
         asked=brief.prompt,
-        trigger=world.firings.get(run.firing_id).trigger_type,
+        trigger=run.history[0].trigger,
         ticket=origin(brief, run.repo_url, of_ticket=run.of_ticket),
         task_url=f"{url}/tasks/{run.id}" if url else None,
         template=template,
@@ -184,7 +184,7 @@ def _held_back(world: World, run: Run, facts: Facts) -> bool:
     before = run.pull
     if before:
         return before.held_back and facts.draft
-    brief = world.firings.brief(run.firing_id) or Brief()
+    brief = briefs.brief_of(world, run) or Brief()
     return facts.draft and run.fails_tests and not brief.draft
 
 
@@ -192,7 +192,7 @@ def _wants_draft(world: World, run: Run, facts: Facts) -> bool:
     """Whether a pull request was to be a draft, at a forge that has none."""
     if run.pull:
         return run.pull.wants_draft
-    brief = world.firings.brief(run.firing_id) or Brief()
+    brief = briefs.brief_of(world, run) or Brief()
     return brief.draft and not facts.draft
 
 

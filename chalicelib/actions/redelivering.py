@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.actions import hooks, sending
-from chalicelib.actions.claiming import repeated
+from chalicelib.actions.claiming import earlier_result, repeated
 from chalicelib.actions.definitions import template_of
 from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.domain.decision import Basis
@@ -25,6 +25,8 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
 
     Raises `Conflict` where what it belongs to is gone.
     """
+    if earlier := earlier_result(world, claim):
+        return world.firings.get(earlier)
     first = world.firings.get(firing_id)
     brief = world.firings.brief(firing_id) or Brief()
     if first.trigger_type == "webhook" and brief.events is None and not first.run_id:

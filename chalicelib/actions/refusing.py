@@ -33,6 +33,12 @@ def without_token(world: World, run: Run, error: ForgeError) -> None:
     moving.fail(world, run, by="admission", error_class=f"forge_{error.kind}", message=message)
 
 
+def without_brief(world: World, run: Run) -> None:
+    """Fail a run whose prompt and params are no longer stored."""
+    message = "its prompt is no longer stored, the task is too old: start a new one"
+    moving.fail(world, run, by="admission", error_class="brief_gone", message=message)
+
+
 def without_secrets(world: World, run: Run, lacking: Sequence[str]) -> None:
     """Fail a run whose secrets are not there, before anything of it begins."""
     names = ", ".join(repr(name) for name in lacking)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.actions import failing, moving, sending
+from chalicelib.actions import briefs, failing, moving, sending
 from chalicelib.actions.persisting import persist
 from chalicelib.domain import reply_text
 from chalicelib.domain.errors import NotFound, Superseded
@@ -78,9 +78,7 @@ def _hold_label(world: World, run: Run, provider: Provider, ticket: Origin) -> N
 
 
 def _place(world: World, run: Run) -> tuple[Tracker, Provider, Origin] | None:
-    ticket = origin(
-        world.firings.brief(run.firing_id) or Brief(), run.repo_url, of_ticket=run.of_ticket
-    )
+    ticket = origin(briefs.brief_of(world, run) or Brief(), run.repo_url, of_ticket=run.of_ticket)
     if ticket is None or ticket.provider_id is None:
         return None
     try:

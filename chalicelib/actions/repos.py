@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.actions.claiming import made_first
+from chalicelib.actions.claiming import earlier_result, made_first
 from chalicelib.domain.access import Forbidden, Principal, Scope
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.repo import Repo
@@ -11,6 +11,8 @@ from chalicelib.ports import Taken, World
 
 def create(world: World, new: Repo, by: Principal, claim: Claim | None = None) -> Repo:
     """Keep a repo; with a claim a repeated request finds what the first one made."""
+    if earlier := earlier_result(world, claim):
+        return world.repos.get(earlier)
     _check_forge(new, None, by)
     try:
         world.repos.add(new, claim)

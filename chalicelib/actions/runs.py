@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chalicelib.actions import moving, sending
-from chalicelib.actions.claiming import repeated
+from chalicelib.actions.claiming import earlier_result, repeated
 from chalicelib.actions.definitions import check, template_of
 from chalicelib.actions.firing import Occurrence, commit, decide, placed, rendered
 from chalicelib.actions.persisting import persist
@@ -32,6 +32,8 @@ def start(
 
     With a claim (an Idempotency-Key) the same request finds the run that the first one started.
     """
+    if earlier := earlier_result(world, claim):
+        return world.runs.get(earlier)
     if stored and not definition.enabled:
         why = f" ({definition.paused_reason})" if definition.paused_reason else ""
         raise Conflict(f"{definition.name!r} is paused{why}: resume it first")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from chalicelib.actions import credentials, failing, moving
+from chalicelib.actions import briefs, credentials, failing, moving
 from chalicelib.actions.tidying import Tidying
 from chalicelib.domain import pull_text
 from chalicelib.domain.checks import UNKNOWN
@@ -155,7 +155,7 @@ def _complete(world: World, run: Run, forge: Forge, pull: Pull, why: str) -> Non
 
 
 def _ticket(world: World, run: Run) -> Origin | None:
-    brief = world.firings.brief(run.firing_id) or Brief()
+    brief = briefs.brief_of(world, run) or Brief()
     return origin(brief, run.repo_url, of_ticket=run.of_ticket)
 
 

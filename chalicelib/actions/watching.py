@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from chalicelib.actions import (
     admission,
+    briefs,
     launching,
     leaving,
     moving,
@@ -18,7 +19,7 @@ from chalicelib.actions import (
 from chalicelib.actions.firing import is_active
 from chalicelib.domain import trail
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, WATCHDOG, Run, State
+from chalicelib.domain.run import FOLLOWED, HOLDS_SLOT, PUBLISH, WATCHDOG, Run, State
 from chalicelib.ports import World
 
 LONGEST_PATIENCE = timedelta(minutes=10)
@@ -35,7 +36,7 @@ def look_after(world: World, run_id: str) -> None:
     with trail.following(run=run.id, firing=run.firing_id):
         if run.due_at and run.due_at <= world.now():
             with suppress(Superseded):
-                _due(world, run)  # whoever moved it looks after it
+                _due(world, briefs.keep_brief(world, run))  # whoever moved it looks after it
             run = world.runs.get(run_id) if run.reply else run
         if run.reply and run.reply.at and run.reply.at <= world.now():
             replying.reply(world, run)
@@ -50,10 +51,13 @@ def _due(world: World, run: Run) -> None:
         _unclaimed(world, run)
     elif run.state is State.RUNNING:
         _silent(world, run)
-    elif run.state is State.CANCELLED:
+    elif run.state is State.CANCELLED and run.repo_url:
         leaving.look_for_open(world, run)
-    elif run.pull is not None:
+    elif run.pull is not None and run.state in FOLLOWED:
         tracking.track(world, run)
+    else:
+        # It waits for a person: without this, each tick would send it again.
+        moving.update(world, run, due_at=None)
 
 
 def _queued(world: World, run: Run) -> None:

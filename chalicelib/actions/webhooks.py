@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chalicelib.actions import delivering
-from chalicelib.actions.claiming import made_first, repeated
+from chalicelib.actions.claiming import earlier_result, made_first
 from chalicelib.domain import delivery as deliveries
 from chalicelib.domain import notice as notices
 from chalicelib.domain import webhook as webhooks
@@ -32,8 +32,8 @@ def create(
 
     With a claim a repeated request is told what the first one was.
     """
-    if claim and world.firings.claimed(claim.key, world.now()):
-        return _made_before(world, repeated(world, claim))
+    if earlier := earlier_result(world, claim):
+        return _made_before(world, earlier)
     if len(world.webhooks.all()) >= webhooks.MOST:
         raise Conflict(f"a stage has at most {webhooks.MOST} webhooks: remove one first")
     now, made = world.now(), str(uuid.uuid4())

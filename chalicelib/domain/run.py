@@ -143,6 +143,7 @@ class Run:
     forge_failures: int = 0
     retry_count: int = 0
     waiting_for: str | None = None
+    brief_kept_until: datetime | None = None
     resume_prompt: str | None = None
 
     branch: str | None = None

@@ -29,6 +29,12 @@ class Blobs:
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         return _THERE + key.encode()
 
+    def renew(self, kept: bytes) -> None:
+        """Write content again that lies in the bucket, where its age decides when it goes."""
+        if kept[:1] == _THERE:
+            key = kept[1:].decode()
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=self.fetch(kept))
+
     def fetch(self, kept: bytes) -> bytes:
         """Return the content behind what `keep` returned."""
         if kept[:1] == _HERE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.domain.decision import Decision
 from chalicelib.domain.errors import NotFound
@@ -22,7 +22,7 @@ from chalicelib.storage.records import (
 )
 from chalicelib.storage.rows import firing_row, trigger_row
 from chalicelib.storage.runs import record_of as run_record
-from chalicelib.storage.transactions import Transaction
+from chalicelib.storage.transactions import Transaction, condition_failed
 
 
 class DynamoFirings:
@@ -65,6 +65,21 @@ class DynamoFirings:
     def brief(self, firing_id: str) -> Brief | None:
         kept = self._row(firing_id).brief
         return codec.unpack(Brief, self._blobs.fetch(kept)) if kept else None
+
+    def keep(self, firing_id: str, until: datetime) -> None:
+        """Keep a record and its brief until a later moment, if they are still there."""
+        try:
+            row = self._row(firing_id)
+        except NotFound:
+            return
+        if row.brief:
+            self._blobs.renew(row.brief)
+        row.expires_at = max(int(row.expires_at), int(until.timestamp()))
+        try:
+            row.save(condition=FiringRecord.id.exists())
+        except PutError as error:
+            if not condition_failed(error):
+                raise
 
     def _row(self, firing_id: str) -> FiringRecord:
         try:

@@ -87,3 +87,20 @@ def test_a_double_click_makes_one(browser: Browser, path: str, listed: str, form
     first, second = browser.post(path, **form), browser.post(path, **form)
     assert first.status == second.status < 400, second.text
     assert len(browser.stage.ok("GET", listed)[name]) == before + 1
+
+
+def test_the_first_answer_holds_whatever_was_paused_edited_or_removed_since(stage: Stage):
+    made = {"name": "Nightly", "prompt": "Go.", "agentType": "command", "agentCommand": "true"}
+    first = stage.ok("POST", "/api/tasks", {"type": "standalone", **made}, **KEY)
+    task = first["task"]["id"]
+    started = stage.call("POST", f"/api/tasks/{task}/runs", {"params": {"n": 1}}, **KEY)
+    assert started[0] == 202
+    stage.ok("PATCH", f"/api/tasks/{task}", {"enabled": False})
+    assert stage.call("POST", f"/api/tasks/{task}/runs", {"params": {"n": 1}}, **KEY) == started
+    assert stage.call("POST", f"/api/tasks/{task}/runs", {"params": {"n": 1}})[0] == 409
+
+    schema = {"type": "object", "required": ["who"]}
+    stage.ok("PATCH", f"/api/tasks/{task}", {"enabled": True, "paramsSchema": schema})
+    assert stage.call("POST", f"/api/tasks/{task}/runs", {"params": {"n": 1}}, **KEY) == started
+    again = stage.ok("POST", "/api/tasks", {"type": "standalone", **made}, **KEY)
+    assert again["task"]["id"] == task

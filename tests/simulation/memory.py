@@ -416,6 +416,8 @@ class MemoryFirings:
     def brief(self, firing_id: str) -> Brief | None:
         return self._row(firing_id)[1]
 
+    def keep(self, firing_id: str, until: datetime) -> None: ...
+
     def _row(self, firing_id: str) -> tuple[Firing, Brief | None]:
         row = self._tables.get("firings", firing_id)
         if row is None:

@@ -1,0 +1,30 @@
+"""Briefs of runs: read where they may be gone, and kept for as long as their run."""
+
+from __future__ import annotations
+
+from chalicelib.actions import moving
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.firing import Brief
+from chalicelib.domain.run import Run
+from chalicelib.ports import World
+
+
+def brief_of(world: World, run: Run) -> Brief | None:
+    """Return the brief of a run, None where it is no longer stored."""
+    try:
+        return world.firings.brief(run.firing_id)
+    except NotFound:
+        return None
+
+
+def keep_brief(world: World, run: Run) -> Run:
+    """Let the brief of a run live on where it would end before its run; return the run.
+
+    A brief expires with its record of the ledger, while a pull request may stay open for longer.
+    It is one write for each third of the retention, so most runs never need one.
+    """
+    if not moving.needs_brief_kept(world, run):
+        return run
+    until = world.now() + world.policy.retention + moving.LEDGER_SLACK
+    world.firings.keep(run.firing_id, until)
+    return moving.update(world, run, brief_kept_until=until)
