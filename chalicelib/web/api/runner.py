@@ -28,7 +28,7 @@ def claim() -> Answer[answers.JobAnswer | None]:
     world = wiring.world()
     if by is None:
         job = jobs.claim(world, asked.runner)
-        return answer(None, 204) if job is None else answer({"job": _job(job, None)})
+        return answer(None, 204) if job is None else answer({"job": _job(job)})
     claimed = launching.claim(world, asked.runner, by, exchanges=asked.exchanges)
     return answer(None, 204) if claimed is None else answer({"job": _job(*claimed)})
 
@@ -153,7 +153,7 @@ def _work(job: jobs.Job) -> answers.JobWork | None:
     }
 
 
-def _job(job: jobs.Job, token: str | None) -> answers.JobView:
+def _job(job: jobs.Job, token: str | None = None) -> answers.JobView:
     run, repo = job.run, job.repo
     return {
         "runId": run.id,
