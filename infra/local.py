@@ -55,10 +55,11 @@ class LocalStack:
 
     def _deploy(self) -> dict[str, str]:
         from infra.deploy import Target  # noqa: PLC0415 - after the environment is set
-        from infra.package import build, tick_sentence  # noqa: PLC0415
+        from infra.package import tick_sentence  # noqa: PLC0415
+        from infra.package_cache import build_if_changed  # noqa: PLC0415
 
         package = self._state / "package"
-        digest = build(package)
+        digest = build_if_changed(package)
         if os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL"):
             print(tick_sentence(), flush=True)
         target = Target(self._emulator.endpoint, os.environ["STAGE"])
