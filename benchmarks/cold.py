@@ -12,7 +12,7 @@ from benchmarks.functions import functions
 from benchmarks.report import Row
 
 STARTS = 9
-RATIO, FIRST_RATIO = 1.5, 1.6
+RATIO, FIRST_RATIO = 1.5, 2.4
 """Of an import, and of the time to the first answer, to a cold process that does the least."""
 DELIVERY = "API, a delivery"
 

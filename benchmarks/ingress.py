@@ -32,10 +32,10 @@ CONCURRENCY = (1, 8, 32)
 MANY, FEW = 10_000, 300
 REQUESTS = 320
 ROUNDS = 5
-BARE_RATIO, RATIO = 3, 1.2
-"""Of the CPU of a delivery to a bare transaction and request; of many hooks to one."""
+BARE_RATIO, RATIO = 4.8, 1.2
+"""Of the CPU of a delivery to the least that one could be; of many hooks to one."""
 WORKER = """
-from app import app
+{application}
 said, sys.stdout = sys.stdout, open("/dev/null", "w")
 def replay(event):
     from itertools import cycle
@@ -57,12 +57,27 @@ for line in sys.stdin:
     print(json.dumps(taken() | {"status": answer["statusCode"]}), file=said, flush=True)
 """
 
+BARE = f"""
+import botocore.session
+from chalice.app import Chalice, Response
+app = Chalice("bare")
+puts = [{{"Put": put}} for put in {yardstick.PUTS!r}]
+client = botocore.session.get_session().create_client("dynamodb", "us-east-1")
+@app.route("/api/hooks/{{path}}", methods=["POST"])
+def take(path):
+    assert app.current_request.json_body
+    client.transact_write_items(TransactItems=puts)
+    return Response({{"taken": path}}, status_code=202)
+"""
+"""The least that a delivery could be: a request of chalice, and a transaction of botocore."""
+
 
 class Worker:
-    """A process of the API's function; it starts cold."""
+    """A process of the API's function, or of the least that one could be; it starts cold."""
 
-    def __init__(self, folder: Path, one: Stage) -> None:
-        whole = BEFORE.replace('events = json.loads(sys.stdin.read() or "null")', "") + WORKER
+    def __init__(self, folder: Path, one: Stage, application: str = "from app import app") -> None:
+        program = WORKER.replace("{application}", application)
+        whole = BEFORE.replace('events = json.loads(sys.stdin.read() or "null")', "") + program
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", whole, str(folder)],
             env=clean(folder) | one.environment | {"OPTIO_HOOK_RATE": "100000"},
@@ -143,8 +158,11 @@ def _compared(folder: Path, sites: dict[int, Site], requests: int) -> Iterable[R
             for number, site in sites.items():
                 taken[number].append(workers[number].ask(site.event()))
         alone = {number: _alone(workers[number], site, requests) for number, site in sites.items()}
-    bare = yardstick.replayed_transaction_ms(2 * requests) + yardstick.request_ms(2 * requests)
-    yield Row(what="a bare transaction and request: CPU, replayed", value=bare, unit="ms")
+        site = sites[min(sites)]
+        least = Worker(folder, site.one, BARE)
+        stack.callback(least.end)
+        bare = _alone(least, site, requests)
+    yield Row(what="the least that a delivery could be: CPU, replayed", value=bare, unit="ms")
     cpu = {number: statistics.median(one[1] for one in found) for number, found in taken.items()}
     wall = {number: statistics.median(one[0] for one in found) for number, found in taken.items()}
     for number in sites:
@@ -153,7 +171,9 @@ def _compared(folder: Path, sites: dict[int, Site], requests: int) -> Iterable[R
         what = f"{told}: requests a second per worker, AWS's answers replayed"
         yield Row(what=what, value=1000 / alone[number], unit="/s")
         ratio = alone[number] / bare
-        yield Row(what=f"{told}: CPU, replayed, to bare", value=ratio, unit="x", most=BARE_RATIO)
+        yield Row(
+            what=f"{told}: CPU, replayed, to the least", value=ratio, unit="x", most=BARE_RATIO
+        )
         yield Row(what=f"{told}: latency with the emulator, p50", value=wall[number], unit="ms")
     first, last = min(sites), max(sites)
     for name, kept in (("CPU", cpu), ("latency, p50", wall)):

@@ -50,7 +50,7 @@ class Load:
                     self._note(made["task"]["id"])
                     status, fired = self._system.send("POST", f"/api/hooks/{path}", {"n": number})
                     if status == 202:
-                        self._note(fired["taskId"])
+                        self._note(fired["runId"])
                 number += 1
                 time.sleep(0.5)
 
@@ -134,7 +134,7 @@ def test_twenty_kills_under_load_lose_five_seconds_at_most_and_leave_a_healthy_s
     assert len(expected) >= KILLS, told
 
     def recovered() -> bool:
-        listed = stack.ok("GET", "/api/tasks?type=run&limit=100")["tasks"]
+        listed = stack.ok("GET", "/api/tasks?type=workflow-run&limit=100")["tasks"]
         return all(run["state"] in FINAL for run in listed)
 
     until(recovered, RECOVERED_SECONDS, lambda: told + stack.story())
