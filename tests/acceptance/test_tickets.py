@@ -165,7 +165,7 @@ def test_one_poll_serves_all_triggers(stage: Stage, github: FakeTracker):
     github.add("a", "b")
     github.requests.clear()
     stage.pass_time(MINUTE)
-    listings = [asked for asked, _ in github.requests if "comments" not in asked]
+    listings = [asked for asked, _ in github.requests if "/issues?" in asked]
     assert len(listings) == 1
     assert [fired(stage, one) for one in made] == [{"github:acme/web#1": 1}] * 2
 
@@ -296,7 +296,8 @@ def test_a_signed_hint_of_the_tracker_is_looked_into_at_once(stage: Stage, sourc
         assert hint(prefix + "0" * 64) == 401
         stage.settle()
         assert not fired(stage, made)
-        assert hint(signature) == 202
+        # Linear takes anything but 200 for a failure, and would send it again.
+        assert hint(signature) == (200 if source == "linear" else 202)
         stage.settle()
 
         assert sum(fired(stage, made).values()) == 1
