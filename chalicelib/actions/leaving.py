@@ -12,7 +12,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.history import Reply
 from chalicelib.domain.pull_request import Facts
-from chalicelib.domain.run import Run, State, noted
+from chalicelib.domain.run import Run, State, branch_key, noted
 from chalicelib.ports import World
 
 
@@ -21,7 +21,10 @@ def note_open(world: World, run_id: str, facts: Facts) -> None:
 
     def noted_once() -> Run | None:
         run = world.runs.get(run_id)
-        if run.state is not State.CANCELLED or facts.state != "open":
+        known = (run.pr_number, run.pr_state) == (facts.number, "open")
+        if run.state is not State.CANCELLED or facts.state != "open" or known:
+            return None
+        if _is_followed(world, run):
             return None
         new = _with_open(world, run, facts)
         world.runs.put(new, run)
@@ -30,6 +33,14 @@ def note_open(world: World, run_id: str, facts: Facts) -> None:
     with suppress(NotFound):
         new = persist(f"task {run_id!r}", noted_once)
         sending.send_soon(world, [new] if new else [])
+
+
+def _is_followed(world: World, run: Run) -> bool:
+    """Whether another run follows the pull request of this run's branch."""
+    assert run.repo_url is not None
+    key = branch_key(run.repo_url, run.branch or run.push_branch)
+    others = world.runs.several(sorted(world.slots.held(key) - {run.id}))
+    return any(other.has_open_pr for other in others)
 
 
 def look_for_open(world: World, run: Run) -> None:

@@ -114,7 +114,8 @@ def _go(world: World, run: Run, to: State, pull: Pull, why: str, **changes: obje
         if to in (State.FAILED, State.COMPLETED)
         else world.now() + next_look(pull, world.now())
     )
-    shown = {"due_at": due, "stage": None, **_shown(pull), **changes}
+    waits_for = pull.waits_for if to is State.PR_OPENED else None
+    shown = {"due_at": due, "stage": None, "waiting_for": waits_for, **_shown(pull), **changes}
     moving.advance(world, run, to, by="pull request", message=why, **shown)
 
 
@@ -150,8 +151,7 @@ def _complete(world: World, run: Run, forge: Forge, pull: Pull, why: str) -> Non
             world, run, State.PR_OPENED, by="pull request", message="reopened", **_shown(pull)
         )
     told = tidying.told(why)
-    cleared = {"error_message": None, "error_class": None, "waiting_for": None}
-    _go(world, run, State.COMPLETED, pull, told, **cleared)
+    _go(world, run, State.COMPLETED, pull, told, error_message=None, error_class=None)
 
 
 def _ticket(world: World, run: Run) -> Origin | None:
@@ -163,7 +163,7 @@ def _reopened(world: World, run: Run, pull: Pull) -> None:
     if pull.facts.state == "open":
         _go(world, run, State.PR_OPENED, pull, "the pull request was reopened", error_message=None)
         return
-    moving.update(world, run, due_at=None, **_shown(pull))
+    moving.update(world, run, due_at=None, waiting_for=None, **_shown(pull))
 
 
 def _merge(world: World, run: Run, forge: Forge, pull: Pull) -> None:
@@ -213,6 +213,7 @@ def _resume(world: World, run: Run, forge: Forge, pull: Pull, found: Verdict) ->
         started_at=None,
         due_at=world.now(),
         resume_prompt=prompt(pull.facts, found.reason + _advice(run, found), said),
+        waiting_for=None,
         error_message=None,
         error_class=None,
         **_shown(handled),

@@ -23,6 +23,7 @@ from tests.simulation.memory import MemoryWorld, Write, absent, put
 
 URL = "https://github.com/acme/web"
 ID = "00000000-0000-4000-8000-000000000001"
+OTHER = "00000000-0000-4000-8000-000000000002"
 BRANCH = "optio/task-00000000"
 TICKET = (
     '{"ticketSource": "github", "ticketExternalId": "acme/web#7", "number": 7, "repo": "acme/web"}'
@@ -387,6 +388,43 @@ def test_it_is_noted_though_whoever_opened_it_died(forge: ScriptedForge):
     story.look_after()
 
     assert (story.run.pr_number, story.run.pr_state, story.run.due_at) == (1, "open", None)
+
+
+def test_a_pull_request_that_another_run_follows_is_not_noted(forge: ScriptedForge):
+    story = Story(forge).opened()
+    other = replace(
+        story.run, id=OTHER, state=State.QUEUED, pr_number=None, pr_state=None, pull=None
+    )
+    other = replace(other, works_on=BRANCH, branch=None, version=1)
+    story.world.tables.commit([Write("run", "runs", OTHER, absent, put(other))])
+    for state in (State.PROVISIONING, State.RUNNING):
+        moving.advance(
+            story.world, story.world.runs.get(OTHER), state, by="test", message="on", stage=PUBLISH
+        )
+
+    moving.cancel(story.world, story.world.runs.get(OTHER), by="user", message="cancelled")
+    story.now += moving.PUBLISH_ENDS
+    watching.look_after(story.world, OTHER)
+
+    run = story.world.runs.get(OTHER)
+    assert (run.state, run.pr_number, run.due_at) == (State.CANCELLED, None, None)
+    assert "find" in forge.calls
+
+
+def test_what_it_waited_for_is_not_shown_when_the_wait_is_over(forge: ScriptedForge):
+    story = Story(forge).opened()
+    for facts, state in (
+        ({"runs": "failure"}, State.NEEDS_ATTENTION),
+        ({"runs": "success", "draft": True}, State.PR_OPENED),
+        ({"state": "closed"}, State.FAILED),
+    ):
+        forge.errors["look"] = refused("rate_limited", passes=True, wait=timedelta(minutes=1))
+        story.look_after()
+        assert "rate_limited" in (story.run.waiting_for or "")
+        forge.errors.clear()
+        forge.facts = replace(forge.facts, **facts)  # type: ignore[arg-type]
+        story.look_after()
+        assert (story.run.state, story.run.waiting_for) == (state, None)
 
 
 @pytest.mark.parametrize("kind", [None, "unauthorized"])
