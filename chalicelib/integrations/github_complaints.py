@@ -9,7 +9,7 @@ from chalicelib.domain.checks import FAILURE, newest_checks
 from chalicelib.domain.pull_request import Facts
 from chalicelib.integrations.github_authority import Authority
 from chalicelib.integrations.github_client import Client
-from chalicelib.integrations.github_looks import PAGE, check_run_of
+from chalicelib.integrations.github_looks import MOST_PAGES, PAGE, check_run_of
 
 LONGEST_COMPLAINT = 8000
 
@@ -41,14 +41,21 @@ class Complaints:
 
     def _objections(self, facts: Facts) -> Iterator[str]:
         for kind in ("reviews", "comments"):
-            path = f"/pulls/{facts.number}/{kind}"
-            asked = {"per_page": str(PAGE)}
-            for remark in self._ask("GET", path, parameters=asked, expects=list).data:
+            for remark in self._pages(f"/pulls/{facts.number}/{kind}"):
                 author = (remark.get("user") or {}).get("login") or ""
                 objects = kind == "comments" or remark["state"] == "CHANGES_REQUESTED"
                 if objects and remark.get("body") and self._authority.surely_counts(author):
                     where = f" at {remark['path']}" if remark.get("path") else ""
                     yield f"{author} says{where}:\n{remark['body']}"
+
+    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield all of a list: those who flood it must not crowd out whose words count."""
+        for page in range(1, MOST_PAGES + 1):
+            asked = {"per_page": str(PAGE), "page": str(page)}
+            rows = self._ask("GET", path, parameters=asked, expects=list).data
+            yield from rows
+            if len(rows) < PAGE:
+                return
 
 
 def _words_of(run: dict[str, Any]) -> str:

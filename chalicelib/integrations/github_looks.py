@@ -125,7 +125,7 @@ class Looks:
     def _more(
         self, path: str, key: str, count: int, etags: dict[str, str], name: str
     ) -> Iterator[dict[str, Any]]:
-        for page in range(2, MOST_PAGES):
+        for page in range(2, MOST_PAGES + 1):
             if count < PAGE:
                 return
             etags.pop(name, None)  # the tag of a first page says nothing of the others
@@ -134,6 +134,8 @@ class Looks:
             rows = found[key] if key else found
             yield from rows
             count = len(rows)
+        if count == PAGE:  # who floods a list must not hide what comes after it
+            raise ForgeError("too_many", f"there are more than {MOST_PAGES * PAGE:,} of them")
 
     def _if_new(
         self, path: str, etags: dict[str, str], name: str, *, use: bool

@@ -357,6 +357,27 @@ def test_an_approval_of_a_stranger_withdraws_no_objection(fake: FakeGitHub):
     assert github.look(number, None).reviews == "changes_requested"
 
 
+def test_strangers_crowd_out_nobody_and_hide_no_objection(fake: FakeGitHub):
+    github = repo_at(fake)
+    number = opened(github)
+    strangers = [{"user": {"login": "eve"}, "body": "Buy!", "path": "a"} for _ in range(230)]
+    fake.comments[number] = [*strangers, {"user": {"login": "ann"}, "body": "Rename.", "path": "a"}]
+    for _ in range(230):
+        fake.review(number, "COMMENTED", "Buy!", who="eve")
+    fake.review(number, "CHANGES_REQUESTED", "No.", who="ann")
+
+    facts = github.look(number, None)
+    assert facts.reviews == "changes_requested"
+    said = github.complaints(facts)
+    assert ("No." in said, "Rename." in said, "Buy!" in said) == (True, True, False)
+
+    for _ in range(1800):
+        fake.review(number, "COMMENTED", "Buy!", who="eve")
+    facts = github.look(number, None)
+    assert facts.reviews == "unknown"
+    assert "more than 2,000" in (facts.problem or "")
+
+
 def test_a_bot_counts_where_the_repo_names_it(fake: FakeGitHub):
     number = opened(repo_at(fake))
     fake.review(number, "CHANGES_REQUESTED", "Rename it.", who="CodeRabbitAI[bot]")

@@ -375,10 +375,10 @@ class FakeGitHub:
         return 200, {"state": state, "total_count": len(latest), "statuses": [*latest.values()]}
 
     def list_reviews(self, number: str, *, query: Any, body: Any) -> Answer:
-        return 200, self.reviews.get(int(number), [])
+        return 200, _paged(self.reviews.get(int(number), []), query)
 
     def list_comments(self, number: str, *, query: Any, body: Any) -> Answer:
-        return 200, self.comments.get(int(number), [])
+        return 200, _paged(self.comments.get(int(number), []), query)
 
     def label(self, number: str, *, query: Any, body: Any) -> Answer:
         if int(number) not in self.pulls:
@@ -404,6 +404,11 @@ class FakeGitHub:
         if path not in self.files:
             return _no(404)
         return 200, {"content": base64.b64encode(self.files[path].encode()).decode()}
+
+
+def _paged(rows: list[Any], query: dict[str, str]) -> list[Any]:
+    page, size = int(query.get("page", 1)), min(100, int(query.get("per_page", 30)))
+    return rows[(page - 1) * size : page * size]
 
 
 def app_key() -> str:
