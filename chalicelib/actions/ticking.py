@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import islice
 from typing import Protocol
@@ -18,6 +18,11 @@ LONGEST = timedelta(seconds=40)
 """How long a tick sends. Its function has a minute; the next tick sends the rest."""
 TRIGGERS_SHARE = timedelta(seconds=25)
 """How much of that time triggers may take, which come first."""
+FIRST_DISTANCES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4))
+LONGEST_DISTANCE = timedelta(minutes=8)
+TICK, BEHIND = "tick", "behind"
+"""The pulses of the last tick, and of the last one that left nothing to the next."""
+NOT_BEHIND = datetime.max.replace(tzinfo=UTC)
 
 
 class Incomplete(Exception):
@@ -35,10 +40,10 @@ Stores = dict[str, _DueRows]
 def tick(world: World) -> int:
     """Send a message for each row due within the next two intervals; return their number.
 
-    Without a lower bound, so that what an earlier message failed to settle comes again; the
-    longest overdue first, so that a herd keeps nobody waiting who was due before it. Each shard
-    stands for itself: one that cannot be read keeps no other from being sent. Raises `Incomplete`
-    in the end where one was left out, so that the function counts as failed.
+    Without a lower bound, so that what an earlier message failed to settle comes again, at growing
+    distances; the longest overdue first, so that a herd keeps nobody waiting who was due before
+    it. Each shard stands for itself: one that cannot be read keeps no other from being sent.
+    Raises `Incomplete` in the end where one was left out, so that the function counts as failed.
     """
     one_tick = _Tick(world)
     one_tick.send({"triggers": world.triggers}, TRIGGERS_SHARE)
@@ -48,11 +53,22 @@ def tick(world: World) -> int:
         "deliveries": world.deliveries,
     }
     one_tick.send(others, LONGEST)
-    world.pulses.note("tick", one_tick.began)
+    one_tick.end()
     world.metrics.ticked(one_tick.sent, one_tick.began - one_tick.oldest)
     if one_tick.left_out:
         raise Incomplete(f"left to the next tick: {', '.join(sorted(one_tick.left_out))}")
     return one_tick.sent
+
+
+def sends_passed(overdue: timedelta) -> int:
+    """Return how often ticks have sent a row once it is overdue by so much.
+
+    That is when it is due, after 1, 2, 4 and 8 minutes, and then every 8 minutes: what hangs costs
+    little, and what hung is found again within 8 minutes.
+    """
+    if overdue < timedelta(0):
+        return 0
+    return 1 + sum(overdue >= span for span in FIRST_DISTANCES) + overdue // LONGEST_DISTANCE
 
 
 class _Tick:
@@ -64,6 +80,10 @@ class _Tick:
         self.until = self.began + 2 * world.policy.interval
         self.sent = 0
         self.left_out: set[str] = set()
+        self._out_of_time = False
+        self._behind = world.pulses.last(BEHIND)
+        moments = [moment for moment in (world.pulses.last(TICK), self._behind) if moment]
+        self._previous = min(moments, default=None)
 
     def send(self, stores: Stores, share: timedelta) -> None:
         """Send the due rows of these stores until `share` of the tick's time is over."""
@@ -72,10 +92,29 @@ class _Tick:
             for name, store in stores.items()
             for shard in range(store.due_shards())
         ]
-        rows = merge(*shards, key=lambda row: row.at)
-        while self._world.now() - self.began <= share and (some := list(islice(rows, AT_ONCE))):
-            self.oldest = min(self.oldest, some[0].at)
+        rows = filter(self._is_wanted, merge(*shards, key=lambda row: row.at))
+        while self._world.now() - self.began <= share:
+            some = list(islice(rows, AT_ONCE))
+            if not some:
+                return
             self._send(some)
+        self._out_of_time |= next(rows, None) is not None
+
+    def end(self) -> None:
+        """Note when this tick was, and since when rows wait that it had to leave to the next."""
+        self._world.pulses.note(TICK, self.began)
+        if self.left_out or self._out_of_time:
+            since = self._previous or self.began - self._world.policy.missed_after
+            self._world.pulses.note(BEHIND, since)
+        elif self._behind and self._behind != NOT_BEHIND:
+            self._world.pulses.note(BEHIND, NOT_BEHIND)
+
+    def _is_wanted(self, row: Due) -> bool:
+        """Return whether a row is sent now: of the overdue ones, only those whose turn it is."""
+        self.oldest = min(self.oldest, row.at)
+        if row.at > self.began or self._previous is None:
+            return True
+        return sends_passed(self.began - row.at) > sends_passed(self._previous - row.at)
 
     def _readable(self, name: str, store: _DueRows, shard: int) -> Iterator[Due]:
         """Yield the due rows of one shard, as far as it can be read."""
