@@ -83,7 +83,9 @@ def _only(text: str, candidates: Iterable[Json], *, names: bool = True) -> Json:
     if not found and len(wanted) >= SHORTEST_PREFIX:
         found = [one for one in known if one["id"].startswith(wanted.lower())]
     if not found:
-        raise Failure(f"no task is called {text!r}, and no id begins so", Exit.NOT_FOUND)
+        least = f"an id needs at least its first {SHORTEST_PREFIX} characters"
+        why = "no id begins so" if len(wanted) >= SHORTEST_PREFIX else least
+        raise Failure(f"no task is called {text!r}, and {why}", Exit.NOT_FOUND)
     if len(found) > 1:
         ids = ", ".join(str(one["id"]) for one in found[:5])
         raise Failure(f"{text!r} means {len(found)} tasks, name one: {ids}", Exit.REFUSED)

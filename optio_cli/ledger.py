@@ -45,7 +45,7 @@ def _row(firing: Json, kinds: dict[str, str]) -> tuple[object, ...]:
         short(firing["id"]),
         f"{by}, once more" if firing.get("redeliveryOf") else by,
         f"{firing['occurrence']}{gap}" if trigger else "",
-        firing["outcome"],
+        firing.get("runState") or firing["outcome"],
         firing["reason"],
         short(firing["taskId"]),
         ago(firing["firedAt"]),

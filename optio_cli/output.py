@@ -89,8 +89,28 @@ def tame(text: str | Text) -> Text:
 
 def cell(thing: object) -> Text:
     """Return what a value looks like; a state has its colour, and no text steers the terminal."""
-    text = "" if thing is None else str(thing).translate(CONTROL)
+    text = readable(thing).translate(CONTROL)
     return Text(text, style=COLOURS.get(text, ""))
+
+
+def readable(value: object) -> str:
+    """Return a value of an answer as a person writes it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {readable(inner)}" for name, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(readable(inner) for inner in value)
+    return str(value)
+
+
+def money(dollars: float) -> str:
+    """Return an amount in dollars; what is under a cent keeps what tells it from nothing."""
+    return f"${dollars:.2f}" if dollars >= 0.995 or not dollars else f"${dollars:.4f}".rstrip("0")
 
 
 def short(identity: str | None) -> str:

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from optio_cli.api import Json
-from optio_cli.output import CONTROL, Out, ago, cell, short
+from optio_cli.output import CONTROL, Out, ago, cell, money, short
 
 LEFT_OUT = ("prompt", "metadata", "attempts", "outputs", "keptWork")
 
@@ -65,7 +65,7 @@ def _fields(out: Out, task: Json) -> None:
     table.add_column(overflow="fold")
     for name, value in task.items():
         if name not in LEFT_OUT and value not in (None, "", [], {}, False):
-            table.add_row(name, cell(", ".join(value) if isinstance(value, list) else value))
+            table.add_row(name, cell(money(value) if name.endswith("Usd") else value))
     if "enabled" in task and not task["enabled"]:
         table.add_row("enabled", cell("paused"))
     for name, value in task.get("metadata", {}).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from optio_cli import finding, following, ledger, saving, showing, switching
 from optio_cli.api import Json
 from optio_cli.errors import Exit, Failure
-from optio_cli.output import ago, short
+from optio_cli.output import ago, readable, short
 from optio_cli.reading import params_of, text_of
 from optio_cli.session import AsJson, Session, group, open_session
 
@@ -187,7 +188,10 @@ def run(
     """Fire a definition by hand, and print the id of its run."""
     session = open_session(as_json)
     owner = finding.definition(session.api, name)
-    body = {"params": params_of(text_of(params), param or [])}
+    given = params_of(text_of(params), param or [])
+    if not params and not param:
+        given = _scheduled_params(session, owner)
+    body = {"params": given}
     path = f"/api/tasks/{owner['id']}/runs"
     made = session.api.call("POST", path, body, key=key or None)
     if follow:
@@ -197,6 +201,18 @@ def run(
         session.out.json(made)
     else:
         session.out.say(made["runId"])
+
+
+def _scheduled_params(session: Session, owner: Json) -> Json:
+    """Return the params that the blueprint's schedules hold, where all hold the same."""
+    schedules = finding.triggers(session.api, owner["id"], "schedule")
+    held: list[Json] = [one["paramMapping"] for one in schedules if one["paramMapping"]]
+    if any(params != held[0] for params in held):
+        choices = " or ".join(f"--params '{json.dumps(each, ensure_ascii=False)}'" for each in held)
+        raise Failure(f"its schedules have different params, name them: {choices}", Exit.USAGE)
+    if held:
+        session.out.note(f"with the params of its schedule: {readable(held[0])}")
+    return held[0] if held else {}
 
 
 @app.command()

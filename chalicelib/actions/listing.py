@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.firing import Firing
 from chalicelib.domain.run import Run, State
 from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import World
@@ -146,6 +147,12 @@ def watched(world: World, found: Sequence[Blueprint], recent: int = 10) -> list[
     return [
         Watched(definition=one, triggers=triggers[one.id], recent=runs[one.id]) for one in found
     ]
+
+
+def find_run_states(world: World, firings: Iterable[Firing]) -> dict[str, State]:
+    """Return the state of each run that these firings started, by its id, in one read."""
+    run_ids = list(dict.fromkeys(firing.run_id for firing in firings if firing.run_id))
+    return {run.id: run.state for run in world.runs.several(run_ids)} if run_ids else {}
 
 
 def thing(world: World, task_id: str) -> Blueprint | Run:

@@ -25,6 +25,8 @@ class Verdict:
     policy: str
     fires: bool
     message: str
+    for_triggers: bool = False
+    """It binds triggers alone: a person who fires by hand is not held back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,11 @@ class Preview:
     missing: tuple[str, ...]
     unused: tuple[str, ...]
     verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def starts(self) -> bool:
+        """Whether a firing by hand would start a run."""
+        return all(verdict.fires or verdict.for_triggers for verdict in self.verdicts)
 
 
 def stored_params(world: World, definition: Blueprint, firing_id: str) -> dict[str, object]:
@@ -109,11 +116,14 @@ def _open_prs(world: World, definition: Blueprint) -> list[Verdict]:
             words += f", at most {definition.max_open_prs}"
         if held.works_on and not held.skipped:
             words += f"; it works on {held.works_on.branch}"
-        found.append(Verdict(policy="onOpenPr", fires=not held.skipped, message=words))
+        fires = not held.skipped
+        found.append(Verdict(policy="onOpenPr", fires=fires, message=words, for_triggers=True))
     if definition.skip_if_unchanged:
         same = policies.unchanged(world, definition)
         words = "its branch has not moved" if same else "its branch has moved, or it is not known"
-        found.append(Verdict(policy="skipIfUnchanged", fires=not same, message=words))
+        found.append(
+            Verdict(policy="skipIfUnchanged", fires=not same, message=words, for_triggers=True)
+        )
     return found
 
 
@@ -128,5 +138,7 @@ def _overlaps(world: World, definition: Blueprint) -> list[Verdict]:
         fires = allowed is None or active < allowed
         message = f"{trigger.overlap.value} of trigger {trigger.id}: {active} active now"
         if trigger.overlap is not Overlap.ALLOW:
-            verdicts.append(Verdict(policy="overlap", fires=fires, message=message))
+            verdicts.append(
+                Verdict(policy="overlap", fires=fires, message=message, for_triggers=True)
+            )
     return verdicts

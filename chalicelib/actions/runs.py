@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from chalicelib.actions import moving, sending
@@ -17,7 +17,19 @@ from chalicelib.domain.decision import Basis
 from chalicelib.domain.errors import Conflict, IllegalMove
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.run import FINAL, PUBLISH, Run, State
+from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import Taken, World
+
+
+def choose_params(triggers: Iterable[Trigger]) -> Mapping[str, object] | None:
+    """Return the params of a run by hand that names none: those of the blueprint's schedules.
+
+    None where schedules hold different ones, so that a person has to choose.
+    """
+    held = [trigger.own_params for trigger in triggers if trigger.own_params]
+    if any(params != held[0] for params in held):
+        return None
+    return held[0] if held else {}
 
 
 def start(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import overload
 
+from chalicelib.actions import listing
 from chalicelib.actions.previewing import Preview
 from chalicelib.actions.pulse import Pulse
 from chalicelib.domain.blueprint import Blueprint
@@ -17,6 +18,7 @@ from chalicelib.domain.repo import Repo
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.time_zones import parse_zone
 from chalicelib.domain.trigger import HookConfig, TicketConfig, Trigger, TriggerType
+from chalicelib.ports import World
 from chalicelib.web import answers
 
 
@@ -150,6 +152,15 @@ def firing(thing: Firing) -> answers.FiringView:
     if thing.count is not None:
         view["until"], view["count"] = thing.until, thing.count
     return view
+
+
+def firings(world: World, listed: Sequence[Firing]) -> list[answers.FiringView]:
+    """Return firings, each with the state of the run that it started."""
+    states = listing.find_run_states(world, listed)
+    return [
+        {**firing(thing), "runState": states.get(thing.run_id) if thing.run_id else None}
+        for thing in listed
+    ]
 
 
 def whole_firing(thing: Firing, brief: Brief | None) -> answers.WholeFiring:

@@ -38,7 +38,7 @@ def test_the_ledger_tells_by_what_why_and_what_became_of_it(
     said = {row[1]: row for row in rows[1:]}
     assert set(said) == {"schedule", "webhook", "hand"}
     assert {"skipped", "filtered"} <= set(said["webhook"])
-    assert {"fired", "2026-05-04T12:05:00Z"} <= set(said["schedule"])
+    assert {"provisioning", "2026-05-04T12:05:00Z"} <= set(said["schedule"])
     assert run[:8] in said["hand"]
 
     whole = terminal.json("task", "firings", task, "-n", "2")["firings"]

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Outcome
+from chalicelib.domain.run import State
 from chalicelib.domain.trigger import CatchUp, Overlap, TriggerType
 from chalicelib.web.answers.values import Count, Cursor, Id, Json, Moment
 
@@ -113,6 +114,7 @@ class FiringView(TypedDict):
     redeliveryOf: Id | None
     until: NotRequired[str | None]
     count: NotRequired[Count]
+    runState: NotRequired[State | None]
 
 
 class WholeFiring(FiringView):

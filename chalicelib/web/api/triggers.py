@@ -105,9 +105,8 @@ def firings(task_id: str) -> Answer[answers.FiringList]:
     found, position = wiring.world().firings.of_definition(
         owner.id, cursor_of(request), limit_of(request)
     )
-    return answer(
-        {"firings": [views.firing(thing) for thing in found], "nextCursor": encode_cursor(position)}
-    )
+    shown = views.firings(wiring.world(), found)
+    return answer({"firings": shown, "nextCursor": encode_cursor(position)})
 
 
 @routes.at(
@@ -124,9 +123,8 @@ def firings_of(task_id: str, trigger_id: str) -> Answer[answers.FiringList]:
     # The trigger itself may be gone; what it left behind tells whose it was.
     if any(firing.definition_id != owner.id for firing in found):
         raise NotFound("trigger", trigger_id)
-    return answer(
-        {"firings": [views.firing(thing) for thing in found], "nextCursor": encode_cursor(position)}
-    )
+    shown = views.firings(wiring.world(), found)
+    return answer({"firings": shown, "nextCursor": encode_cursor(position)})
 
 
 @routes.at(

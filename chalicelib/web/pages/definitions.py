@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -76,6 +77,7 @@ def _page(
         "older": older,
         "triggers": {one.id: one for one in watched.triggers},
         "upcoming": _upcoming(watched),
+        "run_states": listing.find_run_states(world, firings),
     }
     if visit.query("part"):
         return visit.fragment("_definition.html", **values)
@@ -163,7 +165,15 @@ def _resume(visit: Visit, thing: Blueprint, about: str) -> Response:
 
 
 def _run(visit: Visit, thing: Blueprint, about: str) -> Response:
-    run = runs.start(wiring.world(), thing, _params(visit, thing), claim=visit.once())
+    world = wiring.world()
+    params: Mapping[str, object] | None
+    if visit.form.get("back") == "list":  # a button without a form of its own
+        params = runs.choose_params(world.triggers.of(thing))
+    else:
+        params = _params(visit, thing)
+    if params is None:
+        return visit.go("tasks", "scheduled", thing.id, done="choose-params")
+    run = runs.start(world, thing, params, claim=visit.once())
     return visit.go("tasks", run.id, done="started")
 
 

@@ -29,6 +29,7 @@ def show(visit: Visit, task_id: str, firing_id: str) -> Response:
         thing=thing,
         firing=firing,
         trigger=_trigger(thing, firing),
+        run=next(iter(world.runs.several([firing.run_id])), None) if firing.run_id else None,
         params=json.loads(brief.params),
         payload=brief.payload,
     )

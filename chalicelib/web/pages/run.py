@@ -25,6 +25,8 @@ MOST_LINES, WINDOW = 1000, 200
 LONGEST_SHOWN = 64 * 1024
 WAITING = (State.QUEUED, State.PROVISIONING)
 
+NEWS_LASTS = timedelta(minutes=1)
+
 
 def _run(task_id: str) -> Run:
     found = listing.thing(wiring.world(), known_id("task", task_id))
@@ -67,9 +69,17 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
         opened=_cursor(visit) != "",
         wrong=str(error) if error else "",
         typed=visit.form.get("prompt", ""),
-        done=visit.query("done"),
+        done=_notice(visit, run),
         **values,
     )
+
+
+def _notice(visit: Visit, run: Run) -> str:
+    """Return what was just done, so long as it is news: a reload shows it no more."""
+    done, changed = visit.query("done"), run.history[-1].created_at if run.history else None
+    if changed is None or wiring.world().now() - changed > NEWS_LASTS:
+        return ""
+    return "" if run.final and done != "cancel" else done
 
 
 def _short(text: str) -> str:

@@ -132,6 +132,15 @@ def moment(at: datetime | None, form: str = "ago") -> Markup:
     )
 
 
+def occurrence(name: str) -> Markup | str:
+    """Return an occurrence as a person reads it: a moment in the reader's zone, or its name."""
+    try:
+        at = datetime.fromisoformat(name)
+    except ValueError:
+        return f"{name[:59]}\N{HORIZONTAL ELLIPSIS}" if len(name) > 60 else name
+    return moment(at, "date") if at.tzinfo else name
+
+
 def span(length: timedelta | float | None) -> str:
     """Return a duration in its two largest units."""
     if length is None:
@@ -212,6 +221,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "state_word": state_word,
     "tone": tone,
     "moment": moment,
+    "occurrence": occurrence,
     "span": span,
     "money": money,
     "count": count,

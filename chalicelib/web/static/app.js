@@ -42,6 +42,13 @@ function absolutes(root = document) {
   for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = !navigator.clipboard;
 }
 
+// A notice is shown once: not again when the page is reloaded or opened from a bookmark.
+const shown = new URL(location.href);
+if (shown.searchParams.has("done")) {
+  shown.searchParams.delete("done");
+  history.replaceState(history.state, "", shown);
+}
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
