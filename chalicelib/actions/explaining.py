@@ -22,6 +22,7 @@ REASONS = {
     "backlog": "it was there before this trigger looked for the first time",
     "open_pr": "a pull request of an earlier run is open, and its policy forbids another one",
     "unchanged": "its branch has not moved since the last run, which found nothing to do",
+    "missing_params": "its prompt names what nothing gave a value",
     "loop": "it was caused by what an earlier run of the same definition did",
     "filtered": "its filter or its list of events does not want it",
     "ping": "its sender only tried the address out",

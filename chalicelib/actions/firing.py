@@ -16,9 +16,13 @@ from chalicelib.domain.firing import Brief, Claim, Firing, Outcome, Skip
 from chalicelib.domain.one_line import one_line
 from chalicelib.domain.repo import named_in
 from chalicelib.domain.run import ACTIVE, Run, queued
-from chalicelib.domain.template import render
+from chalicelib.domain.template import ALWAYS_THERE, render
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.ports import World
+
+MAX_MISSING_NAMES = 20
+MAX_NAME_SHOWN = 100
+"""How many names without a value a firing and its run keep, and how much of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,12 @@ def _spawning(world: World, basis: Basis, occurrence: Occurrence, kept: Decision
     """Return the decision that brings a run; raise `Invalid` for what the params make of it."""
     definition = placed(world, basis.definition, occurrence.params or {})
     basis = replace(basis, definition=definition)
-    title, prompt = rendered(world, basis, occurrence)
+    title, prompt, missing = rendered(world, basis, occurrence)
+    kept = replace(kept, firing=replace(kept.firing, missing_params=missing))
+    if missing and definition.missing_params != "run":
+        skips = definition.missing_params == "skip"
+        outcome = Outcome.SKIPPED if skips else Outcome.FAILED
+        return _unfired(kept, outcome, Skip.MISSING_PARAMS.value)
     run = _run(kept.firing, basis, title, stored=kept.definition is not None)
     brief = replace(
         kept.brief or Brief(),
@@ -127,8 +136,12 @@ def placed(world: World, definition: Blueprint, params: Mapping[str, object]) ->
     return replace(definition, repo_url=url)
 
 
-def rendered(world: World, basis: Basis, occurrence: Occurrence) -> tuple[str, str]:
-    """Return the title and the prompt of an occurrence; raise `Invalid` with what is wrong.
+def rendered(
+    world: World, basis: Basis, occurrence: Occurrence
+) -> tuple[str, str, tuple[str, ...]]:
+    """Return the title and prompt of an occurrence, and which of their names had no value.
+
+    Raises `Invalid` with what is wrong.
 
     That is a template that does not parse any more, or params that break the definition's schema.
     """
@@ -139,10 +152,16 @@ def rendered(world: World, basis: Basis, occurrence: Occurrence) -> tuple[str, s
         raise Invalid(f"bad params: {first.field}: {first.message}", faults=faults)
     scope = values(world, basis, occurrence)
     try:
-        title = one_line(render(definition.title, scope).text)[:512] or definition.name
-        return title, render(prompt_of(basis), scope).text
+        title, prompt = render(definition.title, scope), render(prompt_of(basis), scope)
     except Invalid as error:
         raise Invalid(f"bad template: {error.message}", "prompt") from error
+    missing = dict.fromkeys(
+        name[:MAX_NAME_SHOWN]
+        for name in (*title.missing, *prompt.missing)
+        if name.partition(".")[0] not in ALWAYS_THERE
+    )
+    line = one_line(title.text)[:512] or definition.name
+    return line, prompt.text, tuple(missing)[:MAX_MISSING_NAMES]
 
 
 def prompt_of(basis: Basis) -> str:
@@ -234,6 +253,7 @@ def _run(record: Firing, basis: Basis, title: str, *, stored: bool) -> Run:
         priority=definition.priority,
         max_concurrent=definition.max_concurrent,
         secrets=definition.secrets,
+        missing_params=record.missing_params,
         overlap_key=definition.active_key if stored and definition.tracks_active else None,
         lateness_ms=record.lateness_ms if record.by_itself else None,
     )

@@ -14,7 +14,7 @@ from chalicelib.actions.persisting import persist
 from chalicelib.domain.access import Forbidden
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.decision import Basis
-from chalicelib.domain.errors import Conflict, IllegalMove
+from chalicelib.domain.errors import Conflict, Fault, IllegalMove, Invalid
 from chalicelib.domain.firing import Claim
 from chalicelib.domain.run import FINAL, PUBLISH, Run, State
 from chalicelib.domain.trigger import Trigger
@@ -59,7 +59,10 @@ def start(
     )
     basis = Basis(definition=definition, template=template_of(world, definition))
     placed(world, definition, params)
-    rendered(world, basis, occurrence)
+    _, _, missing = rendered(world, basis, occurrence)
+    if missing and definition.missing_params != "run":
+        faults = [Fault(f"params.{name}", "the prompt needs a value for it") for name in missing]
+        raise Invalid(f"no value for {', '.join(missing)}", faults=faults)
     decision = decide(world, basis, occurrence, stored=stored)
     run = decision.run
     if run is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from chalicelib.actions import webhook_warnings
+from chalicelib.actions import template_warnings, webhook_warnings
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.field_warning import FieldWarning, prefix_warnings
 from chalicelib.domain.trigger import Trigger
@@ -25,8 +25,9 @@ BlueprintRule = Callable[[World, Blueprint, Sequence[Trigger]], Iterable[FieldWa
 TRIGGER_RULES: tuple[TriggerRule, ...] = (
     webhook_warnings.warn_of_open_path,
     webhook_warnings.warn_of_quoted_names,
+    template_warnings.warn_of_unfilled_names,
 )
-BLUEPRINT_RULES: tuple[BlueprintRule, ...] = ()
+BLUEPRINT_RULES: tuple[BlueprintRule, ...] = (template_warnings.warn_of_names_without_source,)
 
 
 def find_trigger_warnings(world: World, owner: Blueprint, trigger: Trigger) -> list[FieldWarning]:

@@ -63,6 +63,7 @@ class Blueprint:
     on_open_pr: str = "allow"
     max_open_prs: int | None = None
     skip_if_unchanged: bool = False
+    missing_params: str = "run"
     draft: bool = False
     pr_labels: tuple[str, ...] = ()
     tracks_active: bool = False

@@ -27,6 +27,7 @@ class Skip(StrEnum):
     OVERLAP = "overlap"
     OPEN_PR = "open_pr"
     UNCHANGED = "unchanged"
+    MISSING_PARAMS = "missing_params"
     MISSED = "missed"
     LOOP = "loop"
     BACKLOG = "backlog"
@@ -68,6 +69,7 @@ class Firing:
     until: str | None = None
     count: int | None = None
     redelivery_of: str | None = None
+    missing_params: tuple[str, ...] = ()
 
     @property
     def by_itself(self) -> bool:

@@ -147,6 +147,7 @@ class Run:
     resume_prompt: str | None = None
 
     branch: str | None = None
+    missing_params: tuple[str, ...] = ()
     head_sha: str | None = None
     diff_stat: str | None = None
     kept: KeptWork | None = None

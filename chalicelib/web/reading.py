@@ -69,6 +69,7 @@ def definition(
         on_open_pr=request.on_open_pr,
         max_open_prs=request.max_open_prs,
         skip_if_unchanged=request.skip_if_unchanged,
+        missing_params=request.missing_params,
         draft=request.draft,
         pr_labels=tuple(dict.fromkeys(request.pr_labels)),
         secrets=tuple(request.secrets),

@@ -52,6 +52,7 @@ def run_summary(thing: Run, *, stalled: bool = False) -> answers.RunSummary:
         "outputTokens": thing.output_tokens,
         "modelUsed": thing.model_used,
         "retryCount": thing.retry_count,
+        "missingParams": list(thing.missing_params),
         "startedAt": moment(thing.started_at),
         "completedAt": moment(thing.completed_at),
         "createdAt": moment(thing.created_at),

@@ -55,6 +55,7 @@ def blueprint_summary(thing: Blueprint) -> answers.DefinitionSummary:
         "onOpenPr": thing.on_open_pr,
         "maxOpenPrs": thing.max_open_prs,
         "skipIfUnchanged": thing.skip_if_unchanged,
+        "missingParams": thing.missing_params,
         "draft": thing.draft,
         "prLabels": list(thing.pr_labels),
         "pausedReason": thing.paused_reason,
@@ -146,6 +147,7 @@ def firing(thing: Firing) -> answers.FiringView:
         "firedAt": moment(thing.fired_at),
         "outcome": thing.outcome,
         "reason": thing.reason,
+        "missingParams": list(thing.missing_params),
         "latenessMs": thing.lateness_ms,
         "redeliveryOf": thing.redelivery_of,
     }

@@ -124,7 +124,7 @@ blueprints:
         assert (code, out) == (5, "")
         assert fields == {
             "repos[0].setupComands": "is not a field that we know",
-            "templates[0].template": "line 1: a {{ is never closed",
+            "templates[0].template": "line 1: a {{ is never closed by }}",
             "blueprints[1].promt": "is not a field that we know",
             "blueprints[1].prompt": fields["blueprints[1].prompt"],
             "blueprints[1].timeoutMinutes": "must be a whole number",

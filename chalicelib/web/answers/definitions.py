@@ -38,6 +38,7 @@ class DefinitionSummary(TypedDict):
     onOpenPr: str
     maxOpenPrs: int | None
     skipIfUnchanged: bool
+    missingParams: str
     draft: bool
     prLabels: list[str]
     pausedReason: str | None
@@ -110,6 +111,7 @@ class FiringView(TypedDict):
     firedAt: Moment
     outcome: Outcome
     reason: str | None
+    missingParams: list[str]
     latenessMs: Count
     redeliveryOf: Id | None
     until: NotRequired[str | None]

@@ -66,6 +66,7 @@ class RunSummary(TypedDict):
     outputTokens: int | None
     modelUsed: str | None
     retryCount: Count
+    missingParams: list[str]
     startedAt: Moment | None
     completedAt: Moment | None
     createdAt: Moment

@@ -69,6 +69,7 @@ class Definition(Ruled):
     on_open_pr: Literal["allow", "skip", "update"] = "allow"
     max_open_prs: Annotated[int, whole(1, 100)] | None = None
     skip_if_unchanged: Flag = False
+    missing_params: Literal["run", "skip", "fail"] = "run"
     draft: Flag = False
     pr_labels: Annotated[list[LabelName], Field(max_length=limits.PR_LABELS)] = []
 

@@ -36,6 +36,7 @@ REASONS = {
     "missed": "nothing was running then",
     "open_pr": "an earlier pull request is still open",
     "unchanged": "nothing changed since the last run",
+    "missing_params": "its prompt names what nothing gave a value",
     "loop": "it came from our own doing",
     "untrusted": "nobody who may write to the repo set its label",
     "backlog": "it was there before the trigger",

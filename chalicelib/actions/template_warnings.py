@@ -1,0 +1,68 @@
+"""Warnings about names in a prompt or title that will have no value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from chalicelib.actions.definitions import template_of
+from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.field_warning import FieldWarning
+from chalicelib.domain.template import ALWAYS_THERE, find_printed_names
+from chalicelib.domain.trigger import Trigger, TriggerType
+from chalicelib.ports import World
+
+
+def warn_of_unfilled_names(
+    world: World, owner: Blueprint, trigger: Trigger
+) -> Iterator[FieldWarning]:
+    """Warn of names that this trigger can never fill.
+
+    A delivery or ticket without a mapping brings its whole payload, so it may fill any name.
+    """
+    given = trigger.param_mapping or {}
+    mapped = trigger.param_mapping is not None and (trigger.hook or trigger.ticket)
+    if trigger.type is not TriggerType.SCHEDULE and not mapped:
+        return
+    for _, name in _find_open_names(world, owner, given):
+        head = name.partition(".")[0]
+        yield FieldWarning(
+            "paramMapping",
+            f"this trigger gives {{{{{name}}}}} no value: name {head} in paramMapping, or write "
+            f"{{{{#if {name}}}}}…{{{{/if}}}} around it, or \\{{{{ to print the braces",
+        )
+
+
+def warn_of_names_without_source(
+    world: World, blueprint: Blueprint, triggers: Sequence[Trigger]
+) -> Iterator[FieldWarning]:
+    """Warn of names that only a run by hand can fill, because there is no trigger or schema."""
+    if triggers:
+        return  # each trigger says what it lacks
+    schema = blueprint.params_schema or {}
+    properties = schema.get("properties")
+    for field, name in _find_open_names(
+        world, blueprint, properties if isinstance(properties, dict) else {}
+    ):
+        yield FieldWarning(
+            field,
+            f"nothing gives {{{{{name}}}}} a value but a run by hand with that param: add it to "
+            "paramsSchema or to a trigger, or write \\{{ to print the braces",
+        )
+
+
+def _find_open_names(
+    world: World, owner: Blueprint, given: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return the (field, name) of each printed name whose head is neither given nor built in."""
+    try:
+        template = template_of(world, owner)
+        texts = [
+            ("title", owner.title),
+            ("prompt", template.template if template else owner.prompt),
+        ]
+        found = [(field, name) for field, text in texts for name in find_printed_names(text)]
+    except (Invalid, NotFound):
+        return []  # what does not parse any more fails visibly when it fires
+    known = {*given, *ALWAYS_THERE}
+    return [(field, name) for field, name in found if name.partition(".")[0] not in known]
