@@ -28,15 +28,18 @@ class TrustedWords:
         self._authority = Authority(self._client, place.slug, bots, Permissions(lambda: now))
 
     def labels(self, ticket: Ticket) -> tuple[str, ...]:
-        """Return the labels that count: those of a stranger's issue were set by somebody else."""
+        """Return the labels that count: those of a stranger's issue were set by somebody else.
+
+        Raises `Unreachable` where the credential may not ask: nothing would fire, and nobody know.
+        """
         with _AsTracker():
-            if not ticket.labels or self._authority.surely_counts(ticket.author or ""):
+            if not ticket.labels or self._authority.counts(ticket.author or ""):
                 return ticket.labels
             setters = self._label_setters(ticket.number or 0)
             return tuple(
                 label
                 for label in ticket.labels
-                if self._authority.surely_counts(setters.get(normal_label(label), ""))
+                if self._authority.counts(setters.get(normal_label(label), ""))
             )
 
     def _label_setters(self, number: int) -> dict[str, str]:
@@ -48,9 +51,8 @@ class TrustedWords:
                     label = normal_label(str((event.get("label") or {}).get("name")))
                     setters[label] = str((event.get("actor") or {}).get("login") or "")
         except ForgeError as error:
-            if error.passes:
+            if error.kind != "not_found":  # it was deleted, or moved to another repo
                 raise
-            return {}  # who cannot be asked for is nobody
         return setters
 
     def _events(self, number: int) -> Iterator[dict[str, Any]]:
@@ -73,7 +75,7 @@ class TrustedWords:
                 elif not mark.marks(comment.body):
                     left_out.append(comment)
         if left_out:
-            words = "comments are left out: their authors may not write to the repo"
+            words = "comments of others are left out: who may write to the repo is heard"
             last = left_out[-1].created_at
             kept.append(Comment(author="optio", body=f"{len(left_out)} {words}", created_at=last))
         return kept
@@ -89,4 +91,5 @@ class _AsTracker:
         if isinstance(error, ForgeError):
             if error.kind == "rate_limited":
                 raise Limited(error.wait or timedelta(minutes=1)) from error
-            raise Unreachable(str(error), passes=error.passes, wait=error.wait) from error
+            message = f"whose labels and comments count cannot be asked: {error}"
+            raise Unreachable(message, passes=error.passes, wait=error.wait) from error
