@@ -36,7 +36,7 @@ def note_open(world: World, run_id: str, facts: Facts) -> None:
 
 
 def _is_followed(world: World, run: Run) -> bool:
-    """Whether another run follows the pull request of this run's branch."""
+    """Tell whether another run follows the pull request of this run's branch."""
     assert run.repo_url is not None
     key = branch_key(run.repo_url, run.branch or run.push_branch)
     others = world.runs.several(sorted(world.slots.held(key) - {run.id}))

@@ -91,7 +91,7 @@ def _add_template(forge: Forge, templates: list[str | None]) -> None:
 def _check_wanted(world: World, run: Run) -> None:
     """Open nothing for a run that was cancelled while its texts were read."""
     if world.runs.get(run.id).final:
-        raise Superseded(f"task {run.id!r} has ended meanwhile")
+        raise Superseded(f"task {run.id!r} has ended")
 
 
 def _renew(world: World, run: Run, brief: Brief, forge: Forge, number: int) -> None:
@@ -189,7 +189,7 @@ def _held_back(world: World, run: Run, facts: Facts) -> bool:
 
 
 def _wants_draft(world: World, run: Run, facts: Facts) -> bool:
-    """Whether a pull request was to be a draft, at a forge that has none."""
+    """Tell whether a pull request was to be a draft, at a forge that has none."""
     if run.pull:
         return run.pull.wants_draft
     brief = briefs.brief_of(world, run) or Brief()

@@ -84,11 +84,11 @@ _LIMITS = (
     "retry your request again later",
     "submitted too quickly",
 )
-"""What GitHub says where it wants to be left alone, with or without headers that tell so."""
+"""Sentences by which GitHub asks to be left alone, with or without headers that tell so."""
 
 
 def is_rate_limited(status: int, said: str, headers: Mapping[str, str]) -> bool:
-    """Whether an answer asks to be left alone for a while."""
+    """Tell whether an answer asks to be left alone for a while."""
     if status == 429:
         return True
     words = any(sentence in said.lower() for sentence in _LIMITS)
@@ -129,7 +129,7 @@ def _meaning(status: int, said: str, where: str) -> tuple[str, str]:
         ),
         404: ("not_found", f"nothing is found: let the credential see {where}"),
         405: ("refused", "the forge does not allow it now"),
-        409: ("conflict", "it changed meanwhile, or is in conflict"),
+        409: ("conflict", "it changed, or is in conflict"),
         410: ("gone", "it was deleted, or the repo does not have such things"),
         422: ("invalid", "the forge refuses what was asked"),
     }

@@ -26,5 +26,5 @@ def escape_line(text: str) -> str:
 
 
 def is_plain_url(text: str) -> bool:
-    """Whether a text is an address and nothing besides, so that it may stand as it is."""
+    """Tell whether a text is an address and nothing besides, so that it may stand as it is."""
     return re.fullmatch(r"https?://[^\s<>\"@\u200b]+", text) is not None

@@ -29,9 +29,9 @@ CHECKS_GRACE = timedelta(minutes=5)
 TESTS = "tests@"
 """How the trouble with a commit's own tests is named."""
 LONGEST_PENDING = timedelta(hours=24)
-"""How long checks may be pending, with nothing else happening, before a person is told."""
+"""The time that checks may be pending, with no other change, before a person is told."""
 MOST_MERGE_TRIES = 5
-"""How often a merge is tried that the forge refuses as if it might succeed a moment later."""
+"""The tries of a merge that the forge refuses as if it might succeed a moment later."""
 OUT_OF_QUEUE = "the merge queue took it out without merging it"
 
 
@@ -120,12 +120,12 @@ class Pull:
 
     @property
     def is_enqueued(self) -> bool:
-        """Whether its very commit waits in the merge queue."""
+        """Tell whether its very commit waits in the merge queue."""
         return self.enqueued_sha is not None and self.enqueued_sha == self.facts.head_sha
 
     @property
     def waits_for(self) -> str | None:
-        """What it waits for, in words for people."""
+        """The thing it waits for, in words for people."""
         if self.facts.problem or self.facts.state != "open":
             return self.facts.problem
         if self.is_enqueued:
@@ -272,7 +272,7 @@ def _stuck(pull: Pull, policy: Policy, now: datetime) -> str | None:
 
 
 def merge_is_refused(pull: Pull) -> bool:
-    """Whether the forge refused to merge, finally, what stands there now."""
+    """Tell whether the forge refused, finally, to merge what stands there now."""
     same = pull.merge_refused_for == pull.facts.for_merge
     return pull.merge_refused is not None and same and pull.merge_tries >= MOST_MERGE_TRIES
 

@@ -158,7 +158,7 @@ class GitHub:
         return Merges(self._client).merge(facts, title, message)
 
     def is_enqueued(self, number: int) -> bool:
-        """Whether a pull request waits in the merge queue."""
+        """Tell whether a pull request waits in the merge queue."""
         return Merges(self._client).is_enqueued(number)
 
     def delete_branch(self, branch: str) -> None:

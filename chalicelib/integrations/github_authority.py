@@ -1,4 +1,4 @@
-"""Whose words count at a repo of GitHub: of people who may write to it, and of its named bots."""
+"""Authority at a repo of GitHub: the words of its writers count, and of the bots it names."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Authority:
         self._bots = {name.lower() for name in bots}
 
     def counts(self, login: str) -> bool:
-        """Whether somebody may write to the repo, or is a bot that it names.
+        """Tell whether somebody may write to the repo, or is a bot that it names.
 
         Raises `ForgeError` where GitHub does not let the credential ask: that is unknown.
         """
         return bool(login) and (login.lower() in self._bots or self._permission(login) in WRITERS)
 
     def surely_counts(self, login: str) -> bool:
-        """Whether somebody's words count for sure; what cannot be asked now means no."""
+        """Tell whether somebody's words count for sure; what cannot be asked now means no."""
         try:
             return self.counts(login)
         except ForgeError as error:

@@ -11,7 +11,7 @@ from github.Requester import Requester
 from chalicelib.integrations.github_guarded import FOLLOWED, Misdirected
 
 SUCCESS = {"GET": (200,), "POST": (200, 201), "PATCH": (200,), "PUT": (200,), "DELETE": (204,)}
-"""What each method answers when it did what it was asked; anything else is a failure."""
+"""The answers of each method that did what it was asked; any other is a failure."""
 
 
 class Refused(Exception):
@@ -23,7 +23,7 @@ class Refused(Exception):
 
     @property
     def message(self) -> str:
-        """What the answer says is wrong, on one line."""
+        """The reason that the answer gives, on one line."""
         try:
             data = json.loads(self.text)
         except ValueError:
@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def redirected(self) -> bool:
-        """Whether the repo is known by another name than the one that was asked for."""
+        """Tell whether the repo is known by another name than the one that was asked for."""
         return FOLLOWED in self.headers
 
 

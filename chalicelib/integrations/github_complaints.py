@@ -1,4 +1,4 @@
-"""What is wrong with a pull request of GitHub, in the words of checks and of its reviewers."""
+"""Complaints about a pull request of GitHub, in the words of checks and of its reviewers."""
 
 from __future__ import annotations
 

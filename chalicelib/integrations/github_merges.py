@@ -68,7 +68,7 @@ class Merges:
                 raise
 
     def is_enqueued(self, number: int) -> bool:
-        """Whether a pull request waits in the merge queue."""
+        """Tell whether a pull request waits in the merge queue."""
         node = self._client.query(IS_ENQUEUED, {"id": self._node(number)})["node"]
         return bool(node and node.get("isInMergeQueue"))
 

@@ -1,4 +1,4 @@
-"""Which words of an issue count: labels and comments of whom the repo lets write, and its author's.
+"""Labels and comments of an issue that count: of those who may write to its repo.
 
 An author may edit the issue itself; a form of the repo may label what a stranger opens.
 """
