@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from infra.emulator import FAKE, ROOT, Emulator, check_free, started
 from infra.proxy import Front
@@ -179,7 +181,9 @@ def main() -> None:
     port = int(os.environ.get("PORT") or 8000)
     state = state_folder()
     state.mkdir(parents=True, exist_ok=True)
-    _check(port, state)
+    _check(port)
+    lock = _hold(state)
+    (state / "dev.json").unlink(missing_ok=True)  # a killed start leaves its own
     os.environ.setdefault("OPTIO_ALLOW_PRIVATE_URLS", "127.0.0.1,localhost")
     os.environ.setdefault("OPTIO_ALLOW_FILE_REPOS", "1")
     os.environ.setdefault("OPTIO_LAMBDA_LIMIT", "25")  # each place is a process of this machine
@@ -206,19 +210,29 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         stack.stop()
+        lock.close()
 
 
-def _check(port: int, state: Path) -> None:
+def _check(port: int) -> None:
     for tool in TOOLS:
         if shutil.which(tool) is None:
             raise SystemExit(f"{tool} is missing: install it, the runner cannot work without it")
     check_free(port, "set PORT to a free one")
-    card = state / "dev.json"
-    if card.exists():
-        pid = json.loads(card.read_text()).get("pid", 0)
-        with contextlib.suppress(OSError):
-            os.kill(pid, 0)
-            raise SystemExit(f"{state} is in use by process {pid}: set OPTIO_STATE to another")
+
+
+def _hold(state: Path) -> IO[str]:
+    """Return a lock on the state folder, which ends with this process however it ends."""
+    lock = (state / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        card = state / "dev.json"
+        pid = json.loads(card.read_text()).get("pid") if card.exists() else "that is starting"
+        raise SystemExit(
+            f"{state} is in use by process {pid}: set OPTIO_STATE to another"
+        ) from None
+    return lock
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def test_a_port_that_is_taken_is_named_with_its_remedy(tmp_path: Path):
         port = other.getsockname()[1]
 
         with pytest.raises(SystemExit, match=f"port {port} is taken: set PORT"):
-            local._check(port, tmp_path)
+            local._check(port)
 
 
 def test_a_tool_that_is_missing_is_named(
@@ -44,20 +44,36 @@ def test_a_tool_that_is_missing_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(SystemExit, match="git is missing: install it"):
-        local._check(free, tmp_path)
+        local._check(free)
 
 
-def test_a_state_folder_that_is_in_use_is_left_alone(tmp_path: Path, free: int):
+def test_a_state_folder_that_is_in_use_is_left_alone(tmp_path: Path):
     (tmp_path / "dev.json").write_text(json.dumps({"pid": os.getpid()}))
+    with local._hold(tmp_path):
+        for _ in range(2):
+            with pytest.raises(
+                SystemExit, match=f"in use by process {os.getpid()}: set OPTIO_STATE"
+            ):
+                local._hold(tmp_path)
+    local._hold(tmp_path).close()
 
-    with pytest.raises(SystemExit, match=f"in use by process {os.getpid()}: set OPTIO_STATE"):
-        local._check(free, tmp_path)
 
-
-def test_what_a_killed_start_left_is_no_obstacle(tmp_path: Path, free: int):
-    (tmp_path / "dev.json").write_text(json.dumps({"pid": 2**22 + 1}))
-
-    local._check(free, tmp_path)
+def test_what_a_killed_start_left_is_no_obstacle_even_if_its_number_was_given_again(
+    tmp_path: Path,
+):
+    holding = (
+        "import sys, time; from pathlib import Path; from infra import local\n"
+        "lock = local._hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    program = [sys.executable, "-c", holding, str(tmp_path)]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        (tmp_path / "dev.json").write_text(json.dumps({"pid": os.getpid()}))
+        with pytest.raises(SystemExit, match="is in use"):
+            local._hold(tmp_path)
+        other.kill()
+    local._hold(tmp_path).close()
 
 
 def test_a_redeploy_that_makes_the_api_anew_is_followed_by_the_front(
