@@ -108,7 +108,7 @@ def _completed(world: World, run: Run, end: Report, facts: dict[str, object]) ->
     nothing = end.outcome == "no_changes"
     pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
     message = "no changes" if nothing else pushed
-    summary = end.result_summary or ""
+    summary = _summary(run, end) or ""
     return moving.advance(
         world,
         run,
@@ -131,7 +131,7 @@ def _pushed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
         stage=PUBLISH,
         due_at=world.now(),
         failures=0,
-        result_summary=end.result_summary,
+        result_summary=_summary(run, end),
         error_message=None,
         error_class=None,
         **facts,
@@ -151,7 +151,7 @@ def _untrusted(world: World, run: Run, trial: Trial, end: Report, facts: dict[st
         message=why,
         stage=None,
         due_at=None,
-        result_summary=end.result_summary,
+        result_summary=_summary(run, end),
         error_message=why,
         error_class="tests",
         **facts,
@@ -193,6 +193,8 @@ def _nothing_more(world: World, run: Run, end: Report, facts: dict[str, object])
 def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
     message = end.error_message or "the job failed without a word"
     errors = {"error_message": message[:2048], "error_class": end.error_class}
+    if end.kept and end.kept.finished:  # the attempt that pushes it has no agent to sum it up
+        facts = facts | {"result_summary": end.result_summary}
     if end.transient and run.retry_count < run.max_retries:
         limit_ends = end.retry_at if end.error_class == "rate_limit" else None
         wait = backoff(run, world.now(), limit_ends)
@@ -226,6 +228,12 @@ def _facts(run: Run, end: Report) -> dict[str, object]:
         "output_tokens": _sum(run.output_tokens, end.output_tokens),
         "cost_usd": _sum(run.cost_usd, end.cost_usd),
     }
+
+
+def _summary(run: Run, end: Report) -> str | None:
+    """Return what the agent said last: of an attempt that only pushed, the one before it."""
+    only_pushed = run.kept is not None and run.kept.finished
+    return end.result_summary or (run.result_summary if only_pushed else None)
 
 
 def _kept(run: Run, end: Report) -> KeptWork | None:

@@ -14,7 +14,7 @@ from chalicelib.integrations.agents.base import AgentEnd, Invocation, Parser
 from chalicelib.integrations.agents.resets import reset_of
 from chalicelib.runner import shell
 from chalicelib.runner.control import Control
-from chalicelib.runner.errors import Failure
+from chalicelib.runner.errors import Failure, JobError
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order
 from chalicelib.runner.place import Place
@@ -53,6 +53,8 @@ class Running:
     place: Place
     control: Control
     log: Log
+    interrupted: list[AgentEnd] = field(default_factory=list)
+    """What a program that was stopped had cost by then, as far as it said so."""
     _said: list[str] = field(default_factory=list)
 
     def end(self) -> AgentEnd:
@@ -65,7 +67,11 @@ class Running:
         environment = self.place.environment(self.order)
         call = agent.invocation(self.order.task, environment)
         parser = agent.parser()
-        code = self._run(call, {**call.environment, **environment}, parser)
+        try:
+            code = self._run(call, {**call.environment, **environment}, parser)
+        except JobError:
+            self.interrupted.append(parser.end(0, ""))
+            raise
         return self._judged(
             parser.end(code, last_lines("\n".join(self._said))), parser, environment
         )

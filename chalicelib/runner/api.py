@@ -90,16 +90,27 @@ class Api:
         return answer if isinstance(answer, dict) else None
 
 
+def fetch_file(address: str, most_bytes: int) -> bytes:
+    """Return a file of at most so many bytes, from an address that the API has signed."""
+    request = urllib.request.Request(address, headers={"User-Agent": _NAME})
+    content = _said(request, timedelta(minutes=2), most_bytes + 1)
+    if len(content) > most_bytes:
+        raise Away(f"it has more than {most_bytes} bytes")
+    return content
+
+
 def told(output: Output) -> dict[str, object]:
     """Return a file as the API is told of it."""
     return {"name": output.name, "size": output.size, "contentType": output.content_type}
 
 
-def _said(request: urllib.request.Request, timeout: timedelta) -> bytes:
+def _said(
+    request: urllib.request.Request, timeout: timedelta, most_bytes: int | None = None
+) -> bytes:
     opener = urllib.request.build_opener(_NoRedirect)
     try:
         with opener.open(request, timeout=timeout.total_seconds()) as response:
-            content: bytes = response.read()
+            content: bytes = response.read(most_bytes)
             return content
     except urllib.error.HTTPError as error:
         with error:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from chalicelib.runner.errors import Failure, Stopped
 
 PUSHING = timedelta(minutes=1)
+OVER_TIME = "over time"
+"""The API's reason to stop where a runner does not keep to the time limit by itself."""
 
 
 class Control:
@@ -21,6 +23,7 @@ class Control:
         self._deadline = time.monotonic() + timeout.total_seconds()
         self._reason: str | None = None
         self._failure: Failure | None = None
+        self._keeps_work = False
         self.stopped = threading.Event()
 
     @property
@@ -46,20 +49,35 @@ class Control:
         """Every stage so far with its begin and end, as the API takes them."""
         return self._spans
 
+    def begin_keeping(self, patience: timedelta) -> None:
+        """Give a job that has failed some time to keep its work; a cancel still ends it."""
+        self._keeps_work = True
+        self._timeout = patience
+        self._deadline = time.monotonic() + patience.total_seconds()
+        self._failure = None
+        if self._reason == OVER_TIME:
+            self._reason = None
+        if self._reason is None:
+            self.stopped.clear()
+
     def stop(self, reason: str) -> None:
+        if self._keeps_work and reason == OVER_TIME:
+            return
         if self._reason is None:
             self._reason = reason
         self.stopped.set()
 
     def fail(self, failure: Failure) -> None:
-        """End the job as failed, whatever it does now."""
+        """End the job as failed, whatever it does now; one that keeps its work has failed."""
+        if self._keeps_work:
+            return
         self._failure = self._failure or failure
         self.stopped.set()
 
     @property
     def wanted_to_end(self) -> bool:
         """Whether somebody wants it to end, so that nobody waits for what it made."""
-        return self._reason is not None and self._reason != "over time"
+        return self._reason is not None and self._reason != OVER_TIME
 
     @property
     def nearly_over(self) -> bool:
@@ -69,7 +87,7 @@ class Control:
 
     def check(self) -> None:
         """Raise when the job must end."""
-        if self._reason == "over time" or time.monotonic() > self._deadline:
+        if self._reason == OVER_TIME or time.monotonic() > self._deadline:
             raise Failure("timeout", f"timed out after {self._limit()} in {self.stage}")
         if self._failure is not None:
             raise self._failure

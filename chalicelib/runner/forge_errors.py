@@ -6,20 +6,45 @@ import re
 
 from chalicelib.runner.git import Said
 
+_STATUS = re.compile(r"(?:returned error: |\bHTTP )([1-5]\d\d)\b")
+_PASSING = frozenset({408, 425, 429})
+_REFUSED = re.compile(r"\[remote rejected\]|pre-receive hook|protected branch", re.IGNORECASE)
 _NETWORK = re.compile(
     r"could not resolve host|failed to connect|connection (refused|reset|timed out)|timed out"
-    r"|early eof|RPC failed|returned error: 5\d\d|remote end hung up|network is unreachable",
+    r"|early eof|RPC failed|remote end hung up|network is unreachable",
     re.IGNORECASE,
 )
 _CREDENTIAL = re.compile(
     r"authentication failed|could not read (username|password)|permission denied \(publickey"
-    r"|returned error: 40[13]|invalid credentials",
+    r"|invalid credentials",
     re.IGNORECASE,
 )
+FIRST_LINES, LAST_LINES, LONGEST_LINE = 6, 8, 300
 
 
 def kind_of(said: Said, default: str) -> str:
-    """Return the class of a failed conversation with the forge."""
+    """Return the class of a failed conversation with the forge: by its status, or else by words.
+
+    Git says of every refusal over HTTP that the connection broke; the status tells which did.
+    """
+    if status := _STATUS.search(said.err):
+        return _kind_of_status(int(status[1]), default)
+    if _REFUSED.search(said.err):
+        return default
     if _NETWORK.search(said.err):
         return "network"
     return "credential" if default == "clone" and _CREDENTIAL.search(said.err) else default
+
+
+def _kind_of_status(status: int, default: str) -> str:
+    if status >= 500 or status in _PASSING:
+        return "network"
+    return "credential" if default == "clone" and status in (401, 403) else default
+
+
+def refusal_words(said: Said) -> str:
+    """Return what a forge said against a push: the heading of a long refusal, and its end."""
+    lines = [line.rstrip()[:LONGEST_LINE] for line in said.err.splitlines() if line.strip()]
+    if len(lines) > FIRST_LINES + LAST_LINES:
+        lines = [*lines[:FIRST_LINES], "…", *lines[-LAST_LINES:]]
+    return "\n".join(lines) or f"git exited {said.code}"

@@ -20,11 +20,12 @@ from chalicelib.runner import directories, limits, outputs, place, processes, re
 from chalicelib.runner.api import Api
 from chalicelib.runner.beats import PATIENCE, Beats
 from chalicelib.runner.control import Control
-from chalicelib.runner.errors import Away, Failure, Refused, Stopped, Superseded
+from chalicelib.runner.errors import ApiError, Away, Failure, Refused, Stopped, Superseded
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order, named_secrets
 from chalicelib.runner.redact import Redactor
-from chalicelib.runner.stages import Result, Stages
+from chalicelib.runner.result import Result
+from chalicelib.runner.stages import Stages
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ def do(
         control.end_stage()
         if _alone(order, there) and not control.wanted_to_end:
             result.outputs = outputs.kept(api, order, there, lines)
+            _store_work(api, order, result, lines, ended)
     finally:
         _alone(order, there)
         there.confinement.close()
@@ -109,6 +111,22 @@ def _gone_through(stages: Stages, order: Order, control: Control) -> dict[str, A
         message = f"the runner failed in {control.stage}: {type(error).__name__}: {error}"
         return {"error_class": "crash", "message": message}
     return {}
+
+
+def _store_work(api: Api, order: Order, result: Result, lines: Log, ended: dict[str, Any]) -> None:
+    """Send away the work that could not be pushed, and say so in the message of the failure."""
+    kept = result.kept
+    if kept is None or not kept.files:
+        return
+    try:
+        outputs.send_files(api, order, kept.files)
+    except ApiError as error:
+        lines.add("error", f"the work could not be kept: {error}")
+        result.kept = None
+        return
+    names = " and ".join(output.name for output in kept.files)
+    lines.add("system", f"the work is kept as {names}")
+    ended["message"] = f"{ended['message']}; the work is kept as {names}"
 
 
 def _alone(order: Order, there: place.Place) -> bool:

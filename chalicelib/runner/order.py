@@ -39,6 +39,25 @@ def _quoted(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlierWork:
+    """Kept work of an earlier attempt, with which this one begins."""
+
+    attempt: int
+    base_sha: str
+    url: str = field(repr=False)
+    finished: bool = False
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> EarlierWork:
+        return cls(
+            attempt=body["attempt"],
+            base_sha=body["baseSha"],
+            url=body["url"],
+            finished=bool(body.get("finished")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Repo:
     """Where to clone from and push to."""
 
@@ -50,6 +69,8 @@ class Repo:
     test_command: str | None = None
     include_setup_changes: bool = False
     plain_http: bool = False
+    push_partial: bool = False
+    work: EarlierWork | None = None
     token: str | None = field(default=None, repr=False)
     identity: Identity = Identity()
 
@@ -64,6 +85,8 @@ class Repo:
             test_command=body.get("testCommand"),
             include_setup_changes=bool(body.get("includeSetupChanges")),
             plain_http=bool(body.get("plainHttp")),
+            push_partial=bool(body.get("pushPartial")),
+            work=EarlierWork.of(body["work"]) if body.get("work") else None,
             token=body.get("token"),
             identity=Identity.of(body.get("identity")),
         )

@@ -56,7 +56,7 @@ def kept(api: Api, order: Order, there: Place, lines: Log) -> list[Output]:
     if not found.files:
         return []
     try:
-        _send(api, order, found.files)
+        send_files(api, order, found.files)
     except ApiError as error:
         lines.add("system", f"the files in OPTIO_OUTPUT could not be kept: {error}")
         return []
@@ -116,7 +116,7 @@ def _take(found: Found, name: str, here: int, owner: int, redactor: Redactor) ->
         raise Left(reason)
     if redactor.redact(name) != name:
         raise Left("a secret is part of its name")
-    content = _cleaned(_read(name, here, owner, found.room), redactor)
+    content = clean_content(_read(name, here, owner, found.room), redactor)
     kind = mimetypes.guess_type(name)[0] or PLAIN
     found.files[Output(name=name, size=len(content), content_type=kind)] = content
 
@@ -142,7 +142,7 @@ def _check(what: os.stat_result, owner: int, room: int) -> None:
         raise Left(f"too big: all files may have {MOST_BYTES >> 20} MiB together")
 
 
-def _cleaned(content: bytes, redactor: Redactor) -> bytes:
+def clean_content(content: bytes, redactor: Redactor) -> bytes:
     """Return text with its secrets blackened; what is no text would break, so it is left out."""
     if not redactor.finds(content):
         return content
@@ -156,7 +156,7 @@ def _cleaned(content: bytes, redactor: Redactor) -> bytes:
     return cleaned
 
 
-def _send(api: Api, order: Order, files: Mapping[Output, bytes]) -> None:
+def send_files(api: Api, order: Order, files: Mapping[Output, bytes]) -> None:
     until = time.monotonic() + PATIENCE.total_seconds()
     while True:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.runner import processes, sealing
 from chalicelib.runner.base_branch import branch_sha
 from chalicelib.runner.errors import Failure
-from chalicelib.runner.forge_errors import kind_of
+from chalicelib.runner.forge_errors import kind_of, refusal_words
 from chalicelib.runner.git import Git
 from chalicelib.runner.order import Repo
 from chalicelib.runner.snapshot import Snapshot
@@ -33,7 +33,7 @@ def push_snapshot(git: Git, repo: Repo, snapshot: Snapshot) -> None:
     if said.code != 0:
         kind = kind_of(said, "push")
         words = "the push did not get through" if kind == "network" else "the push was refused"
-        raise Failure(kind, f"{words}: {said.reason}")
+        raise Failure(kind, f"{words}: {refusal_words(said)}")
 
 
 def list_large_files(git: Git, snapshot: Snapshot) -> list[str]:

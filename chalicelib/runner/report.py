@@ -12,7 +12,7 @@ from chalicelib.runner.api import Api, told
 from chalicelib.runner.errors import TRANSIENT, Away, Refused, Superseded
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order
-from chalicelib.runner.stages import Result
+from chalicelib.runner.result import Result
 from chalicelib.runner.text import clean, cut
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ def body_of(
         else None,
         "lines": [entry.json() for entry in lines.batch()],
         "outputs": [told(output) for output in result.outputs],
+        "keptWork": _kept(result),
         "agent": _agent(agent, lines),
     }
 
@@ -65,6 +66,15 @@ def _retry_at(agent: AgentEnd, error_class: str | None) -> str | None:
     """Return when the limit ends that this failure is about; a later failure waits for none."""
     limited = error_class == "rate_limit" and agent.resets_at is not None
     return agent.resets_at.isoformat() if limited and agent.resets_at else None
+
+
+def _kept(result: Result) -> dict[str, object] | None:
+    """Return the work that is on no branch; nothing where it could not be stored."""
+    kept = result.kept
+    if kept is None or not kept.files:
+        return None
+    files = [told(output) for output in kept.files]
+    return {"baseSha": kept.base_sha, "files": files, "finished": kept.finished}
 
 
 def _agent(agent: AgentEnd, lines: Log) -> dict[str, object]:

@@ -27,7 +27,7 @@ from chalicelib.runner.limits import GIB
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order
 from chalicelib.runner.redact import Redactor
-from chalicelib.runner.stages import Result
+from chalicelib.runner.result import Result
 from chalicelib.runner.tools import Tools
 from chalicelib.runner.users import User
 

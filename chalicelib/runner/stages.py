@@ -5,39 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from chalicelib.domain.output import Output
 from chalicelib.domain.trial import Trial
 from chalicelib.integrations.agents.base import AgentEnd
-from chalicelib.runner import checkout, limits, push, shell
+from chalicelib.runner import checkout, kept_work, limits, shell
 from chalicelib.runner.agent import Running
-from chalicelib.runner.base_branch import find_published
 from chalicelib.runner.checkout import Checkout
 from chalicelib.runner.control import Control
-from chalicelib.runner.errors import Failure
+from chalicelib.runner.errors import Failure, JobError, Stopped
 from chalicelib.runner.git import Git
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order, Repo, named_secrets
 from chalicelib.runner.place import Place
 from chalicelib.runner.redact import SHORTEST
-from chalicelib.runner.secret_scan import SHORTEST_CHARACTERS, Scanner, scan_snapshot
+from chalicelib.runner.result import Result
+from chalicelib.runner.secret_scan import SHORTEST_CHARACTERS
 from chalicelib.runner.setup_files import FILES, too_short
 from chalicelib.runner.setup_state import SetupState, record_setup_state
-from chalicelib.runner.snapshot import Request, Snapshot, take_snapshot
 from chalicelib.runner.text import Lines, last_lines
-
-
-@dataclass(kw_only=True)
-class Result:
-    """What is known so far: filled stage by stage, so that a failure reports what went before."""
-
-    outcome: str = "failed"
-    branch: str | None = None
-    head_sha: str | None = None
-    base_sha: str | None = None
-    diff_stat: str | None = None
-    agent: AgentEnd | None = None
-    trial: Trial | None = None
-    outputs: list[Output] = field(default_factory=list)
+from chalicelib.runner.work_delivery import WorkDelivery
 
 
 @dataclass(frozen=True)
@@ -90,16 +75,52 @@ class Stages:
             plain_http=repo.plain_http,
             identity=repo.identity,
         )
+        bundle = kept_work.fetch_bundle(git, repo.work) if repo.work else None
         start = checkout.clone(git, repo, self.place.workspace)
+        if repo.work:
+            start = kept_work.begin_at_base(git, repo, self.place.workspace, start, repo.work)
         self.result.base_sha = start.base_sha
         self._setup(repo)
         self._take_setup_files()
         environment = self.place.environment(self.order)
         state = record_setup_state(git, self.place.workspace, start.base_sha, environment)
-        end = self._agent()
+        if repo.work and bundle:
+            job = git.as_job(environment)
+            kept_work.restore_work(job, self.place.workspace, state, bundle, repo.work)
+        delivery = self._delivery(git, repo, start, state)
+        try:
+            self._do_work(repo, delivery)
+        except Stopped:
+            raise
+        except Exception as error:
+            crash = Failure("crash", str(error))
+            delivery.keep(error if isinstance(error, Failure) else crash)
+            raise
+
+    def _delivery(self, git: Git, repo: Repo, start: Checkout, state: SetupState) -> WorkDelivery:
+        return WorkDelivery(
+            order=self.order,
+            place=self.place,
+            control=self.control,
+            log=self.log,
+            result=self.result,
+            confirm=self.confirm,
+            renewed=self.renewed,
+            scanned=(*named_secrets(self.order), *self.handed_on.named_values()),
+            git=git,
+            repo=repo,
+            start=start,
+            state=state,
+        )
+
+    def _do_work(self, repo: Repo, delivery: WorkDelivery) -> None:
+        """Have the agent work, test what it made, and push it."""
+        is_done = repo.work is not None and repo.work.finished
+        end = AgentEnd(ok=True) if is_done else self._agent()
+        delivery.finished = True
         tests = (repo.test_command or "").strip()
         self._enter("test" if tests else "push")
-        snapshot = self._snapshot(git, repo, start, state)
+        snapshot = delivery.take()
         if snapshot is None:
             self._nothing(end)
             return
@@ -110,45 +131,8 @@ class Stages:
             self.result.trial = self._tried(tests)
             self._enter("push")
         self.confirm()
-        push.push_snapshot(self._with_new_token(git, repo), repo, snapshot)
-        self.result.branch, self.result.head_sha = repo.push_branch, snapshot.head
-        self.log.add("system", f"pushed {snapshot.head[:12]} to {repo.push_branch}")
+        delivery.push(snapshot)
         self.result.outcome = "succeeded"
-
-    def _snapshot(
-        self, git: Git, repo: Repo, start: Checkout, state: SetupState
-    ) -> Snapshot | None:
-        """Return the scanned snapshot of the agent's work, its notices in the log."""
-        push.end_processes(git)
-
-        def find(commits: frozenset[str]) -> frozenset[str]:
-            push.end_processes(git)
-            return find_published(self._with_new_token(git, repo), repo, start.base, commits)
-
-        request = Request(
-            title=self.order.title,
-            continues=start.continues,
-            includes_setup=repo.include_setup_changes,
-            environment=self.place.environment(self.order),
-            find_published=find,
-        )
-        snapshot = take_snapshot(git, self.place.workspace, state, request)
-        push.end_processes(git)
-        if snapshot is None:
-            return None
-        scanner = Scanner([*named_secrets(self.order), *self.handed_on.named_values()])
-        snapshot = scan_snapshot(git, snapshot, scanner, repo.push_branch)
-        for notice in (*snapshot.notices, *push.list_large_files(git, snapshot)):
-            self.log.add("system", notice)
-        return snapshot
-
-    def _with_new_token(self, git: Git, repo: Repo) -> Git:
-        """Return git with the token of this moment: that of the clone may have ended meanwhile."""
-        token = self.renewed() if repo.token else None
-        if token is None or token == repo.token:
-            return git
-        self.log.redactor.learn(token)
-        return replace(git, token=token)
 
     def _enter(self, stage: str) -> None:
         self.control.check()
@@ -236,7 +220,12 @@ class Stages:
 
     def _agent(self) -> AgentEnd:
         self._enter("agent")
-        end = Running(self._order_with_setup(), self.place, self.control, self.log).end()
+        running = Running(self._order_with_setup(), self.place, self.control, self.log)
+        try:
+            end = running.end()
+        except JobError:
+            self.result.agent = next(iter(running.interrupted), None)
+            raise
         self.result.agent = end
         if not end.ok:
             raise Failure(end.error_class or "agent", end.error_message or "the agent failed")

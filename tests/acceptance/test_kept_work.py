@@ -103,11 +103,12 @@ def test_a_push_that_alone_is_missing_is_made_up_without_an_agent(
 ):
     put(stage, job, BUNDLE)
     kept = {**KEPT, "files": [BUNDLE], "finished": True}
+    summed_up = {"keptWork": kept, "resultSummary": "I bumped it."}
     if by == "itself":
-        fail(stage, job, keptWork=kept, errorClass="network", transient=True)
+        fail(stage, job, **summed_up, errorClass="network", transient=True)
         stage.pass_time(timedelta(minutes=2))
     else:
-        fail(stage, job, keptWork=kept)
+        fail(stage, job, **summed_up)
         assert act(stage, job, "retry")[0] == 202
 
     again = claimed(stage)
@@ -115,8 +116,9 @@ def test_a_push_that_alone_is_missing_is_made_up_without_an_agent(
 
     end = {"outcome": "succeeded", "branch": again["repo"]["pushBranch"], "headSha": HEAD}
     assert runner(stage, "report", {"runId": job["runId"], "attempt": 2, **end})[0] == 200
-    assert shown(stage, job)["keptWork"] is None
-    assert shown(stage, job)["outputs"] == []
+    task = shown(stage, job)
+    assert (task["keptWork"], task["outputs"]) == (None, [])
+    assert "I bumped it." in task["resultSummary"]
 
 
 def test_a_retry_of_unfinished_work_begins_from_scratch_and_keeps_the_files(

@@ -52,6 +52,15 @@ class PlayedApi:
                 self.end_headers()
                 self.wfile.write(content)
 
+            def do_GET(self) -> None:
+                assert self.headers["Authorization"] is None
+                found = api.put.get(unquote(self.path)[1:])
+                content = found[0] if found else b"gone"
+                self.send_response(200 if found else 403)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
             def do_PUT(self) -> None:
                 assert self.headers["Authorization"] is None
                 content = self.rfile.read(int(self.headers["Content-Length"]))

@@ -17,7 +17,7 @@ from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order
 from chalicelib.runner.redact import Redactor
 from chalicelib.runner.report import body_of
-from chalicelib.runner.stages import Result
+from chalicelib.runner.result import Result
 from chalicelib.runner.text import LINE_BYTES, Lines
 from chalicelib.web import models, runner_models
 from chalicelib.web.runner_models import RUN

@@ -1,0 +1,181 @@
+"""Work that cannot be pushed: packed into a bundle and a patch, and restored by a later attempt.
+
+Both are made of a scanned snapshot. A bundle is not redacted, since that would corrupt it: it is
+made only where the scan found no secret. The patch is redacted like a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from chalicelib.domain.kept_work import BUNDLE, MOST_KEPT_BYTES, PATCH
+from chalicelib.domain.output import Output
+from chalicelib.runner import outputs
+from chalicelib.runner.api import fetch_file
+from chalicelib.runner.checkout import Checkout
+from chalicelib.runner.errors import ApiError, Failure
+from chalicelib.runner.git import Git
+from chalicelib.runner.job_repository import JobRepository
+from chalicelib.runner.order import EarlierWork, Repo
+from chalicelib.runner.redact import Redactor
+from chalicelib.runner.secret_scan import SECRET
+from chalicelib.runner.setup_state import SetupState
+from chalicelib.runner.snapshot import HEAD_REF, KEPT_REFS, Snapshot
+
+BUNDLE_TYPE, PATCH_TYPE = "application/x-git-bundle", "text/x-diff"
+RESTORED = "refs/optio/restored"
+_DIFF = ("diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color")
+_CHECKED = ("-c", "fetch.fsckObjects=true", "-c", "transfer.fsckObjects=true")
+
+
+@dataclass(frozen=True)
+class PackedWork:
+    """The files of work that cannot be pushed, and the commit that they begin with."""
+
+    base_sha: str
+    files: Mapping[Output, bytes] = field(repr=False)
+    notices: tuple[str, ...] = ()
+    finished: bool = False
+    """Whether its agent had done all of its work, so that only the push is missing."""
+
+
+def pack_work(
+    git: Git, snapshot: Snapshot, redactors: Iterable[Redactor], *, finished: bool
+) -> PackedWork:
+    """Return the snapshot as files, without what may not be kept or is too big."""
+    git = git.as_runner()
+    files: dict[Output, bytes] = {}
+    notices = []
+    has_secret = snapshot.refused is not None and snapshot.refused.error_class == SECRET
+    if has_secret:
+        notices.append(f"{BUNDLE} is not kept: a secret is in the work")
+    else:
+        _add(files, notices, BUNDLE, BUNDLE_TYPE, _bundle(git, snapshot))
+    try:
+        patch = _patch(git, snapshot)
+        for redactor in redactors:
+            patch = outputs.clean_content(patch, redactor)
+    except outputs.Left as left:
+        notices.append(f"{PATCH} is not kept: {left}")
+    else:
+        _add(files, notices, PATCH, PATCH_TYPE, patch)
+    can_push = finished and snapshot.refused is None
+    return PackedWork(snapshot.base, files, tuple(notices), can_push)
+
+
+def _add(
+    files: dict[Output, bytes], notices: list[str], name: str, kind: str, content: bytes
+) -> None:
+    size = sum(output.size for output in files) + len(content)
+    if size > MOST_KEPT_BYTES:
+        limit = f"{MOST_KEPT_BYTES >> 20} MiB"
+        notices.append(f"{name} is not kept: with it the work takes more than {limit}")
+    elif content:
+        files[Output(name=name, size=len(content), content_type=kind)] = content
+
+
+def _bundle(git: Git, snapshot: Snapshot) -> bytes:
+    """Return the snapshot's commits, above those that the forge has."""
+    target = git.private() / BUNDLE
+    revisions = [HEAD_REF, *_kept_refs(git, snapshot), *(f"^{sha}" for sha in snapshot.known)]
+    said = git.local("bundle", "create", "-q", str(target), *revisions, cwd=snapshot.repository)
+    if said.code != 0:
+        raise Failure("push", f"git bundle failed: {said.reason}")
+    return target.read_bytes()
+
+
+def _kept_refs(git: Git, snapshot: Snapshot) -> list[str]:
+    listing = git.sure("for-each-ref", "--format=%(refname)", KEPT_REFS, cwd=snapshot.repository)
+    return listing.split()
+
+
+def _patch(git: Git, snapshot: Snapshot) -> bytes:
+    """Return what the work changes, with one part for each other commit that the agent left."""
+    tips = {"": snapshot.head, **snapshot.others}
+    parts = []
+    for name, tip in tips.items():
+        output = git.read("git", *_DIFF, snapshot.base, tip, cwd=snapshot.repository)
+        if output.code != 0:
+            raise Failure("push", f"git diff failed: {output.reason}")
+        if output.data:
+            parts.append(f"{name}\n".encode() * bool(name) + output.data)
+    return b"\n".join(parts)
+
+
+def fetch_bundle(git: Git, work: EarlierWork) -> Path:
+    """Return the bundle of an earlier attempt, in a file that the job's user may read."""
+    try:
+        content = fetch_file(work.url, MOST_KEPT_BYTES)
+    except ApiError as error:
+        raise Failure("network", f"{_named(work)} cannot be read: {error}") from error
+    directory = git.private()
+    target = directory / BUNDLE
+    target.write_bytes(content)
+    if git.user:
+        git.user.own(directory)
+    return target
+
+
+def begin_at_base(
+    git: Git, repo: Repo, workspace: Path, start: Checkout, work: EarlierWork
+) -> Checkout:
+    """Return the checkout at the commit that the kept work began with."""
+    if start.base_sha == work.base_sha:
+        return start
+    if start.continues:
+        raise Failure(
+            "clone",
+            f"{_named(work)} does not fit: the branch {repo.push_branch} has other commits by now."
+            f" Apply its {PATCH} by hand",
+        )
+    said = git.remote(
+        *("fetch", "--no-tags", "--depth=1", "--", repo.url, work.base_sha), cwd=workspace
+    )
+    if said.code != 0:
+        raise Failure("clone", f"the base of {_named(work)} cannot be fetched: {said.reason}")
+    git.log.add("system", f"starting at {work.base_sha[:12]}, where {_named(work)} began")
+    if git.user:
+        git.user.own(workspace)
+    user = git.as_user()
+    reset = user.local("reset", "--quiet", "--hard", work.base_sha, cwd=workspace)
+    if reset.code != 0:
+        raise Failure("clone", f"the files cannot be written: {reset.reason}")
+    committed_at = user.sure("log", "-1", "--format=%ct", work.base_sha, cwd=workspace)
+    earlier = min(start.base.committed_at, int(committed_at))
+    return replace(start, base_sha=work.base_sha, base=replace(start.base, committed_at=earlier))
+
+
+def restore_work(
+    git: Git, workspace: Path, state: SetupState, bundle: Path, work: EarlierWork
+) -> None:
+    """Bring the kept work into the workspace as if its agent had just made it.
+
+    Git checks each object, and everything runs with the rights of the job's user.
+    """
+    repository = JobRepository.open(git, workspace, git.environment, state.setup)
+    user, config = repository.git, str(repository.scratch / "config")
+    try:
+        refspecs = (f"{HEAD_REF}:{RESTORED}", f"{KEPT_REFS}/*:refs/heads/kept/*")
+        fetched = user.local(
+            *(*_CHECKED, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(bundle)),
+            *refspecs,
+            cwd=workspace,
+            GIT_CONFIG_GLOBAL=config,
+        )
+        if fetched.code != 0:
+            raise Failure("clone", f"{_named(work)} cannot be unbundled: {fetched.reason}")
+        merged = user.local(
+            *("merge", "--quiet", "--ff-only", RESTORED), cwd=workspace, GIT_CONFIG_GLOBAL=config
+        )
+        if merged.code != 0:
+            raise Failure("clone", f"{_named(work)} cannot be checked out: {merged.reason}")
+        user.local("update-ref", "-d", RESTORED, cwd=workspace)
+    finally:
+        repository.close()
+    git.log.add("system", f"{_named(work)} is checked out")
+
+
+def _named(work: EarlierWork) -> str:
+    return f"the kept work of attempt {work.attempt}"

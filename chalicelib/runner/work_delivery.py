@@ -1,0 +1,132 @@
+"""The way of an agent's work out of its workspace: to the run's branch, or among its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from chalicelib.runner import kept_work, push
+from chalicelib.runner.base_branch import find_published
+from chalicelib.runner.checkout import Checkout
+from chalicelib.runner.control import Control
+from chalicelib.runner.errors import Failure, JobError
+from chalicelib.runner.git import Git
+from chalicelib.runner.log import Log
+from chalicelib.runner.order import Order, Repo
+from chalicelib.runner.place import Place
+from chalicelib.runner.redact import Redactor
+from chalicelib.runner.result import Result
+from chalicelib.runner.secret_scan import Scanner, scan_snapshot
+from chalicelib.runner.setup_state import SetupState
+from chalicelib.runner.snapshot import Request, Snapshot, take_snapshot
+
+PUSH_WAITS_SECONDS = (5, 20, 60)
+KEEPING = timedelta(seconds=90)
+"""The time for keeping the work of a job that failed, beyond its own."""
+LIMITS = frozenset({"timeout", "turn_limit"})
+
+
+@dataclass(kw_only=True)
+class WorkDelivery:
+    """The work of one agent in one repository, from setup to its push."""
+
+    order: Order
+    place: Place
+    control: Control
+    log: Log
+    result: Result
+    confirm: Callable[[], None]
+    renewed: Callable[[], str | None]
+    scanned: tuple[tuple[str, str], ...] = field(repr=False)
+    """Values that no commit may carry, with their names."""
+    git: Git
+    repo: Repo
+    start: Checkout
+    state: SetupState
+    finished: bool = False
+    """Whether the agent has ended well."""
+    snapshot: Snapshot | None = None
+    is_taken: bool = False
+
+    def take(self) -> Snapshot | None:
+        """Return the scanned snapshot of the work so far, its notices in the log."""
+        push.end_processes(self.git)
+        request = Request(
+            title=self.order.title,
+            continues=self.start.continues,
+            includes_setup=self.repo.include_setup_changes,
+            environment=self.place.environment(self.order),
+            find_published=self._find_published,
+        )
+        snapshot = take_snapshot(self.git, self.place.workspace, self.state, request)
+        push.end_processes(self.git)
+        if snapshot is not None:
+            scanner = Scanner(self.scanned)
+            snapshot = scan_snapshot(self.git, snapshot, scanner, self.repo.push_branch)
+            for notice in (*snapshot.notices, *push.list_large_files(self.git, snapshot)):
+                self.log.add("system", notice)
+        self.snapshot, self.is_taken = snapshot, True
+        return snapshot
+
+    def push(self, snapshot: Snapshot) -> None:
+        """Push; what does not get through is tried again, for an agent's work costs more."""
+        for wait in (*PUSH_WAITS_SECONDS, None):
+            try:
+                push.push_snapshot(self._with_new_token(), self.repo, snapshot)
+            except Failure as failure:
+                if failure.error_class != "network" or wait is None or self.control.nearly_over:
+                    raise
+                self.log.add("system", f"{failure.message}\ntrying the push again in {wait} s")
+                self.control.stopped.wait(wait)
+                self.control.check()
+            else:
+                break
+        self.result.branch, self.result.head_sha = self.repo.push_branch, snapshot.head
+        self.log.add("system", f"pushed {snapshot.head[:12]} to {self.repo.push_branch}")
+
+    def keep(self, failure: Failure) -> None:
+        """Keep the work of a job that failed: on its branch, or packed for the run's files."""
+        if self.control.wanted_to_end:
+            return
+        self.control.begin_keeping(KEEPING)
+        try:
+            snapshot = self.snapshot if self.is_taken else self.take()
+            if snapshot is not None and not self._push_partial(snapshot, failure):
+                self._pack(snapshot)
+        except (JobError, OSError, ValueError) as error:
+            self.log.add("error", f"the work could not be kept: {error}")
+
+    def _push_partial(self, snapshot: Snapshot, failure: Failure) -> bool:
+        """Push the work of a run that reached a limit; return whether it is on its branch now."""
+        is_limit = failure.error_class in LIMITS
+        if not is_limit or not self.repo.push_partial or snapshot.refused:
+            return False
+        try:
+            self.confirm()
+            self.push(snapshot)
+        except Failure as refusal:
+            self.log.add("system", f"the work so far cannot be pushed: {refusal.message}")
+            return False
+        self.result.diff_stat = snapshot.diff_stat
+        failure.message += f"; the work so far is on {self.repo.push_branch}"
+        return True
+
+    def _pack(self, snapshot: Snapshot) -> None:
+        redactors = (self.log.redactor, Redactor([value for _, value in self.scanned]))
+        kept = kept_work.pack_work(self.git, snapshot, redactors, finished=self.finished)
+        self.result.kept = kept
+        for notice in kept.notices:
+            self.log.add("system", notice)
+
+    def _find_published(self, commits: frozenset[str]) -> frozenset[str]:
+        push.end_processes(self.git)
+        return find_published(self._with_new_token(), self.repo, self.start.base, commits)
+
+    def _with_new_token(self) -> Git:
+        """Return git with the token of this moment: that of the clone may have expired."""
+        token = self.renewed() if self.repo.token else None
+        if token is None or token == self.repo.token:
+            return self.git
+        self.log.redactor.learn(token)
+        return replace(self.git, token=token)
