@@ -19,7 +19,7 @@ _CREDENTIAL = re.compile(
     r"|invalid credentials",
     re.IGNORECASE,
 )
-FIRST_LINES, LAST_LINES, LONGEST_LINE = 6, 8, 300
+FIRST_LINES, LAST_LINES, LONGEST_LINE = 5, 6, 140
 
 
 def kind_of(said: Said, default: str) -> str:
@@ -27,11 +27,12 @@ def kind_of(said: Said, default: str) -> str:
 
     Git says of every refusal over HTTP that the connection broke; the status tells which did.
     """
-    if status := _STATUS.search(said.err):
+    own = "\n".join(line for line in said.err.splitlines() if not line.startswith("remote:"))
+    if status := _STATUS.search(own):
         return _kind_of_status(int(status[1]), default)
-    if _REFUSED.search(said.err):
+    if _REFUSED.search(own):
         return default
-    if _NETWORK.search(said.err):
+    if _NETWORK.search(own):
         return "network"
     return "credential" if default == "clone" and _CREDENTIAL.search(said.err) else default
 
