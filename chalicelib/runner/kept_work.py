@@ -27,7 +27,13 @@ from chalicelib.runner.snapshot import HEAD_REF, KEPT_REFS, Snapshot
 BUNDLE_TYPE, PATCH_TYPE = "application/x-git-bundle", "text/x-diff"
 RESTORED = "refs/optio/restored"
 _DIFF = ("diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color")
-_CHECKED = ("-c", "fetch.fsckObjects=true", "-c", "transfer.fsckObjects=true")
+_CHECK = """
+git bundle verify -q "$1" && {
+  while IFS= read -r line && [ -n "$line" ]; do :; done
+  git index-pack --strict --fix-thin --stdin
+} < "$1"
+"""
+"""Not every git checks the objects of a bundle that it fetches from; `index-pack` does."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +163,12 @@ def restore_work(
     repository = JobRepository.open(git, workspace, git.environment, state.setup)
     user, config = repository.git, str(repository.scratch / "config")
     try:
+        checked = repository.run_script(_CHECK, str(bundle))
+        if checked.code != 0:
+            raise Failure("clone", f"{_named(work)} cannot be unbundled: {checked.reason}")
         refspecs = (f"{HEAD_REF}:{RESTORED}", f"{KEPT_REFS}/*:refs/heads/kept/*")
         fetched = user.local(
-            *(*_CHECKED, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(bundle)),
+            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(bundle)),
             *refspecs,
             cwd=workspace,
             GIT_CONFIG_GLOBAL=config,
