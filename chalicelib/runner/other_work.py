@@ -21,7 +21,10 @@ _UNFINISHED = {
 }
 _LOOK_FOR_UNFINISHED = 'cd .git && for name; do [ -e "$name" ] && echo "$name"; done; true'
 _COMMIT = """
-cd "$1" && git read-tree --reset "$2" || exit 0
+cd "$1" || exit 0
+own=$(unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+  git rev-parse --path-format=absolute --git-path index) &&
+  cp -p "$own" "$GIT_INDEX_FILE" || git read-tree --reset "$2" || exit 0
 git add --all --ignore-errors
 tree=$(git write-tree) || exit 0
 [ "$tree" = "$(git rev-parse "$2^{tree}")" ] ||

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.runner import processes, sealing
+from chalicelib.runner import lfs, processes, sealing
 from chalicelib.runner.base_branch import branch_sha
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.forge_errors import kind_of, refusal_words
@@ -28,6 +28,7 @@ def push_snapshot(git: Git, repo: Repo, snapshot: Snapshot) -> None:
     lease = []
     if not repo.continue_branch:
         lease = [f"--force-with-lease={ref}:{branch_sha(git, repo, repo.push_branch, source)}"]
+    lfs.upload_objects(git, repo.url, source, snapshot.repository, snapshot.lfs_objects)
     target = f"{snapshot.head}:{ref}"
     said = git.remote("push", "--no-verify", *lease, "--", repo.url, target, cwd=source)
     if said.code != 0:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import Git
+from chalicelib.runner.lfs import object_path
 from chalicelib.runner.redact import readings_of
 from chalicelib.runner.secret_index import SecretIndex
 from chalicelib.runner.snapshot import Refusal, Snapshot
@@ -22,6 +23,7 @@ SHORTEST_CHARACTERS = 8
 SECRET = "secret"
 """The class of a refusal whose commits hold a secret: they are kept nowhere either."""
 
+_CHUNK_BYTES, _OVERLAP_BYTES = 16 * 1024 * 1024, 64 * 1024
 _RANDOM = re.compile(r"(?=[A-Za-z+]*[0-9])[A-Za-z0-9+]{16,}")
 _COMMIT_LINE = re.compile(rb"[0-9a-f]{40,64}(?=\n|$)")
 _PIECE = re.compile(rb"^(?=diff --|[0-9a-f]{40,64}$)", re.MULTILINE)
@@ -91,7 +93,7 @@ def scan_snapshot(git: Git, snapshot: Snapshot, scanner: Scanner, branch: str) -
         notices.append(
             f"not looked for in commits, shorter than {SHORTEST_CHARACTERS} characters: {names}"
         )
-    while hit := _find_hit(content, scanner, branch):
+    while hit := _find_hit(content, scanner, branch) or _find_in_objects(snapshot, scanner):
         values = scanner.values_of(hit.name)
         if not any(_is_in_base(git.as_runner(), snapshot, value) for value in values):
             reason = f"the secret {hit.name} is in {hit.place}: nothing is pushed"
@@ -162,6 +164,18 @@ def _find_in_patches(patches: bytes, scanner: Scanner) -> Hit | None:
         if name := scanner.find(b"\n".join(added)):
             path = head.rpartition(b"\n+++ b/")[2].decode(errors="replace").strip()
             return Hit(name, f"{path}, in the commit {commit}")
+    return None
+
+
+def _find_in_objects(snapshot: Snapshot, scanner: Scanner) -> Hit | None:
+    """Return the object of Git LFS that holds a secret: it would be uploaded beside the commits."""
+    for oid in snapshot.lfs_objects:
+        before = b""
+        with object_path(snapshot.repository, oid).open("rb") as stream:
+            while data := stream.read(_CHUNK_BYTES):
+                if name := scanner.find(before + data):
+                    return Hit(name, f"the file in Git LFS with the object {oid[:12]}")
+                before = data[-_OVERLAP_BYTES:]
     return None
 
 

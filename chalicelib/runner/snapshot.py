@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chalicelib.runner import sealing, work_tree
+from chalicelib.runner import lfs, sealing, work_tree
 from chalicelib.runner.agent_tree import AgentTree, read_agent_tree
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.filters import find_faults
@@ -58,6 +58,8 @@ class Snapshot:
     repository: Path
     known: tuple[str, ...] = ()
     """Commits of the repository that the forge has: `base`, and others that `head` follows."""
+    lfs_objects: tuple[str, ...] = ()
+    """Objects of Git LFS that come with the commits; they are in the repository as well."""
     others: Mapping[str, str] = field(default_factory=dict)
     """Commits that `head` does not have, by a name for people."""
 
@@ -276,6 +278,7 @@ def _seal(draft: _Draft, line: _Line, others: list[OtherWork]) -> Snapshot:
         refused=_join_reasons(draft.reasons),
         repository=sealed.repository,
         known=sealed.known,
+        lfs_objects=lfs.copy_objects(repository, line.new_entries, sealed.repository),
         others={work.name: work.sha for work in others},
     )
 

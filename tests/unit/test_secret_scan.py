@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.runner.secret_scan import Scanner
-from tests.unit.repositories import BRANCH, Job, git, make_origin
+from tests.unit.repositories import BRANCH, Job, git, make_origin, need
 
 VALUE = "k3y/with+odd=parts#9"
 NAMED = [("NPM_TOKEN", VALUE), ("OTHER", "another-value-77")]
@@ -156,3 +156,14 @@ def test_the_last_half_of_two_values_under_one_name_is_looked_for():
 
     assert scanner.find(b"a second-value-2 b") == "ENV"
     assert scanner.find(b"nothing") is None
+
+
+def test_a_secret_in_a_file_of_lfs_is_found(tmp_path: Path):
+    need("git-lfs")
+    bare = make_origin(tmp_path, {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"})
+    job = Job(tmp_path / "job", bare).setup("git lfs install --local")
+    job.agent(f"printf '%s' '{VALUE}' > new.bin; git add .; git commit -qm new")
+    snapshot = job.scan(NAMED)
+
+    assert snapshot.refused is not None
+    assert "the secret NPM_TOKEN is in the file in Git LFS" in snapshot.refused.reason

@@ -158,6 +158,23 @@ def test_a_new_file_of_lfs_is_pushed_as_a_pointer(tmp_path: Path, lfs: Path, com
     assert job.snapshot.refused is None
     text = git("show", f"{job.snapshot.head}:new.bin", cwd=job.snapshot.repository)
     assert text.startswith("version https://git-lfs.github.com/spec/v1\noid sha256:")
+    job.push()
+    oid = sha256_of(b"content")
+    stored = job.origin / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
+    assert stored.read_bytes() == b"content"
+
+
+def test_an_object_of_lfs_is_what_its_pointer_says_or_is_not_taken(tmp_path: Path, lfs: Path):
+    job = Job(tmp_path / "job", lfs).setup("git lfs install --local")
+    oid = sha256_of(b"content")
+    place = f".git/lfs/objects/{oid[:2]}/{oid[2:4]}/{oid}"
+    spoil = f"chmod +w {place}; echo other > {place}"
+    snapshot = job.agent(
+        f"printf content > new.bin; git add .; git commit -qm new; printf more > new.bin; {spoil}"
+    )
+
+    assert snapshot is not None
+    assert snapshot.lfs_objects == (sha256_of(b"more"),)
 
 
 def test_a_filter_that_is_not_set_up_lets_no_change_through(tmp_path: Path):

@@ -1,0 +1,90 @@
+"""Objects of Git LFS: taken out of a job's repository by their hash, and uploaded before a push.
+
+A forge refuses a pointer whose object it does not have, or accepts it and nobody can read the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from chalicelib.runner import filters
+from chalicelib.runner.errors import Failure
+from chalicelib.runner.forge_errors import kind_of
+from chalicelib.runner.git import Git
+from chalicelib.runner.job_repository import JobRepository
+from chalicelib.runner.place import path
+from chalicelib.runner.work_tree import Entry
+
+_OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
+_BATCH = 100
+
+
+def copy_objects(
+    repository: JobRepository, entries: Iterable[tuple[str, Entry]], sealed: Path
+) -> tuple[str, ...]:
+    """Copy the objects of new pointers that the job has, and return their ids.
+
+    A pointer without its object was not made here: a merge brought it, and the forge has it.
+    """
+    files = [(path, entry) for path, entry in entries if entry.mode in ("100644", "100755")]
+    attributes = filters.read_attribute(repository, sorted({path for path, _ in files}))
+    copied: dict[str, None] = {}
+    for name, entry in files:
+        if attributes.get(name) == "lfs" and filters.is_pointer(repository, entry):
+            match = _OID.search(repository.read("cat-file", "blob", entry.sha))
+            if match and _copy(repository, match[1].decode(), sealed):
+                copied[match[1].decode()] = None
+    return tuple(copied)
+
+
+def upload_objects(git: Git, url: str, source: Path, copied: Path, oids: tuple[str, ...]) -> None:
+    """Upload objects to the forge's own LFS server; what it has is not sent a second time."""
+    if not oids:
+        return
+    if shutil.which("git-lfs", path=path()) is None:
+        raise Failure(
+            "missing_tool",
+            "new files in Git LFS cannot be uploaded: git-lfs is not installed on this runner",
+        )
+    if copied != source:
+        shutil.copytree(copied / "lfs", source / "lfs", symlinks=True)
+        _verify(source, oids)
+    for start in range(0, len(oids), _BATCH):
+        batch = oids[start : start + _BATCH]
+        said = git.remote("lfs", "push", "--object-id", "--", url, *batch, cwd=source)
+        if said.code != 0:
+            kind = kind_of(said, "push")
+            raise Failure(kind, f"files in Git LFS could not be uploaded: {said.reason}")
+    git.log.add("system", f"uploaded {len(oids)} objects of Git LFS")
+
+
+def _copy(repository: JobRepository, oid: str, sealed: Path) -> bool:
+    target = object_path(sealed, oid)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source = object_path(repository.directory, oid)
+    with target.open("wb") as file:
+        output = repository.git.read("cat", "--", str(source), cwd=repository.workspace, into=file)
+    if output.code == 0 and _hash(target) == oid:
+        return True
+    target.unlink()
+    return False
+
+
+def _verify(source: Path, oids: tuple[str, ...]) -> None:
+    for oid in oids:
+        if object_path(source, oid).is_symlink() or _hash(object_path(source, oid)) != oid:
+            raise Failure("agent", "a file of Git LFS was changed after the agent had ended")
+
+
+def object_path(repository: Path, oid: str) -> Path:
+    """Return where a repository keeps an object of Git LFS."""
+    return repository / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
