@@ -30,6 +30,9 @@ second=$(git hash-object --stdin --path="$1" < "$work/file") || exit 1
 """A blob is the filter's own if the filter makes the same again: of the blob itself, or of the file
 that it becomes. A filter that never makes the same twice must at least turn it into something else.
 """
+_IS_NORMALISED = """
+[ "$(git cat-file blob "$2" | git hash-object --stdin --path="$1")" = "$4" ]
+"""
 _COMPARE = """
 made=$(git cat-file --filters --path="$1" "$2" | git hash-object --no-filters --stdin) || exit 1
 [ "$made" = "$(git hash-object --no-filters -- "$1")" ]
@@ -47,13 +50,15 @@ def _becomes_file(repository: JobRepository, path: str, entry: Entry) -> bool:
     return _check(repository, _COMPARE, path, entry)
 
 
-def _check(repository: JobRepository, script: str, path: str, entry: Entry) -> bool:
+def _check(
+    repository: JobRepository, script: str, path: str, entry: Entry, other: str = ""
+) -> bool:
     options = [part for part in work_tree.required_filters(repository) if part != "-c"]
     pairs = [option.partition("=")[::2] for option in options]
     variables = {"GIT_CONFIG_COUNT": str(len(pairs))}
     for number, (name, text) in enumerate(pairs):
         variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": text}
-    arguments = (path, entry.sha, str(repository.scratch))
+    arguments = (path, entry.sha, str(repository.scratch), other)
     return repository.run_script_on_index(script, *arguments, variables=variables).code == 0
 
 
@@ -147,3 +152,24 @@ def read_attribute(
     fields = split_zero(output)
     triples = zip(fields[::3], fields[2::3], strict=True)
     return {path: name for path, name in triples if name not in ("unspecified", "unset", "set")}
+
+
+def find_normalised(
+    repository: JobRepository,
+    new: Iterable[tuple[str, Entry]],
+    base_sha: str,
+    final: Mapping[str, Entry],
+) -> dict[str, tuple[Entry, Entry]]:
+    """Return the entries of commits that hold a file of the base with other line ends alone.
+
+    The file itself is as it was: `git add` of everything wrote it so, and not the agent.
+    """
+    pairs = [(path, entry) for path, entry in new if path in final and final[path] != entry]
+    base = work_tree.list_tree(repository, base_sha) if pairs else {}
+    return {
+        path: (base[path], entry)
+        for path, entry in pairs
+        if final[path] == base.get(path)
+        and entry.mode == base[path].mode
+        and _check(repository, _IS_NORMALISED, path, base[path], entry.sha)
+    }

@@ -95,6 +95,9 @@ class RawOutput(Lines):
         else:
             self._file.write(data)
 
+    def flush_unfinished(self) -> None:
+        """Wait for more: nobody reads these bytes before their end."""
+
     def close(self) -> None:
         self._is_closed.set()
 

@@ -27,8 +27,13 @@ own=$(unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
   cp -p "$own" "$GIT_INDEX_FILE" || git read-tree --reset "$2" || exit 0
 git add --all --ignore-errors
 tree=$(git write-tree) || exit 0
-[ "$tree" = "$(git rev-parse "$2^{tree}")" ] ||
-  git commit-tree -p "$2" -m "uncommitted work" "$tree"
+git -c core.quotePath=false diff-tree -r --name-only "$2" "$tree" |
+  while IFS= read -r path; do
+    made=$(git cat-file blob "$2:$path" 2>/dev/null | git hash-object --stdin --path="$path")
+    [ "$made" = "$(git rev-parse --verify --quiet "$tree:$path")" ] && continue
+    git commit-tree -p "$2" -m "uncommitted work" "$tree"
+    break
+  done
 """
 _LEFT_BEHIND = re.compile(r"checkout: moving from (?P<sha>[0-9a-f]{40}|[0-9a-f]{64}) to ")
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import Git
 from chalicelib.runner.lfs import object_path
-from chalicelib.runner.redact import readings_of
 from chalicelib.runner.secret_index import SecretIndex
 from chalicelib.runner.snapshot import Refusal, Snapshot
 
@@ -23,6 +22,7 @@ SHORTEST_CHARACTERS = 8
 SECRET = "secret"
 """The class of a refusal whose commits hold a secret: they are kept nowhere either."""
 
+_WORDS = re.compile(rb"[\t\n\r -~]{%d,}" % SHORTEST_CHARACTERS)
 _CHUNK_BYTES, _OVERLAP_BYTES = 16 * 1024 * 1024, 64 * 1024
 _RANDOM = re.compile(r"(?=[A-Za-z+]*[0-9])[A-Za-z0-9+]{16,}")
 _COMMIT_LINE = re.compile(rb"[0-9a-f]{40,64}(?=\n|$)")
@@ -57,7 +57,10 @@ class Scanner:
 
     def find(self, content: bytes) -> str | None:
         """Return the name of a secret in `content`."""
-        for text in readings_of(content):
+        for name, value in self._secrets:
+            if value.encode("utf-8", "replace") in content:
+                return name
+        for text in _readable_parts(content):
             for span in self._index.find_spans(text, strict=True):
                 part = text[span.start : span.end]
                 if len(part) < SHORTEST_CHARACTERS:
@@ -72,6 +75,15 @@ class Scanner:
     def without(self, name: str) -> Scanner:
         """Return a scanner that does not look for one of the secrets."""
         return Scanner(each for each in self._secrets if each[0] != name)
+
+
+def _readable_parts(content: bytes) -> Iterator[str]:
+    """Yield text as it is; of other bytes the words in them, also those of UTF-16."""
+    if b"\0" not in content:
+        yield content.decode("utf-8", "replace")
+        return
+    for data in (content, content.replace(b"\0", b"")):
+        yield b"\n".join(_WORDS.findall(data)).decode()
 
 
 def _has_telling_lines(value: str) -> bool:

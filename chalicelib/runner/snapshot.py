@@ -14,7 +14,7 @@ from pathlib import Path
 from chalicelib.runner import lfs, sealing, work_tree
 from chalicelib.runner.agent_tree import AgentTree, read_agent_tree
 from chalicelib.runner.errors import Failure
-from chalicelib.runner.filters import find_faults
+from chalicelib.runner.filters import find_faults, find_normalised
 from chalicelib.runner.git import Git
 from chalicelib.runner.history import Rules, read_commits, read_history, rewrite_history
 from chalicelib.runner.job_repository import JobRepository
@@ -197,6 +197,7 @@ def _make_line(draft: _Draft, head: str, tree: AgentTree, files: str | None) -> 
     base = _find_base(draft, head, [sha for sha in log.commits if sha in published])
     if published:
         log = read_history(repository, head, excluded | published)
+    tree.setup_changes |= find_normalised(repository, log.new_entries, state.base_sha, tree.entries)
     rewritten = rewrite_history(repository, head, log, _make_rules(draft, tree))
     draft.notices += rewritten.notices
     tip, commits = rewritten.head, list(rewritten.commits)

@@ -82,7 +82,7 @@ class Stages:
         self.result.base_sha = start.base_sha
         self._setup(repo)
         self._take_setup_files()
-        environment = self.place.environment(self.order)
+        environment = self._environment("agent")
         state = record_setup_state(git, self.place.workspace, start.base_sha, environment)
         if repo.work and bundle:
             job = git.as_job(environment)

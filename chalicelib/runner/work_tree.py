@@ -6,7 +6,7 @@ Files of nested repositories are read like all others, and submodules are left t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -166,6 +166,22 @@ def stage_paths(
     for half in halves:
         failed |= stage_paths(repository, half, keep_objects=keep_objects)
     return failed
+
+
+def find_untouched(
+    repository: JobRepository, paths: Iterable[str], entries: Mapping[str, Entry]
+) -> set[str]:
+    """Return the files whose bytes are those of their entries, which no filter has to make again.
+
+    Git would write a file with other line ends than its attributes want, though nobody changed it.
+    """
+    listed = [path for path in paths if path in entries and "\n" not in path]
+    if not listed:
+        return set()
+    stdin = b"".join(encode_path(path) + b"\n" for path in listed)
+    output = repository.run("hash-object", "--no-filters", "--stdin-paths", stdin=stdin)
+    hashes = output.data.decode().split()
+    return {path for path, sha in zip(listed, hashes, strict=False) if entries[path].sha == sha}
 
 
 def remove_paths(repository: JobRepository, paths: Collection[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.runner import push, shell
 from tests.unit.repositories import BRANCH, Job, commit_files, git, make_origin
 
 FILES: dict[str, str | bytes] = {
@@ -438,3 +439,35 @@ def test_a_branch_over_a_missing_head_is_cloned(tmp_path: Path, origin: Path):
 
     job.push()
     assert job.changed() == ["A x"]
+
+
+def test_a_file_that_a_forge_may_refuse_is_named(job: Job, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(push, "LARGE_BYTES", 2**20)
+    snapshot = job.agent("truncate -s 2M 'a big one'; truncate -s 1M just-not; git add .")
+
+    assert snapshot is not None
+    (sentence,) = push.list_large_files(job.git, snapshot)
+    assert sentence.startswith("a big one has 2 MiB")
+
+
+def test_a_file_with_other_line_ends_is_not_renormalised_by_a_touch(tmp_path: Path):
+    bare = make_origin(tmp_path, {"win.txt": b"a\r\nb\r\n", "README": "x\n"})
+    seed = tmp_path / "seed"
+    (seed / ".gitattributes").write_text("*.txt text\n")
+    git("add", ".gitattributes", cwd=seed)
+    git("commit", "-qm", "attributes", cwd=seed)
+    git("push", "-q", "origin", "HEAD:main", cwd=seed)
+    job = Job(tmp_path / "job", bare)
+    job.agent("sleep 1.1; touch win.txt; git add -A; echo y >> README; git commit -qam all")
+
+    job.push()
+    assert job.changed() == ["M README"]
+
+
+def test_a_git_that_is_silent_for_long_is_read_to_its_end(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(shell, "UNFINISHED_SHOWN_AFTER_MS", 50)
+    output = job.git.read("sh", "-c", "printf a; sleep 0.5; printf b", cwd=job.workspace)
+
+    assert output.data == b"ab"
