@@ -84,7 +84,8 @@ SENDERS: Mapping[str, Sender] = {
         id_headers=OWN_ID_HEADERS,
         event_headers=("x-optio-event",),
         secret_optional=True,
-        notes="Without a secret the path itself is the secret.",
+        notes="Without a secret the path itself is the secret; one that can be guessed is a "
+        "warning.",
     ),
     "github": Sender(
         label="GitHub",
@@ -207,7 +208,8 @@ SENDERS: Mapping[str, Sender] = {
         event_paths=("type",),
         offers_token=True,
         secret_optional=True,
-        notes="Without a secret it waits for Notion's `verification_token`.",
+        notes="Without a secret it waits for Notion's `verification_token`. The first that comes "
+        "stays, and admins alone see it, until it is set as the secret or discarded.",
     ),
     "sns": Sender(
         label="Amazon SNS",

@@ -328,3 +328,17 @@ def test_each_sender_says_how_it_may_be_verified():
         assert sender.named_by_bytes or sender.id_headers or sender.id_paths, name
         assert sender.event_headers or sender.event_paths, name
         assert sender.success_status in (200, 202), name
+
+
+def test_an_event_of_linear_itself_is_verified_like_a_delivery_and_answered_200(stage: Stage):
+    stage.ok("PUT", "/api/secrets/LINEAR_WEBHOOK_SECRET", {"value": SECRET, "scope": "global"})
+
+    def sent(body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
+        return stage.call("POST", "/api/webhooks/linear", body, token="", **headers)
+
+    body = json.dumps({"type": "Issue", "webhookTimestamp": now(stage) * 1000}).encode()
+    assert sent(body, signed("linear", body, 0)) == (200, {"event": "issue", "looking": []})
+    assert sent(body, {**signed("linear", body, 0), "Linear-Signature": "0" * 64})[0] == 401
+    old = json.dumps({"webhookTimestamp": (now(stage) - 25 * 3600) * 1000}).encode()
+    assert sent(old, signed("linear", old, 0))[0] == 401
+    assert sent(b"<a/>", {**signed("linear", b"<a/>", 0), "Content-Type": "text/xml"})[0] == 415
