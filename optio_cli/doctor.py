@@ -176,7 +176,7 @@ def _failures(session: Session) -> Iterator[Finding]:
 def _runners(session: Session) -> Iterator[Finding]:
     """Yield whether somebody does the jobs: what waits for a runner, and who ran last."""
     waiting = list(_waiting(session.api))
-    newest = _last_runner(session.api)
+    newest = _newest_attempt(session.api)
     if waiting:
         oldest = min(str(run["updatedAt"]) for run in waiting)
         told = (
@@ -185,9 +185,23 @@ def _runners(session: Session) -> Iterator[Finding]:
         )
         yield Finding("runner", "bad", told)
     elif newest:
-        yield Finding("runner", "ok", f"no run waits; {newest}")
+        yield Finding("runner", "ok", f"no run waits; {_describe_start(newest)}")
     else:
         yield Finding("runner", "warn", "no run has come to a runner yet: `optio task new` tries")
+    able = newest.get("capabilities") if newest else None
+    if newest and able:
+        yield _sandbox_finding(newest["runner"], able)
+
+
+def _describe_start(attempt: Json) -> str:
+    return f"{attempt['runner']} began one {ago(attempt['startedAt'])}"
+
+
+def _sandbox_finding(runner: str, able: Json) -> Finding:
+    if able["sandbox"]:
+        return Finding("sandbox", "ok", f"{runner} gives each job a sandbox")
+    reason = able["reason"] or "it gives no reason"
+    return Finding("sandbox", "warn", f"{runner} has no sandbox for its jobs: {reason}")
 
 
 def _waiting(api: Api) -> Iterator[Json]:
@@ -200,10 +214,12 @@ def _waiting(api: Api) -> Iterator[Json]:
                     yield run
 
 
-def _last_runner(api: Api) -> str | None:
+def _newest_attempt(api: Api) -> Json | None:
+    """Return the last attempt of the newest run that a runner has begun."""
     for kind in finding.RUNS:
         for run in api.pages("/api/tasks", "tasks", 5, {"type": kind}):
             attempts = finding.task(api, run["id"]).get("attempts") or []
             if attempts and attempts[-1]["runner"]:
-                return f"{attempts[-1]['runner']} began one {ago(attempts[-1]['startedAt'])}"
+                newest: Json = attempts[-1]
+                return newest
     return None

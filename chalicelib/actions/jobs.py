@@ -11,7 +11,7 @@ from chalicelib.actions import briefs, credentials, moving, refusing, secrets
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.history import Attempt, StageSpan, with_stages
+from chalicelib.domain.history import Attempt, RunnerCapabilities, StageSpan, with_stages
 from chalicelib.domain.kept_work import KeptWork
 from chalicelib.domain.launch import Launch
 from chalicelib.domain.log import LogLine, Stream
@@ -42,14 +42,19 @@ class Job:
     token: str | None = field(default=None, repr=False)
 
 
-def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
+def claim(
+    world: World,
+    runner: str,
+    pool: str = "self-hosted",
+    capabilities: RunnerCapabilities | None = None,
+) -> Job | None:
     """Start the most urgent provisioning run of `pool`, or return None when there is none."""
     for run_id in world.runs.waiting(f"pool#{pool}"):
         try:
             run = world.runs.get(run_id)
             if run.state is not State.PROVISIONING or run.pool != pool or run.stage == PUBLISH:
                 continue
-            job = start(world, run, runner)
+            job = start(world, run, runner, capabilities=capabilities)
             if job:
                 return job
         except (NotFound, Superseded):
@@ -57,7 +62,13 @@ def claim(world: World, runner: str, pool: str = "self-hosted") -> Job | None:
     return None
 
 
-def start(world: World, run: Run, runner: str, launch: Launch | None = None) -> Job | None:
+def start(
+    world: World,
+    run: Run,
+    runner: str,
+    launch: Launch | None = None,
+    capabilities: RunnerCapabilities | None = None,
+) -> Job | None:
     """Move an admitted run to `running` and return its job; None when it cannot begin."""
     brief = briefs.brief_of(world, run)
     if brief is None:
@@ -78,7 +89,13 @@ def start(world: World, run: Run, runner: str, launch: Launch | None = None) -> 
         until = world.now() + world.policy.retention
         branch = replace(run, branch_prefix=_choose_prefix(run, repo)).push_branch
         world.slots.hold(branch_key(run.repo_url, branch), [run.id], until)
-    started = _begin(world, replace(run, launch=launch) if launch else run, repo, runner)
+    attempt = Attempt(
+        number=run.attempt + 1,
+        started_at=world.now(),
+        runner=runner,
+        capabilities=capabilities,
+    )
+    started = _begin(world, replace(run, launch=launch) if launch else run, repo, attempt)
     resumed = run.resume_prompt is not None and run.branch is not None
     continues = resumed or run.works_on is not None
     work = work_to_restore(run)
@@ -101,15 +118,15 @@ def start(world: World, run: Run, runner: str, launch: Launch | None = None) -> 
     )
 
 
-def _begin(world: World, run: Run, repo: Repo | None, runner: str) -> Run:
+def _begin(world: World, run: Run, repo: Repo | None, attempt: Attempt) -> Run:
     """Move the run into its next attempt."""
-    now, number = world.now(), run.attempt + 1
+    now, number = attempt.started_at, attempt.number
     started = moving.advance(
         world,
         run,
         State.RUNNING,
         by="runner",
-        message=f"claimed by {runner}",
+        message=f"claimed by {attempt.runner}",
         attempt=number,
         stage="clone" if run.repo_url else "agent",
         repo_branch=run.repo_branch or (repo.default_branch if repo else None),
@@ -119,7 +136,7 @@ def _begin(world: World, run: Run, repo: Repo | None, runner: str) -> Run:
         logged_at=now,
         due_at=now + moving.SILENCE,
         waiting_for=None,
-        attempts=(*run.attempts, Attempt(number=number, started_at=now, runner=runner)),
+        attempts=(*run.attempts, attempt),
     )
     if number == 1:
         world.metrics.waited(now - (run.queued_at or run.created_at))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.actions import jobs, moving
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.history import RunnerCapabilities
 from chalicelib.domain.launch import (
     CODEBUILD,
     PASS_LIVES,
@@ -101,7 +102,12 @@ def pass_of(world: World, token: str) -> Pass | None:
 
 
 def claim(
-    world: World, runner: str, by: Pass, *, exchanges: bool = False
+    world: World,
+    runner: str,
+    by: Pass,
+    *,
+    exchanges: bool = False,
+    capabilities: RunnerCapabilities | None = None,
 ) -> tuple[jobs.Job, str | None] | None:
     """Start the one run that a pass is for, once; None when it is not to be had any more.
 
@@ -115,7 +121,7 @@ def claim(
         if not waits or not _current(run, by) or world.now() > _expires(run):
             return None
         launch = replace(run.launch, exchanged=exchanges) if run.launch else None
-        job = jobs.start(world, run, runner, launch=launch)
+        job = jobs.start(world, run, runner, launch=launch, capabilities=capabilities)
         if job is None:
             return None
         return job, _signed(world, replace(by, speaks=True)) if exchanges else None

@@ -22,6 +22,15 @@ class StageSpan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunnerCapabilities:
+    """The abilities that a runner reports when it claims."""
+
+    sandbox: bool
+    reason: str | None = None
+    """Why it has no sandbox."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One try at a run's job; its log is a stream of its own."""
 
@@ -35,6 +44,7 @@ class Attempt:
     lines: int = 0
     outputs: tuple[Output, ...] = ()
     stages: tuple[StageSpan, ...] = ()
+    capabilities: RunnerCapabilities | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,8 @@ class Repo:
     auto_resume: bool = False
     max_auto_resumes: int = 10
     trusted_bots: tuple[str, ...] = ()
+    commit_author_name: str | None = None
+    commit_author_email: str | None = None
     runner: str | None = None
     image: str | None = None
     compute_type: str | None = None

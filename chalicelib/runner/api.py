@@ -33,12 +33,14 @@ class Api:
     url: str
     token: str
 
-    def claim(self, runner: str) -> dict[str, Any] | None:
+    def claim(
+        self, runner: str, capabilities: Mapping[str, object] | None = None
+    ) -> dict[str, Any] | None:
         """Return a job, or nothing when there is none.
 
         A build's token is exchanged: the job has the one that its attempt is to be reported with.
         """
-        body = {"runner": runner, "exchanges": True}
+        body = {"runner": runner, "exchanges": True, "capabilities": capabilities}
         answer = self._post("claim", body, timedelta(seconds=30))
         return answer["job"] if answer else None
 

@@ -23,7 +23,7 @@ def main() -> None:
         stream.seek(0)
         spec = json.load(stream)
     os.set_inheritable(status, False)
-    _enter(spec["namespaces"])
+    _enter(spec["namespaces"], status)
     os.write(status, b"E")
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -41,12 +41,13 @@ def main() -> None:
     _end_like(child)
 
 
-def _enter(namespaces: list[int]) -> None:
+def _enter(namespaces: list[int], status: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     for descriptor in namespaces:
         if libc.setns(descriptor, 0) != 0:
             number = ctypes.get_errno()
-            sys.exit(f"the sandbox cannot be entered: {os.strerror(number)}")
+            os.write(status, os.strerror(number).encode())
+            sys.exit(1)
         os.close(descriptor)
 
 

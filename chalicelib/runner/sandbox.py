@@ -261,7 +261,8 @@ def _check_start(process: subprocess.Popen[bytes], answer: bytes, program: Start
         if stream:
             stream.close()
     if not answer.startswith(b"E"):
-        raise SandboxError(f"it cannot be entered: exit code {process.returncode}")
+        reason = answer.decode(errors="replace") or f"exit code {process.returncode}"
+        raise SandboxError(f"it cannot be entered: {reason}")
     number, words = json.loads(answer[1:])
     if number is None:
         raise ValueError(words)

@@ -116,7 +116,7 @@ class Service:
         pause, until = IDLE[0], time.monotonic() + PATIENCE.total_seconds()
         while not self.draining.is_set():
             try:
-                job = self.api.claim(self.name)
+                job = self.api.claim(self.name, self.abilities.to_claim())
             except ApiError as error:
                 log.warning("claim_failed: %s", error)
                 if self.once and (not isinstance(error, Away) or time.monotonic() > until):

@@ -86,8 +86,8 @@ def check() -> None:
     except (OSError, subprocess.SubprocessError) as error:
         raise NoUser(
             f"this runner is root and cannot run jobs as another user: {error}; give it the"
-            " capabilities SETUID, SETGID, CHOWN, KILL, FOWNER and DAC_OVERRIDE, or start it as an"
-            " ordinary user"
+            " capabilities SETUID, SETGID, CHOWN, KILL, FOWNER and DAC_OVERRIDE, for sandboxes"
+            " SYS_ADMIN and SYS_CHROOT as well, or start it as an ordinary user"
         ) from error
 
 

@@ -8,7 +8,7 @@ from chalicelib.actions.logs import LogPage
 from chalicelib.actions.outputs import files_of
 from chalicelib.domain.blueprint import Kind
 from chalicelib.domain.firing import Brief
-from chalicelib.domain.history import Attempt, StageSpan
+from chalicelib.domain.history import Attempt, RunnerCapabilities, StageSpan
 from chalicelib.domain.kept_work import KeptWork
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
@@ -102,7 +102,12 @@ def _attempt(thing: Attempt) -> answers.AttemptView:
         "errorMessage": thing.error_message,
         "costUsd": thing.cost_usd,
         "stages": [_stage(span) for span in thing.stages],
+        "capabilities": _capabilities(thing.capabilities),
     }
+
+
+def _capabilities(thing: RunnerCapabilities | None) -> answers.CapabilitiesView | None:
+    return None if thing is None else {"sandbox": thing.sandbox, "reason": thing.reason}
 
 
 def _kept(work: KeptWork) -> answers.KeptWorkView:

@@ -18,10 +18,16 @@ Cost = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False, strict=True)]
 Long = Annotated[str, text(limits.REPORTED)]
 
 
+class Capabilities(models.Model):
+    sandbox: Flag
+    reason: Annotated[str, text(limits.URL)] | None = None
+
+
 class Claim(models.Model):
-    model_config = shown({"runner": "office-1"})
+    model_config = shown({"runner": "office-1", "capabilities": {"sandbox": True}})
     runner: Annotated[str, text(limits.NAME, 1)]
     exchanges: Flag = False
+    capabilities: Capabilities | None = None
 
 
 class Line(models.Model):

@@ -273,6 +273,8 @@ def repo(thing: Repo) -> answers.RepoView:
         "autoResume": thing.auto_resume,
         "maxAutoResumes": thing.max_auto_resumes,
         "trustedBots": list(thing.trusted_bots),
+        "commitAuthorName": thing.commit_author_name,
+        "commitAuthorEmail": thing.commit_author_email,
         "createdAt": moment(thing.created_at),
         "updatedAt": moment(thing.updated_at),
     }

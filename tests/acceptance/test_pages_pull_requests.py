@@ -84,6 +84,11 @@ def test_a_task_without_a_repo_is_asked_nothing_of_pull_requests(browser: Browse
             {"trustedBots": ["coderabbitai[bot]", "acme_ci"]},
             id="bots whose reviews count",
         ),
+        pytest.param(
+            {"commitAuthorName": "Jo the Bot", "commitAuthorEmail": "jo@example.com"},
+            {"commitAuthorName": "Jo the Bot", "commitAuthorEmail": "jo@example.com"},
+            id="author of commits",
+        ),
     ],
 )
 def test_a_repo_says_what_its_runs_share(

@@ -49,7 +49,8 @@ def test_the_unit_starts_a_runner_that_drains():
     assert "OPTIO_RUNNER_TOKEN" in says(arguments, ROOT)
     assert service["KillMode"] == "mixed"
     granted = set(service["CapabilityBoundingSet"].replace("CAP_", "").split())
-    assert granted == {"SETUID", "SETGID", "CHOWN", "KILL", "FOWNER", "DAC_OVERRIDE"}
+    to_change_users = {"SETUID", "SETGID", "CHOWN", "KILL", "FOWNER", "DAC_OVERRIDE"}
+    assert granted == {*to_change_users, "SYS_ADMIN", "SYS_CHROOT"}
 
 
 def test_the_capabilities_of_the_unit_are_those_that_the_runner_asks_for():

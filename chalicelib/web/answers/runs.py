@@ -80,6 +80,16 @@ class StageView(TypedDict):
     endedAt: Moment | None
 
 
+class IdentityView(TypedDict):
+    name: str | None
+    email: str | None
+
+
+class CapabilitiesView(TypedDict):
+    sandbox: bool
+    reason: str | None
+
+
 class AttemptView(TypedDict):
     number: int
     runner: str
@@ -89,6 +99,7 @@ class AttemptView(TypedDict):
     errorMessage: str | None
     costUsd: float | None
     stages: list[StageView]
+    capabilities: CapabilitiesView | None
 
 
 class OutputView(TypedDict):
@@ -213,6 +224,7 @@ class JobRepo(TypedDict):
     setupCommands: str | None
     includeSetupChanges: bool
     testCommand: str | None
+    identity: IdentityView
     plainHttp: bool
     token: str | None
     pushPartial: bool

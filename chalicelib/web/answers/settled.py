@@ -53,6 +53,8 @@ class RepoView(TypedDict):
     autoResume: bool
     maxAutoResumes: Count
     trustedBots: list[str]
+    commitAuthorName: str | None
+    commitAuthorEmail: str | None
     createdAt: Moment
     updatedAt: Moment
 

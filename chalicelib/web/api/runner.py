@@ -7,7 +7,7 @@ from chalicelib.actions import jobs, launching, outputs, reporting
 from chalicelib.domain import pull_text
 from chalicelib.domain.access import Forbidden, Scope
 from chalicelib.domain.blueprint import Kind
-from chalicelib.domain.history import StageSpan
+from chalicelib.domain.history import RunnerCapabilities, StageSpan
 from chalicelib.domain.kept_work import KeptWork
 from chalicelib.domain.log import LogLine
 from chalicelib.domain.output import Output
@@ -27,9 +27,15 @@ def claim() -> Answer[answers.JobAnswer | None]:
     by = pass_of(routes.current_request)
     world = wiring.world()
     if by is None:
-        job = jobs.claim(world, asked.runner)
+        job = jobs.claim(world, asked.runner, capabilities=_capabilities(asked))
         return answer(None, 204) if job is None else answer({"job": _job(job)})
-    claimed = launching.claim(world, asked.runner, by, exchanges=asked.exchanges)
+    claimed = launching.claim(
+        world,
+        asked.runner,
+        by,
+        exchanges=asked.exchanges,
+        capabilities=_capabilities(asked),
+    )
     return answer(None, 204) if claimed is None else answer({"job": _job(*claimed)})
 
 
@@ -94,6 +100,11 @@ def report() -> Answer[answers.Ended]:
     )
     run = reporting.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
     return answer({"state": run.state})
+
+
+def _capabilities(asked: runner_models.Claim) -> RunnerCapabilities | None:
+    told = asked.capabilities
+    return RunnerCapabilities(sandbox=told.sandbox, reason=told.reason) if told else None
 
 
 def _speaks_for(asked: runner_models.Speaks) -> None:
@@ -176,6 +187,10 @@ def _job(job: jobs.Job, token: str | None = None) -> answers.JobView:
             "includeSetupChanges": repo.include_setup_changes if repo else False,
             "testCommand": repo.test_command if repo else None,
             "plainHttp": in_clear(run.repo_url, settings.allowed_private),
+            "identity": {
+                "name": repo.commit_author_name if repo else None,
+                "email": repo.commit_author_email if repo else None,
+            },
             "token": job.token,
             "pushPartial": jobs.may_push_partial(run),
             "work": _work(job),

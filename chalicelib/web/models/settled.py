@@ -99,6 +99,16 @@ BotName = Annotated[
 """The login of a bot as the forge shows it: an App's ends in `[bot]`."""
 
 
+AuthorName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f<>]*\w[^\x00-\x1f<>]*$", max_length=limits.NAME),
+]
+AuthorEmail = Annotated[
+    str, StringConstraints(pattern=r"^[^\s\x00-\x1f<>]+$", max_length=limits.NAME)
+]
+"""Name and address as a commit can hold them: git takes neither angle brackets nor line breaks."""
+
+
 class RepoFields(Model):
     model_config = shown({"setupCommands": "npm ci", "maxConcurrentTasks": 3})
     setup_commands: Script | None = None
@@ -118,6 +128,8 @@ class RepoFields(Model):
     auto_resume: Flag = False
     max_auto_resumes: Annotated[int, whole(0, 100)] = 10
     trusted_bots: Annotated[list[BotName], Field(max_length=limits.BOTS)] = []
+    commit_author_name: AuthorName | None = None
+    commit_author_email: AuthorEmail | None = None
 
 
 class NewRepo(RepoFields):

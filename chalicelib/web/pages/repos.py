@@ -18,6 +18,7 @@ from chalicelib.web.pages.visit import Visit
 TEXTS = (
     *("setupCommands", "testCommand", "defaultBranch", "branchPrefix", "defaultAgentType"),
     *("runner", "image", "computeType", "forgeApiUrl"),
+    *("commitAuthorName", "commitAuthorEmail"),
 )
 
 
@@ -47,6 +48,8 @@ def _typed(repo: Repo) -> dict[str, str]:
         "maxConcurrentTasks": str(repo.max_concurrent_tasks),
         "maxAutoResumes": str(repo.max_auto_resumes),
         "trustedBots": " ".join(repo.trusted_bots),
+        "commitAuthorName": repo.commit_author_name or "",
+        "commitAuthorEmail": repo.commit_author_email or "",
         "runner": repo.runner or "",
         "image": repo.image or "",
         "computeType": repo.compute_type or "",
