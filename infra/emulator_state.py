@@ -10,7 +10,6 @@ import asyncio
 import copy
 import gc
 import hashlib
-import json
 import os
 import signal
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.bound import bind_to_parent
+from infra.emulator_parts import dump_part, load_part
 from infra.snapshots import Snapshot, Snapshots
 
 LOOK_SECONDS = 0.1
@@ -151,7 +151,7 @@ class EmulatorState:
                 continue
             state = get_state()
             if state is not None:
-                parts[name] = self._write(persistence, name, state)
+                parts[name] = self._write(persistence, state)
         code = [
             self._snapshots.write_part(content, digest)
             for content, digest in self._digests_of_code.values()
@@ -159,11 +159,8 @@ class EmulatorState:
         kept = self._saved.files if updating else ()
         self._snapshots.publish(parts, [*code, *kept])
 
-    def _write(self, persistence: Any, name: str, state: Any) -> str:
-        version = persistence._state_format_version(name)
-        wrapped = {"__ministack_format__": version, "payload": state}
-        text = json.dumps(wrapped, default=persistence._json_default)
-        return self._snapshots.write_part(text.encode())
+    def _write(self, persistence: Any, state: Any) -> str:
+        return self._snapshots.write_part(dump_part(state, persistence))
 
     def _load(self, name: str, load_legacy: Callable[[str], Any]) -> Any:
         if not self._saved.number:
@@ -172,9 +169,7 @@ class EmulatorState:
         if digest is None:
             return None
         persistence: Any = import_module("ministack.core.persistence")
-        content = self._snapshots.read_part(digest)
-        saved = json.loads(content, object_hook=persistence._json_object_hook)
-        return saved["payload"]
+        return load_part(self._snapshots.read_part(digest), persistence)
 
     def _statuses(self) -> set[str]:
         """Return the statuses of all stacks."""
