@@ -106,6 +106,7 @@ class Stages:
             result=self.result,
             confirm=self.confirm,
             renewed=self.renewed,
+            environment=self._environment("agent"),
             scanned=(*named_secrets(self.order), *self.handed_on.named_values()),
             git=git,
             repo=repo,

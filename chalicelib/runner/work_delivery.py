@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -40,6 +40,8 @@ class WorkDelivery:
     renewed: Callable[[], str | None]
     scanned: tuple[tuple[str, str], ...] = field(repr=False)
     """Values that no commit may carry, with their names."""
+    environment: Mapping[str, str] = field(repr=False)
+    """Variables of the agent, which the repository's filters see as well."""
     git: Git
     repo: Repo
     start: Checkout
@@ -56,7 +58,7 @@ class WorkDelivery:
             title=self.order.title,
             continues=self.start.continues,
             includes_setup=self.repo.include_setup_changes,
-            environment=self.place.environment(self.order),
+            environment=self.environment,
             find_published=self._find_published,
         )
         snapshot = take_snapshot(self.git, self.place.workspace, self.state, request)

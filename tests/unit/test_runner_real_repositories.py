@@ -107,3 +107,21 @@ def test_work_in_the_middle_of_a_rebase_is_not_pushed(api: PlayedApi, tmp: Path,
     assert (report["outcome"], report["errorClass"]) == ("failed", "unfinished")
     assert "the agent left an unfinished bisect" in report["errorMessage"]
     assert git("branch", "--list", "optio/*", cwd=origin) == ""
+
+
+def test_filters_see_what_setup_hands_on(api: PlayedApi, tmp: Path, origin: Path):
+    seed = tmp / "seed"
+    (seed / ".gitattributes").write_text("*.rot filter=rot\n")
+    git("add", ".", cwd=seed)
+    git("commit", "-qm", "attributes", cwd=seed)
+    git("push", "-q", "origin", "HEAD:main", cwd=seed)
+    setup = (
+        'mkdir "$HOME/own"; echo "$HOME/own" >> $OPTIO_PATH; echo LETTERS=n-za-m >> $OPTIO_ENV;'
+        "printf '#!/bin/sh\\ntr a-z \"$LETTERS\"\\n' > $HOME/own/rotate; chmod +x $HOME/own/rotate;"
+        "git config filter.rot.clean rotate"
+    )
+
+    report = do(api, tmp, job("echo hello > a.rot", origin, repo={"setupCommands": setup}))
+
+    assert report["outcome"] == "succeeded", report["errorMessage"]
+    assert git("show", f"{report['headSha']}:a.rot", cwd=origin) == "uryyb"
