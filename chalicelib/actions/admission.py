@@ -14,6 +14,8 @@ from chalicelib.domain.run import HOLDS_SLOT, PUBLISH, STAGE, Run, State, move
 from chalicelib.ports import Taken, World
 
 MOST_AT_ONCE = 50
+QUEUES_AT_ONCE, MOST_PASSES = 20, 5
+"""How many queues one pass looks at, and the passes of one message; a further one does the rest."""
 RUNS_PER_REPO = 2
 """How many runs of a repo that has no settings work at once."""
 
@@ -22,26 +24,42 @@ def admit(world: World, queue_key: str, due: Run | None = None) -> None:
     """Give the free slots to what waits behind `queue_key`, or for a slot of the whole stage.
 
     The queues that wait for the stage are merged by rank, so that whose message came first does
-    not decide. The run that is `due` itself takes part, should the index not know it yet. Safe to
-    repeat, and to run twice at once.
+    not decide. A pass looks at some of them only, the most urgent; those that wait for something
+    else leave, so that the next pass sees others. The run that is `due` itself takes part, should
+    the index not know it yet. Safe to repeat, and to run twice at once.
     """
-    if _no_room(world, queue_key):
+    if _no_room(world, queue_key, due):
         return  # before any queue is read: there may be hundreds, and each that waits asks again
-    keys = {queue_key} | world.slots.awaiting_stage()
+    seen: set[str] = set()
+    for _ in range(MOST_PASSES):
+        listed = world.slots.awaiting_stage(QUEUES_AT_ONCE)
+        keys = {*listed, queue_key} - seen
+        if not keys or _pass(world, queue_key, keys, due):
+            return
+        for key in sorted(keys & set(listed)):
+            world.slots.leave_stage(key)
+        if len(listed) < QUEUES_AT_ONCE:
+            return
+        seen |= keys
+    sending.send_admit(world, [queue_key])
+
+
+def _pass(world: World, queue_key: str, keys: Collection[str], due: Run | None) -> bool:
+    """Admit what may start of these queues, by rank; return whether the stage became full."""
     blocked: set[str] = set()
     repos: dict[str, Repo | None] = {}
+    admitted = {queue_key}
     for run in _by_rank(world, sorted(keys), blocked, due):
         if blocked & set(run.counters):
             continue
         repo = _repo(world, run, repos)
         full = _take(world, run, _limits(world, run, repo), _pool(world, repo))
-        if STAGE in full and _stage_full(world, keys):
-            return
+        if STAGE in full and _stage_full(world, admitted):
+            return True
+        if not full:
+            admitted.add(run.queue_key)
         blocked |= full - {STAGE}
-    for key in sorted(keys - {queue_key}):
-        world.slots.leave_stage(key)
-    if queue_key in world.slots.awaiting_stage():
-        world.slots.leave_stage(queue_key)
+    return False
 
 
 def _by_rank(
@@ -152,15 +170,25 @@ def _drop_lost(world: World, counter: str) -> bool:
     return True
 
 
-def _no_room(world: World, queue_key: str) -> bool:
+def _no_room(world: World, queue_key: str, due: Run | None) -> bool:
     """Whether the whole stage works, and none of its slots is lost; who waits for it is noted."""
-    full = len(world.slots.held(STAGE)) >= world.policy.max_concurrent
-    return full and not _drop_lost(world, STAGE) and _stage_full(world, {queue_key})
+    if len(world.slots.held(STAGE)) < world.policy.max_concurrent or _drop_lost(world, STAGE):
+        return False
+    rank = due.rank if due else world.runs.first_rank(queue_key)
+    if rank:
+        world.slots.await_stage(queue_key, rank)
+    return _is_full(world)
 
 
 def _stage_full(world: World, keys: Collection[str]) -> bool:
-    """Note that these queues wait for the stage; false when a slot came free meanwhile."""
-    waiting = world.slots.awaiting_stage()
-    for key in sorted(set(keys) - waiting):
-        world.slots.await_stage(key)
+    """Note by which rank these queues wait for the stage; false when a slot came free meanwhile."""
+    for key in sorted(keys):
+        world.slots.leave_stage(key)  # the rank of a run that was admitted says nothing any more
+        rank = world.runs.first_rank(key)
+        if rank:
+            world.slots.await_stage(key, rank)
+    return _is_full(world)
+
+
+def _is_full(world: World) -> bool:
     return len(world.slots.held(STAGE)) >= world.policy.max_concurrent

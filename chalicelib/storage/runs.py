@@ -124,6 +124,12 @@ class DynamoRuns:
         for row in RunRecord.waiting.query(key, page_size=25):
             yield row.id
 
+    def first_rank(self, key: str) -> str | None:
+        """Return the rank of the most urgent run that waits behind `key`, if one does."""
+        for row in RunRecord.waiting.query(key, limit=1):
+            return str(row.rank)
+        return None
+
     def several(self, run_ids: Sequence[str]) -> list[Run]:
         """Return those of these runs that there are, in this order, as they are now."""
         found = {row.id: row for row in RunRecord.batch_get(run_ids, consistent_read=True)}

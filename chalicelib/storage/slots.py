@@ -6,14 +6,17 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import size
 
 from chalicelib.domain.run import STAGE, Run
 from chalicelib.storage.records import RunRecord, SlotRecord
 from chalicelib.storage.runs import record_of
-from chalicelib.storage.transactions import Transaction
+from chalicelib.storage.transactions import Transaction, condition_failed
 
 MOST_DROPPED = 90
+QUEUE = "queue#"
+"""What the id of a queue that waits for the stage begins with."""
 
 
 class DynamoSlots:
@@ -63,13 +66,22 @@ class DynamoSlots:
         transaction.update(counter, SlotRecord(id=counter), [let_go])
         transaction.commit()
 
-    def await_stage(self, queue_key: str) -> None:
-        SlotRecord(id=STAGE).update(actions=[SlotRecord.waiting.add({queue_key})])
+    def await_stage(self, queue_key: str, rank: str) -> None:
+        """Note that a queue waits for the stage, by the most urgent rank that was told of it."""
+        more_urgent = SlotRecord.rank.does_not_exist() | (SlotRecord.rank > rank)
+        actions: list[Any] = [SlotRecord.waits_for.set(STAGE), SlotRecord.rank.set(rank)]
+        try:
+            SlotRecord(id=f"{QUEUE}{queue_key}").update(actions=actions, condition=more_urgent)
+        except UpdateError as error:
+            if not condition_failed(error):
+                raise
 
-    def awaiting_stage(self) -> frozenset[str]:
-        for record in SlotRecord.batch_get([STAGE], consistent_read=True):
-            return frozenset(record.waiting or ())
-        return frozenset()
+    def awaiting_stage(self, limit: int) -> list[str]:
+        """Return the queues that wait for the stage, at most `limit`, the most urgent first."""
+        rows = SlotRecord.stage_queue.query(STAGE, limit=limit)
+        return [row.id.removeprefix(QUEUE) for row in rows]
 
     def leave_stage(self, queue_key: str) -> None:
-        SlotRecord(id=STAGE).update(actions=[SlotRecord.waiting.delete({queue_key})])
+        """Note that a queue waits for the stage no longer."""
+        actions: list[Any] = [SlotRecord.waits_for.remove(), SlotRecord.rank.remove()]
+        SlotRecord(id=f"{QUEUE}{queue_key}").update(actions=actions)

@@ -464,3 +464,27 @@ def test_a_lost_slot_is_dropped_only_while_its_run_stands_where_it_was_read(worl
 
     world.slots.drop("repo", {was.id: held.version, "gone": None})
     assert world.slots.held("repo") == frozenset()
+
+
+def test_queues_wait_for_the_stage_by_their_most_urgent_rank(world: ports.World):
+    for key, rank in (("repo#a", "0100#1"), ("repo#b", "0001#9"), ("repo#c", "0100#0")):
+        world.slots.await_stage(key, rank)
+    assert world.slots.awaiting_stage(10) == ["repo#b", "repo#c", "repo#a"]
+    assert world.slots.awaiting_stage(2) == ["repo#b", "repo#c"]
+
+    world.slots.await_stage("repo#a", "0000#5")
+    world.slots.await_stage("repo#b", "0200#0")  # less urgent than what waits there already
+    assert world.slots.awaiting_stage(10) == ["repo#a", "repo#b", "repo#c"]
+
+    world.slots.leave_stage("repo#a")
+    world.slots.leave_stage("repo#a")
+    world.slots.leave_stage("repo#never")
+    assert world.slots.awaiting_stage(10) == ["repo#b", "repo#c"]
+    world.slots.await_stage("repo#a", "0100#1")
+    assert world.slots.awaiting_stage(10) == ["repo#b", "repo#c", "repo#a"]
+
+
+def test_the_first_rank_of_a_queue_is_that_of_its_most_urgent_run(world: ports.World):
+    assert world.runs.first_rank("repo#https://git.example.com/acme/none") is None
+    first = stored(world, run())
+    assert world.runs.first_rank(first.queue_key) == first.rank

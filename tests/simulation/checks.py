@@ -130,7 +130,7 @@ def one_run_each(history: History) -> Iterator[str]:
             yield f"{occurrence} has {times} records"
 
 
-NO_SLOTS = ("waiting", "branch#")
+NO_SLOTS = ("queue#", "branch#")
 """What lies in the same table and is no slot: queues that wait, and who works on a branch."""
 
 

@@ -21,7 +21,7 @@ from chalicelib.domain.output import Output
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.domain.run import STAGE, Run, State
+from chalicelib.domain.run import Run, State
 from chalicelib.domain.secret import Secret
 from chalicelib.domain.trigger import Overlap, Trigger
 from chalicelib.integrations.expressions import ExpressionEngine
@@ -484,6 +484,10 @@ class MemoryRuns:
         for row in sorted(rows, key=lambda row: row.rank):
             yield row.id
 
+    def first_rank(self, key: str) -> str | None:
+        found = next(self.waiting(key), None)
+        return self.get(found).rank if found else None
+
     def several(self, run_ids: Sequence[str]) -> list[Run]:
         rows = (self._tables.get("runs", run_id) for run_id in run_ids)
         return [row for row in rows if row is not None]
@@ -559,14 +563,18 @@ class MemorySlots:
         let_go = Write(counter, "slots", counter, anything, lambda row: (row or frozenset()) - gone)
         self._tables.commit([*writes, let_go])
 
-    def await_stage(self, queue_key: str) -> None:
-        self._set(f"waiting for {STAGE}", lambda row: row | {queue_key})
+    def await_stage(self, queue_key: str, rank: str) -> None:
+        row = self._tables.get("stage_queue", queue_key)
+        if row is None or row > rank:
+            write = Write("queue", "stage_queue", queue_key, anything, put(rank))
+            self._tables.commit([write])
 
-    def awaiting_stage(self) -> frozenset[str]:
-        return self.held(f"waiting for {STAGE}")
+    def awaiting_stage(self, limit: int) -> list[str]:
+        ranks = self._tables.rows["stage_queue"]
+        return sorted(ranks, key=lambda key: (ranks[key], key))[:limit]
 
     def leave_stage(self, queue_key: str) -> None:
-        self._set(f"waiting for {STAGE}", lambda row: row - {queue_key})
+        self._tables.commit([Write("queue", "stage_queue", queue_key, anything, drop)])
 
     def _set(self, counter: str, change: Callable[[frozenset[str]], frozenset[str]]) -> None:
         def changed(row: Any) -> frozenset[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from chalicelib.actions import admission, jobs, reporting, runs, watching
+from chalicelib.actions import admission, jobs, moving, reporting, runs, watching
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.run import HOLDS_SLOT, Run, State
 from tests.conftest import NOON
@@ -133,7 +135,7 @@ def test_thousands_that_wait_for_a_full_repo_are_not_read(monkeypatch: pytest.Mo
     waiting = [asked(world, 1) for _ in range(2000)]
     admission.admit(world, waiting[0].queue_key)
     other = asked(world, 2)
-    world.slots.await_stage(waiting[0].queue_key)
+    world.slots.await_stage(waiting[0].queue_key, waiting[0].rank)
     read: list[str] = []
     real = MemoryRuns.several
 
@@ -146,3 +148,69 @@ def test_thousands_that_wait_for_a_full_repo_are_not_read(monkeypatch: pytest.Mo
 
     assert world.runs.get(other.id).state is State.PROVISIONING
     assert len(read) < 10
+
+
+def test_thousands_of_queues_that_wait_for_the_stage_go_by_rank_in_bounded_passes(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    world = small_world()
+    busy = [asked(world, number) for number in range(STAGE)]
+    for run in busy:
+        admission.admit(world, run.queue_key)
+    rng = random.Random(7)
+    waiting = [asked(world, number, rng.choice((1, 50, 100))) for number in range(100, 4100)]
+    for run in waiting:
+        world.slots.await_stage(run.queue_key, run.rank)
+    asked_for: list[str] = []
+    real = MemoryRuns.waiting
+    by_key = {run.queue_key: run for run in waiting}
+
+    def one_waits(self: MemoryRuns, key: str) -> Iterator[str]:
+        asked_for.append(key)
+        run = by_key.get(key)
+        return iter([run.id]) if run else real(self, key)
+
+    monkeypatch.setattr(MemoryRuns, "waiting", one_waits)
+    best = sorted(waiting, key=lambda run: run.rank)
+    for number in range(3):
+        over = working(world)[0]
+        moved = moving.fail(world, over, by="user", error_class="x", message="no")
+        asked_for.clear()
+        admission.admit(world, moved.queue_key)
+        assert world.runs.get(best[number].id).state is State.PROVISIONING
+        assert len(set(asked_for)) <= admission.QUEUES_AT_ONCE + 1
+    assert len(working(world)) == STAGE
+
+
+def test_queues_that_wait_for_something_else_leave_so_that_others_are_seen():
+    world = small_world()
+    blocked = []
+    for repo in range(60):
+        run = asked(world, repo, priority=1)
+        later = replace(run, not_before=world.now() + timedelta(days=1))  # type: ignore[operator]
+        world.tables.rows["runs"][run.id] = later
+        world.slots.await_stage(run.queue_key, run.rank)
+        blocked.append(run)
+    free = asked(world, 100)
+    world.slots.await_stage(free.queue_key, free.rank)
+    admission.admit(world, blocked[0].queue_key)
+    assert world.runs.get(free.id).state is State.PROVISIONING
+    assert world.slots.awaiting_stage(100) == []
+
+
+def test_more_queues_than_one_message_may_look_at_are_gone_on_with_by_the_next():
+    world = small_world()
+    looked_at = admission.QUEUES_AT_ONCE * admission.MOST_PASSES
+    for repo in range(looked_at + 30):
+        run = asked(world, repo, priority=1)
+        later = replace(run, not_before=world.now() + timedelta(days=1))  # type: ignore[operator]
+        world.tables.rows["runs"][run.id] = later
+        world.slots.await_stage(run.queue_key, run.rank)
+    free = asked(world, 1000)
+    world.slots.await_stage(free.queue_key, free.rank)
+    world.steps_queue.sent.clear()
+    admission.admit(world, "repo#https://git.example.com/acme/r0")
+    assert len(world.steps_queue.sent) == 1
+    deliver(world)
+    assert world.runs.get(free.id).state is State.PROVISIONING
+    assert world.steps_queue.sent == []

@@ -83,13 +83,26 @@ class RunRecord(Row):
     by_repo = RunsOfRepo()
 
 
+class StageQueue(GlobalSecondaryIndex[Any]):
+    """The queues that wait for a slot of the stage, by the rank of their most urgent run."""
+
+    Meta = index("stage_queue", KeysOnlyProjection())
+    waits_for = UnicodeAttribute(hash_key=True)
+    rank = UnicodeAttribute(range_key=True)
+
+
 class SlotRecord(Row):
-    """A counter of working runs: it holds their ids, so that a lost one can be told."""
+    """A counter of working runs, which holds their ids, so that a lost one can be told.
+
+    Or a queue that waits for a slot of the stage: a row of its own, however many there are.
+    """
 
     class Meta(Settled):
         table_name = settings.table("slots")
 
     id = UnicodeAttribute(hash_key=True)
     held = UnicodeSetAttribute(null=True)
-    waiting = UnicodeSetAttribute(null=True)
+    waits_for = UnicodeAttribute(null=True)
+    rank = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    stage_queue = StageQueue()
