@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from chalicelib.actions import template_warnings, webhook_warnings
+from chalicelib.actions import template_warnings, ticket_warnings, webhook_warnings
 from chalicelib.domain.blueprint import Blueprint
 from chalicelib.domain.field_warning import FieldWarning, prefix_warnings
 from chalicelib.domain.trigger import Trigger
@@ -26,6 +26,7 @@ TRIGGER_RULES: tuple[TriggerRule, ...] = (
     webhook_warnings.warn_of_open_path,
     webhook_warnings.warn_of_quoted_names,
     template_warnings.warn_of_unfilled_names,
+    ticket_warnings.warn_of_missing_provider,
 )
 BLUEPRINT_RULES: tuple[BlueprintRule, ...] = (template_warnings.warn_of_names_without_source,)
 

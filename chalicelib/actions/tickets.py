@@ -9,6 +9,7 @@ from chalicelib.actions import hooks
 from chalicelib.actions.firing import Occurrence, commit, decide
 from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain import firing as firings
+from chalicelib.domain import label as labels
 from chalicelib.domain import ticket as tickets
 from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Superseded
@@ -57,12 +58,12 @@ def settle(
     Yield each ticket that took a while, once it is settled, with the runs that it brought.
     """
     found = list(page)
-    keys = [_key(watch.trigger.id, ticket) for watch in watches for ticket in found]
+    keys = [key for watch in watches for one in found for key in _keys(watch.trigger.id, one)]
     claims = world.firings.claims(keys, world.now()) if keys else {}
     for ticket in found:
         runs: list[Run] | None = None
         for watch in watches:
-            claim = claims.get(_key(watch.trigger.id, ticket))
+            claim = _claim(claims, watch.trigger.id, ticket)
             carries = tickets.matches(ticket, watch.config.labels)
             if claim and watch.config.refire and not carries:
                 world.firings.release(claim, world.now())
@@ -89,21 +90,27 @@ def _by_our_label(
     watch: Watch, watches: Sequence[Watch], ticket: Ticket, claims: Mapping[str, Claim]
 ) -> bool:
     """Whether a ticket matches only by the label that a run of the same definition gave it."""
-    ours = tickets.normal_label(watch.our_label or "")
-    others = [label for label in ticket.labels if tickets.normal_label(label) != ours]
+    ours = labels.normal_label(watch.our_label or "")
+    others = [label for label in ticket.labels if labels.normal_label(label) != ours]
     if not ours or tickets.matches(replace(ticket, labels=tuple(others)), watch.config.labels):
         return False
     same = [w for w in watches if w.trigger.definition_id == watch.trigger.definition_id]
-    found = [claims.get(_key(other.trigger.id, ticket)) for other in same]
+    found = [_claim(claims, other.trigger.id, ticket) for other in same]
     return any(claim is not None and claim.digest == "fired" for claim in found)
 
 
-def _key(trigger_id: str, ticket: Ticket) -> str:
-    return f"ticket#{trigger_id}#{ticket.occurrence}"
+def _keys(trigger_id: str, ticket: Ticket) -> list[str]:
+    """Return where a claim on a ticket may be; a new one is kept at the first place."""
+    return [f"ticket#{trigger_id}#{identity}" for identity in ticket.identities]
+
+
+def _claim(claims: Mapping[str, Claim], trigger_id: str, ticket: Ticket) -> Claim | None:
+    keys = _keys(trigger_id, ticket)
+    return next((claims[key] for key in keys if key in claims), None)
 
 
 def _fire(world: World, tracker: Tracker, watch: Watch, ticket: Ticket) -> list[Run]:
-    identity, whole = ticket.occurrence, None
+    identity, whole = ticket.identities[0], None
     for _ in range(AGAIN):
         if whole is None and not watch.backlog:
             whole = tracker.whole(ticket)
@@ -112,7 +119,7 @@ def _fire(world: World, tracker: Tracker, watch: Watch, ticket: Ticket) -> list[
         try:
             commit(world, decision)
         except Taken as taken:
-            if "claim" in taken.parts or identity != ticket.occurrence:
+            if "claim" in taken.parts or identity != ticket.identities[0]:
                 return []
             if taken.parts & {"firing", "run"}:
                 if not watch.config.refire or decision.claim is None:
@@ -130,7 +137,7 @@ def _fire(world: World, tracker: Tracker, watch: Watch, ticket: Ticket) -> list[
 
 
 def _again(ticket: Ticket) -> str:
-    return f"{ticket.occurrence}@{firings.moment_text(ticket.updated_at)}"
+    return f"{ticket.identities[0]}@{firings.moment_text(ticket.updated_at)}"
 
 
 def _same(watch: Watch) -> tuple[Trigger, Trigger]:
@@ -158,7 +165,7 @@ def _occurrence(
     bare = Occurrence(source=trigger.id, identity=identity, trigger_type="ticket")
     read = hooks.read(world, trigger, bare, tickets.params(ticket, comments, watch.provider_id))
     claim = Claim(
-        key=_key(trigger.id, ticket),
+        key=_keys(trigger.id, ticket)[0],
         digest="backlog" if watch.backlog else "fired",
         result=read.firing_id,
         expires_at=None,

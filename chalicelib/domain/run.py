@@ -11,6 +11,7 @@ from enum import StrEnum
 from chalicelib.domain.errors import IllegalMove
 from chalicelib.domain.history import Attempt, Reply
 from chalicelib.domain.kept_work import KeptWork
+from chalicelib.domain.label import normal_label
 from chalicelib.domain.launch import Launch
 from chalicelib.domain.pull_request import Pull
 from chalicelib.domain.trial import Trial
@@ -80,7 +81,7 @@ def branch_key(repo_url: str, branch: str) -> str:
 
 def label_key(ticket: str, label: str) -> str:
     """Return where the runs are noted that gave a ticket a label."""
-    return f"label#{ticket.casefold()}#{label.strip().casefold()}"
+    return f"label#{ticket.casefold()}#{normal_label(label)}"
 
 
 @dataclass(frozen=True, kw_only=True)

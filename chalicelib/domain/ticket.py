@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.firing import Brief
+from chalicelib.domain.label import normal_label
 
 SOURCES = ("github", "linear", "jira", "notion")
 
@@ -29,11 +30,20 @@ class Ticket:
     assignees: tuple[str, ...] = ()
     repo: str | None = None
     handle: str = ""
+    stable_id: str = ""
+    """Its id at the tracker, which stays when its shown key changes with its team or repo."""
 
     @property
     def occurrence(self) -> str:
         """What the ledger calls it: `github:acme/web#12`."""
         return f"{self.source}:{self.external_id}"
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """What its claims are kept under: the id that stays, then the key that it has today."""
+        if self.stable_id in ("", self.external_id):
+            return (self.occurrence,)
+        return f"{self.source}:id:{self.stable_id}", self.occurrence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +94,6 @@ def _origin(params: Mapping[str, object], repo_url: str) -> Origin | None:
         number=number if same and isinstance(number, int) else None,
         provider_id=provider if isinstance(provider, str) else None,
     )
-
-
-def normal_label(label: str) -> str:
-    """Return the one form in which labels are compared: trimmed, in lower case."""
-    return label.strip().casefold()
 
 
 def matches(ticket: Ticket, wanted: Iterable[str]) -> bool:

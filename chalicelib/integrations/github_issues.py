@@ -155,6 +155,7 @@ class GitHubIssues:
         return Ticket(
             source="github",
             external_id=f"{self._repo}#{issue['number']}",
+            stable_id=str(issue.get("id") or ""),
             title=issue["title"],
             body=issue.get("body") or "",
             url=issue["html_url"],

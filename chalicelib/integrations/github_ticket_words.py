@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from chalicelib.domain import mark
 from chalicelib.domain.forge import ForgeError, Place
-from chalicelib.domain.ticket import Comment, Ticket, normal_label
+from chalicelib.domain.label import normal_label
+from chalicelib.domain.ticket import Comment, Ticket
 from chalicelib.integrations.github_authority import Authority, Permissions
 from chalicelib.integrations.github_client import Client
 from chalicelib.ports import Limited, Unreachable

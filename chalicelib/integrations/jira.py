@@ -12,7 +12,8 @@ from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.reply_text import Note, Piece
 from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.integrations.tracker_http import Http, moment
+from chalicelib.integrations.atlassian_document import to_markdown
+from chalicelib.integrations.tracker_http import Cursors, Http, moment
 from chalicelib.ports import TicketPage, Unreachable
 
 PAGE = 100
@@ -31,17 +32,20 @@ class JiraIssues:
     ) -> Iterator[TicketPage]:
         """Yield pages of a hundred, oldest issue first; a token holds for seven days."""
         sent: dict[str, Any] = {"jql": self._jql(since), "fields": FIELDS, "maxResults": PAGE}
+        cursors = Cursors("Jira", position)
         while True:
             token = {"nextPageToken": position} if position else {}
             found = self._http.send("POST", "/rest/api/3/search/jql", json={**sent, **token})
-            position = found.get("nextPageToken")
+            position = cursors.advance(found.get("nextPageToken") or None)
             yield TicketPage([self._ticket(issue) for issue in found.get("issues", ())], position)
             if not position:
                 return
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
-        return replace(ticket), [_comment(one) for one in self._comments(ticket.external_id)]
+        return replace(ticket), [
+            _comment(one) for one in self._comments(ticket.handle or ticket.external_id)
+        ]
 
     def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
         count = 0
@@ -57,7 +61,7 @@ class JiraIssues:
     def find(self, ticket_id: str, run_id: str) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
         said = self._comments(ticket_id)
-        ours = (c["id"] for c in said if run_id in mark.marks(text_of(c.get("body"))))
+        ours = (c["id"] for c in said if run_id in mark.marks(to_markdown(c.get("body"))))
         return next(ours, None)
 
     def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
@@ -106,8 +110,9 @@ class JiraIssues:
         return Ticket(
             source="jira",
             external_id=issue["key"],
+            stable_id=str(issue.get("id") or ""),
             title=fields.get("summary") or "",
-            body=text_of(fields.get("description")),
+            body=to_markdown(fields.get("description")),
             url=f"{self._base}/browse/{issue['key']}",
             updated_at=moment(fields["updated"]),
             labels=tuple(fields.get("labels") or ()),
@@ -119,7 +124,7 @@ class JiraIssues:
 
 def _comment(one: dict[str, Any]) -> Comment:
     author = (one.get("author") or {}).get("displayName", "")
-    return Comment(author=author, body=text_of(one.get("body")), created_at=one["created"])
+    return Comment(author=author, body=to_markdown(one.get("body")), created_at=one["created"])
 
 
 def _same(name: str | None, wanted: str) -> bool:
@@ -139,19 +144,6 @@ def _node(piece: Piece) -> dict[str, Any]:
     node: dict[str, Any] = {"type": "text", "text": piece.text}
     link = {"type": "link", "attrs": {"href": piece.url}}
     return {**node, "marks": [link]} if piece.url else node
-
-
-def text_of(document: Any) -> str:
-    """Return the text of an Atlassian document, a line for each block."""
-    if not isinstance(document, dict):
-        return document or ""
-    if document.get("type") == "text":
-        return str(document.get("text", ""))
-    if document.get("type") == "hardBreak":
-        return "\n"
-    inner = [text_of(part) for part in document.get("content", ())]
-    blocks = document.get("type") in ("doc", "bulletList", "orderedList", "listItem", "blockquote")
-    return "\n".join(inner) if blocks else "".join(inner)
 
 
 def open_tracker(provider: Provider, credential: str, now: datetime) -> JiraIssues:

@@ -11,7 +11,7 @@ from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.reply_text import Note, markdown
 from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.integrations.tracker_http import Http, moment
+from chalicelib.integrations.tracker_http import Cursors, Http, moment
 from chalicelib.ports import TicketPage, Unreachable
 
 PAGE = 50
@@ -136,11 +136,13 @@ class LinearIssues:
     def _pages(
         self, query: str, variables: dict[str, Any], after: str | None, *way: str
     ) -> Iterator[tuple[list[Any], str | None]]:
+        cursors = Cursors("Linear", after)
         while True:
             found = self._ask(query, {**variables, "first": PAGE, "after": after})
             for name in way:
                 found = found[name]
-            after = found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
+            more = found["pageInfo"]["hasNextPage"]
+            after = cursors.advance(found["pageInfo"]["endCursor"] if more else None)
             yield found["nodes"], after
             if after is None:
                 return
@@ -171,6 +173,7 @@ def _ticket(node: dict[str, Any]) -> Ticket:
     return Ticket(
         source="linear",
         external_id=node["identifier"],
+        stable_id=node["id"],
         title=node["title"],
         body=node.get("description") or "",
         url=node["url"],

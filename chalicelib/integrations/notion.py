@@ -12,8 +12,9 @@ from chalicelib.domain import mark
 from chalicelib.domain.provider import Provider
 from chalicelib.domain.reply_text import Note, Piece
 from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.integrations.tracker_http import Http, moment
-from chalicelib.ports import TicketPage, Unreachable
+from chalicelib.integrations.notion_blocks import BlockReader, to_plain
+from chalicelib.integrations.tracker_http import Cursors, Http, moment
+from chalicelib.ports import Limited, TicketPage, Unreachable
 
 PAGE = 100
 LONGEST_PIECE = 2000
@@ -32,21 +33,44 @@ class NotionPages:
     ) -> Iterator[TicketPage]:
         """Yield pages of a hundred, oldest first, in windows of what one query may answer."""
         path = f"/v1/data_sources/{self._config['dataSourceId']}/query"
+        cursors = Cursors("Notion", position)
         while True:
-            found = self._http.send("POST", path, json=_query(since, position))
-            position = _following(position, found)
-            yield TicketPage([self._ticket(page) for page in found["results"]], position)
+            try:
+                found = self._http.send("POST", path, json=_query(since, position))
+            except Unreachable as error:
+                raise self._explained(error) from error
+            position = cursors.advance(_following(position, found))
+            # A wiki lists data sources among its pages: they are no tickets.
+            pages = [page for page in found["results"] if page.get("object", "page") == "page"]
+            yield TicketPage([self._ticket(page) for page in pages], position)
             if position is None:
                 return
 
+    def _explained(self, error: Unreachable) -> Unreachable:
+        """Return a refusal that says which id is meant, where it is that of a database."""
+        if error.status not in (400, 404):
+            return error
+        try:
+            found = self._http.send("GET", f"/v1/databases/{self._config['dataSourceId']}")
+        except (Unreachable, Limited):
+            return error
+        sources = [source for source in found.get("data_sources") or () if source.get("id")]
+        choices = ", ".join(f"{source['id']} ({source.get('name')})" for source in sources)
+        return Unreachable(
+            "dataSourceId is the id of a database: take the id of one of its data sources,"
+            f" {choices or 'of which it has none that this credential may see'}"
+            " (in Notion: the menu of the database, Manage data sources, Copy data source ID)",
+            status=error.status,
+        )
+
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return a page with its text and its comments."""
-        blocks = self._listed(f"/v1/blocks/{ticket.handle}/children", {})
-        body = "\n".join(_text(block.get(block["type"], {})) for block in blocks)
+        reader = BlockReader(lambda block: self._listed(f"/v1/blocks/{block}/children", {}))
+        body = reader.read_page(ticket.handle)
         said = [
             Comment(
                 author=(one.get("created_by") or {}).get("id", ""),
-                body=_plain(one.get("rich_text")),
+                body=to_plain(one.get("rich_text")),
                 created_at=one["created_time"],
             )
             for one in self._listed("/v1/comments", {"block_id": ticket.handle})
@@ -82,12 +106,13 @@ class NotionPages:
 
     def _listed(self, path: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         asked = {**asked, "page_size": PAGE}
+        cursors = Cursors("Notion")
         while True:
             found = self._http.send("GET", path, params=asked)
             yield from found["results"]
             if not found.get("has_more"):
                 return
-            asked = {**asked, "start_cursor": found["next_cursor"]}
+            asked = {**asked, "start_cursor": cursors.advance(found["next_cursor"])}
 
     def _ticket(self, page: dict[str, Any]) -> Ticket:
         properties = page.get("properties", {})
@@ -99,6 +124,7 @@ class NotionPages:
         return Ticket(
             source="notion",
             external_id=page["id"],
+            stable_id=page["id"],
             title=title,
             url=page["url"],
             updated_at=edited + timedelta(seconds=59),
@@ -178,10 +204,6 @@ def rich_text(note: Note) -> list[dict[str, Any]]:
 def _rich(piece: Piece) -> dict[str, Any]:
     link = {"link": {"url": piece.url}} if piece.url else {}
     return {"type": "text", "text": {"content": piece.text[:LONGEST_PIECE], **link}}
-
-
-def _text(content: Any) -> str:
-    return _plain(content.get("rich_text")) if isinstance(content, dict) else ""
 
 
 def _plain(parts: Any) -> str:

@@ -22,6 +22,24 @@ MEANINGS = {
 SENSELESS = (400, 410, 422)
 
 
+class Cursors:
+    """The places of one listing: a listing that leads back to one of them would never end."""
+
+    def __init__(self, name: str, first: str | None = None) -> None:
+        self._name = name
+        self._seen = {first} if first else set()
+
+    def advance(self, cursor: str | None) -> str | None:
+        """Return the cursor of the next page; raise `Unreachable` where it was used before."""
+        if cursor is None:
+            return None
+        if cursor in self._seen:
+            message = f"{self._name}'s list leads back to a page that was read before"
+            raise Unreachable(message, passes=True)
+        self._seen.add(cursor)
+        return cursor
+
+
 class Http:
     """A session with a tracker; what it refuses becomes `Limited` or `Unreachable`."""
 
@@ -71,6 +89,7 @@ def refusal(
         passes=passes,
         wait=asked_wait(headers),
         senseless=status in SENSELESS,
+        status=status,
     )
 
 

@@ -17,6 +17,7 @@ class Unreachable(Exception):
 
     What `passes` is worth asking again, after `wait` where the tracker says how long. What was
     asked is `senseless` to it where it did not understand it, a position that it knows no more.
+    `status` is that of its answer over HTTP, where there was one.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class Unreachable(Exception):
         passes: bool = False,
         wait: timedelta | None = None,
         senseless: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.passes = passes
         self.wait = wait
         self.senseless = senseless
+        self.status = status
 
 
 class Limited(Exception):

@@ -131,6 +131,7 @@ class IssueBook:
 
     def view(self, item: Item) -> dict[str, Any]:
         issue: dict[str, Any] = {
+            "id": 1000 + item.number,
             "number": item.number,
             "title": item.title,
             "body": item.body,

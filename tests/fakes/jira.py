@@ -28,7 +28,7 @@ class FakeJira(FakeTracker):
         if (method, path) == ("POST", "/rest/api/3/search/jql"):
             return self._search(body)
         found = re.fullmatch(
-            r"/rest/api/3/issue/OPS-(\d+)(/comment|/transitions)?(?:/(\w+))?", path
+            r"/rest/api/3/issue/(?:[A-Z]+-)?(\d+)(/comment|/transitions)?(?:/(\w+))?", path
         )
         item = self.items.get(int(found[1])) if found else None
         if found is None or item is None:
@@ -114,7 +114,7 @@ class FakeJira(FakeTracker):
         name, category = ("To Do", "new") if item.open else ("Done", "done")
         return {
             "id": str(item.number),
-            "key": f"OPS-{item.number}",
+            "key": f"{self.team or 'OPS'}-{item.number}",
             "fields": {
                 "summary": item.title,
                 "description": _document(item.body),
@@ -134,7 +134,7 @@ class FakeJira(FakeTracker):
         return {"baseUrl": self.url, "email": "ann@acme.test"}
 
     def external_id(self, item: Item) -> str:
-        return f"OPS-{item.number}"
+        return f"{self.team or 'OPS'}-{item.number}"
 
 
 def _document(text: str) -> dict[str, Any]:

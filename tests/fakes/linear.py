@@ -159,7 +159,7 @@ class FakeLinear(FakeTracker):
     def _view(self, item: Item) -> dict[str, Any]:
         return {
             "id": str(item.number),
-            "identifier": f"ENG-{item.number}",
+            "identifier": f"{self.team or 'ENG'}-{item.number}",
             "title": item.title,
             "description": item.body,
             "url": f"https://linear.app/acme/issue/ENG-{item.number}",
@@ -204,7 +204,7 @@ class FakeLinear(FakeTracker):
         return str(said.text)
 
     def external_id(self, item: Item) -> str:
-        return f"ENG-{item.number}"
+        return f"{self.team or 'ENG'}-{item.number}"
 
 
 def _page(rows: list[dict[str, Any]], first: int) -> dict[str, Any]:

@@ -97,6 +97,7 @@ class FakeNotion(FakeTracker):
 
     def _page(self, item: Item) -> dict[str, Any]:
         return {
+            "object": "page",
             "id": f"page-{item.number}",
             "url": f"https://notion.so/page-{item.number}",
             "created_time": f"{item.created_at:%Y-%m-%dT%H:%M:00.000Z}",

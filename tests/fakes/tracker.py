@@ -79,6 +79,8 @@ class FakeTracker:
         self.broken: Callable[[], Answer | None] = lambda: None
         self.late: Callable[[str, str], Answer | None] = lambda method, path: None
         self.generation = 0
+        self.team = ""
+        """The team or project that tickets have moved to, where that is another."""
         self.url = ""
 
     def add(self, *labels: str, **more: Any) -> Item:

@@ -111,7 +111,8 @@ def test_a_first_look_asks_once_for_each_page_what_was_fired(place: Place):
     place.world.firings.claims = counted
     place.minutes(1)
 
-    assert sum(asked) == 120
+    # A claim may be under the id that stays, or under the key that was shown when it was made.
+    assert sum(asked) == 120 * (1 if place.tracker.source == "notion" else 2)
     assert len(asked) <= 3
 
 
