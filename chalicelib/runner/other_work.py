@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chalicelib.runner.job_repository import JobRepository, decode_path
 from chalicelib.runner.setup_state import SetupState
-from chalicelib.runner.work_tree import list_worktrees
+from chalicelib.runner.work_tree import compare_trees, list_worktrees
 
 _UNFINISHED = {
     "rebase-merge": "rebase",
@@ -148,13 +148,20 @@ def _is_new(repository: JobRepository, sha: str, exclusions: list[str]) -> bool:
 def _has_content(repository: JobRepository, heads: list[str], sha: str) -> bool:
     if repository.run("rev-parse", "--verify", "--quiet", f"{sha}^3").code == 0:
         return False  # a stash with files that git did not track
-    names = [f"{commit}^{{tree}}" for commit in (sha, *heads)]
-    tree, *known = repository.read_text("rev-parse", *names).split()
-    if tree in known:
+    if any(_has_changes(repository, head, sha) for head in heads):
         return True
     output = repository.run("cherry", heads[-1], sha)
     lines = output.data.decode().splitlines()
     return output.code == 0 and bool(lines) and all(line.startswith("-") for line in lines)
+
+
+def _has_changes(repository: JobRepository, head: str, sha: str) -> bool:
+    """Whether each file that a commit's history changed is in `head` as the commit has it."""
+    common = repository.run("merge-base", head, sha).data.decode().strip()
+    if not common:
+        return False
+    changed = {change.path for change in compare_trees(repository, common, sha)}
+    return changed.isdisjoint(change.path for change in compare_trees(repository, sha, head))
 
 
 def _is_ancestor(repository: JobRepository, older: str, newer: str) -> bool:

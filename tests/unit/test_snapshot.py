@@ -249,6 +249,8 @@ SAME_WORK = {
     "merged": "git merge -q --no-edit side",
     "squashed": "git merge -q --squash side; git commit -qm squashed",
     "picked": "git cherry-pick side > /dev/null",
+    "squashed with more": "git merge -q --squash side; echo z > README; git commit -qam s;"
+    "echo hello > README",
 }
 
 
