@@ -44,6 +44,16 @@ def admit(world: World, queue_key: str, due: Run | None = None) -> None:
     sending.send_admit(world, [queue_key])
 
 
+def wake(world: World) -> None:
+    """Ask for an admission where a slot of the stage is free and a queue waits for one.
+
+    Whoever frees a slot asks for it; this is for the message that was lost.
+    """
+    first = world.slots.awaiting_stage(1)
+    if first and not is_full(world):
+        sending.send_admit(world, first)
+
+
 def _pass(world: World, queue_key: str, keys: Collection[str], due: Run | None) -> bool:
     """Admit what may start of these queues, by rank; return whether the stage became full."""
     blocked: set[str] = set()
@@ -177,7 +187,7 @@ def _no_room(world: World, queue_key: str, due: Run | None) -> bool:
     rank = due.rank if due else world.runs.first_rank(queue_key)
     if rank:
         world.slots.await_stage(queue_key, rank)
-    return _is_full(world)
+    return is_full(world)
 
 
 def _stage_full(world: World, keys: Collection[str]) -> bool:
@@ -187,8 +197,9 @@ def _stage_full(world: World, keys: Collection[str]) -> bool:
         rank = world.runs.first_rank(key)
         if rank:
             world.slots.await_stage(key, rank)
-    return _is_full(world)
+    return is_full(world)
 
 
-def _is_full(world: World) -> bool:
+def is_full(world: World) -> bool:
+    """Return whether every slot of the stage is taken."""
     return len(world.slots.held(STAGE)) >= world.policy.max_concurrent

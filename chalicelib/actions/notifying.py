@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 HEAD_START = timedelta(seconds=2)
 """How long a change takes to be written, mostly."""
 AGAIN = timedelta(seconds=30)
+"""The first distance at which a promised change is looked for again; each is twice the last."""
 PATIENCE = timedelta(minutes=10)
 """For how long a promised change is looked for: longer than any function may take to write it."""
 Message = dict[str, str]
@@ -69,8 +70,10 @@ def tell(world: World, message: Message) -> None:
     """Make a delivery of what was promised, for each webhook that wants it. Safe to repeat."""
     notice = _happened(world, message)
     if notice is None:
-        if world.now() < datetime.fromisoformat(message["until"]):
-            world.notify_queue.send([(message, AGAIN)])
+        until, now = datetime.fromisoformat(message["until"]), world.now()
+        if now < until:
+            promised_since = now - (until - PATIENCE)
+            world.notify_queue.send([(message, max(AGAIN, promised_since))])
         else:
             log.info("nothing to tell", extra={"event": message["event"], "of": message["of"]})
         return

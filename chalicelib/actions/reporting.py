@@ -79,7 +79,7 @@ def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Out
         attempt,
         ended_at=world.now(),
         outcome=end.outcome,
-        error_message=end.error_message,
+        error_message=end.error_message[:2048] if end.error_message else None,
         cost_usd=end.cost_usd,
     )
     attempts = with_stages(attempts, attempt, end.stages)

@@ -9,7 +9,7 @@ from heapq import merge
 from itertools import islice
 from typing import Protocol
 
-from chalicelib.actions import sending
+from chalicelib.actions import admission, sending
 from chalicelib.ports import Due, World
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def tick(world: World) -> int:
         "deliveries": world.deliveries,
     }
     one_tick.send(others, LONGEST)
+    one_tick.wake()
     one_tick.end()
     world.metrics.ticked(one_tick.sent, one_tick.began - one_tick.oldest)
     if one_tick.left_out:
@@ -99,6 +100,14 @@ class _Tick:
                 return
             self._send(some)
         self._out_of_time |= next(rows, None) is not None
+
+    def wake(self) -> None:
+        """Find the freed slot of the stage whose message was lost."""
+        try:
+            admission.wake(self._world)
+        except Exception:
+            log.exception("waiting queues not read")
+            self.left_out.add("the queues that wait for the stage")
 
     def end(self) -> None:
         """Note when this tick was, and since when rows wait that it had to leave to the next."""

@@ -65,12 +65,24 @@ def _queued(world: World, run: Run) -> None:
         run = _cancel_others(world, run)
     admission.admit(world, run.queue_key, run)
     now = world.now()
-    waited = now - (run.queued_at or run.created_at)
-    again = now + min(LONGEST_PATIENCE, moving.ADMIT_AGAIN + waited / 2)
     current = world.runs.get(run.id)
     if current.state is State.QUEUED:
+        again = now + _admission_distance(world, current)
         reason = "a free slot"
         moving.update(world, current, due_at=again, waiting_for=reason, failures=0)
+
+
+def _admission_distance(world: World, run: Run) -> timedelta:
+    """Return when a waiting run asks for its admission again, should no freed slot wake it.
+
+    The first of its queue asks each minute while the stage has room, so that a lost message leaves
+    no slot idle; whoever waits behind others asks less often the longer it has waited.
+    """
+    waited = world.now() - (run.queued_at or run.created_at)
+    is_first = run.rank == world.runs.first_rank(run.queue_key)
+    if is_first and not admission.is_full(world):
+        return moving.ADMIT_AGAIN
+    return min(LONGEST_PATIENCE, moving.ADMIT_AGAIN + waited / 2)
 
 
 def _cancel_others(world: World, run: Run) -> Run:

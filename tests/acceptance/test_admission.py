@@ -128,3 +128,18 @@ def test_limits_hold_at_each_step_the_urgent_go_first_and_no_slot_stays_free(
 def _claims(stage: Stage, watch: Watch) -> list[dict[str, Any]]:
     waits = [run for run in watch.runs.values() if run.state is State.PROVISIONING]
     return [claimed(stage) for _ in waits]
+
+
+def test_a_slot_whose_message_was_lost_is_found_by_the_next_tick(stage: Stage):
+    world = wiring.world()
+    busy = [asked(stage, repo, 100) for repo in range(TOGETHER)]
+    stage.settle()
+    waits = asked(stage, TOGETHER, 100)
+    stage.settle()
+    assert world.runs.get(waits).state is State.QUEUED
+
+    stage.ok("POST", f"/api/tasks/{busy[0]}/cancel")
+    boto3.client("sqs", region_name=settings.region).purge_queue(QueueUrl=stage._urls["steps"])
+    assert world.runs.get(waits).state is State.QUEUED
+    stage.pass_time(timedelta(minutes=1))
+    assert world.runs.get(waits).state is State.PROVISIONING

@@ -214,3 +214,39 @@ def test_more_queues_than_one_message_may_look_at_are_gone_on_with_by_the_next()
     deliver(world)
     assert world.runs.get(free.id).state is State.PROVISIONING
     assert world.steps_queue.sent == []
+
+
+def test_a_tick_wakes_the_first_queue_only_where_a_slot_is_free():
+    world = small_world()
+    for number in range(STAGE):
+        admission.admit(world, asked(world, number).queue_key)
+    waits = asked(world, 100)
+    admission.admit(world, waits.queue_key)
+    assert world.slots.awaiting_stage(10) == [waits.queue_key]
+    world.steps_queue.sent.clear()
+    admission.wake(world)
+    assert world.steps_queue.sent == []
+
+    moving.fail(world, working(world)[0], by="user", error_class="x", message="no")
+    world.steps_queue.sent.clear()
+    admission.wake(world)
+    assert [body["key"] for body, _ in world.steps_queue.sent] == [waits.queue_key]
+    deliver(world)
+    assert world.runs.get(waits.id).state is State.PROVISIONING
+
+
+@pytest.mark.parametrize("stage_is_full", [False, True])
+def test_the_first_of_a_queue_asks_each_minute_while_the_stage_has_room(stage_is_full: bool):
+    world = small_world()
+    for number in range(STAGE if stage_is_full else 1):
+        for _ in range(PER_REPO if number == 0 else 1):
+            admission.admit(world, asked(world, number).queue_key)
+    first, second = asked(world, 0), asked(world, 0)
+    for run in (first, second):
+        old = replace(run, queued_at=NOON - timedelta(hours=1))
+        later = old if run is first else replace(old, priority=500)
+        world.tables.rows["runs"][run.id] = later
+        watching.look_after(world, run.id)
+    waits = [world.runs.get(run.id).due_at - world.now() for run in (first, second)]  # type: ignore
+    minutes = [round(wait / timedelta(minutes=1)) for wait in waits]
+    assert minutes == [10 if stage_is_full else 1, 10]

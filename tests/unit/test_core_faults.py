@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import admission, jobs, runs, ticking, watching
+from chalicelib.actions import admission, jobs, notifying, reporting, runs, ticking, watching
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.run import Run, State
 from chalicelib.pipeline import running
@@ -213,3 +213,31 @@ def test_triggers_come_first_and_leave_time_for_the_others(
     ticking.tick(stage.world)
     assert order[0] == "fire_queue"
     assert {"steps_queue", "notify_queue"} <= set(order)
+
+
+def test_a_promise_whose_change_never_comes_is_looked_for_a_few_times(stage: Stage):
+    message = {"step": "tell", "event": "task.failed", "of": "none", "entry": "e"}
+    message["until"] = (stage.now + 10 * MINUTE).isoformat()
+    looked = 0
+    pending = [(message, 2 * SECOND)]
+    while pending:
+        looked += 1
+        stage.now += pending[0][1]
+        stage.world.notify_queue.sent.clear()
+        notifying.tell(stage.world, pending[0][0])
+        pending = list(stage.world.notify_queue.sent)
+    assert looked <= 7
+    assert stage.now >= NOON + 10 * MINUTE
+
+
+def test_reports_with_long_errors_leave_a_row_that_fits(stage: Stage):
+    run = stage.started()
+    for _ in range(12):
+        end = reporting.Report(outcome="failed", error_message="x" * 65_536, transient=True)
+        reporting.report(stage.world, run.id, run.attempt, end)
+        row = stage.world.runs.get(run.id)
+        again = replace(row, version=row.version + 1, retry_count=0, not_before=None)
+        stage.world.runs.put(replace(again, state=State.RUNNING, attempt=row.attempt), row)
+        run = stage.world.runs.get(run.id)
+    assert all(len(one.error_message or "") <= 2048 for one in run.attempts)
+    assert all(len(one.message) <= 2048 for one in run.history)
