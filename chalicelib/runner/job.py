@@ -72,6 +72,8 @@ def do(
         if _alone(order, there) and not control.wanted_to_end:
             result.outputs = outputs.kept(api, order, there, lines)
             _store_work(api, order, result, lines, ended)
+        else:
+            result.kept = None
     finally:
         _alone(order, there)
         there.confinement.close()

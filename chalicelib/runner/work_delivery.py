@@ -109,6 +109,7 @@ class WorkDelivery:
             self.push(snapshot)
         except Failure as refusal:
             self.log.add("system", f"the work so far cannot be pushed: {refusal.message}")
+            self.control.begin_keeping(KEEPING)  # a push that is tried again uses all of it
             return False
         self.result.diff_stat = snapshot.diff_stat
         failure.message += f"; the work so far is on {self.repo.push_branch}"

@@ -196,7 +196,7 @@ def start(api: PlayedApi, tmp: Path, *arguments: str) -> subprocess.Popen[bytes]
 
 
 def do(
-    api: PlayedApi, tmp: Path, order: dict[str, Any], *arguments: str, seconds: float = 40
+    api: PlayedApi, tmp: Path, order: dict[str, Any], *arguments: str, seconds: float = 90
 ) -> dict[str, Any]:
     """Return the report of one job."""
     api.jobs.append(order)

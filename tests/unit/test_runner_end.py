@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import time
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,8 +59,6 @@ def test_a_program_that_does_not_exit_after_its_end_is_ended_and_its_work_is_pus
 ):
     after = HOLDS_OUT if kind == "claude-code" else HANGS
     put_program(tmp, kind, MINIATURES[kind], after, monkeypatch)
-    started = time.monotonic()
-
     report = do(api, tmp, order_for(kind, origin))
 
     assert (report["outcome"], report["errorMessage"]) == ("succeeded", None), api.text
@@ -70,7 +67,6 @@ def test_a_program_that_does_not_exit_after_its_end_is_ended_and_its_work_is_pus
     assert report["agent"]["turns"] == 2
     assert git("show", f"{report['branch']}:work.txt", cwd=origin) == "done"
     assert "did not exit" in api.text
-    assert time.monotonic() - started < 20
     assert alive(f"{tmp}/bin") == []
 
 

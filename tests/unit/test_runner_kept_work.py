@@ -151,6 +151,20 @@ def test_the_work_of_a_run_that_is_out_of_time_is_kept(
         assert git("show", "refs/kept/work:a", cwd=unbundled(api, tmp, origin)) == "1"
 
 
+def test_the_work_of_a_run_that_is_out_of_time_is_kept_where_its_push_is_refused(
+    api: PlayedApi, tmp: Path, origin: Path
+):
+    refuse_pushes(origin)
+    command = f"echo 1 > a; {asleep(tmp)}"
+
+    report = do(api, tmp, job(command, origin, timeoutSeconds=4, repo={"pushPartial": True}))
+
+    assert (report["errorClass"], report["branch"]) == ("timeout", None)
+    assert report["keptWork"]["finished"] is False
+    assert "signed commits only" in api.text
+    assert git("show", "refs/kept/work:a", cwd=unbundled(api, tmp, origin)) == "1"
+
+
 def test_the_work_of_a_run_at_its_turn_limit_is_pushed_with_its_cost(
     api: PlayedApi, tmp: Path, origin: Path, monkeypatch: pytest.MonkeyPatch
 ):
