@@ -116,6 +116,7 @@ WRAPPER = """#!/bin/sh
 trap '' TERM
 {real} "$@" </dev/stdin
 [ "$1" = --version ] && exit 0
+[ -x {real} ] || exit 127
 while :; do sleep 1; done
 """
 
@@ -128,7 +129,8 @@ def test_the_program_that_never_exits_after_its_end_is_ended_and_its_work_is_pus
     wrapper = folder / "claude"
     wrapper.write_text(WRAPPER.format(real=program("claude-code") / "claude"))
     wrapper.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    # The real one is in the PATH as well, so that a job can reach it wherever it is installed.
+    monkeypatch.setenv("PATH", f"{folder}:{program('claude-code')}:{os.environ['PATH']}")
     order = job("", origin, **given("claude-code", f"{model.url}/ok"))
     started = time.monotonic()
 
