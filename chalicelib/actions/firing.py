@@ -108,7 +108,8 @@ def _spawning(world: World, basis: Basis, occurrence: Occurrence, kept: Decision
         pr_labels=definition.pr_labels,
     )
     fired = replace(kept, firing=replace(kept.firing, run_id=run.id), brief=brief, run=run)
-    return _overlapping(world, basis, fired)
+    crowd = policies.reason_of_crowd(world, basis, run)
+    return _unfired(kept, Outcome.FAILED, crowd) if crowd else _overlapping(world, basis, fired)
 
 
 def commit(world: World, decision: Decision) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chalicelib.actions import credentials
-from chalicelib.domain import loop
+from chalicelib.domain import limits, loop
 from chalicelib.domain.blueprint import Blueprint
-from chalicelib.domain.decision import Decision
+from chalicelib.domain.decision import Basis, Decision
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.repo import normal_url
 from chalicelib.domain.run import ACTIVE, Run, State, branch_key, label_key
+from chalicelib.domain.trigger import Overlap
 from chalicelib.ports import World
 
 MOST_LOOKED_AT = 5
@@ -109,3 +110,20 @@ def _repo_of(payload: dict[str, object]) -> str | None:
         return normal_url(str(repository["html_url"])) if isinstance(repository, dict) else None
     except (Invalid, KeyError):
         return None
+
+
+def reason_of_crowd(world: World, basis: Basis, run: Run) -> str | None:
+    """Return why a run may not join the active runs of its definition, None where it may.
+
+    Their ids are in one row, which is written with each firing and has a limit.
+    """
+    if run.overlap_key is None:
+        return None
+    minds = basis.trigger is not None and basis.trigger.overlap is not Overlap.ALLOW
+    held = basis.active if minds else world.slots.held(run.overlap_key)
+    if len(held) < limits.ACTIVE:
+        return None
+    working = sum(other.state in ACTIVE for other in world.runs.several(sorted(held)))
+    if working < limits.ACTIVE:
+        return None
+    return f"{limits.ACTIVE:,} tasks of this definition wait or work already: let some of them end"

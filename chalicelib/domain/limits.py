@@ -35,6 +35,8 @@ SCRIPT = 64 * 1024
 """characters of `agentCommand`, `setupCommands` and `testCommand`"""
 TRIGGERS = 20
 """triggers of a definition"""
+ACTIVE = 1000
+"""tasks of a definition that wait or work at a time, where a schedule of it minds overlaps"""
 CHECKED = 100
 """things of one kind in one `POST /api/checks`, and fields of one of them"""
 CHECKED_SCHEMAS = 20_000

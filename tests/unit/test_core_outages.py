@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib import wiring
 from chalicelib.actions import breaking, definitions, failing, moving, refusing, schedules, ticking
 from chalicelib.actions import runs as run_actions
+from chalicelib.domain import limits
 from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.run import Run, State
 from chalicelib.domain.trigger import CatchUp, Overlap, ScheduleConfig, Trigger, TriggerType
@@ -265,3 +267,34 @@ def test_a_forge_that_is_away_says_nothing_of_a_definition(stage: Stage, kind: d
     put_all(stage, [*more, failed(12, **kind)])
     breaking.run_failed(stage.world, more[-1])
     assert not stage.world.blueprints.get("d").enabled
+
+
+# The row of a definition's active runs
+
+
+def crowded(stage: Stage, working: int, ended: int = 0) -> Blueprint:
+    minding = replace(owner(), tracks_active=True)
+    definitions.create(stage.world, minding, [])
+    held = []
+    for number in range(working + ended):
+        state = State.RUNNING if number < working else State.COMPLETED
+        other = replace(failed(number), state=state)
+        stage.world.tables.rows["runs"][other.id] = other
+        held.append(other.id)
+    stage.world.slots.hold(minding.active_key, held)
+    stored = replace(stage.world.blueprints.get("d"), tracks_active=True)
+    stage.world.tables.rows["blueprints"]["d"] = stored
+    return stored
+
+
+def test_a_definition_whose_row_of_active_runs_is_full_starts_no_more(stage: Stage):
+    definition = crowded(stage, limits.ACTIVE)
+    with pytest.raises(Conflict, match="1,000 tasks of this definition wait or work already"):
+        run_actions.start(stage.world, definition, {})
+    assert len(stage.world.slots.held(definition.active_key)) == limits.ACTIVE
+
+
+@pytest.mark.parametrize("working, ended", [(limits.ACTIVE - 1, 0), (10, limits.ACTIVE)])
+def test_runs_that_have_ended_fill_no_row(stage: Stage, working: int, ended: int):
+    definition = crowded(stage, working, ended)
+    assert run_actions.start(stage.world, definition, {}).state is State.QUEUED
