@@ -7,6 +7,7 @@ import logging
 from chalicelib import wiring
 from chalicelib.actions import admission, failing, syncing, watching
 from chalicelib.pipeline.steps import Message, Steps
+from chalicelib.ports import World
 from chalicelib.settings import settings
 
 log = logging.getLogger(__name__)
@@ -17,14 +18,27 @@ steps = Steps(__name__)
 def advance(message: Message) -> None:
     """Do one step. A message is a hint: it may come late, twice or never."""
     world = wiring.world()
-    if message["step"] == "admit":
-        admission.admit(world, message["key"])
-        return
-    if message["step"] == "sync":
-        syncing.sync(world, message["providerId"])
+    if message["step"] in ("admit", "sync"):
+        _try(world, message)
         return
     try:
         watching.look_after(world, message["runId"])
     except Exception as error:
         log.exception("run not looked after", extra={"run": message["runId"]})
         failing.run_failed(world, message["runId"], error)
+
+
+def _try(world: World, message: Message) -> None:
+    """Admit or sync. A failure that passes ends the message: ticks find what it was for.
+
+    It would otherwise come back ten times within an hour, and then lie among the dead letters.
+    """
+    try:
+        if message["step"] == "admit":
+            admission.admit(world, message["key"])
+        else:
+            syncing.sync(world, message["providerId"])
+    except Exception as error:
+        if not world.passes(error):
+            raise
+        log.exception("step left to the next tick", extra={"step": message["step"]})

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.run import Run, State
 from chalicelib.domain.trigger import CatchUp, Overlap, ScheduleConfig, Trigger, TriggerType
+from chalicelib.pipeline import running
 from tests.conftest import NOON
 from tests.simulation.memory import NoMetrics
 from tests.unit.test_core_faults import MINUTE, SECOND, Stage, deliver, fail_once
@@ -267,6 +268,18 @@ def test_a_forge_that_is_away_says_nothing_of_a_definition(stage: Stage, kind: d
     put_all(stage, [*more, failed(12, **kind)])
     breaking.run_failed(stage.world, more[-1])
     assert not stage.world.blueprints.get("d").enabled
+
+
+@pytest.mark.parametrize(
+    "error, dead", [(refusal("ThrottlingException"), False), (KeyError("x"), True)]
+)
+def test_an_admission_in_an_outage_ends_up_among_no_dead_letters(
+    stage: Stage, error: Exception, dead: bool
+):
+    record = {"messageId": "1", "body": '{"step": "admit", "key": "repo#x"}', "receiptHandle": "r"}
+    with away(stage.world.slots, "held", error):
+        failed = running.advance({"Records": [record]}, None)["batchItemFailures"]
+    assert bool(failed) is dead
 
 
 # The row of a definition's active runs
