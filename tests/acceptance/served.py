@@ -54,6 +54,17 @@ class Served:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 return self.upload(body)
 
+            def do_GET(self) -> None:
+                if not self.path.startswith("/bucket"):
+                    return self.answer()
+                with served.lock:
+                    found = requests.get(BUCKET + self.path.removeprefix("/bucket"), timeout=5)
+                self.send_response(found.status_code)
+                self.send_header("Content-Length", str(len(found.content)))
+                self.end_headers()
+                self.wfile.write(found.content)
+                return None
+
             def upload(self, body: bytes) -> None:
                 """Hand an upload on to the bucket, which lives in this process alone."""
                 kind = {"Content-Type": self.headers["Content-Type"]}
