@@ -160,7 +160,7 @@ def test_a_tick_with_nothing_due_asks_each_shard_of_two_tables_and_two_small_one
         made(stage, {"type": "schedule", "config": {"cronExpression": "0 0 1 1 *"}})
     with counted(monkeypatch) as calls:
         assert ticking.tick(wiring.world()) == 0
-    assert requests(calls) == {"Query": 2 * settings.shards + 2, "PutItem": 1}
+    assert requests(calls) == {"Query": 2 * settings.shards + 3, "GetItem": 2, "PutItem": 1}
 
 
 def test_who_asks_for_a_place_in_a_full_stage_reads_no_queue(
