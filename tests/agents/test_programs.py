@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.served import served
 from tests.agents.model import CONTENT, DONE, FILE, INPUT_TOKENS, Model, scripted_model
 from tests.agents.programs import program
+from tests.conftest import Stage
 from tests.unit.played import PlayedApi, api, do, git, job, origin, tmp
 
 __all__ = ["api", "origin", "tmp"]
@@ -121,8 +123,8 @@ while :; do sleep 1; done
 """
 
 
-def test_the_program_that_never_exits_after_its_end_is_ended_and_its_work_is_pushed(
-    model: Model, api: PlayedApi, tmp: Path, origin: Path, monkeypatch: Any
+def test_the_program_that_never_exits_after_its_end_ends_completed_within_a_minute(
+    stage: Stage, model: Model, tmp: Path, origin: Path, monkeypatch: Any
 ):
     folder = tmp / "never-exits"
     folder.mkdir(mode=0o755)
@@ -131,14 +133,28 @@ def test_the_program_that_never_exits_after_its_end_is_ended_and_its_work_is_pus
     wrapper.chmod(0o755)
     # The real one is in the PATH as well, so that a job can reach it wherever it is installed.
     monkeypatch.setenv("PATH", f"{folder}:{program('claude-code')}:{os.environ['PATH']}")
-    order = job("", origin, **given("claude-code", f"{model.url}/ok"))
-    started = time.monotonic()
+    stage.ok("PUT", "/api/secrets/ANTHROPIC_API_KEY", {"value": KEY})
+    body = {
+        "name": "Hello",
+        "prompt": f"Write {FILE}, please.",
+        "repoUrl": f"file://{origin}",
+        "agentType": "claude-code",
+        "environment": {"ANTHROPIC_BASE_URL": f"{model.url}/ok"},
+    }
+    run = stage.ok("POST", "/api/tasks", body)["task"]["id"]
+    stage.settle()
+    with served(stage) as server:
+        started = time.monotonic()
+        runner = server.runner(tmp, "--once")
+        assert runner.wait(timeout=120) == 0, (tmp / "runner.log").read_text()
+        seconds = time.monotonic() - started
+        stage.settle()
 
-    report = do(api, tmp, order, seconds=90)
-
-    assert time.monotonic() - started < 60
-    assert (report["outcome"], report["errorMessage"]) == ("succeeded", None), api.text
-    assert git("show", f"{report['branch']}:{FILE}", cwd=origin) == CONTENT
-    assert report["resultSummary"] == DONE
-    assert report["agent"]["costUsd"] > 0
-    assert "did not exit" in api.text
+    done = stage.ok("GET", f"/api/tasks/{run}")["task"]
+    assert (done["state"], done["errorMessage"]) == ("completed", None), done
+    assert seconds < 60
+    assert git("show", f"{done['branch']}:{FILE}", cwd=origin) == CONTENT
+    assert DONE in done["resultSummary"]
+    assert done["costUsd"] > 0
+    lines = stage.ok("GET", f"/api/tasks/{run}/logs?limit=200")["logs"]
+    assert any("did not exit" in line["content"] for line in lines)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from chalicelib.integrations.agents import AGENTS
 from chalicelib.integrations.agents.resets import reset_of
 from chalicelib.integrations.agents.sentences import IN_WORDS, SENTENCES, classify, table
 from tests.shared import ROOT
@@ -73,6 +74,15 @@ def test_a_programs_own_sentence_comes_before_the_status_and_that_before_common_
     assert classify("claude-code", "no words for it", 529) == "overloaded"
     assert classify("opencode", "the quota of the network", 401) == "credential"
     assert classify("opencode", "no words for it", 418) == "agent"
+
+
+def test_every_agent_with_a_program_has_its_sentences_and_says_its_name():
+    programs = set(AGENTS) - {"command"}
+
+    assert set(SENTENCES) == programs
+    assert {kind: getattr(AGENTS[kind].parser(), "program", "") for kind in programs} == {
+        kind: kind for kind in programs
+    }
 
 
 def test_the_page_about_agents_shows_every_sentence():
