@@ -278,6 +278,8 @@ def test_a_reset_time_counts_only_for_the_failure_it_belongs_to():
     assert read("claude-code", f"{rejected}\n{result('read ECONNRESET')}")[0].resets_at is None
     assert read("claude-code", f"{paid}\n{result('limit', 429)}")[0].resets_at is None
     assert read("claude-code", f"{rejected}\n{allowed}\n{result('x', 429)}")[0].resets_at is None
+    other = limited(status="allowed_warning", rateLimitType="five_hour")
+    assert read("claude-code", f"{rejected}\n{other}\n{result('x', 429)}")[0].resets_at is not None
     good = result("done", is_error=False)
     assert read("claude-code", f"{rejected}\n{good}")[0].resets_at is None
 
@@ -339,6 +341,17 @@ def test_the_last_reason_of_opencode_is_its_end(reason: str, exit_code: int, ok:
     end, _ = read("opencode", json.dumps({"type": "step_finish", "part": part}), exit_code)
 
     assert end.ok is ok
+
+
+def test_an_error_that_opencode_overcame_does_not_spoil_its_good_end():
+    error = {"type": "error", "error": {"data": {"message": "Overloaded", "statusCode": 529}}}
+    step = {"type": "step_finish", "part": {"reason": "stop", "tokens": {"output": 1}}}
+
+    good, _ = read("opencode", f"{json.dumps(error)}\n{json.dumps(step)}")
+    bad, _ = read("opencode", f"{json.dumps(step)}\n{json.dumps(error)}")
+
+    assert good.ok
+    assert (bad.ok, bad.error_class) == (False, "overloaded")
 
 
 @pytest.mark.parametrize(

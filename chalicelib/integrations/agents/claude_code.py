@@ -34,7 +34,7 @@ class ClaudeCodeParser(JsonLines):
         super().__init__()
         self._result: Event | None = None
         self._error: str | None = None
-        self._resets_at: datetime | None = None
+        self._limits: dict[str, datetime] = {}
 
     def lines(self, event: Event) -> Iterator[Line]:
         kind = event["type"]
@@ -55,13 +55,16 @@ class ClaudeCodeParser(JsonLines):
         """Note when a limit ends that stops the work: a warning and paid overage do not."""
         paid = told.get("isUsingOverage") or str(told.get("overageStatus")).startswith("allowed")
         stops = told.get("status") == "rejected" and not paid and told.get("resetsAt")
-        self._resets_at = datetime.fromtimestamp(whole(told["resetsAt"]), UTC) if stops else None
+        kind = str(told.get("rateLimitType"))
+        self._limits.pop(kind, None)
+        if stops:
+            self._limits[kind] = datetime.fromtimestamp(whole(told["resetsAt"]), UTC)
 
     def end(self, exit_code: int, tail: str) -> AgentEnd:
         result = self._result
         if result is None:
             return self.no_end(exit_code, tail)
-        end = replace(self._costs(result), resets_at=self._resets_at)
+        end = replace(self._costs(result), resets_at=max(self._limits.values(), default=None))
         subtype = str(result.get("subtype"))
         if not result.get("is_error") and subtype == "success":
             return replace(end, resets_at=None)

@@ -69,6 +69,7 @@ class OpenCodeParser(JsonLines):
         cache = tokens.get("cache") or {}
         output = whole(tokens.get("output")) + whole(tokens.get("reasoning"))
         self.turns += 1
+        self._error = None  # what was answered after an error has overcome it
         self._reason = part.get("reason")
         self._input += sum(map(whole, (tokens.get("input"), cache.get("read"), cache.get("write"))))
         self._output += output
