@@ -216,6 +216,13 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def deployable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the environment of somebody who deploys: tests have that of a local stage."""
+    monkeypatch.delenv("OPTIO_ALLOW_FILE_REPOS")
+    monkeypatch.setitem(vars(settings), "file_repos", False)
+
+
+@pytest.fixture
 def stage(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     with rights.fenced(), Client(app) as client:
         stage = Stage(client)

@@ -25,7 +25,7 @@ QUEUE = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {}}}}
 
 
 @pytest.fixture
-def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+def target(deployable: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     monkeypatch.setenv("STAGE", "test")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setattr(changes, "LOOK_SECONDS", 0.01)

@@ -60,6 +60,7 @@ class Functions:
         return {"AccountLimit": limit}
 
 
+@pytest.mark.usefixtures("deployable")
 @pytest.mark.parametrize("chosen, taken", [("", "10"), ("7", "7")])
 def test_a_deploy_asks_the_account_unless_it_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chosen: str, taken: str
