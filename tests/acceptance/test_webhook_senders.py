@@ -104,8 +104,12 @@ READ: list[tuple[bytes, dict[str, str], str]] = [
     (LATIN.encode("latin-1"), {"Content-Type": "application/json; charset=ISO-8859-1"}, "été"),
     (TEXT.encode("cp1252"), {"Content-Type": 'text/json; charset="windows-1252"'}, "été 5 €"),
     (TEXT.encode("utf-16"), {"Content-Type": "application/json; charset=utf-16"}, "été 5 €"),
-    (gzip.compress(TEXT.encode()), {"Content-Encoding": "gzip"}, "été 5 €"),
-    (gzip.compress(codecs.BOM_UTF8 + TEXT.encode()), {"Content-Encoding": "x-gzip"}, "été 5 €"),
+    (gzip.compress(TEXT.encode(), mtime=0), {"Content-Encoding": "gzip"}, "été 5 €"),
+    (
+        gzip.compress(codecs.BOM_UTF8 + TEXT.encode(), mtime=0),
+        {"Content-Encoding": "x-gzip"},
+        "été 5 €",
+    ),
 ]
 
 
@@ -126,7 +130,7 @@ def deliver(stage: Stage, body: bytes, headers: dict[str, str]) -> tuple[int, An
     return post(stage, body, headers)
 
 
-BOMB = gzip.compress(b" " * (200 * limits.BODY))
+BOMB = gzip.compress(b" " * (200 * limits.BODY), mtime=0)
 REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
     (b'{"title": "\xe9"}', {}, 400, "the body is not UTF-8"),
     (b"\xff\xfe{", {"Content-Type": "application/json; charset=utf-16"}, 400, "not utf-16"),
