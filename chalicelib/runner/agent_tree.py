@@ -105,7 +105,8 @@ def _stage(reading: _Reading, found: Differences) -> None:
         elif name not in added_links:
             nested += work_tree.list_nested_files(repository, folder)
             tree.notices.append(f"added as plain files: {name}, a repository of its own")
-    untouched = work_tree.find_untouched(repository, found.modified, reading.at_setup)
+    same_mode = [path for path in found.modified if path not in found.other_mode]
+    untouched = work_tree.find_untouched(repository, same_mode, reading.at_setup)
     found.modified = [path for path in found.modified if path not in untouched]
     listed = dict.fromkeys([*found.modified, *found.untracked, *nested])
     tracked = reading.tracked - set(reading.at_setup) - set(listed) - reading.flags.skipped

@@ -148,7 +148,8 @@ def _stage_workspace(repository: JobRepository, flags: IndexFlags) -> dict[str, 
     gone = [path for path in differences.deleted if path not in flags.skipped]
     work_tree.remove_paths(repository, gone)
     known = work_tree.list_entries(repository) if differences.modified else {}
-    untouched = work_tree.find_untouched(repository, differences.modified, known)
+    same_mode = [path for path in differences.modified if path not in differences.other_mode]
+    untouched = work_tree.find_untouched(repository, same_mode, known)
     changed = [path for path in differences.modified if path not in untouched]
     files = [*changed, *differences.untracked, *nested]
     return work_tree.stage_paths(repository, files, keep_objects=False)

@@ -57,6 +57,8 @@ class Differences:
 
     modified: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    other_mode: set[str] = field(default_factory=set)
+    """Those of them that are executable now, or no more, or another kind of file."""
     untracked: list[str] = field(default_factory=list)
     gitlinks: list[str] = field(default_factory=list)
     nested: list[str] = field(default_factory=list)
@@ -104,6 +106,9 @@ def find_differences(repository: JobRepository) -> Differences:
             found.gitlinks.append(path)
         else:
             (found.deleted if kind == "D" else found.modified).append(path)
+            old_mode, new_mode = facts.lstrip(":").split(" ")[:2]
+            if old_mode != new_mode:
+                found.other_mode.add(path)
     _find_untracked(repository, found)
     return found
 

@@ -38,7 +38,7 @@ def ends(api: PlayedApi, tmp: Path, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_setup_that_writes_200_mb_is_cut_with_a_notice(api: PlayedApi, tmp: Path, origin: Path):
-    setup = "yes $(printf 'x%.0s' $(seq 1000)) | head -c 200000000"
+    setup = "head -c 200000000 /dev/zero | tr '\\0' x | fold -w 1000"
 
     report = ends(api, tmp, job("echo x > x", origin, repo={"setupCommands": setup}))
 

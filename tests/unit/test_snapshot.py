@@ -39,6 +39,16 @@ def test_an_edit_is_one_commit_on_the_base(job: Job):
     assert job.changed() == ["M README", "A c", "M src/a.py", "D src/b.py"]
 
 
+def test_a_file_that_setup_made_executable_is_not_the_agents_change(tmp_path: Path, origin: Path):
+    job = Job(tmp_path / "job", origin)
+    job.setup("chmod +x src/a.py")
+
+    snapshot = job.agent("echo more >> README")
+
+    assert snapshot is not None
+    assert snapshot.diff_stat == "1 file changed, 1 insertion(+)"
+
+
 def test_commits_keep_their_ids(job: Job):
     snapshot = job.agent("echo 1 > c; git add .; git commit -qm first; echo 2 > d")
 
