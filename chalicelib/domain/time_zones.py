@@ -18,6 +18,7 @@ from chalicelib.domain.errors import Invalid
 DATA_VERSION: str = tzdata.IANA_VERSION
 """The release of the IANA data, such as 2026f."""
 _DIRECTORY = Path(tzdata.__file__).parent
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 _NOT_A_ZONE = "Factory"
 """The data's mark for a machine that was never set up."""
 
@@ -38,6 +39,13 @@ def parse_zone(name: str) -> ZoneInfo:
         )
     with _DIRECTORY.joinpath("zoneinfo", *name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
+
+
+def check_year(moment: datetime) -> datetime:
+    """Return a moment that every zone has a date for, in four digits; raise `Invalid` else."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Invalid(f"write a time of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
 
 
 def utc_offset(zone: ZoneInfo, moment: datetime) -> timedelta:

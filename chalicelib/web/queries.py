@@ -12,6 +12,7 @@ from typing import Any
 
 from chalicelib.domain import blueprint, limits, repo, run, secret
 from chalicelib.domain.errors import Fault, Invalid
+from chalicelib.domain.time_zones import check_year
 
 Schema = dict[str, Any]
 
@@ -92,4 +93,4 @@ def moment(text: str) -> datetime:
         raise Invalid("write the time as 2026-11-24T09:00:00Z", "at") from None
     if found.tzinfo is None:
         raise Invalid("write the time with its offset or Z", "at")
-    return found.astimezone(UTC)
+    return check_year(found).astimezone(UTC)

@@ -26,6 +26,7 @@ from chalicelib.domain.address import checked_url
 from chalicelib.domain.credential import check_ends
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.template import check_template
+from chalicelib.domain.time_zones import check_year
 from chalicelib.domain.webhook_signatures import SHORTEST_SECRET
 from chalicelib.settings import settings
 
@@ -130,7 +131,7 @@ def _with_offset(moment: datetime) -> datetime:
 
 
 _DATED = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
-Moment = Annotated[datetime, BeforeValidator(_written)]
+Moment = Annotated[datetime, BeforeValidator(_written), told(check_year)]
 """A time that is written out: pydantic takes numbers, too, and guesses their unit."""
 Aware = Annotated[Moment, AfterValidator(_with_offset)]
 Flag = Annotated[bool, Field(strict=True)]
