@@ -13,9 +13,10 @@ from chalicelib import wiring
 from chalicelib.actions import access
 from chalicelib.domain.access import ALLOWED, Role, Scope, Unauthorized
 from chalicelib.storage.records import KeyRecord
-from chalicelib.web.headers import EVERYWHERE
+from chalicelib.web.headers import EVERYWHERE, NOTHING_RUNS
 from chalicelib.web.http import REGISTRY, Routes
 from chalicelib.web.operation import Operation
+from chalicelib.web.pages.rendering import asset, assets
 from infra import gateway
 from tests.conftest import NOON, TOKEN, Stage, key_of
 
@@ -239,6 +240,30 @@ def test_every_answer_carries_the_same_security_headers(
     policy = answered["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("name", sorted(assets()))
+def test_a_static_file_carries_them_as_well_but_may_be_kept(stage: Stage, name: str):
+    for path in (f"/{asset(name)}", f"/static/old/{name}"):
+        answered = stage.headers("GET", path, token="")
+        for header, text in (EVERYWHERE | {"Content-Security-Policy": NOTHING_RUNS}).items():
+            assert header == "Cache-Control" or answered.get(header) == text
+        kept = "immutable" if "old" not in path else "no-cache"
+        assert kept in answered["Cache-Control"]
+
+
+def test_an_answer_without_a_body_and_a_redirect_carry_them_as_well(stage: Stage):
+    body = {"type": "standalone", "name": "Greet", "prompt": "Greet."}
+    task = stage.ok("POST", "/api/tasks", body)["task"]["id"]
+    answers = [
+        stage.headers("GET", "/", token=""),
+        stage.headers("DELETE", f"/api/tasks/{task}", token=TOKEN),
+        stage.headers("OPTIONS", "/api/hooks/none", token=""),
+    ]
+    for answered in answers:
+        assert answered["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in answered["Content-Security-Policy"]
+        assert answered["X-Content-Type-Options"] == "nosniff"
 
 
 def test_what_the_gateway_answers_itself_carries_them_as_well():

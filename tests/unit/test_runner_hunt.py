@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -155,6 +156,22 @@ def test_setup_and_agent_of_a_root_runner_are_nobody_with_no_way_up(
     assert FIRST <= numbers[0] < FIRST + COUNT
     assert words.count("NoNewPrivs:") == 2
     assert "NoNewPrivs:\t1" in api.text
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+@ROOT_ONLY
+def test_a_tree_is_checked_out_without_the_rights_of_root(
+    api: PlayedApi, tmp: Path, origin: Path, sandbox: str
+):
+    """Git's index says as whom each file was written, whoever owns it since."""
+    show = "git ls-files --debug; echo agent $(id -u)"
+
+    do(api, tmp, job(show, origin), "--sandbox", sandbox)
+
+    (agent,) = re.findall(r"agent (\d+)", api.text)
+    writers = re.findall(r"uid: (\d+)", api.text)
+    assert set(writers) == {agent}
+    assert FIRST <= int(agent) < FIRST + COUNT
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "off"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.web.headers import EVERYWHERE
+from chalicelib.web.headers import EVERYWHERE, NOTHING_RUNS
 from chalicelib.web.pages.rendering import asset, assets
 from chalicelib.web.pages.visit import Visit
 
@@ -24,6 +24,7 @@ def show(visit: Visit, digest: str, name: str) -> Response:
         status_code=200,
         headers={
             **EVERYWHERE,
+            "Content-Security-Policy": NOTHING_RUNS,
             "Content-Type": f"{kind}; charset=utf-8",
             "Cache-Control": kept,
         },
