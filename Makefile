@@ -93,8 +93,8 @@ test-architecture: setup .venv-emulator/.installed ## Layers, package and docume
 test-simulation: setup ## Storms over the real actions, and each guarantee broken on purpose
 	$(PY) -m pytest -n 2 tests/simulation
 
-simulate: setup ## More storms (SEEDS, SEED_FROM); a seed that fails is printed and replays exactly
-	SEEDS=$(or $(SEEDS),1000) SEED_FROM=$(or $(SEED_FROM),0) $(PY) -m pytest -n 2 tests/simulation/test_simulation.py -k storm
+simulate: setup ## More storms with fresh seeds (MINUTES, or SEEDS; SEED_FROM); the line of a failure replays it
+	@$(PY) -m tests.simulation.storms $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED_FROM),--seed-from $(SEED_FROM))
 
 bench: setup .venv-emulator/.installed ## Measure, and fail where a budget is broken (PART, QUICK=1)
 	@$(PY) -m benchmarks $(PART) $(if $(QUICK),--quick)

@@ -42,6 +42,7 @@ from chalicelib.storage.keys import key_row
 from chalicelib.storage.records import TABLES
 from chalicelib.web.api import hooks
 from tests import rights
+from tests.simulation.seeds import choose_seeds
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TOKEN = "optio_pat_test"
@@ -231,6 +232,14 @@ def stage(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         monkeypatch.setattr("moto.logs.models.utcnow", lambda: stage.now.replace(tzinfo=None))
         monkeypatch.setattr(wiring.Wiring, "wait", lambda self, span: None)
         yield stage
+
+
+def pytest_configure() -> None:
+    choose_seeds()  # before other processes are started, which take the same
+
+
+def pytest_report_header() -> str:
+    return f"storms from seed {choose_seeds()} (SEED_FROM={choose_seeds()} repeats them)"
 
 
 def pytest_sessionfinish() -> None:

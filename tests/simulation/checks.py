@@ -13,7 +13,9 @@ from chalicelib.domain import schedule as schedules
 from chalicelib.domain.firing import Firing, Outcome, moment_text
 from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, MOVES, WATCHDOG, Run, State
 from chalicelib.domain.trigger import Overlap, Trigger
+from tests.simulation.bounds import out_of_bounds
 from tests.simulation.simulator import Simulator
+from tests.simulation.weather import MOST_SKEW
 
 LIMIT_PER_REPO = 2
 
@@ -35,6 +37,7 @@ def broken(simulator: Simulator) -> list[str]:
         *ledger_unchanged(history),
         *nothing_given_up_early(history),
         *nothing_disabled(history),
+        *out_of_bounds(simulator),
     ]
 
 
@@ -292,7 +295,7 @@ def ledger_unchanged(history: History) -> Iterator[str]:
                 yield f"record {key} was changed after it was written"
 
 
-CLOCKS_APART = timedelta(seconds=4)
+CLOCKS_APART = 2 * MOST_SKEW
 """The most by which the clocks of two processes differ in a storm."""
 
 

@@ -51,6 +51,8 @@ class Tables:
 
     now: Callable[[], datetime]
     lag: Callable[[], timedelta] = timedelta
+    is_stale: Callable[[], bool] = lambda: True
+    before_commit: Callable[[], None] = lambda: None
     rows: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
     log: list[list[tuple[str, str, Any, Any]]] = field(default_factory=list)
     recent: dict[str, list[tuple[datetime, str, Any]]] = field(
@@ -64,15 +66,20 @@ class Tables:
         return list(self.rows[table].values())
 
     def indexed(self, table: str) -> list[Any]:
-        """Return the rows as an index shows them: as they were a moment ago."""
+        """Return the rows as an index shows them: some as they were, or were not, a moment ago."""
         lag = self.lag()
         if not lag:
             return self.all(table)
         since = self.now() - lag
         shown = dict(self.rows[table])
+        stale: dict[str, bool] = {}
         for at, key, was in reversed(self.recent[table]):
             if at <= since:
                 break
+            if key not in stale:
+                stale[key] = self.is_stale()
+            if not stale[key]:
+                continue
             if was is None:
                 shown.pop(key, None)
             else:
@@ -81,6 +88,7 @@ class Tables:
 
     def commit(self, writes: Iterable[Write]) -> None:
         found = list(writes)
+        self.before_commit()
         assert len({(write.table, write.key) for write in found}) == len(found), "a row twice"
         lost = [
             write.part for write in found if not write.condition(self.get(write.table, write.key))

@@ -15,6 +15,7 @@ from chalicelib.actions import (
     definitions,
     failing,
     hooks,
+    jobs,
     moving,
     reporting,
     schedules,
@@ -25,7 +26,7 @@ from chalicelib.actions import (
 )
 from chalicelib.domain import firing as firings
 from chalicelib.domain.errors import DomainError
-from chalicelib.domain.run import State
+from chalicelib.domain.run import STAGE, State
 from chalicelib.ports import Change
 from tests.simulation import memory
 from tests.simulation.memory import (
@@ -39,13 +40,15 @@ from tests.simulation.memory import (
 
 Sabotage = Callable[[], Any]
 ALL: dict[str, Sabotage] = {}
+SEEN_AS: dict[str, str] = {}
+"""A part of what is said of a sabotage, where one check is to see it and no other will do."""
 
 
-def breaks(sentence: str) -> Callable[[Sabotage], Sabotage]:
+def breaks(sentence: str, seen_as: str = "") -> Callable[[Sabotage], Sabotage]:
     """Enter a way of breaking things into the table."""
 
     def enter(how: Sabotage) -> Sabotage:
-        ALL[sentence] = how
+        ALL[sentence], SEEN_AS[sentence] = how, seen_as
         return how
 
     return enter
@@ -344,6 +347,82 @@ def ledger_is_rewritten() -> Any:
     return patch.object(moving, "advance", advance)
 
 
+@breaks("an overdue row is sent once an hour", seen_as="in the storm")
+def rarely_sent() -> Any:
+    return _both(
+        patch.object(ticking, "FIRST_DISTANCES", ()),
+        patch.object(ticking, "LONGEST_DISTANCE", timedelta(hours=1)),
+    )
+
+
+@breaks("a row is sent four minutes after its moment and not before", seen_as="in calm weather")
+def sent_late() -> Any:
+    def is_wanted(self: Any, row: Any) -> bool:
+        return self.began - row.at > timedelta(minutes=4)
+
+    return _both(
+        patch.object(sending, "send_soon", lambda world, rows: None),
+        patch.object(ticking._Tick, "_is_wanted", is_wanted),
+    )
+
+
+@breaks("a tick sends what it read twice", seen_as="twice")
+def sends_twice() -> Any:
+    def send(self: Any, rows: list[Any]) -> None:
+        real(self, [*rows, *rows])
+
+    real = ticking._Tick._send
+    return patch.object(ticking._Tick, "_send", send)
+
+
+@breaks("a run that is admitted is not counted in the stage", seen_as="and not counted in stage")
+def uncounted() -> Any:
+    def take(self: MemorySlots, new: Any, was: Any, limits: dict[str, int]) -> None:
+        real(self, new, was, {key: limit for key, limit in limits.items() if key != STAGE})
+
+    real = MemorySlots.take
+    return patch.object(MemorySlots, "take", take)
+
+
+@breaks("a run that ends stays among the active ones", seen_as="and counted in")
+def stays_active() -> Any:
+    def move(self: MemorySlots, new: Any, was: Any, *, leaves: Any, enters: Any) -> None:
+        real(self, new, was, leaves=set(leaves) - {was.overlap_key}, enters=enters)
+
+    real = MemorySlots.move
+    return patch.object(MemorySlots, "move", move)
+
+
+@breaks("the title of a run grows with each move", seen_as="characters")
+def grows() -> Any:
+    def advance(world: Any, run: Any, to: Any, *, message: str, **changes: Any) -> Any:
+        changes["title"] = run.title + 1000 * message
+        return real(world, run, to, message=message, **changes)
+
+    real = moving.advance
+    return patch.object(moving, "advance", advance)
+
+
+@breaks("a beat is answered and not written down", seen_as="was heard of")
+def beats_unwritten() -> Any:
+    return patch.object(jobs, "_note", lambda *given, **named: None)
+
+
+@breaks("a definition is paused for runs that went well", seen_as="which is no failure")
+def paused_for_nothing() -> Any:
+    def advance(world: Any, run: Any, to: Any, **changes: Any) -> Any:
+        new = real(world, run, to, **changes)
+        if to is State.COMPLETED and new.definition_id:
+            owner = world.blueprints.get(new.definition_id)
+            broken_by = new.history[-1].id
+            paused = replace(owner, enabled=False, paused_reason="no", broken_by=broken_by)
+            definitions.change(world, owner, paused)
+        return new
+
+    real = moving.advance
+    return patch.object(moving, "advance", advance)
+
+
 SIMULATOR: list[Any] = []
 """The simulator that runs now, for what has to let time pass between two calls."""
 
@@ -367,6 +446,7 @@ def caught_by(sentence: str, seeds: range) -> tuple[int, str] | None:
                 found = broken(simulator.run())
             except (AssertionError, DomainError) as error:
                 found = [f"it cannot go on: {error}"]
-        if found:
-            return seed, found[0]
+        for words in found:
+            if SEEN_AS[sentence] in words:
+                return seed, words
     return None

@@ -38,12 +38,17 @@ from chalicelib.domain.trigger import (
 from chalicelib.domain.webhook_signatures import Delivery
 from chalicelib.pipeline import firing, notifying, running
 from tests.simulation.memory import MemoryWorld
+from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttling, weather
 
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 MOST_EVENTS = 30_000
 """Ten times what a storm of some hours brings."""
 VISIBILITY = timedelta(seconds=60)
+THREE_TICKS = 3 * MINUTE + timedelta(seconds=15)
+"""Three ticks and what they may come late."""
+HANDLED_WITHIN = 10 * MINUTE
+"""The longest distance of two sends of an overdue row, and two ticks."""
 MOST_RECEIVES = 10
 TICK = {
     "version": "0",
@@ -70,41 +75,6 @@ class Refused(ConnectionError):
     """AWS did not do it, or did it and could not say so."""
 
 
-@dataclass(frozen=True)
-class Weather:
-    """How bad it is."""
-
-    fails: float = 0.0
-    dies: float = 0.0
-    interleaves: float = 0.0
-    stalls: float = 0.0
-    loses: float = 0.0
-    repeats: float = 0.0
-    skews: float = 0.0
-    lags: float = 0.0
-
-
-CALM = Weather()
-
-
-def weather(rng: random.Random) -> Weather:
-    """Return some weather; a part of the seeds has one kind of fault alone, so that it shows."""
-    storm = Weather(
-        fails=0.01,
-        dies=0.01,
-        interleaves=0.08,
-        stalls=0.002,
-        loses=0.1,
-        repeats=0.1,
-        skews=1,
-        lags=1,
-    )
-    if rng.random() < 0.6:
-        return storm
-    kind = rng.choice(list(Weather.__dataclass_fields__))
-    return replace(CALM, **{kind: min(1.0, 3 * getattr(storm, kind))})
-
-
 @dataclass(order=True)
 class Event:
     """Something that will happen."""
@@ -113,13 +83,23 @@ class Event:
     number: int
     what: Callable[[], None] = field(compare=False)
     telling: int = field(default=0, compare=False)
+    message: Message | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Message:
+    """What lies in a queue, and how often it was received."""
+
+    kind: str
+    body: dict[str, str]
+    receives: int
 
 
 class Faulty:
     """A store behind a network: each call may fail, last, or be the last of its process."""
 
-    def __init__(self, thing: Any, simulator: Simulator) -> None:
-        self._thing, self._simulator = thing, simulator
+    def __init__(self, thing: Any, simulator: Simulator, name: str = "") -> None:
+        self._thing, self._simulator, self._name = thing, simulator, name
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._thing, name)
@@ -127,11 +107,12 @@ class Faulty:
             return method  # a setting: nobody is asked for it
 
         def call(*given: Any, **named: Any) -> Any:
-            self._simulator.before_call()
+            self._simulator.before_call(self._name, name)
+            written = len(self._simulator.world.tables.log)
             answer = method(*given, **named)
             if inspect.isgenerator(answer):
                 answer = iter(list(answer))
-            self._simulator.after_call()
+            self._simulator.after_call(wrote=len(self._simulator.world.tables.log) > written)
             return answer
 
         return call
@@ -170,6 +151,11 @@ class Simulator:
         self.ids = random.Random(f"ids {seed}")
         self.outages = random.Random(f"outage {seed}")
         self.outage = self._an_outage(hours)
+        self.throttling = throttling(self.outages, self.weather, START)
+        self.calm_since: datetime | None = None
+        self.overdue: set[str] = set()
+        self.sent_twice = ""
+        self.heard: dict[tuple[str, int], list[datetime]] = {}
         self.world = world or self._memory()
 
     def _an_outage(self, hours: float) -> tuple[datetime, datetime] | None:
@@ -187,11 +173,12 @@ class Simulator:
     def _memory(self) -> MemoryWorld:
         made = MemoryWorld(self.now, self.wait)
         made.tables.now = lambda: self.clock
-        made.tables.lag = self._lag
+        made.tables.lag, made.tables.is_stale = self._lag, self._is_stale
+        made.tables.before_commit = self._conflict
         for name in ("blueprints", "triggers", "firings", "runs", "slots", "repos", "pulses"):
-            setattr(made, name, Faulty(getattr(made, name), self))
-        made.fire_queue = Faulty(LossyQueue(self, "fire"), self)
-        made.steps_queue = Faulty(LossyQueue(self, "steps"), self)
+            setattr(made, name, Faulty(getattr(made, name), self, name))
+        made.fire_queue = Faulty(LossyQueue(self, "fire"), self, "fire queue")
+        made.steps_queue = Faulty(LossyQueue(self, "steps"), self, "steps queue")
         return made
 
     # Time and faults
@@ -206,9 +193,16 @@ class Simulator:
     def _lag(self) -> timedelta:
         if self.rng.random() >= self.weather.lags / 2:
             return timedelta(0)
-        return timedelta(seconds=self.rng.uniform(0, 5))
+        return self.rng.uniform(0, 1) * MOST_LAG
 
-    def before_call(self) -> None:
+    def _is_stale(self) -> bool:
+        return self.rng.random() < 0.5
+
+    def _conflict(self) -> None:
+        if self.processes and self.rng.random() < self.weather.conflicts:
+            raise Refused("TransactionConflict")
+
+    def before_call(self, name: str = "", method: str = "") -> None:
         self._mind()
         self.clock += timedelta(milliseconds=self.rng.uniform(1, 20))
         if self.rng.random() < self.weather.stalls:
@@ -218,10 +212,26 @@ class Simulator:
         often = 5 if any(event.telling and event.at <= soon for event in self.events) else 1
         if room and self.rng.random() < often * self.weather.interleaves:
             self.another()
+            self._mind()
+        if self._is_throttled(name, method):
+            raise Refused("throttled")
         self._trouble()
 
-    def after_call(self) -> None:
+    def after_call(self, *, wrote: bool = False) -> None:
+        if wrote and self.processes:
+            chance = self.rng.random()
+            if chance < self.weather.dies_unsent:
+                self.processes[-1]["dead"] = True
+                raise Died
+            if chance < self.weather.dies_unsent + self.weather.unheard:
+                raise Refused
         self._trouble()
+
+    def _is_throttled(self, name: str, method: str) -> bool:
+        now = self.throttling
+        if not now or not self.processes or not self.weather.throttles:
+            return False
+        return now.meets(name, method, self.clock) and self.outages.random() < now.share
 
     def _mind(self) -> None:
         if self.processes and self.processes[-1]["dead"]:
@@ -255,8 +265,8 @@ class Simulator:
     @contextmanager
     def process(self, *, tick: bool = False) -> Iterator[None]:
         """Whatever happens within, happens in a process of its own."""
-        skew = timedelta(seconds=self.rng.uniform(-2, 2)) if self.weather.skews else timedelta(0)
-        self.processes.append({"skew": skew, "dead": False, "tick": tick})
+        skew = self.rng.uniform(-1, 1) * min(1.0, self.weather.skews) * MOST_SKEW
+        self.processes.append({"skew": skew, "dead": False, "tick": tick, "sent": Counter()})
         try:
             yield
         finally:
@@ -265,12 +275,24 @@ class Simulator:
     # What happens
 
     def count_sent(self, kind: str, body: dict[str, str]) -> None:
-        """Count a message, apart from those of ticks: these are bounded by the due rows."""
-        if not self.processes or not self.processes[-1].get("tick"):
+        """Count a message: those of a tick by what they are about, all others by their step."""
+        process = self.processes[-1] if self.processes else {}
+        if process.get("tick"):
+            process["sent"][json.dumps(body, sort_keys=True)] += 1
+            most = process["sent"].most_common(1)[0][1]
+            self.sent_twice = self.sent_twice or (json.dumps(body) if most > 1 else "")
+        else:
             self.sent[body.get("step", kind)] += 1
 
-    def at(self, moment: datetime, what: Callable[[], None], *, telling: int = 0) -> None:
-        heapq.heappush(self.events, Event(moment, next(self.numbers), what, telling))
+    def at(
+        self,
+        moment: datetime,
+        what: Callable[[], None],
+        *,
+        telling: int = 0,
+        message: Message | None = None,
+    ) -> None:
+        heapq.heappush(self.events, Event(moment, next(self.numbers), what, telling, message))
 
     def later(self, least: float, most: float, what: Callable[[], None]) -> None:
         self.at(self.clock + timedelta(seconds=self.rng.uniform(least, most)), what)
@@ -278,43 +300,88 @@ class Simulator:
     def post(self, kind: str, body: dict[str, str], delay: timedelta, receives: int = 0) -> None:
         if receives == 0 and self.rng.random() < self.weather.loses:
             return
+        message = Message(kind, body, receives)
         for _ in range(2 if self.rng.random() < self.weather.repeats else 1):
             spread = timedelta(seconds=self.rng.uniform(0, 1.5))
             if self.rng.random() < self.weather.repeats / 4:
                 spread += timedelta(seconds=self.rng.uniform(0, 300))
-            moment, telling = self.clock + delay + spread, int(kind == "fire")
-            self.at(moment, lambda: self.deliver(kind, body, receives), telling=telling)
+            self.arrive(self.clock + delay + spread, message)
+        if self.rng.random() < self.weather.dawdles:
+            minutes = timedelta(minutes=self.rng.uniform(1, 15))
+            self.arrive(self.clock + delay + minutes, message)
+
+    def arrive(self, moment: datetime, message: Message) -> None:
+        def come() -> None:
+            self.deliver(message.kind, message.body, message.receives)
+
+        self.at(moment, come, telling=int(message.kind == "fire"), message=message)
 
     def deliver(self, kind: str, body: dict[str, str], receives: int) -> None:
-        batch = [body]
+        batch = [Message(kind, body, receives), *self._with_it(kind)]
         record = [
-            {"messageId": str(number), "body": json.dumps(one), "receiptHandle": "r"}
+            {"messageId": str(number), "body": json.dumps(one.body), "receiptHandle": "r"}
             for number, one in enumerate(batch)
         ]
-        handler = HANDLERS[kind]
         try:
             with self.process():
-                failed = handler({"Records": record}, None)["batchItemFailures"]
+                answer = HANDLERS[kind]({"Records": record}, None)["batchItemFailures"]
                 self._mind_end()
+            failed = [batch[int(one["itemIdentifier"])] for one in answer]
         except Died:
-            failed = record
-        if failed and receives + 1 < MOST_RECEIVES:
-            self.post(kind, body, VISIBILITY, receives + 1)
+            failed = batch
+        for one in failed:
+            if one.receives + 1 < MOST_RECEIVES:
+                self.post(kind, one.body, VISIBILITY, one.receives + 1)
+
+    def _with_it(self, kind: str) -> list[Message]:
+        """Return what comes in the same batch: on a quiet queue of AWS, nothing."""
+        if kind != "fire" or self.rng.random() >= self.weather.batches:
+            return []
+        near = [
+            event
+            for event in self.events
+            if event.message and event.message.kind == kind and event.at <= self.clock + SECOND
+        ][:9]
+        for event in near:
+            self.events.remove(event)
+        heapq.heapify(self.events)
+        return [event.message for event in near if event.message]
 
     def _mind_end(self) -> None:
         # Died after its last call: the answer is lost, the message comes back.
+        self._mind()
         if self.rng.random() < self.weather.dies:
             raise Died
 
     def tick(self) -> None:
         following = self.clock.replace(second=0, microsecond=0) + MINUTE
-        if self.weather.loses and self.rng.random() < 0.01:
-            following += timedelta(minutes=self.rng.choice((3, 20, 90)))  # an outage
+        if self.rng.random() < self.weather.outages:
+            longest = self.over - following  # it ends with the storm
+            following += max(timedelta(0), min(longest, self.rng.choice(OUTAGES)))
         spread = timedelta(seconds=self.rng.uniform(0, 12))
         self.at(following + spread, self.tick)
         if self.rng.random() < self.weather.repeats:
             self.at(self.clock, self.tick_once)
         self.tick_once()
+        self.look_for_overdue()
+
+    def look_for_overdue(self) -> None:
+        """Note rows that are due for too long although the weather is calm."""
+        if self.calm_since is None:
+            return
+        for key, due in self.due_moments():
+            if due < self.calm_since and self.clock - self.calm_since > HANDLED_WITHIN:
+                self.overdue.add(f"{key} is due since {due}, in the storm")
+            if due >= self.calm_since and self.clock - due > THREE_TICKS:
+                self.overdue.add(f"{key} is due since {due}, in calm weather")
+
+    def due_moments(self) -> Iterator[tuple[str, datetime]]:
+        for trigger in self.all("triggers"):
+            if trigger.due_at:
+                yield f"trigger {trigger.id}", trigger.due_at
+        for run in self.all("runs"):
+            if run.wakes_at:
+                yield f"run {run.id} ({run.state})", run.wakes_at
 
     def tick_once(self) -> None:
         with self.process(tick=True), suppress(Died, Refused, Incomplete):
@@ -346,6 +413,7 @@ class Simulator:
         try:
             with self.process():
                 stop = jobs.beat(self.world, run, attempt, "agent", ())
+                self.heard.setdefault((run, attempt), []).append(self.clock)
         except (Died, Refused):
             pass
         except DomainError:
@@ -508,6 +576,51 @@ class Simulator:
         except DomainError:
             pass
 
+    # A restart of the local stack
+
+    def plan_restart(self) -> None:
+        """Let the stack be killed once, and start with parts that were saved seconds apart."""
+        if self.rng.random() >= self.weather.restarts:
+            return
+        killed = self.clock + self.rng.uniform(0.1, 0.9) * (self.over - self.clock)
+        before = [killed - timedelta(seconds=self.rng.uniform(0, 5)) for _ in range(2)]
+        saved: dict[str, Any] = {}
+        self.at(before[0], lambda: saved.setdefault("tables", self._saved_tables()))
+        self.at(before[1], lambda: saved.setdefault("queues", self._saved_queues()))
+        self.at(killed, lambda: self.restart(saved))
+
+    def _saved_tables(self) -> dict[str, Any]:
+        tables = self.world.tables
+        return {
+            "rows": {name: dict(rows) for name, rows in tables.rows.items()},
+            "at": self.clock,
+            "commits": len(tables.log),
+            "sent": Counter(self.sent),
+            "accepted": {asked: set(answers) for asked, answers in self.accepted.items()},
+        }
+
+    def _saved_queues(self) -> list[tuple[datetime, Message]]:
+        return [(event.at, event.message) for event in self.events if event.message]
+
+    def restart(self, saved: dict[str, Any]) -> None:
+        """Kill every process, and go back to what was saved; users and runners do not go back."""
+        tables = saved.setdefault("tables", self._saved_tables())
+        queues = saved.setdefault("queues", self._saved_queues())
+        for process in self.processes:
+            process["dead"] = True
+        kept = self.world.tables
+        kept.rows.clear()
+        kept.rows.update(tables["rows"])
+        del kept.log[tables["commits"] :]
+        kept.recent.clear()
+        self.sent, self.accepted = tables["sent"], tables["accepted"]
+        for heard in self.heard.values():
+            heard[:] = [at for at in heard if at <= tables["at"]]
+        self.events = [event for event in self.events if event.message is None]
+        heapq.heapify(self.events)
+        for at, message in queues:
+            self.arrive(max(at, self.clock), message)
+
     # The whole of it
 
     def run(self) -> Simulator:
@@ -519,8 +632,9 @@ class Simulator:
                 self.later(1, 20, lambda number=number: self.runner(f"r{number}"))
             self.later(30, 200, self.user)
             self.later(30, 200, self.sender)
+            self.plan_restart()
             self.until(self.over)
-            self.weather = CALM
+            self.weather, self.calm_since = CALM, self.clock
             self.settle_down()
         return self
 
@@ -542,7 +656,7 @@ class Simulator:
     def settle_down(self) -> None:
         """Stop users, pause everything, let what runs end, and resume at last."""
         self.people_act = False
-        self.until(self.clock + 5 * MINUTE)
+        self.until(self.clock + HANDLED_WITHIN + 3 * MINUTE)
         owners = self.all("blueprints")
         self.set_enabled(owners, False)
         for _ in range(36):

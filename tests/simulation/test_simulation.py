@@ -1,4 +1,4 @@
-"""Storms by the hundred. `make simulate SEEDS=1000 SEED_FROM=0` runs more."""
+"""Storms with fresh seeds on every run, told at its head. `make simulate` runs more of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from tests.shared import ROOT
 from tests.simulation.checks import broken
 from tests.simulation.real import RealSimulator
 from tests.simulation.sabotage import ALL, caught_by
+from tests.simulation.seeds import choose_seeds
 from tests.simulation.simulator import Simulator
 
 SEEDS = int(os.environ.get("SEEDS", "60"))
-SEED_FROM = int(os.environ.get("SEED_FROM", "0"))
+SEED_FROM = choose_seeds()
 AT_ONCE = 10
 REAL_SEEDS = min(SEEDS, 3)
 
@@ -24,12 +25,14 @@ REAL_SEEDS = min(SEEDS, 3)
 def test_every_guarantee_holds_after_any_storm(first: int):
     for seed in range(first, min(first + AT_ONCE, SEED_FROM + SEEDS)):
         found = broken(Simulator(seed).run())
-        assert not found, f"seed {seed} (SEED_FROM={seed} SEEDS=1 replays it): {found[:5]}"
+        replay = f"make simulate SEED_FROM={seed} SEEDS=1"
+        assert not found, f"seed {seed} (`{replay}` replays it): {found[:5]}"
 
 
 @pytest.mark.parametrize("seed", range(SEED_FROM, SEED_FROM + REAL_SEEDS))
 def test_what_is_left_of_a_gale_on_the_real_stores_is_whole(seed: int, aws: None):
-    assert broken(RealSimulator(seed).run()) == []
+    replay = f"SEED_FROM={seed} SEEDS=1 python -m pytest tests/simulation -k gale"
+    assert broken(RealSimulator(seed).run()) == [], f"seed {seed}: `{replay}` replays it"
 
 
 def test_a_seed_replays_exactly_in_any_process():

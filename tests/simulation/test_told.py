@@ -7,10 +7,11 @@ import os
 import pytest
 
 from chalicelib.actions import moving, notifying
+from tests.simulation.seeds import choose_seeds
 from tests.simulation.told import ToldSimulator, happened, untrue
 
 SEEDS = int(os.environ.get("SEEDS", "12"))
-SEED_FROM = int(os.environ.get("SEED_FROM", "0"))
+SEED_FROM = choose_seeds()
 
 
 @pytest.mark.parametrize("seed", range(SEED_FROM, SEED_FROM + SEEDS))
