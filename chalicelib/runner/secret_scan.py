@@ -31,7 +31,9 @@ _DIFF = (
     *("diff-tree", "--stdin", "--root", "-c", "-r", "--no-renames"),
     *("--no-ext-diff", "--no-textconv", "--no-color"),
 )
-_PATCH = ("-p", "--text", "--unified=0", "--src-prefix=a/", "--dst-prefix=b/")
+_PATCH = ("-p", "--text", "--unified=0", "--full-index", "--src-prefix=a/", "--dst-prefix=b/")
+_BINARY = re.compile(rb"^index [0-9a-f,]+\.\.([0-9a-f]+)\nBinary files differ$", re.MULTILINE)
+"""Git shows no lines of a binary file that a merge brought, whatever it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ class _Content:
     objects: bytes
     names: bytes
     patches: bytes
+    binaries: bytes
+    """Whole files whose lines git does not show."""
 
 
 def _read_content(git: Git, snapshot: Snapshot) -> _Content:
@@ -131,10 +135,14 @@ def _read_content(git: Git, snapshot: Snapshot) -> _Content:
     arguments = ("rev-list", "--topo-order", "--reverse", "--branches", "--not", *snapshot.known)
     commits = repository / "new-commits"
     commits.write_bytes(_read(git, repository, *arguments))
+    patches = _read(git, repository, *_DIFF, *_PATCH, stdin=commits)
+    binaries = repository / "binaries"
+    binaries.write_bytes(b"".join(sha + b"\n" for sha in dict.fromkeys(_BINARY.findall(patches))))
     return _Content(
         objects=_read(git, repository, "cat-file", "--batch", stdin=commits),
         names=_read(git, repository, *_DIFF, "--name-only", "-z", stdin=commits),
-        patches=_read(git, repository, *_DIFF, *_PATCH, stdin=commits),
+        patches=patches,
+        binaries=_read(git, repository, "cat-file", "--batch", stdin=binaries),
     )
 
 
@@ -148,8 +156,10 @@ def _find_hit(content: _Content, scanner: Scanner, branch: str) -> Hit | None:
                 return Hit(name, f"the author, committer or message of the commit {sha}")
     if scanner.find(content.names):
         return _find_in_names(content.names, scanner)
-    if scanner.find(content.patches):
-        return _find_in_patches(content.patches, scanner)
+    if scanner.find(content.patches) and (hit := _find_in_patches(content.patches, scanner)):
+        return hit
+    if name := scanner.find(content.binaries):
+        return Hit(name, "a binary file that a merge brought")
     return None
 
 
@@ -192,13 +202,19 @@ def _find_in_objects(snapshot: Snapshot, scanner: Scanner) -> Hit | None:
 
 
 def _is_in_base(git: Git, snapshot: Snapshot, value: str) -> bool:
-    """Whether the base's files hold a value as it is; it is no argument of any process."""
+    """Whether the base's files hold a value, with every line that tells something of it.
+
+    A file of settings has lines that its public example has as well. The value is no argument of
+    any process.
+    """
+    lines = [line.strip() for line in value.splitlines()]
+    telling = [line for line in lines if _RANDOM.search(line)] or [max(lines, key=len)]
     wanted = snapshot.repository / "wanted"
-    wanted.write_text(f"{max(value.splitlines(), key=len).strip()}\n", encoding="utf-8")
-    arguments = ("grep", "-a", "-F", "-q", "-f", str(wanted), snapshot.base, "--")
-    found = git.read("git", *arguments, cwd=snapshot.repository).code == 0
+    wanted.write_text("".join(f"{line}\n" for line in telling), encoding="utf-8")
+    arguments = ("grep", "-a", "-h", "-F", "-f", str(wanted), snapshot.base, "--")
+    output = git.read("git", *arguments, cwd=snapshot.repository)
     wanted.unlink()
-    return found
+    return all(line.encode("utf-8", "replace") in output.data for line in telling)
 
 
 def _read(git: Git, repository: Path, *arguments: str, stdin: Path = Path(os.devnull)) -> bytes:

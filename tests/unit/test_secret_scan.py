@@ -55,6 +55,12 @@ PLACES = {
         "echo m > x; git add .; git commit -qm m; git merge side || true;"
         "echo {} > x; git add .; git commit -qm merged"
     ),
+    "a binary file of a merge": (
+        "printf 'a\\0' > x; git add .; git commit -qm a; git switch -qc side;"
+        "printf 's\\0' > x; git commit -qam s; git switch -q main;"
+        "printf 'm\\0' > x; git commit -qam m; git merge side || true;"
+        "printf 'a\\0%s\\0' '{}' > x; git commit -qam merged"
+    ),
 }
 
 
@@ -167,3 +173,15 @@ def test_a_secret_in_a_file_of_lfs_is_found(tmp_path: Path):
 
     assert snapshot.refused is not None
     assert "the secret NPM_TOKEN is in the file in Git LFS" in snapshot.refused.reason
+
+
+def test_a_file_of_settings_is_looked_for_though_the_base_has_its_longest_line(tmp_path: Path):
+    public = "# every setting is explained at https://docs.example.com/settings/v1234567890123456"
+    origin = make_origin(tmp_path, {"README": "hello\n", ".env.example": f"{public}\nTOKEN=\n"})
+    job = Job(tmp_path / "job", origin)
+    job.agent("echo 'x = \"a9f31c77d02b4e58ab\"' > config.py")
+
+    snapshot = job.scan([("ENV_FILE", f"{public}\nTOKEN=a9f31c77d02b4e58ab\n")])
+
+    assert snapshot.refused is not None
+    assert "ENV_FILE is in config.py" in snapshot.refused.reason
