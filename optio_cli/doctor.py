@@ -155,7 +155,8 @@ def _warnings(listed: list[tuple[Json, Json]]) -> Iterator[Finding]:
     """Yield each warning that the stage gives about a definition and its triggers."""
     for owner, found in listed:
         for warning in found["warnings"]:
-            told = f"{owner['name']}: {warning['field']}: {warning['message']}"
+            field = f"{warning['field']}: " if warning["field"] else ""
+            told = f"{owner['name']}: {field}{warning['message']}"
             yield Finding("warning", "warn", told)
 
 

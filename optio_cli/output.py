@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.domain.number_text import format_number
 from optio_cli.errors import Failure
 
 COLOURS = {
@@ -33,6 +34,11 @@ COLOURS = {
 }
 TURNED = (0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """What lets text run the other way, so that a name reads as another; letters need none of it."""
+UNITS = (
+    *((90, 1, "s"), (5400, 60, "m"), (129600, 3600, "h"), (730 * 86400, 86400, "d")),
+    (float("inf"), 365.25 * 86400, "y"),
+)
+"""Seconds below which a distance of time is told in a unit, the seconds of it, and its letter."""
 CONTROL = dict.fromkeys((*range(9), *range(11, 32), 127, *range(128, 160), *TURNED))
 
 
@@ -95,22 +101,26 @@ def cell(thing: object) -> Text:
 
 def readable(value: object) -> str:
     """Return a value of an answer as a person writes it."""
-    if value is None:
+    if value is None or value in ([], {}):
         return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_readable_part(inner)}" for name, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_readable_part, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".")
+    return format_number(value) if isinstance(value, float) else str(value)
+
+
+def _readable_part(value: object) -> str:
+    """Return a value within others, with marks around what could be taken for its neighbours."""
+    if value is None or value == "":
+        return "none" if value is None else '""'
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {readable(inner)}" for name, inner in value.items())
+        return f"{{{readable(value)}}}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(readable(inner) for inner in value)
-    return str(value)
-
-
-def money(dollars: float) -> str:
-    """Return an amount in dollars; what is under a cent keeps what tells it from nothing."""
-    return f"${dollars:.2f}" if dollars >= 0.995 or not dollars else f"${dollars:.4f}".rstrip("0")
+        return f"[{readable(value)}]"
+    return readable(value)
 
 
 def short(identity: str | None) -> str:
@@ -124,12 +134,8 @@ def ago(moment: str | None) -> str:
         return ""
     seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
     size = abs(seconds)
-    for limit, unit, name in ((90, 1, "s"), (5400, 60, "m"), (129600, 3600, "h")):
-        if size < limit:
-            found = f"{size / unit:.0f} {name}"
-            break
-    else:
-        found = f"{size / 86400:.0f} d"
+    unit, name = next((unit, name) for limit, unit, name in UNITS if size < limit)
+    found = f"{size / unit:,.0f} {name}"
     return f"in {found}" if seconds < 0 else f"{found} ago"
 
 

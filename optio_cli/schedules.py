@@ -11,6 +11,7 @@ from optio_cli import finding
 from optio_cli.api import Json
 from optio_cli.output import ago, short
 from optio_cli.session import AsJson, Session, group, open_session
+from optio_cli.showing import trigger_state
 
 app = group("What fires by the clock.")
 Named = Annotated[
@@ -62,11 +63,8 @@ def _all(session: Session) -> list[tuple[Json, Json]]:
 
 
 def _state(owner: Json, trigger: Json) -> str:
-    if trigger["disabledReason"]:
-        return f"disabled: {trigger['disabledReason']}"
-    if not trigger["enabled"]:
-        return "paused"
-    return "enabled" if owner["enabled"] else "task paused"
+    state = trigger_state(trigger)
+    return "task paused" if state == "enabled" and not owner["enabled"] else state
 
 
 def _named(owner: Json, trigger: Json) -> Json:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.domain.number_text import format_dollars
+from chalicelib.domain.one_line import one_line
 from optio_cli.api import Json
-from optio_cli.output import CONTROL, Out, ago, cell, money, short
+from optio_cli.output import CONTROL, Out, ago, cell, short
 
+LONGEST_OUTCOME = 200
+"""Characters of an error in a list; the run itself shows all of it."""
 LEFT_OUT = ("prompt", "metadata", "attempts", "outputs", "keptWork")
 
 
@@ -65,7 +69,7 @@ def _fields(out: Out, task: Json) -> None:
     table.add_column(overflow="fold")
     for name, value in task.items():
         if name not in LEFT_OUT and value not in (None, "", [], {}, False):
-            table.add_row(name, cell(money(value) if name.endswith("Usd") else value))
+            table.add_row(name, cell(format_dollars(value) if name.endswith("Usd") else value))
     if "enabled" in task and not task["enabled"]:
         table.add_row("enabled", cell("paused"))
     for name, value in task.get("metadata", {}).items():
@@ -81,7 +85,7 @@ def _triggers(out: Out, triggers: list[Json]) -> None:
             short(trigger["id"]),
             trigger["type"],
             told(trigger),
-            "enabled" if trigger["enabled"] else "paused",
+            trigger_state(trigger),
             ago(trigger["nextFireAt"]),
             ago(trigger["lastFiredAt"]),
         )
@@ -89,6 +93,13 @@ def _triggers(out: Out, triggers: list[Json]) -> None:
     ]
     heads = ("ID", "TYPE", "WHEN", "STATE", "NEXT", "LAST")
     out.table(heads, rows, "none: it is fired by hand")
+
+
+def trigger_state(trigger: Json) -> str:
+    """Return whether a trigger fires, and what the stage disabled it for."""
+    if trigger["disabledReason"]:
+        return f"disabled: {trigger['disabledReason']}"
+    return "enabled" if trigger["enabled"] else "paused"
 
 
 def told(trigger: Json) -> str:
@@ -105,8 +116,11 @@ def told(trigger: Json) -> str:
 
 def _runs(out: Out, runs: list[Json]) -> None:
     out.say(Text("\nNewest runs", style="bold"))
-    rows = [
-        (short(run["id"]), run["state"], ago(run["createdAt"]), run["prUrl"] or run["errorMessage"])
-        for run in runs
-    ]
+    rows = [(short(run["id"]), run["state"], ago(run["createdAt"]), _outcome(run)) for run in runs]
     out.table(("ID", "STATE", "CREATED", "OUTCOME"), rows, "none yet")
+
+
+def _outcome(run: Json) -> str:
+    """Return what a run led to, on one line."""
+    text = one_line(run["prUrl"] or run["errorMessage"] or "")
+    return text if len(text) <= LONGEST_OUTCOME else f"{text[:LONGEST_OUTCOME]}…"

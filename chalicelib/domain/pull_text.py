@@ -6,6 +6,7 @@ import re
 
 from chalicelib.domain.forge_text import escape_line, escape_references, is_plain_url
 from chalicelib.domain.mark import MARK, hidden
+from chalicelib.domain.number_text import format_dollars
 from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Origin
 
@@ -119,5 +120,5 @@ def _facts(run: Run, trigger: str, task_url: str | None) -> str:
     if run.trial:
         lines.append(f"Tests of {(run.head_sha or '')[:12]}: {run.trial.words}")
     if run.cost_usd is not None:
-        lines.append(f"Cost: ${run.cost_usd:.2f}")
+        lines.append(f"Cost: {format_dollars(run.cost_usd)}")
     return "\n".join(f"- {line}" for line in lines)

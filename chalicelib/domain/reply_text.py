@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from chalicelib.domain.forge_text import escape_references, is_plain_url
+from chalicelib.domain.number_text import format_dollars
 from chalicelib.domain.run import Run, State
 
 LONGEST_REASON = 300
@@ -39,7 +40,7 @@ def note(run: Run, task_url: str | None) -> Note:
     task = Piece(run.title or run.id, f"{task_url}/tasks/{run.id}" if task_url else None)
     last: Line = (Piece("Task: "), task)
     if run.cost_usd is not None and run.state is not State.RUNNING:
-        last = (*last, Piece(f" · ${run.cost_usd:.2f}"))
+        last = (*last, Piece(f" · {format_dollars(run.cost_usd)}"))
     return Note(run_id=run.id, lines=(_state(run), last))
 
 

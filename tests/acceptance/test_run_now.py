@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from optio_cli.output import money, readable
+from chalicelib.domain.number_text import format_dollars
+from optio_cli.output import ago, readable
 from tests.acceptance.browsing import Browser, browser
 from tests.acceptance.terminal import Terminal, served
+from tests.acceptance.test_road import claimed, runner
 from tests.conftest import Stage
 
 __all__ = ["browser"]
@@ -152,11 +154,80 @@ def test_a_notice_is_news_for_a_minute_and_while_the_run_is_not_over(browser: Br
     assert "Started." not in browser.get(path).text
 
 
-def test_the_command_line_writes_values_for_people():
-    assert readable(0.33449999999999996) == "0.3345"
-    assert readable({"who": "Ann", "times": 2.0, "loud": True}) == "who: Ann, times: 2, loud: yes"
-    assert readable([None, "a"]) == ", a"
-    assert (money(0.33449999999999996), money(12.0), money(0)) == ("$0.3345", "$12.00", "$0.00")
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.33449999999999996, "0.3345"),
+        (0.1 + 0.2, "0.3"),
+        (2.0, "2"),
+        (-0.0, "0"),
+        (1e-9, "1e-09"),
+        (1e300, "1e+300"),
+        (10**30, "1" + "0" * 30),
+        (True, "yes"),
+        (None, ""),
+        ([], ""),
+        ({}, ""),
+        ("", ""),
+        ({"who": "Ann", "times": 2.0, "loud": True}, "who: Ann, times: 2, loud: yes"),
+        ([None, "a", ""], 'none, a, ""'),
+        ([1, [2, [3]], []], "1, [2, [3]], []"),
+        ({"a": {"b": None, "c": []}, "d": {}}, "a: {b: none, c: []}, d: {}"),
+    ],
+)
+def test_the_command_line_writes_values_for_people(value: object, text: str):
+    assert readable(value) == text
+
+
+@pytest.mark.parametrize(
+    "amount, text",
+    [
+        (0, "$0.00"),
+        (5e-324, "under $0.0001"),
+        (0.00009, "under $0.0001"),
+        (0.0001, "$0.0001"),
+        (0.0049, "$0.0049"),
+        (0.3, "$0.30"),
+        (0.33449999999999996, "$0.3345"),
+        (0.99, "$0.99"),
+        (0.99499, "$0.995"),
+        (0.995, "$0.995"),
+        (0.99999, "$1.00"),
+        (1.0, "$1.00"),
+        (123456.789, "$123,456.79"),
+        (10.0**9, "$1,000,000,000.00"),
+    ],
+)
+def test_amounts_are_written_for_people(amount: float, text: str):
+    assert format_dollars(amount) == text
+
+
+@pytest.mark.parametrize(
+    "distance, text",
+    [
+        (timedelta(seconds=20), "20 s ago"),
+        (timedelta(hours=5), "5 h ago"),
+        (timedelta(days=700), "700 d ago"),
+        (timedelta(days=9000), "25 y ago"),
+        (timedelta(days=-365 * 5000), "in 4,997 y"),
+    ],
+)
+def test_a_distance_of_time_is_told_in_one_unit(distance: timedelta, text: str):
+    assert ago((datetime.now(UTC) - distance).isoformat()) == text
+
+
+def test_a_list_of_runs_shows_an_error_on_one_line(terminal: Terminal, stage: Stage):
+    task = save_task(stage, agentType="command", agentCommand="true", maxRetries=0)
+    run = stage.ok("POST", f"/api/tasks/{task}/runs")["runId"]
+    stage.settle()
+    job = claimed(stage)
+    message = "\n".join(f"line {number} of a long trace" for number in range(100))
+    spoken = {"runId": run, "attempt": job["attempt"]}
+    runner(stage, "report", {**spoken, "outcome": "failed", "errorMessage": message})
+    said = terminal.ok("task", "show", task, COLUMNS="400").split("Newest runs")[1]
+    assert len(said.strip().splitlines()) == 2
+    assert "line 0 of a long trace line 1 of" in said
+    assert "line 50 of a long trace" in terminal.ok("task", "show", run)
 
 
 def test_a_beginning_that_is_too_short_is_called_so(terminal: Terminal, stage: Stage):

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from chalicelib.domain import webhook_senders
 from chalicelib.domain.cron_description import describe_cron
+from chalicelib.domain.number_text import format_dollars
 from chalicelib.domain.repo import FROM_TICKET
 from chalicelib.web.cursors import encode_cursor
 
@@ -158,7 +159,7 @@ def span(length: timedelta | float | None) -> str:
 def money(cost: float | None) -> str:
     if cost is None:
         return "\N{EN DASH}"
-    return f"${cost:.2f}" if cost >= 0.995 or cost == 0 else f"${cost:.3f}"
+    return format_dollars(cost)
 
 
 def count(number: int | None) -> str:
