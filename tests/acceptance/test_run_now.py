@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,75 @@ def test_run_now_in_the_list_takes_the_params_of_the_schedule(browser: Browser):
     assert button
     answer = run_from_list(browser, task)
     assert (answer.status, prompts(stage, task)) == (303, ["Greet everybody."])
+
+
+class RunForm(HTMLParser):
+    """What a browser without JavaScript sends for the form of a page that has *Run now*."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self._select, self._area = "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: text or "" for name, text in attrs}
+        if tag == "select":
+            self._select = given["name"]
+            self.fields[self._select] = ""
+        elif tag == "option" and "selected" in given:
+            self.fields[self._select] = given["value"]
+        elif tag == "textarea":
+            self._area = given["name"]
+            self.fields[self._area] = ""
+        elif tag == "input" and given["name"] != "csrf":
+            self.fields[given["name"]] = given.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._area = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.fields[self._area] += data
+
+
+@pytest.mark.parametrize(
+    "kind, value",
+    [
+        ({"type": "string"}, "Ann"),
+        ({"type": "string"}, "two\nlines"),
+        ({"type": "string"}, ""),
+        ({"type": "string"}, "5"),
+        ({"type": ["string", "null"]}, "Ann"),
+        ({"type": ["string", "null"]}, "null"),
+        ({"type": ["string", "null"]}, None),
+        ({"type": "integer"}, 5),
+        ({"type": "number"}, 0.25),
+        ({"type": "boolean"}, True),
+        ({"type": "boolean"}, False),
+        ({"enum": [1, "1", True, None, 0.5]}, 1),
+        ({"enum": [1, "1", True, None, 0.5]}, "1"),
+        ({"enum": [True, False]}, True),
+        ({"enum": ["a  b", "c"]}, "a  b"),
+        ({}, 5),
+        ({}, {"deep": [1, None]}),
+        ({"type": "array"}, ["<b>", 'a"b']),
+    ],
+)
+def test_run_now_on_a_page_sends_the_params_of_the_schedule(
+    browser: Browser, kind: dict[str, object], value: object
+):
+    schema = {"type": "object", "properties": {"who": kind}}
+    task = save_task(browser.stage, {"who": value, "other": [1]}, paramsSchema=schema)
+    text = browser.get(f"/tasks/scheduled/{task}").text
+    end = text.index('value="run"')
+    start = text.rindex("<form", 0, end)
+    answer = browser.post(f"/tasks/scheduled/{task}", **RunForm(text[start:end]).fields, do="run")
+    assert answer.status == 303, answer.text
+    (run,) = browser.stage.ok("GET", f"/api/tasks/{task}/runs")["runs"]
+    shown = browser.stage.ok("GET", f"/api/tasks/{run['id']}")["task"]
+    assert json.dumps(shown["metadata"]["triggerParams"]["who"]) == json.dumps(value)
 
 
 def listed(browser: Browser) -> str:

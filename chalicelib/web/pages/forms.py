@@ -15,7 +15,7 @@ from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.prompt_template import PromptTemplate
 from chalicelib.domain.trigger import Trigger
 from chalicelib.web.http import known_id
-from chalicelib.web.pages.typed import Typed
+from chalicelib.web.pages.typed import Typed, param_text
 from chalicelib.web.pages.wording import pretty
 
 NUMBERS = (
@@ -110,12 +110,18 @@ def usual_params(triggers: Iterable[Trigger], schema: Mapping[str, Any] | None) 
     """Return what a run by hand is offered: the params that a trigger holds itself."""
     params = next((one.own_params for one in triggers if one.own_params), {})
     own = {name for name in (schema or {}).get("properties") or {} if name in params}
-    typed = {
-        f"param.{name}": text if isinstance(text := params[name], str) else json.dumps(text)
-        for name in own
-    }
-    rest = {name: value for name, value in params.items() if name not in own}
+    texts = {f"param.{name}": param_text(params[name]) for name in own}
+    read = Typed(texts).params(schema)
+    kept = {name for name in own if _is_same(read.get(name), params[name])}
+    rest = {name: value for name, value in params.items() if name not in kept}
+    typed = {f"param.{name}": texts[f"param.{name}"] for name in kept}
     return typed | ({"params": pretty(rest)} if rest else {})
+
+
+def _is_same(read: object, held: object) -> bool:
+    """Tell whether a field gives a param back; a field of one line has no line breaks."""
+    has_breaks = isinstance(held, str) and bool({"\n", "\r"} & set(held))
+    return not has_breaks and held is not None and json.dumps(read) == json.dumps(held)
 
 
 def chosen(**flags: bool) -> dict[str, str]:

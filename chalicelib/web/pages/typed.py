@@ -88,10 +88,22 @@ class Typed:
         return found
 
     def _value(self, name: str, text: str, kind: Mapping[str, Any]) -> object:
-        if kind.get("type", "string") == "string":
+        named = kind.get("type", "string")
+        types = named if isinstance(named, list) else [named]
+        for choice in kind.get("enum") or ():
+            if param_text(choice) == text:
+                return choice
+        if types == ["string"]:
             return text
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            self.blame(f"param.{name}", f"{text[:60]!r} is not a {kind['type']}")
+            if "string" in types:
+                return text
+            self.blame(f"param.{name}", f"{text[:60]!r} is not a {' or '.join(map(str, types))}")
             return None
+
+
+def param_text(value: object) -> str:
+    """Return a param as a field of its own holds it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

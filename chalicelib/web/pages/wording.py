@@ -15,6 +15,7 @@ from chalicelib.domain.cron_description import describe_cron
 from chalicelib.domain.number_text import format_dollars
 from chalicelib.domain.repo import FROM_TICKET
 from chalicelib.web.cursors import encode_cursor
+from chalicelib.web.pages.typed import param_text
 
 STATES = {
     "queued": ("Queued", "wait"),
@@ -233,6 +234,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "reason": reason,
     "field_words": field_words,
     "pretty": pretty,
+    "param_text": param_text,
     "lines": lines,
     "deed": deed,
     "event_words": lambda event: EVENTS.get(event, event),
