@@ -29,7 +29,7 @@ from tests.acceptance.test_road import runner
 from tests.conftest import TOKEN, Stage
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-FEW, MANY = 2, 40
+FEW, MANY = 2, 25
 """Examples of `make test` and of `make test-slow`; each has some forty bodies of odd values."""
 LEAD_ELSEWHERE = (
     *("/", "/api/tasks/{task_id}/outputs/{name}", "/tasks/{task_id}/outputs/{name}"),
