@@ -45,13 +45,7 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
     leaves = [*(run.counters if frees else ()), *_overlap(run, run.state, to), *_pr(run, new)]
     enters = [*_overlap(run, to, run.state), *_pr(new, run)]
     notifying.promise_move(world, run, new)
-    if leaves or enters:
-        try:
-            world.slots.move(new, run, leaves=leaves, enters=enters)
-        except Taken as taken:
-            raise Superseded(f"task {run.id!r} changed meanwhile") from taken
-    else:
-        world.runs.put(new, run)
+    _store(world, new, run, leaves=leaves, enters=enters)
     observing.moved(world, new, run.state, by)
     sending.send_soon(world, [new])
     if frees or to is State.QUEUED:
@@ -112,10 +106,21 @@ def give_up(world: World, run: Run, *, by: str, message: str, **changes: object)
 
 
 def update(world: World, run: Run, **changes: object) -> Run:
-    """Change a run within its state, by compare-and-swap."""
+    """Change a run within its state, by compare-and-swap, and count its open pull request."""
     new = touch(run, at=world.now(), **changes)
-    world.runs.put(new, run)
+    _store(world, new, run, leaves=_pr(run, new), enters=_pr(new, run))
     return new
+
+
+def _store(world: World, new: Run, was: Run, *, leaves: list[str], enters: list[str]) -> None:
+    """Write a run, in one transaction with the counters that it leaves and enters."""
+    if not leaves and not enters:
+        world.runs.put(new, was)
+        return
+    try:
+        world.slots.move(new, was, leaves=leaves, enters=enters)
+    except Taken as taken:
+        raise Superseded(f"task {was.id!r} changed meanwhile") from taken
 
 
 def requeue(

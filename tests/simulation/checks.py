@@ -14,6 +14,7 @@ from chalicelib.domain.firing import Firing, Outcome, moment_text
 from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, MOVES, WATCHDOG, Run, State
 from chalicelib.domain.trigger import Overlap, Trigger
 from tests.simulation.bounds import out_of_bounds
+from tests.simulation.outside import untrue_outside
 from tests.simulation.simulator import Simulator
 from tests.simulation.weather import MOST_SKEW
 
@@ -38,6 +39,7 @@ def broken(simulator: Simulator) -> list[str]:
         *nothing_given_up_early(history),
         *nothing_disabled(history),
         *out_of_bounds(simulator),
+        *untrue_outside(simulator),
     ]
 
 
@@ -125,8 +127,11 @@ def one_run_each(history: History) -> Iterator[str]:
     for firing in fired.values():
         if by_firing[firing.id] == 0:
             yield f"{firing.occurrence} says fired and has no run"
+    # A ticket that did not fire is looked at anew with its next change.
     twice = Counter(
-        (one.trigger_id, one.occurrence) for one in history.firings if not one.redelivery_of
+        (one.trigger_id, one.occurrence)
+        for one in history.firings
+        if not one.redelivery_of and (one.trigger_type != "ticket" or one.run_id)
     )
     for (source, occurrence), times in twice.items():
         if source and times > 1:
@@ -211,7 +216,8 @@ def not_while_paused(history: History) -> Iterator[str]:
             trigger = state.get(("triggers", firing.trigger_id))
             if owner is not None and not owner.enabled:
                 yield f"{firing.occurrence} fired while its definition was paused"
-            if trigger is not None and not trigger.enabled:
+            # A person may deliver again what a trigger fired that is paused by now.
+            if trigger is not None and not trigger.enabled and not firing.redelivery_of:
                 yield f"{firing.occurrence} fired while its trigger was paused"
         for kind, key, _, new in commit:
             state[(kind, key)] = new

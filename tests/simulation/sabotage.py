@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,15 +20,19 @@ from chalicelib.actions import (
     reporting,
     schedules,
     sending,
+    syncing,
+    tickets,
     ticking,
     timing,
+    tracking,
     watching,
 )
 from chalicelib.domain import firing as firings
+from chalicelib.domain import provider as providers_of_domain
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.run import STAGE, State
 from chalicelib.ports import Change
-from tests.simulation import memory
+from tests.simulation import memory, outside
 from tests.simulation.memory import (
     MemoryFirings,
     MemoryRuns,
@@ -421,6 +425,47 @@ def paused_for_nothing() -> Any:
 
     real = moving.advance
     return patch.object(moving, "advance", advance)
+
+
+@breaks("a reply does not look for the comment that is there", seen_as="comments of run")
+def comments_again() -> Any:
+    return patch.object(outside.Tracker, "find", lambda *given: None)
+
+
+@breaks("errors of a tracker that pass are counted against it", seen_as="provider")
+def tracker_is_counted() -> Any:
+    return _both(
+        patch.object(syncing, "unanswered", syncing.failed),
+        patch.object(providers_of_domain, "MOST_FAILURES", 2),
+    )
+
+
+@breaks("a ticket whose firing fails is passed over", seen_as="is in no record of")
+def tickets_passed_over() -> Any:
+    def settle(*given: Any) -> Iterator[Any]:
+        with suppress(Exception):
+            yield from real(*given)
+
+    real = tickets.settle
+    return patch.object(tickets, "settle", settle)
+
+
+@breaks("open pull requests are not counted", seen_as="not counted in open_prs")
+def open_prs_uncounted() -> Any:
+    return patch.object(moving, "_pr", lambda one, other: [])
+
+
+@breaks("a run is done as soon as it was looked at", seen_as="and its pull request open")
+def done_at_once() -> Any:
+    def track(world: Any, run: Any) -> None:
+        moving.advance(world, run, State.COMPLETED, by="pull request", message="done")
+
+    return patch.object(tracking, "track", track)
+
+
+@breaks("a publish opens a pull request whatever there is", seen_as="pull requests were opened")
+def opened_again() -> Any:
+    return patch.object(outside.Forge, "find", lambda *given: None)
 
 
 SIMULATOR: list[Any] = []

@@ -22,22 +22,27 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, hooks, jobs, reporting, runs
+from chalicelib.actions import definitions, hooks, jobs, redelivering, reporting, runs
 from chalicelib.actions.ticking import Incomplete
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing import Claim
+from chalicelib.domain.forge import ForgeError
+from chalicelib.domain.run import Run, State
 from chalicelib.domain.trigger import (
     CatchUp,
     HookConfig,
     Overlap,
     ScheduleConfig,
+    TicketConfig,
     Trigger,
     TriggerType,
 )
 from chalicelib.domain.webhook_signatures import Delivery
 from chalicelib.pipeline import firing, notifying, running
+from chalicelib.ports import Limited, Taken, Unreachable
 from tests.simulation.memory import MemoryWorld
+from tests.simulation.outside import LABEL, Outside
 from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttling, weather
 
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -134,6 +139,9 @@ class LossyQueue:
 class Simulator:
     """One stage, its users, its runners and its weather."""
 
+    reaches_out = True
+    """Whether there are a forge, a tracker and builds, in most of the storms."""
+
     def __init__(self, seed: int, *, world: Any = None, hours: float = 2.0, size: int = 6) -> None:
         self.seed = seed
         self.rng = random.Random(seed)
@@ -156,6 +164,11 @@ class Simulator:
         self.overdue: set[str] = set()
         self.sent_twice = ""
         self.heard: dict[tuple[str, int], list[datetime]] = {}
+        self.outside: Outside | None = None
+        if world is None and self.reaches_out and self.outages.random() < 0.7:
+            self.outside = Outside(self)
+        self.branches: dict[tuple[str, int], str | None] = {}
+        self.ends_of_builds: dict[str, Callable[[], None]] = {}
         self.world = world or self._memory()
 
     def _an_outage(self, hours: float) -> tuple[datetime, datetime] | None:
@@ -179,6 +192,9 @@ class Simulator:
             setattr(made, name, Faulty(getattr(made, name), self, name))
         made.fire_queue = Faulty(LossyQueue(self, "fire"), self, "fire queue")
         made.steps_queue = Faulty(LossyQueue(self, "steps"), self, "steps queue")
+        made.providers = Faulty(made.providers, self, "providers")
+        if self.outside:
+            self.outside.enter(made)
         return made
 
     # Time and faults
@@ -271,6 +287,13 @@ class Simulator:
             yield
         finally:
             self.processes.pop()
+
+    @contextmanager
+    def one_process(self) -> Iterator[None]:
+        """Do something in a process of its own, whose failures somebody else has to bear."""
+        passing = (ConnectionError, DomainError, ForgeError, Limited, Taken, Unreachable)
+        with suppress(Died, *passing), self.process():
+            yield
 
     # What happens
 
@@ -382,6 +405,9 @@ class Simulator:
         for run in self.all("runs"):
             if run.wakes_at:
                 yield f"run {run.id} ({run.state})", run.wakes_at
+        for provider in self.all("providers") if self.outside else ():
+            if provider.due_at:
+                yield f"provider {provider.id}", provider.due_at
 
     def tick_once(self) -> None:
         with self.process(tick=True), suppress(Died, Refused, Incomplete):
@@ -397,9 +423,25 @@ class Simulator:
         if job is None:
             self.later(5, 20, lambda: self.runner(name))
             return
+        self.take_up(name, job.run)
+
+    def take_up(self, name: str, run: Run, ended: Callable[[], None] | None = None) -> None:
+        """Begin with a job; `ended` is called instead of asking for the next one."""
+        at_forge = self.outside and run.repo_url
+        self.branches[run.id, run.attempt] = run.push_branch if at_forge else None
+        if ended:
+            self.ends_of_builds[name] = ended
         ends = self.clock + timedelta(seconds=self.rng.choice((5, 20, 60, 200)))
         vanishes = self.weather.dies > 0 and self.rng.random() < 0.1
-        self.later(1, 10, lambda: self.work(name, job.run.id, job.run.attempt, ends, vanishes))
+        self.later(1, 10, lambda: self.work(name, run.id, run.attempt, ends, vanishes))
+
+    def go_on(self, name: str) -> None:
+        """Ask for the next job, or come to the end of a build."""
+        ended = self.ends_of_builds.pop(name, None)
+        if ended:
+            ended()
+        else:
+            self.runner(name)
 
     def work(self, name: str, run: str, attempt: int, ends: datetime, vanishes: bool) -> None:
         if vanishes:
@@ -419,15 +461,22 @@ class Simulator:
         except DomainError:
             stop = "superseded"
         if stop:
-            self.runner(name)
+            self.go_on(name)
             return
         self.later(10, 20, lambda: self.work(name, run, attempt, ends, vanishes))
 
     def finish(self, name: str, run: str, attempt: int, tries: int = 0) -> None:
         outcome = self.ids.choice(("succeeded", "no_changes", "failed", "failed"))
+        pushed = self.branches.get((run, attempt)) if outcome == "succeeded" else None
         end = reporting.Report(
-            outcome=outcome, transient=self.ids.random() < 0.7, error_message="no"
+            outcome=outcome,
+            transient=self.ids.random() < 0.7,
+            error_message="no",
+            branch=pushed,
+            head_sha=f"{run[:8]}{attempt}" if pushed else None,
         )
+        if self.outside and end.branch and end.head_sha:
+            self.outside.push(end.branch, end.head_sha)
         try:
             with self.process():
                 reporting.report(self.world, run, attempt, end)
@@ -437,7 +486,7 @@ class Simulator:
                 return
         except DomainError:
             pass
-        self.later(1, 5, lambda: self.runner(name))
+        self.later(1, 5, lambda: self.go_on(name))
 
     # Users and senders
 
@@ -449,16 +498,19 @@ class Simulator:
         storm, self.weather = self.weather, CALM
         for number in range(self.size):
             self.make(number)
+        if self.outside:
+            self.outside.settle_in()
         self.weather = storm
 
     def make(self, number: int) -> None:
+        host = "github.com" if self.outside else "git.example.com"
         owner = Blueprint(
             id=self.new_id(),
             kind=Kind.REPO_BLUEPRINT if number % 2 else Kind.STANDALONE,
             name=f"d{number}",
             title=f"d{number}",
             prompt="Do {{n}}.",
-            repo_url=f"https://git.example.com/acme/r{number % 4}" if number % 2 else None,
+            repo_url=f"https://{host}/acme/r{number % 4}" if number % 2 else None,
             agent_type="command",
             max_retries=2,
             max_concurrent=self.rng.choice((1, 2, 3)),
@@ -478,6 +530,9 @@ class Simulator:
         if number % 2 == 0:
             hook = HookConfig(path=f"p{number}")
             triggers.append(self.trigger(owner, TriggerType.WEBHOOK, hook=hook))
+        if self.outside and number < 2:
+            config = TicketConfig(source="github", labels=(LABEL,), include_backlog=number == 0)
+            triggers.append(self.trigger(owner, TriggerType.TICKET, ticket=config))
         definitions.create(self.world, owner, triggers)
 
     def trigger(self, owner: Blueprint, kind: TriggerType, **more: Any) -> Trigger:
@@ -497,6 +552,8 @@ class Simulator:
             return
         self.at(self.when_people_act(), self.user)
         owners = sorted(self.all("blueprints"), key=lambda one: str(one.name))
+        if not owners:
+            return
         owner = self.rng.choice(owners)
         due = [one for one in self.all("triggers") if one.due_at]
         if due and self.rng.random() < 0.5:
@@ -515,10 +572,35 @@ class Simulator:
         return minute + timedelta(seconds=self.rng.uniform(-0.5, 1.5))
 
     def deed(self, owner: Blueprint) -> None:
-        deeds = (self.pause, self.pause_trigger, self.edit, self.by_hand, self.by_hand, self.cancel)
-        does = self.rng.choice(deeds)
-        with suppress(Died, Refused, DomainError), self.process():
+        deeds = (
+            *(self.pause, self.pause_trigger, self.edit, self.by_hand, self.by_hand, self.cancel),
+            *(self.redeliver, self.remove),
+        )
+        weights = (2, 2, 2, 2, 2, 2, 1, 0.5)
+        does = self.rng.choices(deeds, weights)[0]
+        with self.one_process():
             does(owner)
+
+    def redeliver(self, owner: Blueprint) -> None:
+        page, _ = self.world.firings.of_definition(owner.id, None, 20)
+        if page:
+            redelivering.redeliver(self.world, self.rng.choice(page).id)
+
+    def remove(self, owner: Blueprint) -> None:
+        """Remove a trigger, or the whole definition, of which a new one is made after a while."""
+        found = self.world.triggers.of(self.world.blueprints.get(owner.id))
+        if len(found) > 1 and self.rng.random() < 0.7:
+            definitions.remove_trigger(self.world, self.rng.choice(found))
+            return
+        number = int(str(owner.name).removeprefix("d"))
+        self.later(10, 600, lambda: self.make_again(number))
+        definitions.remove(self.world, owner.id)
+
+    def make_again(self, number: int) -> None:
+        there = any(one.name == f"d{number}" for one in self.all("blueprints"))
+        if self.people_act and not there:
+            with self.one_process():
+                self.make(number)
 
     def pause(self, owner: Blueprint) -> None:
         was = self.world.blueprints.get(owner.id)
@@ -526,6 +608,8 @@ class Simulator:
 
     def pause_trigger(self, owner: Blueprint) -> None:
         found = self.world.triggers.of(self.world.blueprints.get(owner.id))
+        if not found:
+            return
         was = self.rng.choice([one for one in found if one.schedule] or found)
         definitions.change_trigger(self.world, was, replace(was, enabled=not was.enabled))
 
@@ -535,6 +619,8 @@ class Simulator:
             for one in self.world.triggers.of(self.world.blueprints.get(owner.id))
             if one.schedule
         ]
+        if not found:
+            return
         was = self.rng.choice(found)
         cron = CRONS[self.rng.randrange(len(CRONS))]
         schedule = replace(was.schedule, cron=cron, catch_up=self.rng.choice(list(CatchUp)))
@@ -569,7 +655,8 @@ class Simulator:
             with self.process():
                 received = hooks.receive(self.world, path, delivery)
             if received.firing:
-                self.accepted.setdefault(f"{path} {name}", set()).add(received.firing.id)
+                asked = f"{path} of {received.firing.trigger_id} {name}"
+                self.accepted.setdefault(asked, set()).add(received.firing.id)
         except (Died, Refused):
             if tries < 4:
                 self.later(1, 30, lambda: self.send(path, name, tries + 1))
@@ -653,6 +740,14 @@ class Simulator:
             assert self.handled < MOST_EVENTS, "the stage goes round and round, and never rests"
         self.clock = max(self.clock, moment)
 
+    def attend(self) -> None:
+        """Let people merge what is open, and cancel what waits for them."""
+        if self.outside:
+            self.outside.merge_all()
+        for run in self.all("runs"):
+            if run.state is State.NEEDS_ATTENTION and not run.has_open_pr:
+                runs.cancel(self.world, run.id)
+
     def settle_down(self) -> None:
         """Stop users, pause everything, let what runs end, and resume at last."""
         self.people_act = False
@@ -660,6 +755,7 @@ class Simulator:
         owners = self.all("blueprints")
         self.set_enabled(owners, False)
         for _ in range(36):
+            self.attend()
             self.until(self.clock + 10 * MINUTE)
             if all(run.final for run in self.all("runs")):
                 break
@@ -674,10 +770,12 @@ def patched(simulator: Simulator) -> Iterator[None]:
     """Let the handlers find the simulated stage where they look for the real one."""
     real = wiring.world
     wiring.world = lambda: simulator.world  # type: ignore[assignment]
-    disabled = logging.root.manager.disable
+    disabled, random_id = logging.root.manager.disable, uuid.uuid4
+    chosen = random.Random(f"uuid4 {simulator.seed}")
+    uuid.uuid4 = lambda: uuid.UUID(int=chosen.getrandbits(128), version=4)
     logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        wiring.world = real
+        wiring.world, uuid.uuid4 = real, random_id
         logging.disable(disabled)

@@ -20,6 +20,8 @@ AT_MOST = 3
 class OneSchedule(Simulator):
     """A stage with one minutely schedule, which counts the messages of each minute."""
 
+    reaches_out = False
+
     def __init__(self, seed: int, repeats: float) -> None:
         super().__init__(seed, size=0)
         self.weather = replace(CALM, repeats=repeats)

@@ -15,7 +15,7 @@ from tests.simulation.sabotage import ALL, caught_by
 from tests.simulation.seeds import choose_seeds
 from tests.simulation.simulator import Simulator
 
-SEEDS = int(os.environ.get("SEEDS", "60"))
+SEEDS = int(os.environ.get("SEEDS", "40"))
 SEED_FROM = choose_seeds()
 AT_ONCE = 10
 REAL_SEEDS = min(SEEDS, 3)

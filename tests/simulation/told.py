@@ -111,6 +111,7 @@ class Receiver:
 class ToldSimulator(Simulator):
     """A stage with one webhook, that hears of everything."""
 
+    reaches_out = False
     closing = False
 
     def _memory(self) -> MemoryWorld:

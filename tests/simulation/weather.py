@@ -74,6 +74,7 @@ def weather(rng: random.Random) -> Weather:
         kind = rng.choice(KINDS)
         return replace(CALM, **{kind: min(1.0, 3 * getattr(STORM, kind))})
     blows = {kind: rng.choice((0.0, 0.5, 1.0, 1.0, 1.0, 2.0)) for kind in KINDS}
+    blows["interleaves"] = rng.choice((1.0, 2.0, 3.0))  # what shows most of all others
     return Weather(**{kind: min(1.0, blows[kind] * getattr(STORM, kind)) for kind in KINDS})
 
 

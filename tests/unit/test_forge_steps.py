@@ -451,3 +451,12 @@ def test_nothing_is_opened_for_a_run_that_was_cancelled_before(forge: ScriptedFo
         publishing.publish(story.world, stale)
 
     assert "open" not in forge.calls
+
+
+def test_an_update_counts_a_pull_request_that_was_reopened_and_not_one_that_closed():
+    story = Story(ScriptedForge())
+    run = moving.update(story.world, story.run, definition_id="d", pr_state="closed")
+    run = moving.update(story.world, run, pr_state="open")
+    assert story.world.slots.held("open_prs#d") == {ID}
+    moving.update(story.world, run, pr_state="closed")
+    assert story.world.slots.held("open_prs#d") == set()
