@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
+import secrets
 import stat
 import tempfile
-from collections.abc import Callable
+import time
 from pathlib import Path
 
 JOB_PREFIX = "optio-job-"
 TOOLS_PREFIX = "optio-tools-"
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_GIVE_UP_SECONDS = 300.0
+"""A program of the job that still lives could make new files without an end."""
 
 
 def new_root(prefix: str = JOB_PREFIX) -> tuple[Path, int]:
@@ -62,23 +66,85 @@ def _is_locked_inside(directory: int) -> bool:
 
 
 def remove(root: Path) -> None:
-    """Remove a directory, also where somebody took the rights to do so; touch nothing outside."""
+    """Remove a directory, also where somebody took the rights to do so; touch nothing outside.
 
-    def allow(act: Callable[[str], object], name: str, _: object) -> None:
+    A program of the job may still move things about below it, so nothing there is named by a path.
+    """
+    above = os.open(root.parent, _DIRECTORY)
+    try:
+        until = time.monotonic() + _GIVE_UP_SECONDS
+        for _ in range(3):
+            with contextlib.suppress(FileNotFoundError):
+                _remove_entry(root.name, above, until)
+            if not os.path.lexists(root):
+                return
+    finally:
+        os.close(above)
+
+
+def _remove_entry(name: str, above: int, until: float) -> None:
+    if _unlink(name, above):
+        return
+    top = _open_directory(name, above)
+    try:
+        pending = _list_names(top)
+        while pending and time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                pending += _flatten(pending.pop(), top)
+    finally:
+        os.close(top)
+    with contextlib.suppress(OSError):
+        os.rmdir(name, dir_fd=above)
+
+
+def _flatten(name: str, top: int) -> list[str]:
+    """Remove an entry of `top`; return the directories in it, which now lie in `top` as well.
+
+    However deep a job has nested them, one level is open at a time.
+    """
+    if _unlink(name, top):
+        return []
+    moved = []
+    here = _open_directory(name, top)
+    try:
+        for each in _list_names(here):
+            with contextlib.suppress(OSError):
+                if not _unlink(each, here):
+                    os.close(_open_directory(each, here))
+                    aside = secrets.token_hex(16)
+                    os.rename(each, aside, src_dir_fd=here, dst_dir_fd=top)
+                    moved.append(aside)
+    finally:
+        os.close(here)
+    with contextlib.suppress(OSError):
+        os.rmdir(name, dir_fd=top)
+    return moved
+
+
+def _list_names(directory: int) -> list[str]:
+    with os.scandir(directory) as entries:
+        return [entry.name for entry in entries]
+
+
+def _unlink(name: str, above: int) -> bool:
+    """Remove a name that is no directory's; return whether it was none."""
+    try:
+        os.unlink(name, dir_fd=above)
+    except IsADirectoryError:
+        return False
+    return True
+
+
+def _open_directory(name: str, above: int) -> int:
+    """Open a directory, with the right to empty it."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        path = f"/proc/self/fd/{handle}"  # no link leads elsewhere, and no right is needed for it
         with contextlib.suppress(OSError):
-            above = () if Path(name) == root else (Path(name).parent,)
-            for each in (*above, Path(name)):
-                if not each.is_symlink() and each.is_dir():
-                    each.chmod(stat.S_IRWXU)
-            if Path(name).is_dir() and not Path(name).is_symlink():
-                shutil.rmtree(name, ignore_errors=True)
-            else:
-                act(name)
-
-    for _ in range(3):
-        if not root.exists():
-            return
-        shutil.rmtree(root, onerror=allow)
+            Path(path).chmod(stat.S_IRWXU)
+        return os.open(path, _DIRECTORY)
+    finally:
+        os.close(handle)
 
 
 def remove_stale() -> None:

@@ -135,6 +135,8 @@ class Git:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Variables of the job: they are for its own filters, and never beside the token."""
     identity: Identity = field(default_factory=Identity)
+    locate_shared: Callable[[Path], Path] = lambda directory: directory
+    """Returns where a private directory has to be moved for the job's programs to see it."""
 
     @property
     def user(self) -> User | None:

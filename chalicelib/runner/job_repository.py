@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import SAFE, Git, Output
-from chalicelib.runner.users import ROOT
 
 _EXACT = (
     *("-c", "core.splitIndex=false"),
@@ -67,21 +67,35 @@ class JobRepository:
     def open(
         cls, git: Git, workspace: Path, environment: Mapping[str, str], setup: RepositorySetup
     ) -> JobRepository:
-        scratch, inputs = git.private(), git.private()
-        (scratch / "objects").mkdir()
-        attributes = scratch / "attributes"
-        attributes.write_bytes(setup.global_attributes)
-        (scratch / "config").write_bytes(setup.config + _OWN_CONFIG % os.fsencode(attributes))
+        draft, inputs = git.private(), git.private()
+        scratch = git.locate_shared(draft)
+        (draft / "objects").mkdir()
+        (draft / "attributes").write_bytes(setup.global_attributes)
+        own_config = _OWN_CONFIG % os.fsencode(scratch / "attributes")
+        (draft / "config").write_bytes(setup.config + own_config)
         if git.user:
-            git.user.own(scratch)
+            git.user.own(draft)
+        draft.rename(scratch)
         return cls(git.as_job(environment), workspace, scratch, inputs, setup)
 
     def close(self) -> None:
         """Remove the scratch directory, which nobody may use a second time."""
-        if self.git.user:
-            ROOT.own(self.scratch)
         shutil.rmtree(self.scratch, ignore_errors=True)
         shutil.rmtree(self.inputs, ignore_errors=True)
+
+    @contextmanager
+    def open_scratch(self, name: str, flags: int) -> Iterator[int]:
+        """Open a file of the scratch directory, through no link that a program put there."""
+        flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        above = os.open(self.scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            file = os.open(name, flags, 0o600, dir_fd=above)
+        finally:
+            os.close(above)
+        try:
+            yield file
+        finally:
+            os.close(file)
 
     @property
     def directory(self) -> Path:

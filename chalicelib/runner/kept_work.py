@@ -121,7 +121,7 @@ def fetch_bundle(git: Git, work: EarlierWork) -> Path:
     target.write_bytes(content)
     if git.user:
         git.user.own(directory)
-    return target
+    return directory.rename(git.locate_shared(directory)) / BUNDLE
 
 
 def begin_at_base(

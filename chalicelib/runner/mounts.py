@@ -60,6 +60,8 @@ class JobFolders:
     temporary: Path
     var_temporary: Path
     accounts: Path
+    own: Path
+    """The runner's own files, which no program of the job sees."""
 
 
 def bubblewrap_arguments(folders: JobFolders, view: View, *, own_users: bool) -> list[str]:
@@ -84,8 +86,8 @@ def bubblewrap_arguments(folders: JobFolders, view: View, *, own_users: bool) ->
         options += ["--ro-bind-try", path, path]
     for name in ("passwd", "group"):
         options += ["--ro-bind", str(folders.accounts / name), f"/etc/{name}"]
-    options += ["--bind", str(folders.root), str(folders.root)]
-    for path in ("/dev", *hidden, "/"):
+    options += ["--bind", str(folders.root), str(folders.root), "--tmpfs", str(folders.own)]
+    for path in ("/dev", *hidden, str(folders.own), "/"):
         options += ["--remount-ro", path]
     return options
 

@@ -53,7 +53,8 @@ class Place:
         unusable: Mapping[str, str] | None = None,
     ) -> Place:
         """Return a place whose programs run in a sandbox of their own."""
-        folders = JobFolders(root, root / "tmp", root / "var-tmp", root / "accounts")
+        names = ("tmp", "var-tmp", "accounts", "runner")
+        folders = JobFolders(root, *(root / name for name in names))
         return cls(root, Sandbox(bubblewrap, folders, view, user), unusable or {})
 
     @property
@@ -78,6 +79,11 @@ class Place:
         return self.root / "setup"
 
     @property
+    def own(self) -> Path:
+        """The directory of the runner, which is empty in the job's sandbox."""
+        return self.root / "runner"
+
+    @property
     def prompt(self) -> Path:
         return self.root / "prompt.md"
 
@@ -100,6 +106,7 @@ class Place:
         if self.user:
             os.chown(self.root, 0, self.user.number)
             self.root.chmod(0o710)
+        self.own.mkdir(mode=0o700)
         for name in ("home", "output"):
             self._make_folder(name)
         for name in ("tmp", "var-tmp"):
@@ -153,7 +160,11 @@ class Place:
 
     def private(self) -> Path:
         """Return a new directory that no program of the job has seen."""
-        return Path(tempfile.mkdtemp(prefix="runner-", dir=self.root))
+        return Path(tempfile.mkdtemp(dir=self.own))
+
+    def locate_shared(self, directory: Path) -> Path:
+        """Return where a private directory has to be moved for the job's programs to see it."""
+        return self.root / f"shared-{directory.name}"
 
     def take_setup_files(self, order: Order) -> SetupFiles:
         """Return what setup has left for the agent, and remove it."""

@@ -162,6 +162,7 @@ class Sandbox:
     def _open(self) -> None:
         """Make the namespaces, held by a shell that waits for the end of this process."""
         self.close()
+        self._check_sources()
         self._make_mount_points()
         told, info = os.pipe()
         own_users = os.geteuid() != 0
@@ -199,6 +200,20 @@ class Sandbox:
             words = holder.stderr.read(2000).decode(errors="replace").strip()
             self.close()
             raise SandboxError(words or f"it was not up within {_START_SECONDS:g} seconds")
+
+    def _check_sources(self) -> None:
+        """Raise where a job that has the runner's own user put a link in place of a mount.
+
+        bubblewrap would follow it, and mount files of the machine. No program of the job lives now.
+        """
+        folders = self._folders
+        accounts = [folders.accounts / name for name in ("passwd", "group")]
+        for path in (folders.temporary, folders.var_temporary, folders.accounts, folders.own):
+            if path.is_symlink() or not path.is_dir():
+                raise SandboxError(f"the job put something else in the place of {path}")
+        for path in accounts:
+            if path.is_symlink() or not path.is_file():
+                raise SandboxError(f"the job put something else in the place of {path}")
 
     def _make_mount_points(self) -> None:
         """Make the mount points that lie in the job's own directories, through no link of a job.

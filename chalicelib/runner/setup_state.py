@@ -62,7 +62,7 @@ def record_setup_state(
         flags = _read_index(repository, head_sha)
         failed = _stage_workspace(repository, flags)
         links = work_tree.list_gitlinks(repository)
-        index, times = _take_index(repository.scratch / "index")
+        index, times = _take_index(repository)
         return SetupState(
             base_sha=base_sha,
             head_sha=head_sha,
@@ -87,11 +87,12 @@ def check_repository(workspace: Path, by: str) -> None:
 
 def restore_index(repository: JobRepository, state: SetupState, name: str) -> None:
     """Write the index of after setup to the scratch directory, with its times."""
-    index = repository.scratch / name
-    index.write_bytes(state.index)
-    os.utime(index, ns=state.index_times)
-    if repository.git.user:
-        repository.git.user.own(index)
+    with repository.open_scratch(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+        with os.fdopen(file, "wb", closefd=False) as stream:
+            stream.write(state.index)
+        os.utime(file, ns=state.index_times)
+        if user := repository.git.user:
+            os.fchown(file, user.number, user.number)
 
 
 def hash_raw_files(repository: JobRepository, paths: Mapping[str, str]) -> dict[str, str]:
@@ -155,11 +156,13 @@ def _stage_workspace(repository: JobRepository, flags: IndexFlags) -> dict[str, 
     return work_tree.stage_paths(repository, files, keep_objects=False)
 
 
-def _take_index(path: Path) -> tuple[bytes, tuple[int, int]]:
+def _take_index(repository: JobRepository) -> tuple[bytes, tuple[int, int]]:
     """Return an index and its times; it lies where a program of setup may still write."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as stream:
-        facts = os.fstat(stream.fileno())
+    with (
+        repository.open_scratch("index", os.O_RDONLY) as file,
+        os.fdopen(file, "rb", closefd=False) as stream,
+    ):
+        facts = os.fstat(file)
         if not stat.S_ISREG(facts.st_mode):
             raise Failure("setup", "setup replaced the runner's own files")
         return stream.read(_MOST_INDEX_BYTES), (facts.st_atime_ns, facts.st_mtime_ns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import stat
 import subprocess
 import threading
 import time
@@ -84,7 +85,7 @@ def _start(program: Program, *, merged: bool) -> tuple[subprocess.Popen[bytes], 
         if user := program.confinement.user:
             os.fchown(writing, user.number, user.number)  # so that it may open /dev/stdout
     try:
-        with program.stdin.open("rb") as stdin:
+        with open(program.stdin, "rb", opener=_open_plainly) as stdin:
             start = Start(
                 argv=program.argv,
                 cwd=program.cwd,
@@ -102,6 +103,17 @@ def _start(program: Program, *, merged: bool) -> tuple[subprocess.Popen[bytes], 
     finally:
         for end in ends:
             os.close(end)
+
+
+def _open_plainly(path: str, flags: int) -> int:
+    """Open an input through no link, and without waiting: a job may have put something there."""
+    file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    facts = os.fstat(file)
+    if not stat.S_ISREG(facts.st_mode) and not os.path.samestat(facts, Path(os.devnull).stat()):
+        os.close(file)
+        raise SandboxError(f"the job put something else in the place of {path}")
+    os.set_blocking(file, True)
+    return file
 
 
 def _failure_of(error: Exception, name: str) -> Failure:

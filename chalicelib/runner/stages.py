@@ -74,6 +74,7 @@ class Stages:
             self.place.confinement,
             plain_http=repo.plain_http,
             identity=repo.identity,
+            locate_shared=self.place.locate_shared,
         )
         bundle = kept_work.fetch_bundle(git, repo.work) if repo.work else None
         start = checkout.clone(git, repo, self.place.workspace)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,65 @@ def test_a_directory_without_rights_is_removed():
     os.close(lock)
 
     assert not root.exists()
+
+
+def test_directories_that_are_nested_deeper_than_any_path_are_removed():
+    root, lock = directories.new_root()
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("nested", dir_fd=here)
+        below = os.open("nested", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+    directories.remove(root)
+    os.close(lock)
+
+    assert not root.exists()
+
+
+def test_removing_touches_nothing_outside_while_a_program_swaps_directories_for_links(
+    tmp_path: Path,
+):
+    """The files outside have the names of those inside, as an attacker would choose them."""
+    outside = tmp_path / "outside"
+    swap = (
+        "import os, sys\n"
+        "root, outside = sys.argv[1:]\n"
+        "while True:\n"
+        "  try:\n"
+        "    os.makedirs(f'{root}/a/b/c', exist_ok=True); open(f'{root}/a/b/x', 'w').close()\n"
+        "    os.rename(f'{root}/a', f'{root}/z'); os.symlink(outside, f'{root}/a')\n"
+        "    os.unlink(f'{root}/a'); os.rename(f'{root}/z', f'{root}/a')\n"
+        "  except OSError: pass\n"
+    )
+    (outside / "b" / "c").mkdir(parents=True)
+    (outside / "b" / "x").write_text("kept")
+    outside.chmod(0o755)
+    until = time.monotonic() + 3
+    root, lock = directories.new_root()
+    with subprocess.Popen([sys.executable, "-c", swap, str(root), str(outside)]) as attacker:
+        try:
+            while time.monotonic() < until:
+                directories.remove(root)
+                root.mkdir(exist_ok=True)
+        finally:
+            attacker.kill()
+    os.close(lock)
+
+    assert (outside / "b" / "x").read_text() == "kept"
+    assert (outside / "b" / "c").is_dir()
+    assert outside.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_link_in_the_place_of_the_directory_is_removed_itself(tmp_path: Path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    directories.remove(tmp_path / "link")
+
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "kept").is_dir()
 
 
 def test_what_a_link_points_to_stays(tmp_path: Path):

@@ -8,13 +8,22 @@ import signal
 import subprocess
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from chalicelib.runner import processes
+from chalicelib.runner import processes, shell
 from chalicelib.runner.abilities import Abilities, NoSandbox, find_view, probe_sandbox, trial_place
+from chalicelib.runner.control import Control
+from chalicelib.runner.errors import Failure
+from chalicelib.runner.git import Git
+from chalicelib.runner.job_repository import JobRepository, RepositorySetup
+from chalicelib.runner.log import Log
+from chalicelib.runner.redact import Redactor
 from chalicelib.runner.sandbox import SandboxError
+from chalicelib.runner.setup_state import SetupState, restore_index
+from chalicelib.runner.text import Lines
 from chalicelib.runner.users import User
 from tests.unit.played import DAEMON, PYTHON, ROOT, TOKEN, PlayedApi, alive, do, job, until
 from tests.unit.sandboxed import Inside, abilities, inside, job_user, jobs
@@ -215,6 +224,37 @@ def test_a_link_in_the_place_of_a_mount_point_is_not_followed(
     assert set(Path("/etc").iterdir()) == before
 
 
+@pytest.mark.parametrize("name", ["tmp", "var-tmp", "accounts", "accounts/passwd"])
+def test_a_link_in_the_place_of_a_directory_of_the_job_is_not_mounted(
+    abilities: Abilities, tmp: Path, name: str
+):
+    """A job with the runner's own user may replace what the next sandbox is made of."""
+    (tmp / "elsewhere").mkdir()
+    for file in ("passwd", "group"):
+        (tmp / "elsewhere" / file).write_text("of the runner")
+    goal = tmp / "elsewhere" / ("passwd" if name.endswith("passwd") else "")
+    with trial_place(abilities, None) as place:
+        inside = Inside(place)
+        assert inside.run(f"cd {place.root}; mv {name} moved; ln -s {goal} {name}") == (0, "")
+        processes.end_descendants()
+
+        with pytest.raises((SandboxError, OSError), match=r"in the place of|Not a directory"):
+            inside.run("cat /tmp/passwd /var/tmp/passwd /etc/passwd")
+
+
+def test_the_runners_own_directory_is_empty_for_a_job_of_the_same_user(abilities: Abilities):
+    with trial_place(abilities, None) as place:
+        inside = Inside(place)
+        private = place.private()
+        (private / "secret").write_text("words")
+        assert inside.run(f"ls -A {place.own}; mv {place.own} {place.root}/x || echo busy")[
+            1
+        ].endswith("busy")
+        assert inside.run(f"cat {private}/secret")[0] == 1
+        shared = private.rename(place.locate_shared(private))
+        assert inside.run(f"cat {shared}/secret") == (0, "words")
+
+
 def test_shared_memory_is_bounded(inside: Inside):
     size = int(inside.run("df --output=size -B1 /dev/shm | tail -1")[1])
     assert 0 < size <= 1 << 30
@@ -308,3 +348,38 @@ def test_the_runner_of_an_ordinary_user_has_a_sandbox_in_which_its_files_are_hid
     assert "No such file" in api.text
     assert "of the runner" not in api.text
     assert list((home / "jobs").iterdir()) == []
+
+
+@pytest.mark.parametrize("made", ["link", "pipe"])
+def test_an_input_that_a_job_replaced_is_not_opened(tmp: Path, made: str):
+    """The prompt lies where setup may write, and the runner opens it with its own rights."""
+    prompt = tmp / "prompt.md"
+    if made == "pipe":
+        os.mkfifo(prompt)
+    else:
+        (tmp / "token").write_text("of the runner")
+        prompt.symlink_to(tmp / "token")
+    heard: list[str] = []
+    program = shell.Program(argv=("cat",), cwd=tmp, environment=dict(os.environ), stdin=prompt)
+    with pytest.raises(Failure, match=r"cannot start|in the place of"):
+        shell.run(program, Control(timedelta(seconds=20)), out=Lines(heard.append, None), err=None)
+    assert heard == []
+
+
+def test_the_runner_writes_no_index_through_a_link_of_the_job(tmp: Path):
+    (tmp / "target").write_text("of the machine")
+    git = Git(
+        Control(timedelta(seconds=20)),
+        Log(Redactor([])),
+        lambda: Path(tempfile.mkdtemp(dir=tmp)),
+        None,
+    )
+    repository = JobRepository.open(git, tmp, {}, RepositorySetup())
+    (repository.scratch / "index").symlink_to(tmp / "target")
+    state = SetupState(
+        base_sha="", head_sha="", tree="", setup=repository.setup, index=b"x", index_times=(0, 0)
+    )
+    with pytest.raises(OSError, match="exists"):
+        restore_index(repository, state, "index")
+    assert (tmp / "target").read_text() == "of the machine"
+    repository.close()
