@@ -73,6 +73,9 @@ class RealSimulator(Simulator):
     def edit(self, owner: Blueprint) -> None:
         """Without a log of commits nobody could tell afterwards which schedule held when."""
 
+    def plan_restart(self) -> None:
+        """Moto keeps nothing that was saved seconds apart."""
+
     def run(self) -> RealSimulator:
         with faults(self):
             super().run()
