@@ -58,7 +58,10 @@ def pack_work(
     if has_secret:
         notices.append(f"{BUNDLE} is not kept: a secret is in the work")
     else:
-        _add(files, notices, BUNDLE, BUNDLE_TYPE, _bundle(git, snapshot))
+        try:
+            _add(files, notices, BUNDLE, BUNDLE_TYPE, _bundle(git, snapshot))
+        except (Failure, OSError) as error:  # the patch may be the one thing that has room
+            notices.append(f"{BUNDLE} is not kept: {error}")
     try:
         patch = _patch(git, snapshot)
         for redactor in redactors:

@@ -7,15 +7,18 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.runner import kept_work
 from chalicelib.runner.outputs import Left, clean_content
 from chalicelib.runner.redact import Redactor
 from tests.unit.played import PlayedApi, asleep, do, git, job, start, until
+from tests.unit.repositories import Job, make_origin
 from tests.unit.test_runner_end import order_for, put_program
 from tests.unit.test_runner_hunt import served
 
@@ -396,3 +399,16 @@ def test_a_push_that_is_too_large_is_refused_and_not_a_matter_of_the_network(
 def test_a_patch_that_cannot_be_cleaned_is_left_out():
     with pytest.raises(Left):
         clean_content(b"\xff" + SECRET.encode(), Redactor([SECRET]))
+
+
+def test_the_patch_is_kept_where_the_bundle_cannot_be_made(tmp_path: Path):
+    job = Job(tmp_path / "job", make_origin(tmp_path, {"README": "hello\n"}))
+    job.agent("echo work > made")
+    snapshot = job.scan([])
+    broken = replace(snapshot, known=("0" * 39 + "1",))
+
+    kept = kept_work.pack_work(job.git, broken, (), finished=True)
+
+    assert [output.name for output in kept.files] == ["work.patch"]
+    assert b"+work" in next(iter(kept.files.values()))
+    assert any(notice.startswith("work.bundle is not kept: ") for notice in kept.notices)
