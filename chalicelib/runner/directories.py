@@ -49,7 +49,7 @@ def _lock(root: Path) -> int | None:
 
 
 def _is_locked_inside(directory: int) -> bool:
-    """Whether a runner of an earlier version holds the lock file that it made in a directory."""
+    """Return whether a runner of an earlier version holds its lock file in a directory."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         lock = os.open(".lock", flags, dir_fd=directory)

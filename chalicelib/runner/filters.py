@@ -41,12 +41,12 @@ made=$(git cat-file --filters --path="$1" "$2" | git hash-object --no-filters --
 
 
 def is_filtered(repository: JobRepository, path: str, entry: Entry) -> bool:
-    """Whether a blob is one that the filter of its path makes."""
+    """Return whether a blob is one that the filter of its path makes."""
     return _check(repository, _CHECK, path, entry)
 
 
 def _becomes_file(repository: JobRepository, path: str, entry: Entry) -> bool:
-    """Whether the filter makes the file at a path, as it is now, of a blob."""
+    """Return whether the filter makes the file at a path, as it is now, of a blob."""
     return _check(repository, _COMPARE, path, entry)
 
 
@@ -63,7 +63,7 @@ def _check(
 
 
 def is_pointer(repository: JobRepository, entry: Entry) -> bool:
-    """Whether a blob is a pointer of Git LFS, which is what its filter makes of any file."""
+    """Return whether a blob is a pointer of Git LFS, which is what its filter makes of any file."""
     size = repository.read_text("cat-file", "-s", entry.sha)
     if int(size) > _MOST_POINTER_BYTES:
         return False

@@ -70,7 +70,7 @@ _FROM_RUNNER = (
 
 @dataclass(frozen=True)
 class Said:
-    """What git answered."""
+    """The answer of git."""
 
     code: int
     out: str

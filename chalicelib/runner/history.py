@@ -212,7 +212,7 @@ def _has_foreign_link(changes: list[Change], rules: Rules) -> bool:
 def _is_emptied(
     repository: JobRepository, commit: Commit, tree: str, parents: tuple[str, ...]
 ) -> bool:
-    """Whether nothing is left of what a commit brought."""
+    """Return whether nothing is left of what a commit brought."""
     if len(parents) != 1 or tree == commit.tree:
         return False
     return repository.read_text("rev-parse", f"{parents[0]}^{{tree}}") == tree

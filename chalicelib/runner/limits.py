@@ -1,4 +1,4 @@
-"""What one job may fill: its directory, watched, and each single file, by the kernel."""
+"""The limits of one job: its directory, watched, and each single file, by the kernel."""
 
 from __future__ import annotations
 

@@ -153,12 +153,12 @@ def mount_points(folders: JobFolders, view: View) -> list[MountPoint]:
 
 
 def is_within(path: str | Path, parents: Iterable[str]) -> bool:
-    """Whether `path` is one of `parents` or lies below one."""
+    """Return whether `path` is one of `parents` or lies below one."""
     return any(Path(path).is_relative_to(parent) for parent in parents)
 
 
 def is_seen(path: str | Path) -> bool:
-    """Whether a path is among the system's directories that each job sees."""
+    """Return whether a path is among the system's directories that each job sees."""
     return is_within(path, [f"/{name}" for name in _SYSTEM])
 
 

@@ -156,7 +156,7 @@ def _has_content(repository: JobRepository, heads: list[str], sha: str) -> bool:
 
 
 def _has_changes(repository: JobRepository, head: str, sha: str) -> bool:
-    """Whether each file that a commit's history changed is in `head` as the commit has it."""
+    """Return whether `head` has each file that a commit's history changed, as the commit has it."""
     common = repository.run("merge-base", head, sha).data.decode().strip()
     if not common:
         return False

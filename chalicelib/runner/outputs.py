@@ -36,7 +36,7 @@ class Left(Exception):
 
 @dataclass
 class Found:
-    """What is kept of a directory, and why the rest is not."""
+    """The files kept of a directory, and why the rest is not."""
 
     files: dict[Output, bytes] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)

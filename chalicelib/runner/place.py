@@ -175,7 +175,7 @@ class Place:
             remove(self.setup_files)
 
     def has_program(self, name: str, search_path: str) -> bool:
-        """Whether the job's programs find `name`."""
+        """Return whether the job's programs find `name`."""
         if not self.confinement.is_sandbox:
             return shutil.which(name, path=search_path) is not None
         search = self.confinement.start(

@@ -58,7 +58,7 @@ class Confinement(Protocol):
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether programs see a sandbox instead of the machine."""
+        """Return whether programs see a sandbox instead of the machine."""
 
     def start(self, program: Start) -> subprocess.Popen[bytes]:
         """Start a program; raise `OSError` as `subprocess` does, or `SandboxError`."""

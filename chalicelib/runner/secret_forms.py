@@ -23,7 +23,7 @@ LARGE = 16 * 1024
 """Characters from which on a value is only looked for as it is, in JSON and in base64."""
 
 _AS_GO = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&"})
-"""How programs in Go write JSON."""
+"""The spelling of JSON by programs in Go."""
 _AS_NUMBERS = str.maketrans({"&": "&#38;", "<": "&#60;", ">": "&#62;", '"': "&#34;", "'": "&#39;"})
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _PEM_BORDER = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")

@@ -89,7 +89,7 @@ def _readable_parts(content: bytes) -> Iterator[str]:
 
 
 def _has_telling_lines(value: str) -> bool:
-    """Whether a secret has many lines, of which some are like no others.
+    """Return whether a secret has many lines, of which some are like no others.
 
     The names of settings are in every file of settings, so a line without anything random tells
     nothing of such a secret.
@@ -202,7 +202,7 @@ def _find_in_objects(snapshot: Snapshot, scanner: Scanner) -> Hit | None:
 
 
 def _is_in_base(git: Git, snapshot: Snapshot, value: str) -> bool:
-    """Whether the base's files hold a value, with every line that tells something of it.
+    """Return whether the base's files hold a value, with every line that tells something of it.
 
     A file of settings has lines that its public example has as well. The value is no argument of
     any process.

@@ -32,7 +32,7 @@ _OF_MODELS = re.compile(
 
 @dataclass(frozen=True)
 class SetupFiles:
-    """What setup has left for agent and tests; nothing of it reaches the runner or its git."""
+    """Values that setup has left for agent and tests; the runner and its git get none."""
 
     variables: dict[str, str] = field(default_factory=dict, repr=False)
     path_entries: tuple[str, ...] = ()

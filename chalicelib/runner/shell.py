@@ -31,7 +31,7 @@ UNFINISHED_SHOWN_AFTER_MS = 3000
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to start, and where."""
+    """A program to start, and its directory."""
 
     argv: tuple[str, ...]
     cwd: Path

@@ -27,7 +27,7 @@ from chalicelib.runner.work_delivery import WorkDelivery
 
 @dataclass(frozen=True)
 class HandedOn:
-    """What setup has handed on to agent and tests: nothing before it ended."""
+    """Values that setup has handed on to agent and tests: nothing before it ended."""
 
     variables: dict[str, str] = field(default_factory=dict, repr=False)
     path_entries: list[str] = field(default_factory=list)

@@ -39,7 +39,7 @@ _NO_CHANGES = frozenset(
 
 @dataclass(frozen=True)
 class Submodule:
-    """What lies at a submodule's path: its commit, and a digest of what differs from it."""
+    """The state of a submodule: its commit, and a digest of what differs from it."""
 
     head_sha: str = ""
     changes: str = ""
