@@ -38,6 +38,13 @@ made=$(git cat-file --filters --path="$1" "$2" | git hash-object --no-filters --
 [ "$made" = "$(git hash-object --no-filters -- "$1")" ]
 """
 """Sizes and times tell less of a file that changed in the second in which its index was written."""
+_LIST_CONTENTS = r"""
+xargs -0 -n 2 sh -c '
+show() { [ -f "$1" ] && [ ! -L "$1" ] && git hash-object --no-filters -- "$1"; }
+for made in "$(git cat-file --filters --path="$2" "$1" | git hash-object --no-filters --stdin)" \
+    "$(show "$2")"; do printf "%s %s\0" "$made" "$2"; done' sh
+"""
+"""The contents of filtered paths as programs see them: of the base, and as they are now."""
 
 
 def is_filtered(repository: JobRepository, path: str, entry: Entry) -> bool:
@@ -95,10 +102,11 @@ def find_faults(
     entries: Iterable[tuple[str, Entry]],
     staged: Mapping[str, Entry],
     base_sha: str,
-) -> list[str]:
-    """Return a sentence for each new entry whose path has a filter that did not make it.
+) -> dict[str, str]:
+    """Return a sentence for each path with a new entry that would be pushed in clear.
 
-    The attributes that count are those of the base and of the tree after setup.
+    Its filter did not make it, or it is the content of a filtered path under another name. The
+    attributes that count are those of the base and of the tree after setup.
     """
     files = [(path, entry) for path, entry in entries if entry.mode in ("100644", "100755")]
     paths = sorted({path for path, _ in files})
@@ -112,7 +120,31 @@ def find_faults(
             reason = _find_fault(repository, (path, entry), before[path], now.get(path), staged)
             if reason:
                 faults[path] = f"{path}: {reason}"
-    return list(faults.values())
+    moved = [(path, entry) for path, entry in files if path not in before]
+    return faults | _find_moved(repository, moved, base_sha)
+
+
+def _find_moved(
+    repository: JobRepository, files: list[tuple[str, Entry]], base_sha: str
+) -> dict[str, str]:
+    """Return a sentence for each path without a filter that has the content of a filtered one."""
+    base = work_tree.list_tree(repository, base_sha) if files and repository.setup.filters else {}
+    names = read_attribute(repository, list(base), cached=True, index="base-index")
+    # A pointer of Git LFS protects nothing: its file may be stored under any name.
+    known = set(repository.setup.filters) - {"lfs"}
+    hidden = [path for path, name in names.items() if name in known]
+    if not hidden:
+        return {}
+    listed = encode_paths(part for path in hidden for part in (base[path].sha, path))
+    output = repository.run_script(_LIST_CONTENTS, stdin=listed)
+    pairs = (record.partition(" ") for record in split_zero(output.data))
+    empty = repository.read_text("hash-object", "--stdin")
+    sources = {sha: path for sha, _, path in pairs if sha not in ("", empty, base[path].sha)}
+    return {
+        path: f"{path}: it is the content of {sources[entry.sha]}, whose filter it would lose"
+        for path, entry in files
+        if entry.sha in sources
+    }
 
 
 def _find_fault(

@@ -1,7 +1,7 @@
 """Work that cannot be pushed: packed into a bundle and a patch, and restored by a later attempt.
 
 Both are made of a scanned snapshot. A bundle is not redacted, since that would corrupt it: it is
-made only where the scan found no secret. The patch is redacted like a log.
+made only where the scan found no secret and no filter was lost. The patch is redacted like a log.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ def pack_work(
     has_secret = snapshot.refused is not None and snapshot.refused.error_class == SECRET
     if has_secret:
         notices.append(f"{BUNDLE} is not kept: a secret is in the work")
+    elif snapshot.in_clear:
+        hidden = ", ".join(sorted(snapshot.in_clear)[:5])
+        notices.append(f"{BUNDLE} is not kept, and {PATCH} leaves out {hidden}: a filter hides it")
     else:
         try:
             _add(files, notices, BUNDLE, BUNDLE_TYPE, _bundle(git, snapshot))
@@ -102,10 +105,12 @@ def _kept_refs(git: Git, snapshot: Snapshot) -> list[str]:
 
 def _patch(git: Git, snapshot: Snapshot) -> bytes:
     """Return what the work changes, with one part for each other commit that the agent left."""
-    tips = {"": snapshot.head, **snapshot.others}
+    tips = {"": snapshot.head, **({} if snapshot.in_clear else snapshot.others)}
+    left_out = [f":(exclude,top,literal){path}" for path in sorted(snapshot.in_clear)]
+    paths = ("--", ":/", *left_out) if left_out else ()
     parts = []
     for name, tip in tips.items():
-        output = git.read("git", *_DIFF, snapshot.base, tip, cwd=snapshot.repository)
+        output = git.read("git", *_DIFF, snapshot.base, tip, *paths, cwd=snapshot.repository)
         if output.code != 0:
             raise Failure("push", f"git diff failed: {output.reason}")
         if output.data:

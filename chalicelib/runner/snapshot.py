@@ -8,7 +8,7 @@ commits are there in either case, so that nothing an agent made is lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chalicelib.runner import lfs, sealing, work_tree
@@ -62,6 +62,8 @@ class Snapshot:
     """Objects of Git LFS that come with the commits; they are in the repository as well."""
     others: Mapping[str, str] = field(default_factory=dict)
     """Commits that `head` does not have, by a name for people."""
+    in_clear: frozenset[str] = frozenset()
+    """Paths that hold what a filter should have hidden: they are neither pushed nor kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,11 +181,10 @@ def _build(draft: _Draft, head: str, tree: AgentTree) -> Snapshot | None:
         )
     if not line.has_work and not draft.reasons:
         return None
-    faults = tree.filter_faults + find_faults(
-        draft.repository, line.new_entries, tree.staged, draft.state.base_sha
-    )
+    in_clear = find_faults(draft.repository, line.new_entries, tree.staged, draft.state.base_sha)
+    faults = [*tree.filter_faults, *in_clear.values()]
     draft.reasons += [Refusal(f"not pushed in clear: {fault}", "filter") for fault in faults]
-    return _seal(draft, line, others)
+    return replace(_seal(draft, line, others), in_clear=frozenset(in_clear))
 
 
 def _make_line(draft: _Draft, head: str, tree: AgentTree, files: str | None) -> _Line:

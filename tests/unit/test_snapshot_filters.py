@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.runner import kept_work
 from tests.unit.repositories import BRANCH, Job, commit_files, git, make_origin, need
 
 SECRET = "PASSWORD=correct-horse-battery\n"
@@ -99,6 +100,38 @@ def test_a_file_that_loses_its_filter_is_not_pushed_in_clear(
     assert snapshot.refused is not None, git("log", "-p", snapshot.head, cwd=snapshot.repository)
     assert "not pushed in clear: secret/env" in snapshot.refused.reason
     assert snapshot.refused.error_class == "filter"
+
+
+MOVES = {
+    "copied": "cp secret/env plain",
+    "moved": "mv secret/env plain; git add -A; git commit -qm x",
+    "changed, then copied": "echo MORE=1 >> secret/env; cp secret/env plain",
+    "in a commit in between": "cp secret/env plain; git add plain; git commit -qm x;"
+    "git rm -q plain; git commit -qm gone; echo x >> README",
+}
+
+
+@pytest.mark.parametrize("agent", MOVES.values(), ids=MOVES)
+def test_the_content_of_a_filtered_file_is_not_pushed_under_another_name(
+    tmp_path: Path, crypt: Path, agent: str
+):
+    job = unlocked(tmp_path, crypt)
+    snapshot = job.agent(agent)
+
+    assert snapshot is not None
+    assert snapshot.refused is not None
+    assert "plain: it is the content of secret/env" in snapshot.refused.reason
+    assert snapshot.in_clear == {"plain"}
+    kept = kept_work.pack_work(job.git, snapshot, (), finished=True)
+    assert "work.bundle" not in {output.name for output in kept.files}
+    assert SECRET.strip().encode() not in b"".join(kept.files.values())
+
+
+def test_an_empty_file_is_no_content_of_a_filtered_one(tmp_path: Path, crypt: Path):
+    job = unlocked(tmp_path, crypt)
+    job.agent(": > secret/empty; : > plain; echo x >> README")
+    job.push()
+    assert "A plain" in job.changed()
 
 
 def test_a_locked_file_may_be_moved_but_not_changed(tmp_path: Path, crypt: Path):
