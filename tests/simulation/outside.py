@@ -254,6 +254,7 @@ class Outside:
         self.builds: dict[str, str] = {}
         self.ends: dict[str, BuildEnd | None] = {}
         self.pushed: dict[str, str] = {}
+        self.attempts: dict[str, int] = {}
         self.uses_builds = self.rng.random() < 0.3
         self.done: Counter[str] = Counter()
 
@@ -303,9 +304,14 @@ class Outside:
         one.before, one.facts = one.facts, replace(one.facts, **changes)
         one.changed_at = self.simulator.clock
 
-    def push(self, branch: str, sha: str) -> None:
-        """Take a commit, which takes back what was said of the one before it."""
-        self.pushed[branch] = sha
+    def push(self, branch: str, sha: str, attempt: int) -> None:
+        """Take a commit, which takes back what was said of the one before it.
+
+        The lease of an older attempt is over: git refuses its push.
+        """
+        if attempt < self.attempts.get(branch, 0):
+            return
+        self.pushed[branch], self.attempts[branch] = sha, attempt
         for one in self.branches:
             if one.branch == branch and one.facts.state == "open":
                 self.change(one, head_sha=sha, runs="pending", reviews="none")

@@ -476,7 +476,7 @@ class Simulator:
             head_sha=f"{run[:8]}{attempt}" if pushed else None,
         )
         if self.outside and end.branch and end.head_sha:
-            self.outside.push(end.branch, end.head_sha)
+            self.outside.push(end.branch, end.head_sha, attempt)
         try:
             with self.process():
                 reporting.report(self.world, run, attempt, end)
