@@ -452,10 +452,11 @@ class Simulator:
             self.finish(name, run, attempt)
             return
         stop: str | None = None
+        began = self.clock  # a stall is part of the call: the runner was alive when it began
         try:
             with self.process():
                 stop = jobs.beat(self.world, run, attempt, "agent", ())
-                self.heard.setdefault((run, attempt), []).append(self.clock)
+                self.heard.setdefault((run, attempt), []).append(began)
         except (Died, Refused):
             pass
         except DomainError:
