@@ -47,8 +47,8 @@ from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttl
 
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
-MOST_EVENTS = 30_000
-"""Ten times what a storm of some hours brings."""
+MOST_EVENTS = 100_000
+"""Ten times what a storm and the hours after it bring."""
 VISIBILITY = timedelta(seconds=60)
 THREE_TICKS = 3 * MINUTE + timedelta(seconds=15)
 """Three ticks and what they may come late."""
@@ -755,7 +755,7 @@ class Simulator:
         self.until(self.clock + HANDLED_WITHIN + 3 * MINUTE)
         owners = self.all("blueprints")
         self.set_enabled(owners, False)
-        for _ in range(36):
+        for _ in range(144):  # a whole day: what was queued in the storm waits for its slot
             self.attend()
             self.until(self.clock + 10 * MINUTE)
             if all(run.final for run in self.all("runs")):
