@@ -105,6 +105,8 @@ class _Sync:
             # One page, so that a wrong credential shows at once, waited for or not.
             next(self._tracker.changed(self._started), None)
             self._notes.keep(cursor=self._started)
+            # Before any trigger has looked: what comes between its look and the cursor is lost.
+            self._notes.write()
             return True
         listing = provider.changes or Listing(began_at=self._started, since=provider.since)
         listing, last = self._read("changes", listing, watched, provider.etag)

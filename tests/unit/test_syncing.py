@@ -88,6 +88,27 @@ def test_a_sync_that_dies_at_any_call_loses_nothing_and_doubles_nothing(place: P
     assert place.fired() == place.expected()
 
 
+def test_a_first_sync_that_dies_at_its_end_loses_no_ticket_of_the_next_minutes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    providers_put = place.world.providers.put
+
+    def put(new: Any, was: Any) -> None:
+        if place.trigger_looked and not new.reading:
+            raise Died
+        providers_put(new, was)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place.world.providers, "put", put)
+        with pytest.raises(Died):
+            place.minutes(1)
+    assert place.trigger_looked
+    place.tracker.add("agent")
+    place.now += 30 * MINUTE  # the stage is away for longer than listings overlap
+    place.minutes(4)
+    assert place.fired() == place.expected()
+
+
 def test_syncs_that_never_end_are_told(place: Place):
     for _ in range(2):
         place.now += syncing.LEASE

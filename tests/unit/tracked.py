@@ -55,6 +55,12 @@ class Place:
         found: Provider = self.world.providers.get("p")
         return found
 
+    @property
+    def trigger_looked(self) -> bool:
+        ticket = self.world.triggers.get("t").ticket
+        assert ticket is not None
+        return "p" in ticket.looked
+
     def fired(self) -> Counter[str]:
         rows = [row[0] for row in self.world.tables.all("firings")]
         return Counter(row.occurrence for row in rows if row.run_id)
