@@ -20,6 +20,7 @@ UNUSED = (
     "*/tests",
     "*/benchmarks",
     "*.dist-info/RECORD",  # what pip would uninstall by
+    "**/*.pyi",  # types for who writes code, which nothing that runs reads
 )
 """What no module that stays imports as it is loaded; a test looks."""
 

@@ -257,7 +257,10 @@ def test_an_emulator_ends_with_who_started_it_and_saves_what_it_holds(tmp_path: 
         parent.kill()
     again.start()  # it waits for the one before it
     try:
-        assert not Path(f"/proc/{pid}").exists()
+        end = time.monotonic() + 20  # it has saved, and a busy machine takes its time to end it
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < end, "the emulator outlives who started it"
+            time.sleep(0.1)
         assert len(client(again, "sqs").list_queues()["QueueUrls"]) == 1
     finally:
         again.stop()
