@@ -42,6 +42,7 @@ from chalicelib.storage.keys import key_row
 from chalicelib.storage.records import TABLES
 from chalicelib.web.api import hooks
 from tests import rights
+from tests.lasting import sparing_lasting_programs
 from tests.simulation.seeds import choose_seeds
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -153,6 +154,13 @@ def key_of(token: str, scopes: tuple[Scope, ...], **more: Any) -> Key:
 def far_away() -> None:
     """Let the machine's own clock hang in `TZ`."""
     time.tzset()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lasting_programs() -> Iterator[None]:
+    """Let no job that a test runs in this process end what other tests still need."""
+    with sparing_lasting_programs():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from infra.emulator import ROOT
 from infra.screenshots import CHROMIUM, FLAGS
 from tests.e2e.conftest import System, system
+from tests.lasting import starting_lasting_programs
 
 __all__ = ["system"]
 PICTURES = ROOT / "build" / "browser"
@@ -39,8 +40,10 @@ def chromium() -> Iterator[Any]:
         pytest.skip(why)
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with ExitStack() as stack:
+        with starting_lasting_programs():
+            playwright = stack.enter_context(sync_playwright())
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
 

@@ -19,6 +19,7 @@ import boto3
 import pytest
 
 from infra.emulator import ROOT
+from tests.lasting import starting_lasting_programs
 
 START_SECONDS = 300
 T = TypeVar("T")
@@ -162,7 +163,8 @@ def until(look: Callable[[], T | None], seconds: float, story: Callable[[], str]
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     made = System(tmp_path_factory.mktemp("system"))
     try:
-        made.start()
+        with starting_lasting_programs():
+            made.start()
         yield made
     finally:
         made.stop()
