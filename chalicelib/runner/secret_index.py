@@ -32,6 +32,8 @@ STRICT_PLAIN_RUN, STRICT_CODED_RUN = LONG, 32
 """Lengths of a part that keeps a commit from being pushed."""
 MOST_PLACES = 4096
 """Places that one piece is compared with: a value that repeats itself has thousands of them."""
+LARGEST_DULL = 256
+"""Characters of a part of a form that has no piece to be recognised by."""
 CHUNK = 1000 * STEP
 """Characters that are looked up at once."""
 
@@ -54,8 +56,9 @@ class SecretIndex:
         long: dict[str, tuple[str, bool]] = {}
         for name, value in secrets:
             for form in list_forms(value):
-                if len(form.text) < INDEXED:
-                    short.setdefault(form.text, name)
+                if len(form.text) < INDEXED or not _has_telling_piece(form.text):
+                    for part in _dull_parts(form.text):
+                        short.setdefault(part, name)
                 elif _BORDER not in form.text:
                     long.setdefault(form.text, (name, form.coded))
         self._short = short
@@ -196,6 +199,22 @@ def _starts(forms: Iterable[str]) -> list[int]:
     return [*starts, place]
 
 
+def _has_telling_piece(form: str) -> bool:
+    places = range(max(1, len(form) - PIECE + 1))
+    return len(form) < LONG or any(_is_telling(form[at : at + PIECE]) for at in places)
+
+
+def _is_telling(piece: str) -> bool:
+    """Rows of one or two characters are no sign, and would be compared again and again."""
+    return len(set(piece)) > 2
+
+
+def _dull_parts(form: str) -> set[str]:
+    """Return a form in parts that a trie can hold: each is looked for as a whole."""
+    starts = (*range(0, len(form) - LARGEST_DULL, LARGEST_DULL), max(0, len(form) - LARGEST_DULL))
+    return {form[at : at + LARGEST_DULL] for at in starts}
+
+
 def _pieces(forms: dict[str, tuple[str, bool]]) -> set[str]:
     dense = sum(map(len, forms)) <= DENSE_CHARACTERS
     pieces: set[str] = set()
@@ -206,9 +225,8 @@ def _pieces(forms: dict[str, tuple[str, bool]]) -> set[str]:
             continue
         last = len(form) - PIECE + 1
         places = range(last) if dense else _sparse_places(last)
-        # Rows of one or two characters are no sign, and would be compared again and again.
         parts = (form[place : place + PIECE] for place in places)
-        pieces.update(part for part in parts if len(set(part)) > 2)
+        pieces.update(part for part in parts if _is_telling(part))
     return pieces
 
 

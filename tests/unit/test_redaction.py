@@ -8,6 +8,7 @@ import json
 import shlex
 import string
 import subprocess
+from collections.abc import Callable
 from textwrap import wrap
 
 import pytest
@@ -73,6 +74,14 @@ def test_whatever_a_shell_quotes_is_redacted(value: str):
     for line in ask_bash(f"{SCRIPTS['printf %q']}; {SCRIPTS['@Q']}", value).splitlines():
         assert "***" in shown(line, value)
         assert len(shown(line, value).replace("***", "")) <= 4
+
+
+@pytest.mark.parametrize("value", ["*" * 29, "!" * 600, "ab" * 2000, "a" * 300 + "b" * 300])
+@pytest.mark.parametrize("spell", [str, lambda value: value.replace("*", "\\*"), str.upper])
+def test_a_secret_of_few_different_characters_is_redacted(value: str, spell: Callable[[str], str]):
+    text = spell(value)
+    hidden = "***" in shown(f"> {text} <", value) and len(shown(f"> {text} <", value)) < 12
+    assert hidden == (spell is not str.upper or text == value)
 
 
 @settings(max_examples=50, deadline=None)
