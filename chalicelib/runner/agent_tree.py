@@ -6,7 +6,7 @@ the agent left alone stays as the base has it, unless the repo's settings want i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.runner import filters, work_tree
@@ -18,6 +18,7 @@ from chalicelib.runner.setup_state import (
     restore_index,
 )
 from chalicelib.runner.submodules import Submodule, read_submodules
+from chalicelib.runner.text import name_some
 from chalicelib.runner.work_tree import ABSENT, GITLINK, Differences, Entry, IndexFlags
 
 AGENT_INDEX = "agent-index"
@@ -167,7 +168,7 @@ def _remove_untracked(reading: _Reading, found: Differences) -> None:
     work_tree.remove_paths(reading.repository, sorted(removed))
     files = [path for path in sorted(removed) if current[path].mode != GITLINK]
     if files:
-        reading.tree.notices.append(f"no longer tracked: {_name_some(files)}")
+        reading.tree.notices.append(f"no longer tracked: {name_some(files)}")
 
 
 def _settle_setup_changes(reading: _Reading, *, includes_setup: bool) -> None:
@@ -228,10 +229,3 @@ def _list_gitmodules(repository: JobRepository) -> frozenset[str]:
     )
     settings = output.data.split(b"\0")[:-1]
     return frozenset(decode_path(setting.partition(b"\n")[2]) for setting in settings)
-
-
-def _name_some(paths: Iterable[str], most: int = 5) -> str:
-    """Return the first paths of a list, and how many more there are."""
-    listed = list(paths)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from chalicelib.domain.kept_work import BUNDLE, MOST_KEPT_BYTES, PATCH
@@ -26,6 +27,8 @@ from chalicelib.runner.snapshot import HEAD_REF, KEPT_REFS, Snapshot
 
 BUNDLE_TYPE, PATCH_TYPE = "application/x-git-bundle", "text/x-diff"
 RESTORED = "refs/optio/restored"
+_MOST_PARTS = 50
+"""A patch is for people, and has a part for each other commit; a bundle has all."""
 _DIFF = ("diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color")
 _CHECK = """
 git bundle verify -q "$1" && {
@@ -105,7 +108,8 @@ def _kept_refs(git: Git, snapshot: Snapshot) -> list[str]:
 
 def _patch(git: Git, snapshot: Snapshot) -> bytes:
     """Return what the work changes, with one part for each other commit that the agent left."""
-    tips = {"": snapshot.head, **({} if snapshot.in_clear else snapshot.others)}
+    others = {} if snapshot.in_clear else dict(islice(snapshot.others.items(), _MOST_PARTS))
+    tips = {"": snapshot.head, **others}
     left_out = [f":(exclude,top,literal){path}" for path in sorted(snapshot.in_clear)]
     paths = ("--", ":/", *left_out) if left_out else ()
     parts = []

@@ -48,8 +48,7 @@ def seal_commits(
     if output.code != 0:
         raise Failure("push", f"the agent's commits cannot be read: {output.reason}")
     _take_pack(repository.git, sealed, pack, ends)
-    for name, sha in tips.items():
-        _run(repository.git, sealed, "update-ref", name, sha)
+    _write_refs(repository.git, sealed, tips)
     return Sealed(sealed, tuple(sorted(known)))
 
 
@@ -114,7 +113,9 @@ def _take_pack(git: Git, sealed: Path, pack: Path, shallow: Iterable[str]) -> No
     (sealed / "shallow").write_text("".join(f"{sha}\n" for sha in sorted(shallow)))
 
 
-def _run(git: Git, sealed: Path, *arguments: str) -> None:
-    said = git.as_runner().local(*arguments, cwd=sealed)
-    if said.code != 0:
-        raise Failure("push", f"git {arguments[0]} failed: {said.reason}")
+def _write_refs(git: Git, sealed: Path, tips: Mapping[str, str]) -> None:
+    orders = sealed / "orders"
+    orders.write_text("".join(f"create {name} {sha}\n" for name, sha in tips.items()))
+    output = git.as_runner().read("git", "update-ref", "--stdin", cwd=sealed, stdin=orders)
+    if output.code != 0:
+        raise Failure("push", f"git update-ref failed: {output.reason}")

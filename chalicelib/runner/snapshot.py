@@ -18,8 +18,10 @@ from chalicelib.runner.filters import find_faults, find_normalised
 from chalicelib.runner.git import Git
 from chalicelib.runner.history import Rules, read_commits, read_history, rewrite_history
 from chalicelib.runner.job_repository import JobRepository
-from chalicelib.runner.other_work import OtherWork, find_other_work, find_unfinished
+from chalicelib.runner.other_refs import Tip
+from chalicelib.runner.other_work import describe_records, find_other_work, find_unfinished
 from chalicelib.runner.setup_state import SetupState, check_repository
+from chalicelib.runner.text import name_some
 from chalicelib.runner.work_tree import GITLINK, Entry
 
 HEAD_REF = "refs/heads/work"
@@ -174,8 +176,9 @@ def _build(draft: _Draft, head: str, tree: AgentTree) -> Snapshot | None:
     if len(others) == 1 and others[0].is_branch and not line.has_work and not draft.reasons:
         draft.notices.append(f"the work is on {others[0].name}, which was not checked out")
         line, others = _make_line(draft, others[0].sha, tree, None), []
+    draft.notices += describe_records(draft.repository, draft.state, [*known, line.tip])
     if others:
-        names = ", ".join(work.name for work in others)
+        names = name_some(work.name for work in others)
         draft.reasons.append(
             Refusal(f"the agent left work that its checked-out commit does not have: {names}")
         )
@@ -261,7 +264,7 @@ def _has_ancestor(repository: JobRepository, older: str, newer: str) -> bool:
     return repository.run("merge-base", "--is-ancestor", older, newer).code == 0
 
 
-def _seal(draft: _Draft, line: _Line, others: list[OtherWork]) -> Snapshot:
+def _seal(draft: _Draft, line: _Line, others: list[Tip]) -> Snapshot:
     """Bring the commits into a repository of the runner's own, and describe them."""
     repository = draft.repository
     kept = {f"{KEPT_REFS}/{number}": work.sha for number, work in enumerate(others, 1)}

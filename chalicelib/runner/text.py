@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from chalicelib.runner.redact import WRAPPED_LINE, CleanText, Redactor
 
@@ -139,3 +139,10 @@ class Lines:
         if lines and self._redactor:
             for line in self._redactor.redact("\n".join(lines)).split("\n"):
                 self._emit(CleanText(line))
+
+
+def name_some(names: Iterable[str], most: int = 5) -> str:
+    """Return the first names of a list, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

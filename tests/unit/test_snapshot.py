@@ -223,6 +223,9 @@ def test_work_on_another_branch_is_pushed(job: Job):
     assert job.changed() == ["A x"]
 
 
+COMMIT_ASIDE = (
+    "echo x > x; git add x; sha=$(git commit-tree -p HEAD -m aside $(git write-tree));git rm -qf x;"
+)
 OTHER_WORK = {
     "a stash": "echo x > README; git stash -q",
     "a stash with files": "echo x > new; git stash -q -u",
@@ -236,6 +239,21 @@ OTHER_WORK = {
     ),
     "a detached commit": (
         "git switch -q --detach; echo x > x; git add .; git commit -qm m; git switch -q main"
+    ),
+    "another reference": f"{COMMIT_ASIDE} git update-ref refs/wip/mine $sha",
+    "a root reference": f"{COMMIT_ASIDE} git update-ref MINE_HEAD $sha",
+    "a reference of this worktree": f"{COMMIT_ASIDE} git update-ref refs/worktree/mine $sha",
+    "a reference of a linked worktree": (
+        "git worktree add -q --detach tree; cd tree; echo x > x; git add x; git commit -qm m;"
+        "git update-ref refs/worktree/mine HEAD; git reset -q --hard HEAD~"
+    ),
+    "a commit that a linked worktree left": (
+        "git worktree add -q --detach tree; cd tree; echo x > x; git add x; git commit -qm m;"
+        "git checkout -q --detach HEAD~"
+    ),
+    "a fetch from a directory": (
+        "git clone -q . ../clone 2>/dev/null; cd ../clone; echo x > x; git add x;"
+        "git commit -qm m; cd ../workspace; git fetch -q ../clone HEAD"
     ),
     "a tag": (
         "git switch -q --detach; echo x > x; git add .; git commit -qm m; git tag -a t -m t;"
@@ -273,6 +291,84 @@ def test_a_branch_whose_work_head_has_is_no_other_work(job: Job, how: str):
     assert snapshot.refused is None
     job.push()
     assert job.changed() == ["A x", "A y"]
+
+
+def test_the_stash_of_an_unfinished_rebase_is_kept(job: Job):
+    snapshot = job.agent(
+        "git switch -qc side; echo side > README; git commit -qam side; git switch -q main;"
+        "echo main > README; git commit -qam main; echo dirty > src/a.py;"
+        "git rebase -q --autostash side 2>/dev/null || true"
+    )
+
+    assert snapshot is not None
+    assert snapshot.refused is not None
+    assert snapshot.refused.error_class == "unfinished"
+    (stash,) = [sha for name, sha in snapshot.others.items() if "autostash" in name]
+    assert git("show", f"{stash}:src/a.py", cwd=snapshot.repository) == "dirty"
+
+
+NO_WORK = {
+    "a fetch from a URL": "git fetch -q origin pull/3/head",
+    "a branch of a pull request": "git fetch -q origin pull/3/head:pr3; git fetch -q origin main",
+    "the forge's own names": "git fetch -q origin '+refs/pull/*:refs/pull/*'; git fetch -q",
+    "a tag of the forge": "git fetch -q origin tag v1",
+    "what a rebase left": "echo z > z; git add z; git commit -qm z; git commit -q --amend -m y;"
+    "git reset -q --soft HEAD~",
+}
+
+
+@pytest.mark.parametrize("agent", NO_WORK.values(), ids=NO_WORK)
+def test_what_another_machine_has_or_the_agent_replaced_is_no_work(job: Job, agent: str):
+    seed = job.root.parent / "seed"
+    git("switch", "-qc", "pull", cwd=seed)
+    (seed / "theirs").write_text("theirs")
+    git("add", ".", cwd=seed)
+    git("commit", "-qm", "theirs", cwd=seed)
+    git("tag", "v1", cwd=seed)
+    git("push", "-q", "origin", "HEAD:refs/pull/3/head", "v1", cwd=seed)
+
+    snapshot = job.agent(f"{agent}; echo y > y")
+
+    assert snapshot is not None
+    assert snapshot.refused is None
+    assert not snapshot.others
+
+
+RECORDS = {
+    "refs/notes/": "git notes add -m reviewed",
+    "refs/original/": f"{COMMIT_ASIDE} git update-ref refs/original/refs/heads/main $sha",
+    "refs/jj/": f"{COMMIT_ASIDE} git update-ref refs/jj/keep/$sha $sha",
+    "refs/branchless/": f"{COMMIT_ASIDE} git update-ref refs/branchless/$sha $sha",
+}
+
+
+@pytest.mark.parametrize(("prefix", "agent"), RECORDS.items(), ids=RECORDS)
+def test_records_of_programs_are_named_and_no_work(job: Job, prefix: str, agent: str):
+    snapshot = job.agent(f"{agent}; echo y > y")
+
+    assert snapshot is not None
+    assert snapshot.refused is None
+    (notice,) = [each for each in snapshot.notices if each.startswith("left behind: ")]
+    assert prefix in notice
+    assert notice.endswith(", 1 that no branch has")
+
+
+def test_very_many_references_are_looked_at_together(job: Job, monkeypatch: pytest.MonkeyPatch):
+    started = []
+    run = shell.run
+    monkeypatch.setattr(shell, "run", lambda *a, **k: started.append(1) or run(*a, **k))
+    snapshot = job.agent(
+        "echo x > x; git add x; tree=$(git write-tree); git rm -qf x;"
+        "for n in $(seq 60); do sha=$(git commit-tree -p HEAD -m $n $tree);"
+        'echo "create refs/wip/$n $sha"; done | git update-ref --stdin; echo y > y'
+    )
+
+    assert snapshot is not None
+    assert snapshot.refused is not None
+    assert snapshot.refused.reason.endswith(" and 55 more")
+    assert len(snapshot.others) == 60
+    assert len(git("for-each-ref", cwd=snapshot.repository).splitlines()) == 61
+    assert len(started) < 250
 
 
 def test_an_amended_base_is_put_onto_the_base(job: Job):

@@ -57,6 +57,8 @@ class Workspace(RuleBasedStateMachine):
         self.made = 0
         self.expected: dict[str, str | None] = {}
         self.commits: list[str] = []
+        self.aside: list[str] = []
+        """Commits that only a reference of another kind than a branch names."""
         self.is_pinned = False
         """Whether another branch or worktree names the commit that is checked out."""
         self.has_links = False
@@ -165,6 +167,23 @@ class Workspace(RuleBasedStateMachine):
         self.run(f"git worktree add -q {name} -b {name} HEAD")
         self.is_pinned = True
 
+    @rule(place=st.sampled_from(["refs/wip/", "refs/tags/", "refs/worktree/", "ROOT_{}_HEAD"]))
+    def set_aside(self, place: str) -> None:
+        name = self.next_name("aside")
+        ref = place.format(self.made) if "{}" in place else place + name
+        self.run(
+            f"export GIT_INDEX_FILE=.git/aside; git read-tree HEAD; blob=$(echo {name} |"
+            "git hash-object -w --stdin);"
+            f"git update-index --add --cacheinfo 100644,$blob,{name};"
+            f"git update-ref {ref} $(git commit-tree -p HEAD -m {name} $(git write-tree))"
+        )
+        self.aside.append(self.run(f"git rev-parse {ref}"))
+
+    @precondition(lambda self: self.commits)
+    @rule()
+    def note(self) -> None:
+        self.run("git notes add -f -m noted HEAD")
+
     @rule()
     def hide_a_file(self) -> None:
         self.run("git update-index --assume-unchanged README 2>/dev/null || true")
@@ -195,6 +214,7 @@ class Workspace(RuleBasedStateMachine):
         snapshot = self.job.take()
         if snapshot is None:
             assert not self.leaks
+            assert not self.aside
             assert all(self.read("main", name) == text for name, text in self.wanted().items())
             return
         snapshot = self.job.scan([("CANARY", CANARY)])
@@ -206,6 +226,12 @@ class Workspace(RuleBasedStateMachine):
         if self.leaks:
             assert snapshot.refused is not None
             assert "the secret CANARY is in" in snapshot.refused.reason
+            return
+        if self.aside:
+            assert snapshot.refused is not None
+            assert "work that its checked-out commit does not have" in snapshot.refused.reason
+            assert set(self.aside) == set(snapshot.others.values())
+            assert set(self.aside) <= set(git("rev-list", "--all", cwd=snapshot.repository).split())
             return
         assert snapshot.refused is None, snapshot.refused
         self.job.push()
