@@ -60,11 +60,13 @@ destroy: setup ## Remove STAGE from AWS; its data stay, unless DATA=delete
 dead-letters: setup ## What no step of STAGE could do (BACK=1 puts it back)
 	@STAGE=$(STAGE) $(PY) -m infra.dead_letters $(if $(BACK),back)
 
-check: setup ## Format, lint, types, layers
+check: setup ## Format, lint, types, layers, spelling, prose
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	git ls-files -z '*.md' '*.py' '*.html' Makefile | xargs -0 .venv/bin/codespell
+	$(PY) -m infra.prose
 
 fix: setup ## Format and mend what can be mended
 	.venv/bin/ruff check --fix .

@@ -1,0 +1,76 @@
+"""Check of tracked files against the rules, and the list of files that do not pass yet."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from infra.emulator import ROOT
+from infra.prose.passages import Kind, Passage, markdown_passages
+from infra.prose.python_texts import python_passages
+from infra.prose.rules import Finding, read_rules
+from infra.prose.templates import template_passages
+
+UNFINISHED = Path(__file__).parent / "unfinished.txt"
+SUFFIXES = ("*.md", "*.py", "*.html")
+
+
+def tracked_paths() -> list[str]:
+    """Return the paths of all files with prose, as git knows them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *SUFFIXES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [path for path in listed.stdout.splitlines() if (ROOT / path).exists()]
+
+
+def passages(path: str) -> Iterator[Passage]:
+    """Yield the passages of a file."""
+    text = (ROOT / path).read_text()
+    if path.endswith(".md"):
+        yield from markdown_passages(text, Kind.MARKDOWN)
+    elif path.endswith(".py"):
+        yield from python_passages(text)
+    elif path.endswith(".html"):
+        yield from template_passages(text)
+
+
+def findings(path: str) -> Iterator[Finding]:
+    """Yield the faults of a file."""
+    for passage in passages(path):
+        for rule in read_rules():
+            yield from rule.findings(passage)
+
+
+def read_unfinished() -> list[str]:
+    """Return the paths, of files or of folders, that do not pass yet."""
+    lines = UNFINISHED.read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def is_unfinished(path: str, unfinished: Iterable[str]) -> bool:
+    """Return whether the list holds the path or a folder above it."""
+    return any(path == entry or path.startswith(f"{entry}/") for entry in unfinished)
+
+
+def passing_entries() -> list[str]:
+    """Return the entries of the list that are to go, because no file below them has a fault."""
+    paths = tracked_paths()
+
+    def has_faults(entry: str) -> bool:
+        below = (path for path in paths if is_unfinished(path, [entry]))
+        return any(True for path in below for _ in findings(path))
+
+    return [entry for entry in read_unfinished() if not has_faults(entry)]
+
+
+def prune_unfinished() -> list[str]:
+    """Remove the entries that pass from the list, and return them."""
+    passing = passing_entries()
+    lines = UNFINISHED.read_text().splitlines()
+    UNFINISHED.write_text("".join(f"{line}\n" for line in lines if line not in passing))
+    return passing

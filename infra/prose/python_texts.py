@@ -1,0 +1,48 @@
+"""Passages of a Python source: its docstrings, and the messages that users read."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+
+from infra.prose.passages import SKIPPED, Kind, Passage, markdown_passages, skip_code
+
+MESSAGE_ARGUMENTS = frozenset({"help", "message", "notes", "reason", "summary", "description"})
+_HAS_WORDS = re.compile(r"[A-Za-z]+ [A-Za-z]+")
+
+
+def python_passages(text: str) -> Iterator[Passage]:
+    """Yield the passages of a source in the order of the syntax tree."""
+    tree = ast.parse(text)
+    module_docstring = tree.body[0] if tree.body else None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and _is_text(node.value):
+            kind = Kind.MODULE if node is module_docstring else Kind.DOCSTRING
+            docstring = inspect.cleandoc(ast.literal_eval(node.value))
+            yield from markdown_passages(docstring, kind, node.lineno)
+        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            yield from _messages([*node.exc.args, *(word.value for word in node.exc.keywords)])
+        elif isinstance(node, ast.keyword) and node.arg in MESSAGE_ARGUMENTS:
+            yield from _messages([node.value])
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _messages(values: list[ast.expr]) -> Iterator[Passage]:
+    for value in values:
+        text = _literal(value)
+        if _HAS_WORDS.search(text):
+            yield Passage(value.lineno, Kind.MESSAGE, skip_code(text))
+
+
+def _literal(node: ast.expr) -> str:
+    """Return the text of a literal, each expression inside it skipped."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_literal(part) for part in node.values)
+    return SKIPPED if isinstance(node, ast.FormattedValue) else ""
