@@ -1,1 +1,5 @@
-"""What surrounds the code: the resources of a stage, its package, the local stack."""
+"""Packaging, deployment, the local stack and the checks of this project.
+
+Commands for maintainers and operators belong here; the shipped code (`chalicelib`) imports nothing
+of it.
+"""

@@ -1,4 +1,4 @@
-"""`make audit`: is anything that is pinned known to be vulnerable? Silence is no answer."""
+"""`make audit`: reports known vulnerabilities of the pinned packages; no answer is a failure."""
 
 from __future__ import annotations
 

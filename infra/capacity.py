@@ -1,4 +1,4 @@
-"""Who may use how much of what an account has: no queue may starve the API, its hooks and the tick.
+"""Divides the account's Lambda concurrency so that no queue starves the API, webhooks or the tick.
 
 Concurrency cannot be reserved for those: Lambda keeps a hundred places unreserved, and a young
 account has ten in all.
@@ -14,16 +14,16 @@ Template = dict[str, Any]
 SHARES = {"fire": 20, "steps": 20, "notify": 10}
 """How many percent of the account's places each queue may take; half of them take none."""
 FEWEST, MOST = 2, 1000
-"""What an event source may be limited to."""
+"""The smallest and the largest limit of an event source."""
 FEW = 100
-"""Under so many places, a young account's, people are told to ask for more."""
+"""Below this concurrency, which a young account has, the deploy suggests asking for more."""
 
 
 def of_queue(kind: str) -> Template:
     """Return how many batches of a queue may be worked on at once.
 
-    Without a limit Lambda takes more than there are places for. What it took waits, hidden, and
-    comes back after the whole visibility timeout, with a try less.
+    Without a limit Lambda takes more than there are places for. Those messages wait,
+    hidden, and return after the whole visibility timeout, with one attempt less.
     """
     share = settings.lambda_limit * SHARES[kind] // 100
     return {"ScalingConfig": {"MaximumConcurrency": min(MOST, max(FEWEST, share))}}
@@ -43,7 +43,7 @@ def limit_of(functions: Any) -> int:
 
 
 def sentence(limit: int) -> str:
-    """Say how much the account has, and that it is little where it is."""
+    """Return a sentence about the account's concurrency, with advice if it is low."""
     few = (
         ": a new account. Ask for more, in Service Quotas under Lambda, before you rely on it"
         if limit < FEW

@@ -17,12 +17,12 @@ BEGUN = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
 class Undeployable(Exception):
-    """CloudFormation refused, or could not do, what was asked; says why."""
+    """CloudFormation refused or failed a change; the message has its reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What becomes of one resource."""
+    """The planned change of one resource."""
 
     action: str
     name: str
@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeSet:
-    """What a package would change in a stage."""
+    """The changes that a package would make to a stage."""
 
     identity: str
     creates: bool
@@ -42,7 +42,8 @@ class ChangeSet:
 def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -> ChangeSet | None:
     """Return what deploying a template would change, or None where it changes nothing.
 
-    The stack's tags come to each resource; that one tells the new package is no change of it.
+    The stack's tags come to each resource; the tag that names the new package does not count as a
+    change.
     """
     formation = target.client("cloudformation")
     creates = not target.exists()
@@ -97,7 +98,7 @@ def _step(change: Any) -> Step:
 
 
 def withdraw(target: Target, changes: ChangeSet) -> None:
-    """Leave nothing of what nobody wanted."""
+    """Remove a change set that was declined."""
     _withdraw(target, changes.identity)
 
 

@@ -1,6 +1,6 @@
 """The CodeBuild project that runs one job of a run: the runner, from the package.
 
-The deploy names the package as its source; whoever starts a build gives it its token.
+The deploy names the package as its source; the caller that starts a build passes its token.
 """
 
 from __future__ import annotations

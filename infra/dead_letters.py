@@ -30,7 +30,7 @@ def _show(sqs: Any, *, back: bool) -> None:
 
 
 def _letters(sqs: Any, queue: str) -> list[Any]:
-    """Return what lies in a queue, hidden from other readers for a minute."""
+    """Return the messages of a queue, hidden from other readers for a minute."""
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     found: dict[str, Any] = {}
     while True:

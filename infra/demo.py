@@ -21,7 +21,7 @@ FINAL = ("completed", "failed", "cancelled")
 
 
 class Api:
-    """The API as anybody uses it."""
+    """A plain client of the API."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url

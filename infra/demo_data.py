@@ -39,7 +39,7 @@ SCHEMA = {
 
 
 def make(card: dict[str, Any], repo: str) -> dict[str, str]:
-    """Make repos, definitions and runs; return the ids that pages are shown with."""
+    """Make repos, blueprints and runs; return the ids that pages are shown with."""
     api = Api(card["url"], card["token"])
     _settle(api, repo)
     base = {"repoUrl": repo, "repoBranch": "main", "agentType": "command"}

@@ -126,7 +126,7 @@ class Target:
         return template
 
     def put_template(self, template: dict[str, Any]) -> str:
-        """Return where a template lies: one that comes with a call holds at most 51,200 bytes."""
+        """Return the URL of an uploaded template: one inside a call may have only 51,200 bytes."""
         body = json.dumps(template).encode()
         name = f"{hashlib.sha256(body).hexdigest()}.json"
         _made(self.client("s3"), self.bucket)
@@ -139,7 +139,7 @@ class Target:
 
     @property
     def bucket(self) -> str:
-        """Where packages are put; one name is no other account's or region's bucket, too."""
+        """The bucket of packages; its name is unique to the account and the region."""
         return f"{self.stack}-{self.account}-{settings.region}-code"
 
     def make_admin_key(self, token: str | None = None) -> str:
@@ -176,7 +176,7 @@ class Target:
         self.client("dynamodb").put_item(TableName=settings.table("pulses"), Item=row.serialize())
 
     def has_keys(self) -> bool:
-        """Return whether anybody holds a key: the first one is made by the deploy."""
+        """Return whether a key exists: the deploy makes the first one."""
         table = settings.table("keys")
         return bool(self.client("dynamodb").scan(TableName=table, Limit=1)["Items"])
 
@@ -189,7 +189,7 @@ def _partition() -> tuple[str, str]:
 
 
 def _made(s3: Any, bucket: str) -> None:
-    """Make a bucket that nobody else can read, unless it is there."""
+    """Make a private bucket unless it exists."""
     elsewhere = settings.region != "us-east-1"  # the one region that may not be named
     place = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
     try:

@@ -1,6 +1,6 @@
 """The embedded AWS emulator: a process of its own, on loopback, with its state in one folder.
 
-Each start has credentials of its own, and the emulator refuses whoever does not hold them.
+Each start has credentials of its own, and the emulator refuses all others.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 def check_free(port: int, remedy: str) -> None:
-    """Exit with one clear line when somebody listens on the port."""
+    """Exit with one clear line if the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -56,7 +56,7 @@ def _kept_port(kept: Path) -> int:
 def started(
     program: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own, which speaks to a file."""
+    """Start a program in a process group of its own, with its output in a file."""
     with log.open("ab") as file:
         return subprocess.Popen(
             program,

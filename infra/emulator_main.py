@@ -2,8 +2,8 @@
 
 Two costs that AWS does not have are left out.
 
-It parses an expression anew for each row of the partition that a query looks at, and after each
-invocation of a silent function it waits for something to be logged, 50 ms long: see
+It parses an expression again for each row of the partition that a query reads. After each
+invocation of a silent function it waits 50 ms for something to be logged: see
 docs/decisions/0027-what-a-page-reads.md. The pinned version has both under these names.
 """
 
@@ -25,7 +25,7 @@ from infra.emulator_state import EmulatorState
 
 REMEMBERED = 4096
 SILENCE_SECONDS = 0.01
-"""What a function logged comes before its answer; what is late is read with the next one."""
+"""Log lines arrive before a function's answer; late ones are read with the next answer."""
 
 
 def remember() -> None:
@@ -45,9 +45,9 @@ def be_brief() -> None:
 
 
 def protect() -> None:
-    """Save the state while it changes, and let nobody in without a credential of this start.
+    """Save the state while it changes, and admit only callers with a credential of this start.
 
-    The credential leaves the environment here, but for the secret that functions sign with.
+    The credential is removed from the environment here, except the secret that functions sign with.
     """
     application: Any = import_module("ministack.app")
     state = EmulatorState(

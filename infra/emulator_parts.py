@@ -1,7 +1,7 @@
 """The form of a saved part: marshal, which takes a tenth of the time that JSON takes.
 
-The version is fixed, so every Python reads it. What marshal does not know is saved as JSON, as
-ministack does it.
+The version is fixed, so every Python reads it. Values unknown to marshal are saved as JSON, like
+ministack's.
 """
 
 from __future__ import annotations

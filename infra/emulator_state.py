@@ -1,7 +1,7 @@
 """Saves the emulator's state while it runs, from a forked process, and loads it at the start.
 
 The fork holds the state of one moment: requests are handled by the thread that forks. Its parent
-goes on at once, and pays for the pages that it changes meanwhile.
+continues at once, and pays for the pages that it changes concurrently.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is kept is encrypted under a key of KMS, and nobody comes to it in clear.
+"""Encryption at rest under a KMS key, and policies that refuse connections without TLS.
 
 Without a key of one's own, each service uses the key that AWS manages for it in the account, which
 costs nothing to keep. CloudWatch Logs knows no such key: it encrypts under one of its own.
@@ -41,12 +41,12 @@ def of_logs_or_secret() -> Template:
 
 
 def queue_policy(queue: str) -> Template:
-    """Return the policy that refuses whoever comes to a queue without TLS: SQS has one for each."""
+    """Return the policy that refuses callers of a queue without TLS: SQS has one for each."""
     return _policy("AWS::SQS::QueuePolicy", {"Queues": [{"Ref": queue}]}, "sqs:*", [_arn(queue)])
 
 
 def bucket_policy(bucket: str) -> Template:
-    """Return the policy that refuses whoever comes to a bucket without TLS."""
+    """Return the policy that refuses callers of a bucket without TLS."""
     inside = {"Fn::Sub": f"${{{bucket}.Arn}}/*"}
     targets = {"Bucket": {"Ref": bucket}}
     return _policy("AWS::S3::BucketPolicy", targets, "s3:*", [_arn(bucket), inside])
@@ -58,7 +58,7 @@ def _policy(kind: str, targets: Template, actions: str, where: list[Template]) -
 
 
 def refused_in_clear(actions: str, where: list[Any]) -> Template:
-    """Return the statement that denies `actions` to whoever comes without TLS."""
+    """Return the statement that denies `actions` to callers without TLS."""
     return {
         "Sid": "OnlyOverTls",
         "Effect": "Deny",

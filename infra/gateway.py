@@ -1,4 +1,4 @@
-"""What the gateway answers by itself, and what it leaves to the function, in its own definition.
+"""The gateway's OpenAPI document: its own answers, and the paths it passes to the function.
 
 As resources of their own, such answers would be made beside the deployment, which keeps what is
 there at its own moment.
@@ -20,14 +20,14 @@ SAID = '{"error": $context.error.messageString, "details": []}'
 
 
 def completed(api: Definition, name: str) -> Definition:
-    """Return the definition of chalice with our name, and with what no route of its takes."""
+    """Return chalice's OpenAPI document with our name and a catch-all route."""
     info = {**api["info"], "title": name}
     paths = {**api["paths"], STRAY: _strays(api["paths"])}
     return {**api, "info": info, "paths": paths, "x-amazon-apigateway-gateway-responses": _own()}
 
 
 def _strays(paths: Definition) -> Definition:
-    """Let each path and method that is unknown come to the function, whoever signs the request."""
+    """Pass each unknown path and method to the function, whether or not the request is signed."""
     like = paths["/api/health"]["get"]
     proxy = {"in": "path", "name": "proxy", "required": True, "type": "string"}
     taken = {**like, "summary": "Refuse what there is not.", "parameters": [proxy]}

@@ -1,6 +1,6 @@
 """Upgrades that change several indexes of a table: DynamoDB makes or drops one at a time.
 
-New indexes come before the code that asks them, old ones go after it: each template of the way
+New indexes come before the code that queries them; old ones go after it. Each template in between
 differs from the one before by one index of a table at most.
 """
 

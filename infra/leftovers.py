@@ -1,4 +1,4 @@
-"""What stays when a stage goes: its tables, its buckets and its secrets."""
+"""Orphaned resources: tables, buckets and secrets that remain when a stage is destroyed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _pages(target: Target, service: str, call: str, name: str) -> Iterator[Any]:
 
 
 def delete(target: Target) -> None:
-    """Delete for good all that is there of a stage; what is gone already is no hindrance."""
+    """Delete all resources of a stage permanently; those that are gone already are skipped."""
     there = of(target)
     for table in there.tables:
         _delete_table(target.client("dynamodb"), table)
@@ -77,7 +77,7 @@ def clear_after_rollback(target: Target) -> None:
             continue
         if dynamodb.scan(TableName=name, Limit=1)["Items"]:
             raise SystemExit(
-                f"the table {name} is no part of the stage and holds rows: import it into the"
+                f"the table {name} does not belong to the stage and holds rows: import it into the"
                 " stack, or delete it (docs/operations.md)"
             )
         print(f"an upgrade that failed left the table {name}, empty: it is made anew")

@@ -138,7 +138,7 @@ class LocalStack:
         made.replace(self._state / "dev.json")
 
     def watch(self) -> None:
-        """Stay until told to stop; bring back a runner that died, and deploy what changed."""
+        """Wait until the end is requested; restart a runner that died, deploy changed sources."""
         while not self.stopping.wait(1):
             if self._runner is not None and self._runner.poll() is not None:
                 self._start_runner()

@@ -84,7 +84,7 @@ def _configured(sam: dict[str, Any]) -> dict[str, Any]:
 
 
 def tick_sentence() -> str:
-    """Say how often the tick comes, and that it was rounded where it was."""
+    """Return a sentence on how often the tick comes, and whether it was rounded."""
     chosen = Settings(os.environ)
     minutes = int(chosen.interval.total_seconds()) // 60
     asked = os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL", "").strip()

@@ -1,6 +1,6 @@
 """One address in front of the stage: no client sees a stage prefix, or a Host of the emulator.
 
-uvicorn reads what clients send and httpcore speaks to the emulator, so framing, pipelining and
+uvicorn reads requests and httpcore sends them to the emulator, so framing, pipelining and
 `Expect: 100-continue` are theirs: see docs/decisions/0043-a-front-by-libraries.md.
 """
 
@@ -81,7 +81,7 @@ class Front:
         )
 
     def start(self) -> None:
-        """Begin to answer. What comes before that waits in the socket's own queue."""
+        """Begin to answer. Earlier connections wait in the socket's own queue."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -189,7 +189,7 @@ def _named_by_connection(headers: Headers) -> frozenset[bytes]:
 
 
 async def _read_body(scope: Message, receive: Receive) -> bytes:
-    """Return the body of a request; raise `TooLarge`, at once if it says its length."""
+    """Return the body of a request; raise `TooLarge`, at once if its length is declared."""
     for name, text in scope["headers"]:
         if name == b"content-length" and int(text) > LARGEST:
             raise TooLarge

@@ -105,7 +105,7 @@ def show(changes: ChangeSet) -> None:
 
 
 def _check_nothing_is_left(target: Target) -> None:
-    """Tell about what an earlier stage left, before CloudFormation stumbles over it."""
+    """Report leftovers of an earlier stage before CloudFormation fails on them."""
     if left := leftovers.of(target):
         raise SystemExit(
             f"an earlier stage left {left}: import the tables into a stack of this name, or "
@@ -133,7 +133,7 @@ def _confirm(question: str, wanted: str) -> None:
     if os.environ.get("YES") == "1":
         return
     if not sys.stdin.isatty():
-        raise SystemExit("nobody can be asked here: set YES=1")
+        raise SystemExit("no terminal to ask on: set YES=1")
     try:
         said = input(f"{question} [{wanted}] ").strip()
     except EOFError:

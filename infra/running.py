@@ -1,4 +1,4 @@
-"""What `make dev` runs: where it keeps everything, and how other commands find it."""
+"""The running `make dev`: where it keeps its state, and how other commands find it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the package does without: all that is in its libraries and nobody here asks for."""
+"""Removes the parts of libraries that this service does not use from the package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNUSED = (
     "*.dist-info/RECORD",  # what pip would uninstall by
     "**/*.pyi",  # types for who writes code, which nothing that runs reads
 )
-"""What no module that stays imports as it is loaded; a test looks."""
+"""Paths that no remaining module imports while it is loaded; a test checks it."""
 
 
 def services(sources: Path) -> set[str]:
@@ -49,7 +49,7 @@ def slimmed(folder: Path) -> None:
 
 
 def unused(folder: Path) -> set[Path]:
-    """Return what of an unpacked package nobody here asks for."""
+    """Return the paths of an unpacked package that are not needed here."""
     found = {path for pattern in UNUSED for path in folder.glob(pattern)}
     utilities = (folder / "aws_lambda_powertools" / "utilities").glob("*/")
     return found | {path for path in utilities if path.is_dir() and path.name not in POWERTOOLS}

@@ -94,7 +94,7 @@ class Snapshots:
         return None
 
     def newest_listed(self) -> Snapshot | None:
-        """Return the newest snapshot as its list tells it, without a look at the parts."""
+        """Return the newest snapshot as its list describes it, without reading the parts."""
         numbers = self._numbers()
         return self._read(numbers[0]) if numbers else None
 

@@ -1,4 +1,4 @@
-"""How a command for an operator begins and ends: which stage, which region, and faults in words."""
+"""Frame of an operator's command: its stage, its region, and errors as one sentence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plainly() -> Iterator[None]:
         raise SystemExit(f"the package was not built: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(
-            "interrupted: what AWS has begun goes on, ask again how it ended"
+            "interrupted: AWS continues what it has begun; run the command again to see the result"
         ) from None
 
 
@@ -36,10 +36,10 @@ def target() -> Target:
     """Return the stage that STAGE names, in the region of the environment or of the profile."""
     stage = os.environ.get("STAGE", "")
     if not STAGE_NAME.fullmatch(stage):
-        raise SystemExit("say STAGE=name: a small letter, then up to 19 of a-z, 0-9 and -")
+        raise SystemExit("set STAGE=name: a small letter, then up to 19 of a-z, 0-9 and -")
     region = os.environ.get("AWS_REGION") or boto3.Session().region_name
     if not region:
-        raise SystemExit("say AWS_REGION=name: neither the environment nor the profile has one")
+        raise SystemExit("set AWS_REGION=name: neither the environment nor the profile has one")
     # boto3 reads the one, Lambda sets the other: everything that is started here has both.
     os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)
     return Target(os.environ.get("AWS_ENDPOINT_URL"), stage)

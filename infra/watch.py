@@ -1,4 +1,4 @@
-"""What watches a stage: alarms, each with its paragraph in docs/operations.md, and a dashboard."""
+"""Monitoring of a stage: alarms, each with a paragraph in docs/operations.md, and a dashboard."""
 
 from __future__ import annotations
 

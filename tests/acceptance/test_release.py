@@ -193,7 +193,7 @@ def test_a_region_of_the_profile_is_taken_and_none_is_asked_for(
         monkeypatch.delenv(name)
     (tmp_path / "config").write_text("[profile work]\nregion = eu-north-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    with pytest.raises(SystemExit, match="say AWS_REGION"):
+    with pytest.raises(SystemExit, match="set AWS_REGION"):
         terminal.target()
     monkeypatch.setenv("AWS_PROFILE", "work")
     terminal.target()
@@ -218,7 +218,7 @@ def test_whoever_holds_the_account_gets_another_admin_key_of_a_stage_that_is_the
 @pytest.mark.parametrize("stage", ["", "Prod", "1st", "prod\n", "a" * 21])
 def test_a_name_that_is_no_stage_is_refused(stage: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STAGE", stage)
-    with pytest.raises(SystemExit, match="say STAGE=name"):
+    with pytest.raises(SystemExit, match="set STAGE=name"):
         terminal.target()
 
 
@@ -293,7 +293,9 @@ def test_a_table_with_rows_that_is_no_part_of_the_stage_is_not_touched(
 ):
     row = {"id": {"S": "1"}}
     target.client("dynamodb").put_item(TableName=half_upgraded[1], Item=row)
-    with pytest.raises(SystemExit, match=f"{half_upgraded[1]} is no part of the stage and holds"):
+    with pytest.raises(
+        SystemExit, match=f"{half_upgraded[1]} does not belong to the stage and holds"
+    ):
         release.deploy(target)
     assert set(leftovers.of(target).tables) == set(half_upgraded)
 

@@ -19,7 +19,7 @@ FIRST_COMMIT = "bafc231a"
 SUBJECT = re.compile(r"[a-z][\w/ ,-]*: [a-z].*")
 RIDDLE = re.compile(r'(#.*\n)*r?"""\s*(What|Who|How|Whether|Where|When|Whoever|Those)\b')
 PACKAGES = ("chalicelib", "optio_cli", "infra")
-MOST_RIDDLES = 92
+MOST_RIDDLES = 93
 
 
 @pytest.mark.parametrize("rule", read_rules(), ids=lambda rule: rule.name)
