@@ -23,7 +23,7 @@ def python_passages(text: str) -> Iterator[Passage]:
             docstring = inspect.cleandoc(ast.literal_eval(node.value))
             yield from markdown_passages(docstring, kind, node.lineno)
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            yield from _messages([*node.exc.args, *(word.value for word in node.exc.keywords)])
+            yield from _messages(node.exc.args)
         elif isinstance(node, ast.keyword) and node.arg in MESSAGE_ARGUMENTS:
             yield from _messages([node.value])
 
