@@ -78,7 +78,7 @@ def clear_after_rollback(target: Target) -> None:
         if dynamodb.scan(TableName=name, Limit=1)["Items"]:
             raise SystemExit(
                 f"the table {name} does not belong to the stage and holds rows: import it into the"
-                " stack, or delete it (docs/operations.md)"
+                " stack, or delete it (docs/guides/operations.md)"
             )
         print(f"an upgrade that failed left the table {name}, empty: it is made anew")
         _delete_table(dynamodb, name)

@@ -13,7 +13,7 @@ from chalicelib.web.openapi import document
 from infra.emulator import ROOT
 
 DECISIONS = ROOT / "docs" / "decisions"
-WEBHOOKS = ROOT / "docs" / "webhooks.md"
+WEBHOOKS = ROOT / "docs" / "guides" / "webhooks.md"
 SENDERS_BEGIN = "<!-- The table of senders is made by `make docs`. -->"
 SENDERS_END = "<!-- The table of senders ends here. -->"
 MARK = "<!-- What follows is made by `make docs`. -->"
@@ -40,7 +40,7 @@ TITLES = {
 def main() -> None:
     """Write the pages."""
     pages = (
-        (ROOT / "docs" / "api.md", api()),
+        (ROOT / "docs" / "reference" / "api.md", api()),
         (DECISIONS / "README.md", decisions()),
         (WEBHOOKS, webhooks()),
     )
@@ -55,7 +55,7 @@ def api() -> str:
 
     operations = [one for room in REGISTRY for one in room.operations]
     described = document(operations)
-    head, mark, _ = (ROOT / "docs" / "api.md").read_text().partition(MARK)
+    head, mark, _ = (ROOT / "docs" / "reference" / "api.md").read_text().partition(MARK)
     lines = [f"{head}{mark}\n"]
     ordered = sorted(operations, key=lambda one: (_group(one.path), one.path, one.method))
     for group, found in groupby(ordered, key=lambda one: _group(one.path)):

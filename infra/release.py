@@ -109,7 +109,7 @@ def _check_nothing_is_left(target: Target) -> None:
     if left := leftovers.of(target):
         raise SystemExit(
             f"an earlier stage left {left}: import the tables into a stack of this name, or "
-            "delete all of it with `make destroy DATA=delete` (docs/operations.md)"
+            "delete all of it with `make destroy DATA=delete` (docs/guides/operations.md)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Monitoring of a stage: alarms, each with a paragraph in docs/operations.md, and a dashboard."""
+"""Alarms of a stage, each with a paragraph in docs/guides/operations.md, and a dashboard."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _alarm(
     kind = "ExtendedStatistic" if statistic.startswith("p") else "Statistic"
     properties: Template = {
         "AlarmName": f"optio-{settings.stage}-{name}",
-        "AlarmDescription": f"docs/operations.md, {name}",
+        "AlarmDescription": f"docs/guides/operations.md, {name}",
         "Namespace": space,
         "MetricName": metric,
         "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],

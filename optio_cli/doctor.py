@@ -20,7 +20,7 @@ LATE_MS = 5000
 WAITING_SECONDS = 120
 NEWEST, WEEK = 100, timedelta(days=7)
 MENDABLE = {
-    "credential": "keep a good one with `optio secret set` (docs/agents.md has its name)",
+    "credential": "keep a good one with `optio secret set` (docs/guides/agents.md has its name)",
     "missing_secret": "keep it with `optio secret set`",
     "missing_tool": "install it on the runner",
 }
@@ -182,7 +182,7 @@ def _runners(session: Session) -> Iterator[Finding]:
         oldest = min(str(run["updatedAt"]) for run in waiting)
         told = (
             f"{len(waiting)} waiting for more than two minutes, the oldest since {ago(oldest)}: "
-            "start a runner (docs/runners.md), or look at the builds"
+            "start a runner (docs/guides/runners.md), or look at the builds"
         )
         yield Finding("runner", "bad", told)
     elif newest:

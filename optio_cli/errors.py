@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes; documented in docs/cli.md, and stable."""
+    """Exit codes; documented in docs/reference/cli.md, and stable."""
 
     OK = 0
     FAILED = 1

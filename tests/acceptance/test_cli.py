@@ -484,7 +484,7 @@ def test_the_doctor_finds_runs_that_no_runner_asks_for(terminal: Terminal, stage
     stage.pass_time(timedelta(minutes=2))
     verdict, told = findings(terminal)["runner"]
     assert verdict == "bad"
-    assert "start a runner (docs/runners.md)" in told
+    assert "start a runner (docs/guides/runners.md)" in told
 
 
 def test_the_doctor_finds_dead_letters_and_says_how_to_put_them_back(

@@ -194,7 +194,7 @@ def test_the_page_of_limits_has_each_of_them():
             words = ast.literal_eval(after.value)
             most = getattr(limits, node.targets[0].id)
             told.append(f"| {most:,} | {words} |")
-    page = (ROOT / "docs" / "limits.md").read_text().splitlines()
+    page = (ROOT / "docs" / "reference" / "limits.md").read_text().splitlines()
     assert [line for line in page if re.match(r"\| \d", line)] == told
 
 

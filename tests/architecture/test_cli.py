@@ -13,7 +13,7 @@ from optio_cli.errors import Exit
 from optio_cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "cli.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text()
 
 
 def commands() -> set[str]:

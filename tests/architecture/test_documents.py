@@ -48,7 +48,7 @@ def test_nothing_is_left_to_do_in_the_sources():
 
 THREATS = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in (ROOT / "docs" / "security.md").read_text().splitlines()
+    for line in (ROOT / "docs" / "explanation" / "security.md").read_text().splitlines()
     if line.startswith("|") and "`tests/" in line
 ]
 
@@ -87,8 +87,8 @@ def test_every_command_stands_where_a_test_finds_it(page: Path):
 def test_the_pages_that_are_made_are_as_they_would_be_made_now():
     made = infra_pages.api(), infra_pages.decisions(), infra_pages.webhooks()
     kept = (
-        *(ROOT / "docs" / "api.md", ROOT / "docs" / "decisions" / "README.md"),
-        ROOT / "docs" / "webhooks.md",
+        *(ROOT / "docs" / "reference" / "api.md", ROOT / "docs" / "decisions" / "README.md"),
+        ROOT / "docs" / "guides" / "webhooks.md",
     )
     for page, text in zip(kept, made, strict=True):
         assert page.read_text() == text, "run `make docs`"

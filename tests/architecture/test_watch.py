@@ -15,7 +15,7 @@ from chalicelib.integrations.metrics import EmbeddedMetrics
 from chalicelib.settings import settings
 from infra import resources
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "operations.md").read_text()
 TEMPLATE = resources.template()["Resources"]
 ALARMS = {
     name: part["Properties"]
@@ -117,7 +117,7 @@ def test_each_metric_is_on_the_dashboard_and_has_its_row_in_the_page(
     assert dict(rows) == {
         name: next((one for one in where if one != "stage"), "-")
         for name, (_, where) in told.items()
-    }, "each metric has a row in docs/operations.md, with its dimension or -"
+    }, "each metric has a row in docs/guides/operations.md, with its dimension or -"
 
 
 def test_the_dashboard_is_json_that_names_what_the_stage_has():

@@ -47,12 +47,14 @@ AGENT_PLACES = {
     "the select of chalicelib/web/templates/macros.html": quoted(
         WEB / "templates" / "macros.html", "'claude-code'"
     ),
-    "the first table of docs/agents.md": told("agents.md", "| type | program |"),
+    "the first table of docs/guides/agents.md": told("guides/agents.md", "| type | program |"),
 }
 SENDER_PLACES = {
     "Signature in chalicelib/web/models/types.py": get_args(types.Signature),
     "SENDERS in chalicelib/web/pages/wording.py": wording.SENDERS,
-    "the table of docs/webhooks.md": told("webhooks.md", "| `signature` | sender | how it signs"),
+    "the table of docs/guides/webhooks.md": told(
+        "guides/webhooks.md", "| `signature` | sender | how it signs"
+    ),
 }
 TRACKER_PLACES = {
     "MODULES in chalicelib/integrations/trackers.py": MODULES,
@@ -65,13 +67,15 @@ TRACKER_PLACES = {
         WEB / "models" / "triggers.py", "source: Literal"
     ),
     "FAKES in tests/fakes/trackers.py": FAKES,
-    "the table of docs/tickets.md": told("tickets.md", "| source | `config` |"),
+    "the table of docs/guides/tickets.md": told("guides/tickets.md", "| source | `config` |"),
 }
 
 
 EVENT_PLACES = {
     "Told in chalicelib/web/models/webhooks.py": get_args(webhooks.Told),
-    "the table of docs/notifications.md": told("notifications.md", "| event | told when |"),
+    "the table of docs/guides/notifications.md": told(
+        "guides/notifications.md", "| event | told when |"
+    ),
 }
 
 

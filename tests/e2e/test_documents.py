@@ -11,7 +11,7 @@ from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.slow
 
-PAGES = [pages.ROOT / "README.md", *sorted((pages.ROOT / "docs").glob("*.md"))]
+PAGES = [pages.ROOT / "README.md", *sorted((pages.ROOT / "docs").rglob("*.md"))]
 SPOKEN = [page for page in PAGES if pages.script(page).strip()]
 SECRET = "a secret of sixteen"
 

@@ -86,7 +86,7 @@ def test_every_agent_with_a_program_has_its_sentences_and_says_its_name():
 
 
 def test_the_page_about_agents_shows_every_sentence():
-    assert table() in (ROOT / "docs" / "agents.md").read_text()
+    assert table() in (ROOT / "docs" / "guides" / "agents.md").read_text()
 
 
 LIMITS = [

@@ -28,22 +28,23 @@ def names(cell: str) -> set[str]:
 
 def test_the_page_of_states_names_each_state_and_each_move():
     told = {
-        State(names(state).pop()) for state, _ in rows("states.md", "| state | what it means |")
+        State(names(state).pop())
+        for state, _ in rows("reference/states.md", "| state | what it means |")
     }
     assert told == set(State)
     moves = {
         State(names(source).pop()): {State(name) for name in names(targets)}
-        for source, targets in rows("states.md", "| from | to |")
+        for source, targets in rows("reference/states.md", "| from | to |")
     }
     assert moves == MOVES
 
 
 def test_each_example_of_the_page_of_templates_renders_as_it_says():
-    page = (DOCS / "templates.md").read_text()
+    page = (DOCS / "reference" / "templates.md").read_text()
     found = re.search(r"```json\n(.*?)\n```", page, re.DOTALL)
     assert found
     values = json.loads(found[1])
-    examples = rows("templates.md", "| template | result |")
+    examples = rows("reference/templates.md", "| template | result |")
     assert len(examples) > 5
     for template, result in examples:
         text, expected = (cell.strip().strip("`") for cell in (template, result))
@@ -55,7 +56,7 @@ def test_each_setting_has_its_row():
     known = set(re.findall(r'"(OPTIO_\w+|STAGE)"', source))
     told = {
         name
-        for line in (DOCS / "settings.md").read_text().splitlines()
+        for line in (DOCS / "reference" / "settings.md").read_text().splitlines()
         if line.startswith("| `")
         for name in names(line.split("|")[1])
     }
@@ -63,7 +64,7 @@ def test_each_setting_has_its_row():
 
 
 def test_each_policy_of_schedules_is_explained():
-    page = (DOCS / "schedules.md").read_text()
+    page = (DOCS / "reference" / "schedules.md").read_text()
     for policy in (*Overlap, *CatchUp):
         assert f"`{policy.value}`" in page
 
@@ -74,7 +75,7 @@ def test_the_page_of_notifications_verifies_a_signature_and_names_each_event():
     from chalicelib.domain.notice import Event
     from chalicelib.domain.webhook_signatures import standard_signature
 
-    page = (DOCS / "notifications.md").read_text()
+    page = (DOCS / "guides" / "notifications.md").read_text()
     found = re.search(r"```python\n(.*?)\n```", page, re.DOTALL)
     assert found
     room: dict[str, Any] = {}

@@ -80,7 +80,7 @@ DECIDED = {
         "0 0 * * sat-0",
     ),
 }
-"""Where we differ from a published vector on purpose, and why; see docs/schedules.md."""
+"""Where we differ from a published vector on purpose, and why; see docs/reference/schedules.md."""
 
 
 def _expected(row: dict[str, object]) -> bool:
