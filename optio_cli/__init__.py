@@ -1,5 +1,5 @@
-"""The command line of Optio: everything that the API offers to a person in a terminal.
+"""The command line of Optio: the whole API, for a person in a terminal.
 
-It speaks HTTPS to a stage and is installed on its own; Lambda never ships it. Of the service's
-code it may import the domain only.
+It calls a stage over HTTPS and is installed separately; the Lambda package does not contain it.
+Of the service's code it may import only the domain.
 """

@@ -1,4 +1,4 @@
-"""`python -m optio_cli` is `optio`."""
+"""Run `optio` as `python -m optio_cli`."""
 
 from optio_cli.main import main
 

@@ -1,4 +1,4 @@
-"""The API as a client sees it: retried where that is safe, and errors in words."""
+"""A client of the API: retries where that is safe, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -38,21 +38,24 @@ class Api:
         key: str | None = None,
         query: Query | None = None,
     ) -> Any:
-        """Return the answer's JSON, or raise `Failure`; a POST has a key, so it may repeat."""
+        """Return the JSON of the response, or raise `Failure`.
+
+        Each POST carries an idempotency key, so it may be retried.
+        """
         headers = {"Idempotency-Key": key or str(uuid.uuid4())} if method == "POST" else {}
         asked = {
             name: str(value) for name, value in (query or {}).items() if value not in (None, "")
         }
         for remaining in reversed(range(TRIES)):
             try:
-                # No params are not the same as none: those would take the place of the path's own.
+                # httpx replaces the path's own query by any params, even by an empty mapping.
                 answer = self._http.request(
                     method, path, params=asked or None, json=body, headers=headers
                 )
             except httpx.InvalidURL as error:
-                raise Failure(f"{path!r} is no path: {error}", Exit.USAGE) from None
+                raise Failure(f"{path!r} is not a valid path: {error}", Exit.USAGE) from None
             except UnicodeEncodeError:
-                raise Failure("what is to be sent is not UTF-8", Exit.USAGE) from None
+                raise Failure("the data to send is not valid UTF-8", Exit.USAGE) from None
             except httpx.HTTPError as error:
                 if not remaining or isinstance(error, httpx.UnsupportedProtocol):
                     raise Failure(
@@ -67,7 +70,7 @@ class Api:
         raise AssertionError("the last try returns or raises")
 
     def download(self, path: str) -> bytes:
-        """Return a file; it lies elsewhere, where our credential is not sent."""
+        """Return a file. A redirect leads to its storage, and the token is not sent there."""
         try:
             answer = self._http.get(path, follow_redirects=True)
         except httpx.HTTPError as error:
@@ -75,13 +78,15 @@ class Api:
         if answer.is_success:
             return answer.content
         if answer.history:
-            raise Failure(f"the file is no longer kept: HTTP {answer.status_code}", Exit.NOT_FOUND)
+            raise Failure(
+                f"the file is no longer stored: HTTP {answer.status_code}", Exit.NOT_FOUND
+            )
         return bytes(_result(answer))
 
     def pages(
         self, path: str, name: str, limit: int | None = None, query: Query | None = None
     ) -> Iterator[Json]:
-        """Yield what a list holds, page after page, `limit` things at most."""
+        """Yield the entries of a list page by page, at most `limit` of them."""
         cursor: str | None = None
         left = limit
         while left is None or left > 0:
@@ -102,12 +107,14 @@ def _client(login: Login) -> httpx.Client:
             base_url=login.url,
             timeout=TIMEOUT_SECONDS,
             headers={"Authorization": f"Bearer {login.token}"},
-            # A stage is named by its URL; a proxy of the environment is still respected.
+            # A stage's own URL does not redirect. A proxy set in the environment still works.
             follow_redirects=False,
         )
     except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
-        # Variables of the environment name proxies and certificates; both are read here.
-        raise Failure(f"{login.url} cannot be asked from here: {error}", Exit.USAGE) from None
+        # Environment variables name proxies and certificates; httpx reads both here.
+        raise Failure(
+            f"no HTTP client can be set up for {login.url}: {error}", Exit.USAGE
+        ) from None
 
 
 def _pause(answer: httpx.Response, tries: int) -> float:

@@ -1,4 +1,4 @@
-"""`optio apply`: make a stage hold what files say."""
+"""The command `optio apply`: applies configuration files to a stage."""
 
 from __future__ import annotations
 
@@ -24,26 +24,29 @@ from optio_cli.session import AsJson, Session, open_session
 STYLES = {"+": "green", "-": "red", "~": "yellow", " ": "bright_black"}
 SIGNS = {"create": "+", "change": "~"}
 Files = Annotated[
-    list[str], typer.Option("--file", "-f", help="A file, or - for standard input; repeatable.")
+    list[str], typer.Option("--file", "-f", help="A file, or - for standard input. Repeatable.")
 ]
 
 
 def apply(
     files: Files,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Only show the difference; exit 7 if there is one.")
+        bool,
+        typer.Option("--check", help="Only show the differences; exit with 7 if there are any."),
     ] = False,
     rotate: Annotated[
-        bool, typer.Option("--rotate-secrets", help="Send the webhooks' secrets again.")
+        bool, typer.Option("--rotate-secrets", help="Send the secrets of all webhooks again.")
     ] = False,
     chosen: Annotated[
         list[str] | None,
-        typer.Option("--set", help="name=text or name:=JSON of a file's variable; repeatable."),
+        typer.Option(
+            "--set", help="Set a variable of the files: name=text or name:=JSON. Repeatable."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the stage hold what the files say; shows the difference first, and asks."""
+    """Apply configuration files to a stage, after showing the differences and asking."""
     session = open_session(as_json)
     given = pairs_of(chosen or [], "variable")
     document = documents.parsed([(name, file_text(name)) for name in files], given)
@@ -64,7 +67,7 @@ def apply(
 
 
 def show(out: Out, changes: list[Change]) -> None:
-    """Show what would be made, changed and removed."""
+    """Show the entries to create, change and remove."""
     for change in changes:
         sign = SIGNS[change.verb]
         head = f"{sign} {change.what}".translate(CONTROL)
@@ -81,7 +84,7 @@ def _end(out: Out, changes: list[Change], warnings: list[Json], *, applied: bool
         ]
         out.json({"changes": told, "applied": applied, "warnings": warnings})
     elif not changes:
-        out.say("nothing to do: the stage holds what the files say")
+        out.say("nothing to do: the stage matches the files")
     else:
         made = sum(one.verb == "create" for one in changes)
         create, change = ("created", "changed") if applied else ("to create", "to change")
@@ -92,15 +95,18 @@ def _confirm(out: Out, *, yes: bool, from_stdin: bool) -> None:
     if yes:
         return
     if out.as_json or from_stdin or not sys.stdin.isatty():
-        raise Failure("nobody can be asked here: say --yes, or --check", Exit.USAGE)
+        raise Failure(
+            "cannot ask for confirmation here: pass --yes to apply or --check to preview",
+            Exit.USAGE,
+        )
     if not typer.confirm("Apply?"):
-        raise Failure("nothing was changed", Exit.FAILED)
+        raise Failure("cancelled; nothing was changed", Exit.FAILED)
 
 
 def carry_out(
     session: Session, document: Document, stage: planning.Stage, changes: list[Change]
 ) -> None:
-    """Make every change, in order; a refusal names the place in the file."""
+    """Apply every change in order; a rejection names its location in the file."""
     calls = [call for change in changes for call in change.calls]
     known = {name: str(one["id"]) for name, one in stage.templates.items()}
     hidden = session.out.as_json or not session.out.notes.is_terminal
@@ -116,13 +122,13 @@ def carry_out(
 
 
 def _linked(call: Call, known: Mapping[str, str]) -> Json | None:
-    """Return the body with the id of the template that it names."""
+    """Return the body with the id of the template in place of its name."""
     body = call.body
     if body is None or "promptTemplate" not in body:
         return body
     name = body["promptTemplate"]
     if name is not None and name not in known:
-        message = f"no template is called {name!r}"
+        message = f"no prompt template is named {name!r}"
         raise Failure(message, Exit.REFUSED, [{"field": "promptTemplate", "message": message}])
     rest = {key: value for key, value in body.items() if key != "promptTemplate"}
     return {**rest, "promptTemplateId": known.get(name)}
@@ -133,12 +139,12 @@ def _placed(failure: Failure, call: Call, done: int, whole: int) -> Failure:
         {**detail, "field": f"{call.where}.{detail.get('field', '')}".rstrip(".")}
         for detail in failure.details
     ] or [{"field": call.where, "message": failure.message}]
-    tail = f" ({done} of {whole} steps were done; apply again goes on)" if done else ""
+    tail = f" ({done} of {whole} steps were done; apply again to continue)" if done else ""
     return Failure(f"{call.where}: {failure.message}{tail}", failure.code, details)
 
 
 def _secrets(document: Document, stage: planning.Stage, *, rotate: bool) -> dict[str, str]:
-    """Return the values of the references that are needed now, by where each stands."""
+    """Return the values of the secrets to send, by their location in the file."""
     found: dict[str, str] = {}
     faults = []
     for where, wanted in document.blueprints:
@@ -162,5 +168,5 @@ def _value(reference: Mapping[str, str]) -> str:
         return file_text(str(Path(reference["file"]).expanduser())).rstrip("\n")
     value = os.environ.get(reference["env"])
     if not value:
-        raise Failure(f"the variable {reference['env']} is not set", Exit.REFUSED)
+        raise Failure(f"the environment variable {reference['env']} is not set", Exit.REFUSED)
     return value

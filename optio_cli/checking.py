@@ -1,4 +1,4 @@
-"""Whether a stage would take what files say, asked before anything is shown or done."""
+"""Validates files with the stage before any difference is shown or applied."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from optio_cli.planning import Change, Stage, kind_of
 
 AT_ONCE = 20
 SOME_SECRET = "whsec_" + "A" * 32
-"""Stands for a secret that the stage keeps already: no file and no answer holds it."""
+"""Placeholder for a secret that the stage already stores and that no response contains."""
 KEPT = ("prompt", "repoUrl", "agentType", "agentCommand")
-"""What a definition on the stage lends to a file that does not name it, where rules ask for it."""
+"""Fields that rules need and that are taken from the stage's blueprint if a file omits them."""
 Part = tuple[str, str, Json]
 
 
@@ -24,7 +24,7 @@ def check(
     secrets: Mapping[str, str],
     changes: list[Change],
 ) -> list[Json]:
-    """Return the warnings about what would be made or changed, each with its place in the file.
+    """Return the warnings about the planned changes, each with its location in the file.
 
     Raises `Failure` with every fault.
     """
@@ -47,7 +47,7 @@ def check(
 
 
 def _parts(document: Document, stage: Stage, secrets: Mapping[str, str]) -> Iterator[Part]:
-    """Yield the kind, the place in the file and the body of each thing."""
+    """Yield the kind, the location in the file and the body of each entry."""
     for where, repo in document.repos:
         yield "repos", where, repo
     for where, one in document.templates:
@@ -62,7 +62,7 @@ def _task(where: str, wanted: Json, found: Json, secrets: Mapping[str, str]) -> 
     kept = {name: found[name] for name in KEPT if found.get(name)}
     body = {**kept, **wanted, "type": kind_of(wanted)}
     if body.pop("promptTemplate", None) or found.get("promptTemplate"):
-        body["prompt"] = body.get("prompt") or "that of the template"
+        body["prompt"] = body.get("prompt") or "the template's prompt"
     body.pop("id", None)
     sealed = [
         one["config"]["path"] for one in found.get("triggers", []) if one["config"].get("hasSecret")
@@ -86,12 +86,12 @@ def _unknown_templates(document: Document, stage: Stage) -> Iterator[Json]:
     for where, wanted in document.blueprints:
         name = wanted.get("promptTemplate")
         if name is not None and name not in known:
-            message = f"no template is called {name!r}"
+            message = f"no prompt template is named {name!r}"
             yield {"field": f"{where}.promptTemplate", "message": message}
 
 
 def _judge(api: Api, parts: list[Part]) -> tuple[list[Json], list[Json]]:
-    """Return the faults and the warnings that the stage finds in these."""
+    """Return the faults and the warnings that the stage finds in some entries."""
     asked: dict[str, list[Json]] = {}
     places: dict[str, str] = {}
     for kind, where, body in parts:
@@ -108,7 +108,7 @@ def _judge(api: Api, parts: list[Part]) -> tuple[list[Json], list[Json]]:
 
 
 def _placed(fault: Json, places: Mapping[str, str]) -> Json:
-    """Return a fault or a warning with its place in the file, where it names one of the things."""
+    """Return a fault or a warning with its location in the file, if it names an entry."""
     kind, _, rest = fault["field"].partition(".")
     number, _, field = rest.partition(".")
     where = places.get(f"{kind}.{number}")

@@ -1,4 +1,4 @@
-"""Where what is wanted differs from what is there."""
+"""Differences between the entries of a file and those of a stage."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MOMENTS = ("startAt", "endAt")
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One field that has another value now."""
+    """One field whose value changes: the old and the new value."""
 
     field: str
     was: Any
     now: Any
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield sign and text of each line that shows it."""
+        """Yield the sign and the text of each line that shows the difference."""
         was, now = _shown(self.was), _shown(self.now)
         if "\n" not in was + now and len(was) + len(now) < 100:
             yield "~", f"{self.field}: {was} → {now}"
@@ -43,7 +43,7 @@ def _shown(value: Any) -> str:
 
 
 def differences(wanted: Json, found: Json) -> list[Difference]:
-    """Return what differs among the fields that are wanted; the others may be what they are."""
+    """Return the differences of the fields in `wanted`; other fields are ignored."""
     return [
         Difference(field=field, was=found.get(field), now=value)
         for field, value in wanted.items()
@@ -52,7 +52,7 @@ def differences(wanted: Json, found: Json) -> list[Difference]:
 
 
 def _normal(field: str, value: Any) -> Any:
-    """Return the form in which the service keeps a value, so that equal ones are equal."""
+    """Return a value in the form that the service stores, so that equal values compare equal."""
     if not isinstance(value, str):
         return value
     if field == "repoUrl":
@@ -68,7 +68,7 @@ def _normal(field: str, value: Any) -> Any:
 
 
 def repo_url(text: str) -> str:
-    """Return the one form of a repo's URL; what is none the service will refuse."""
+    """Return a repo's URL in normal form; an invalid URL stays, and the service rejects it."""
     try:
         return normal_url(text)
     except Invalid:

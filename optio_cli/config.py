@@ -1,4 +1,4 @@
-"""Which stage to talk to, and with which token."""
+"""The saved login: the URL of a stage and its token."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class Login:
 
 
 def path(environment: Mapping[str, str]) -> Path:
-    """Return where the login is kept."""
+    """Return the path of the file that stores the login."""
     base = environment.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
     return Path(base) / "optio" / "config.json"
 
 
 def load(environment: Mapping[str, str]) -> Login:
-    """Return the login: the variables win over the file, each for itself."""
+    """Return the login; each environment variable overrides its value in the file."""
     whole = environment.get("OPTIO_URL") and environment.get("OPTIO_TOKEN")
     kept = {} if whole else _kept(path(environment))
     url = environment.get("OPTIO_URL") or kept.get("url")
-    # A token is told to no other stage than the one it was kept for.
+    # A saved token is only sent to the stage that it was saved for.
     own = not environment.get("OPTIO_URL") or environment["OPTIO_URL"] == kept.get("url")
     token = environment.get("OPTIO_TOKEN") or (kept.get("token") if own else None)
     if not url:
-        raise Failure("no stage is known: run `optio login`, or set OPTIO_URL", Exit.ACCESS)
+        raise Failure("not logged in to a stage: run `optio login`, or set OPTIO_URL", Exit.ACCESS)
     if not token:
         raise Failure(f"no token for {url}: run `optio login`, or set OPTIO_TOKEN", Exit.ACCESS)
     return Login(url=checked_url(url), token=checked_token(token))
@@ -57,7 +57,7 @@ def _kept(file: Path) -> dict[str, str]:
 
 
 def save(login: Login, environment: Mapping[str, str]) -> Path:
-    """Keep a login so that only its owner can read it; return where."""
+    """Save a login so that only its owner can read it; return the path of the file."""
     file = path(environment)
     made = file.with_suffix(".new")
     try:
@@ -72,23 +72,25 @@ def save(login: Login, environment: Mapping[str, str]) -> Path:
 
 
 def checked_token(token: str) -> str:
-    """Return a token that a header can carry: what was copied with more than it is cannot."""
+    """Return a token that a header can carry; text copied along with the token is rejected."""
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise Failure("this is no token: copy it as a whole, and nothing else", Exit.USAGE)
+        raise Failure(
+            "this is not a valid token: copy the whole token and nothing else", Exit.USAGE
+        )
     return token
 
 
 def checked_url(url: str) -> str:
-    """Return a stage's URL without a slash at its end; a token crosses a network only encrypted."""
+    """Return a stage's URL without its last slash; a token crosses a network only encrypted."""
     try:
         parts = urlsplit(url.strip())
     except ValueError as error:
         raise Failure(f"{url!r} is not the URL of a stage: {error}", Exit.USAGE) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Failure(f"{url!r} is not the URL of a stage: write https://…", Exit.USAGE)
+        raise Failure(f"{url!r} is not the URL of a stage: it must begin with https://", Exit.USAGE)
     if parts.scheme == "http" and not _loopback(parts.hostname):
-        raise Failure(f"{url!r} would send the token in clear: use https", Exit.USAGE)
+        raise Failure(f"{url!r} would send the token unencrypted: use https", Exit.USAGE)
     return url.strip().rstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""`optio doctor`: is everything in order, and what to do where it is not."""
+"""The command `optio doctor`: checks a stage and gives a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ LATE_MS = 5000
 WAITING_SECONDS = 120
 NEWEST, WEEK = 100, timedelta(days=7)
 MENDABLE = {
-    "credential": "keep a good one with `optio secret set` (docs/guides/agents.md has its name)",
-    "missing_secret": "keep it with `optio secret set`",
+    "credential": "save a valid one with `optio secret set` (docs/guides/agents.md has its name)",
+    "missing_secret": "save it with `optio secret set`",
     "missing_tool": "install it on the runner",
 }
-"""What fails again until a person does something, and what that is."""
+"""Error classes that repeat until a person acts, each with its remedy."""
 FUNCTIONS = {"fire": "fire", "steps": "advance", "notify": "notify"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `ok`, `warn` or `bad`, and what to know about it."""
+    """One check with its verdict (`ok`, `warn` or `bad`) and a sentence about it."""
 
     check: str
     verdict: str
@@ -38,7 +38,7 @@ class Finding:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check the stage from here to the runner; exit 1 when something is broken."""
+    """Check the login, the stage and its runners; exit with 1 if a check fails."""
     session = open_session(as_json)
     found: list[Finding] = []
     for look in (_login, _reach, _key, _scheduler, _tasks, _runners, _failures):
@@ -73,9 +73,11 @@ def _show(session: Session, findings: list[Finding]) -> None:
 def _login(session: Session) -> Iterator[Finding]:
     file = config.path(os.environ)
     if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
-        yield Finding("login", "bad", f"others can read {file}: chmod 600, and renew the token")
+        yield Finding(
+            "login", "bad", f"others can read {file}: run `chmod 600` on it, and replace the token"
+        )
     else:
-        kept = "from the environment" if os.environ.get("OPTIO_TOKEN") else f"kept in {file}"
+        kept = "from the environment" if os.environ.get("OPTIO_TOKEN") else f"saved in {file}"
         yield Finding("login", "ok", f"the token is {kept}")
 
 
@@ -88,7 +90,7 @@ def _reach(session: Session) -> Iterator[Finding]:
 
 def _key(session: Session) -> Iterator[Finding]:
     session.api.call("GET", "/api/tasks", query={"limit": 1})
-    yield Finding("key", "ok", "the token is known, and may read tasks")
+    yield Finding("key", "ok", "the token is valid and can read tasks")
 
 
 def _scheduler(session: Session) -> Iterator[Finding]:
@@ -98,7 +100,7 @@ def _scheduler(session: Session) -> Iterator[Finding]:
     overdue = pulse["oldestOverdue"]
     if overdue and pulse["status"] == "late":
         told = (
-            f"{overdue['taskId']} should have fired {ago(overdue['dueAt'])}: look at the log of "
+            f"{overdue['taskId']} should have fired {ago(overdue['dueAt'])}: see the log of "
             "the function `fire`"
         )
         yield Finding("overdue", "warn", told)
@@ -106,13 +108,13 @@ def _scheduler(session: Session) -> Iterator[Finding]:
     if late["count"]:
         verdict = "warn" if (late["p99"] or 0) > LATE_MS else "ok"
         spread = f"p50 {late['p50']} ms, p99 {late['p99']} ms"
-        told = f"{spread}: firings of the last hour, {late['count']} in all"
+        told = f"{spread}; firings in the last hour: {late['count']}"
         yield Finding("lateness", verdict, told)
     for queue, number in pulse["deadLetters"].items():
         if number:
             told = (
                 f"{number} of the queue {queue} failed ten times: the log of the function "
-                f"`{FUNCTIONS[queue]}` says why, `make dead-letters` shows them and puts them back"
+                f"`{FUNCTIONS[queue]}` has the reason, `make dead-letters` shows and requeues them"
             )
             yield Finding("dead letters", "bad", told)
 
@@ -123,13 +125,13 @@ def _ticks(pulse: Json) -> tuple[str, str]:
     if pulse["status"] in ("ok", "late"):
         return "ok", f"the last tick was {ago(last)}"
     if pulse["status"] == "starting":
-        return "warn", f"the stage came up {ago(started)}, its first tick is on the way: {every}"
-    since = f"the last one was {ago(last)}" if last else "none ever came"
-    return "bad", f"ticks have stopped: {since}, {every}. Look at the function `tick` and its rule"
+        return "warn", f"the stage started {ago(started)} and waits for its first tick: {every}"
+    since = f"the last one was {ago(last)}" if last else "there has been none"
+    return "bad", f"ticks have stopped: {since}, {every}. Check the function `tick` and its rule"
 
 
 def _tasks(session: Session) -> Iterator[Finding]:
-    """Yield what switched itself off or carries a warning: it waits for somebody to look."""
+    """Yield the blueprints and triggers that the stage paused or disabled, and all warnings."""
     owners = list(finding.definitions(session.api))
     listed = list(finding.with_trigger_lists(session.api, owners))
     off = [
@@ -148,11 +150,11 @@ def _tasks(session: Session) -> Iterator[Finding]:
     yield from off
     yield from _warnings(listed)
     if not off:
-        yield Finding("tasks", "ok", f"{len(owners)} kept, and none switched itself off")
+        yield Finding("tasks", "ok", f"{len(owners)} saved; the stage has paused or disabled none")
 
 
 def _warnings(listed: list[tuple[Json, Json]]) -> Iterator[Finding]:
-    """Yield each warning that the stage gives about a definition and its triggers."""
+    """Yield each warning of the stage about a blueprint and its triggers."""
     for owner, found in listed:
         for warning in found["warnings"]:
             field = f"{warning['field']}: " if warning["field"] else ""
@@ -161,7 +163,7 @@ def _warnings(listed: list[tuple[Json, Json]]) -> Iterator[Finding]:
 
 
 def _failures(session: Session) -> Iterator[Finding]:
-    """Yield what the newest run of a task lacked: the next one fails alike until it is there."""
+    """Yield the tasks whose newest run lacked something, as each run does until it is there."""
     seen: set[str] = set()
     for kind in finding.RUNS:
         for run in session.api.pages("/api/tasks", "tasks", NEWEST, {"type": kind}):
@@ -175,33 +177,33 @@ def _failures(session: Session) -> Iterator[Finding]:
 
 
 def _runners(session: Session) -> Iterator[Finding]:
-    """Yield whether somebody does the jobs: what waits for a runner, and who ran last."""
+    """Yield the state of the runners: runs that wait for one, and the newest runner's start."""
     waiting = list(_waiting(session.api))
     newest = _newest_attempt(session.api)
     if waiting:
         oldest = min(str(run["updatedAt"]) for run in waiting)
         told = (
             f"{len(waiting)} waiting for more than two minutes, the oldest since {ago(oldest)}: "
-            "start a runner (docs/guides/runners.md), or look at the builds"
+            "start a runner (docs/guides/runners.md), or check the builds"
         )
         yield Finding("runner", "bad", told)
     elif newest:
-        yield Finding("runner", "ok", f"no run waits; {_describe_start(newest)}")
+        yield Finding("runner", "ok", f"no run is waiting; {_describe_start(newest)}")
     else:
-        yield Finding("runner", "warn", "no run has come to a runner yet: `optio task new` tries")
+        yield Finding("runner", "warn", "no runner has started a run yet: try `optio task new`")
     able = newest.get("capabilities") if newest else None
     if newest and able:
         yield _sandbox_finding(newest["runner"], able)
 
 
 def _describe_start(attempt: Json) -> str:
-    return f"{attempt['runner']} began one {ago(attempt['startedAt'])}"
+    return f"{attempt['runner']} started one {ago(attempt['startedAt'])}"
 
 
 def _sandbox_finding(runner: str, able: Json) -> Finding:
     if able["sandbox"]:
         return Finding("sandbox", "ok", f"{runner} gives each job a sandbox")
-    reason = able["reason"] or "it gives no reason"
+    reason = able["reason"] or "no reason was reported"
     return Finding("sandbox", "warn", f"{runner} has no sandbox for its jobs: {reason}")
 
 
@@ -216,7 +218,7 @@ def _waiting(api: Api) -> Iterator[Json]:
 
 
 def _newest_attempt(api: Api) -> Json | None:
-    """Return the last attempt of the newest run that a runner has begun."""
+    """Return the last attempt of the newest run that a runner has started."""
     for kind in finding.RUNS:
         for run in api.pages("/api/tasks", "tasks", 5, {"type": kind}):
             attempts = finding.task(api, run["id"]).get("attempts") or []

@@ -1,4 +1,4 @@
-"""`blueprints.yaml`: what a stage is to hold, as a file that people review."""
+"""The format of `blueprints.yaml`: the wanted contents of a stage as a reviewable file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ IDENTITY = {"repos": "repoUrl", "templates": "name", "blueprints": "name"}
 
 
 MOST_CHARACTERS = 20_000_000
-"""of all values of a file, each as often as it is named again: ten lines can stand for billions."""
+"""Maximum of a file's values with all aliases expanded: ten lines can expand to billions."""
 WRONG_VALUES = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What PyYAML lets through of a value that its own tag does not allow, and of a deep nesting."""
+"""Errors that PyYAML does not wrap: values that their tag does not allow, and deep nesting."""
 
 
 class Loader(yaml.SafeLoader):
-    """YAML whose times stay text, as the API wants them, and in which no name stands twice."""
+    """Loads YAML, keeps times as text, as the API expects, and rejects duplicate names."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -40,7 +40,7 @@ class Loader(yaml.SafeLoader):
             self._size += 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
             self._sizes[id(node)] = self._size - before
         if self._size > MOST_CHARACTERS:
-            said = f"its values have over {MOST_CHARACTERS} characters together"
+            said = f"its values have more than {MOST_CHARACTERS} characters in total"
             raise yaml.composer.ComposerError(None, None, said, node.start_mark if node else None)
         return node
 
@@ -49,7 +49,7 @@ class Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                said = f"{key.value!r} stands here twice"
+                said = f"{key.value!r} is defined twice here"
                 raise yaml.composer.ComposerError(None, None, said, key.start_mark)
             seen.add(str(key.value))
         return node
@@ -62,7 +62,7 @@ Loader.yaml_implicit_resolvers = {
 
 
 class Dumper(yaml.SafeDumper):
-    """YAML that a person would have written: text of several lines as a block."""
+    """Writes YAML as people do: text of several lines becomes a block."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:
         return super().increase_indent(flow, False)
@@ -82,7 +82,7 @@ Dumper.add_representer(str, _text)
 
 @dataclass(frozen=True)
 class Document:
-    """Repos, templates and blueprints; each one with where in which file it stands."""
+    """Repos, templates and blueprints, each with its location in the files."""
 
     repos: tuple[tuple[str, Json], ...] = ()
     templates: tuple[tuple[str, Json], ...] = ()
@@ -90,9 +90,9 @@ class Document:
 
 
 def parsed(texts: list[tuple[str, str]], given: Json) -> Document:
-    """Return what files (name and text) say together, or raise with every fault of their form.
+    """Return the document of all files (name and text), or raise with every fault of its form.
 
-    `given` are values of variables that win over those in the files.
+    `given` holds values of variables that override those in the files.
     """
     found: dict[str, list[tuple[str, Json]]] = {section: [] for section in SECTIONS}
     faults: list[Json] = []
@@ -102,7 +102,9 @@ def parsed(texts: list[tuple[str, str]], given: Json) -> Document:
         prefix = f"{name}: " if len(wholes) > 1 else ""
         for section, entries in variables.filled(whole, known).items():
             if section not in SECTIONS:
-                faults.append(_fault(f"{prefix}{section}", f"is none of {', '.join(SECTIONS)}"))
+                faults.append(
+                    _fault(f"{prefix}{section}", f"is not a section: use {', '.join(SECTIONS)}")
+                )
             elif not isinstance(entries, list):
                 faults.append(_fault(f"{prefix}{section}", "must be a list"))
             else:
@@ -119,7 +121,9 @@ def _loaded(name: str, text: str) -> dict[str, Any]:
     try:
         whole = yaml.load(text, Loader)
     except WRONG_VALUES as error:
-        said = str(error) if isinstance(error, ValueError) else "a value that YAML cannot read"
+        said = (
+            str(error) if isinstance(error, ValueError) else "it has a value that YAML cannot read"
+        )
         raise Failure(f"{name} is not valid YAML: {said}", Exit.REFUSED) from None
     except yaml.YAMLError as error:
         hint = " (a cron expression needs quotes)" if "alias" in str(error) else ""
@@ -127,7 +131,9 @@ def _loaded(name: str, text: str) -> dict[str, Any]:
     try:
         json.dumps(whole, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Failure(f"{name} holds what no JSON can: {error}", Exit.REFUSED) from None
+        raise Failure(
+            f"{name} has a value that JSON cannot represent: {error}", Exit.REFUSED
+        ) from None
     if whole is None:
         return {}
     if not isinstance(whole, dict):
@@ -140,9 +146,9 @@ def _faults(where: str, section: str, entry: Any, before: list[tuple[str, Json]]
     if not isinstance(entry, dict):
         return [_fault(where, "must be a mapping")]
     if not isinstance(entry.get(key), str) or not entry[key].strip():
-        return [_fault(f"{where}.{key}", "is missing: it says which one is meant")]
+        return [_fault(f"{where}.{key}", "is missing: it identifies the entry")]
     faults = [
-        _fault(f"{where}.{key}", f"{entry[key]!r} stands at {other}, too")
+        _fault(f"{where}.{key}", f"{entry[key]!r} is also used at {other}")
         for other, earlier in before
         if earlier.get(key) == entry[key] and earlier.get("id") == entry.get("id")
     ]
@@ -155,7 +161,7 @@ def _faults(where: str, section: str, entry: Any, before: list[tuple[str, Json]]
         if not isinstance(config, dict):
             faults.append(_fault(f"{at}.config", "must be a mapping"))
         elif "secret" in config and not _reference(config["secret"]):
-            message = "is a reference, never the secret itself: {env: NAME} or {file: PATH}"
+            message = "must be a reference, {env: NAME} or {file: PATH}, never the secret itself"
             faults.append(_fault(f"{at}.config.secret", message))
     return faults
 

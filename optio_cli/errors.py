@@ -1,4 +1,4 @@
-"""What can go wrong for somebody at the terminal, and the exit code that tells a script."""
+"""Failures of a command, and the exit codes that report them to scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes; documented in docs/reference/cli.md, and stable."""
+    """Exit codes. They are documented in docs/reference/cli.md and do not change."""
 
     OK = 0
     FAILED = 1
@@ -21,7 +21,7 @@ class Exit(IntEnum):
 
 
 class Failure(Exception):
-    """Why a command ends: one sentence, the fields at fault, the exit code."""
+    """A failed command: one sentence, the fields at fault and the exit code."""
 
     def __init__(self, message: str, code: Exit, details: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""`optio export`: what a stage holds, as a file that `optio apply` takes."""
+"""The command `optio export`: writes a stage as a file for `optio apply`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from optio_cli.api import Api, Json
 from optio_cli.errors import Exit, Failure
 from optio_cli.session import AsJson, open_session
 
-HEAD = (
-    "# Exported from {url}. Secrets are not in here: webhooks name variables to take them from.\n"
-)
+HEAD = "# Exported from {url}. Secrets are not included: webhooks name variables that hold them.\n"
 
 
 def export(
     output: Annotated[
-        str, typer.Option("--output", "-o", help="A file; standard output by default.")
+        str, typer.Option("--output", "-o", help="The file to write; standard output by default.")
     ] = "-",
     as_json: AsJson = False,
 ) -> None:
-    """Write repos, templates and definitions with their triggers as YAML."""
+    """Write repos, templates and blueprints with their triggers as YAML."""
     session = open_session(as_json)
     sections = exported(session.api)
     if as_json:
@@ -43,7 +41,7 @@ def export(
 
 
 def exported(api: Api) -> dict[str, list[Json]]:
-    """Return the sections of a document that describes the whole stage."""
+    """Return the sections of a document that describes a whole stage."""
     schemas = api.call("GET", "/api/openapi.json")["components"]["schemas"]
     kept = stages.templates(api)
     listed = sorted(finding.definitions(api), key=lambda one: (one["name"], one["type"]))
@@ -70,7 +68,7 @@ def exported(api: Api) -> dict[str, list[Json]]:
 
 
 def _taken(thing: Json, schema: Json, first: str = "name") -> Json:
-    """Return the fields that the service takes, without those that say nothing."""
+    """Return the fields that the service accepts, without empty ones."""
     fields = sorted(schema["properties"], key=lambda field: field != first)
     left_out = ("triggers",)
     return {
@@ -81,7 +79,7 @@ def _taken(thing: Json, schema: Json, first: str = "name") -> Json:
 
 
 def _order(trigger: Json) -> tuple[str, str]:
-    """Return what puts triggers in the same order whenever, wherever they were made."""
+    """Return a sort key that gives triggers the same order on every stage."""
     return trigger["type"], json.dumps(trigger, sort_keys=True)
 
 

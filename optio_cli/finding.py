@@ -1,4 +1,4 @@
-"""What a person means: a whole id, the beginning of one, or a name."""
+"""Finds blueprints, runs and schedules by name, id or beginning of an id."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def whole_id(text: str) -> str | None:
 
 
 def definitions(api: Api) -> Iterable[Json]:
-    """Yield the summary of every definition of the stage."""
+    """Yield the summary of every blueprint of the stage."""
     for kind in DEFINITIONS:
         yield from api.pages("/api/tasks", "tasks", query={"type": kind})
 
 
 def definition(api: Api, text: str) -> Json:
-    """Return the definition that a person named."""
+    """Return the blueprint with this name, id or beginning of an id."""
     if known := whole_id(text):
         return task(api, known)
     return task(api, _only(text, definitions(api))["id"])
 
 
 def anything(api: Api, text: str) -> Json:
-    """Return the definition or run that a person named; runs are looked for among the newest."""
+    """Return the blueprint or run with this name or id; only the newest runs are searched."""
     if known := whole_id(text):
         return task(api, known)
     candidates = [*definitions(api)]
@@ -47,19 +47,19 @@ def anything(api: Api, text: str) -> Json:
 
 
 def run(api: Api, text: str, *, newest: bool = False) -> Json:
-    """Return the run that a person named; of a definition its newest one, where that is wanted."""
+    """Return the run with this id; with `newest`, a blueprint stands for its newest run."""
     found = task(api, known) if (known := whole_id(text)) else _run(api, text)
     if is_run(found):
         return found
     runs = api.call("GET", f"/api/tasks/{found['id']}/runs", query={"limit": 1})["runs"]
     if newest and runs:
         return task(api, runs[0]["id"])
-    which = f"name one of its runs, such as {runs[0]['id'][:8]}" if runs else "it has no run yet"
-    raise Failure(f"{text!r} is a definition: {which}", Exit.REFUSED)
+    which = f"name one of its runs, such as {runs[0]['id'][:8]}" if runs else "it has no runs yet"
+    raise Failure(f"{text!r} is a blueprint: {which}", Exit.REFUSED)
 
 
 def _run(api: Api, text: str) -> Json:
-    """Return the run whose id begins so, or else the definition with this name."""
+    """Return the run whose id begins with the text, otherwise the blueprint with this name."""
     candidates: list[Json] = []
     for kind in RUNS:
         candidates += api.pages("/api/tasks", "tasks", 100, {"type": kind})
@@ -83,12 +83,12 @@ def _only(text: str, candidates: Iterable[Json], *, names: bool = True) -> Json:
     if not found and len(wanted) >= SHORTEST_PREFIX:
         found = [one for one in known if one["id"].startswith(wanted.lower())]
     if not found:
-        least = f"an id needs at least its first {SHORTEST_PREFIX} characters"
-        why = "no id begins so" if len(wanted) >= SHORTEST_PREFIX else least
-        raise Failure(f"no task is called {text!r}, and {why}", Exit.NOT_FOUND)
+        least = f"the beginning of an id needs at least {SHORTEST_PREFIX} characters"
+        why = "no id begins with it" if len(wanted) >= SHORTEST_PREFIX else least
+        raise Failure(f"no task is named {text!r}, and {why}", Exit.NOT_FOUND)
     if len(found) > 1:
         ids = ", ".join(str(one["id"]) for one in found[:5])
-        raise Failure(f"{text!r} means {len(found)} tasks, name one: {ids}", Exit.REFUSED)
+        raise Failure(f"{text!r} matches {len(found)} tasks, use an id: {ids}", Exit.REFUSED)
     return found[0]
 
 
@@ -97,7 +97,7 @@ def is_run(thing: Json) -> bool:
 
 
 def schedules(api: Api, text: str) -> list[tuple[Json, Json]]:
-    """Return definition and trigger of each schedule that a person named."""
+    """Return the blueprint and the trigger of each schedule that the text names."""
     found = [
         (owner, trigger)
         for owner in ([task(api, text)] if _is_task(api, text) else definitions(api))
@@ -108,11 +108,14 @@ def schedules(api: Api, text: str) -> list[tuple[Json, Json]]:
         low = text.lower()
         named = [pair for pair in found if any(one["id"].startswith(low) for one in pair)]
     if not named:
-        raise Failure(f"no schedule or task with a schedule is called {text!r}", Exit.NOT_FOUND)
+        raise Failure(
+            f"no schedule matches {text!r}: pass its id, or the name or id of its task",
+            Exit.NOT_FOUND,
+        )
     owners = {owner["id"] for owner, _ in named}
     if len(owners) > 1:
         raise Failure(
-            f"{text!r} means {len(owners)} tasks, name one: {', '.join(sorted(owners))}",
+            f"{text!r} matches {len(owners)} tasks, use an id: {', '.join(sorted(owners))}",
             Exit.REFUSED,
         )
     return named
@@ -130,7 +133,7 @@ def _is_task(api: Api, text: str) -> bool:
 
 
 def triggers(api: Api, task_id: str, kind: str = "") -> list[Json]:
-    """Return the triggers of a definition, of one kind or of all."""
+    """Return the triggers of a blueprint, of one kind or of all."""
     found: list[Any] = api.call("GET", f"/api/tasks/{task_id}/triggers")["triggers"]
     return [trigger for trigger in found if not kind or trigger["type"] == kind]
 
@@ -138,14 +141,14 @@ def triggers(api: Api, task_id: str, kind: str = "") -> list[Json]:
 def with_triggers(
     api: Api, owners: Sequence[Json], kind: str = ""
 ) -> Iterator[tuple[Json, list[Json]]]:
-    """Yield each definition with its triggers; some are asked for at once."""
+    """Yield each blueprint with its triggers, requested in parallel."""
     for owner, listed in with_trigger_lists(api, owners):
         found = [one for one in listed["triggers"] if not kind or one["type"] == kind]
         yield owner, found
 
 
 def with_trigger_lists(api: Api, owners: Sequence[Json]) -> Iterator[tuple[Json, Json]]:
-    """Yield each definition with its triggers and the warnings about them."""
+    """Yield each blueprint with its triggers and their warnings."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = pool.map(
             lambda owner: api.call("GET", f"/api/tasks/{owner['id']}/triggers"), owners

@@ -1,4 +1,4 @@
-"""The log of a run, as it is written, until the run is over."""
+"""Follows the log of a run until the run ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STYLES = {"stderr": "yellow", "error": "red", "system": "bright_black", "thinkin
 
 
 def page(api: Api, run_id: str, cursor: str | None, query: Query) -> Json:
-    """Return lines of a run's log with the cursor that follows them."""
+    """Return lines of a run's log with the cursor of the lines after them."""
     found: Json = api.call("GET", f"/api/tasks/{run_id}/logs", query={**query, "cursor": cursor})
     return found
 
@@ -28,9 +28,9 @@ def page(api: Api, run_id: str, cursor: str | None, query: Query) -> Json:
 def follow(
     api: Api, run: Json, query: Query, wait: Callable[[float], None] = time.sleep
 ) -> Iterator[tuple[Json, list[Json]]]:
-    """Yield the run with the lines that are new, until it is over and nothing is left to read.
+    """Yield the run with its new log lines until it has ended and all lines were read.
 
-    The state is read before the log: whatever a run wrote before it ended is then there.
+    The state is read before the log, so no line that was written before the end is missed.
     """
     cursor: str | None = None
     while True:
@@ -47,9 +47,9 @@ def follow(
 
 
 def show(session: Session, run: Json, query: Query | None = None) -> None:
-    """Show a run until it is over; raise `Failure` when it ended badly."""
+    """Show a run until it ends; raise `Failure` if it did not succeed."""
     state = ""
-    for run, lines in follow(session.api, run, query or {}):  # noqa: B020 - the newest is what counts
+    for run, lines in follow(session.api, run, query or {}):  # noqa: B020 - each round replaces the run
         for line in lines:
             show_line(session, line)
         if run["state"] != state:
@@ -59,8 +59,8 @@ def show(session: Session, run: Json, query: Query | None = None) -> None:
     if session.out.as_json:
         session.out.line({"run": run})
     if run["state"] in BADLY:
-        why = run["errorMessage"] or run["waitingFor"] or "no reason was given"
-        raise Failure(f"the run {run['id']} is {run['state']}: {why}", Exit.FAILED)
+        why = run["errorMessage"] or run["waitingFor"] or "no reason is known"
+        raise Failure(f"run {run['id']} is {run['state']}: {why}", Exit.FAILED)
     if run["prUrl"]:
         session.out.note(f"pull request: {run['prUrl']}")
 

@@ -1,4 +1,4 @@
-"""`optio task firings`: what became of each occurrence, and why nothing was fired."""
+"""The command `optio task firings`: the ledger of a blueprint, with the reason of each skip."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from optio_cli.output import ago, short
 from optio_cli.session import AsJson, open_session
 
 Named = Annotated[
-    str, typer.Argument(metavar="TASK", help="The name or id of a definition, or how it begins.")
+    str,
+    typer.Argument(
+        metavar="TASK", help="The name, the id, or the beginning of the id of a blueprint."
+    ),
 ]
 
 
 def firings(
     name: Named,
-    limit: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many at most.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--lines", "-n", min=1, help="Maximum number of firings.")
+    ] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List what became of each occurrence of a definition, newest first, and why."""
+    """List the firings of a blueprint with their outcomes and reasons, newest first."""
     session = open_session(as_json)
     owner = finding.definition(session.api, name)
     pages = session.api.pages(f"/api/tasks/{owner['id']}/firings", "firings", limit)
@@ -33,17 +38,17 @@ def firings(
     session.out.table(
         ("ID", "BY", "OCCURRENCE", "OUTCOME", "WHY", "RUN", "AT"),
         [_row(firing, kinds) for firing in found],
-        "nothing was due yet",
+        "no firings yet",
     )
 
 
 def _row(firing: Json, kinds: dict[str, str]) -> tuple[object, ...]:
     trigger = firing["triggerId"]
-    by = kinds.get(trigger, "a trigger that is gone") if trigger else "hand"
+    by = kinds.get(trigger, "deleted trigger") if trigger else "manual"
     gap = f" to {firing['until']} ({firing['count']})" if firing.get("until") else ""
     return (
         short(firing["id"]),
-        f"{by}, once more" if firing.get("redeliveryOf") else by,
+        f"{by}, redelivered" if firing.get("redeliveryOf") else by,
         f"{firing['occurrence']}{gap}" if trigger else "",
         firing.get("runState") or firing["outcome"],
         firing["reason"],

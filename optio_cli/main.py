@@ -1,4 +1,4 @@
-"""`optio`: the commands, and how they end."""
+"""The `optio` program: its commands and their exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from optio_cli.errors import Exit, Failure
 from optio_cli.output import Out, show_failure
 from optio_cli.session import AsJson, group
 
-app = group("Schedule coding agents: tasks, schedules, secrets, and blueprints as files.")
+app = group(
+    "Schedule coding agents: manage tasks, schedules and secrets, and apply blueprints from files."
+)
 app.add_typer(tasks.app, name="task")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(secrets.app, name="secret")
@@ -31,7 +33,10 @@ def login(
     url: Annotated[str, typer.Option(help="The URL of the stage.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Keep the URL and the token of a stage; the token is asked for, or piped in."""
+    """Log in to a stage: check its URL and token, and save both.
+
+    The token is prompted for, or read from standard input. OPTIO_URL and OPTIO_TOKEN also work.
+    """
     out = Out(as_json=as_json)
     url = config.checked_url(url or os.environ.get("OPTIO_URL") or _asked("URL of the stage"))
     token = config.checked_token(os.environ.get("OPTIO_TOKEN") or _token())
@@ -40,12 +45,12 @@ def login(
     if as_json:
         out.json({"url": url, "file": str(file)})
     else:
-        out.say(f"logged in to {url} (kept in {file})")
+        out.say(f"logged in to {url} (saved in {file})")
 
 
 def _asked(what: str) -> str:
     if not sys.stdin.isatty():
-        raise Failure("say --url, or set OPTIO_URL", Exit.USAGE)
+        raise Failure("the URL of the stage is missing: pass --url or set OPTIO_URL", Exit.USAGE)
     return str(typer.prompt(what, err=True))
 
 
@@ -56,7 +61,7 @@ def _token() -> str:
 
 
 def _for_a_program() -> None:
-    """Run a command whose wrong usage is told as JSON, too."""
+    """Run a command and report wrong usage as JSON as well."""
     try:
         sys.exit(app(standalone_mode=False))
     except TyperException as wrong:
@@ -66,7 +71,7 @@ def _for_a_program() -> None:
 
 
 def main() -> None:
-    """Run a command; every way to end has an exit code of its own."""
+    """Run a command and exit with the code of its outcome."""
     as_json = "--json" in sys.argv
     try:
         _for_a_program() if as_json else app()

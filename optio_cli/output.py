@@ -1,4 +1,4 @@
-"""What a terminal shows: tables for people, JSON for programs, errors on their own stream."""
+"""Output of commands: tables for people, JSON for programs, errors on standard error."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ COLOURS = {
     "cancelled": "bright_black",
 }
 TURNED = (0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""What lets text run the other way, so that a name reads as another; letters need none of it."""
+"""Bidirectional controls: they can make one name read as another, and no alphabet needs them."""
 UNITS = (
     *((90, 1, "s"), (5400, 60, "m"), (129600, 3600, "h"), (730 * 86400, 86400, "d")),
     (float("inf"), 365.25 * 86400, "y"),
 )
-"""Seconds below which a distance of time is told in a unit, the seconds of it, and its letter."""
+"""For each unit of a duration: its upper limit in seconds, its seconds and its letter."""
 CONTROL = dict.fromkeys((*range(9), *range(11, 32), 127, *range(128, 160), *TURNED))
 
 
 class Out:
-    """Where a command speaks."""
+    """The output of a command, as text or as JSON."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -54,28 +54,28 @@ class Out:
         sys.stdout.write(json.dumps(thing, ensure_ascii=False, indent=2) + "\n")
 
     def line(self, thing: object) -> None:
-        """Write one JSON document in one line, at once: programs read along."""
+        """Write one JSON document on one line and flush it, because programs follow the stream."""
         sys.stdout.write(json.dumps(thing, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
     def say(self, text: str | Text) -> None:
-        """Tell a person; a program that asked for JSON is spared."""
+        """Print text for a person; with `--json` print nothing."""
         if not self.as_json:
             self.console.print(tame(text), soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Tell what goes on, beside the result."""
+        """Print progress on standard error, apart from the result."""
         if not self.as_json:
             self.notes.print(tame(text))
 
     def warn(self, warnings: Iterable[Mapping[str, str]]) -> None:
-        """Show what was accepted but is likely a mistake, each with its field."""
+        """Print warnings about accepted values that are probably mistakes, each with its field."""
         for warning in warnings:
             field = f"{warning['field']}: " if warning["field"] else ""
             self.note(f"warning: {field}{warning['message']}")
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-        """Show rows; the first column is never cut."""
+        """Print rows as a table; the first column is never truncated."""
         table = Table(box=None, header_style="bold", pad_edge=False)
         for number, head in enumerate(heads):
             table.add_column(head, no_wrap=not number, overflow="fold")
@@ -88,19 +88,19 @@ class Out:
 
 
 def tame(text: str | Text) -> Text:
-    """Return text that steers no terminal and is no markup; where it tried, it has no colour."""
+    """Return text without control characters and markup; removing any also removes its colour."""
     plain = str(text).translate(CONTROL)
     return text if isinstance(text, Text) and text.plain == plain else Text(plain)
 
 
 def cell(thing: object) -> Text:
-    """Return what a value looks like; a state has its colour, and no text steers the terminal."""
+    """Return a table cell: states are coloured, and control characters are removed."""
     text = readable(thing).translate(CONTROL)
     return Text(text, style=COLOURS.get(text, ""))
 
 
 def readable(value: object) -> str:
-    """Return a value of an answer as a person writes it."""
+    """Return a value of a response as readable text."""
     if value is None or value in ([], {}):
         return ""
     if isinstance(value, Mapping):
@@ -113,7 +113,7 @@ def readable(value: object) -> str:
 
 
 def _readable_part(value: object) -> str:
-    """Return a value within others, with marks around what could be taken for its neighbours."""
+    """Return a nested value, with brackets around maps and lists so that they stay distinct."""
     if value is None or value == "":
         return "none" if value is None else '""'
     if isinstance(value, Mapping):
@@ -124,12 +124,12 @@ def _readable_part(value: object) -> str:
 
 
 def short(identity: str | None) -> str:
-    """Return the part of an id that a person types."""
+    """Return the first eight characters of an id, which commands accept."""
     return (identity or "")[:8]
 
 
 def ago(moment: str | None) -> str:
-    """Return how long ago, or in how long, in one word."""
+    """Return the distance of a time from now, such as `5 m ago` or `in 2 h`."""
     if not moment:
         return ""
     seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
@@ -140,7 +140,7 @@ def ago(moment: str | None) -> str:
 
 
 def show_failure(failure: Failure, *, as_json: bool) -> None:
-    """Tell what went wrong, with the fields at fault."""
+    """Print a failure with the fields at fault."""
     if as_json:
         said: dict[str, Any] = {"error": failure.message, "details": failure.details}
         sys.stderr.write(json.dumps({**said, "exitCode": int(failure.code)}) + "\n")
@@ -156,7 +156,7 @@ def show_failure(failure: Failure, *, as_json: bool) -> None:
 
 
 def _once(failure: Failure) -> tuple[str, Sequence[Mapping[str, str]]]:
-    """Return the sentence and what is left to tell: one fault is one line, with its field."""
+    """Return the sentence and the remaining details; a single fault becomes one line."""
     if len(failure.details) == 1 and failure.message.endswith(failure.details[0]["message"]):
         field, message = failure.details[0].get("field"), failure.details[0]["message"]
         return (f"{field}: {message}" if field else failure.message), ()

@@ -1,4 +1,4 @@
-"""Which wanted trigger is which of those that are there: triggers have no names."""
+"""Matches the triggers of a file with those of a stage, because triggers have no names."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Alike = Callable[[Json, Json], bool]
 def paired(
     wanted: list[Json], found: list[Json]
 ) -> tuple[list[Json], Pairs, list[tuple[int, Json]]]:
-    """Return those that go, those that stay (number, wanted, found), and those that are new.
+    """Return the triggers to remove, to keep (number, wanted, found) and to add.
 
-    The most alike are paired first: the very same, then the same path or cron expression, then,
-    but for webhooks, whatever is of one kind.
+    The most similar triggers are matched first: equal ones, then those with the same path, cron
+    expression or source, then any two of the same type, webhooks excepted.
     """
     left = list(enumerate(wanted))
     there = list(found)

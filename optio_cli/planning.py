@@ -1,4 +1,4 @@
-"""From what is wanted and what is there to the calls that make one of them."""
+"""Plans the API calls that make a stage match a document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOLD_BY_THE_SERVICE = ("hasSecret", "verificationToken")
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request, and the place in the file that it is for."""
+    """One request, and the location in the file that it applies."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing that is made or changed: how it is shown, and the calls that do it."""
+    """One entry to create or change: its lines on the screen, and its calls."""
 
     verb: str
     what: str
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What is there: repos by URL, templates by name, definitions as the document means them."""
+    """The stage's repos by URL, templates by name, and blueprints by location in the document."""
 
     repos: Mapping[str, Json] = field(default_factory=dict)
     templates: Mapping[str, Json] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class Stage:
 def plan(
     document: Document, stage: Stage, secrets: Mapping[str, str], *, rotate: bool
 ) -> list[Change]:
-    """Return what to do, in the order to do it; nothing to do is an empty list.
+    """Return the changes in the order to apply them; the list is empty if nothing differs.
 
-    `secrets` holds the values of the references, by where each stands.
+    `secrets` holds the values of the references, by their location in the file.
     """
     changes = []
     for where, repo in document.repos:
@@ -97,7 +97,7 @@ def _lines(changed: list[Difference]) -> tuple[Line, ...]:
 
 
 def kind_of(wanted: Json) -> str:
-    """Return the type of a definition: with a repo it is a repo-blueprint, unless it says so."""
+    """Return a blueprint's type; without `type` a repo makes it a repo-blueprint."""
     return str(wanted.get("type") or ("repo-blueprint" if wanted.get("repoUrl") else "standalone"))
 
 
@@ -126,7 +126,7 @@ def _changed(
     where: str, wanted: Json, found: Json, secrets: Mapping[str, str], *, rotate: bool
 ) -> Change:
     if kind_of(wanted) != found["type"]:
-        message = f"is {found['type']} on the stage, and the type of a definition is fixed"
+        message = f"is {found['type']} on the stage, and the type of a blueprint cannot change"
         raise Failure(
             f"{where}.type {message}", Exit.REFUSED, [{"field": where, "message": message}]
         )
@@ -153,7 +153,7 @@ def _changed(
 def _trigger_calls(
     where: str, path: str, wanted: Json, found: Json, secrets: Mapping[str, str], *, rotate: bool
 ) -> list[tuple[list[Line], Call]]:
-    """Return what becomes of the triggers; removals first, so that a webhook's path is free."""
+    """Return the calls that change triggers; removals come first, to free paths of webhooks."""
     gone, kept, new = paired(wanted["triggers"], found["triggers"])
     steps: list[tuple[list[Line], Call]] = [
         (
@@ -194,7 +194,7 @@ def _patch(one: Json, old: Json, secret: str | None, *, rotate: bool) -> tuple[J
 
 
 def _own(config: Json) -> Json:
-    """Return what a person gave of a config: a config is replaced as a whole."""
+    """Return the user's own fields of a config, because a config is replaced as a whole."""
     return {
         name: value
         for name, value in config.items()

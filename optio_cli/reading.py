@@ -1,4 +1,4 @@
-"""What a person gives to a command, as values."""
+"""Reads the values of arguments: text, files, standard input, JSON and pairs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from optio_cli.errors import Exit, Failure
 
 
 def text_of(given: str) -> str:
-    """Return a text as it stands, from a file (`@FILE`), or from standard input (`-`)."""
+    """Return a literal text, or the text of a file (`@FILE`) or of standard input (`-`)."""
     if given == "-":
         return file_text(given)
     if given.startswith("@"):
@@ -30,16 +30,16 @@ def file_text(name: str) -> str:
 
 
 def sendable(text: str) -> str:
-    """Return what came by standard input; bytes that are no text cannot be sent on as one."""
+    """Return text from standard input; bytes that are not valid UTF-8 are rejected."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Failure("what came by standard input is not UTF-8", Exit.USAGE) from None
+        raise Failure("the data on standard input is not valid UTF-8", Exit.USAGE) from None
     return text
 
 
 def params_of(text: str, pairs: list[str]) -> dict[str, Any]:
-    """Return params: those of a JSON object, and those of the pairs, which win."""
+    """Return params from a JSON object and from pairs; pairs override the object."""
     found = json_of(text, "--params") if text else {}
     if not isinstance(found, dict):
         raise Failure("--params must be a JSON object", Exit.USAGE)
@@ -47,19 +47,21 @@ def params_of(text: str, pairs: list[str]) -> dict[str, Any]:
 
 
 def pairs_of(pairs: list[str], what: str) -> dict[str, Any]:
-    """Return what pairs say: `key=text` is text, `key:=JSON` anything."""
+    """Return the values of pairs: `key=text` is text, `key:=JSON` any JSON value."""
     found: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.removesuffix(":"):
-            raise Failure(f"{pair!r} is no {what}: write key=text or key:=JSON", Exit.USAGE)
+            raise Failure(
+                f"{pair!r} is not a valid {what}: write key=text or key:=JSON", Exit.USAGE
+            )
         typed = key.endswith(":")
         found[key.removesuffix(":")] = json_of(value, key) if typed else value
     return found
 
 
 def json_of(text: str, what: str) -> Any:
-    """Return what JSON text says."""
+    """Return the value of a JSON text."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except ValueError as error:
@@ -67,4 +69,4 @@ def json_of(text: str, what: str) -> Any:
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no value of JSON")
+    raise ValueError(f"{name} is not a JSON value")

@@ -1,4 +1,4 @@
-"""The files of a run, saved on this machine."""
+"""Saves the output files of a run on this machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from optio_cli.session import Session
 
 
 def save(session: Session, run: Json, directory: Path) -> None:
-    """Save every file of a run; what is there already is left alone, and said to be so."""
+    """Save every output file of a run; an existing file is never overwritten but reported."""
     saved = []
     for output in run["outputs"]:
-        # The service refuses such names; a file of somebody else's machine is checked again here.
+        # The service rejects names with a path, but this machine does not rely on that.
         target = directory / Path(output["name"]).name
         content = session.api.download(
             f"/api/tasks/{run['id']}/outputs/{quote(output['name'], safe='')}"

@@ -1,4 +1,4 @@
-"""`optio schedule …`: what fires by the clock."""
+"""The commands `optio schedule …`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from optio_cli.output import ago, short
 from optio_cli.session import AsJson, Session, group, open_session
 from optio_cli.showing import trigger_state
 
-app = group("What fires by the clock.")
+app = group("List, pause, resume and explain schedules.")
 Named = Annotated[
     str,
     typer.Argument(
-        metavar="SCHEDULE", help="Its id, or its task's name or id; or how an id begins."
+        metavar="SCHEDULE",
+        help="A schedule's id, its task's name or id, or the beginning of an id.",
     ),
 ]
 
 
 @app.command("list")
 def index(as_json: AsJson = False) -> None:
-    """List every schedule of the stage, the next to fire first."""
+    """List all schedules by their next fire time."""
     session = open_session(as_json)
     pairs = _all(session)
     pairs.sort(key=lambda pair: pair[1]["nextFireAt"] or "~")
@@ -52,7 +53,7 @@ def index(as_json: AsJson = False) -> None:
 def _all(session: Session) -> list[tuple[Json, Json]]:
     owners = list(finding.definitions(session.api))
     found: list[tuple[Json, Json]] = []
-    columns = (SpinnerColumn(), TextColumn("{task.completed} of {task.total} definitions"))
+    columns = (SpinnerColumn(), TextColumn("{task.completed} of {task.total} blueprints"))
     hidden = session.out.as_json or not session.out.notes.is_terminal
     with Progress(*columns, console=session.out.notes, transient=True, disable=hidden) as progress:
         bar = progress.add_task("", total=len(owners))
@@ -73,13 +74,13 @@ def _named(owner: Json, trigger: Json) -> Json:
 
 @app.command()
 def pause(name: Named, as_json: AsJson = False) -> None:
-    """Pause a schedule; what would have fired meanwhile never fires."""
+    """Pause a schedule. Occurrences during the pause are never made up for."""
     _turn(open_session(as_json), name, enabled=False)
 
 
 @app.command()
 def resume(name: Named, as_json: AsJson = False) -> None:
-    """Let a schedule fire again, from now on."""
+    """Resume a paused schedule from now on."""
     _turn(open_session(as_json), name, enabled=True)
 
 
@@ -91,14 +92,16 @@ def _turn(session: Session, name: str, *, enabled: bool) -> None:
         changed.append(_named(owner, new))
         session.out.say(f"{new['id']} {_state(owner, new)}")
         if enabled and not owner["enabled"]:
-            session.out.note(f"{owner['name']} itself is paused: its schedules wait for it")
+            session.out.note(
+                f"{owner['name']} is paused, so its schedules do not fire until it is resumed"
+            )
     if session.out.as_json:
         session.out.json({"schedules": changed})
 
 
 @app.command("next")
 def upcoming(name: Named, as_json: AsJson = False) -> None:
-    """Show when a schedule fires next, in UTC and on its own clock."""
+    """Show the next fire times of a schedule, in UTC and in its time zone."""
     session = open_session(as_json)
     pairs = finding.schedules(session.api, name)
     if as_json:
@@ -111,18 +114,18 @@ def upcoming(name: Named, as_json: AsJson = False) -> None:
             f"{_state(owner, trigger)}"
         )
         rows = [(at["utc"], at["local"], ago(at["utc"])) for at in trigger["nextFireTimes"]]
-        session.out.table(("UTC", "LOCAL", "IN"), rows, "it never fires again")
+        session.out.table(("UTC", "LOCAL", "IN"), rows, "it will not fire again")
 
 
 @app.command()
 def explain(
     name: Named,
     at: Annotated[
-        str, typer.Option(help="The moment, as 2026-11-24T09:00:00Z; now by default.")
+        str, typer.Option(help="The time, such as 2026-11-24T09:00:00Z; now by default.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say in one sentence why a schedule fired at a moment, or did not."""
+    """Explain in one sentence why a schedule did or did not fire at a given time."""
     session = open_session(as_json)
     answers = []
     for owner, trigger in finding.schedules(session.api, name):

@@ -1,4 +1,4 @@
-"""`optio secret …`: values go in by prompt or standard input, and never come out."""
+"""The commands `optio secret …`; values are read from a prompt or standard input."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from optio_cli.output import ago
 from optio_cli.reading import sendable
 from optio_cli.session import AsJson, group, open_session
 
-app = group("Secrets: they go in, and never come out.")
-Name = Annotated[str, typer.Argument(help="As in the environment: letters, digits, underscores.")]
-Scope = Annotated[str, typer.Option(help="global, or the URL of the repo that may use it.")]
+app = group("Manage secrets. Their values cannot be read back.")
+Name = Annotated[
+    str, typer.Argument(help="The environment variable's name: letters, digits and underscores.")
+]
+Scope = Annotated[
+    str, typer.Option(help="global (all repos), or the URL of the one repo that may use it.")
+]
 
 
 @app.command("set")
 def keep(name: Name, scope: Scope = "global", as_json: AsJson = False) -> None:
-    """Keep a secret; its value is asked for, or read from standard input."""
+    """Save a secret; its value is prompted for, or read from standard input."""
     session = open_session(as_json)
     value = _value(name)
     if not value:
@@ -30,14 +34,14 @@ def keep(name: Name, scope: Scope = "global", as_json: AsJson = False) -> None:
     if as_json:
         session.out.json(kept)
     else:
-        session.out.say(f"{kept['secret']['name']} is kept ({kept['secret']['scope']})")
+        session.out.say(f"{kept['secret']['name']} saved ({kept['secret']['scope']})")
         session.out.warn(kept["warnings"])
 
 
 def _value(name: str) -> str:
     if sys.stdin.isatty():
         return str(typer.prompt(f"Value of {name}", hide_input=True, err=True))
-    # A pipe ends its line; the line's end is no part of a secret.
+    # Programs end piped text with a line break, which is not part of the secret.
     return sendable(sys.stdin.read()).removesuffix("\n").removesuffix("\r")
 
 
@@ -55,10 +59,10 @@ def index(as_json: AsJson = False) -> None:
 
 @app.command("delete")
 def forget(name: Name, scope: Scope = "global", as_json: AsJson = False) -> None:
-    """Forget a secret at once."""
+    """Delete a secret immediately."""
     session = open_session(as_json)
     session.api.call("DELETE", f"/api/secrets/{quote(name, safe='')}", query={"scope": scope})
     if as_json:
         session.out.json({"deleted": name, "scope": scope})
     else:
-        session.out.say(f"{name} is forgotten")
+        session.out.say(f"{name} deleted")

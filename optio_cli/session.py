@@ -1,4 +1,4 @@
-"""What every command has at hand: the API of a stage, and somewhere to speak."""
+"""The session of a command: the API of a stage, and its output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from optio_cli.output import Out
 
 
 def _anywhere(context: typer.Context, here: bool) -> bool:
-    """Return whether an option is given here, or to what this is a command of."""
+    """Return whether an option is given to this command or to its group."""
     above = context.parent.params if context.parent else {}
     return here or bool(above.get("as_json"))
 
@@ -24,30 +24,30 @@ AsJson = Annotated[
     typer.Option(
         "--json",
         callback=_anywhere,
-        help="Print JSON, for programs; errors too, on standard error.",
+        help="Print JSON for programs. Errors are JSON on standard error.",
     ),
 ]
 
 
 def group(told: str) -> typer.Typer:
-    """Return a group of commands, whose options may be given before the command, too."""
+    """Return a group of commands whose options may also be given before the command."""
     made = typer.Typer(help=told, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @made.callback()
     def everywhere(as_json: AsJson = False) -> None:
-        """Take what each command takes as well."""
+        """Accept the options that every command accepts."""
 
     return made
 
 
 @dataclass(frozen=True)
 class Session:
-    """One command's work."""
+    """The API and the output that one command works with."""
 
     api: Api
     out: Out
 
 
 def open_session(as_json: bool) -> Session:
-    """Return a session with the stage that this person logged in to."""
+    """Return a session with the stage that the user is logged in to."""
     return Session(Api(config.load(os.environ)), Out(as_json=as_json))

@@ -1,4 +1,4 @@
-"""How a task looks in a terminal."""
+"""Renders a blueprint or a run in a terminal."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from optio_cli.api import Json
 from optio_cli.output import CONTROL, Out, ago, cell, short
 
 LONGEST_OUTCOME = 200
-"""Characters of an error in a list; the run itself shows all of it."""
+"""Maximum characters of an error in a list; the run itself shows the whole error."""
 LEFT_OUT = ("prompt", "metadata", "attempts", "outputs", "keptWork")
 
 
 def state(task: Json) -> str:
-    """Return a run's state, or whether a definition is on."""
+    """Return the state of a run, or whether a blueprint is enabled or paused."""
     if "state" in task:
         return str(task["state"])
     return "enabled" if task["enabled"] else "paused"
 
 
 def show(out: Out, shown: Json) -> None:
-    """Show a task, its prompt, and what belongs to it."""
+    """Show a blueprint or run with its prompt, files and related rows."""
     _fields(out, shown["task"])
     if shown["task"].get("prompt"):
         out.say(Text("\nPrompt", style="bold"))
@@ -39,7 +39,7 @@ def show(out: Out, shown: Json) -> None:
             (str(event["createdAt"])[:19].replace("T", " "), event["toState"], event["message"])
             for event in shown["events"]
         ]
-        out.table(("AT (UTC)", "STATE", "WHY"), rows, "nothing happened yet")
+        out.table(("AT (UTC)", "STATE", "WHY"), rows, "no history yet")
     else:
         _triggers(out, shown["triggers"])
         _runs(out, shown["runs"])
@@ -47,20 +47,20 @@ def show(out: Out, shown: Json) -> None:
 
 
 def _kept_work(out: Out, task: Json) -> None:
-    """Say that an attempt left work that is on no branch, and what may be done with it."""
+    """Show that an attempt left work outside any branch, and which commands use it."""
     kept = task["keptWork"]
-    out.say(Text(f"\nAttempt {kept['attempt']} left work that is on no branch:", style="bold"))
+    out.say(Text(f"\nAttempt {kept['attempt']} left work that is not on any branch:", style="bold"))
     if kept["finished"]:
         out.say(f"optio task retry {task['id']} pushes it without another agent")
     elif kept["resumable"]:
-        out.say(f"optio task resume {task['id']} --prompt '…' goes on from there")
+        out.say(f"optio task resume {task['id']} --prompt '…' continues from that work")
     out.say(f"optio task files {task['id']} --into DIR saves it")
 
 
 def files(out: Out, outputs: list[Json]) -> None:
-    """Show the files that an agent left."""
+    """Show the output files of a run."""
     rows = [(output["name"], output["size"], output["contentType"]) for output in outputs]
-    out.table(("NAME", "BYTES", "TYPE"), rows, "none: the agent left no files in OPTIO_OUTPUT")
+    out.table(("NAME", "BYTES", "TYPE"), rows, "none: the agent saved no files in OPTIO_OUTPUT")
 
 
 def _fields(out: Out, task: Json) -> None:
@@ -92,18 +92,18 @@ def _triggers(out: Out, triggers: list[Json]) -> None:
         for trigger in triggers
     ]
     heads = ("ID", "TYPE", "WHEN", "STATE", "NEXT", "LAST")
-    out.table(heads, rows, "none: it is fired by hand")
+    out.table(heads, rows, "none: run it with `optio task run`")
 
 
 def trigger_state(trigger: Json) -> str:
-    """Return whether a trigger fires, and what the stage disabled it for."""
+    """Return whether a trigger is enabled, with the reason if the stage disabled it."""
     if trigger["disabledReason"]:
         return f"disabled: {trigger['disabledReason']}"
     return "enabled" if trigger["enabled"] else "paused"
 
 
 def told(trigger: Json) -> str:
-    """Return in one line what a trigger waits for."""
+    """Return the condition of a trigger on one line."""
     config = trigger["config"]
     if trigger["type"] == "schedule":
         return f"{config['cronExpression']} {config['timezone']}"
@@ -111,7 +111,7 @@ def told(trigger: Json) -> str:
         return f"POST /api/hooks/{config['path']} ({config['signature']})"
     if trigger["type"] == "ticket":
         return f"{config.get('source')} {', '.join(config.get('labels') or ['any label'])}"
-    return "by hand"
+    return "manual"
 
 
 def _runs(out: Out, runs: list[Json]) -> None:
@@ -121,6 +121,6 @@ def _runs(out: Out, runs: list[Json]) -> None:
 
 
 def _outcome(run: Json) -> str:
-    """Return what a run led to, on one line."""
+    """Return the pull request or the error of a run, on one line."""
     text = one_line(run["prUrl"] or run["errorMessage"] or "")
     return text if len(text) <= LONGEST_OUTCOME else f"{text[:LONGEST_OUTCOME]}…"

@@ -1,4 +1,4 @@
-"""What a stage holds, read for a document or for an export."""
+"""Reads the contents of a stage for a document or an export."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from optio_cli.planning import Stage, kind_of
 
 
 def read(api: Api, document: Document) -> Stage:
-    """Return what is there of what a document names."""
+    """Return the existing repos, templates and blueprints that a document names."""
     names = {one["name"] for _, one in document.templates}
     linked = {one["promptTemplate"] for _, one in document.blueprints if "promptTemplate" in one}
     kept = templates(api) if names | linked else []
@@ -53,7 +53,7 @@ def _blueprints(api: Api, document: Document, kept: list[Json]) -> dict[str, Jso
 def _identity(where: str, wanted: Json, known: list[Json]) -> str | None:
     if "id" in wanted:
         if wanted["id"] not in [one["id"] for one in known]:
-            message = f"no definition has the id {wanted['id']!r}"
+            message = f"no blueprint has the id {wanted['id']!r}"
             raise Failure(
                 f"{where}.id: {message}",
                 Exit.REFUSED,
@@ -65,7 +65,7 @@ def _identity(where: str, wanted: Json, known: list[Json]) -> str | None:
     alike = [one for one in found if one["type"] == kind_of(wanted)]
     if len(alike) > 1:
         ids = ", ".join(str(one["id"]) for one in alike)
-        message = f"{len(alike)} definitions are called {name!r}: say which with `id` ({ids})"
+        message = f"{len(alike)} blueprints are named {name!r}: choose one with `id` ({ids})"
         raise Failure(
             f"{where}.name: {message}",
             Exit.REFUSED,
@@ -75,7 +75,7 @@ def _identity(where: str, wanted: Json, known: list[Json]) -> str | None:
 
 
 def whole(api: Api, identity: str, kept: list[Json]) -> Json:
-    """Return a definition with its triggers and the name of its template."""
+    """Return a blueprint with its triggers and the name of its template."""
     found = finding.task(api, identity)
     linked = [one["name"] for one in kept if one["id"] == found.get("promptTemplateId")]
     return {

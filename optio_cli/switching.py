@@ -1,4 +1,4 @@
-"""`optio task pause`, `resume`, `clone` and `delete`: whether a definition fires, and its end."""
+"""The commands `optio task pause`, `resume`, `clone` and `delete`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from optio_cli.errors import Exit, Failure
 from optio_cli.session import AsJson, Session, open_session
 
 Named = Annotated[
-    str, typer.Argument(metavar="TASK", help="The name or id of a definition, or how it begins.")
+    str,
+    typer.Argument(
+        metavar="TASK", help="The name, the id, or the beginning of the id of a blueprint."
+    ),
 ]
 
 
 def pause(name: Named, as_json: AsJson = False) -> None:
-    """Pause a definition: none of its triggers fires until it is resumed."""
+    """Pause a blueprint: none of its triggers fires until it is resumed."""
     _turn(open_session(as_json), name, enabled=False)
 
 
 def resume(
-    name: Annotated[str, typer.Argument(metavar="TASK", help="A definition, or a run.")],
-    prompt: Annotated[str, typer.Option(help="Of a run: what its agent should do now.")] = "",
+    name: Annotated[str, typer.Argument(metavar="TASK", help="A blueprint or a run.")],
+    prompt: Annotated[
+        str, typer.Option(help="For a run: the new instructions for its agent.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Let a definition fire again; with --prompt, take a run up again."""
+    """Resume a paused blueprint or, with --prompt, a run."""
     session = open_session(as_json)
     if not prompt:
         _turn(session, name, enabled=True)
@@ -52,7 +57,7 @@ def _turn(session: Session, name: str, *, enabled: bool) -> None:
 
 
 def clone(name: Named, as_json: AsJson = False) -> None:
-    """Make a paused copy of a definition, with its triggers but for webhooks; print its id."""
+    """Create a paused copy of a blueprint and of its triggers except webhooks; print its id."""
     session = open_session(as_json)
     owner = finding.definition(session.api, name)
     made = session.api.call("POST", f"/api/tasks/{owner['id']}/clone")
@@ -65,17 +70,17 @@ def clone(name: Named, as_json: AsJson = False) -> None:
 
 def delete(
     name: Named,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a definition with its triggers; its runs and its ledger stay."""
+    """Delete a blueprint and its triggers; its runs and its ledger stay."""
     session = open_session(as_json)
     owner = finding.definition(session.api, name)
     if not yes:
         if as_json or not sys.stdin.isatty():
-            raise Failure("nobody can be asked here: say --yes", Exit.USAGE)
+            raise Failure("cannot ask for confirmation here: pass --yes to delete", Exit.USAGE)
         if not typer.confirm(f"Delete {owner.get('name') or owner['id']}?"):
-            raise Failure("nothing was changed", Exit.FAILED)
+            raise Failure("cancelled; nothing was changed", Exit.FAILED)
     session.api.call("DELETE", f"/api/tasks/{owner['id']}")
     if as_json:
         session.out.json({"deleted": owner["id"]})

@@ -1,4 +1,4 @@
-"""`optio task …`: definitions and runs."""
+"""The commands `optio task …`, for blueprints and runs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from optio_cli.output import ago, readable, short
 from optio_cli.reading import params_of, text_of
 from optio_cli.session import AsJson, Session, group, open_session
 
-app = group("Definitions and runs.")
+app = group("Manage blueprints and runs.")
 app.command()(ledger.firings)
 app.command()(switching.pause)
 app.command()(switching.resume)
 app.command()(switching.clone)
 app.command()(switching.delete)
-Named = Annotated[str, typer.Argument(metavar="TASK", help="A name, an id, or how an id begins.")]
+Named = Annotated[str, typer.Argument(metavar="TASK", help="A name, an id, or its beginning.")]
 ARun = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="The id of a run, how it begins, or a definition's name."),
+    typer.Argument(metavar="RUN", help="A run's id or its beginning, or a blueprint's name."),
 ]
-Runs = Annotated[list[str], typer.Argument(metavar="RUN…", help="Ids, or how they begin.")]
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Stay until the run is over.")]
+Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN…", help="Ids of runs, or their beginnings.")
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Wait until the run ends.")]
 
 
 @app.command("list")
@@ -35,11 +37,11 @@ def index(
     kind: Annotated[
         str, typer.Option("--type", help="repo-task, workflow-run, repo-blueprint, standalone, all")
     ] = "all",
-    state: Annotated[str, typer.Option(help="Only runs in this state.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    state: Annotated[str, typer.Option(help="Show only runs in this state.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of tasks.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List tasks, the definitions first, newest first."""
+    """List blueprints and then runs, each newest first."""
     session = open_session(as_json)
     pages = session.api.pages("/api/tasks", "tasks", limit, {"type": kind, "state": state})
     tasks = list(pages)
@@ -59,13 +61,13 @@ def index(
             )
             for task in tasks
         ],
-        "no tasks yet: `optio task new` starts one, `optio apply` makes definitions",
+        "no tasks yet: `optio task new` starts a run, `optio apply` creates blueprints",
     )
 
 
 @app.command()
 def show(name: Named, as_json: AsJson = False) -> None:
-    """Show a definition with its triggers and newest runs, or a run with its history."""
+    """Show a blueprint with its triggers and newest runs, or a run with its history."""
     session = open_session(as_json)
     task = finding.anything(session.api, name)
     if finding.is_run(task):
@@ -86,11 +88,11 @@ def logs(
     name: ARun,
     follow: Follow = False,
     limit: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000)] = 200,
-    log_type: Annotated[str, typer.Option("--log-type", help="Only lines of this kind.")] = "",
-    search: Annotated[str, typer.Option(help="Only lines that hold this text.")] = "",
+    log_type: Annotated[str, typer.Option("--log-type", help="Show only lines of this type.")] = "",
+    search: Annotated[str, typer.Option(help="Show only lines that contain this text.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the newest lines of a run's log; --follow goes on until the run is over."""
+    """Show the newest lines of a run's log; --follow continues until the run ends."""
     session = open_session(as_json)
     run = finding.run(session.api, name, newest=True)
     query = {"limit": limit, "logType": log_type, "search": search}
@@ -104,10 +106,10 @@ def logs(
 @app.command()
 def files(
     name: ARun,
-    into: Annotated[str, typer.Option(help="A directory to save them in.")] = "",
+    into: Annotated[str, typer.Option(help="The directory to save the files in.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the files that a run's agent left; --into saves them."""
+    """List the output files of a run; --into saves them."""
     session = open_session(as_json)
     run = finding.run(session.api, name, newest=True)
     if into:
@@ -120,23 +122,30 @@ def files(
 
 @app.command()
 def new(
-    prompt: Annotated[str, typer.Option(help="What to do; @FILE reads a file, - standard input.")],
-    name: Annotated[str, typer.Option(help="Its name; the prompt's first line by default.")] = "",
+    prompt: Annotated[
+        str, typer.Option(help="The instructions: text, @FILE, or - for standard input.")
+    ],
+    name: Annotated[
+        str, typer.Option(help="The name; by default the first line of the prompt.")
+    ] = "",
     kind: Annotated[
-        str, typer.Option("--type", help="repo-task runs now; repo-blueprint, standalone are kept.")
+        str,
+        typer.Option("--type", help="repo-task runs now; repo-blueprint and standalone are saved."),
     ] = "repo-task",
-    repo: Annotated[str, typer.Option(help="owner/name, or the URL of a repo.")] = "",
+    repo: Annotated[str, typer.Option(help="owner/name or the URL of a repo.")] = "",
     branch: Annotated[str, typer.Option(help="The branch to start from.")] = "",
     agent: Annotated[str, typer.Option(help="claude-code, codex, …, command")] = "",
     agent_command: Annotated[str, typer.Option(help="The script of the agent 'command'.")] = "",
     model: Annotated[str, typer.Option()] = "",
-    secret: Annotated[list[str] | None, typer.Option(help="A secret's name; repeatable.")] = None,
-    schedule: Annotated[str, typer.Option(help="A cron expression: when it fires.")] = "",
-    timezone: Annotated[str, typer.Option(help="The schedule's zone.")] = "UTC",
+    secret: Annotated[
+        list[str] | None, typer.Option(help="The name of a secret. Repeatable.")
+    ] = None,
+    schedule: Annotated[str, typer.Option(help="The cron expression of a schedule.")] = "",
+    timezone: Annotated[str, typer.Option(help="The time zone of the schedule.")] = "UTC",
     follow: Follow = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start a task now, or keep a definition."""
+    """Start a run now, or save a blueprint."""
     session = open_session(as_json)
     text = text_of(prompt)
     asked: dict[str, Any] = {
@@ -176,16 +185,16 @@ def run(
     name: Named,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", help="key=text, or key:=JSON; repeatable."),
+        typer.Option("--param", "-p", help="A param: key=text or key:=JSON. Repeatable."),
     ] = None,
-    params: Annotated[str, typer.Option(help="All params as JSON; @FILE, or -.")] = "",
+    params: Annotated[str, typer.Option(help="All params as a JSON object, @FILE or -.")] = "",
     key: Annotated[
-        str, typer.Option("--idempotency-key", help="The same key starts no second run.")
+        str, typer.Option("--idempotency-key", help="A repeated key does not start a second run.")
     ] = "",
     follow: Follow = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fire a definition by hand, and print the id of its run."""
+    """Run a blueprint now and print the id of the run."""
     session = open_session(as_json)
     owner = finding.definition(session.api, name)
     given = params_of(text_of(params), param or [])
@@ -204,12 +213,12 @@ def run(
 
 
 def _scheduled_params(session: Session, owner: Json) -> Json:
-    """Return the params that the blueprint's schedules hold, where all hold the same."""
+    """Return the params of the blueprint's schedules, or fail if they differ."""
     schedules = finding.triggers(session.api, owner["id"], "schedule")
     held: list[Json] = [one["paramMapping"] for one in schedules if one["paramMapping"]]
     if any(params != held[0] for params in held):
         choices = " or ".join(f"--params '{json.dumps(each, ensure_ascii=False)}'" for each in held)
-        raise Failure(f"its schedules have different params, name them: {choices}", Exit.USAGE)
+        raise Failure(f"its schedules have different params; pass {choices}", Exit.USAGE)
     if held:
         session.out.note(f"with the params of its schedule: {readable(held[0])}")
     return held[0] if held else {}
@@ -217,23 +226,23 @@ def _scheduled_params(session: Session, owner: Json) -> Json:
 
 @app.command()
 def cancel(names: Runs, as_json: AsJson = False) -> None:
-    """Stop runs; whatever each has pushed stays."""
+    """Cancel runs; commits that they have pushed stay."""
     _each(open_session(as_json), names, "cancel")
 
 
 @app.command()
 def retry(names: Runs, follow: Follow = False, as_json: AsJson = False) -> None:
-    """Try failed or cancelled runs again."""
+    """Retry failed or cancelled runs."""
     session = open_session(as_json)
     if follow and len(names) > 1:
-        raise Failure("--follow shows one run", Exit.USAGE)
+        raise Failure("--follow accepts only one run", Exit.USAGE)
     done = _each(session, names, "retry", quiet=follow)
     if follow:
         following.show(session, done[0])
 
 
 def _each(session: Session, names: list[str], verb: str, *, quiet: bool = False) -> list[Json]:
-    """Do one thing to each run; what was refused is told after the rest was done."""
+    """Call one action for each run, and report rejected ones after the others."""
     done: list[Json] = []
     refused: list[Failure] = []
     for name in names:
@@ -249,5 +258,5 @@ def _each(session: Session, names: list[str], verb: str, *, quiet: bool = False)
         raise refused[0]
     if refused:
         faults = [{"field": "run", "message": one.message} for one in refused]
-        raise Failure(f"{len(refused)} of {len(names)} refused", refused[0].code, faults)
+        raise Failure(f"{len(refused)} of {len(names)} rejected", refused[0].code, faults)
     return done

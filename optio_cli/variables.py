@@ -1,4 +1,4 @@
-"""Variables of a file: the same blueprints for another repo, agent or stage."""
+"""Variables of a file, which adapt its blueprints to another repo, agent or stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ REFERENCE = re.compile(r"\$\{(\w+)\}")
 
 
 def taken(wholes: Mapping[str, Json], given: Json) -> Json:
-    """Take the variables out of files, and return them; a later file wins, what is given most."""
+    """Remove the variables from the files and return them.
+
+    A later file overrides an earlier one, and `given` overrides every file.
+    """
     found: Json = {}
     for name, whole in wholes.items():
         declared = whole.pop(SECTION, {})
@@ -28,9 +31,9 @@ def taken(wholes: Mapping[str, Json], given: Json) -> Json:
 
 
 def filled(value: Any, variables: Json) -> Any:
-    """Return a value with each `${name}` of a variable replaced; any other stays as it is.
+    """Return a value with each `${name}` of a known variable replaced; unknown names stay.
 
-    Where the name is all there is, the variable's value takes its place, whatever its type.
+    A text that is only `${name}` becomes the variable's value and takes its type.
     """
     if isinstance(value, dict):
         return {name: filled(part, variables) for name, part in value.items()}
@@ -50,7 +53,7 @@ def _text(found: re.Match[str], variables: Json) -> str:
         return found[0]
     value = variables[name]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        message = f"stands inside a text, so {name!r} must be a text or a number, not {value!r}"
+        message = f"is part of a text, so {name!r} must be a text or a number, not {value!r}"
         raise _refused(found[0], message)
     return str(value)
 

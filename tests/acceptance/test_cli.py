@@ -123,13 +123,13 @@ blueprints:
         fields = {one["field"]: one["message"] for one in json.loads(errors)["details"]}
         assert (code, out) == (5, "")
         assert fields == {
-            "repos[0].setupComands": "is not a field that we know",
+            "repos[0].setupComands": "unknown field",
             "templates[0].template": "line 1: a {{ is never closed by }}",
-            "blueprints[1].promt": "is not a field that we know",
+            "blueprints[1].promt": "unknown field",
             "blueprints[1].prompt": fields["blueprints[1].prompt"],
             "blueprints[1].timeoutMinutes": "must be a whole number",
             "blueprints[1].triggers.0.config.cronExpression": "'99' is not a minute (0 to 59)",
-            "blueprints[2].promptTemplate": "no template is called 'nowhere'",
+            "blueprints[2].promptTemplate": "no prompt template is named 'nowhere'",
         }
     assert terminal.json("task", "list") == {"tasks": []}
     assert stage.ok("GET", "/api/repos")["repos"] == []
@@ -149,7 +149,7 @@ def test_a_name_of_a_definition_means_its_newest_run_only_where_runs_are_looked_
     words = ("--type", "standalone", "--name", "Hello", "--agent", "command")
     terminal.ok("task", "new", *words, "--agent-command", "true", "--prompt", "p")
     code, _, errors = terminal.run("task", "logs", "Hello")
-    assert (code, errors) == (5, "error: 'Hello' is a definition: it has no run yet\n")
+    assert (code, errors) == (5, "error: 'Hello' is a blueprint: it has no runs yet\n")
     terminal.ok("task", "run", "Hello")
     stage.now += timedelta(seconds=1)
     run = terminal.ok("task", "run", "Hello").strip()
@@ -308,7 +308,7 @@ def test_what_only_the_making_shows_names_its_place_and_how_far_it_came(
     told = json.loads(errors)
     assert (code, told["exitCode"]) == (5, 5)
     assert told["details"][0]["field"] == "blueprints[0].triggers.1.config.path"
-    assert "2 of 4 steps were done; apply again goes on" in told["error"]
+    assert "2 of 4 steps were done; apply again to continue" in told["error"]
     stage.ok("DELETE", f"/api/tasks/{made}")
     applied(terminal)
 
@@ -451,7 +451,7 @@ def test_several_runs_are_cancelled_though_one_of_them_cannot_be(terminal: Termi
     first, second = terminal.ok(*new).strip(), terminal.ok(*new).strip()
     code, said, errors = terminal.run("task", "cancel", first, "0" * 32, second)
     assert (code, said.count("cancelled")) == (4, 2)
-    assert "1 of 3 refused" in errors
+    assert "1 of 3 rejected" in errors
 
 
 def findings(terminal: Terminal) -> dict[str, tuple[str, str]]:
@@ -465,11 +465,11 @@ def test_the_doctor_tells_a_stage_that_just_came_up_from_one_whose_ticks_have_st
 ):
     verdict, told = findings(terminal)["scheduler"]
     assert verdict == "bad"
-    assert "ticks have stopped: none ever came, one is due every 60 s" in told
+    assert "ticks have stopped: there has been none, one is due every 60 s" in told
     wiring.world().pulses.note("start", stage.now)
     verdict, told = findings(terminal)["scheduler"]
     assert verdict == "warn"
-    assert "its first tick is on the way" in told
+    assert "waits for its first tick" in told
     stage.pass_time(timedelta(minutes=2))
     assert findings(terminal)["scheduler"][0] == "ok"
     stage.now += timedelta(minutes=4)
@@ -522,7 +522,7 @@ def test_the_doctor_says_what_a_run_lacked_until_one_of_that_task_does_better(
 
 def test_the_doctor_finds_what_switched_itself_off_and_says_why(terminal: Terminal, stage: Stage):
     kept = stage.ok("POST", "/api/tasks", BREAKING)["task"]["id"]
-    assert findings(terminal)["tasks"] == ("ok", "1 kept, and none switched itself off")
+    assert findings(terminal)["tasks"] == ("ok", "1 saved; the stage has paused or disabled none")
     ran(stage, kept, *["agent"] * 5)
     verdict, told = findings(terminal)["task"]
     assert verdict == "warn"

@@ -68,18 +68,18 @@ def test_a_path_keeps_its_own_query(terminal: Terminal):
 
 def test_a_value_that_is_no_json_is_refused_before_it_is_sent(terminal: Terminal):
     code, _, errors = terminal.run("api", "POST", "/api/repos", "--data", '{"a": NaN}')
-    assert (code, errors) == (2, "error: --data is not valid JSON: NaN is no value of JSON\n")
+    assert (code, errors) == (2, "error: --data is not valid JSON: NaN is not a JSON value\n")
 
 
 @pytest.mark.parametrize("sent", ['{"repoUrl": "\\ud800"}', '{"repoUrl": "\udcff"}'])
 def test_what_no_encoding_can_write_is_not_sent(terminal: Terminal, sent: str):
     code, _, errors = terminal.run("api", "POST", "/api/repos", "--data", sent)
-    assert (code, errors) == (2, "error: what is to be sent is not UTF-8\n")
+    assert (code, errors) == (2, "error: the data to send is not valid UTF-8\n")
 
 
 def test_bytes_that_are_no_text_are_no_secret(terminal: Terminal):
     code, _, errors = terminal.run("secret", "set", "X", given="\udcff\udcfe")
-    assert (code, errors) == (2, "error: what came by standard input is not UTF-8\n")
+    assert (code, errors) == (2, "error: the data on standard input is not valid UTF-8\n")
 
 
 def bomb(form: str) -> str:
@@ -91,17 +91,23 @@ def bomb(form: str) -> str:
 @pytest.mark.parametrize(
     "text, told",
     [
-        ("blueprints:\n- name: a\n  prompt: x\n  prompt: y\n", "'prompt' stands here twice"),
-        ("blueprints: []\nrepos: []\nblueprints: []\n", "'blueprints' stands here twice"),
-        ("blueprints:\n- name: a\n  timeoutMinutes: .nan\n", "holds what no JSON can"),
-        ("blueprints:\n- name: a\n  prompt: !!binary aGk=\n", "holds what no JSON can"),
-        ("repos: &a\n- *a\n", "holds what no JSON can"),
+        ("blueprints:\n- name: a\n  prompt: x\n  prompt: y\n", "'prompt' is defined twice here"),
+        ("blueprints: []\nrepos: []\nblueprints: []\n", "'blueprints' is defined twice here"),
+        (
+            "blueprints:\n- name: a\n  timeoutMinutes: .nan\n",
+            "has a value that JSON cannot represent",
+        ),
+        (
+            "blueprints:\n- name: a\n  prompt: !!binary aGk=\n",
+            "has a value that JSON cannot represent",
+        ),
+        ("repos: &a\n- *a\n", "has a value that JSON cannot represent"),
         ("repos: !!int x\n", "is not valid YAML"),
         ("repos: !!bool x\n", "is not valid YAML"),
         ("repos: !!timestamp x\n", "is not valid YAML"),
         pytest.param("[" * 5000, "is not valid YAML", id="deep"),
-        pytest.param(bomb("[{}]"), "characters together", id="many are named again"),
-        pytest.param(bomb("{{<<: [{}]}}"), "characters together", id="many are merged again"),
+        pytest.param(bomb("[{}]"), "characters in total", id="many are named again"),
+        pytest.param(bomb("{{<<: [{}]}}"), "characters in total", id="many are merged again"),
     ],
 )
 def test_a_file_that_says_something_twice_or_nothing_sendable_is_refused(text: str, told: str):
