@@ -67,7 +67,10 @@ def test_a_definition_is_cloned_once(stage: Stage, browser: Browser, kept: dict[
     led = twice(browser, where, do="clone")
     assert count(stage, "repo-blueprint") == 2
     copied = led.split("?")[0].rsplit("/", 1)[1]
-    assert "This is the clone: paused" in browser.get(f"/tasks/scheduled/{copied}?done=cloned").text
+    assert (
+        "This is the clone. It is paused"
+        in browser.get(f"/tasks/scheduled/{copied}?done=cloned").text
+    )
     copy = stage.ok("GET", f"/api/tasks/{copied}")["task"]
     assert (copy["name"], copy["prompt"], copy["enabled"]) == ("Bump (copy)", "Bump it", False)
 

@@ -78,7 +78,7 @@ def test_a_refused_push_leaves_files_that_can_be_read(stage: Stage, job: dict[st
     assert requests.get(headers["Location"], timeout=5).content == b"x" * 6
     page = Browser(stage).sign_in().get(f"/tasks/{job['runId']}").text
     assert "work.patch" in page
-    assert "left work that is on no branch" in page
+    assert "left work that is not on any branch" in page
     assert 'name="do" value="resume"' in page
 
 

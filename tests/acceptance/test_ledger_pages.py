@@ -22,7 +22,7 @@ def test_a_firing_shows_what_came_and_why_nothing_fired(browser: Browser):
     page = browser.get(f"/tasks/scheduled/{made}").text
     assert f"/tasks/scheduled/{made}/firings/{told['firingId']}" in page
     page = browser.get(f"/tasks/scheduled/{made}/firings/{told['firingId']}").text
-    assert "Its filter did not want it." in page
+    assert "The events or the filter of the trigger did not match." in page
     assert shown("level == 'error'") in page
     assert shown('"level": "info"') in page
     assert HOSTILE not in page
@@ -38,7 +38,7 @@ def test_a_run_by_hand_has_details_of_its_own(browser: Browser):
     (firing,) = browser.stage.ok("GET", f"/api/tasks/{made}/firings")["firings"]
     page = browser.get(f"/tasks/scheduled/{made}/firings/{firing['id']}")
     assert page.status == 200
-    assert "A run by hand" in page.text
+    assert "Manual firing" in page.text
     assert "requests" in page.text
 
 
@@ -49,5 +49,5 @@ def test_what_is_scheduled_is_found_by_its_name_or_repo(browser: Browser):
     for words in ("bump 03", "ODD", "a/b"):
         text = browser.get(f"/tasks/scheduled?q={words.replace(' ', '+')}").text
         assert text.count('class="card def') == 1, words
-    assert "Nothing is called so" in browser.get("/tasks/scheduled?q=nobody").text
+    assert "No matching blueprints" in browser.get("/tasks/scheduled?q=nobody").text
     assert browser.get("/tasks/scheduled?q=bump").text.count('class="card def') >= 25

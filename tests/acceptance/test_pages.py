@@ -274,7 +274,10 @@ def test_a_schedule_is_made_paused_resumed_run_and_deleted_by_forms_alone(browse
     assert shown('{"what": "kept"}') in refused.text
     browser.stage.pass_time(timedelta(minutes=10))
     assert browser.post(f"/tasks/scheduled/{definition}", do="resume").status == 303
-    assert "it was paused" in browser.get(f"/tasks/scheduled/{definition}").text
+    assert (
+        "the blueprint or its trigger was paused"
+        in browser.get(f"/tasks/scheduled/{definition}").text
+    )
     started = browser.post(f"/tasks/scheduled/{definition}", do="run", params='{"what": "flask"}')
     run_id = started.headers["Location"].split("/")[-1].split("?")[0]
     assert "Bump flask" in browser.get(f"/tasks/{run_id}").text
@@ -454,15 +457,15 @@ def test_runs_are_found_by_state_repo_and_text_and_paged(browser: Browser):
     shown = set(re.findall(r"Task number (\d\d)</a>", first + second))
     assert len(shown) == 60
     assert "Task number 07" in browser.get("/tasks?q=number+07").text
-    assert "Nothing like that" in browser.get("/tasks?state=failed").text
-    assert "Nothing like that" in browser.get("/tasks?repo=acme/elsewhere").text
+    assert "No matching tasks" in browser.get("/tasks?state=failed").text
+    assert "No matching tasks" in browser.get("/tasks?repo=acme/elsewhere").text
 
 
 def test_unknown_pages_and_ids_say_so_in_html(browser: Browser):
     for path in ("/tasks/none", f"/tasks/{'0' * 8}-0000-4000-8000-{'0' * 12}", "/repos?edit=x"):
         answer = browser.get(path)
         assert answer.status == 404, path
-        assert "There is nothing at this address" in answer.text
+        assert "There is no page at this address" in answer.text
 
 
 def test_what_people_and_agents_write_is_only_ever_text(browser: Browser):

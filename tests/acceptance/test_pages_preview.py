@@ -42,7 +42,7 @@ def test_a_preview_of_what_cannot_be_read_says_so_beside_the_field(browser: Brow
     answer = browser.post(f"{where}/preview", params="{")
     assert answer.status == 400
     assert "this is not valid JSON" in answer.text
-    assert "nothing was started" not in answer.text
+    assert "no run was started" not in answer.text
     assert browser.post("/tasks/scheduled/none/preview").status == 404
 
 

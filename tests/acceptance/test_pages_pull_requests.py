@@ -48,7 +48,7 @@ def test_what_is_kept_of_pull_requests_is_shown_saved_again_and_taken_back(brows
     assert policies(browser.stage.ok("GET", f"/api/tasks/{made}")["task"]) == USUAL
     refused = browser.post(where, **NEW, maxOpenPrs="0", onOpenPr="perhaps")
     assert refused.status == 400
-    assert "Open at most</a>" in refused.text
+    assert "Max open PRs</a>" in refused.text
 
 
 def test_a_task_without_a_repo_is_asked_nothing_of_pull_requests(browser: Browser):

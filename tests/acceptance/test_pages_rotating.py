@@ -12,7 +12,7 @@ from tests.acceptance.test_hooks import mac
 __all__ = ["browser"]
 BODY = json.dumps({"title": "down"}).encode()
 FIRST, SECOND = "the first of the secrets", "the second of the secrets"
-ANY = "by any of {} secrets"
+ANY = ", any of {} secrets"
 
 
 class Listening:
@@ -45,7 +45,7 @@ def hook(browser: Browser) -> Listening:
 
 
 def test_both_secrets_are_taken_until_somebody_says_otherwise(hook: Listening):
-    assert hook.says(hook.form, "While you rotate the secret")
+    assert hook.says(hook.form, "Rotate the secret")
     hook.save(secret=SECOND, earlier="kept")
     assert hook.believes(FIRST)
     assert hook.believes(SECOND)
@@ -75,7 +75,7 @@ def test_the_three_newest_are_taken_at_most(hook: Listening):
 
 def test_a_webhook_without_a_secret_has_none_to_rotate(browser: Browser):
     open_hook = Listening(browser)
-    assert not open_hook.says(open_hook.form, "While you rotate the secret")
+    assert not open_hook.says(open_hook.form, "Rotate the secret")
     open_hook.save(earlier="kept")
     assert open_hook.believes("")
     open_hook.save(secret=FIRST)

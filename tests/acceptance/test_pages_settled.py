@@ -38,7 +38,7 @@ def test_a_provider_is_added_read_renamed_paused_and_removed(browser: Browser, g
     browser.stage.settle()
     page = browser.get("/tickets").text
     assert "Healthy" in page
-    assert "read <time" in page
+    assert "synced <time" in page
     assert CREDENTIAL not in page
     (one,) = wiring.world().providers.all()
     renamed = browser.post("/tickets", id=one.id, name="Our tickets", credential="")
@@ -57,7 +57,7 @@ def test_a_provider_is_added_read_renamed_paused_and_removed(browser: Browser, g
     browser.post("/tickets", id=one.id, do="resume")
     assert browser.post("/tickets/sync").headers["Location"].endswith("done=synced")
     assert browser.post("/tickets", id=one.id, do="delete").status == 303
-    assert "No tickets come in yet" in browser.get("/tickets").text
+    assert "No ticket providers yet" in browser.get("/tickets").text
 
 
 def test_a_provider_that_fails_says_why_and_is_brought_back(browser: Browser, github: FakeTracker):
@@ -146,7 +146,7 @@ def test_settings_and_what_may_not_be_done_are_not_shown_to_a_viewer(stage: Stag
     viewer = Browser(stage).sign_in(made["token"])
     page = viewer.get("/tickets").text
     assert "Settings</a>" not in page
-    assert "Add a place" not in page
+    assert "Add a ticket provider" not in page
     for path in ("/settings", "/settings/webhooks", "/activity"):
         assert viewer.get(path).status == 403
     assert viewer.post("/tickets", source="github").status == 403
@@ -171,7 +171,7 @@ def test_a_webhook_is_made_tried_out_changed_and_removed(browser: Browser, recei
     assert tried.headers["Location"].endswith("done=test-delivered")
     assert [sent.json["type"] for sent in receiver.sent] == ["webhook.test"]
     page = browser.get(where).text
-    assert "A test" in page
+    assert ">Test<" in page
     assert "Delivered" in page
     changed = browser.post(where, do="save", url="", description="Home", events=["task.failed"])
     assert changed.status == 303, changed.text
@@ -194,7 +194,7 @@ def test_a_wrong_webhook_says_so_beside_the_field_and_keeps_what_was_typed(brows
     assert 'value="Kept"' in wrong.text
     none = browser.post("/settings/webhooks", url="https://example.com/hook", description="")
     assert none.status == 400
-    assert "tick at least one event" in none.text
+    assert "select at least one event" in none.text
 
 
 def test_who_did_what_is_told_and_narrowed_to_one_thing_or_one_key(browser: Browser):
@@ -202,15 +202,15 @@ def test_who_did_what_is_told_and_narrowed_to_one_thing_or_one_key(browser: Brow
     browser.stage.now += timedelta(seconds=1)
     made = browser.stage.ok("POST", "/api/tasks", task(name="Bump it"))["task"]["id"]
     page = browser.get("/activity").text
-    assert "kept the secret" in page
-    assert "made the task" in page
+    assert "saved the secret" in page
+    assert "created the task" in page
     assert "a-value-to-hide" not in page
     one = browser.get(f"/activity?object={made}").text
-    assert "made the task" in one
-    assert "kept the secret" not in one
-    assert "Nothing like that" in browser.get("/activity?actor=nobody").text
-    assert "kept the secret" in browser.get("/activity?action=secret.set").text
-    assert "made the task" not in browser.get("/activity?action=secret.set").text
+    assert "created the task" in one
+    assert "saved the secret" not in one
+    assert "No matching activity" in browser.get("/activity?actor=nobody").text
+    assert "saved the secret" in browser.get("/activity?action=secret.set").text
+    assert "created the task" not in browser.get("/activity?action=secret.set").text
 
 
 def test_a_list_of_definitions_costs_as_few_requests_as_one_of_them(
@@ -251,7 +251,7 @@ def test_a_long_first_look_tells_how_far_it_came(browser: Browser, github: FakeT
     sent = {"source": "github", "credential": CREDENTIAL, "config": github.config}
     made = stage.ok("POST", "/api/tickets/providers", sent)["provider"]
     assert made["progress"] is None
-    assert "part=live" in browser.get("/tickets").text  # it is not read yet
+    assert "part=live" in browser.get("/tickets").text  # it is not synced yet
 
     def answer() -> None:
         stage.now += timedelta(seconds=4)
@@ -263,7 +263,7 @@ def test_a_long_first_look_tells_how_far_it_came(browser: Browser, github: FakeT
     assert shown["progress"]["reading"] == "backlog"
     assert 100 <= read < 450
     page = browser.get("/tickets?part=live").text
-    assert f"Reading what is open there: {read} so far" in page
+    assert f"Reading open tickets: {read} so far" in page
     assert "part=live" in page
     assert "Healthy" in page
 

@@ -24,17 +24,17 @@ def test_what_lay_between_a_failure_and_a_retry_is_not_told_as_work(browser: Bro
     stage.now += timedelta(seconds=3)
     _failed(browser, seconds=9)
     assert (told(browser, run, "Waited"), told(browser, run, "Took")) == ("3s", "9s")
-    assert "Longest 9s" in browser.get(f"/tasks/scheduled/{task}").text
+    assert "Maximum 9s" in browser.get(f"/tasks/scheduled/{task}").text
 
 
 def test_what_a_person_cancelled_is_no_failure(browser: Browser):
     stage = browser.stage
     _, run = fired(stage)
     _failed(browser, seconds=1)
-    assert "0% good" in browser.get("/tasks/scheduled").text
+    assert "0% succeeded" in browser.get("/tasks/scheduled").text
     stage.ok("POST", f"/api/tasks/{run}/retry")
     stage.ok("POST", f"/api/tasks/{run}/cancel")
-    assert "% good" not in browser.get("/tasks/scheduled").text
+    assert "% succeeded" not in browser.get("/tasks/scheduled").text
 
 
 def _failed(browser: Browser, seconds: int) -> None:
@@ -56,6 +56,6 @@ def test_a_run_that_no_runner_took_up_took_no_time(browser: Browser):
 
 
 def test_a_list_of_nothing_says_so(browser: Browser):
-    assert "There is no such task." in browser.get("/tasks?state=failed").text
+    assert "No task matches the filter." in browser.get("/tasks?state=failed").text
     fired(browser.stage)
-    assert "among the newest 1 is" in browser.get("/tasks?q=nothing-like-it").text
+    assert "None of the newest 1 tasks matches" in browser.get("/tasks?q=nothing-like-it").text

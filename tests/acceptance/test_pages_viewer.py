@@ -57,5 +57,5 @@ def test_who_may_write_is_shown_the_buttons(stage: Stage, paths: list[str], role
     found = {button for path in paths for button in offered(browser.get(path).text)}
     assert {"pause", "run", "preview", "clone", "redeliver", "switch", "drop", "add"} <= found
     assert {"cancel", "delete", "send"} <= found
-    keeps = "Keep a secret" in browser.get("/secrets").text
+    keeps = "Add a secret" in browser.get("/secrets").text
     assert keeps == (role == "admin")

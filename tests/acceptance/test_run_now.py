@@ -133,7 +133,7 @@ def test_run_now_in_the_list_asks_where_schedules_differ(browser: Browser):
     answer = run_from_list(browser, task)
     assert prompts(browser.stage, task) == []
     page = browser.get("/" + answer.headers["Location"].removeprefix("../../"))
-    assert "Its schedules have different params" in page.text
+    assert "The schedules of this blueprint have different params" in page.text
 
 
 def test_the_command_line_takes_the_params_of_the_schedule_unless_told(
@@ -191,7 +191,7 @@ def test_moments_of_the_ledger_are_in_the_readers_zone(browser: Browser):
         assert f">{firing['occurrence']}" not in text
 
 
-@pytest.mark.parametrize("enabled, words", [(True, "would start"), (False, "would be refused")])
+@pytest.mark.parametrize("enabled, words", [(True, "would start"), (False, "would be rejected")])
 def test_a_preview_says_what_its_button_would_do(browser: Browser, enabled: bool, words: str):
     stage = browser.stage
     trigger = {
@@ -206,7 +206,7 @@ def test_a_preview_says_what_its_button_would_do(browser: Browser, enabled: bool
     browser.get(f"/tasks/scheduled/{task}")
     text = browser.post(f"/tasks/scheduled/{task}/preview", params="").text
     assert f"“Run now” {words}" in text
-    assert "A trigger that fired now would decide by its own rules" in text
+    assert "If a trigger fired now, its own rules would decide" in text
     assert "Skips</span> skip of trigger" in text
     started = browser.post(f"/tasks/scheduled/{task}", do="run", params="")
     assert started.status == (303 if enabled else 409)
@@ -304,5 +304,5 @@ def test_a_list_of_runs_shows_an_error_on_one_line(terminal: Terminal, stage: St
 def test_a_beginning_that_is_too_short_is_called_so(terminal: Terminal, stage: Stage):
     task = save_task(stage)
     errors = terminal.run("task", "show", task[:3])[2]
-    assert "an id needs at least its first 4 characters" in errors
-    assert "no id begins so" in terminal.run("task", "show", "ffffffff")[2]
+    assert "the beginning of an id needs at least 4 characters" in errors
+    assert "no id begins with it" in terminal.run("task", "show", "ffffffff")[2]

@@ -25,7 +25,7 @@ def saved(page: Any, name: str, **fields: str) -> str:
     page.get_by_label("Prompt", exact=True).fill(fields.get("prompt", "Say {{what}}"))
     page.get_by_label("Agent", exact=True).select_option("command")
     page.get_by_label("Script", exact=True).fill(fields.get("script", "cat"))
-    page.locator("aside .seg").get_by_label(fields.get("trigger", "By hand"), exact=True).check()
+    page.locator("aside .seg").get_by_label(fields.get("trigger", "Manual"), exact=True).check()
     if "cron" in fields:
         page.get_by_label("Cron expression").fill(fields["cron"])
     if "path" in fields:
@@ -58,10 +58,10 @@ def test_a_pause_is_explained_and_a_run_by_hand_takes_params(page: Any):
     where = saved(page, "Explained", trigger="Schedule", cron="* * * * *")
     page.locator(".ledger a").first.wait_for(timeout=90_000)
     page.get_by_role("button", name="Pause", exact=True).click()
-    page.get_by_text("Paused. Nothing fires until you resume it").first.wait_for()
+    page.get_by_text("Paused. No trigger fires until you resume").first.wait_for()
     time.sleep(61 - datetime.now().second)  # noqa: DTZ005 - seconds are the same everywhere
     page.get_by_role("button", name="Resume", exact=True).first.click()
-    page.locator(".ledger", has_text="it was paused").wait_for()
+    page.locator(".ledger", has_text="was paused").wait_for()
     page.locator("details.sure summary", has_text="Delete").first.wait_for()
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_role("button", name="Resume", exact=True).first.click()
@@ -83,7 +83,7 @@ def test_a_log_is_followed_past_a_line_of_any_length_until_somebody_scrolls_up(
     page.locator("#log .text", has_text="step 30").wait_for()
     page.wait_for_function("log.scrollHeight - log.scrollTop - log.clientHeight < 60")
     assert page.locator("[data-log-follow]").is_checked()
-    page.locator("#history", has_text="Done").wait_for()
+    page.locator("#history", has_text="Completed").wait_for()
     page.evaluate("log.scrollTop = 0")
     page.wait_for_function("!document.querySelector('[data-log-follow]').checked")
 
@@ -115,7 +115,7 @@ def test_a_webhook_shows_its_secret_once_and_its_curl_line_works(page: Any):
     page.get_by_role("button", name="Redeliver").first.click()
     page.get_by_role("heading", name="Hooked").wait_for()
     page.goto(where)
-    page.locator(".ledger", has_text="once more").wait_for()
+    page.locator(".ledger", has_text="redelivered").wait_for()
 
 
 def test_a_task_gets_a_ticket_trigger_is_edited_and_deleted(page: Any):
@@ -127,16 +127,16 @@ def test_a_task_gets_a_ticket_trigger_is_edited_and_deleted(page: Any):
     page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_label("Name", exact=True).fill("Edited")
     page.get_by_text("Limits, secrets").click()
-    page.get_by_label("Time limit, minutes").fill("601")
+    page.get_by_label("Time limit (minutes)").fill("601")
     page.locator("main form").evaluate("form => { form.noValidate = true; }")
     page.get_by_role("button", name="Save").click()
     page.locator("#h-timeoutMinutes.bad").wait_for()
     assert page.get_by_label("Name", exact=True).input_value() == "Edited"
-    page.get_by_label("Time limit, minutes").fill("30")
+    page.get_by_label("Time limit (minutes)").fill("30")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("heading", name="Edited").wait_for()
     page.locator(".head details.sure summary").click()
-    page.get_by_role("button", name="Yes, delete it").first.click()
+    page.get_by_role("button", name="Delete blueprint").first.click()
     page.get_by_text("Deleted.").wait_for()
 
 
@@ -155,7 +155,7 @@ def test_runs_are_retried_and_cancelled_many_at_once_and_one_by_one(page: Any, s
     page.goto(f"/tasks/{run}")
     page.locator(".log .text", has_text="begun").wait_for(timeout=30_000)
     page.locator(".side-actions details.sure summary").click()
-    page.get_by_role("button", name="Yes, stop it").click()
+    page.get_by_role("button", name="Cancel run").click()
     page.locator(".lead .state", has_text="Cancelled").wait_for()
     page.get_by_role("button", name="Retry", exact=True).click()
     page.get_by_text("Queued again.").wait_for()
@@ -180,7 +180,7 @@ def test_a_long_log_is_followed_searched_paused_downloaded_and_pointed_into(
     assert page.locator("#log .text", has_text=re.compile(r"^said 1$")).count() == 1
     assert rows.count() <= 2000
     assert not page.get_by_label("Follow").is_checked()
-    page.get_by_role("button", name="To the end").click()
+    page.get_by_role("button", name="Go to end").click()
     page.locator("#log .text", has_text="said 3000").wait_for()
     page.get_by_label("Search the whole log").fill("said 150")
     page.get_by_text("11 found").wait_for()
@@ -212,16 +212,16 @@ def test_a_keyboard_is_enough(page: Any):
     page.keyboard.press("End")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
-    page.get_by_label("By hand").focus()
+    page.get_by_label("Manual").focus()
     page.keyboard.press("Space")
     _tab_to(page, None)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="By keys").wait_for()
     page.locator(".head details.sure summary").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Yes, delete it").first.wait_for()
+    page.get_by_role("button", name="Delete blueprint").first.wait_for()
     page.keyboard.press("Escape")
-    assert not page.get_by_role("button", name="Yes, delete it").first.is_visible()
+    assert not page.get_by_role("button", name="Delete blueprint").first.is_visible()
 
 
 def _tab_to(page: Any, name: str | None) -> None:
@@ -247,7 +247,7 @@ def test_without_javascript_the_forms_and_the_log_still_work(chromium: Any, syst
         page.get_by_role("heading", name="Plain").wait_for()
         page.get_by_text("At 03:00").first.wait_for()
         page.get_by_role("button", name="Pause", exact=True).first.click()
-        page.get_by_text("Paused. Nothing fires until you resume it").first.wait_for()
+        page.get_by_text("Paused. No trigger fires until you resume").first.wait_for()
         page.goto(f"/tasks/{run}")
         page.get_by_text("said 3000", exact=True).wait_for()
         page.get_by_role("link", name="Earlier lines").click()

@@ -28,9 +28,9 @@ def test_a_zone_is_picked_and_a_task_is_previewed_and_cloned(
     with signed_in(chromium, system, size, timezone_id="Europe/Berlin") as page:
         page.goto("/tasks/new")
         opened(page)
-        page.get_by_role("button", name="Take mine: Europe/Berlin").click()
+        page.get_by_role("button", name="Use mine: Europe/Berlin").click()
         page.locator("[data-cron-said] th", has_text="Europe/Berlin").wait_for()
-        assert not page.get_by_role("button", name="Take mine").is_visible()
+        assert not page.get_by_role("button", name="Use mine").is_visible()
         assert page.locator("#zones option[value='Asia/Tokyo']").count() == 1
         page.get_by_label("Name", exact=True).fill("To be previewed")
         page.get_by_label("Prompt", exact=True).fill("Say {{what}} to {{whom}}")
@@ -44,7 +44,7 @@ def test_a_zone_is_picked_and_a_task_is_previewed_and_cloned(
         opened(page)
         page.get_by_role("button", name="Clone", exact=True).click()
         page.get_by_role("heading", name="To be previewed (copy)").wait_for()
-        page.get_by_text("This is the clone: paused").wait_for()
+        page.get_by_text("This is the clone. It is paused").wait_for()
 
 
 def test_a_second_secret_is_added_while_one_rotates(page: Any, system: System):
@@ -54,10 +54,10 @@ def test_a_second_secret_is_added_while_one_rotates(page: Any, system: System):
     page.get_by_role("link", name="Edit webhook trigger").click()
     opened(page)
     page.get_by_label("Secret", exact=True).fill("the second of the secrets")
-    page.get_by_label("Earlier secrets").select_option(
-        label="are taken, too, until you say otherwise"
+    page.get_by_label("Previous secrets").select_option(
+        label="still accepted until you change this"
     )
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("by any of 2 secrets").wait_for()
+    page.get_by_text("any of 2 secrets").wait_for()
     page.goto("/repos")
     opened(page)

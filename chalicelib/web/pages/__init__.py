@@ -1,7 +1,7 @@
-"""The dashboard: which pages there are. What shows them is loaded when one is asked for.
+"""Routes of the dashboard. The module of a page is loaded with its first request.
 
-A page calls the same actions as the API and answers with HTML; it never calls the API, or a
-store. This module must stay light: every cold start of the API loads it.
+A page calls the same actions as the API and returns HTML; it never calls the API. This module
+must stay light, because every cold start of the API loads it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ TABLE = (
     ("GET", "/settings/webhooks/{webhook_id}", "webhooks", "show", Scope.ADMIN),
     ("POST", "/settings/webhooks/{webhook_id}", "webhooks", "act", Scope.ADMIN),
 )
-"""Method, path, module of this room, the view in it, and the scope that a reader needs."""
+"""Method, path, module of this package, its view, and the scope that the reader needs."""
 
 
 def _register(method: str, path: str, room: str, name: str, needs: Scope | None) -> None:

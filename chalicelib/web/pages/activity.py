@@ -1,4 +1,4 @@
-"""Who did what, when and from where."""
+"""The audit log: each change with its actor, time and source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = 50
 
 
 def index(visit: Visit) -> Response:
-    """List what was done, newest first: all of it, or to one thing, by one key, of one kind."""
+    """List changes, newest first; filters select one object, one key or one action."""
     asked = {name: visit.query(name).strip() for name in FILTERS}
     found, position = activity.newest(
         wiring.world(),

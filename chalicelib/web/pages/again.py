@@ -1,4 +1,4 @@
-"""A form whose session ended while somebody filled it: nothing that was typed is lost."""
+"""Keeps a form whose session ended before it was submitted, so that no entry is lost."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from chalicelib.web.pages.visit import NEVER_SHOWN, Visit
 Typed = Mapping[str, list[str]]
 ABOUT = "kept form"
 MOST = 200_000
-"""A form that is longer is not carried through a login."""
+"""Maximum characters of a form that is carried through a login."""
 
 
 def offered(visit: Visit, typed: Typed, session: Session, *, status: int, to: str = "") -> Response:
-    """Show a button that sends on what was typed; only a person presses it."""
+    """Show a button that submits the kept form; it is never submitted automatically."""
     return replace(visit, session=session).page("again.html", status, typed=typed, to=to)
 
 
 def shown(lists: Typed) -> Typed:
-    """Return what a page may hold again of what was sent."""
+    """Return the submitted fields that a page may show again."""
     return {name: texts for name, texts in lists.items() if name not in (*NEVER_SHOWN, "csrf")}
 
 
 def kept(typed: Typed) -> str:
-    """Return a form as text that nobody else can read or make, or nothing for one too long."""
+    """Return a form as encrypted text, or an empty text for a form that is too long."""
     text = json.dumps(typed)
     return wiring.world().seals.seal(text, ABOUT) if len(text) <= MOST else ""
 
 
 def taken(text: str) -> Typed | None:
-    """Return the form that `kept` made a text of."""
+    """Return the form that `kept` encrypted, or None."""
     if not text:
         return None
     try:

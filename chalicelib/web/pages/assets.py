@@ -1,4 +1,4 @@
-"""Static files, kept for ever by whoever has them: another content has another address."""
+"""Static files. Clients cache them indefinitely, because changed content has another URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts as shapes: numbers in, places out; the page draws them and shows the table behind."""
+"""Computes chart geometry from run data; templates render it as SVG with a data table."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Chart:
 
 
 def seconds_of(run: Run) -> float | None:
-    """Return how long a run worked."""
+    """Return the duration of a run, or None before it has ended."""
     if run.started_at is None or run.completed_at is None:
         return None
     return max(0.0, (run.completed_at - run.started_at).total_seconds())
 
 
 def bars(runs: list[Run]) -> Chart:
-    """Return the runs that ended as a chart, oldest first."""
+    """Return a chart of the ended runs, oldest first."""
     ended = [(run, seconds) for run in runs if (seconds := seconds_of(run)) is not None]
     ended = list(reversed(ended[:MOST]))
     longest = max((seconds for _, seconds in ended), default=0.0)

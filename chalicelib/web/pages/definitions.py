@@ -1,4 +1,4 @@
-"""What is saved and fires by itself: the list, and one definition with its ledger."""
+"""The list of blueprints, and the page of one blueprint with its ledger."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PAGE = 25
 
 
 def index(visit: Visit) -> Response:
-    """List all definitions with what fires them and what became of it."""
+    """List all blueprints with their triggers and newest runs."""
     text, before = visit.query("q").strip(), visit.query("before")
     found, position = listing.definitions(wiring.world(), visit.position, PAGE, text)
     values = {"found": found, "position": position, "before": before, "q": text}
@@ -46,12 +46,12 @@ def _definition(task_id: str) -> Blueprint:
 
 
 def show(visit: Visit, task_id: str) -> Response:
-    """Show a definition."""
+    """Show a blueprint."""
     return _page(visit, _definition(task_id))
 
 
 def preview(visit: Visit, task_id: str) -> Response:
-    """Show what a run with the params that were typed would be told, and what would hold it."""
+    """Preview a run with the submitted params: its prompt, and every rule that would block it."""
     thing = _definition(task_id)
     try:
         shown = previewing.preview(wiring.world(), thing, _params(visit, thing))
@@ -98,7 +98,7 @@ def _page(
 
 
 def _warnings(watched: listing.Watched) -> dict[str, Any]:
-    """Return the warnings about a definition, and about each of its triggers by id."""
+    """Return the warnings about a blueprint, and about each of its triggers by id."""
     world, thing, triggers = wiring.world(), watched.definition, watched.triggers
     own = save_warnings.find_blueprint_warnings(world, thing, triggers)
     of_triggers = {
@@ -110,7 +110,7 @@ def _warnings(watched: listing.Watched) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Coming:
-    """A moment ahead, and where it stands on a line of 0 to 1000."""
+    """An upcoming fire time, and its position on a line from 0 to 1000."""
 
     at: Any
     trigger_id: str
@@ -136,12 +136,12 @@ def _upcoming(watched: listing.Watched) -> list[Coming]:
 
 
 def act(visit: Visit, task_id: str) -> Response:
-    """Do what a button of the page says."""
+    """Run the action of the pressed button."""
     thing = _definition(task_id)
     wanted, _, about = visit.form.get("do", "").partition(":")
     try:
         if wanted not in ACTS:
-            raise Invalid("choose what to do with this task", "do")
+            raise Invalid("this button is unknown: reload the page, and choose again", "do")
         return ACTS[wanted](visit, thing, about)
     except (Conflict, Invalid) as error:
         return _page(visit, _definition(task_id), error)

@@ -1,4 +1,4 @@
-"""Changing a definition."""
+"""The page that edits a blueprint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = (*forms.TEXTS, *forms.NUMBERS, "paramsSchema")
 
 
 def show(visit: Visit, task_id: str) -> Response:
-    """Show the form with what is saved."""
+    """Show the form with the saved values."""
     thing = wiring.world().blueprints.get(known_id("task", task_id))
     return _page(visit, thing, None)
 
@@ -52,13 +52,13 @@ def _page(visit: Visit, thing: Blueprint, error: DomainError | None) -> Response
 
 
 def _usual() -> dict[str, Any]:
-    """Return what a field that was left empty means: what it is where nobody names it."""
+    """Return the values that empty fields stand for: the defaults of the API."""
     fields = models.Definition.model_fields.values()
     return {str(field.alias): field.default for field in fields if field.alias in SHOWN}
 
 
 def save(visit: Visit, task_id: str) -> Response:
-    """Store what was typed."""
+    """Save the submitted blueprint."""
     world = wiring.world()
     was = world.blueprints.get(known_id("task", task_id))
     try:

@@ -1,4 +1,4 @@
-"""One firing of the ledger: what came, what was made of it, and why."""
+"""One firing of the ledger: its payload, params and outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chalicelib.web.pages.visit import Visit
 
 
 def show(visit: Visit, task_id: str, firing_id: str) -> Response:
-    """Show a firing with its params and the payload that came."""
+    """Show a firing with its params and its payload."""
     world = wiring.world()
     thing = world.blueprints.get(known_id("task", task_id))
     firing = world.firings.get(known_id("firing", firing_id))
@@ -36,7 +36,7 @@ def show(visit: Visit, task_id: str, firing_id: str) -> Response:
 
 
 def _trigger(owner: Blueprint, firing: Firing) -> Trigger | None:
-    """Return what fired; nothing for a run by hand, or where it is gone meanwhile."""
+    """Return the trigger of a firing; None for a manual run or a deleted trigger."""
     if firing.trigger_id is None:
         return None
     try:

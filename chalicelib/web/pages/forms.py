@@ -1,4 +1,4 @@
-"""From what was typed to what the API's models read, so that both check the same."""
+"""Converts forms to bodies of the API's models, so that both are validated alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEXTS = (
 
 
 def definition(typed: Typed) -> dict[str, Any]:
-    """Return the body of a task that a form describes; what was left empty is left out."""
+    """Return the body of the task that a form describes, without empty fields."""
     body: dict[str, Any] = {**typed.texts(*TEXTS), **typed.numbers(*NUMBERS)}
     body |= {**typed.flags(*FLAGS), "prLabels": typed.labels("prLabels")}
     if body.get("agentType") != "command":
@@ -65,9 +65,9 @@ def _schedule(typed: Typed) -> dict[str, Any]:
 
 def _webhook(typed: Typed) -> dict[str, Any]:
     signature = typed.form.get("signature") or "optio"
-    # The form offers a secret before it knows the sender: Amazon SNS has topics instead.
+    # The form generates a secret before the sender is chosen; Amazon SNS has topics instead.
     named = ("filter",) if signature == "sns" else ("secret", "filter")
-    # As it was typed: a secret with a blank at its end is refused, not guessed at.
+    # The text is not stripped: a secret that ends with a space is rejected, not guessed at.
     optional = {name: typed.form.get(name, "") for name in named if typed.text(name)}
     topics = {"topicArns": typed.words("topicArns")} if signature == "sns" else {}
     return {
@@ -91,7 +91,7 @@ _CONFIGS = {"schedule": _schedule, "webhook": _webhook, "ticket": _ticket}
 
 
 def templates(chosen: str | None) -> list[PromptTemplate]:
-    """Return what a form offers of the library: the newest, and what is chosen already."""
+    """Return the templates that a form offers: the newest, and the selected one."""
     store = wiring.world().prompt_templates
     found, _ = store.newest(None, 100)
     if chosen and all(one.id != chosen for one in found):
@@ -101,13 +101,13 @@ def templates(chosen: str | None) -> list[PromptTemplate]:
 
 
 def shown(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return secrets and environment as a form shows them."""
+    """Return secrets and environment as texts of form fields."""
     lines = (f"{name}={value}" for name, value in environment.items())
     return {"secrets": " ".join(names), "environment": "\n".join(lines)}
 
 
 def usual_params(triggers: Iterable[Trigger], schema: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return what a run by hand is offered: the params that a trigger holds itself."""
+    """Return the prefilled params of a manual run: the fixed params of a trigger."""
     params = next((one.own_params for one in triggers if one.own_params), {})
     own = {name for name in (schema or {}).get("properties") or {} if name in params}
     texts = {f"param.{name}": param_text(params[name]) for name in own}
@@ -119,18 +119,18 @@ def usual_params(triggers: Iterable[Trigger], schema: Mapping[str, Any] | None) 
 
 
 def _is_same(read: object, held: object) -> bool:
-    """Tell whether a field gives a param back; a field of one line has no line breaks."""
+    """Return whether a one-line field can show a param, which must not have line breaks."""
     has_breaks = isinstance(held, str) and bool({"\n", "\r"} & set(held))
     return not has_breaks and held is not None and json.dumps(read) == json.dumps(held)
 
 
 def chosen(**flags: bool) -> dict[str, str]:
-    """Return what is on or off as a form shows it."""
+    """Return switches as texts of form fields."""
     return {name: "true" if on else "" for name, on in flags.items()}
 
 
 def known(faults: list[Fault], form: Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong, by the name of the form's field."""
+    """Return the faults by the name of the form's field."""
     found: dict[str, str] = {}
     for fault in faults:
         found.setdefault(_field(fault.field, form), fault.message)
@@ -138,7 +138,7 @@ def known(faults: list[Fault], form: Mapping[str, str]) -> dict[str, str]:
 
 
 def _field(name: str, form: Mapping[str, str]) -> str:
-    """Return the field of a form that shows a field of the API; a param may have its own."""
+    """Return the form's field for a field of the API; a param may have its own."""
     own = f"param.{name.removeprefix('params.').split('.')[0]}"
     if name in form or own in form:
         return name if name in form else own
@@ -147,20 +147,20 @@ def _field(name: str, form: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Said:
-    """One thing that is wrong, and the field of the form that it is about, if it has one."""
+    """One fault or warning, and the field of the form that it concerns, if there is one."""
 
     field: str
     message: str
 
 
 def said(error: DomainError, faults: list[Fault], form: Mapping[str, str]) -> list[Said]:
-    """Return all that is wrong, for the head of a page."""
+    """Return all faults, for the top of a page."""
     found = [Said(name, message) for name, message in known(faults, form).items()]
     return found or [Said("", str(error))]
 
 
 def warned(warnings: Iterable[FieldWarning]) -> list[Said]:
-    """Return warnings as a page shows them, each with the field of the form that it is about."""
+    """Return warnings for a page, each with the field of the form that it concerns."""
     return [Said(_field(warning.field, {}), warning.message) for warning in warnings]
 
 

@@ -1,4 +1,4 @@
-"""What forms show while somebody types."""
+"""Live previews of forms: the cron expression and the prompt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.web.pages.visit import Visit
 
 
 def cron(visit: Visit) -> Response:
-    """Say what an expression means and when it fires next, or what is wrong with it."""
+    """Describe a cron expression with its next fire times, or show its error."""
     text = visit.query("cronExpression").strip()
     name = visit.query("timezone").strip() or "UTC"
     try:
@@ -28,7 +28,7 @@ def cron(visit: Visit) -> Response:
 
 
 def preview(visit: Visit) -> Response:
-    """Render the prompt with the params, the missing ones named."""
+    """Render the prompt with the params, and list the names without a value."""
     try:
         typed = visit.typed
         params = typed.mapping("params") or typed.mapping("paramMapping")

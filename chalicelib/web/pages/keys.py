@@ -1,4 +1,4 @@
-"""API keys: made, their token shown this once, and revoked."""
+"""The API keys: created with a token that is shown once, and revoked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USUAL = {"role": "member", "days": "90"}
 
 
 def index(visit: Visit) -> Response:
-    """List the keys, and show a form for one more."""
+    """List the keys, and show the form to create one."""
     return _page(visit, None)
 
 
@@ -33,7 +33,7 @@ def _page(visit: Visit, error: DomainError | None, token: str = "") -> Response:
 
 
 def act(visit: Visit) -> Response:
-    """Make a key, or revoke one."""
+    """Create or revoke a key."""
     world, session = wiring.world(), visit.session
     assert session is not None
     try:
@@ -47,7 +47,7 @@ def act(visit: Visit) -> Response:
 
 
 def _made(typed: Typed, by: str, claim: Claim) -> str:
-    """Make the key that a form describes; return its token, which is shown by this answer alone."""
+    """Create the key that a form describes; return its token, which only this response shows."""
     role = typed.text("role")
     may = {"scopes": [Scope.RUNNER.value]} if role == Scope.RUNNER else {"role": role}
     body = {"name": typed.text("name"), **may, "expiresAt": _end(typed)}
@@ -69,5 +69,7 @@ def _end(typed: Typed) -> datetime | None:
     for days in typed.numbers("days").values():
         if 1 <= days <= MOST_DAYS:
             return wiring.world().now() + timedelta(days=days)
-        typed.blame("days", f"a key lives 1 to {MOST_DAYS} days, or until it is revoked")
+        typed.blame(
+            "days", f"must be 1 to {MOST_DAYS} days; leave it empty for a key without an end"
+        )
     return None

@@ -1,4 +1,4 @@
-"""The library of prompts that definitions share."""
+"""The prompt templates, which blueprints share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chalicelib.web.pages.visit import Visit
 
 
 def index(visit: Visit) -> Response:
-    """Show the library, and a form for one more or for the one to edit."""
+    """Show the templates, and the form to add one or to edit the selected one."""
     return _page(visit, None)
 
 
@@ -32,7 +32,7 @@ def _page(visit: Visit, error: DomainError | None) -> Response:
 
 
 def _typed(template: PromptTemplate) -> dict[str, str]:
-    """Return a template as its form shows it."""
+    """Return the values of a template's form."""
     return {
         "name": template.name,
         "description": template.description,

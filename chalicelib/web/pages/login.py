@@ -1,4 +1,4 @@
-"""Signing in with an API key, and out again. Each attempt is counted, and what came of it kept."""
+"""Sign-in with an API key, and sign-out. Attempts are counted, and their results recorded."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from chalicelib.web import audit
 from chalicelib.web.pages import again, session
 from chalicelib.web.pages.visit import SAFETY, Visit
 
-WRONG_KEY = "This key is not known, or it may not use the dashboard. Is it whole?"
-WRONG_LINK = "This link was used already, or its ten minutes are over. Sign in with a key."
+WRONG_KEY = (
+    "This key is unknown or has no access to the dashboard. Check that you pasted all of it."
+)
+WRONG_LINK = "This link was already used, or it has expired after ten minutes. Sign in with a key."
 Begun = tuple[str, Principal]
 
 
 def show(visit: Visit) -> Response:
-    """Show the form; a sign-in link has a button instead, so that a prefetch uses nothing up.
+    """Show the form. A sign-in link has a button instead, so that a prefetch does not use it up.
 
-    A link does nothing to somebody who is signed in: it may come from somebody else.
+    A link does nothing for a reader who is signed in, because somebody else may have sent it.
     """
     if visit.session:
         return visit.go("tasks")
@@ -33,7 +35,7 @@ def show(visit: Visit) -> Response:
 
 
 def enter(visit: Visit) -> Response:
-    """Begin a session for the holder of a key or of a sign-in link."""
+    """Start a session for the holder of a key or of a sign-in link."""
     if code := visit.form.get("once", ""):
         return _attempt(visit, lambda: _by_link(code), visit.urls.to("tasks"), WRONG_LINK)
     key, where = visit.form.get("key", "").strip(), visit.urls.inside(visit.form.get("next", ""))
@@ -49,9 +51,9 @@ def leave(visit: Visit) -> Response:
 
 
 def _attempt(visit: Visit, begin: Callable[[], Begun | None], where: str, wrong: str) -> Response:
-    """Begin a session unless this source tried too often; nothing is looked at then.
+    """Start a session, unless this source tried too often; then its key is not checked.
 
-    Where all sources together tried too often, a right key still begins one.
+    After too many attempts of all sources together a valid key still starts a session.
     """
     world, source = wiring.world(), audit.origin_of(visit.request).source
     attempt = attempts.take(world, source)
@@ -59,7 +61,7 @@ def _attempt(visit: Visit, begin: Callable[[], Begun | None], where: str, wrong:
         raise TooMany(attempt.delay)
     begun = begin()
     if begun is None and visit.session:
-        # A link that was opened twice: who is signed in already needs none.
+        # The link was opened twice, and its reader is already signed in.
         attempts.give_back(world, attempt)
         return visit.go("tasks")
     if begun is None and attempt.delay_if_wrong:
@@ -95,7 +97,7 @@ def _record(visit: Visit, verb: str, who: Principal | None) -> None:
 
 
 def _offered(visit: Visit, text: str, typed: again.Typed, where: str) -> Response:
-    """Begin the session, and offer to send on what was typed in the one before."""
+    """Start the session, and offer to submit the form of the session before it."""
     begun = session.told(text)
     assert begun
     page = again.offered(visit, typed, begun, status=200, to=where)

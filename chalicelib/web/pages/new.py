@@ -1,4 +1,4 @@
-"""A new task: run at once, or saved with what will fire it."""
+"""The form for a new task: a run, or a blueprint with a trigger."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PRESETS = (
 
 
 def show(visit: Visit) -> Response:
-    """Show the form, filled from a template of the library where one is named."""
+    """Show the form, with a prompt template selected if the query names one."""
     typed = _fresh() | {"mode": visit.query("mode") or "schedule", "cronExpression": "0 9 * * 1-5"}
     typed |= {"repoUrl": visit.query("repo"), "trigger": visit.query("trigger") or "schedule"}
     chosen = visit.query("template")
@@ -52,7 +52,7 @@ def _page(visit: Visit, filled: Mapping[str, str], error: DomainError | None) ->
 
 
 def create(visit: Visit) -> Response:
-    """Start the task, or save it with its trigger."""
+    """Start a run, or save a blueprint with its trigger."""
     try:
         if visit.form.get("mode") == "run":
             return visit.go("tasks", _started(visit), done="started")
@@ -66,7 +66,7 @@ def _started(visit: Visit) -> str:
     body = {**forms.definition(typed), "type": Kind.REPO_TASK.value}
     params = typed.mapping("params")
     if not body.get("repoUrl"):
-        typed.blame("repoUrl", "choose a repo; only what is saved with a trigger runs without one")
+        typed.blame("repoUrl", "enter a repo: only a saved blueprint can run without one")
     asked = models.parsed(models.NewTask, body, besides=typed.faults)
     repo = world.repos.find(asked.repo_url) if asked.repo_url else None
     new = reading.definition(asked, str(uuid.uuid4()), repo, world.now())

@@ -1,4 +1,4 @@
-"""Templates: found in the package, escaping everything, strict about what is not there."""
+"""Renders the package's templates; all values are escaped, and an undefined one is an error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _environment() -> Environment:
 
 
 def render(template: str, /, **values: object) -> str:
-    """Return a template with its values."""
+    """Render a template with its values."""
     now = wiring.world().now()
     return _environment().get_template(template).render(now=now, **values)
 

@@ -1,4 +1,4 @@
-"""Repos and what every run of one shares."""
+"""The repos and their settings, which all runs of a repo share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEXTS = (
 
 
 def index(visit: Visit) -> Response:
-    """Show the repos, and a form for one more or for the one to edit."""
+    """Show the repos, and the form to add one or to edit the selected one."""
     return _page(visit, None)
 
 
@@ -37,7 +37,7 @@ def _page(visit: Visit, error: DomainError | None) -> Response:
 
 
 def _typed(repo: Repo) -> dict[str, str]:
-    """Return a repo as its form shows it."""
+    """Return the values of a repo's form."""
     return {
         "repoUrl": repo.url,
         "defaultBranch": repo.default_branch or "",
@@ -64,7 +64,7 @@ def _typed(repo: Repo) -> dict[str, str]:
 
 
 def save(visit: Visit) -> Response:
-    """Add, change or forget a repo."""
+    """Add, change or delete the settings of a repo."""
     world, chosen = wiring.world(), visit.form.get("id", "")
     assert visit.session is not None
     try:

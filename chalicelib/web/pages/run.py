@@ -1,4 +1,4 @@
-"""One run: where it stands, what it says, and what may be done with it."""
+"""The page of one run: its state, its log and its actions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _run(task_id: str) -> Run:
 
 
 def show(visit: Visit, task_id: str) -> Response:
-    """Show a run; of a definition, lead to its own page."""
+    """Show a run; the id of a blueprint redirects to its own page."""
     found = listing.thing(wiring.world(), known_id("task", task_id))
     if not isinstance(found, Run):
         return visit.go("tasks", "scheduled", found.id)
@@ -75,7 +75,7 @@ def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
 
 
 def _notice(visit: Visit, run: Run) -> str:
-    """Return what was just done, so long as it is news: a reload shows it no more."""
+    """Return the notice of a recent action; an older one is not shown after a reload."""
     done, changed = visit.query("done"), run.history[-1].created_at if run.history else None
     if changed is None or wiring.world().now() - changed > NEWS_LASTS:
         return ""
@@ -83,14 +83,16 @@ def _notice(visit: Visit, run: Run) -> str:
 
 
 def _short(text: str) -> str:
-    """Return the beginning of a text: a page has to come through the gateway as a whole."""
+    """Return the beginning of a text, because API Gateway limits the size of a page."""
     if len(text) <= LONGEST_SHOWN:
         return text
-    return f"{text[:LONGEST_SHOWN]}\n… {len(text):,} characters in all: the API has the rest"
+    return (
+        f"{text[:LONGEST_SHOWN]}\n… {len(text):,} characters in total: the API returns all of them"
+    )
 
 
 def _params(text: str) -> str:
-    """Return params as somebody reads them: long ones as they came, unless that was nothing."""
+    """Return params as indented JSON; long ones are cut unchanged, and no params are empty."""
     if len(text) > LONGEST_SHOWN:
         return _short(text)
     params = json.loads(text)
@@ -98,7 +100,7 @@ def _params(text: str) -> str:
 
 
 def _cursor(visit: Visit) -> str:
-    """Return where the log is opened: around a line, at a cursor, or at its end."""
+    """Return the log cursor to open: around a line, the given one, or empty for the end."""
     attempt, _, seq = visit.query("at").partition(".")
     if attempt.isdecimal() and seq.isdecimal() and len(seq) < 10:
         return logs.around(int(attempt), int(seq), WINDOW)
@@ -106,7 +108,7 @@ def _cursor(visit: Visit) -> str:
 
 
 def _stages(run: Run) -> list[tuple[str, str, timedelta | None]]:
-    """Return each stage, how it stands (done, now, bad or to come), and how long it took."""
+    """Return each phase with its mark (done, now, bad or next) and its duration."""
     spans = {} if run.state in WAITING else _spans(run)
     names = list(STAGES if run.repo_url else ("setup", "agent"))
     if run.repo_url and run.stage != "test" and run.trial is None and "test" not in spans:
@@ -121,12 +123,12 @@ def _stages(run: Run) -> list[tuple[str, str, timedelta | None]]:
 
 
 def _spans(run: Run) -> dict[str, StageSpan]:
-    """Return the stages of the newest attempt, in their order."""
+    """Return the phases of the newest attempt, in their order."""
     return {span.stage: span for span in (run.attempts[-1].stages if run.attempts else ())}
 
 
 def _mark(run: Run, beyond: int) -> str:
-    """Return how a stage stands that lies so many stages beyond the current one."""
+    """Return the mark of a phase by its distance from the current one."""
     if beyond:
         return "done" if beyond < 0 else "next"
     return "bad" if run.final else "now"
@@ -137,7 +139,7 @@ def _length(span: StageSpan | None) -> timedelta | None:
 
 
 def _allowed(visit: Visit, run: Run) -> dict[str, bool]:
-    """Return what both the run's state and the reader's key allow."""
+    """Return which actions both the run's state and the reader's key allow."""
     able = {
         "cancel": not run.final,
         "retry": runs.may_retry(run),
@@ -163,7 +165,7 @@ def act(visit: Visit, task_id: str) -> Response:
             runs.check_may_prompt(world, run, may_write=visit.may("write"))
             runs.resume(world, run.id, _prompt(visit))
         else:
-            raise Invalid("choose what to do with this task", "do")
+            raise Invalid("this button is unknown: reload the page, and choose again", "do")
     except (Conflict, Invalid) as error:
         return _page(visit, _run(task_id), error)
     return visit.go("tasks", run.id, done=wanted)
@@ -172,12 +174,12 @@ def act(visit: Visit, task_id: str) -> Response:
 def _prompt(visit: Visit) -> str:
     prompt = visit.form.get("prompt", "").strip()
     if not prompt:
-        raise Invalid("Say what the agent should do now: a resume needs a prompt.", "prompt")
+        raise Invalid("enter instructions for the agent: a resume needs a prompt", "prompt")
     return prompt
 
 
 def output(visit: Visit, task_id: str, name: str) -> Response:
-    """Lead to a file that the agent left."""
+    """Redirect to an output file of the run."""
     return led_to(outputs.address(wiring.world(), _run(task_id), name))
 
 

@@ -1,4 +1,4 @@
-"""All runs: what happens now, and what happened."""
+"""The list of all runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILTERS = ("state", "repo", "definition", "q")
 
 
 def index(visit: Visit) -> Response:
-    """List runs, newest first, by what is asked."""
+    """List the runs that match the filters, newest first."""
     world = wiring.world()
     asked = {name: visit.query(name).strip() for name in FILTERS}
     found = listing.runs(world, _asked(asked), before=visit.position)
@@ -51,7 +51,7 @@ def _asked(typed: dict[str, str]) -> listing.Asked:
 
 
 def bulk(visit: Visit) -> Response:
-    """Retry or cancel the runs that were ticked, and show the same list again."""
+    """Retry or cancel the selected runs, and show the same list again."""
     act = runs.retry if visit.form.get("do") == "retry" else runs.cancel
     done = failed = 0
     for run_id in visit.lists.get("run", [])[:100]:

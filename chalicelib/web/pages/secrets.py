@@ -1,4 +1,4 @@
-"""Secrets: they go in, and never come out."""
+"""The secrets page. No page shows the value of a secret."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.web.pages.visit import Visit
 
 
 def index(visit: Visit) -> Response:
-    """Show the names of all secrets, and a form for one more."""
+    """Show the names of all secrets, and the form to add one."""
     return _page(visit, None)
 
 
@@ -24,7 +24,7 @@ def _page(visit: Visit, error: DomainError | None) -> Response:
 
 
 def save(visit: Visit) -> Response:
-    """Keep a secret, or forget one."""
+    """Save or delete a secret."""
     world, typed = wiring.world(), visit.typed
     name, scope = typed.text("name"), typed.text("scope") or GLOBAL
     try:

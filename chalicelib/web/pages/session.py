@@ -1,4 +1,4 @@
-"""Who looks at the pages: a sealed cookie that ends, and that ends with its key."""
+"""Sessions of the dashboard: an encrypted cookie that expires, at the latest with its API key."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from chalicelib.domain.access import SESSION_LIVES, Principal, Scope, Unauthoriz
 
 IN_CLEAR = "optio_session"
 COOKIE = f"__Host-{IN_CLEAR}"
-"""With this prefix no browser takes the cookie from another host of the domain, or in clear."""
+"""The prefix makes browsers reject the cookie from other hosts of the domain and over HTTP."""
 LINK_LIVES = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Session:
-    """A signed-in reader. The key is asked about again with every request."""
+    """A signed-in reader. Every request checks the key again."""
 
     token: str
     who: Principal
     csrf: str
 
     def proves(self, given: str) -> bool:
-        """Whether a form came from a page of ours."""
+        """Return whether a form was sent by a page of this session."""
         return hmac.compare_digest(self.csrf.encode(), given.encode("utf-8", "replace"))
 
 
 def begun(token: str) -> tuple[str, Principal] | None:
-    """Return the cookie's text and its owner for a key that may look at the pages, or None."""
+    """Return the cookie's text and its owner for a key that may read, otherwise None."""
     try:
         key, mine = access.open_session(wiring.world(), token)
     except Unauthorized:
@@ -50,7 +50,7 @@ def begun(token: str) -> tuple[str, Principal] | None:
 
 
 def link(token: str) -> str:
-    """Return a code that signs in within ten minutes, for whoever holds this key already."""
+    """Return a code for the holder of a key that signs in within ten minutes."""
     until = wiring.world().now() + LINK_LIVES
     return wiring.world().seals.seal(
         json.dumps({"token": token, "until": until.isoformat(), "csrf": ""}), "sign-in link"
@@ -58,12 +58,12 @@ def link(token: str) -> str:
 
 
 def of(request: Request) -> Session | None:
-    """Return the session that a request proves, if it has not ended."""
+    """Return the session of a request's cookie, if it has not ended."""
     return next((found for text in _kept(request) if (found := told(text))), None)
 
 
 def _kept(request: Request) -> Iterator[str]:
-    """Yield the texts of our cookie; what others of the same host say hides none of them."""
+    """Yield the texts of all cookies with our name; one of another app on the host hides none."""
     wanted = _name(request)
     for part in str(request.headers.get("cookie") or "").split(";"):
         name, _, text = part.strip().partition("=")
@@ -72,13 +72,13 @@ def _kept(request: Request) -> Iterator[str]:
 
 
 def _name(request: Request) -> str:
-    """Return the name of the cookie: only the front of a local stage says that it is in clear."""
+    """Return the cookie's name; only the proxy of a local stage reports plain HTTP."""
     clear = str(request.headers.get("x-forwarded-proto") or "") == "http"
     return IN_CLEAR if clear else COOKIE
 
 
 def told(text: str) -> Session | None:
-    """Return the session that a cookie's text tells of, if it has not ended."""
+    """Return the session of a cookie's text, if it has not ended."""
     body = opened(text, "session")
     if body is None:
         return None
@@ -90,12 +90,12 @@ def told(text: str) -> Session | None:
 
 
 def ended(session: Session) -> None:
-    """End a session for good: a copy of its cookie is worth nothing then."""
+    """End a session permanently; a copy of its cookie is invalid from then on."""
     access.close_session(wiring.world(), session.token)
 
 
 def opened(sealed: str, about: str) -> dict[str, str] | None:
-    """Return what was sealed, unless it is not ours or its time is over."""
+    """Return the content of an encrypted text, unless it is not ours or has expired."""
     try:
         body: dict[str, str] = json.loads(wiring.world().seals.open(sealed, about))
     except (ValueError, InvalidTag):
@@ -105,7 +105,7 @@ def opened(sealed: str, about: str) -> dict[str, str] | None:
 
 
 def cookie(text: str, request: Request) -> str:
-    """Return the Set-Cookie header that begins a session, or with no text ends it."""
+    """Return the Set-Cookie header that starts a session, or ends it if the text is empty."""
     name = _name(request)
     age = int(SESSION_LIVES.total_seconds()) if text else 0
     secure = "; Secure" if name == COOKIE else ""
@@ -113,5 +113,5 @@ def cookie(text: str, request: Request) -> str:
 
 
 def fingerprint(text: str) -> str:
-    """Return the name under which a code is remembered as used."""
+    """Return the name under which a code is stored as used."""
     return hashlib.sha256(text.encode()).hexdigest()

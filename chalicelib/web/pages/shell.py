@@ -1,4 +1,4 @@
-"""Around every page: who looks, is a write ours, and errors in the reader's words."""
+"""Dispatches every page: sign-in, CSRF check, error pages and the audit record."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ BUTTONS: Mapping[str, tuple[str, ...]] = {
     "/settings": ("make", "revoke"),
     "/settings/webhooks/{webhook_id}": ("save", "test", "pause", "resume", "rotate", "delete"),
 }
-"""What the buttons of a page may say; the record calls a deed so, thus none says anything else."""
+"""The buttons of each page. Others are rejected, because the audit log uses these names."""
 OF_ITS_OWN = ("/tasks/{task_id}", "/tasks/scheduled/{task_id}")
-"""Pages that do nothing but what they know."""
-NOTHING = "There is nothing at this address."
-SIGNED_OUT = "You were signed out meanwhile. Sign in, and send on what you typed."
+"""Pages that reject unknown buttons themselves."""
+NOTHING = "There is no page at this address."
+SIGNED_OUT = "Your session has ended. Sign in to submit your entries."
 OUT_OF_DATE = "this form is out of date: go back, reload the page, and send it again"
 
 
@@ -47,7 +47,7 @@ def answer(
     needs: Scope | None,
     params: Mapping[str, str],
 ) -> Response:
-    """Answer a request with the view `name` of a room of pages, to whom it is meant for."""
+    """Answer a request with the view `name` of a module, if the reader may see it."""
     given = {key: unquote(value) for key, value in params.items()}
     path = "/".join(
         given[part[1:-1]].replace("/", "%2F") if part.startswith("{") else part
@@ -60,7 +60,7 @@ def answer(
         if session is None and needs is not None:
             return _to_login(visit)
         if session and needs and not session.who.may(needs):
-            raise Forbidden(f"your API key may not do this: it needs the scope {needs.value}")
+            raise Forbidden(f"your API key does not allow this: it needs the scope {needs.value}")
         if request.method == "POST":
             audit.begin()
             visit = _written(visit, opens=needs is None)
@@ -89,7 +89,7 @@ def _record(visit: Visit, pattern: str, given: Mapping[str, str], done: Response
 
 
 class Stale(Forbidden):
-    """A form of ours that carries the token of a session before this one."""
+    """A form of the dashboard with the token of an earlier session."""
 
     def __init__(self, typed: again.Typed, session: Session) -> None:
         super().__init__(OUT_OF_DATE)
@@ -108,7 +108,7 @@ def _to_login(visit: Visit) -> Response:
 
 
 def _written(visit: Visit, *, opens: bool) -> Visit:
-    """Return the visit with its form, once it is sure that a page of ours sent it."""
+    """Return the visit with its form after checking that a page of the dashboard sent it."""
     lists = _lists(visit.request)
     form = {name: values[-1] for name, values in lists.items()}
     site = visit.site
@@ -124,17 +124,17 @@ def _written(visit: Visit, *, opens: bool) -> Visit:
 def _lists(request: Request) -> dict[str, list[str]]:
     raw = raw_of(request)
     if len(raw) > limits.BODY:
-        raise TooLarge("a form holds at most 1 MiB")
+        raise TooLarge("a form must not be larger than 1 MiB")
     try:
         lists = parse_qs(raw.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
-        raise Invalid("this form cannot be read") from None
+        raise Invalid("this form is not valid: it must be UTF-8 with at most 2000 fields") from None
     return {name: [text.replace("\r\n", "\n") for text in one] for name, one in lists.items()}
 
 
 def refusal(visit: Visit, error: DomainError) -> Response:
-    """Return a page that says what happened."""
-    title = "Not found" if isinstance(error, NotFound) else "That did not work"
+    """Return the page of an error."""
+    title = "Not found" if isinstance(error, NotFound) else "This did not work"
     said = NOTHING if isinstance(error, NotFound) else str(error)
     page = visit.page(
         "error.html", status_of(error), title=title, message=said, faults=faults_of(error)
@@ -145,8 +145,8 @@ def refusal(visit: Visit, error: DomainError) -> Response:
 
 
 def stray(request: Request, path: str, status: int, said: str) -> Response:
-    """Return a page for what no view answers."""
-    title = "Not found" if status == 404 else "That did not work"
+    """Return the error page of a request that no view handles."""
+    title = "Not found" if status == 404 else "This did not work"
     message = NOTHING if status == 404 else said
     visit = Visit(request, path, None)
     return visit.page("error.html", status, title=title, message=message, faults=[])

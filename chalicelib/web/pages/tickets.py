@@ -1,4 +1,4 @@
-"""Where tickets come from: each provider with its health, and a form for one more."""
+"""The ticket providers with their health, and the form to add or edit one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chalicelib.web.pages.visit import Visit
 
 
 def index(visit: Visit) -> Response:
-    """Show the providers, and a form for one more or for the one to edit."""
+    """Show the providers, and the form to add one or to edit the selected one."""
     if visit.query("part"):
         return visit.fragment("_tickets.html", found=wiring.world().providers.all())
     return _page(visit, None)
@@ -85,12 +85,12 @@ def _named(form: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
 
 
 def sync(visit: Visit) -> Response:
-    """Have every provider read at once."""
+    """Request an immediate sync of every provider."""
     count = providers.sync_now(wiring.world())
     return visit.go("tickets", done="synced" if count else "synced-none")
 
 
 def enable(visit: Visit, provider_id: str) -> Response:
-    """Bring a disabled provider back."""
+    """Re-enable a disabled provider."""
     providers.enable(wiring.world(), known_id("provider", provider_id))
     return visit.go("tickets", done="provider-resumed")

@@ -1,4 +1,4 @@
-"""Changing a trigger."""
+"""The page that edits a trigger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _found(task_id: str, trigger_id: str) -> tuple[Blueprint, Trigger]:
 
 
 def show(visit: Visit, task_id: str, trigger_id: str) -> Response:
-    """Show the form with what is saved."""
+    """Show the form with the saved values."""
     owner, trigger = _found(task_id, trigger_id)
     return _page(visit, owner, trigger, None)
 
@@ -76,7 +76,7 @@ def _page(visit: Visit, owner: Blueprint, trigger: Trigger, error: DomainError |
 
 
 def _offered_token(visit: Visit, trigger: Trigger) -> str | None:
-    """Return the verification token that waits for an admin, where this reader is one."""
+    """Return the verification token to confirm; only an admin may see it."""
     hook = trigger.hook
     if hook is None or hook.offered is None or hook.sealed or not visit.may("admin"):
         return None
@@ -84,7 +84,7 @@ def _offered_token(visit: Visit, trigger: Trigger) -> str | None:
 
 
 def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
-    """Store what was typed; bounds that the form does not show stay."""
+    """Save the submitted trigger; settings that the form does not show stay."""
     owner, was = _found(task_id, trigger_id)
     try:
         typed = Typed({**visit.form, "trigger": was.type.value})

@@ -1,4 +1,4 @@
-"""What was typed into a form, read field by field; what cannot be read is a fault of its own."""
+"""Reads a form field by field; a value that cannot be read becomes a fault."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from chalicelib.domain.errors import Fault, Invalid
 
 DIGITS = 18
-"""A longer number is none that any field takes."""
+"""Maximum length of a number; no field accepts a longer one."""
 
 
 class Typed:
-    """A form as its reader sees it. `faults` are told with those that the API's models find."""
+    """The values of a form. Its `faults` are reported together with those of the API's models."""
 
     def __init__(self, form: Mapping[str, str]) -> None:
         self.form = form
@@ -23,7 +23,7 @@ class Typed:
         self.faults.append(Fault(name, message))
 
     def check(self) -> None:
-        """Raise `Invalid` with all that could not be read."""
+        """Raise `Invalid` with all values that could not be read."""
         if self.faults:
             raise Invalid.of(self.faults)
 
@@ -31,11 +31,11 @@ class Typed:
         return self.form.get(name, "").strip()
 
     def texts(self, *names: str) -> dict[str, str]:
-        """Return what was typed into these fields as it stands, but for those left empty."""
+        """Return the unchanged texts of these fields, without empty ones."""
         return {name: self.form[name] for name in names if self.text(name)}
 
     def numbers(self, *names: str) -> dict[str, int]:
-        """Return the whole numbers in these fields, but for those left empty."""
+        """Return the whole numbers of these fields, without empty ones."""
         found: dict[str, int] = {}
         for name in names:
             text = self.text(name)
@@ -49,14 +49,14 @@ class Typed:
         return [part for part in self.text(name).replace(",", " ").split() if part]
 
     def labels(self, name: str) -> list[str]:
-        """Return what stands between commas, for words that may hold blanks."""
+        """Return the values between commas; a value may contain spaces."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
 
     def flags(self, *names: str) -> dict[str, bool]:
         return {name: self.form.get(name) == "true" for name in names}
 
     def variables(self, name: str) -> dict[str, str]:
-        """Return what lines of NAME=value say."""
+        """Return the variables of lines of NAME=value."""
         found = {}
         for line in self.text(name).splitlines():
             variable, equals, value = line.partition("=")
@@ -67,7 +67,7 @@ class Typed:
         return found
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """Return the JSON object of a field; an empty field is an empty one."""
+        """Return the JSON object of a field; an empty field is an empty object."""
         try:
             found = json.loads(self.text(name) or "{}")
         except (ValueError, RecursionError) as error:
@@ -79,7 +79,7 @@ class Typed:
         return found
 
     def params(self, schema: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the params of a run by hand: a field for each of the schema, or free JSON."""
+        """Return the params of a manual run, from the fields of the schema and the JSON field."""
         found = self.mapping("params")
         for name, kind in ((schema or {}).get("properties") or {}).items():
             text = self.form.get(f"param.{name}", "")
@@ -105,5 +105,5 @@ class Typed:
 
 
 def param_text(value: object) -> str:
-    """Return a param as a field of its own holds it: text as it is, anything else as JSON."""
+    """Return a param as the text of its own field; values other than text become JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

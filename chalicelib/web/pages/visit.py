@@ -1,4 +1,4 @@
-"""One request of a reader, and the pages that answer it."""
+"""A request to the dashboard, and helpers that build its response."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from chalicelib.web.pages.typed import Typed
 from chalicelib.web.urls import Urls
 
 SAME_CLICK = timedelta(seconds=10)
-"""For how long the very same form is taken for the same one."""
+"""Time within which an identical form counts as a double click."""
 NEVER_SHOWN = ("value", "credential")
-"""Fields whose text no page holds again."""
+"""Secret fields, whose text no page shows again."""
 SAFETY = {
     **headers.EVERYWHERE,
     "Content-Security-Policy": (
@@ -41,7 +41,7 @@ SAFETY = {
 
 @dataclass(frozen=True)
 class Visit:
-    """One request of a reader."""
+    """One request to the dashboard."""
 
     request: Request
     path: str
@@ -51,7 +51,7 @@ class Visit:
 
     @property
     def typed(self) -> Typed:
-        """Its form, to be read field by field."""
+        """The form of the request, to be read field by field."""
         return Typed(self.form)
 
     @property
@@ -59,14 +59,14 @@ class Visit:
         return Urls.of(self.path)
 
     def may(self, scope: str) -> bool:
-        """Whether the reader's key holds a scope; buttons that would be refused are not shown."""
+        """Return whether the reader's key has a scope; pages hide buttons it does not allow."""
         return self.session is not None and self.session.who.may(Scope(scope))
 
     @property
     def site(self) -> str:
-        """Where a request came from, as the browser says it; nothing where it says nothing.
+        """The origin of a request as the browser reports it; empty if it reports none.
 
-        A browser that knows no Sec-Fetch-Site names the Origin of every form that it posts.
+        A browser without Sec-Fetch-Site sends the Origin header with every form that it posts.
         """
         told = self.request.headers
         if site := str(told.get("sec-fetch-site") or ""):
@@ -78,16 +78,16 @@ class Visit:
         return "" if not origin else "same-origin" if same else "cross-site"
 
     def query(self, name: str) -> str:
-        """Return a parameter of the query string, or nothing."""
+        """Return a parameter of the query string, or an empty text."""
         return str(dict(self.request.query_params or {}).get(name) or "")
 
     @property
     def position(self) -> str | None:
-        """Return the position in the list that the page follows, if it is not the first."""
+        """Return the list position after which the page begins; None for the first page."""
         return decode_cursor(self.query("before"))
 
     def once(self, result: str = "") -> Claim:
-        """Return the claim of this very form: what a double click sends twice is done once."""
+        """Return the claim of this exact form, so that a double click acts only once."""
         assert self.session is not None
         sent = raw_of(self.request)
         told = f"{self.session.token} {self.path} {hashlib.sha256(sent).hexdigest()}"
@@ -97,7 +97,7 @@ class Visit:
         )
 
     def page(self, template: str, status: int = 200, /, **values: object) -> Response:
-        """Return a page."""
+        """Return a page of a template with its values."""
         text = render(template, visit=self, urls=self.urls, **values)
         return html(text, status)
 
@@ -109,7 +109,7 @@ class Visit:
         /,
         **values: object,
     ) -> Response:
-        """Return a page with a form: with what is saved, or what was typed and is wrong with it."""
+        """Return a page with a form: the saved values, or the submitted ones with their faults."""
         kept = {name: text for name, text in self.form.items() if name not in NEVER_SHOWN}
         return self.page(
             template,
@@ -122,7 +122,7 @@ class Visit:
         )
 
     def fragment(self, template: str, /, **values: object) -> Response:
-        """Return a part of a page, or 204 where the reader has it already."""
+        """Return a part of a page, or 204 if the reader already has this version."""
         text = render(template, visit=self, urls=self.urls, seen="", **values)
         seen = hashlib.sha256(text.encode()).hexdigest()[:16]
         if self.query("seen") == seen:
@@ -130,7 +130,7 @@ class Visit:
         return html(render(template, visit=self, urls=self.urls, seen=seen, **values))
 
     def go(self, *parts: str, **query: str | None) -> Response:
-        """Send the reader on after a write, so that a reload repeats nothing."""
+        """Redirect after a write, so that a reload does not repeat it."""
         return Response(
             body="",
             status_code=303,
@@ -139,11 +139,11 @@ class Visit:
 
 
 def html(text: str, status: int = 200) -> Response:
-    """Return HTML under the strict policy."""
+    """Return HTML with the strict security headers."""
     told: dict[str, str | list[str]] = {**SAFETY, "Content-Type": "text/html; charset=utf-8"}
     return Response(body=text, status_code=status, headers=told)
 
 
 def faults_of(error: DomainError) -> list[Fault]:
-    """Return what was wrong, field by field."""
+    """Return the faults of an error, field by field."""
     return list(getattr(error, "faults", ()))

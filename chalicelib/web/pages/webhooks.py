@@ -1,4 +1,4 @@
-"""Who is told of what happens here: webhooks, their secrets shown once, and what was sent."""
+"""The webhook endpoints, their secrets (each shown once) and their deliveries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = 20
 
 
 def index(visit: Visit) -> Response:
-    """List the webhooks, and show a form for one more."""
+    """List the webhook endpoints, and show the form to add one."""
     return _list(visit, None)
 
 
@@ -35,7 +35,7 @@ def _list(visit: Visit, error: DomainError | None) -> Response:
 
 
 def create(visit: Visit) -> Response:
-    """Make a webhook; this answer alone shows its secret."""
+    """Create a webhook endpoint; only this response shows its secret."""
     typed = visit.typed
     body = {
         "url": typed.text("url"),
@@ -58,15 +58,15 @@ def create(visit: Visit) -> Response:
 
 
 def _events(visit: Visit, typed: Typed) -> list[str]:
-    """Return what was ticked. The API takes nothing named as the usual ones; a form says so."""
+    """Return the selected events. An empty list means the default events only in the API."""
     ticked = visit.lists.get("events", [])
     if not ticked:
-        typed.blame("events", "tick at least one event")
+        typed.blame("events", "select at least one event")
     return ticked
 
 
 def show(visit: Visit, webhook_id: str) -> Response:
-    """Show a webhook and what was sent to it."""
+    """Show a webhook endpoint with its deliveries."""
     return _page(visit, wiring.world().webhooks.get(known_id("webhook", webhook_id)), None)
 
 
@@ -87,7 +87,7 @@ def _page(visit: Visit, webhook: Webhook, error: DomainError | None, secret: str
 
 
 def act(visit: Visit, webhook_id: str) -> Response:
-    """Do what a button of the page says."""
+    """Run the action of the pressed button."""
     world, key = wiring.world(), known_id("webhook", webhook_id)
     wanted = visit.form.get("do", "")
     try:

@@ -1,4 +1,4 @@
-"""The first page: from nothing to the first run."""
+"""The first page: steps that lead to the first run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from chalicelib.web.pages.visit import SAFETY, Visit
 
 
 def home(visit: Visit) -> Response:
-    """Lead to the runs, or where there is nothing yet, to the first steps."""
+    """Redirect to the runs, or to the first steps while nothing exists."""
     found, _ = listing.definitions(wiring.world(), None, 1)
     started = found or listing.runs(wiring.world(), limit=1).runs
-    # Behind a stage the address may lack its last slash: then the link begins with the stage.
+    # Behind a stage prefix the URL may lack its last slash; the link then starts with the stage.
     called = str(visit.request.context.get("path") or "/")
     before = "" if called.endswith("/") else f"{called.rpartition('/')[2]}/"
     where = f"{before}{'tasks' if started else 'welcome'}"
@@ -21,7 +21,7 @@ def home(visit: Visit) -> Response:
 
 
 def show(visit: Visit) -> Response:
-    """Show what to do first, with what is done already ticked."""
+    """Show the first steps, with completed ones ticked."""
     world = wiring.world()
     found, _ = listing.definitions(world, None, 1)
     return visit.page(

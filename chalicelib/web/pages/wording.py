@@ -1,4 +1,4 @@
-"""How things read: times, durations, money, states."""
+"""Jinja filters that format times, durations, money, states and other values."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from chalicelib.web.pages.typed import param_text
 
 STATES = {
     "queued": ("Queued", "wait"),
-    "provisioning": ("Starting", "busy"),
+    "provisioning": ("Provisioning", "busy"),
     "running": ("Running", "busy"),
     "pr_opened": ("PR open", "open"),
-    "needs_attention": ("Needs you", "warn"),
-    "completed": ("Done", "good"),
+    "needs_attention": ("Needs attention", "warn"),
+    "completed": ("Completed", "good"),
     "failed": ("Failed", "bad"),
     "cancelled": ("Cancelled", "off"),
     "fired": ("Fired", "good"),
     "skipped": ("Skipped", "off"),
     "delivered": ("Delivered", "good"),
-    "pending": ("Waits", "wait"),
+    "pending": ("Pending", "wait"),
 }
 REASONS = {
-    "paused": "it was paused",
-    "filtered": "its filter did not want it",
-    "overlap": "an earlier run was not over",
-    "missed": "nothing was running then",
-    "open_pr": "an earlier pull request is still open",
-    "unchanged": "nothing changed since the last run",
-    "missing_params": "its prompt names what nothing gave a value",
-    "loop": "it came from our own doing",
-    "untrusted": "nobody who may write to the repo set its label",
-    "backlog": "it was there before the trigger",
-    "ping": "its sender only tried the address out",
+    "paused": "the blueprint or its trigger was paused",
+    "filtered": "the events or the filter of the trigger did not match",
+    "overlap": "an earlier run was still active",
+    "missed": "the scheduler was not running at that time",
+    "open_pr": "an earlier pull request was still open",
+    "unchanged": "the branch was unchanged since a run that made no changes",
+    "missing_params": "a name in the prompt had no value",
+    "loop": "it was caused by Optio itself (loop)",
+    "untrusted": "nobody with write access to the repo set the label",
+    "backlog": "the ticket existed before the trigger",
+    "ping": "the sender only tested the address",
 }
 EVENTS = {
-    "task.completed": "A run is done",
-    "task.failed": "A run failed",
-    "task.needs_attention": "A run needs you",
-    "task.pr_opened": "A pull request is open",
-    "trigger.skipped": "A firing was skipped",
-    "trigger.missed": "Firings were missed",
-    "trigger.failed": "A trigger failed",
-    "definition.paused": "A task was paused",
-    "webhook.test": "A test",
+    "task.completed": "Run completed",
+    "task.failed": "Run failed",
+    "task.needs_attention": "Run needs attention",
+    "task.pr_opened": "Pull request opened",
+    "trigger.skipped": "Firing skipped",
+    "trigger.missed": "Firings missed",
+    "trigger.failed": "Firing failed",
+    "definition.paused": "Blueprint paused",
+    "webhook.test": "Test",
 }
 VERBS = {
-    "create": "made",
-    "set": "kept",
+    "create": "created",
+    "set": "saved",
     "update": "changed",
     "remove": "removed",
     "pause": "paused",
@@ -65,11 +65,11 @@ VERBS = {
     "cancel": "cancelled",
     "retry": "retried",
     "clone": "cloned",
-    "redeliver": "delivered once more",
+    "redeliver": "redelivered",
     "re-enable": "re-enabled",
-    "sync": "had read",
-    "test": "tried out",
-    "rotate-secret": "gave a new secret to",
+    "sync": "synced",
+    "test": "tested",
+    "rotate-secret": "rotated the secret of",
     "retry-failed": "retried all failed",
     "cancel-active": "cancelled all active",
 }
@@ -77,10 +77,10 @@ DEEDS = {
     "run.create": "started the run",
     "session.create": "signed in",
     "session.remove": "signed out",
-    "session.refuse": "was not let in",
-    "sign-in-link.create": "made a link to sign in",
+    "session.refuse": "failed to sign in",
+    "sign-in-link.create": "created a sign-in link",
 }
-KINDS = {"provider": "place of tickets", "key": "API key"}
+KINDS = {"provider": "ticket provider", "key": "API key"}
 FIELDS = {
     "repoUrl": "Repo",
     "repoBranch": "Branch",
@@ -91,17 +91,17 @@ FIELDS = {
     "timezone": "Time zone",
     "timeoutMinutes": "Time limit",
     "maxRetries": "Retries",
-    "maxTurns": "Most turns",
-    "maxConcurrent": "At once",
-    "maxConcurrentTasks": "At once",
-    "paramsSchema": "Schema of the params",
-    "jitterSeconds": "Spread",
-    "maxOpenPrs": "Open at most",
-    "prLabels": "Their labels",
-    "maxAutoResumes": "Goes on at most",
-    "branchPrefix": "Prefix of branches",
-    "includeSetupChanges": "What setup changes",
-    "forgeApiUrl": "API of GitHub Enterprise",
+    "maxTurns": "Max turns",
+    "maxConcurrent": "Max parallel runs",
+    "maxConcurrentTasks": "Max parallel runs",
+    "paramsSchema": "Params schema",
+    "jitterSeconds": "Jitter",
+    "maxOpenPrs": "Max open PRs",
+    "prLabels": "PR labels",
+    "maxAutoResumes": "Max automatic resumes",
+    "branchPrefix": "Branch prefix",
+    "includeSetupChanges": "Changes by setup commands",
+    "forgeApiUrl": "GitHub Enterprise API URL",
 }
 SENDERS = {name: sender.label for name, sender in webhook_senders.SENDERS.items()}
 AGENTS = {
@@ -124,7 +124,7 @@ def tone(state: str) -> str:
 
 
 def moment(at: datetime | None, form: str = "ago") -> Markup:
-    """Return a time element; the script of the page puts it into the reader's zone."""
+    """Return a time element in UTC; the page's script converts it to the reader's time zone."""
     if at is None:
         return Markup('<span class="mute">\N{EN DASH}</span>')
     utc = at.astimezone(UTC)
@@ -136,7 +136,7 @@ def moment(at: datetime | None, form: str = "ago") -> Markup:
 
 
 def occurrence(name: str) -> Markup | str:
-    """Return an occurrence as a person reads it: a moment in the reader's zone, or its name."""
+    """Return an occurrence for display: a time in the reader's zone, or the occurrence's name."""
     try:
         at = datetime.fromisoformat(name)
     except ValueError:
@@ -168,7 +168,7 @@ def count(number: int | None) -> str:
 
 
 def repo_name(url: str | None) -> str:
-    """Return the part of a repo's URL that people call it by."""
+    """Return the short name of a repo, the end of its URL."""
     if not url:
         return ""
     if url == FROM_TICKET:
@@ -179,7 +179,7 @@ def repo_name(url: str | None) -> str:
 
 
 def web_link(url: str | None) -> str:
-    """Return a URL that a page may link to, or nothing."""
+    """Return an HTTP URL that a page may link to, otherwise an empty text."""
     return url if url and url.startswith(("https://", "http://")) else ""
 
 
@@ -188,7 +188,7 @@ def reason(text: str | None) -> str:
 
 
 def field_words(name: str) -> str:
-    """Return the name of a field as its form labels it."""
+    """Return the label of a form's field."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition("param.")[2])
     return FIELDS.get(name) or words[:1].upper() + words[1:].lower()
 
@@ -198,7 +198,7 @@ def pretty(thing: object) -> str:
 
 
 def deed(action: str) -> str:
-    """Return an action of the record as a person would say it."""
+    """Return an audit action as a phrase, such as `created the task`."""
     kind, _, verb = action.partition(".")
     return (
         DEEDS.get(action)
@@ -207,7 +207,7 @@ def deed(action: str) -> str:
 
 
 def reindented(text: str) -> str:
-    """Return a JSON text so that a person can read it."""
+    """Return a JSON text with indentation; any other text stays as it is."""
     try:
         return pretty(json.loads(text))
     except ValueError:
@@ -215,7 +215,7 @@ def reindented(text: str) -> str:
 
 
 def lines(text: str) -> Markup:
-    """Return text with its lines kept."""
+    """Return text as HTML with its line breaks."""
     return Markup("<br>").join(escape(part) for part in text.split("\n"))
 
 

@@ -1,4 +1,4 @@
-// Times in the reader's zone, polite polling, copy buttons. Everything works without it, only less well.
+// Shows times in the reader's zone, polls, and adds copy buttons. The pages also work without it.
 const POLL_MS = 4000;
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -23,7 +23,7 @@ function localise(root = document) {
   }
 }
 
-// How long something runs goes on between two answers of the service.
+// Counts the duration of a run between two polls.
 function ticking(root = document) {
   for (const element of root.querySelectorAll("[data-since]")) {
     const seconds = Math.max(0, Math.round((Date.now() - new Date(element.dataset.since)) / 1000));
@@ -42,7 +42,7 @@ function absolutes(root = document) {
   for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = !navigator.clipboard;
 }
 
-// A notice is shown once: not again when the page is reloaded or opened from a bookmark.
+// Removes the notice from the address, so that a reload or a bookmark does not show it again.
 const shown = new URL(location.href);
 if (shown.searchParams.has("done")) {
   shown.searchParams.delete("done");
@@ -59,7 +59,7 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.innerHTML = before; }, 1500);
 });
 
-// A form is sent once: a second click before the answer comes changes nothing.
+// Sends a form once: a second click before the response is ignored.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.dataset.sent) { event.preventDefault(); return; }
@@ -68,7 +68,7 @@ document.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent; });
 
-// One question open at a time; Escape and a click elsewhere close it.
+// Keeps one confirmation open at a time; Escape and a click elsewhere close it.
 document.addEventListener("click", (event) => {
   for (const open of document.querySelectorAll("details.sure[open]")) if (!open.contains(event.target)) open.open = false;
 });

@@ -1,4 +1,4 @@
-// Fields that depend on others, the cron field in words, and the prompt as it will be read.
+// Shows dependent fields, describes the cron expression, and previews the prompt.
 function later(act, wait = 250) {
   let timer;
   return (...given) => { clearTimeout(timer); timer = setTimeout(() => act(...given), wait); };
@@ -13,7 +13,7 @@ for (const form of document.querySelectorAll("form")) {
     if (save) save.textContent = value("mode") === "run" ? "Run now" : value("trigger") === "schedule" ? "Create Schedule" : "Save";
   };
   form.addEventListener("change", show);
-  // What was wrong is wrong no longer once it is typed anew; the service looks at it again.
+  // An edit removes the error of a field; the service validates the new value on submit.
   form.addEventListener("input", (event) => {
     const field = event.target.closest(".field.wrong");
     if (!field) return;
@@ -48,7 +48,7 @@ for (const field of document.querySelectorAll("[data-cron-field]")) {
   field.closest("details")?.addEventListener("toggle", ask);
   const take = form.querySelector("[data-zone-mine]"), yours = Intl.DateTimeFormat().resolvedOptions().timeZone;
   zone.list.replaceChildren(...(Intl.supportedValuesOf?.("timeZone") ?? []).map((name) => new Option(name, name)));
-  take.textContent = `Take mine: ${yours}`;
+  take.textContent = `Use mine: ${yours}`;
   const offer = () => { take.hidden = (zone.value || "UTC") === yours; };
   zone.addEventListener("input", offer);
   offer();

@@ -1,5 +1,5 @@
-// The log: a window of at most MOST lines on a log of any length. It follows the end, goes back and forth,
-// jumps to a line, and lets the service search. Lines stand in chunks that are laid out only when seen.
+// Shows at most MOST lines of a log of any length. It follows the end, scrolls in both directions,
+// jumps to a line, and searches on the service. Lines are grouped in chunks that are laid out when visible.
 const box = document.getElementById("log"), hits = document.getElementById("log-hits");
 const CHUNK = 200, MOST = 2000, FULL = 1000, FOLLOW_MS = 2000, NEAR = 400;
 const tools = document.querySelector("[data-log-tools]");
@@ -47,7 +47,7 @@ function chunks(lines) {
   return made;
 }
 
-// What is added at one side of a full window leaves it at the other one.
+// Adds lines at one side; a full window drops as many at the other side.
 function add(found, side) {
   const fresh = found.filter((line) => !document.getElementById(`L${line.attempt}.${line.seq}`));
   if (!fresh.length) return;
@@ -79,15 +79,15 @@ async function get(cursor, more = {}) {
   return answer.json();
 }
 
-// One thing at a time: what scrolling asks for may be left out, what somebody clicked waits for its turn.
+// Runs one request at a time: one from scrolling may be dropped, one from a click waits for its turn.
 async function alone(act, insists = false) {
   while (busy && insists) await new Promise((go) => { setTimeout(go, 50); });
   if (busy) return;
   busy = true;
-  try { await act(); } catch { /* the next turn, scroll or click asks again */ } finally { busy = false; }
+  try { await act(); } catch { /* the next poll, scroll or click tries again */ } finally { busy = false; }
 }
 
-// Who reads in the middle is not moved: then a full window takes nothing more until it is scrolled.
+// Never moves the lines of a reader who does not follow: a full window then loads nothing until it is scrolled.
 const forward = () => alone(async () => {
   for (;;) {
     if (!follow.checked && (!atEnd || rows().length >= MOST)) { atEnd = false; say(); return; }
@@ -155,7 +155,7 @@ async function look() {
   hits.replaceChildren();
   if (!text) { say(); return; }
   for (let cursor = "1.0", found = 0; ;) {
-    count.textContent = `${found.toLocaleString()} found, looking on …`;
+    count.textContent = `${found.toLocaleString()} found, searching…`;
     const page = await get(cursor, { search: text });
     if (mine !== searches) return;
     for (const line of page.logs) { const row = element(line); row.removeAttribute("id"); hits.append(row); }
@@ -190,11 +190,11 @@ tools.hidden = false;
 say();
 
 let typing;
-search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => look().catch(() => { count.textContent = "the search failed: try again"; }), 300); });
+search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => look().catch(() => { count.textContent = "The search failed. Try again."; }), 300); });
 find("save").addEventListener("click", whole);
 end.addEventListener("click", toEnd);
 follow.addEventListener("change", () => { if (follow.checked) atEnd ? box.scrollTop = box.scrollHeight : toEnd(); });
-// Only who scrolls up stops following: a long line that is laid out late grows below, and is followed.
+// Only scrolling up stops following: a long line that is laid out late grows below, and is followed.
 box.addEventListener("scroll", () => {
   const below = box.scrollHeight - box.scrollTop - box.clientHeight, upward = box.scrollTop < seenTop;
   seenTop = box.scrollTop;
