@@ -1,4 +1,4 @@
-"""The API's description as a page: plain HTML from the OpenAPI document, without a script."""
+"""Renders the OpenAPI document as a plain HTML page without scripts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def page(document: Schema, source: str) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><main><h1>{title}</h1>"
-        "<p>Send <code>Authorization: Bearer optio_pat_…</code> where nothing else is said. "
+        "<p>Send <code>Authorization: Bearer optio_pat_…</code> unless a call is open to everyone. "
         f'For programs: <a href="{escape(source)}">OpenAPI 3.1</a>.</p>'
         f"<h2>Calls</h2>{parts}<h2>Models</h2>{models}</main></body></html>"
     )
@@ -48,13 +48,13 @@ def page(document: Schema, source: str) -> str:
 def _operation(method: str, path: str, operation: Schema) -> str:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     takes = f"<h4>Body</h4>{_json(body['schema'])}" if body else ""
-    notes = "<p>Open to everybody.</p>" if operation.get("security") == [] else ""
-    notes += "<p>An older name of another call.</p>" if operation.get("deprecated") else ""
+    notes = "<p>Open to everyone.</p>" if operation.get("security") == [] else ""
+    notes += "<p>An older path of another call.</p>" if operation.get("deprecated") else ""
     return (
         f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
         f"<span>{escape(operation['summary'])}</span></summary>{notes}"
         f"{_parameters(operation['parameters'])}{takes}"
-        f"<h4>Answers</h4><ul>{_answers(operation['responses'])}</ul></details>"
+        f"<h4>Responses</h4><ul>{_answers(operation['responses'])}</ul></details>"
     )
 
 

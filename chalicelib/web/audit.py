@@ -1,7 +1,7 @@
-"""What a write was, for the record: told by its route, or by its page and the button on it.
+"""Derives the audit action of a write from its route, or from the page and the button pressed.
 
-The routes and the frame of the pages call this after each write that succeeded, so no view has to
-think of it, and none can forget it. This module is loaded with every cold start.
+The routes and the dispatcher of pages call this after each successful write, so no view can
+forget it. This module is loaded with every cold start.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KINDS = {
     "webhooks": "webhook",
     "workflow-runs": "run",
 }
-"""What a part of a path is called in the record."""
+"""The audit log's name for each part of a path."""
 VERBS = {"POST": "create", "PUT": "set", "PATCH": "update", "DELETE": "remove"}
 BUTTONS = {
     "add": ("trigger", "create"),
@@ -54,12 +54,12 @@ BUTTONS = {
     "save": ("", "update"),
     "switch": ("trigger", "update"),
 }
-"""Buttons of pages that are not called as the API calls what they do."""
+"""Buttons of pages whose names differ from the actions of the API."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def of_route(request: Request, pattern: str, params: Mapping[str, str], done: Response) -> Deed:
-    """Return what a call of the API did."""
+    """Return the action of an API call."""
     kind, verb = _named(request.method, pattern.removeprefix("/api").split("/"))
     ids = list(params.values())
     made = _made(done) if verb == "create" or not ids else {}
@@ -79,19 +79,19 @@ _made_here: ContextVar[tuple[str, str] | None] = ContextVar("made", default=None
 
 
 def made(object_id: str, name: str) -> None:
-    """Say what a form made, where neither its address nor the one that it leads to tells."""
+    """Note the object that a form created, if neither its URL nor its redirect contains the id."""
     _made_here.set((object_id, name))
 
 
 def begin() -> None:
-    """Forget what an earlier form made."""
+    """Discard the object that an earlier form created."""
     _made_here.set(None)
 
 
 def of_page(
     pattern: str, params: Mapping[str, str], form: Mapping[str, str], done: Response
 ) -> Deed:
-    """Return what a form of a page did."""
+    """Return the action of a submitted form."""
     kind, verb = _named("PATCH" if params or form.get("id") else "POST", pattern.split("/"))
     button, _, about = form.get("do", "").partition(":")
     if button:
@@ -116,19 +116,19 @@ def of_page(
 
 
 def note(request: Request, deed: Deed, by: Principal | None) -> None:
-    """Keep who did what, and from where."""
+    """Record an action with its actor and its source."""
     activity.note(wiring.world(), deed, by, origin_of(request))
 
 
 def origin_of(request: Request) -> Origin:
-    """Return where a request came from: as the gateway saw it, which no header can change."""
+    """Return the origin of a request: the address that the gateway saw, which no header changes."""
     identity: Mapping[str, Any] = request.context.get("identity") or {}
     agent = str(request.headers.get("user-agent") or "")
     return Origin(source=str(identity.get("sourceIp") or "unknown"), agent=agent)
 
 
 def _named(method: str, parts: list[str]) -> tuple[str, str]:
-    """Return the kind of thing, and the verb: a word of the path that is no kind, or the method."""
+    """Return the kind of object and the verb, from a word of the path or from the method."""
     words = [part for part in parts if part and not part.startswith("{")]
     kinds = [word for word in words if word in KINDS]
     last = words[-1] if words else ""
@@ -139,7 +139,7 @@ def _named(method: str, parts: list[str]) -> tuple[str, str]:
 
 
 def _made(done: Response) -> dict[str, str]:
-    """Return the id and the name of what an answer shows first."""
+    """Return the id and the name of the first object in a response."""
     try:
         body = json.loads(done.body) if done.body else {}
     except ValueError:

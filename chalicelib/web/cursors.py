@@ -1,4 +1,4 @@
-"""Cursors of lists: opaque to callers, and the same text in a URL as in an answer."""
+"""List cursors: opaque to callers, and the same text in a URL as in a response."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from chalicelib.domain.errors import Invalid
 
 
 def encode_cursor(position: str | None) -> str | None:
-    """Return the cursor of a position in a list, in characters that no URL has to escape."""
+    """Return the cursor of a list position, in characters that need no escaping in a URL."""
     if position is None:
         return None
     return base64.urlsafe_b64encode(position.encode()).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str) -> str | None:
-    """Return the position that a cursor stands for; raise `Invalid` for one that nobody made."""
+    """Return the position of a cursor; raise `Invalid` for one that no response contained."""
     if not cursor:
         return None
     try:
@@ -25,5 +25,5 @@ def decode_cursor(cursor: str) -> str | None:
     except (ValueError, binascii.Error):
         position = ""
     if not position or encode_cursor(position) != cursor:
-        raise Invalid("is not a cursor of this list: use the nextCursor of an answer", "cursor")
+        raise Invalid("is not a cursor of this list: use the nextCursor of a response", "cursor")
     return position

@@ -1,4 +1,4 @@
-"""A token bucket for each path, per worker: a flood on one hook leaves the others alone."""
+"""A token bucket for each path and worker, so that a flood on one webhook spares the others."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ MOST_PATHS = 10_000
 
 
 class Buckets:
-    """Buckets of `rate` tokens a second each, twice as many at most."""
+    """Buckets that gain `rate` tokens per second and hold at most twice as many."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._kept: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
     def take(self, path: str, now: datetime) -> timedelta:
-        """Take a token for `path`; return how long to wait where there is none, else zero."""
+        """Take a token for `path`; return the time to wait, zero if there was a token."""
         most = 2.0 * self._rate
         left, since = self._kept.pop(path, (most, now))
         left = min(most, left + max(0.0, (now - since).total_seconds()) * self._rate)

@@ -1,4 +1,4 @@
-"""What every answer tells a browser, whether it is data or a page."""
+"""Headers of every response, data or page."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ EVERYWHERE: dict[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 NOTHING_RUNS = "default-src 'none'; frame-ancestors 'none'"
-"""The policy of an answer that is data: should a browser ever show it, nothing in it runs."""
+"""The content policy of data: even if a browser shows it, nothing in it runs."""
 
 
 def of_data(kind: str = "application/json") -> dict[str, str | list[str]]:
-    """Return the headers of an answer that holds data."""
+    """Return the headers of a data response."""
     return {**EVERYWHERE, "Content-Security-Policy": NOTHING_RUNS, "Content-Type": kind}

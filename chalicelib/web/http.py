@@ -1,4 +1,4 @@
-"""HTTP in and out: who may, what a body is, how an answer and an error look."""
+"""HTTP requests and responses: routes with their scopes, bodies, answers and errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ wiring.log_as_json()
 KEY_LIVES = timedelta(hours=24)
 PAGE = ("limit", "cursor")
 WRITES = (Scope.RUN, Scope.WRITE, Scope.ADMIN)
-"""The scopes whose calls are recorded, unless they only read. A runner's run is its own record."""
+"""Scopes whose writes are recorded in the audit log. A run is the record of its runner's calls."""
 
 
 STATUS: dict[type[DomainError], int] = {
@@ -59,7 +59,7 @@ STATUS: dict[type[DomainError], int] = {
 
 
 REGISTRY: list[Routes] = []
-"""The routes of every room that was loaded."""
+"""The routes of every loaded module."""
 
 
 class Routes(Blueprint):
@@ -91,14 +91,14 @@ class Routes(Blueprint):
     ) -> Callable[[Callable[..., Response]], Any]:
         """Register a view.
 
-        `needs` is the scope that its caller has to hold; None leaves it open to everybody, so
-        each route has to say one or the other. `noted` is false where the use of a key is not
-        written, since the route is called all the time. What somebody writes is recorded, whatever
-        the view does; `recorded` asks for that where the scope does not tell.
+        `needs` is the scope that the caller's key must have. None opens the route to everyone, so
+        each route must state one or the other. `noted` is false for a route that is called
+        constantly: the last use of a key is then not written. Writes are recorded in the audit log
+        in any case; `recorded` requests a record that the scope does not imply.
 
-        The rest describes it: the model that its body is read as (`partly`: any of its fields),
-        the parameters of its query string, and the status of its success (or the other one). What
-        it answers is the view's own type; `older` is another name of what has a newer one.
+        The other arguments describe the route: the model of its body (`partly`: any of the fields),
+        its query parameters and its status on success (or the other one). The type of the response
+        is that of the view; `older` marks the older name of another route.
         """
         register = self.route(path, methods=[method], content_types=["*/*"])
         kept = recorded or (method != "GET" and needs in WRITES)
@@ -123,7 +123,7 @@ class Routes(Blueprint):
         return around
 
     def _answering(self, operation: Operation, noted: bool) -> Callable[..., Response]:
-        """Return what chalice calls for an operation: who may, what is refused, what is noted."""
+        """Return the function that chalice calls: it authorizes, calls the view, and records."""
         route = f"{operation.method} {operation.path}"
 
         @functools.wraps(operation.view)
@@ -149,7 +149,7 @@ class Routes(Blueprint):
 
 
 def status_of(error: DomainError) -> int:
-    """Return the status that an error is answered with."""
+    """Return the HTTP status of an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
@@ -167,63 +167,65 @@ _caller: ContextVar[Principal] = ContextVar("caller")
 
 
 def caller() -> Principal:
-    """Return who made the request that is being answered, by a route that is not open."""
+    """Return the caller of the current request, whose route must not be open."""
     return _caller.get()
 
 
 def _authorize(request: Request, needs: Scope, noted: bool) -> Principal:
     token = token_of(request)
     if not token:
-        raise Unauthorized("send the header Authorization: Bearer optio_pat_…")
+        raise Unauthorized(
+            "the header Authorization is missing: send Authorization: Bearer optio_pat_…"
+        )
     if needs is Scope.RUNNER and token.startswith((PREFIX, JOB_PREFIX)):
         if pass_of(request) is None:
-            raise Unauthorized("this token is not known")
+            raise Unauthorized("this token is not valid")
         return Principal(id="build", name="build", scopes=frozenset({Scope.RUNNER}))
     if not token.startswith(KEY_PREFIX):
-        raise Unauthorized(f"an API key starts with {KEY_PREFIX}")
+        raise Unauthorized(f"this is not an API key: one starts with {KEY_PREFIX}")
     found = access.principal_of(wiring.world(), token, noted=noted)
     if not found.may(needs):
-        raise Forbidden(f"this needs an API key with the scope {needs.value}")
+        raise Forbidden(f"this requires an API key with the scope {needs.value}")
     return found
 
 
 def token_of(request: Request) -> str:
-    """Return the bearer token of a request; empty where it has none."""
+    """Return the bearer token of a request, or an empty text."""
     kind, _, token = str(request.headers.get("authorization") or "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
 
 def pass_of(request: Request) -> Pass | None:
-    """Return the pass of a build, where one is the credential of a request."""
+    """Return the pass of a build if it is the credential of the request, otherwise None."""
     return launching.pass_of(wiring.world(), token_of(request))
 
 
 class Answer(Response, Generic[T_co]):
-    """A JSON answer; its type says what it holds, to mypy and in the API's description."""
+    """A JSON response whose type parameter describes its body to mypy and to the API's clients."""
 
 
 def answer(body: T, status: int = 200) -> Answer[T]:
-    """Return a JSON answer, serialised here: what chalice serialises itself it may fail on."""
+    """Return a JSON response, serialized here because chalice's own serialization can fail."""
     text = "" if status == 204 else json.dumps(body, ensure_ascii=False, default=_plain)
     return Answer(body=text, status_code=status, headers=headers.of_data())
 
 
 def led_to(address: str) -> Response:
-    """Send a reader on to a file that lies elsewhere."""
+    """Redirect to a file in another store."""
     return Response(body="", status_code=302, headers={**headers.of_data(), "Location": address})
 
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return moment_text(value)
-    raise TypeError(f"{type(value)} is no JSON")
+    raise TypeError(f"{type(value)} cannot be represented in JSON")
 
 
 def body_of(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a request, or raise what is wrong with it."""
+    """Return the JSON object of a request, or raise an error that describes its fault."""
     raw = raw_of(request)
     if len(raw) > limits.BODY:
-        raise TooLarge("a request holds at most 1 MiB")
+        raise TooLarge("a request must not be larger than 1 MiB")
     if not raw:
         return {}
     kind = str(request.headers.get("content-type") or "application/json").split(";")[0].strip()
@@ -239,24 +241,24 @@ def text_of(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise Invalid("the body is not UTF-8") from None
+        raise Invalid("the body is not valid UTF-8") from None
 
 
 def raw_of(request: Request) -> bytes:
-    """Return the very bytes of the body."""
+    """Return the exact bytes of the body."""
     raw = request.raw_body
     return raw if isinstance(raw, bytes) else raw.encode()
 
 
 def claim_of(request: Request, result: str) -> Claim | None:
-    """Return the claim that an Idempotency-Key makes for 24 hours, if the request has one."""
+    """Return the 24-hour claim of the Idempotency-Key, or None without such a header."""
     key = str(request.headers.get("idempotency-key") or "").strip()
     if not key:
         return None
     if len(key) > limits.IDEMPOTENCY_KEY:
-        rule = f"an Idempotency-Key has at most {limits.IDEMPOTENCY_KEY} characters"
+        rule = f"must have at most {limits.IDEMPOTENCY_KEY} characters"
         raise Invalid(rule, "Idempotency-Key")
-    # Whoever else says the same word is told nothing of it: the answer may hold a token.
+    # Keys of other callers are separate, because the response may contain a token.
     where = f"{caller().id} {request.method} {request.context.get('path') or request.path}"
     return Claim(
         key=f"key#{hashlib.sha256(f'{where} {key}'.encode()).hexdigest()}",
@@ -267,22 +269,22 @@ def claim_of(request: Request, result: str) -> Claim | None:
 
 
 def query(request: Request, name: str, default: str = "") -> str:
-    """Return a parameter of the query string, which was checked before the view was called."""
+    """Return a query parameter, which was checked before the view was called."""
     return str(dict(request.query_params or {}).get(name, default))
 
 
 def cursor_of(request: Request) -> str | None:
-    """Return the position in the list that the asked page follows, if it is not the first."""
+    """Return the list position after which the requested page begins; None for the first page."""
     return decode_cursor(query(request, "cursor"))
 
 
 def limit_of(request: Request, default: int = 50) -> int:
-    """Return how many things a page of the asked list may have."""
+    """Return the requested number of entries of a page."""
     return int(query(request, "limit", str(default)))
 
 
 def known_id(kind: str, text: str) -> str:
-    """Return an id in its normal form; a malformed one names nothing."""
+    """Return an id in normal form; raise `NotFound` for a malformed one."""
     try:
         return str(uuid.UUID(text))
     except ValueError:

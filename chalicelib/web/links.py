@@ -1,4 +1,4 @@
-"""Which answers name what other calls ask for: the links of the API's description."""
+"""The links of the API's description: ids in responses that other calls accept."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ SOURCES: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("post", "/api/webhooks", {"webhook_id": "$response.body#/webhook/id"}),
     ("post", "/api/auth/api-keys", {"key": "$response.body#/apiKey/id"}),
 )
-"""An operation, and where its answer says what the path of another one asks for."""
+"""Each operation, and the ids in its response that fill the paths of other operations."""
 
 
 def link(paths: Document) -> None:
-    """Write into each answer which calls its ids are for."""
+    """Add to each response the links to the calls that accept its ids."""
     for method, path, known in SOURCES:
         source = paths[path][method]
         success = next(one for status, one in source["responses"].items() if status < "300")

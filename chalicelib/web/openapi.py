@@ -1,4 +1,4 @@
-"""The API's description of itself, OpenAPI 3.1, from the routes and the models that validate."""
+"""Builds the OpenAPI 3.1 document from the routes and the models that validate requests."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ REFS = "#/components/schemas/{model}"
 FAULTS = {
     "400": "The request has faults; `details` lists every one of them",
     "401": "No API key, or one that is unknown, revoked or expired",
-    "403": "The key does not hold the scope that this needs",
-    "404": "No such thing",
-    "405": "Not for this kind of task",
-    "409": "In conflict with what is stored",
-    "413": "Over 1 MiB",
+    "403": "The key does not have the required scope",
+    "404": "Not found",
+    "405": "Not allowed for this type of task",
+    "409": "In conflict with stored data",
+    "413": "Larger than 1 MiB",
     "415": "The body is not JSON",
-    "429": "Too many; `Retry-After` says when to try again",
+    "429": "Too many requests; `Retry-After` holds the seconds to wait",
 }
 ERROR: Schema = {
     "type": "object",
@@ -49,7 +49,7 @@ PATH: dict[str, Schema] = {
     "path": {"pattern": "^[A-Za-z0-9._~-]+$", "maxLength": limits.HOOK_PATH},
     "name": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": limits.SECRET_NAME},
 }
-"""What stands in paths and is no id of ours."""
+"""Schemas of path parameters that are not ids."""
 ID: Schema = {"format": "uuid"}
 
 
@@ -74,24 +74,24 @@ def document(operations: Sequence[Operation]) -> Schema:
 
 @dataclass(frozen=True)
 class _Described:
-    """The schemas of all that is taken and given, and what they share."""
+    """The schemas of all request bodies and responses, and the models that they share."""
 
     bodies: dict[Operation, Schema]
     answers: dict[Operation, Schema]
     shared: Schema
 
     def whole(self, one: Operation) -> Schema:
-        """Return the schema of a body, not a reference to it."""
+        """Return the schema of a body with its reference resolved."""
         reference = str(self.bodies[one].get("$ref", ""))
         return dict(self.shared[reference.rpartition("/")[2]]) if reference else self.bodies[one]
 
     def needs_body(self, one: Operation) -> bool:
-        """Whether a request says too little without a body."""
+        """Return whether a request requires a body."""
         return bool({"required", "oneOf"} & self.whole(one).keys()) and not one.partly
 
 
 def _described(operations: Sequence[Operation]) -> _Described:
-    """Describe everything in one go, so that what two operations share has one name."""
+    """Return the schemas of all operations, built together so that shared models have one name."""
     taking = [one for one in operations if one.takes]
     giving = [one for one in operations if _given(one) is not None]
     schemas, shared = TypeAdapter.json_schemas(
@@ -116,12 +116,12 @@ def _described(operations: Sequence[Operation]) -> _Described:
 
 
 def _model(one: Operation) -> Any:
-    """Return the model that an operation names, of those of users or of runners."""
+    """Return the model that an operation names, from the models of users or of runners."""
     return getattr(models, one.takes, None) or getattr(runner_models, one.takes)
 
 
 def _given(one: Operation) -> Any:
-    """Return the type of what an operation answers; None where that is no JSON."""
+    """Return the response type of an operation; None if the response is not JSON."""
     known = {**vars(answers), "answers": answers, "Answer": Answer, "Response": Response}
     found = get_type_hints(one.view, known)["return"]
     (given,) = get_args(found) or (type(None),)
@@ -187,7 +187,7 @@ def _fault(text: str) -> Schema:
 
 
 def _may(one: Operation, status: str) -> bool:
-    """Whether an operation can answer so: a fault of the body needs a body, and so on."""
+    """Return whether an operation can have this status; a fault of the body requires a body."""
     hook = one.open and one.method == "POST"
     probe = one.method == "OPTIONS"
     speaks = one.path.startswith("/api/runner/") and one.takes != "Claim"

@@ -1,4 +1,4 @@
-"""What the API's own description says of a route."""
+"""The metadata of a route for the API's description."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.domain.access import Scope
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """A method of a path: what it takes, what it answers, and what its caller has to hold."""
+    """A method of a path with its body, its responses and the scope that it requires."""
 
     method: str
     path: str

@@ -1,6 +1,6 @@
-"""Query strings: what each parameter may be. The API's description says it, every call is checked.
+"""Query parameters and their schemas, for the API's description and the check of every call.
 
-Nothing of this is loaded for a call that has no parameters.
+A call without parameters does not load them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _known() -> dict[str, Schema]:
     text = {"type": "string", "maxLength": limits.CURSOR}
     return {
         "limit": {"type": "integer", "minimum": 1, "maximum": limits.PAGE, "default": 50},
-        "cursor": {**text, "description": "The `nextCursor` of the page before"},
+        "cursor": {**text, "description": "The `nextCursor` of the previous page"},
         "type": {
             "type": "string",
             "enum": [*blueprint.Kind, "all"],
@@ -37,7 +37,7 @@ def _known() -> dict[str, Schema]:
 
 
 def schema_of(name: str, path: str) -> Schema:
-    """Return what a parameter of the calls at `path` may be, as JSON Schema."""
+    """Return the JSON Schema of a parameter of the calls at `path`."""
     known = _known()
     if name == "limit" and path.endswith("/logs"):
         return {**known["limit"], "maximum": limits.LOG_PAGE, "default": 200}
@@ -45,7 +45,7 @@ def schema_of(name: str, path: str) -> Schema:
 
 
 def check(asked: Mapping[str, object], names: Iterable[str], path: str) -> None:
-    """Raise `Invalid` with every fault of the parameters called `names`; others are ignored."""
+    """Raise `Invalid` with every fault of the parameters in `names`; others are ignored."""
     faults = [
         fault
         for name in names
@@ -58,11 +58,11 @@ def check(asked: Mapping[str, object], names: Iterable[str], path: str) -> None:
 
 def _faults(name: str, text: str, schema: Schema) -> Iterator[Fault]:
     if len(text) > limits.CURSOR:
-        yield Fault(name, f"holds at most {limits.CURSOR} characters")
+        yield Fault(name, f"must have at most {limits.CURSOR} characters")
     elif "enum" in schema and text not in schema["enum"]:
         yield Fault(name, f"must be one of {', '.join(schema['enum'])}")
     elif schema["type"] == "integer" and not _within(text, schema):
-        yield Fault(name, f"must be {schema['minimum']} to {schema['maximum']}")
+        yield Fault(name, f"must be a whole number from {schema['minimum']} to {schema['maximum']}")
     elif text and (read := _formats().get(schema.get("format", ""))):
         try:
             read(text)
@@ -85,9 +85,9 @@ def _formats() -> dict[str, Callable[[str], object]]:
 
 
 def moment(text: str) -> datetime:
-    """Return the moment that `at` names, in UTC; raise `Invalid` where it names none."""
+    """Return the time of the parameter `at` in UTC; raise `Invalid` if it is not a time."""
     try:
-        # A plus sign that nobody quoted arrives as a blank.
+        # An unquoted plus sign arrives as a space.
         found = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
         raise Invalid("write the time as 2026-11-24T09:00:00Z", "at") from None

@@ -1,4 +1,4 @@
-"""From requests to domain objects."""
+"""Maps requests to blueprints and triggers."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from chalicelib.web import models
 from chalicelib.web.reading_tickets import ticket_config
 
 FIXED = ("type", "triggers")
-"""What a definition keeps for ever, or changes at a path of its own."""
+"""Fields of a blueprint that never change, or that have their own route."""
 
 
 def without_meaningless(body: dict[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:
-    """Return the body without the fields that mean nothing here, and a warning for each."""
+    """Return the body without ignored fields, and a warning for each of them."""
     ignored = [name for name in models.MEANINGLESS if name in body]
     kept = {name: value for name, value in body.items() if name not in ignored}
-    return kept, [FieldWarning(name, f"{name} means nothing here") for name in ignored]
+    return kept, [FieldWarning(name, f"{name} has no effect and is not stored") for name in ignored]
 
 
 def definition(
     request: models.NewTask, thing_id: str, repo: Repo | None, at: datetime
 ) -> Blueprint:
-    """Return the definition (or ad-hoc task) that a request describes."""
+    """Return the blueprint, or the one of an ad-hoc run, that a request describes."""
     kind = Kind(request.type)
     name = request.name or request.title or ""
     linked = str(request.prompt_template_id) if request.prompt_template_id else None
@@ -81,7 +81,7 @@ def definition(
 
 
 def _usual_agent(linked: str | None, repo: Repo | None) -> str | None:
-    """Return the agent that the template, or else the repo, takes where none is named."""
+    """Return the default agent of the template, or otherwise of the repo."""
     template = wiring.world().prompt_templates.get(linked) if linked else None
     if template and template.default_agent_type:
         return template.default_agent_type
@@ -89,7 +89,7 @@ def _usual_agent(linked: str | None, repo: Repo | None) -> str | None:
 
 
 def trigger(request: Any, owner: Blueprint, at: datetime, was: Trigger | None = None) -> Trigger:
-    """Return the trigger that a request describes; `was` lends the secrets that it leaves alone."""
+    """Return the trigger that a request describes; secrets that it omits come from `was`."""
     trigger_id = was.id if was else str(uuid.uuid4())
     schedule, hook, ticket = None, None, None
     if request.type == "schedule":
@@ -144,7 +144,7 @@ def _schedule(config: models.ScheduleConfig) -> ScheduleConfig:
 def patched_definition(
     was: Blueprint, body: dict[str, Any], repo: Repo | None, besides: Iterable[Fault] = ()
 ) -> Blueprint:
-    """Return a definition with the fields of `body` changed."""
+    """Return a blueprint with the fields of `body` changed."""
     fixed = [Fault(name, f"{name} cannot be changed") for name in FIXED if name in body]
     named = {name: value for name, value in body.items() if name not in FIXED}
     whole = {**_fields(was), **named, "type": was.kind.value}

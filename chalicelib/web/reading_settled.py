@@ -1,4 +1,4 @@
-"""From requests about what is set up once to domain objects: repos and providers."""
+"""Maps requests to repos and ticket providers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def repo(asked: models.NewRepo, at: datetime) -> Repo:
 
 
 def patched_repo(was: Repo, asked: models.RepoFields, at: datetime) -> Repo:
-    """Return a repo with the fields changed that a request names."""
+    """Return a repo with the fields of a request changed."""
     named = _named(asked.model_dump(exclude_unset=True))
     return replace(was, **named, version=was.version + 1, updated_at=at)
 
@@ -33,7 +33,7 @@ def _named(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def provider(asked: models.NewProvider, at: datetime) -> Provider:
-    """Return the provider that a request describes, without its credential."""
+    """Return the ticket provider that a request describes, without its credential."""
     return Provider(
         id=str(uuid.uuid4()),
         name=asked.name or asked.config.get("repo") or asked.source,
@@ -46,7 +46,7 @@ def provider(asked: models.NewProvider, at: datetime) -> Provider:
 
 
 def patched_provider(was: Provider, asked: models.ProviderPatch) -> Provider:
-    """Return a provider with the fields changed that a request names."""
+    """Return a ticket provider with the fields of a request changed."""
     return replace(
         was,
         name=asked.name or was.name,

@@ -1,4 +1,4 @@
-"""From requests about tickets to domain objects."""
+"""Maps requests to the configs of ticket triggers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalicelib.web import models
 
 
 def ticket_config(config: models.TicketConfig, was: TicketConfig | None) -> TicketConfig:
-    """Return which tickets fire; what other tickets it waits for now has a backlog of its own."""
+    """Return the config of a ticket trigger; one that selects other tickets gets a new backlog."""
     new = TicketConfig(
         source=config.source,
         labels=tuple(config.labels),

@@ -1,4 +1,4 @@
-"""How runs, their history and their logs look as JSON, in the words of the contract."""
+"""Renders runs, their history and their logs as JSON of the API."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _origin(thing: Run) -> answers.Origin:
 
 
 def run(thing: Run, brief: Brief, *, stalled: bool = False) -> answers.RunView:
-    """Return the whole of a run, with what it was fired with."""
+    """Return a complete run with its prompt and params."""
     summary = run_summary(thing, stalled=stalled)
     return {
         **summary,

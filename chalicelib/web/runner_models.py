@@ -1,4 +1,4 @@
-"""What runners may say."""
+"""Request models of the runner protocol."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ OutputFiles = Annotated[list[OutputFile], Field(max_length=MOST_FILES)]
 
 
 class Speaks(models.Model):
-    """What a runner says of one attempt."""
+    """A request of a runner about one attempt."""
 
     model_config = shown({"runId": RUN, "attempt": 1})
     run_id: Short
@@ -73,7 +73,7 @@ SPAN = {"stage": "agent", "startedAt": "2026-05-04T12:00:00Z", "endedAt": None}
 
 
 class Span(models.Model):
-    """One stage of a job; the last one may have no end yet."""
+    """One phase of a job; the last one may have no end yet."""
 
     stage: JobStage
     started_at: Aware
@@ -105,7 +105,7 @@ class Tests(models.Model):
 
 
 class KeptWork(models.Model):
-    """Work of the attempt that is on no branch."""
+    """Work of the attempt that is not on any branch."""
 
     base_sha: Annotated[str, text(limits.NAME, 1)]
     files: OutputFiles

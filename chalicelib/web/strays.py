@@ -1,7 +1,7 @@
-"""What no view answers: unknown addresses, other methods, what went wrong, and what is too big.
+"""Responses outside the views: unknown paths, other methods, crashes and oversized responses.
 
-The gateway gives the function whatever no route takes, as `STRAY`. An answer looks as everything
-around it does: data for a program, a page for a person who came to a page.
+The gateway passes requests without a route to the function as `STRAY`. Programs receive JSON,
+and browsers that request a page receive a page.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from chalicelib.web import pages
 from chalicelib.web.http import answer
 
 STRAY = "/{proxy+}"
-"""The path of the gateway that takes what no other one does."""
+"""The catch-all path of the gateway."""
 LARGEST = 6 * 1024 * 1024 - 16 * 1024
-"""Bytes that a function may answer, as JSON, without what comes around the body."""
+"""Maximum bytes of a response body as JSON: Lambda's limit without the surrounding fields."""
 LONGEST_CHARACTER = 12
-TOO_LARGE = "this answer would be bigger than the 6 MB that AWS lets through: ask for less of it"
-FAILED = "something went wrong here, and the log of the function says what: try again"
+TOO_LARGE = (
+    "this response would exceed the 6 MB limit of AWS: request less, for example a smaller limit"
+)
+FAILED = "an internal error occurred; the log of the function has the details. Try again"
 Table = Mapping[str, Mapping[str, Any]]
 Following = Callable[[Request], Response]
 
 
 def around(table: Table) -> Callable[[Request, Following], Response]:
-    """Return what chalice calls around each view of this table of routes."""
+    """Return the middleware that chalice calls around each view of this table of routes."""
 
     def answering(request: Request, following: Following) -> Response:
         path = request.path
@@ -37,12 +39,14 @@ def around(table: Table) -> Callable[[Request, Following], Response]:
         if known is None:
             return _refused(request, path, 404, "no such path")
         if request.path == STRAY or request.method not in known:
-            said = f"this path takes {', '.join(known)}, not {request.method}"
+            said = f"this path accepts {', '.join(known)}, not {request.method}"
             refused = _refused(request, path, 405, said)
             refused.headers["Allow"] = ", ".join(known)
             return refused
         done = following(request)
-        if isinstance(done.body, dict):  # chalice's own words: a view failed, and it logged why
+        if isinstance(
+            done.body, dict
+        ):  # chalice's own response: a view crashed, and chalice logged the error
             return _refused(request, path, done.status_code, FAILED)
         if _too_large(str(done.body)):
             return _refused(request, path, 413, TOO_LARGE)
@@ -52,12 +56,12 @@ def around(table: Table) -> Callable[[Request, Following], Response]:
 
 
 def _too_large(body: str) -> bool:
-    """Whether the gateway would answer 502 for it, as the JSON that a function answers with."""
+    """Return whether the body as JSON exceeds the limit, so that the gateway would return 502."""
     return len(body) > LARGEST // LONGEST_CHARACTER and len(json.dumps(body)) > LARGEST
 
 
 def _known(path: str, table: Table) -> Mapping[str, Any] | None:
-    """Return the methods of the route that a path means: the one that names most of it."""
+    """Return the methods of the most specific route that matches a path."""
     parts = path.rstrip("/").split("/")
     found = [pattern for pattern in table if _fits(pattern.split("/"), parts)]
     return table[min(found, key=lambda pattern: pattern.count("{"))] if found else None

@@ -1,6 +1,6 @@
-"""Links that hold at any address: behind a stage's prefix, a custom domain, or a local front.
+"""Links that work behind a stage's prefix, a custom domain or a local proxy.
 
-Every link is relative to the page that carries it, so nobody has to know where the service lies.
+Every link is relative to its page, so no code has to know the service's own URL.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 PAGES = frozenset(
     {"tasks", "templates", "repos", "secrets", "tickets", "activity", "settings", "welcome"}
 )
-"""First parts of the paths that a sign-in may lead to."""
+"""First parts of the paths to which a sign-in may redirect."""
 
 _PART = re.compile(r"(?!\.+$)[A-Za-z0-9_.~-]+", re.ASCII)
 _QUERY = re.compile(r"[A-Za-z0-9_.~%&=+-]*", re.ASCII)
@@ -20,13 +20,13 @@ _QUERY = re.compile(r"[A-Za-z0-9_.~%&=+-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class Urls:
-    """The links of one page, found from the depth of its path."""
+    """The links of one page, computed from the depth of its path."""
 
     depth: int
 
     @staticmethod
     def of(path: str) -> Urls:
-        """Return the links of the page at `path` (as the service names it, without a prefix)."""
+        """Return the links of the page at `path`, which is given without a stage's prefix."""
         return Urls(max(0, path.strip("/").count("/")))
 
     @property
@@ -34,15 +34,15 @@ class Urls:
         return "../" * self.depth or "./"
 
     def to(self, *parts: str, **query: str | None) -> str:
-        """Return the link to a path of the service, its parts quoted."""
+        """Return the link to a path of the service, with its parts quoted."""
         path = "/".join(quote(part, safe="") for part in parts)
         asked = urlencode({name: text for name, text in query.items() if text})
         return f"{self.root}{path}" + (f"?{asked}" if asked else "")
 
     def inside(self, asked: str) -> str:
-        """Return the link to a page that a request asks for, or to the tasks where it is none.
+        """Return the link to a requested page, or to the tasks if it is not a known page.
 
-        Only plain names below a known page are taken: no browser reads them in another way.
+        Only plain names below a known page are accepted, because every browser reads them alike.
         """
         path, _, query = asked.strip("/").partition("?")
         parts = path.split("/")

@@ -1,4 +1,4 @@
-"""How things look as JSON, in the words of the contract."""
+"""Renders domain objects as JSON of the API."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def trigger(thing: Trigger, now: datetime) -> answers.TriggerView:
 
 
 def warnings(found: Iterable[FieldWarning]) -> list[answers.WarningView]:
-    """Return warnings as answers list them."""
+    """Return warnings in the form of the API."""
     return [{"field": warning.field, "message": warning.message} for warning in found]
 
 
@@ -157,7 +157,7 @@ def firing(thing: Firing) -> answers.FiringView:
 
 
 def firings(world: World, listed: Sequence[Firing]) -> list[answers.FiringView]:
-    """Return firings, each with the state of the run that it started."""
+    """Return firings, each with the state of its run."""
     states = listing.find_run_states(world, listed)
     return [
         {**firing(thing), "runState": states.get(thing.run_id) if thing.run_id else None}
@@ -166,7 +166,7 @@ def firings(world: World, listed: Sequence[Firing]) -> list[answers.FiringView]:
 
 
 def whole_firing(thing: Firing, brief: Brief | None) -> answers.WholeFiring:
-    """Return a firing with what came with it."""
+    """Return a firing with its params and its payload."""
     params = json.loads(brief.params) if brief else None
     payload = json.loads(brief.payload) if brief and brief.payload else params
     return {

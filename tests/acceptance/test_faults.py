@@ -33,11 +33,11 @@ def test_faults_of_fields_and_of_fields_together_come_in_one_answer(stage: Stage
 
     assert found == {
         "title": "line 1: {{#if}} is never closed by {{/if}}",
-        "prompt": "give a prompt, or a template of the library (promptTemplateId)",
+        "prompt": "give a prompt or a prompt template (promptTemplateId)",
         "agentCommand": "the agent 'command' needs a script",
         "maxRetries": "must be a whole number",
         "triggers.0.config.cronExpression": "'99' is not a minute (0 to 59)",
-        "triggers.1.config.path": "holds only letters, digits and . _ ~ -",
+        "triggers.1.config.path": "must contain only letters, digits and . _ ~ -",
     }
 
 
@@ -82,20 +82,20 @@ def test_each_trigger_of_a_new_definition_tells_what_is_wrong_with_it(stage: Sta
 @pytest.mark.parametrize(
     "field, value, words",
     [
-        ("name", 3, "must be a text"),
-        ("name", "n" * 201, "holds at most 200 characters"),
+        ("name", 3, "must be text"),
+        ("name", "n" * 201, "must have at most 200 characters"),
         ("name", "  ", "must not be empty"),
         ("priority", 0, "must be at least 1"),
         ("priority", 1001, "must be at most 1000"),
         ("enabled", "yes", "must be true or false"),
         ("secrets", "KEY", "must be a list"),
         ("environment", [], "must be an object"),
-        ("promptTemplateId", "bump", "is not an id"),
+        ("promptTemplateId", "bump", "must be an id (a UUID)"),
         ("onOpenPr", "close", "must be 'allow', 'skip' or 'update'"),
-        ("promt", "p", "is not a field that we know"),
+        ("promt", "p", "unknown field"),
         ("triggers", [{"type": "cron"}], "must be one of 'schedule', 'webhook', "),
-        ("triggers", [{}], "needs a type"),
-        ("triggers", [{"type": "schedule"}], "is needed"),
+        ("triggers", [{}], "is required"),
+        ("triggers", [{"type": "schedule"}], "is required"),
     ],
 )
 def test_a_fault_is_told_in_plain_words(stage: Stage, field: str, value: object, words: str):

@@ -329,7 +329,7 @@ def test_no_program_is_to_be_given_a_zero_byte(
     named = {"name": "n", "prompt": "p"} if path == "/api/tasks" else {}
     status, answer = stage.call("POST", path, {**named, "repoUrl": "acme/web", **more})
     assert status == 400
-    assert answer["details"] == [{"field": field, "message": "must hold no zero byte"}]
+    assert answer["details"] == [{"field": field, "message": "must not contain a zero byte"}]
 
 
 def test_no_name_of_a_secret_ends_in_a_line_break(stage: Stage):

@@ -183,7 +183,7 @@ CASES: dict[str, Case] = {
     "a secret": Case(
         "PUT",
         "/api/secrets/not-a-name",
-        {"value": "a value that nobody sees"},
+        {"value": "the secret value"},
         wrong(value="   ", scope="not a repo", colour="red"),
     ),
     "a repo": Case(

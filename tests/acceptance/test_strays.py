@@ -52,14 +52,14 @@ def test_a_method_that_a_path_does_not_take_is_told_those_it_takes(
 ):
     status, headers, body = ask(method, path)
     assert (status, headers["Allow"]) == (405, allowed)
-    assert json.loads(body)["error"] == f"this path takes {allowed}, not {method}"
+    assert json.loads(body)["error"] == f"this path accepts {allowed}, not {method}"
 
 
 def test_a_person_who_is_lost_gets_a_page_and_a_program_never_does():
     status, headers, body = ask("GET", "/taks/scheduled", accept="text/html,*/*;q=0.8")
     assert status == 404
     assert headers["Content-Type"].startswith("text/html")
-    assert "There is nothing at this address." in body
+    assert "There is no page at this address." in body
     assert 'href="../tasks"' in body
     assert ask("GET", "/api/taks", accept="text/html")[1]["Content-Type"] == "application/json"
 
@@ -105,7 +105,7 @@ def test_a_run_of_the_longest_prompt_and_params_has_a_page(stage: Stage):
     page = Browser(stage).sign_in().get(f"/tasks/{run}")
     assert page.status == 200
     assert len(page.text) < 1_500_000
-    assert "480,000 characters in all" in page.text
+    assert "480,000 characters in total" in page.text
 
 
 def test_the_gateway_leaves_to_the_function_what_no_route_takes():

@@ -177,7 +177,7 @@ def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):
         status, body = system.send("GET", path)
         assert (status, body["error"]) == (404, "no such path")
     status, body = system.send("PUT", "/api/tasks")
-    assert (status, body["error"]) == (405, "this path takes GET, POST, not PUT")
+    assert (status, body["error"]) == (405, "this path accepts GET, POST, not PUT")
 
 
 def test_a_file_of_a_standalone_is_kept_and_read_at_its_signed_address(system: System):

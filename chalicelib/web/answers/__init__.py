@@ -1,6 +1,6 @@
-"""What answers hold, as types: the views are checked against them, the API described by them.
+"""Types of the API's responses, for the type checker and for the API's description.
 
-Nothing loads this room to answer; only the description does.
+Requests do not load this package; only the description does.
 """
 
 from __future__ import annotations

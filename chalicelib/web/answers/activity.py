@@ -1,4 +1,4 @@
-"""What is told of who did what."""
+"""Response types of the audit log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of definitions, their triggers and what they fired."""
+"""Response types of blueprints, triggers and firings."""
 
 from __future__ import annotations
 

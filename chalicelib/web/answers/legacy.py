@@ -1,4 +1,4 @@
-"""What is told at the older paths: the same things, under the older names."""
+"""Response types of the older paths, with the older names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of runs, and to those who do their jobs."""
+"""Response types of runs and of the runner protocol."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class LogPage(TypedDict):
 
 
 class Told(TypedDict):
-    """What a firing is answered with: what it became, or why it became nothing."""
+    """The result of a firing: its run, or the reason why there is none."""
 
     firingId: Id
     taskId: NotRequired[Id]
@@ -194,7 +194,9 @@ class Told(TypedDict):
     skipped: NotRequired[str | None]
 
 
-Handshake = Annotated[dict[str, str], Field(description="What a sender asks to prove the path")]
+Handshake = Annotated[
+    dict[str, str], Field(description="The response that proves the path to its sender")
+]
 
 
 class Hinted(TypedDict):

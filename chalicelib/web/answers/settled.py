@@ -1,4 +1,4 @@
-"""What is told of what people set up once: prompts, secrets, repos, providers, keys."""
+"""Response types of the configuration: templates, secrets, repos, ticket providers and keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that answers are made of."""
+"""Value types that responses share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ Id = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Cursor = Annotated[
     str | None,
-    WithJsonSchema({"type": ["string", "null"], "description": "Of the next page"}),
+    WithJsonSchema(
+        {
+            "type": ["string", "null"],
+            "description": "A position in the list, for the parameter `cursor`",
+        }
+    ),
 ]
 Count = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0})]
 Json = Annotated[object, WithJsonSchema({"description": "Any JSON"})]

@@ -1,4 +1,4 @@
-"""What is told of webhooks, and of what was sent to them."""
+"""Response types of webhook endpoints and their deliveries."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The JSON API, a room for each resource; each registers its own routes."""
+"""The JSON API, with a module for each resource that registers its routes."""

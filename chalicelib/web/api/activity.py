@@ -1,4 +1,4 @@
-"""Who did what, over HTTP."""
+"""Routes of the audit log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ routes = Routes(__name__)
 
 
 def view(entry: Entry) -> answers.ActivityView:
-    """Return an entry as the contract shows it."""
+    """Return an entry in the form of the API."""
     return {
         "id": entry.id,
         "at": views.moment(entry.at),
@@ -38,7 +38,7 @@ def _actor(entry: Entry) -> answers.ActorView | None:
 
 @routes.at("GET", "/api/activity", needs=Scope.ADMIN, query=("object", "actor", "action", *PAGE))
 def index() -> Answer[answers.ActivityList]:
-    """List who did what, newest first: all of it, or to one thing, by one key, of one kind."""
+    """List changes, newest first; filters select one object, one API key or one action."""
     request = routes.current_request
     found, position = activity.newest(
         wiring.world(),

@@ -1,7 +1,7 @@
-"""Older names of tasks, for clients that were written for them: a table, and one translation.
+"""Older paths of tasks, for clients that were written for them: a table and one translation.
 
-Each alias is the very view of `/api/tasks` behind another path: its request is put into our words
-before, its answer into the older ones after. No handler exists twice, and no row.
+Each alias calls the view of `/api/tasks` behind another path. Its request is translated to the
+current names, and its response back to the older ones. No handler and no row exists twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How an older resource speaks: its kind, its fields, and what it calls one and many."""
+    """The names of an older resource: its kind, its fields, its singular and its plural."""
 
     kind: Kind
     one: str
@@ -34,9 +34,9 @@ class Dialect:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def heard(self, body: Body) -> Body:
-        """Return a request in our words; what is one of ours already becomes one of theirs.
+        """Return a request with the current names; a current name becomes its older one.
 
-        So the newer name is as unknown at an older path as the older one is at a newer path.
+        So a newer name is unknown at an older path, as an older name is at a newer path.
         """
         return {self._swapped(name): value for name, value in body.items()}
 
@@ -45,7 +45,7 @@ class Dialect:
         return self.fields.get(name) or ours.get(name, name)
 
     def said(self, body: Body) -> Body:
-        """Return an answer in theirs."""
+        """Return a response with the older names."""
         told = dict(body)
         if "task" in told:
             told[self.one] = self._renamed(told.pop("task"))
@@ -62,7 +62,7 @@ class Dialect:
         return {self.fields.get(name, name): value for name, value in thing.items()}
 
     def blamed(self, error: Invalid) -> Invalid:
-        """Return a refusal that names their fields."""
+        """Return an error with the older names of its fields."""
         if not error.faults:
             return error
         return Invalid.of(Fault(self._swapped(one.field), one.message) for one in error.faults)
@@ -80,7 +80,7 @@ RUNS = Dialect(Kind.WORKFLOW_RUN, "run")
 
 @dataclass(frozen=True, kw_only=True)
 class Alias:
-    """An older path, the path that it stands for, and where the two differ."""
+    """An older path, its current path, and the differences of the two."""
 
     method: str
     path: str
@@ -181,7 +181,7 @@ def _register(alias: Alias, original: Operation) -> None:
     view.__doc__ = original.view.__doc__
     view.__name__ = f"{original.view.__name__}_{alias.dialect.one}"
     given = f"Answer[answers.{alias.gives}]" if alias.gives else None
-    # The name of a type: it is looked up by the description alone, which loads what it needs.
+    # A type's name: only the API's description resolves it, and loads the types that it needs.
     view.__annotations__["return"] = given or original.view.__annotations__["return"]
     routes.at(
         alias.method,
@@ -203,7 +203,7 @@ def _check_kind(task_id: str, kind: Kind) -> None:
 
 
 def _translated(asked: Request, alias: Alias) -> Request:
-    """Return a request as the view of tasks expects it."""
+    """Return a request in the form that the view of tasks expects."""
     event = dict(asked.to_original_event())
     plural = "{" not in alias.path
     if alias.method == "GET" and plural:

@@ -1,4 +1,4 @@
-"""Many runs at once over HTTP."""
+"""Routes of bulk operations on runs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ routes = Routes(__name__)
 
 @routes.at("POST", "/api/tasks/bulk/retry-failed", needs=Scope.RUN, status=202)
 def retry_failed() -> Answer[answers.Accepted]:
-    """Try failed runs again, 100 at most; ask again until it answers 0."""
+    """Retry at most 100 failed runs; repeat the request until it returns 0."""
     return answer({"accepted": bulk.retry_failed(wiring.world())}, 202)
 
 
 @routes.at("POST", "/api/tasks/bulk/cancel-active", needs=Scope.RUN, status=202)
 def cancel_active() -> Answer[answers.Accepted]:
-    """Cancel what waits or works, 100 at most; ask again until it answers 0."""
+    """Cancel at most 100 active runs; repeat the request until it returns 0."""
     return answer({"accepted": bulk.cancel_active(wiring.world())}, 202)

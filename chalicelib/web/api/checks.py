@@ -1,4 +1,4 @@
-"""Whether things would be taken as they are written, before any of them is made."""
+"""The route that validates repos, prompt templates and tasks without saving them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ routes = Routes(__name__)
 
 @routes.at("POST", "/api/checks", needs=Scope.READ, takes="Checks")
 def check() -> Answer[answers.Checked]:
-    """Check these as they are written, with every fault or warning; none is made."""
+    """Validate repos, templates and tasks without saving them; return all faults or warnings."""
     asked = models.parsed(models.Checks, body_of(routes.current_request))
     written: tuple[tuple[str, type[models.Model], list[dict[str, object]]], ...] = (
         ("repos", models.NewRepo, asked.repos),
@@ -29,7 +29,7 @@ def check() -> Answer[answers.Checked]:
     )
     schemas = [body.get("paramsSchema") for _, _, bodies in written for body in bodies]
     if sum(map(count, schemas)) > CHECKED_SCHEMAS:
-        rule = f"the schemas of one request hold at most {CHECKED_SCHEMAS:,} values: send fewer"
+        rule = f"the schemas of one request may have at most {CHECKED_SCHEMAS:,} values: send fewer"
         raise Invalid(rule, "paramsSchema")
     faults: list[Fault] = []
     warnings: list[FieldWarning] = []
@@ -48,7 +48,7 @@ def check() -> Answer[answers.Checked]:
 
 
 def _find_warnings(asked: models.Model) -> list[FieldWarning]:
-    """Return the warnings about a task as it is written; nothing else has any."""
+    """Return the warnings about a blueprint; other requests have none."""
     if not isinstance(asked, models.NewTask) or Kind(asked.type) is Kind.REPO_TASK:
         return []
     world = wiring.world()

@@ -1,4 +1,4 @@
-"""Copies of definitions over HTTP."""
+"""Routes that clone blueprints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ routes = Routes(__name__)
 
 @routes.at("POST", "/api/tasks/{task_id}/clone", needs=Scope.WRITE, status=201)
 def clone(task_id: str) -> Answer[answers.ClonedAnswer]:
-    """Copy a definition with its triggers, paused, and without its webhooks."""
+    """Create a paused copy of a blueprint and of its triggers except webhooks."""
     world = wiring.world()
     new_id = str(uuid.uuid4())
     claim = claim_of(routes.current_request, new_id)

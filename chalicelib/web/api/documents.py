@@ -1,4 +1,4 @@
-"""What describes the API, open to everybody."""
+"""Routes of the API's description, which need no key."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def description() -> Answer[dict[str, object]]:
 
 @routes.at("GET", "/docs", needs=None)
 def browse() -> Response:
-    """Show this API to people."""
+    """Show the description of this API as a page."""
     page_headers: dict[str, str | list[str]] = {
         **headers.EVERYWHERE,
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": api_page.POLICY,
     }
-    # Relative, so that it holds with and without the stage in the path.
+    # A relative URL works with and without the stage in the path.
     return Response(api_page.page(_document(), "api/openapi.json"), headers=page_headers)
 
 

@@ -1,4 +1,4 @@
-"""Single firings of the ledger over HTTP."""
+"""Routes of single firings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ routes = Routes(__name__)
 
 @routes.at("GET", "/api/firings/{firing_id}", needs=Scope.READ)
 def show(firing_id: str) -> Answer[answers.FiringAnswer]:
-    """Return a firing with its params and the payload that came."""
+    """Return a firing with its params and its payload."""
     store = wiring.world().firings
     firing = store.get(known_id("firing", firing_id))
     return answer({"firing": views.whole_firing(firing, store.brief(firing.id))})
@@ -25,7 +25,7 @@ def show(firing_id: str) -> Answer[answers.FiringAnswer]:
 
 @routes.at("POST", "/api/firings/{firing_id}/redeliver", needs=Scope.RUN, status=202, or_else=200)
 def redeliver(firing_id: str) -> Answer[answers.Told]:
-    """Fire the stored occurrence once more, under today's configuration."""
+    """Fire the stored occurrence again with the current configuration."""
     claim = claim_of(routes.current_request, "")
     world = wiring.world()
     firing = redelivering.redeliver(world, known_id("firing", firing_id), claim)

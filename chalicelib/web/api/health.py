@@ -1,4 +1,4 @@
-"""Whether the service is up."""
+"""Routes of the service's health."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ routes = Routes(__name__)
 
 @routes.at("GET", "/api/health", needs=None)
 def health() -> Answer[answers.Up]:
-    """Answer; no key is needed and nothing is read."""
+    """Report that the service is up; this needs no key and reads nothing."""
     return answer({"status": "ok"})
 
 
 @routes.at("GET", "/api/health/scheduler", needs=Scope.READ)
 def scheduler() -> Answer[answers.PulseView]:
-    """Return how late the scheduler fires, what is overdue, and when it ticked last."""
+    """Return the scheduler's lateness, its oldest overdue trigger and its last tick."""
     world = wiring.world()
     return answer(views.pulse(pulse.pulse(world), world.now(), world.policy.interval))

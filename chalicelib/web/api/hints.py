@@ -1,4 +1,4 @@
-"""Webhooks of forges and trackers themselves: verified over their raw bytes, taken as hints."""
+"""Routes of forge events, verified over their raw bytes; they only cause an early check."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ routes = Routes(__name__)
 
 @routes.at("POST", "/api/webhooks/github", needs=None, status=202)
 def github() -> Answer[answers.Hinted]:
-    """Take a signed delivery of GitHub: what it is about is looked at once."""
+    """Accept a signed event of GitHub; its pull requests and tickets are checked immediately."""
     return _taken("github")
 
 
 @routes.at("POST", "/api/webhooks/linear", needs=None, status=200)
 def linear() -> Answer[answers.Hinted]:
-    """Take a signed delivery of Linear: its tickets are looked at once."""
+    """Accept a signed event of Linear; its tickets are synced immediately."""
     return _taken("linear")
 
 
 @routes.at("POST", "/api/webhooks/jira", needs=None, status=202)
 def jira() -> Answer[answers.Hinted]:
-    """Take a signed delivery of Jira: its tickets are looked at once."""
+    """Accept a signed event of Jira; its tickets are synced immediately."""
     return _taken("jira")
 
 
 def _taken(source: str) -> Answer[answers.Hinted]:
-    # No path of a hook has a blank in it. What the signature is made with costs a call to read.
+    # A webhook's path has no space, so the names differ. Reading the secret costs a call.
     check_flood(f"hints of {source}")
     world, delivery = wiring.world(), delivery_of(routes.current_request)
     secret, sender = credentials.hook_secret(world, source), SENDERS[source]
     if secret is None:
         name = HOOK_SECRETS[source]
-        raise Unsigned(f"no secret is kept to verify this: PUT /api/secrets/{name}")
+        raise Unsigned(f"the secret to verify this is not saved: PUT /api/secrets/{name}")
     inbound_verification.check_signature(world, source, delivery, [secret])
     payload = webhook_body.read_payload(sender, delivery)
     inbound_verification.check_age(world, sender, payload)

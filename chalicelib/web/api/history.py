@@ -1,4 +1,4 @@
-"""What happened to a run: its events, its log, and the files that its agent left."""
+"""Routes of a run's history: its events, its log and its output files."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ routes = Routes(__name__)
 def _run(task_id: str) -> Run:
     thing = found(task_id)
     if not isinstance(thing, Run):
-        raise NotAllowed("only a run has a history, this task is a definition")
+        raise NotAllowed("this task is a blueprint; only a run has a history")
     return thing
 
 
 @routes.at("GET", "/api/tasks/{task_id}/events", needs=Scope.READ)
 def events(task_id: str) -> Answer[answers.EventList]:
-    """List the moves of a run, oldest first."""
+    """List the changes of a run's state, oldest first."""
     return answer({"events": [run_views.event(event) for event in _run(task_id).history]})
 
 
 @routes.at("GET", "/api/tasks/{task_id}/logs", needs=Scope.READ, query=(*PAGE, "logType", "search"))
 def logs(task_id: str) -> Answer[answers.LogPage]:
-    """Return lines of a run's log, oldest first; a cursor is `attempt.seq`, `-` goes back.
+    """Return lines of a run's log, oldest first; a cursor is `attempt.seq`, with `-` to go back.
 
-    Without a cursor the newest page comes; `nextCursor` follows on, into the next attempt too.
-    A search looks through some thousand lines a request: its page may be short, and go on.
+    Without a cursor the newest page is returned. `nextCursor` also continues into the next attempt.
+    A search reads some thousand lines per request, so its page may be short although more follow.
     """
     request = routes.current_request
     run = _run(task_id)
@@ -48,5 +48,5 @@ def logs(task_id: str) -> Answer[answers.LogPage]:
 
 @routes.at("GET", "/api/tasks/{task_id}/outputs/{name}", needs=Scope.READ, status=302)
 def output(task_id: str, name: str) -> Response:
-    """Lead to a file that the agent left; the address is good for five minutes."""
+    """Redirect to an output file of the run; its URL is valid for five minutes."""
     return led_to(outputs.address(wiring.world(), _run(task_id), name))

@@ -1,4 +1,4 @@
-"""Webhooks come in. The answer is all that happens before it: verified, written, said."""
+"""Routes of inbound webhooks. A delivery is verified and recorded before the response."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _buckets() -> Buckets:
 
 
 def check_flood(name: str) -> None:
-    """Raise `TooMany` where more comes under one name than a worker takes, before it costs us."""
+    """Raise `TooMany` if a name exceeds its rate, before the request causes any cost."""
     world = wiring.world()
     wait = _buckets().take(name, world.now())
     if wait:
@@ -38,10 +38,10 @@ def check_flood(name: str) -> None:
 
 
 def delivery_of(request: Request) -> Delivery:
-    """Return what a request delivers, its very bytes; raise `TooLarge` beyond 1 MiB."""
+    """Return the delivery of a request with its exact bytes; raise `TooLarge` above 1 MiB."""
     body = raw_of(request)
     if len(body) > limits.BODY:
-        raise TooLarge("a delivery holds at most 1 MiB")
+        raise TooLarge("a delivery must not be larger than 1 MiB")
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
     is_base64 = bool(request.to_original_event().get("isBase64Encoded"))
     return Delivery(headers=headers, body=body, is_base64=is_base64)
@@ -49,7 +49,7 @@ def delivery_of(request: Request) -> Delivery:
 
 @routes.at("POST", "/api/hooks/{path}", needs=None, status=202, or_else=200)
 def receive(path: str) -> Answer[answers.Told | answers.Handshake]:
-    """Take a delivery, signed as its trigger expects it."""
+    """Accept a delivery with the signature that its trigger expects."""
     check_flood(path)
     received = hooks.receive(wiring.world(), path, delivery_of(routes.current_request))
     if received.firing is None:
@@ -72,7 +72,7 @@ def allow(path: str) -> Answer[None]:
     request = routes.current_request
     origin = str(request.headers.get("webhook-request-origin") or "").strip()
     if not ORIGIN.fullmatch(origin):
-        raise Invalid("name the sender as a host name", "WebHook-Request-Origin")
+        raise Invalid("must be the host name of the sender", "WebHook-Request-Origin")
     allowed.headers["WebHook-Allowed-Origin"] = origin
     allowed.headers["WebHook-Allowed-Rate"] = "*"
     return allowed
@@ -81,9 +81,9 @@ def allow(path: str) -> Answer[None]:
 def told(
     firing: Firing, kind: str, *, duplicate: bool = False, status: int = 202
 ) -> Answer[answers.Told]:
-    """Return the answer about a firing: the task it became, or why it became none.
+    """Return the response for a firing: its run, or the reason why there is none.
 
-    `status` is that of a fired one.
+    `status` is the status of a firing that started a run.
     """
     said: answers.Told = {"firingId": firing.id}
     if firing.run_id:

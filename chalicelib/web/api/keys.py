@@ -1,4 +1,4 @@
-"""API keys over HTTP: a token is told once, to whoever makes the key."""
+"""Routes of API keys. Only the request that creates a key returns its token."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ routes = Routes(__name__)
 
 @routes.at("GET", "/api/auth/api-keys", needs=Scope.ADMIN, query=PAGE)
 def index() -> Answer[answers.KeyList]:
-    """List the API keys, newest first; their tokens are nowhere."""
+    """List the API keys, newest first, without their tokens."""
     request = routes.current_request
     before = cursor_of(request)
     found, position = wiring.world().keys.newest(before, limit_of(request))
@@ -34,7 +34,7 @@ def index() -> Answer[answers.KeyList]:
 
 @routes.at("POST", "/api/auth/api-keys", needs=Scope.ADMIN, takes="NewKey", status=201)
 def create() -> Answer[answers.NewKeyAnswer]:
-    """Make an API key; the answer is the only place where its token is ever shown."""
+    """Create an API key; its token is returned only here."""
     asked = models.parsed(models.NewKey, body_of(routes.current_request))
     key, token = access.make(
         wiring.world(),
@@ -50,7 +50,7 @@ def create() -> Answer[answers.NewKeyAnswer]:
 
 @routes.at("DELETE", "/api/auth/api-keys/{key}", needs=Scope.ADMIN, status=204)
 def revoke(key: str) -> Answer[None]:
-    """Revoke an API key, and with it the sessions that it opened, at once."""
+    """Revoke an API key and its sessions immediately."""
     access.revoke(wiring.world(), known_id("API key", key), caller())
     return answer(None, 204)
 

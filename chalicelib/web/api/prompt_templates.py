@@ -1,4 +1,4 @@
-"""The library of prompts over HTTP."""
+"""Routes of prompt templates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _found(template_id: str) -> PromptTemplate:
 
 @routes.at("GET", "/api/prompt-templates", needs=Scope.READ, query=("kind", *PAGE))
 def index() -> Answer[answers.PromptTemplateList]:
-    """List the templates of the library, newest first."""
+    """List the prompt templates, newest first."""
     request = routes.current_request
     kind, limit = query(request, "kind"), limit_of(request)
     position = cursor_of(request)
@@ -43,7 +43,7 @@ def index() -> Answer[answers.PromptTemplateList]:
         asked = limit - len(kept)
         page, position = wiring.world().prompt_templates.newest(position, asked)
         kept += [one for one in page if not kind or one.kind == kind]
-        if position is None or len(page) < asked:  # the end, or as much as an answer may hold
+        if position is None or len(page) < asked:  # the end, or the most that one response may hold
             break
     shown = [views.prompt_template_summary(one) for one in kept]
     return answer({"promptTemplates": shown, "nextCursor": encode_cursor(position)})
@@ -53,7 +53,7 @@ def index() -> Answer[answers.PromptTemplateList]:
     "POST", "/api/prompt-templates", needs=Scope.WRITE, takes="NewPromptTemplate", status=201
 )
 def create() -> Answer[answers.PromptTemplateAnswer]:
-    """Add a template to the library."""
+    """Create a prompt template."""
     request, world = routes.current_request, wiring.world()
     asked = models.parsed(models.NewPromptTemplate, body_of(request))
     now = world.now()
@@ -64,7 +64,7 @@ def create() -> Answer[answers.PromptTemplateAnswer]:
 
 @routes.at("GET", "/api/prompt-templates/{template_id}", needs=Scope.READ)
 def show(template_id: str) -> Answer[answers.PromptTemplateAnswer]:
-    """Return a template."""
+    """Return a prompt template."""
     return answer({"promptTemplate": views.prompt_template(_found(template_id))})
 
 
@@ -76,7 +76,7 @@ def show(template_id: str) -> Answer[answers.PromptTemplateAnswer]:
     partly=True,
 )
 def edit(template_id: str) -> Answer[answers.PromptTemplateAnswer]:
-    """Change a template; what is linked to it fires with the new text."""
+    """Change a prompt template; linked blueprints fire with the new text."""
     was = _found(template_id)
     before: Mapping[str, object] = views.prompt_template(was)
     fields = [str(field.alias) for field in models.NewPromptTemplate.model_fields.values()]
@@ -89,7 +89,7 @@ def edit(template_id: str) -> Answer[answers.PromptTemplateAnswer]:
 
 @routes.at("DELETE", "/api/prompt-templates/{template_id}", needs=Scope.WRITE, status=204)
 def remove(template_id: str) -> Answer[None]:
-    """Remove a template that no definition is linked to."""
+    """Delete a prompt template that no blueprint uses."""
     library.remove(wiring.world(), _found(template_id).id)
     return answer(None, 204)
 
@@ -98,7 +98,7 @@ def remove(template_id: str) -> Answer[None]:
     "POST", "/api/prompt-templates/{template_id}/preview", needs=Scope.READ, takes="RunRequest"
 )
 def preview(template_id: str) -> Answer[answers.RenderedView]:
-    """Render a template with the params that are given."""
+    """Render a prompt template with the given params."""
     asked = models.parsed(models.RunRequest, body_of(routes.current_request))
     text = _found(template_id).template
     return answer(views.rendered(previewing.preview_text(text, asked.params)))

@@ -1,4 +1,4 @@
-"""Repos over HTTP."""
+"""Routes of repos."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ routes = Routes(__name__)
 
 @routes.at("GET", "/api/repos", needs=Scope.READ, query=PAGE)
 def index() -> Answer[answers.RepoList]:
-    """List the repos, by URL; page by page."""
+    """List the repos by URL."""
     request = routes.current_request
     after, limit = cursor_of(request) or "", limit_of(request)
     left = [repo for repo in wiring.world().repos.all() if repo.url > after]
@@ -37,7 +37,7 @@ def index() -> Answer[answers.RepoList]:
 
 @routes.at("POST", "/api/repos", needs=Scope.WRITE, takes="NewRepo", status=201)
 def create() -> Answer[answers.RepoAnswer]:
-    """Make a repo known, under the one normal form of its URL."""
+    """Add a repo under the normal form of its URL."""
     request, world = routes.current_request, wiring.world()
     asked = models.parsed(models.NewRepo, body_of(request))
     new = reading_settled.repo(asked, world.now())
@@ -63,6 +63,6 @@ def edit(repo: str) -> Answer[answers.RepoAnswer]:
 
 @routes.at("DELETE", "/api/repos/{repo}", needs=Scope.WRITE, status=204)
 def remove(repo: str) -> Answer[None]:
-    """Forget a repo's settings; its tasks stay."""
+    """Delete the settings of a repo; its tasks stay."""
     wiring.world().repos.remove(wiring.world().repos.get(known_id("repo", repo)))
     return answer(None, 204)

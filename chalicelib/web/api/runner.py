@@ -1,4 +1,4 @@
-"""The runner protocol over HTTP: claim, beat, token, uploads, report."""
+"""Routes of the runner protocol: claim, beat, token, uploads and report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ routes = Routes(__name__)
 
 @routes.at("POST", "/api/runner/claim", needs=Scope.RUNNER, takes="Claim", or_else=204)
 def claim() -> Answer[answers.JobAnswer | None]:
-    """Give the most urgent waiting job to a runner, or 204."""
+    """Return the most urgent waiting job to a runner, or 204 if there is none."""
     asked = models.parsed(runner_models.Claim, body_of(routes.current_request))
     by = pass_of(routes.current_request)
     world = wiring.world()
@@ -41,7 +41,7 @@ def claim() -> Answer[answers.JobAnswer | None]:
 
 @routes.at("POST", "/api/runner/beat", needs=Scope.RUNNER, noted=False, takes="Beat")
 def beat() -> Answer[answers.GoOn]:
-    """Take a sign of life and log lines; tell the runner to go on or to stop."""
+    """Accept a heartbeat with log lines; return whether the runner may continue."""
     asked = models.parsed(runner_models.Beat, body_of(routes.current_request))
     _speaks_for(asked)
     run_id, spans = known_id("run", asked.run_id), _spans(asked)
@@ -52,7 +52,7 @@ def beat() -> Answer[answers.GoOn]:
 
 @routes.at("POST", "/api/runner/token", needs=Scope.RUNNER, noted=False, takes="Speaks")
 def token() -> Answer[answers.GitToken]:
-    """Give an attempt what it may push with now; an App's token ends within the hour."""
+    """Return a token that the attempt can push with; an App's token expires within an hour."""
     asked = models.parsed(runner_models.Speaks, body_of(routes.current_request))
     _speaks_for(asked)
     found = jobs.git_token(wiring.world(), known_id("run", asked.run_id), asked.attempt)
@@ -61,7 +61,7 @@ def token() -> Answer[answers.GitToken]:
 
 @routes.at("POST", "/api/runner/outputs", needs=Scope.RUNNER, noted=False, takes="Uploads")
 def uploads() -> Answer[answers.UploadList]:
-    """Tell where the files that an agent left are to be put."""
+    """Return the upload URLs of the output files."""
     asked = models.parsed(runner_models.Uploads, body_of(routes.current_request))
     _speaks_for(asked)
     run_id, files = known_id("run", asked.run_id), _outputs(asked.files)
@@ -71,7 +71,7 @@ def uploads() -> Answer[answers.UploadList]:
 
 @routes.at("POST", "/api/runner/report", needs=Scope.RUNNER, noted=False, takes="Report")
 def report() -> Answer[answers.Ended]:
-    """Take the end of an attempt, once."""
+    """Accept the result of an attempt; only the first report counts."""
     asked = models.parsed(runner_models.Report, body_of(routes.current_request))
     _speaks_for(asked)
     agent = asked.agent or runner_models.AgentEnd()
@@ -108,7 +108,7 @@ def _capabilities(asked: runner_models.Claim) -> RunnerCapabilities | None:
 
 
 def _speaks_for(asked: runner_models.Speaks) -> None:
-    """Refuse whoever speaks of what it was not started for, or could not have claimed."""
+    """Reject a token of another run or attempt, and a key that could not have claimed this one."""
     by = pass_of(routes.current_request)
     run_id = known_id("run", asked.run_id)
     if not launching.may_speak(wiring.world(), by, run_id, asked.attempt):
@@ -170,7 +170,9 @@ def _job(job: jobs.Job, token: str | None = None) -> answers.JobView:
         "runId": run.id,
         "attempt": run.attempt,
         "type": Kind(run.type),
-        "title": pull_text.title(run),  # of a commit: it closes and mentions nothing
+        "title": pull_text.title(
+            run
+        ),  # the title of a commit, which must not close issues or mention people
         "prompt": job.prompt,
         "agent": {
             "type": run.agent_type,

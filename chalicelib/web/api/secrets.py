@@ -1,4 +1,4 @@
-"""Secrets over HTTP: they go in, and never come out."""
+"""Routes of secrets. No route returns the value of a secret."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ routes = Routes(__name__)
 
 @routes.at("GET", "/api/secrets", needs=Scope.READ)
 def index() -> Answer[answers.SecretList]:
-    """List the secrets, by name; their values are told to nobody."""
+    """List the secrets by name; their values are never returned."""
     shown = [views.secret(secret) for secret in wiring.world().secrets.all()]
     return answer({"secrets": shown, "nextCursor": None})
 
 
 @routes.at("PUT", "/api/secrets/{name}", needs=Scope.ADMIN, takes="SecretValue")
 def keep(name: str) -> Answer[answers.SecretAnswer]:
-    """Keep a secret, for all runs or for those of one repo."""
+    """Save a secret for all runs or for the runs of one repo."""
     misnamed = models.said_by(checked_name, name)
     asked = models.parsed(models.SecretValue, body_of(routes.current_request), besides=misnamed)
     kept = secrets.keep(wiring.world(), name, asked.scope, asked.value)
@@ -31,7 +31,7 @@ def keep(name: str) -> Answer[answers.SecretAnswer]:
 
 @routes.at("DELETE", "/api/secrets/{name}", needs=Scope.ADMIN, query=("scope",), status=204)
 def forget(name: str) -> Answer[None]:
-    """Forget a secret at once."""
+    """Delete a secret immediately."""
     scope = checked_scope(query(routes.current_request, "scope", GLOBAL))
     secrets.forget(wiring.world(), name, scope)
     return answer(None, 204)

@@ -1,4 +1,4 @@
-"""A link that signs a browser in once, with the rights of the key that asks for it."""
+"""The route of sign-in links, which sign in a browser once with the caller's permissions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ routes = Routes(__name__)
 
 @routes.at("POST", "/api/auth/sign-in-links", needs=Scope.READ, status=201, recorded=True)
 def create() -> Answer[answers.SignInLink]:
-    """Return the path of a page that signs in once, within ten minutes."""
+    """Return the path of a page that signs in once within ten minutes."""
     link = session.link(token_of(routes.current_request))
     return answer({"path": f"/login?once={quote(link)}"}, 201)

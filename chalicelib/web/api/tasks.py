@@ -1,4 +1,4 @@
-"""Tasks over HTTP: one polymorphic resource, definitions and runs alike."""
+"""Routes of tasks, the polymorphic resource for blueprints and runs."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ from chalicelib.web.http import (
 
 routes = Routes(__name__)
 ANY = "any"
-"""What is asked for where no state is named."""
+"""The filter for runs in any state, which is the default."""
 
 
 def found(task_id: str) -> Blueprint | Run:
-    """Return whatever has this id."""
+    """Return the blueprint or run with this id."""
     return listing.thing(wiring.world(), known_id("task", task_id))
 
 
 def definition_of(task_id: str) -> Blueprint:
-    """Return the definition with this id; a run does not know what is asked of one."""
+    """Return the blueprint with this id; raise `NotAllowed` for a run."""
     thing = found(task_id)
     if isinstance(thing, Run):
-        raise NotAllowed("this task is a run, not a definition")
+        raise NotAllowed("this task is a run, not a blueprint")
     return thing
 
 
 @routes.at("GET", "/api/tasks", needs=Scope.READ, query=("type", "state", "repoUrl", *PAGE))
 def index() -> Answer[answers.TaskList]:
-    """List tasks of one type, newest first; `all` means the definitions, then the runs."""
+    """List tasks of one type, newest first; `all` lists the blueprints, then the runs."""
     request = routes.current_request
     kind, url = query(request, "type", Kind.REPO_TASK.value), query(request, "repoUrl")
     state = "" if (asked := query(request, "state", ANY)) == ANY else asked
@@ -67,9 +67,9 @@ def index() -> Answer[answers.TaskList]:
 
 def _contradictions(kind: str, state: str, url: str) -> Iterator[Fault]:
     if state and kind in DEFINITION_KINDS:
-        yield Fault("state", "only runs have a state")
+        yield Fault("state", "is only a filter for runs, because blueprints have no state")
     if url and kind != Kind.REPO_TASK:
-        yield Fault("repoUrl", "only a repo-task is listed by its repo")
+        yield Fault("repoUrl", "is only a filter for the type repo-task")
 
 
 def _page(
@@ -96,7 +96,7 @@ def _all(cursor: str | None, limit: int, state: str) -> Answer[answers.TaskList]
     kinds: list[str] = [*RUN_KINDS] if state else [*DEFINITION_KINDS, *RUN_KINDS]
     kind, _, position = (cursor or kinds[0]).partition("|")
     if kind not in kinds:
-        raise Invalid("is not a cursor of this list: use the nextCursor of an answer", "cursor")
+        raise Invalid("is not a cursor of this list: use the nextCursor of a response", "cursor")
     things, following = _page(kind, position or None, limit, state)
     rest = kinds[kinds.index(kind) + 1 :]
     after = f"{kind}|{following}" if following else (rest[0] if rest else None)
@@ -105,7 +105,7 @@ def _all(cursor: str | None, limit: int, state: str) -> Answer[answers.TaskList]
 
 @routes.at("POST", "/api/tasks", needs=Scope.WRITE, takes="NewTask", status=201)
 def create() -> Answer[answers.MadeAnswer]:
-    """Make a definition with its triggers, or start an ad-hoc task."""
+    """Create a blueprint with its triggers, or start an ad-hoc run."""
     world = wiring.world()
     request = routes.current_request
     body, ignored = reading.without_meaningless(body_of(request))
@@ -143,7 +143,7 @@ def _stalled(run: Run) -> bool:
 
 @routes.at("GET", "/api/tasks/{task_id}", needs=Scope.READ)
 def show(task_id: str) -> Answer[answers.TaskAnswer]:
-    """Return a definition or a run, whichever has this id."""
+    """Return the blueprint or run with this id."""
     thing = found(task_id)
     view = whole(thing) if isinstance(thing, Run) else views.blueprint(thing)
     return answer({"task": view})
@@ -151,7 +151,7 @@ def show(task_id: str) -> Answer[answers.TaskAnswer]:
 
 @routes.at("PATCH", "/api/tasks/{task_id}", needs=Scope.WRITE, takes="Definition", partly=True)
 def edit(task_id: str) -> Answer[answers.DefinitionAnswer]:
-    """Change a definition."""
+    """Change a blueprint."""
     world = wiring.world()
     body, ignored = reading.without_meaningless(body_of(routes.current_request))
     was = definition_of(task_id)
@@ -165,14 +165,14 @@ def edit(task_id: str) -> Answer[answers.DefinitionAnswer]:
 
 @routes.at("DELETE", "/api/tasks/{task_id}", needs=Scope.WRITE, status=204)
 def remove(task_id: str) -> Answer[None]:
-    """Remove a definition with its triggers; its runs stay."""
+    """Delete a blueprint and its triggers; its runs stay."""
     definitions.remove(wiring.world(), definition_of(task_id).id)
     return answer(None, 204)
 
 
 @routes.at("POST", "/api/tasks/{task_id}/runs", needs=Scope.RUN, takes="RunRequest", status=202)
 def start(task_id: str) -> Answer[answers.Started]:
-    """Fire a definition by hand."""
+    """Start a run of a blueprint."""
     request = routes.current_request
     asked = models.parsed(models.RunRequest, body_of(request))
     definition = definition_of(task_id)
@@ -182,7 +182,7 @@ def start(task_id: str) -> Answer[answers.Started]:
 
 @routes.at("POST", "/api/tasks/{task_id}/preview", needs=Scope.READ, takes="PreviewRequest")
 def preview(task_id: str) -> Answer[answers.PreviewView]:
-    """Return what a firing with these params, or those of a firing, would be; none is made."""
+    """Preview a firing with these params, or with those of a stored firing; nothing is fired."""
     world = wiring.world()
     asked = models.parsed(models.PreviewRequest, body_of(routes.current_request))
     definition = definition_of(task_id)
@@ -194,7 +194,7 @@ def preview(task_id: str) -> Answer[answers.PreviewView]:
 
 @routes.at("GET", "/api/tasks/{task_id}/runs", needs=Scope.READ, query=PAGE)
 def runs_of(task_id: str) -> Answer[answers.RunList]:
-    """List the runs of a definition, newest first."""
+    """List the runs of a blueprint, newest first."""
     request = routes.current_request
     cursor, limit = cursor_of(request), limit_of(request)
     thing = found(task_id)
@@ -206,7 +206,7 @@ def runs_of(task_id: str) -> Answer[answers.RunList]:
 
 @routes.at("GET", "/api/tasks/{task_id}/runs/{run_id}", needs=Scope.READ)
 def run_of(task_id: str, run_id: str) -> Answer[answers.RunAnswer]:
-    """Return one run of a definition."""
+    """Return one run of a blueprint."""
     run = wiring.world().runs.get(known_id("run", run_id))
     if run.definition_id != known_id("task", task_id):
         raise NotFound("run", run_id)
@@ -215,13 +215,13 @@ def run_of(task_id: str, run_id: str) -> Answer[answers.RunAnswer]:
 
 @routes.at("POST", "/api/tasks/{task_id}/cancel", needs=Scope.RUN, status=202)
 def cancel(task_id: str) -> Answer[answers.RunTask]:
-    """Stop a run that is not final."""
+    """Cancel a run that has not ended."""
     return answer({"task": whole(runs.cancel(wiring.world(), _run_with(task_id)))}, 202)
 
 
 @routes.at("POST", "/api/tasks/{task_id}/retry", needs=Scope.RUN, status=202)
 def retry(task_id: str) -> Answer[answers.RunTask]:
-    """Try a failed or cancelled run again."""
+    """Retry a failed or cancelled run."""
     return answer({"task": whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
 
 
@@ -229,7 +229,7 @@ def retry(task_id: str) -> Answer[answers.RunTask]:
     "POST", "/api/tasks/{task_id}/resume", needs=Scope.RUN, takes="ResumeRequest", status=202
 )
 def resume(task_id: str) -> Answer[answers.RunTask]:
-    """Take a run up again on its branch or from its kept work, with a new prompt."""
+    """Resume a run on its branch or from its kept work, with a new prompt."""
     asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))
     world, run_id = wiring.world(), _run_with(task_id)
     runs.check_may_prompt(world, world.runs.get(run_id), may_write=caller().may(Scope.WRITE))
@@ -240,5 +240,5 @@ def resume(task_id: str) -> Answer[answers.RunTask]:
 def _run_with(task_id: str) -> str:
     thing = found(task_id)
     if isinstance(thing, Blueprint):
-        raise NotAllowed("this is for a run, this task is a definition")
+        raise NotAllowed("this task is a blueprint, not a run")
     return thing.id

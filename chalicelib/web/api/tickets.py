@@ -1,4 +1,4 @@
-"""Providers of tickets over HTTP. A credential comes in and never goes out."""
+"""Routes of ticket providers. No route returns a credential."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ routes = Routes(__name__)
 
 
 def view(thing: Provider) -> answers.ProviderView:
-    """Return a provider as the contract shows it, with its health."""
+    """Return a ticket provider in the form of the API, with its health."""
     return {
         "id": thing.id,
         "name": thing.name,
@@ -45,14 +45,14 @@ def _progress(thing: Provider) -> answers.ProgressView | None:
 
 @routes.at("GET", "/api/tickets/providers", needs=Scope.READ)
 def index() -> Answer[answers.ProviderList]:
-    """List where tickets come from, with the health of each."""
+    """List the ticket providers, with the health of each."""
     found = wiring.world().providers.all()
     return answer({"providers": [view(thing) for thing in found], "nextCursor": None})
 
 
 @routes.at("POST", "/api/tickets/providers", needs=Scope.ADMIN, takes="NewProvider", status=201)
 def create() -> Answer[answers.ProviderAnswer]:
-    """Add a place where tickets live; it is read at once, then each minute."""
+    """Add a ticket provider; it is synced immediately and then every minute."""
     world, request = wiring.world(), routes.current_request
     asked = models.parsed(models.NewProvider, body_of(request))
     new = reading_settled.provider(asked, world.now())
@@ -64,7 +64,7 @@ def create() -> Answer[answers.ProviderAnswer]:
     "PATCH", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, takes="ProviderPatch"
 )
 def edit(provider_id: str) -> Answer[answers.ProviderAnswer]:
-    """Rename or pause a provider, give it a new credential, or change what it answers."""
+    """Rename or pause a ticket provider, or change its credential or its config."""
     world = wiring.world()
     was = world.providers.get(known_id("provider", provider_id))
     request = models.parsed(models.ProviderPatch, body_of(routes.current_request), was=was)
@@ -74,19 +74,19 @@ def edit(provider_id: str) -> Answer[answers.ProviderAnswer]:
 
 @routes.at("DELETE", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, status=204)
 def remove(provider_id: str) -> Answer[None]:
-    """Remove a provider that no trigger names, and its credential."""
+    """Delete a ticket provider that no trigger names, and its credential."""
     providers.remove(wiring.world(), known_id("provider", provider_id))
     return answer(None, 204)
 
 
 @routes.at("POST", "/api/tickets/providers/{provider_id}/re-enable", needs=Scope.WRITE)
 def enable(provider_id: str) -> Answer[answers.ProviderAnswer]:
-    """Bring back a disabled provider; what came meanwhile fires now."""
+    """Re-enable a disabled ticket provider; tickets that changed since then fire now."""
     kept = providers.enable(wiring.world(), known_id("provider", provider_id))
     return answer({"provider": view(kept)})
 
 
 @routes.at("POST", "/api/tickets/sync", needs=Scope.RUN, status=202)
 def sync() -> Answer[answers.Accepted]:
-    """Read every enabled provider at once."""
+    """Sync every enabled ticket provider now."""
     return answer({"accepted": providers.sync_now(wiring.world())}, 202)

@@ -30,7 +30,7 @@ routes = Routes(__name__)
 
 
 def _shown(trigger: Trigger) -> answers.TriggerView:
-    """Return a trigger; when a hook fired last is in the ledger, so that firing writes no row."""
+    """Return a trigger; webhooks and tickets take their last firing from the ledger."""
     world = wiring.world()
     view = views.trigger(trigger, world.now())
     if trigger.hook is None and trigger.ticket is None:
@@ -40,7 +40,7 @@ def _shown(trigger: Trigger) -> answers.TriggerView:
     view["lastFiredAt"] = views.moment(next(fired, None))
     offered = trigger.hook and trigger.hook.offered and not trigger.hook.sealed
     if trigger.hook and trigger.hook.offered and offered and caller().may(Scope.ADMIN):
-        # A stranger may have posted it: who sets it as the secret has to know that.
+        # Anyone may have sent this token, so an admin must check it before saving it as the secret.
         token = world.seals.open(trigger.hook.offered, trigger.id)
         view["config"] = {**views.hook(trigger.hook), "verificationToken": token}
     return view
@@ -48,7 +48,7 @@ def _shown(trigger: Trigger) -> answers.TriggerView:
 
 @routes.at("GET", "/api/tasks/{task_id}/triggers", needs=Scope.READ)
 def index(task_id: str) -> Answer[answers.TriggerList]:
-    """List the triggers of a definition, and the warnings about it and them."""
+    """List the triggers of a blueprint, and the warnings about the blueprint and its triggers."""
     world = wiring.world()
     owner = definition_of(task_id)
     found = world.triggers.of(owner)
@@ -65,7 +65,7 @@ def _saved(owner: Blueprint, trigger: Trigger) -> answers.TriggerAnswer:
     "POST", "/api/tasks/{task_id}/triggers", needs=Scope.WRITE, takes="AnyTrigger", status=201
 )
 def create(task_id: str) -> Answer[answers.TriggerAnswer]:
-    """Attach one more trigger to a definition."""
+    """Add a trigger to a blueprint."""
     world = wiring.world()
     request = routes.current_request
     owner = definition_of(task_id)
@@ -78,7 +78,7 @@ def create(task_id: str) -> Answer[answers.TriggerAnswer]:
     "PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, takes="TriggerPatch"
 )
 def edit(task_id: str, trigger_id: str) -> Answer[answers.TriggerAnswer]:
-    """Change a trigger, or pause it."""
+    """Change or pause a trigger."""
     world = wiring.world()
     owner = definition_of(task_id)
     was = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
@@ -89,7 +89,7 @@ def edit(task_id: str, trigger_id: str) -> Answer[answers.TriggerAnswer]:
 
 @routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, status=204)
 def remove(task_id: str, trigger_id: str) -> Answer[None]:
-    """Remove a trigger; its ledger stays."""
+    """Delete a trigger; its ledger stays."""
     world = wiring.world()
     owner = definition_of(task_id)
     old = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
@@ -99,7 +99,7 @@ def remove(task_id: str, trigger_id: str) -> Answer[None]:
 
 @routes.at("GET", "/api/tasks/{task_id}/firings", needs=Scope.READ, query=PAGE)
 def firings(task_id: str) -> Answer[answers.FiringList]:
-    """List what became of every occurrence of a definition, newest first."""
+    """List the firings of a blueprint, newest first."""
     request = routes.current_request
     owner = definition_of(task_id)
     found, position = wiring.world().firings.of_definition(
@@ -113,14 +113,14 @@ def firings(task_id: str) -> Answer[answers.FiringList]:
     "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/firings", needs=Scope.READ, query=PAGE
 )
 def firings_of(task_id: str, trigger_id: str) -> Answer[answers.FiringList]:
-    """List what became of every occurrence of a trigger, newest first."""
+    """List the firings of a trigger, newest first."""
     request = routes.current_request
     trigger_id = known_id("trigger", trigger_id)
     owner = definition_of(task_id)
     found, position = wiring.world().firings.of_trigger(
         trigger_id, cursor_of(request), limit_of(request)
     )
-    # The trigger itself may be gone; what it left behind tells whose it was.
+    # The trigger itself may be deleted; its firings still name its blueprint.
     if any(firing.definition_id != owner.id for firing in found):
         raise NotFound("trigger", trigger_id)
     shown = views.firings(wiring.world(), found)
@@ -131,7 +131,7 @@ def firings_of(task_id: str, trigger_id: str) -> Answer[answers.FiringList]:
     "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/explain", needs=Scope.READ, query=("at",)
 )
 def explain(task_id: str, trigger_id: str) -> Answer[answers.Explanation]:
-    """Say in one sentence why a trigger fired at a moment, or did not."""
+    """Explain in one sentence why a trigger did or did not fire at a given time."""
     world = wiring.world()
     owner = definition_of(task_id)
     trigger = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))

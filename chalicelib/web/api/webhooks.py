@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: a secret is told once, to whoever makes it, and a URL never as a whole."""
+"""Routes of webhook endpoints. Only a new secret is returned, and never the whole URL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ routes = Routes(__name__)
 
 
 def view(thing: Webhook) -> answers.WebhookView:
-    """Return a webhook as the contract shows it, with its health."""
+    """Return a webhook endpoint in the form of the API, with its health."""
     return {
         "id": thing.id,
         "url": thing.address,
@@ -42,7 +42,7 @@ def view(thing: Webhook) -> answers.WebhookView:
 
 
 def view_of_delivery(thing: Delivery) -> answers.DeliveryView:
-    """Return a delivery as the contract shows it, with each of its tries."""
+    """Return a delivery in the form of the API, with each of its attempts."""
     last = thing.last
     return {
         "id": thing.id,
@@ -70,14 +70,14 @@ def view_of_delivery(thing: Delivery) -> answers.DeliveryView:
 
 @routes.at("GET", "/api/webhooks", needs=Scope.ADMIN)
 def index() -> Answer[answers.WebhookList]:
-    """List the webhooks that others are told with, the oldest first, with the health of each."""
+    """List the webhook endpoints, oldest first, with the health of each."""
     found = wiring.world().webhooks.all()
     return answer({"webhooks": [view(thing) for thing in found], "nextCursor": None})
 
 
 @routes.at("POST", "/api/webhooks", needs=Scope.ADMIN, takes="WebhookFields", status=201)
 def create() -> Answer[answers.NewWebhookAnswer]:
-    """Make a webhook; the answer is the only place where its secret is ever shown."""
+    """Create a webhook endpoint; its secret is returned only here."""
     asked = models.parsed(models.WebhookFields, body_of(routes.current_request))
     made, secret = webhooks.create(
         wiring.world(),
@@ -92,13 +92,13 @@ def create() -> Answer[answers.NewWebhookAnswer]:
 
 @routes.at("GET", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN)
 def show(webhook_id: str) -> Answer[answers.WebhookAnswer]:
-    """Show a webhook, with its health."""
+    """Return a webhook endpoint with its health."""
     return answer({"webhook": view(wiring.world().webhooks.get(known_id("webhook", webhook_id)))})
 
 
 @routes.at("PATCH", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN, takes="WebhookPatch")
 def edit(webhook_id: str) -> Answer[answers.WebhookAnswer]:
-    """Change a webhook, pause it, or enable it again after it was disabled."""
+    """Change or pause a webhook endpoint, or re-enable a disabled one."""
     asked = models.parsed(models.WebhookPatch, body_of(routes.current_request))
     kept = webhooks.change(
         wiring.world(),
@@ -113,28 +113,28 @@ def edit(webhook_id: str) -> Answer[answers.WebhookAnswer]:
 
 @routes.at("DELETE", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN, status=204)
 def remove(webhook_id: str) -> Answer[None]:
-    """Remove a webhook; what is on its way to it is not sent any more."""
+    """Delete a webhook endpoint; its pending messages are not sent."""
     webhooks.remove(wiring.world(), known_id("webhook", webhook_id))
     return answer(None, 204)
 
 
 @routes.at("POST", "/api/webhooks/{webhook_id}/rotate-secret", needs=Scope.ADMIN)
 def rotate(webhook_id: str) -> Answer[answers.NewWebhookAnswer]:
-    """Give a webhook a new secret, shown this once; the one before it goes on signing, too."""
+    """Create a new secret, returned only here; messages are also signed with the previous one."""
     kept, secret = webhooks.rotate(wiring.world(), known_id("webhook", webhook_id))
     return answer({"webhook": view(kept), "secret": secret})
 
 
 @routes.at("POST", "/api/webhooks/{webhook_id}/test", needs=Scope.ADMIN)
 def test(webhook_id: str) -> Answer[answers.DeliveryAnswer]:
-    """Send a test, once and at once; the answer says what became of it."""
+    """Send one test message now and return the result of its delivery."""
     sent = webhooks.test(wiring.world(), known_id("webhook", webhook_id))
     return answer({"delivery": view_of_delivery(sent)})
 
 
 @routes.at("GET", "/api/webhooks/{webhook_id}/deliveries", needs=Scope.ADMIN, query=PAGE)
 def deliveries(webhook_id: str) -> Answer[answers.DeliveryList]:
-    """List what was sent to a webhook, newest first, with what became of each try."""
+    """List the deliveries to a webhook endpoint, newest first, with the result of each attempt."""
     request = routes.current_request
     before = cursor_of(request)
     found, position = webhooks.deliveries_of(

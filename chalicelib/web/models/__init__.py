@@ -1,4 +1,4 @@
-"""What requests may say. Every fault of a request comes back in one answer."""
+"""Request models. One response reports every fault of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What requests say of things that may be made later."""
+"""Request models of the validation route."""
 
 from __future__ import annotations
 

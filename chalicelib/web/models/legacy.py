@@ -1,4 +1,4 @@
-"""What requests say at the older paths: the same things, under the older names."""
+"""Request models of the older paths, with the older names."""
 
 from __future__ import annotations
 

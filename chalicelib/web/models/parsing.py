@@ -1,4 +1,4 @@
-"""A body becomes a request, or every fault it has."""
+"""Parses a body to a request, or reports every fault of the body."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ M = TypeVar("M", bound=BaseModel)
 def parsed(
     model: type[M], body: Mapping[str, Any], *, was: object = None, besides: Iterable[Fault] = ()
 ) -> M:
-    """Return the request that `body` is, or raise `Invalid` with every fault it has.
+    """Return the request of `body`, or raise `Invalid` with every fault.
 
-    `was` is the thing that it changes. `besides` are faults that its reader found already: where
-    they name a field, no other fault of it is told.
+    `was` is the object that the request changes. `besides` holds faults that the caller found
+    before: other faults of the same fields are not reported.
     """
     known, faults = list(besides), []
     try:
@@ -36,7 +36,7 @@ def parsed(
 
 
 def _each_once(faults: Iterable[Fault]) -> list[Fault]:
-    """Return one fault for each field; one that may have two forms is told of the nearer one."""
+    """Return one fault for each field; an inner field's fault replaces that of its parent."""
     first: dict[str, Fault] = {}
     for fault in faults:
         first.setdefault(fault.field, fault)

@@ -1,4 +1,4 @@
-"""What is wrong with a field, in the words of somebody who filled it in."""
+"""Messages about invalid fields, for the person who filled them in."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 Context = Mapping[str, Any]
 PATTERNS = {
-    r"^[A-Za-z0-9._~-]+$": "holds only letters, digits and . _ ~ -",
+    r"^[A-Za-z0-9._~-]+$": "must contain only letters, digits and . _ ~ -",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "must be a name such as API_KEY (letters, digits and _)",
-    r"^[^\x00]*$": "must hold no zero byte",
-    r"^[a-z0-9_-]+$": "holds only lower-case letters, digits, - and _",
+    r"^[^\x00]*$": "must not contain a zero byte",
+    r"^[a-z0-9_-]+$": "must contain only lower-case letters, digits, - and _",
 }
 FIXED = {
-    "missing": "is needed",
-    "extra_forbidden": "is not a field that we know",
-    "string_type": "must be a text",
+    "missing": "is required",
+    "extra_forbidden": "unknown field",
+    "string_type": "must be text",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "bool_type": "must be true or false",
@@ -23,35 +23,35 @@ FIXED = {
     "dict_type": "must be an object",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
-    "uuid_type": "is not an id",
-    "uuid_parsing": "is not an id",
+    "uuid_type": "must be an id (a UUID)",
+    "uuid_parsing": "must be an id (a UUID)",
 }
 
 
 def _least(context: Context) -> str:
     least = context["min_length"]
-    return "must not be empty" if least == 1 else f"needs at least {least} characters"
+    return "must not be empty" if least == 1 else f"must have at least {least} characters"
 
 
 WORDS: dict[str, Callable[[Context], str]] = {
     "literal_error": lambda context: f"must be {context['expected']}",
     "enum": lambda context: f"must be {context['expected']}",
     "union_tag_invalid": lambda context: f"must be one of {context['expected_tags']}",
-    "union_tag_not_found": lambda _: "needs a type",
+    "union_tag_not_found": lambda _: "is required",
     "string_too_short": _least,
-    "string_too_long": lambda context: f"holds at most {context['max_length']} characters",
-    "too_short": lambda context: f"needs at least {context['min_length']}",
-    "too_long": lambda context: f"holds at most {context['max_length']}",
+    "string_too_long": lambda context: f"must have at most {context['max_length']} characters",
+    "too_short": lambda context: f"must have at least {context['min_length']} entries",
+    "too_long": lambda context: f"must have at most {context['max_length']} entries",
     "greater_than_equal": lambda context: f"must be at least {context['ge']}",
     "less_than_equal": lambda context: f"must be at most {context['le']}",
     "string_pattern_mismatch": lambda context: PATTERNS.get(
-        context["pattern"], "is not written as it must be"
+        context["pattern"], "has an invalid format"
     ),
 }
 
 
 def words(error: Mapping[str, Any]) -> str:
-    """Return what an error of pydantic says, in our words; where it says ours, those."""
+    """Return our message for an error of pydantic; an error of our own keeps its message."""
     kind, context = error["type"], error.get("ctx") or {}
     if kind in FIXED:
         return FIXED[kind]

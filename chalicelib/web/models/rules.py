@@ -1,7 +1,7 @@
-"""What has to hold between the fields of a request, told together with what is wrong in each.
+"""Rules between the fields of a request, reported together with the faults of single fields.
 
-A rule is a function of what was sent. It reads fields as if all were right: asking for one that is
-at fault ends the rule, so that nobody is told of a contradiction with what makes no sense anyway.
+A rule is a function of the submitted request. It reads fields as if all were valid. Reading an
+invalid one ends the rule, so that no contradiction with an invalid value is reported.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from chalicelib.web.models.types import Model
 
 
 class AtFault(Exception):
-    """A rule asked for a field that is wrong already."""
+    """A rule read a field that is already invalid."""
 
 
 WRONG = object()
-"""What stands where a field is at fault."""
+"""The placeholder of an invalid field."""
 
 
 class Sent:
-    """What a rule sees of a request: its fields; `was` is what the request is to change, if any.
+    """The fields of a request for a rule; `was` is the object that the request changes, if any.
 
-    `raw` is the body as it came, for what can be said of a list whose elements are not all right.
+    `raw` is the unparsed body, for rules about a list with invalid elements.
     """
 
     def __init__(self, fields: Mapping[str, Any], raw: Mapping[str, Any], was: Any) -> None:
@@ -50,7 +50,7 @@ Rule = Callable[[Sent], Iterable[Fault]]
 
 
 class Ruled(Model):
-    """A request with rules between its fields: what breaks them is one refusal with the rest."""
+    """A request with rules between its fields; their faults join those of single fields."""
 
     rules: ClassVar[tuple[Rule, ...]] = ()
 
@@ -76,7 +76,7 @@ class Ruled(Model):
 def _fields(
     model: type[Ruled], body: Mapping[str, Any], wrong: Iterable[Any], was: Any
 ) -> dict[str, Any]:
-    """Return the fields that nothing is wrong with, and which are the others."""
+    """Return the values of the valid fields, and placeholders for the invalid ones."""
     at_fault = {error["loc"][0] for error in wrong}
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
@@ -114,7 +114,7 @@ def _told(fault: Fault) -> InitErrorDetails:
 
 
 def said_by(check: Callable[..., object], *given: Any) -> Iterator[Fault]:
-    """Yield what a check of the domain finds wrong."""
+    """Yield the faults that a check of the domain raises."""
     try:
         check(*given)
     except Invalid as refused:

@@ -1,4 +1,4 @@
-"""What requests say of what people set up once: prompts, secrets, repos."""
+"""Request models of the configuration: prompt templates, secrets, API keys and repos."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class NewPromptTemplate(Model):
 
 
 class SecretValue(Model):
-    model_config = shown({"value": "a value that nobody sees"})
+    model_config = shown({"value": "the secret value"})
     value: Annotated[str, text(limits.SECRET), told(secret.checked_value), called("credential")]
     scope: Annotated[str, text(limits.URL), told(secret.checked_scope), called("secret-scope")] = (
         secret.GLOBAL
@@ -63,7 +63,7 @@ ComputeType = Literal[
     "BUILD_GENERAL1_XLARGE",
     "BUILD_GENERAL1_2XLARGE",
 ]
-"""The machines of CodeBuild that run containers. Those for Lambda end after 15 minutes."""
+"""CodeBuild machines that run containers. Its Lambda machines stop after 15 minutes."""
 
 
 Image = Annotated[
@@ -96,7 +96,7 @@ BotName = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?$", max_length=limits.BOT, to_lower=True
     ),
 ]
-"""The login of a bot as the forge shows it: an App's ends in `[bot]`."""
+"""The login of a bot at the forge; the login of an App ends with `[bot]`."""
 
 
 AuthorName = Annotated[
@@ -106,7 +106,7 @@ AuthorName = Annotated[
 AuthorEmail = Annotated[
     str, StringConstraints(pattern=r"^[^\s\x00-\x1f<>]+$", max_length=limits.NAME)
 ]
-"""Name and address as a commit can hold them: git takes neither angle brackets nor line breaks."""
+"""A name and an email of a commit; git accepts neither angle brackets nor line breaks."""
 
 
 class RepoFields(Model):

@@ -1,4 +1,4 @@
-"""What requests say of tasks."""
+"""Request models of tasks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LabelName = Annotated[str, text(limits.PR_LABEL, 1), FILLED]
 
 
 class Definition(Ruled):
-    """The fields of a task, and of a definition."""
+    """The fields that blueprints and ad-hoc runs share."""
 
     model_config = shown({"name": "Renamed", "timeoutMinutes": 30})
     name: Name | None = None
@@ -75,7 +75,7 @@ class Definition(Ruled):
 
 
 def _either(*fields: str) -> dict[str, Any]:
-    """Return the rule that one of these fields is given."""
+    """Return the schema rule that requires one of these fields."""
     given = [
         {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in fields
     ]
@@ -83,7 +83,7 @@ def _either(*fields: str) -> dict[str, Any]:
 
 
 def _kind(name: str, repo: bool, **more: Any) -> dict[str, Any]:
-    """Return the rules of one type of task."""
+    """Return the schema rules of one type of task."""
     nothing: dict[str, Any] = {"type": "null"}
     where = {"repoUrl": {"not": nothing}} if repo else {"repoUrl": nothing, "repoBranch": nothing}
     rules = {"properties": {"type": {"const": name}, **where, **more}}
@@ -98,7 +98,7 @@ def _named(asked: Sent) -> Iterator[Fault]:
 
 def _prompted(asked: Sent) -> Iterator[Fault]:
     if not (asked.prompt.strip() or asked.prompt_template_id):
-        yield Fault("prompt", "give a prompt, or a template of the library (promptTemplateId)")
+        yield Fault("prompt", "give a prompt or a prompt template (promptTemplateId)")
 
 
 def _placed(asked: Sent) -> Iterator[Fault]:
@@ -108,7 +108,7 @@ def _placed(asked: Sent) -> Iterator[Fault]:
     if kind is not Kind.STANDALONE and not asked.repo_url:
         yield Fault("repoUrl", f"a {kind.value} needs a repo")
     if kind is Kind.REPO_TASK and asked.repo_url == FROM_TICKET:
-        yield Fault("repoUrl", "only a repo-blueprint takes its repo from a ticket")
+        yield Fault("repoUrl", "only a repo-blueprint can take its repo from a ticket")
 
 
 def _scripted(asked: Sent) -> Iterator[Fault]:
@@ -129,7 +129,7 @@ def _linked(asked: Sent) -> Iterator[Fault]:
 
 def _fired(asked: Sent) -> Iterator[Fault]:
     if asked.raw.get("triggers") and asked.type == Kind.REPO_TASK:
-        yield Fault("triggers", "only a repo-blueprint or a standalone has triggers")
+        yield Fault("triggers", "only a repo-blueprint or a standalone task can have triggers")
 
 
 def _one_path_each(asked: Sent) -> Iterator[Fault]:
@@ -137,7 +137,7 @@ def _one_path_each(asked: Sent) -> Iterator[Fault]:
     for number, path in _paths(asked.raw.get("triggers")):
         first = seen.setdefault(path, number)
         if first != number:
-            message = f"it is the path of triggers.{first}, too"
+            message = f"triggers.{first} already has this path"
             yield Fault(f"triggers.{number}.config.path", message)
 
 

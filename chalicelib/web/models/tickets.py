@@ -1,4 +1,4 @@
-"""What requests say of providers of tickets."""
+"""Request models of ticket providers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,12 @@ def _known(asked: Sent) -> Iterator[Fault]:
 class NewProvider(Ruled):
     rules = (_known,)
     model_config = shown(
-        {"source": "github", "config": {"repo": "acme/web"}, "credential": "a token of its own"},
-        {"source": "linear", "credential": "a key of its own"},
+        {
+            "source": "github",
+            "config": {"repo": "acme/web"},
+            "credential": "the token for this repo",
+        },
+        {"source": "linear", "credential": "the API key for this workspace"},
     )
     name: Name | None = None
     source: Literal["github", "linear", "jira", "notion"]

@@ -1,4 +1,4 @@
-"""What requests say of triggers."""
+"""Request models of triggers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Label = Annotated[str, text(limits.LABEL, 1), FILLED]
 
 def _ends_after_it_starts(asked: Sent) -> Iterator[Fault]:
     if asked.start_at and asked.end_at and asked.end_at <= asked.start_at:
-        yield Fault("endAt", "endAt must come after startAt")
+        yield Fault("endAt", "endAt must be later than startAt")
 
 
 class ScheduleConfig(Ruled):
@@ -78,18 +78,18 @@ def _signed(asked: Sent) -> Iterator[Fault]:
     if sender.needs_secret and not (asked.secret or kept):
         yield Fault("secret", f"the signature {asked.signature!r} needs a secret")
     if sender.check is None and asked.secret:
-        yield Fault("secret", f"the signature {asked.signature!r} has no secret: leave it out")
+        yield Fault("secret", f"the signature {asked.signature!r} uses no secret: leave this out")
     standard = asked.signature == "standard-webhooks"
     if standard and not all(map(standard_key, _secrets(asked.secret))):
-        yield Fault("secret", "a Standard Webhooks secret is base64, with whsec_ before it")
+        yield Fault("secret", "must be a Standard Webhooks secret: base64 with the prefix whsec_")
 
 
 def _of_known_topics(asked: Sent) -> Iterator[Fault]:
     if asked.signature == "sns" and not asked.topic_arns:
-        rule = "name the topics that may deliver: anybody can have a topic of Amazon SNS"
+        rule = "name the topics that may deliver, because anyone can create a topic in Amazon SNS"
         yield Fault("topicArns", rule)
     if asked.signature != "sns" and asked.topic_arns:
-        yield Fault("topicArns", "only the signature 'sns' has topics")
+        yield Fault("topicArns", "is only allowed with the signature 'sns'")
 
 
 class HookConfig(Ruled):
@@ -104,7 +104,7 @@ class HookConfig(Ruled):
 
     @property
     def secrets(self) -> list[str]:
-        """The secrets that it names, none where it leaves them alone."""
+        """The named secrets; empty if the request leaves the stored ones unchanged."""
         return _secrets(self.secret)
 
 
@@ -125,7 +125,7 @@ def _provided(asked: Sent) -> Iterator[Fault]:
         yield Fault("providerId", str(error))
         return
     if found.source != asked.source:
-        told = f"that provider is one of {found.source}, not of {asked.source}"
+        told = f"this is a provider of {found.source}, not of {asked.source}"
         yield Fault("providerId", told)
 
 
@@ -164,7 +164,7 @@ AnyTrigger = Annotated[
 
 
 class NewTrigger(Model):
-    """A wrapper, so that each kind of trigger is told by its `type`."""
+    """A wrapper that lets `type` select the model of a trigger."""
 
     trigger: AnyTrigger
 

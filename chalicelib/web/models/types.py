@@ -1,4 +1,4 @@
-"""The types of fields, each with its own check."""
+"""Types of request fields, each with its check."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from chalicelib.domain.webhook_signatures import SHORTEST_SECRET
 from chalicelib.settings import settings
 
 MEANINGLESS = ("environmentSpec", "budgetUsd", "maxPodInstances", "maxAgentsPerPod", "warmPoolSize")
-"""Fields of Optio that mean nothing here: accepted, not stored, and named in `warnings`."""
+"""Fields of the original Optio that have no effect: accepted, not stored, named in `warnings`."""
 
 NO_ZERO_BYTE = r"^[^\x00]*$"
 Agent = Literal["claude-code", "codex", "copilot", "gemini", "opencode", "command"]
 
 
 def told(check: Any) -> Any:
-    """Return a validator that says what `check` says."""
+    """Return a validator that reports the message of `check`."""
 
     def validate(given: Any) -> Any:
         try:
@@ -59,7 +59,7 @@ def _clonable_or_open(text: str) -> str:
 
 
 def _clonable_or_kept(text: str, info: ValidationInfo) -> str:
-    """Let stay what is stored: a stage may name fewer hosts now, and a pause has to go still."""
+    """Accept the stored URL unchecked: a stage may allow fewer hosts now, but pausing must work."""
     if text == getattr(info.context, "repo_url", None):
         return text
     try:
@@ -71,28 +71,28 @@ def _clonable_or_kept(text: str, info: ValidationInfo) -> str:
 def _branch(text: str) -> str:
     bad = text.startswith(("-", "/", ".")) or text.endswith(("/", ".", ".lock"))
     if bad or ".." in text or "@{" in text or any(c in " ~^:?*[\\" or ord(c) < 33 for c in text):
-        raise Invalid(f"{text!r} is not a name that git allows for a branch")
+        raise Invalid(f"{text!r} is not a branch name that git allows")
     return text
 
 
 def _branch_prefix(prefix: str) -> str:
-    """Return a prefix; each part of a branch's name between slashes is a name of its own."""
+    """Return a valid prefix; git checks each part of a branch name between slashes."""
     _branch(f"{prefix}task-00000000")
     parts = prefix.split("/")
     if any(part.startswith(".") or part.endswith((".", ".lock")) for part in parts) or (
         "" in parts[:-1]
     ):
-        raise Invalid(f"{prefix!r} cannot begin the name of a branch: write one like 'bots/'")
+        raise Invalid(f"{prefix!r} is not a valid branch prefix: write one such as 'bots/'")
     return prefix
 
 
 def text(most: int, least: int = 0) -> Any:
-    """Return the rule of a text of so many characters."""
+    """Return the constraint of a text with `least` to `most` characters."""
     return StringConstraints(min_length=least or None, max_length=most)
 
 
 def argument(most: int, least: int = 0) -> Any:
-    """Return the rule of a text that a program is given, which no zero byte can be part of."""
+    """Return the constraint of a program's argument, which cannot contain a zero byte."""
     return StringConstraints(min_length=least or None, max_length=most, pattern=NO_ZERO_BYTE)
 
 
@@ -103,18 +103,18 @@ def _filled(given: str) -> str:
 
 
 def whole(least: int, most: int) -> Any:
-    """Return the rule of a whole number within these bounds; a text of digits is none."""
+    """Return a strict integer constraint; numeric strings are rejected."""
     return Field(ge=least, le=most, strict=True)
 
 
 STRIPPED = AfterValidator(str.strip)
-"""Takes the space around a text away, once its length as it was sent is known to be right."""
+"""Strips the space around a text after checking the length of the original."""
 FILLED = AfterValidator(_filled)
-"""The same, of a text that is more than space."""
+"""Does the same, and rejects a text of nothing but space."""
 
 
 def called(name: str) -> Any:
-    """Return the name of a format, by which the description tells what no schema can."""
+    """Return the name of a format, which describes a rule that JSON Schema cannot express."""
     return Field(json_schema_extra={"format": name})
 
 
@@ -132,7 +132,7 @@ def _with_offset(moment: datetime) -> datetime:
 
 _DATED = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 Moment = Annotated[datetime, BeforeValidator(_written), told(check_year)]
-"""A time that is written out: pydantic takes numbers, too, and guesses their unit."""
+"""A time as text; pydantic would also accept numbers and guess their unit."""
 Aware = Annotated[Moment, AfterValidator(_with_offset)]
 Flag = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, text(limits.NAME, 1), FILLED]
@@ -165,7 +165,7 @@ def _query(text: str) -> str:
 
 def _path(text: str) -> str:
     if text != "$" and not text.startswith("$."):
-        raise Invalid(f"{text!r} is not supported: write `$.` and a JMESPath, or `$`")
+        raise Invalid(f"{text!r} is not supported: write `$.` followed by a JMESPath, or `$`")
     if text != "$":
         _query(query_of(text))
     return text
@@ -173,7 +173,7 @@ def _path(text: str) -> str:
 
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     if schema.get("type", "object") != "object":
-        raise Invalid("params are an object, so the type of their schema is, too")
+        raise Invalid("the type of this schema must be object, because params are an object")
     wiring.world().expressions.check_schema(schema)
     return schema
 
@@ -181,7 +181,9 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
 def _api_url(text: str) -> str:
     url = checked_url(text, settings.allowed_private, "forgeApiUrl")
     if urlsplit(url).query or urlsplit(url).fragment:
-        raise Invalid("the base URL of an API holds a host and a path, and no credential")
+        raise Invalid(
+            "must be the base URL of an API: a host and a path, without a query or fragment"
+        )
     return url.rstrip("/")
 
 
@@ -224,11 +226,11 @@ Signature = Literal[
 
 
 class Model(BaseModel):
-    """A request: camelCase, and nothing that we do not know."""
+    """A request in camelCase; unknown fields are rejected."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", populate_by_name=False)
 
 
 def shown(*examples: dict[str, Any], **rules: Any) -> ConfigDict:
-    """Return what the description says of a model beyond its fields: examples, and more rules."""
+    """Return a model's examples and additional rules for the API's description."""
     return ConfigDict(json_schema_extra={"examples": list(examples), **rules})

@@ -1,4 +1,4 @@
-"""What requests say of webhooks that others are told with."""
+"""Request models of webhook endpoints."""
 
 from __future__ import annotations
 
