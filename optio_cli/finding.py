@@ -47,7 +47,7 @@ def anything(api: Api, text: str) -> Json:
 
 
 def run(api: Api, text: str, *, newest: bool = False) -> Json:
-    """Return the run with this id; with `newest`, a blueprint stands for its newest run."""
+    """Return the run with this id, or with `newest` the newest run of a blueprint."""
     found = task(api, known) if (known := whole_id(text)) else _run(api, text)
     if is_run(found):
         return found

@@ -25,7 +25,7 @@ Begun = tuple[str, Principal]
 def show(visit: Visit) -> Response:
     """Show the form. A sign-in link has a button instead, so that a prefetch does not use it up.
 
-    A link does nothing for a reader who is signed in, because somebody else may have sent it.
+    A link does nothing for a reader who is signed in, because another person may have sent it.
     """
     if visit.session:
         return visit.go("tasks")
