@@ -74,7 +74,7 @@ def _named(owner: Json, trigger: Json) -> Json:
 
 @app.command()
 def pause(name: Named, as_json: AsJson = False) -> None:
-    """Pause a schedule. Occurrences during the pause are never made up for."""
+    """Pause a schedule. Its occurrences during the pause never fire."""
     _turn(open_session(as_json), name, enabled=False)
 
 

@@ -40,7 +40,7 @@ REASONS = {
     "unchanged": "the branch was unchanged since a run that made no changes",
     "missing_params": "a name in the prompt had no value",
     "loop": "it was caused by Optio itself (loop)",
-    "untrusted": "nobody with write access to the repo set the label",
+    "untrusted": "no one with write access to the repo set the label",
     "backlog": "the ticket existed before the trigger",
     "ping": "the sender only tested the address",
 }
