@@ -18,7 +18,7 @@ SENDERS_BEGIN = "<!-- The table of senders is made by `make docs`. -->"
 SENDERS_END = "<!-- The table of senders ends here. -->"
 MARK = "<!-- What follows is made by `make docs`. -->"
 TITLES = {
-    "activity": "Who did what",
+    "activity": "Audit log",
     "auth": "Keys and sign-in",
     "firings": "The ledger",
     "health": "Health",
@@ -27,12 +27,12 @@ TITLES = {
     "openapi.json": "Descriptions",
     "repos": "Repos",
     "secrets": "Secrets",
-    "task-configs": "Older paths: task configs",
+    "task-configs": "Older paths: `/api/task-configs`",
     "tasks": "Tasks, their triggers and runs",
     "tickets": "Tickets",
     "runner": "Runners",
     "prompt-templates": "Prompt templates",
-    "webhooks": "Outbound webhooks, and hints of forges and trackers",
+    "webhooks": "Webhook endpoints and forge events",
     "workflow-runs": "Older paths: runs of jobs",
 }
 

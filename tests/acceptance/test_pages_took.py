@@ -15,15 +15,15 @@ def test_what_lay_between_a_failure_and_a_retry_is_not_told_as_work(browser: Bro
     stage = browser.stage
     task, run = fired(stage)
     _failed(browser, seconds=7)
-    assert told(browser, run, "Took") == "7s"
+    assert told(browser, run, "Duration") == "7s"
     assert '<td class="num">7s</td>' in browser.get(f"/tasks/scheduled/{task}").text
     stage.now += timedelta(hours=1)
     stage.ok("POST", f"/api/tasks/{run}/retry")
-    assert told(browser, run, "Took") == "\N{EN DASH}", "it has not begun again"
+    assert told(browser, run, "Duration") == "\N{EN DASH}", "it has not begun again"
     stage.settle()
     stage.now += timedelta(seconds=3)
     _failed(browser, seconds=9)
-    assert (told(browser, run, "Waited"), told(browser, run, "Took")) == ("3s", "9s")
+    assert (told(browser, run, "Waited"), told(browser, run, "Duration")) == ("3s", "9s")
     assert "Maximum 9s" in browser.get(f"/tasks/scheduled/{task}").text
 
 
@@ -52,7 +52,7 @@ def told(browser: Browser, run: str, word: str) -> str:
 
 def test_a_run_that_no_runner_took_up_took_no_time(browser: Browser):
     _, run = fired(browser.stage)
-    assert told(browser, run, "Took") == "\N{EN DASH}"
+    assert told(browser, run, "Duration") == "\N{EN DASH}"
 
 
 def test_a_list_of_nothing_says_so(browser: Browser):
