@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.domain.webhook_senders import SENDERS, Sender
 from chalicelib.web.http import REGISTRY
 from chalicelib.web.openapi import document
+from infra import data_model
 from infra.emulator import ROOT
 
 DECISIONS = ROOT / "docs" / "decisions"
@@ -43,6 +44,7 @@ def main() -> None:
         (ROOT / "docs" / "reference" / "api.md", api()),
         (DECISIONS / "README.md", decisions()),
         (WEBHOOKS, webhooks()),
+        (data_model.PAGE, data_model.data_model()),
     )
     for path, text in pages:
         path.write_text(text)

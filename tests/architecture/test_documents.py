@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import data_model
 from infra import pages as infra_pages
 from tests import pages
 
@@ -25,6 +26,14 @@ def test_every_link_leads_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_source_that_is_named_exists(page: Path):
+    named = re.findall(
+        r"`((?:chalicelib|infra|optio_cli|tests|benchmarks)/[\w/.]+)`", page.read_text()
+    )
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -85,10 +94,14 @@ def test_every_command_stands_where_a_test_finds_it(page: Path):
 
 
 def test_the_pages_that_are_made_are_as_they_would_be_made_now():
-    made = infra_pages.api(), infra_pages.decisions(), infra_pages.webhooks()
+    made = (
+        *(infra_pages.api(), infra_pages.decisions(), infra_pages.webhooks()),
+        data_model.data_model(),
+    )
     kept = (
         *(ROOT / "docs" / "reference" / "api.md", ROOT / "docs" / "decisions" / "README.md"),
         ROOT / "docs" / "guides" / "webhooks.md",
+        ROOT / "docs" / "reference" / "data-model.md",
     )
     for page, text in zip(kept, made, strict=True):
         assert page.read_text() == text, "run `make docs`"
