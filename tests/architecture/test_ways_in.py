@@ -74,7 +74,7 @@ TRACKER_PLACES = {
 EVENT_PLACES = {
     "Told in chalicelib/web/models/webhooks.py": get_args(webhooks.Told),
     "the table of docs/guides/notifications.md": told(
-        "guides/notifications.md", "| event | told when |"
+        "guides/notifications.md", "| event | sent when |"
     ),
 }
 
