@@ -29,6 +29,15 @@ def test_every_link_leads_somewhere(page: Path):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_anchor_is_a_heading(page: Path):
+    for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", page.read_text()):
+        text = ((page.parent / target) if target else page).read_text()
+        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        words = [re.sub(r"[^\w -]", "", heading.lower()) for heading in headings]
+        assert anchor in [heading.replace(" ", "-") for heading in words], target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_source_that_is_named_exists(page: Path):
     named = re.findall(
         r"`((?:chalicelib|infra|optio_cli|tests|benchmarks)/[\w/.]+)`", page.read_text()
