@@ -41,7 +41,7 @@ from chalicelib.storage import codec, connection
 from chalicelib.storage.keys import key_row
 from chalicelib.storage.records import TABLES
 from chalicelib.web.api import hooks
-from tests import rights
+from tests import prepared, rights
 from tests.lasting import sparing_lasting_programs
 from tests.simulation.seeds import choose_seeds
 
@@ -192,28 +192,38 @@ def one_call_at_a_time() -> Iterator[None]:
         yield
 
 
+@functools.cache
+def empty_stage() -> prepared.Kept:
+    """Return what AWS holds of a stage that has just been deployed, with two keys."""
+    for table in TABLES:
+        table.create_table()
+    sqs = boto3.client("sqs", region_name=settings.region)
+    for kind in ("fire", "steps", "notify"):
+        sqs.create_queue(QueueName=settings.queue(kind))
+        sqs.create_queue(QueueName=f"{settings.queue(kind)}-dead")
+    boto3.client("logs", region_name=settings.region).create_log_group(
+        logGroupName=settings.log_group
+    )
+    boto3.client("secretsmanager", region_name=settings.region).create_secret(
+        Name=settings.data_key, SecretString="a key of tests"
+    )
+    boto3.client("s3", region_name=settings.region).create_bucket(Bucket=settings.bucket)
+    for token, scopes in ((TOKEN, ALLOWED[Role.ADMIN]), (RUNNER_TOKEN, (Scope.RUNNER,))):
+        key_of(token, scopes)
+    kept = prepared.keep()
+    prepared.clear()
+    return kept
+
+
 @pytest.fixture
 def aws() -> Iterator[None]:
-    with mock_aws(), one_call_at_a_time():
+    with mock_aws(), one_call_at_a_time(), prepared.sharing_clients():
         connection.connection.cache_clear()
         wiring.world.cache_clear()
         hooks._buckets.cache_clear()
         for table in TABLES:
             table._connection = None
-            table.create_table()
-        sqs = boto3.client("sqs", region_name=settings.region)
-        for kind in ("fire", "steps", "notify"):
-            sqs.create_queue(QueueName=settings.queue(kind))
-            sqs.create_queue(QueueName=f"{settings.queue(kind)}-dead")
-        boto3.client("logs", region_name=settings.region).create_log_group(
-            logGroupName=settings.log_group
-        )
-        boto3.client("secretsmanager", region_name=settings.region).create_secret(
-            Name=settings.data_key, SecretString="a key of tests"
-        )
-        boto3.client("s3", region_name=settings.region).create_bucket(Bucket=settings.bucket)
-        for token, scopes in ((TOKEN, ALLOWED[Role.ADMIN]), (RUNNER_TOKEN, (Scope.RUNNER,))):
-            key_of(token, scopes)
+        prepared.give(empty_stage())
         yield
         wiring.world.cache_clear()
 

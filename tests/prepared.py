@@ -1,0 +1,69 @@
+"""What every stage of tests needs of AWS, made once: tables, queues, and clients."""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from botocore.session import Session
+from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
+
+SERVICES = ("dynamodb", "sqs", "logs", "secretsmanager", "s3")
+for make in (threading.RLock, threading.Lock, threading.Condition):
+    copyreg.pickle(type(make()), lambda _, make=make: (make, ()))
+State = dict[tuple[str, str, str], tuple[Any, dict[str, Any]]]
+Kept = tuple[State, dict[str, Any]]
+
+
+def keep() -> Kept:
+    """Return what the services hold now."""
+    state: State = {}
+    for service in SERVICES:
+        for account, regions in get_backend(service).items():
+            for region, backend in regions.items():
+                held = copy.deepcopy(vars(backend), {id(backend): backend})
+                state[service, account, region] = (backend, held)
+    return state, dict(get_backend("s3").bucket_accounts)
+
+
+def give(kept: Kept) -> None:
+    """Let the services, which hold nothing, hold what was kept."""
+    state, buckets = kept
+    for (service, account, region), (original, held) in state.items():
+        backend = get_backend(service)[account][region]
+        vars(backend).update(copy.deepcopy(held, {id(original): backend}))
+    get_backend("s3").bucket_accounts.update(buckets)
+
+
+_clients: dict[str, Any] = {}
+
+
+@contextmanager
+def sharing_clients() -> Iterator[None]:
+    """Give every stage the same clients of these services: each takes as long as a test."""
+    real = Session.create_client
+
+    def create_client(self: Session, service: str, *given: Any, **options: Any) -> Any:
+        if service not in SERVICES:
+            return real(self, service, *given, **options)
+        config = options.get("config")
+        settled = vars(config)["_user_provided_options"] if config else None
+        key = repr((service, given, options | {"config": settled}))
+        if key not in _clients:
+            _clients[key] = real(self, service, *given, **options)
+        return _clients[key]
+
+    with patch.object(Session, "create_client", create_client):
+        yield
+
+
+def clear() -> None:
+    """Let the services hold nothing."""
+    BackendDict.reset()
+    get_backend("s3").bucket_accounts.clear()
