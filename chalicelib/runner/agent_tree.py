@@ -17,6 +17,7 @@ from chalicelib.runner.setup_state import (
     hash_raw_files,
     restore_index,
 )
+from chalicelib.runner.special_files import SpecialFiles, restore_tracked
 from chalicelib.runner.submodules import Submodule, read_submodules
 from chalicelib.runner.text import name_some
 from chalicelib.runner.work_tree import ABSENT, GITLINK, Differences, Entry, IndexFlags
@@ -29,7 +30,8 @@ SETUP_INDEX = "setup-index"
 class AgentTree:
     """A tree, with what had to be left out of it or may not be pushed."""
 
-    sha: str = ""
+    sha: str | None = None
+    """Nothing where the files were not read."""
     entries: dict[str, Entry] = field(default_factory=dict)
     setup_changes: dict[str, tuple[Entry, Entry]] = field(default_factory=dict)
     """Paths that setup changed: the entries of the base, and of the tree after setup."""
@@ -57,8 +59,18 @@ class _Reading:
         return self.flags.paths if self.flags.is_usable else frozenset(self.head)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a workspace."""
+
+    special: SpecialFiles
+    includes_setup: bool = False
+    reads_files: bool = True
+    """Whether files count that are not committed."""
+
+
 def read_agent_tree(
-    repository: JobRepository, state: SetupState, head_sha: str, *, includes_setup: bool
+    repository: JobRepository, state: SetupState, head_sha: str, wanted: Wanted
 ) -> AgentTree:
     """Read the workspace; what cannot be read is left out, and named."""
     tree = AgentTree()
@@ -70,6 +82,9 @@ def read_agent_tree(
         for change in work_tree.compare_trees(repository, state.base_sha, setup_tree)
     }
     head = work_tree.list_tree(repository, head_sha)
+    if not wanted.reads_files:
+        tree.entries = head
+        return tree
     reading = _Reading(
         repository=repository,
         state=state,
@@ -79,8 +94,11 @@ def read_agent_tree(
         tree=tree,
     )
     tree.unmerged = reading.flags.unmerged
+    names = {*reading.at_setup, *head, *reading.flags.paths}
+    restore_tracked(repository, wanted.special, names, SETUP_INDEX)
+    tree.notices += wanted.special.notices
     _stage(reading, work_tree.find_differences(repository))
-    _settle_setup_changes(reading, includes_setup=includes_setup)
+    _settle_setup_changes(reading, includes_setup=wanted.includes_setup)
     tree.sha = work_tree.write_tree(repository)
     tree.entries = work_tree.list_entries(repository)
     return tree
@@ -133,7 +151,8 @@ def _stage_files(reading: _Reading, paths: list[str]) -> None:
     taken = filters.find_clean_entries(repository, filtered, reading.flags, AGENT_INDEX)
     work_tree.set_entries(repository, taken)
     tree.staged |= taken
-    failed = work_tree.stage_paths(repository, [path for path in paths if path not in taken])
+    failed = work_tree.stage_paths(repository, [path for path in paths if path not in filtered])
+    failed |= filters.stage_filtered(repository, [path for path in filtered if path not in taken])
     if filtered:
         current = work_tree.list_entries(repository)
         made = {path: current[path] for path in filtered if path in current and path not in failed}

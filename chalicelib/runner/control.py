@@ -85,6 +85,11 @@ class Control:
         reserve = min(PUSHING.total_seconds(), self._timeout.total_seconds() / 10)
         return time.monotonic() > self._deadline - reserve
 
+    @property
+    def seconds_left(self) -> float:
+        """The time that the job still has."""
+        return max(self._deadline - time.monotonic(), 0.0)
+
     def check(self) -> None:
         """Raise when the job must end."""
         if self._reason == OVER_TIME or time.monotonic() > self._deadline:

@@ -2,6 +2,7 @@
 
 * JobError
   - Failure    the job cannot succeed: its class and message go into the report
+    - Overrun  a command of git did not end in its time
   - Stopped    somebody wants it to end: a cancel, a newer attempt, the runner itself
 * ApiError
   - Away       the API cannot be reached now: try again
@@ -25,6 +26,10 @@ class Failure(JobError):
         super().__init__(message)
         self.error_class = error_class
         self.message = message
+
+
+class Overrun(Failure):
+    """A command of git did not end in its time: something that it opens keeps it waiting."""
 
 
 class Stopped(JobError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from chalicelib.runner import work_tree
+from chalicelib.runner.errors import Overrun
 from chalicelib.runner.job_repository import JobRepository, encode_paths, split_zero
 from chalicelib.runner.work_tree import Entry, IndexFlags
 
@@ -14,6 +15,7 @@ _POINTER = re.compile(
     rb"oid sha256:[0-9a-f]{64}\nsize \d+\n"
 )
 _MOST_POINTER_BYTES = 1024
+FILTERS = "filters"
 
 _CHECK = r"""
 work=$(mktemp -d "$3/checked-XXXXXX") || exit 1
@@ -66,7 +68,13 @@ def _check(
     for number, (name, text) in enumerate(pairs):
         variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": text}
     arguments = (path, entry.sha, str(repository.scratch), other)
-    return repository.run_script_on_index(script, *arguments, variables=variables).code == 0
+    if FILTERS in repository.stuck:
+        return False
+    try:
+        return repository.run_script_on_index(script, *arguments, variables=variables).code == 0
+    except Overrun:
+        repository.stuck.add(FILTERS)
+        return False
 
 
 def is_pointer(repository: JobRepository, entry: Entry) -> bool:
@@ -95,6 +103,15 @@ def find_clean_entries(
         if (path not in dirty or _becomes_file(repository, path, entries[path]))
         and is_filtered(repository, path, entries[path])
     }
+
+
+def stage_filtered(repository: JobRepository, paths: Collection[str]) -> dict[str, str]:
+    """Bring files into the index through their filters; return why each other could not be."""
+    try:
+        return work_tree.stage_paths(repository, paths)
+    except Overrun as overrun:
+        repository.stuck.add(FILTERS)
+        return dict.fromkeys(paths, overrun.message)
 
 
 def find_faults(
@@ -136,7 +153,10 @@ def _find_moved(
     if not hidden:
         return {}
     listed = encode_paths(part for path in hidden for part in (base[path].sha, path))
-    output = repository.run_script(_LIST_CONTENTS, stdin=listed)
+    try:
+        output = repository.run_script(_LIST_CONTENTS, stdin=listed)
+    except Overrun as overrun:
+        return {path: f"{path}: it cannot be compared ({overrun.message})" for path, _ in files}
     pairs = (record.partition(" ") for record in split_zero(output.data))
     empty = repository.read_text("hash-object", "--stdin")
     sources = {sha: path for sha, _, path in pairs if sha not in ("", empty, base[path].sha)}

@@ -10,10 +10,11 @@ environment, no other process can open through /proc.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
-import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,10 +23,11 @@ from urllib.parse import urlsplit
 
 from chalicelib.runner import shell
 from chalicelib.runner.control import Control
-from chalicelib.runner.errors import Failure
+from chalicelib.runner.errors import Failure, Overrun
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Identity
 from chalicelib.runner.place import path
+from chalicelib.runner.raw_output import RawOutput
 from chalicelib.runner.sandbox import Confinement, Unconfined
 from chalicelib.runner.text import Lines, last_lines
 from chalicelib.runner.users import User
@@ -48,7 +50,7 @@ esac
 _ANSWERS = 16
 """How often one git may ask: it does not always remember what it was told."""
 
-_OUTPUT_SECONDS = 600.0
+_OVERRUN = "git did not end within {:.0f} s: a filter, a pipe or a very large file keeps it waiting"
 _CONFIG = "[safe]\n\tdirectory = *\n"
 
 SAFE = (
@@ -79,33 +81,6 @@ class Said:
     @property
     def reason(self) -> str:
         return last_lines(self.err) or f"git exited {self.code}"
-
-
-class RawOutput(Lines):
-    """The bytes of a program's output as they come, in memory or in a file."""
-
-    def __init__(self, file: BinaryIO | None = None) -> None:
-        self._file = file
-        self._pieces: list[bytes] = []
-        self._is_closed = threading.Event()
-
-    def feed(self, data: bytes) -> None:
-        if self._file is None:
-            self._pieces.append(data)
-        else:
-            self._file.write(data)
-
-    def flush_unfinished(self) -> None:
-        """Wait for more: nobody reads these bytes before their end."""
-
-    def close(self) -> None:
-        self._is_closed.set()
-
-    def wait(self) -> bytes:
-        """Return all that was printed; raise where the program's output has no end."""
-        if not self._is_closed.wait(_OUTPUT_SECONDS):
-            raise Failure("push", "the output of git did not end")
-        return b"".join(self._pieces)
 
 
 @dataclass(frozen=True)
@@ -191,13 +166,28 @@ class Git:
         cwd: Path,
         stdin: Path = Path(os.devnull),
         into: BinaryIO | None = None,
+        seconds: float = math.inf,
         **extra: str,
     ) -> Output:
-        """Run a local program with git's environment, and return what it prints as bytes."""
+        """Run a local program with git's environment, and return what it prints as bytes.
+
+        Raises `Overrun` where that takes more than `seconds`; nothing of the job lives then.
+        """
         out, err = RawOutput(into), RawOutput()
         program = self._program(argv, cwd, extra, stdin=stdin)
-        code = shell.run(program, self.control, out=out, err=err)
-        return Output(code, out.wait(), err.wait().decode(errors="replace"))
+        end = time.monotonic() + seconds
+
+        def is_over() -> bool:
+            return time.monotonic() > end
+
+        def check() -> None:
+            self.control.check()
+            if is_over():
+                raise Overrun("push", _OVERRUN.format(seconds))
+
+        code = shell.run(program, self.control, out=out, err=err, enough=is_over)
+        check()
+        return Output(code, out.wait(check), err.wait(check).decode(errors="replace"))
 
     def sure(self, *arguments: str, cwd: Path, **extra: str) -> str:
         """Return what a local command prints; raise where it fails."""

@@ -20,7 +20,14 @@ _LEFT_OUT_SECTIONS = frozenset(
 _LEFT_OUT_KEYS = frozenset(
     {
         *("core.fsmonitor", "core.hookspath", "core.worktree", "core.bare", "core.sshcommand"),
-        *("core.askpass", "core.gitproxy", "core.editor", "core.pager", "core.attributesfile"),
+        *(
+            "core.askpass",
+            "core.gitproxy",
+            "core.editor",
+            "core.pager",
+            "core.attributesfile",
+            "core.excludesfile",
+        ),
         *("core.alternaterefscommand", "core.untrackedcache", "core.splitindex"),
         *("core.fsmonitorhookversion", "extensions.worktreeconfig", "diff.external"),
     }

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,10 +33,15 @@ _EXACT = (
 """Settings that would hide a change, or write something that only this repository understands."""
 
 _OWN_CONFIG = b"""[core]
-\tattributesFile = "%s"
+\tattributesFile = "%s/attributes"
+\texcludesFile = "%s/excludes"
 \thooksPath = /dev/null
 \tfsmonitor = false
 """
+
+
+PATIENCE_SECONDS = 1200.0
+_LEAST_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,14 @@ class RepositorySetup:
     config: bytes = b""
     attributes: bytes = b""
     global_attributes: bytes = b""
+    global_excludes: bytes = b""
     filters: frozenset[str] = frozenset()
     """Filter drivers that make something of a file: those with `clean` or `process`."""
     null_sha: str = "0" * 40
     """The object id of nothing, as long as the repository's hash."""
+    head: bytes = b""
+    shallow: bytes = b""
+    """The files of the repository that it cannot be without."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +72,31 @@ class JobRepository:
     inputs: Path
     """Owned by the runner: what its commands read on their standard input."""
     setup: RepositorySetup
+    deadline: float
+    stuck: set[str] = field(default_factory=set)
+    """What did not end in its time, and is not started again."""
 
     @classmethod
     def open(
-        cls, git: Git, workspace: Path, environment: Mapping[str, str], setup: RepositorySetup
+        cls,
+        git: Git,
+        workspace: Path,
+        environment: Mapping[str, str],
+        setup: RepositorySetup,
+        seconds: float = PATIENCE_SECONDS,
     ) -> JobRepository:
         draft, inputs = git.private(), git.private()
         scratch = git.locate_shared(draft)
         (draft / "objects").mkdir()
         (draft / "attributes").write_bytes(setup.global_attributes)
-        own_config = _OWN_CONFIG % os.fsencode(scratch / "attributes")
+        (draft / "excludes").write_bytes(setup.global_excludes)
+        own_config = _OWN_CONFIG % ((os.fsencode(scratch),) * 2)
         (draft / "config").write_bytes(setup.config + own_config)
         if git.user:
             git.user.own(draft)
         draft.rename(scratch)
-        return cls(git.as_job(environment), workspace, scratch, inputs, setup)
+        deadline = time.monotonic() + seconds
+        return cls(git.as_job(environment), workspace, scratch, inputs, setup, deadline)
 
     def close(self) -> None:
         """Remove the scratch directory, which nobody may use a second time."""
@@ -111,8 +131,11 @@ class JobRepository:
         into: BinaryIO | None = None,
     ) -> Output:
         """Run git on the job's repository with an index and objects of the runner's."""
-        attributes = ("-c", f"core.attributesFile={self.scratch / 'attributes'}")
-        argv = ("git", *SAFE, *_EXACT, *attributes, *options, *arguments)
+        rules = (
+            *("-c", f"core.attributesFile={self.scratch / 'attributes'}"),
+            *("-c", f"core.excludesFile={self.scratch / 'excludes'}"),
+        )
+        argv = ("git", *SAFE, *_EXACT, *rules, *options, *arguments)
         variables = self._variables(index)
         return self._start(argv, stdin, work_tree or self.workspace, variables, into)
 
@@ -171,7 +194,14 @@ class JobRepository:
         if stdin:
             source = self.inputs / "stdin"
             source.write_bytes(stdin)
-        return self.git.read(*argv, cwd=work_tree, stdin=source, into=into, **variables)
+        return self.git.read(
+            *argv, cwd=work_tree, stdin=source, into=into, seconds=self._seconds_left, **variables
+        )
+
+    @property
+    def _seconds_left(self) -> float:
+        """Half of what is left: one command that hangs leaves time for all others."""
+        return max((self.deadline - time.monotonic()) / 2, _LEAST_SECONDS)
 
 
 def encode_paths(paths: Iterable[str]) -> bytes:

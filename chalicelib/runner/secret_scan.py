@@ -15,8 +15,9 @@ from pathlib import Path
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import Git
 from chalicelib.runner.lfs import object_path
+from chalicelib.runner.refusal import Refusal
 from chalicelib.runner.secret_index import SecretIndex
-from chalicelib.runner.snapshot import Refusal, Snapshot
+from chalicelib.runner.snapshot import Snapshot
 
 SHORTEST_CHARACTERS = 8
 SECRET = "secret"

@@ -11,7 +11,12 @@ from pathlib import Path
 from chalicelib.runner import git_config, work_tree
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import Git
-from chalicelib.runner.job_repository import JobRepository, RepositorySetup, encode_paths
+from chalicelib.runner.job_repository import (
+    PATIENCE_SECONDS,
+    JobRepository,
+    RepositorySetup,
+    encode_paths,
+)
 from chalicelib.runner.submodules import Submodule, read_submodules
 from chalicelib.runner.work_tree import IndexFlags
 
@@ -26,6 +31,14 @@ printf 'optio.next\\0'
 file=$(git config --type=path core.attributesFile) ||
   file="${XDG_CONFIG_HOME:-$HOME/.config}/git/attributes"
 cat "$file" 2>/dev/null
+printf 'optio.next\\0'
+file=$(git config --type=path core.excludesFile) ||
+  file="${XDG_CONFIG_HOME:-$HOME/.config}/git/ignore"
+cat "$file" 2>/dev/null
+printf 'optio.next\\0'
+cat .git/HEAD
+printf 'optio.next\\0'
+cat .git/shallow 2>/dev/null
 exit 0
 """
 _MOST_INDEX_BYTES = 1 << 30
@@ -108,17 +121,21 @@ def _read_setup(
     git: Git, workspace: Path, base_sha: str, environment: Mapping[str, str]
 ) -> RepositorySetup:
     job = git.as_job(environment)
-    output = job.read("/bin/sh", "-c", _READ_SETUP, cwd=workspace)
+    argv = ("/bin/sh", "-c", _READ_SETUP)
+    output = job.read(*argv, cwd=workspace, seconds=PATIENCE_SECONDS)
     parts = output.data.split(_NEXT)
-    if output.code != 0 or len(parts) != 3:
+    if output.code != 0 or len(parts) != 6:
         raise Failure("setup", f"setup left a repository that cannot be read: {output.reason}")
-    listing, attributes, global_attributes = parts
+    listing, attributes, global_attributes, global_excludes, head, shallow = parts
     return RepositorySetup(
         config=git_config.keep_settings(listing),
         attributes=attributes,
         global_attributes=global_attributes,
+        global_excludes=global_excludes,
         filters=git_config.list_filters(listing),
         null_sha="0" * len(base_sha),
+        head=head,
+        shallow=shallow,
     )
 
 

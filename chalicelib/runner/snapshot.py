@@ -12,15 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chalicelib.runner import lfs, sealing, work_tree
-from chalicelib.runner.agent_tree import AgentTree, read_agent_tree
+from chalicelib.runner.agent_tree import AgentTree, Wanted, read_agent_tree
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.filters import find_faults, find_normalised
 from chalicelib.runner.git import Git
 from chalicelib.runner.history import Rules, read_commits, read_history, rewrite_history
-from chalicelib.runner.job_repository import JobRepository
+from chalicelib.runner.job_repository import PATIENCE_SECONDS, JobRepository
 from chalicelib.runner.other_refs import Tip
 from chalicelib.runner.other_work import describe_records, find_other_work, find_unfinished
+from chalicelib.runner.refusal import UNREAD, Refusal, join_reasons
 from chalicelib.runner.setup_state import SetupState, check_repository
+from chalicelib.runner.special_files import SpecialFiles, remove_rules
 from chalicelib.runner.text import name_some
 from chalicelib.runner.work_tree import GITLINK, Entry
 
@@ -33,14 +35,6 @@ rm -rf config config.lock config.worktree commondir info/attributes || exit 1
 cat > config
 """
 _SET_ATTRIBUTES = "mkdir -p .git/info && cat > .git/info/attributes"
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """The reason why a snapshot is not pushed."""
-
-    reason: str
-    error_class: str = "attention"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +69,9 @@ class Request:
     title: str
     continues: bool = False
     includes_setup: bool = False
+    reads_files: bool = True
+    """Whether the files are read; without them, the agent's own commits are the work."""
+    seconds: float = PATIENCE_SECONDS
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     find_published: Callable[[frozenset[str]], frozenset[str]] = lambda _: frozenset()
     """Returns those of the given commits that the base branch has by now."""
@@ -87,6 +84,7 @@ class _Draft:
     repository: JobRepository
     state: SetupState
     request: Request
+    special: SpecialFiles
     notices: list[str] = field(default_factory=list)
     reasons: list[Refusal] = field(default_factory=list)
 
@@ -99,10 +97,13 @@ def take_snapshot(
     Raises `Failure` where the workspace has no repository that could be read.
     """
     check_repository(workspace, "agent")
-    repository = JobRepository.open(git, workspace, request.environment, state.setup)
+    repository = JobRepository.open(
+        git, workspace, request.environment, state.setup, request.seconds
+    )
     try:
+        special = remove_rules(repository)
         _clean(repository)
-        return _decide(_Draft(repository, state, request))
+        return _decide(_Draft(repository, state, request, special))
     finally:
         repository.close()
 
@@ -125,8 +126,11 @@ def _decide(draft: _Draft) -> Snapshot | None:
             Refusal(f"the agent left an unfinished {operation}: nothing is pushed", "unfinished")
         )
     head = _find_head(draft)
-    tree = read_agent_tree(repository, state, head, includes_setup=draft.request.includes_setup)
+    wanted = Wanted(draft.special, draft.request.includes_setup, draft.request.reads_files)
+    tree = read_agent_tree(repository, state, head, wanted)
     draft.notices += tree.notices
+    if tree.sha is None:
+        draft.reasons.append(Refusal(UNREAD, "push"))
     if tree.unmerged and not operation:
         names = ", ".join(sorted(tree.unmerged)[:5])
         draft.reasons.append(
@@ -280,15 +284,9 @@ def _seal(draft: _Draft, line: _Line, others: list[Tip]) -> Snapshot:
         commits=line.commits,
         diff_stat=stat.data.decode().strip(),
         notices=tuple(dict.fromkeys(draft.notices)),
-        refused=_join_reasons(draft.reasons),
+        refused=join_reasons(draft.reasons),
         repository=sealed.repository,
         known=sealed.known,
         lfs_objects=lfs.copy_objects(repository, line.new_entries, sealed.repository),
         others={work.name: work.sha for work in others},
     )
-
-
-def _join_reasons(reasons: list[Refusal]) -> Refusal | None:
-    if not reasons:
-        return None
-    return Refusal("; ".join(each.reason for each in reasons), reasons[0].error_class)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from chalicelib.domain.run import LIMITS
 from chalicelib.runner import kept_work, push
 from chalicelib.runner.base_branch import find_published
 from chalicelib.runner.checkout import Checkout
 from chalicelib.runner.control import Control
-from chalicelib.runner.errors import Failure, JobError
+from chalicelib.runner.errors import Failure, JobError, Overrun
 from chalicelib.runner.git import Git
+from chalicelib.runner.job_repository import PATIENCE_SECONDS
 from chalicelib.runner.log import Log
 from chalicelib.runner.order import Order, Repo
 from chalicelib.runner.place import Place
@@ -24,7 +26,8 @@ from chalicelib.runner.snapshot import Request, Snapshot, take_snapshot
 PUSH_WAITS_SECONDS = (5, 20, 60)
 KEEPING = timedelta(seconds=90)
 """The time for keeping the work of a job that failed, beyond its own."""
-LIMITS = frozenset({"timeout", "turn_limit"})
+READING_SECONDS = 60.0
+"""The part of it in which all files have to be read."""
 
 
 @dataclass(kw_only=True)
@@ -51,11 +54,15 @@ class WorkDelivery:
     snapshot: Snapshot | None = None
     is_taken: bool = False
 
-    def take(self) -> Snapshot | None:
+    def take(
+        self, seconds: float = PATIENCE_SECONDS, *, reads_files: bool = True
+    ) -> Snapshot | None:
         """Return the scanned snapshot of the work so far, its notices in the log."""
         push.end_processes(self.git)
         request = Request(
             title=self.order.title,
+            reads_files=reads_files,
+            seconds=min(seconds, self.control.seconds_left),
             continues=self.start.continues,
             includes_setup=self.repo.include_setup_changes,
             environment=self.environment,
@@ -93,11 +100,19 @@ class WorkDelivery:
             return
         self.control.begin_keeping(KEEPING)
         try:
-            snapshot = self.snapshot if self.is_taken else self.take()
+            snapshot = self.snapshot if self.is_taken else self._take_in_time()
             if snapshot is not None and not self._push_partial(snapshot, failure):
                 self._pack(snapshot)
         except (JobError, OSError, ValueError) as error:
             self.log.add("error", f"the work could not be kept: {error}")
+
+    def _take_in_time(self) -> Snapshot | None:
+        """Return the work so far; its commits alone where the files keep git waiting."""
+        try:
+            return self.take(READING_SECONDS)
+        except Overrun as overrun:
+            self.log.add("system", f"{overrun.message}: the agent's commits are kept")
+            return self.take(reads_files=False)
 
     def _push_partial(self, snapshot: Snapshot, failure: Failure) -> bool:
         """Push the work of a run that reached a limit; return whether it is on its branch now."""

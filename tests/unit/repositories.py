@@ -40,6 +40,7 @@ class Job:
     branch: str | None = None
     continues: bool = False
     includes_setup: bool = False
+    seconds: float = 60.0
     log: Log = field(default_factory=lambda: Log(Redactor([])))
     start: Checkout = field(init=False)
     state: SetupState = field(init=False)
@@ -104,9 +105,11 @@ class Job:
         self.run(script)
         return self.take()
 
-    def take(self) -> Snapshot | None:
+    def take(self, *, reads_files: bool = True) -> Snapshot | None:
         request = Request(
             title="Do the task",
+            seconds=self.seconds,
+            reads_files=reads_files,
             continues=self.start.continues,
             includes_setup=self.includes_setup,
             environment=self.environment,

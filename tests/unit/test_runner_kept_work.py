@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 
 from chalicelib.runner import kept_work
+from chalicelib.runner.errors import Overrun
 from chalicelib.runner.outputs import Left, clean_content
 from chalicelib.runner.redact import Redactor
+from chalicelib.runner.result import Result
+from chalicelib.runner.snapshot import Snapshot
+from chalicelib.runner.work_delivery import WorkDelivery
 from tests.unit.played import PlayedApi, asleep, do, git, job, start, until
 from tests.unit.repositories import Job, make_origin
 from tests.unit.test_runner_end import order_for, put_program
@@ -412,3 +416,28 @@ def test_the_patch_is_kept_where_the_bundle_cannot_be_made(tmp_path: Path):
     assert [output.name for output in kept.files] == ["work.patch"]
     assert b"+work" in next(iter(kept.files.values()))
     assert any(notice.startswith("work.bundle is not kept: ") for notice in kept.notices)
+
+
+class SlowFiles(WorkDelivery):
+    """A delivery whose files cannot be read in time."""
+
+    def take(self, seconds: float = 0.0, *, reads_files: bool = True) -> Snapshot | None:
+        assert isinstance(self.place, Job)
+        if reads_files:
+            raise Overrun("push", "git did not end within 30 s")
+        return self.place.take(reads_files=False)
+
+
+def test_commits_are_kept_where_the_files_keep_git_waiting(tmp_path: Path):
+    job = Job(tmp_path / "job", make_origin(tmp_path, {"README": "hello\n"})).setup()
+    job.run("echo work > made; git add made; git commit -qm made; echo more > more")
+    parts: dict[str, Any] = dict.fromkeys(("order", "confirm", "renewed", "environment"))
+    parts |= {"place": job, "control": job.git.control, "log": job.log, "git": job.git}
+    parts |= {"repo": job.repo, "start": job.start, "state": job.state}
+    delivery = SlowFiles(**parts, result=Result(), scanned=())
+
+    delivery.keep(Overrun("push", "git did not end within 600 s"))
+
+    assert delivery.result.kept is not None
+    assert [output.name for output in delivery.result.kept.files] == ["work.bundle", "work.patch"]
+    assert "the agent's commits are kept" in job.text

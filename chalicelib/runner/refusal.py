@@ -1,0 +1,25 @@
+"""Reasons why the commits of a snapshot are not pushed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+UNREAD = "the files of the workspace cannot be read in time: what is not committed is lost"
+_MOST_REASONS = 20
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The reason why a snapshot is not pushed."""
+
+    reason: str
+    error_class: str = "attention"
+
+
+def join_reasons(reasons: list[Refusal]) -> Refusal | None:
+    if not reasons:
+        return None
+    told = [each.reason for each in reasons[:_MOST_REASONS]]
+    if len(reasons) > _MOST_REASONS:
+        told.append(f"and {len(reasons) - _MOST_REASONS} more")
+    return Refusal("; ".join(told), reasons[0].error_class)
