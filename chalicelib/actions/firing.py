@@ -105,6 +105,7 @@ def _spawning(world: World, basis: Basis, occurrence: Occurrence, kept: Decision
         agent_command=definition.agent_command,
         environment=definition.environment or None,
         draft=definition.draft,
+        partial_work=definition.partial_work,
         pr_labels=definition.pr_labels,
     )
     fired = replace(kept, firing=replace(kept.firing, run_id=run.id), brief=brief, run=run)

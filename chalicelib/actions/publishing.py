@@ -51,7 +51,7 @@ def _pull_request(world: World, run: Run, forge: Forge, tidying: Tidying) -> Fac
     brief = briefs.brief_of(world, run) or Brief()
     found = forge.find(branch, run.head_sha)
     facts = found or _new(world, run, brief, forge, branch, tidying)
-    if facts.draft and run.pull and run.pull.held_back and not run.fails_tests:
+    if facts.draft and run.pull and run.pull.held_back and not run.is_unready:
         ready = partial(forge.ready, facts.number)
         if tidying.attempt("it stays a draft", ready):
             facts = replace(facts, draft=False)
@@ -74,7 +74,7 @@ def _new(
     base = run.repo_branch or forge.default_branch()
     _check_wanted(world, run)
     asked = partial(forge.open, branch=branch, base=base, title=pull_text.title(run), body=text)
-    draft = brief.draft or run.fails_tests
+    draft = brief.draft or run.is_unready
     try:
         return asked(draft=draft)
     except ForgeError as error:
@@ -149,20 +149,21 @@ def _opened(world: World, run: Run, facts: Facts, tidying: Tidying) -> None:
         seen(run.pull, facts, now),
         held_back=held_back,
         wants_draft=wants_draft,
+        unfinished_sha=facts.head_sha if run.is_unfinished else None,
         looked_at=None,  # its checks and reviews were not: the first event is looked into at once
     )
     moving.advance(
         world,
         run,
-        State.PR_OPENED,
+        State.NEEDS_ATTENTION if run.is_unfinished else State.PR_OPENED,
         by="pipeline",
         message=tidying.told(_opened_words(run, facts)),
         stage=None,
         due_at=now + FIRST_LOOK,
         resume_prompt=None,
         waiting_for=None,
-        error_message=None,
-        error_class=None,
+        error_message=run.complaint if run.is_unfinished else None,
+        error_class=run.error_class if run.is_unfinished else None,
         pr_url=facts.url,
         pr_number=facts.number,
         pr_state=facts.state,
@@ -176,16 +177,17 @@ def _opened_words(run: Run, facts: Facts) -> str:
     """Return what is said of an open pull request: also that its repo has another name now."""
     name = renamed_to(facts.url, run.repo_url or "")
     more = f"; the repo is {name} now: change the URL of its blueprints and settings"
-    return f"pull request #{facts.number} is open{more if name else ''}"
+    unfinished = " with unfinished work" if run.is_unfinished else ""
+    return f"pull request #{facts.number} is open{unfinished}{more if name else ''}"
 
 
 def _held_back(world: World, run: Run, facts: Facts) -> bool:
-    """Whether a pull request is a draft for its tests, and not by anybody's wish."""
+    """Whether a pull request is a draft for what it is, and not by anybody's wish."""
     before = run.pull
     if before:
         return before.held_back and facts.draft
     brief = briefs.brief_of(world, run) or Brief()
-    return facts.draft and run.fails_tests and not brief.draft
+    return facts.draft and run.is_unready and not brief.draft
 
 
 def _wants_draft(world: World, run: Run, facts: Facts) -> bool:
@@ -193,7 +195,7 @@ def _wants_draft(world: World, run: Run, facts: Facts) -> bool:
     if run.pull:
         return run.pull.wants_draft
     brief = briefs.brief_of(world, run) or Brief()
-    return brief.draft and not facts.draft
+    return (brief.draft or run.is_unfinished) and not facts.draft
 
 
 def _refused(world: World, run: Run, error: ForgeError) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.actions import credentials, jobs, moving, observing, sending
+from chalicelib.actions import briefs, credentials, jobs, moving, observing, sending
 from chalicelib.actions.persisting import AGAIN
 from chalicelib.domain.errors import Invalid, Superseded
-from chalicelib.domain.firing import moment_text
+from chalicelib.domain.firing import Brief, moment_text
 from chalicelib.domain.history import StageSpan, with_stages
 from chalicelib.domain.kept_work import KeptWork, check_kept_files
 from chalicelib.domain.log import LogLine, Stream
 from chalicelib.domain.output import Output, checked
 from chalicelib.domain.retry import backoff
-from chalicelib.domain.run import PUBLISH, Run, State
+from chalicelib.domain.run import LIMITS, PUBLISH, Run, State
 from chalicelib.domain.trial import Trial
 from chalicelib.ports import World
 
@@ -132,9 +132,7 @@ def _pushed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
         due_at=world.now(),
         failures=0,
         result_summary=_summary(run, end),
-        error_message=None,
-        error_class=None,
-        **facts,
+        **({"error_message": None, "error_class": None} | facts),
     )
     sending.send_soon(world, [new])
     return new
@@ -210,8 +208,18 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
         )
     if end.error_class in ATTENTION:
         return _unpushed(world, run, message, facts | errors)
+    if end.error_class in LIMITS and end.branch and end.head_sha and _wants_draft(world, run):
+        return _pushed(world, run, end, facts | errors)
     where = {} if run.has_open_pr else {"stage": end.stage or run.stage}
     return moving.give_up(world, run, by="runner", message=message, **(where | facts | errors))
+
+
+def _wants_draft(world: World, run: Run) -> bool:
+    """Whether unfinished work is to be a draft pull request, at a forge that can have one."""
+    if run.has_open_pr or not credentials.place_of(world, run.repo_url):
+        return False
+    brief = briefs.brief_of(world, run) or Brief()
+    return brief.partial_work == "draft"
 
 
 def _facts(run: Run, end: Report) -> dict[str, object]:

@@ -64,6 +64,7 @@ class Blueprint:
     max_open_prs: int | None = None
     skip_if_unchanged: bool = False
     missing_params: str = "run"
+    partial_work: str = "branch"
     draft: bool = False
     pr_labels: tuple[str, ...] = ()
     tracks_active: bool = False

@@ -48,6 +48,7 @@ class Brief:
     agent_command: str | None = None
     environment: dict[str, str] | None = None
     draft: bool = False
+    partial_work: str = "branch"
     pr_labels: tuple[str, ...] = ()
     events: tuple[str, ...] | None = None
 

@@ -27,6 +27,7 @@ DEBOUNCE = timedelta(seconds=10)
 CHECKS_GRACE = timedelta(minutes=5)
 """How long a commit without any check is given, before that means that there are none."""
 TESTS = "tests@"
+UNFINISHED = "unfinished@"
 """How the trouble with a commit's own tests is named."""
 LONGEST_PENDING = timedelta(hours=24)
 """The time that checks may be pending, with no other change, before a person is told."""
@@ -91,7 +92,9 @@ class Pull:
     handled: tuple[str, ...] = ()
     resumes: int = 0
     held_back: bool = False
-    """A draft only because the tests fail: it is made ready again once they pass."""
+    """A draft only because the tests fail, or the work is unfinished: it is made ready later."""
+    unfinished_sha: str | None = None
+    """The commit of an agent that reached a limit before its end."""
     wants_draft: bool = False
     """It was to be a draft at a forge that has none, so it is never merged by itself."""
     looked_at: datetime | None = None
@@ -221,7 +224,7 @@ def verdict(
         return Verdict(move=Move.COMPLETE, reason="the pull request was merged")
     if facts.state == "closed":
         return Verdict(move=Move.FAIL, reason="the pull request was closed without a merge")
-    found = _trouble(facts, fails_tests=fails_tests)
+    found = _trouble(pull, fails_tests=fails_tests)
     if found and found.trouble not in pull.handled:
         if not policy.auto_resume:
             return _wait() if attended else found
@@ -244,8 +247,12 @@ def _wait() -> Verdict:
     return Verdict(move=Move.WAIT)
 
 
-def _trouble(facts: Facts, *, fails_tests: bool) -> Verdict | None:
+def _trouble(pull: Pull, *, fails_tests: bool) -> Verdict | None:
     """Return what is wrong, named by what it is about: the same thing is handled once."""
+    facts = pull.facts
+    if pull.unfinished_sha is not None and pull.unfinished_sha == facts.head_sha:
+        trouble = f"{UNFINISHED}{facts.head_sha}"
+        return Verdict(move=Move.ATTEND, reason="its work is unfinished", trouble=trouble)
     if fails_tests:
         trouble = f"{TESTS}{facts.head_sha}"
         return Verdict(move=Move.ATTEND, reason="its tests fail", trouble=trouble)

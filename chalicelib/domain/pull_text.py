@@ -68,6 +68,9 @@ def _report(run: Run, asked: str, trigger: str, task_url: str | None) -> str:
         f"### Tests {run.trial.words}\n\n{_quoted(run.trial.last_lines, LONGEST_TRIAL)}"
         if run.trial and not run.trial.passed
         else "",
+        f"### Unfinished\n\n{_quoted(run.complaint or '', LONGEST_TRIAL)}"
+        if run.is_unfinished
+        else "",
         _facts(run, trigger, task_url),
         hidden(run.id),
     ]

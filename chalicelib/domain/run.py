@@ -57,6 +57,8 @@ ACTIVE = HOLDS_SLOT | {S.QUEUED}
 
 
 WATCHDOG = "watchdog"
+LIMITS = frozenset({"timeout", "turn_limit"})
+"""Error classes of an agent that did not come to its end; what it made so far is pushed."""
 PUBLISH = "publish"
 """The stage from which on no runner is needed: only the step is tried again."""
 BRANCH_PREFIX = "optio/"
@@ -217,6 +219,21 @@ class Run:
     @property
     def has_open_pr(self) -> bool:
         return self.pr_state == "open" and self.state not in FINAL
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its agent reached a limit before it came to an end."""
+        return self.error_class in LIMITS
+
+    @property
+    def complaint(self) -> str | None:
+        """The message of its newest attempt, which a trouble of the forge may have replaced."""
+        return self.attempts[-1].error_message if self.attempts else None
+
+    @property
+    def is_unready(self) -> bool:
+        """Whether what it pushed last is not yet for anybody's review."""
+        return self.fails_tests or self.is_unfinished
 
     @property
     def fails_tests(self) -> bool:

@@ -70,6 +70,7 @@ def definition(
         max_open_prs=request.max_open_prs,
         skip_if_unchanged=request.skip_if_unchanged,
         missing_params=request.missing_params,
+        partial_work=request.partial_work,
         draft=request.draft,
         pr_labels=tuple(dict.fromkeys(request.pr_labels)),
         secrets=tuple(request.secrets),

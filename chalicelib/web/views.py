@@ -56,6 +56,7 @@ def blueprint_summary(thing: Blueprint) -> answers.DefinitionSummary:
         "maxOpenPrs": thing.max_open_prs,
         "skipIfUnchanged": thing.skip_if_unchanged,
         "missingParams": thing.missing_params,
+        "partialWork": thing.partial_work,
         "draft": thing.draft,
         "prLabels": list(thing.pr_labels),
         "pausedReason": thing.paused_reason,

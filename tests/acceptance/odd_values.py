@@ -200,6 +200,7 @@ _definition = {
     "skipIfUnchanged": st.booleans(),
     "missingParams": st.sampled_from(("run", "run", "skip", "fail")),
     "prLabels": st.lists(odd_text(50, 1), max_size=3),
+    "partialWork": st.sampled_from(("branch", "draft")),
     "draft": st.booleans(),
 }
 blueprints = st.builds(

@@ -9,16 +9,17 @@ import pytest
 from tests.acceptance.browsing import Browser, browser, task
 
 __all__ = ["browser"]
-NAMES = ("onOpenPr", "maxOpenPrs", "skipIfUnchanged", "draft", "prLabels")
+NAMES = ("onOpenPr", "maxOpenPrs", "skipIfUnchanged", "draft", "partialWork", "prLabels")
 TYPED = {
     "onOpenPr": "update",
     "maxOpenPrs": "2",
     "skipIfUnchanged": "true",
     "draft": "true",
+    "partialWork": "draft",
     "prLabels": "bot, good first issue",
 }
-KEPT = ["update", 2, True, True, ["bot", "good first issue"]]
-USUAL = ["allow", None, False, False, []]
+KEPT = ["update", 2, True, True, "draft", ["bot", "good first issue"]]
+USUAL = ["allow", None, False, False, "branch", []]
 NEW = {"name": "Bump", "prompt": "Bump it", "repoUrl": "acme/web"}
 
 

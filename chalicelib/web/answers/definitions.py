@@ -39,6 +39,7 @@ class DefinitionSummary(TypedDict):
     maxOpenPrs: int | None
     skipIfUnchanged: bool
     missingParams: str
+    partialWork: str
     draft: bool
     prLabels: list[str]
     pausedReason: str | None

@@ -70,6 +70,7 @@ class Definition(Ruled):
     max_open_prs: Annotated[int, whole(1, 100)] | None = None
     skip_if_unchanged: Flag = False
     missing_params: Literal["run", "skip", "fail"] = "run"
+    partial_work: Literal["branch", "draft"] = "branch"
     draft: Flag = False
     pr_labels: Annotated[list[LabelName], Field(max_length=limits.PR_LABELS)] = []
 

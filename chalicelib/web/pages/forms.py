@@ -25,7 +25,7 @@ NUMBERS = (
 FLAGS = ("skipIfUnchanged", "draft")
 TEXTS = (
     *("name", "description", "title", "prompt", "promptTemplateId", "repoUrl", "repoBranch"),
-    *("agentType", "agentCommand", "model", "onOpenPr", "missingParams"),
+    *("agentType", "agentCommand", "model", "onOpenPr", "missingParams", "partialWork"),
 )
 
 

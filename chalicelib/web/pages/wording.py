@@ -97,6 +97,7 @@ FIELDS = {
     "paramsSchema": "Params schema",
     "jitterSeconds": "Jitter",
     "maxOpenPrs": "Max open PRs",
+    "partialWork": "If a run reaches a limit",
     "prLabels": "PR labels",
     "maxAutoResumes": "Max automatic resumes",
     "branchPrefix": "Branch prefix",
