@@ -1,6 +1,6 @@
-"""What names commits in a job's repository: references, root references, stashes and reflogs.
+"""Names of commits in a job's repository: references, root references, stashes and reflogs.
 
-Some of them name what exists elsewhere, or what git was told to replace: those are no work.
+Commits that also exist elsewhere, or that the agent replaced, do not count as work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _COPIES = (
     *("refs/remotes/", "refs/prefetch/"),
     *("refs/pull/", "refs/pull-requests/", "refs/merge-requests/", "refs/changes/"),
 )
-"""What a fetch brought: another repository has it."""
+"""References that only a fetch makes: another repository has their commits."""
 _RECORDS = {
     "refs/notes/": "notes on commits",
     "refs/replace/": "replacements of objects",
@@ -26,7 +26,7 @@ _RECORDS = {
     "refs/jj/": "earlier states that jj keeps",
     "refs/branchless/": "earlier states that git-branchless keeps",
 }
-"""What tells of commits, or keeps those from removal that were replaced."""
+"""References that annotate commits, or protect replaced ones from garbage collection."""
 _MOST_LINES = 10_000
 _MOST_FETCHED_BYTES = 1 << 24
 
@@ -166,7 +166,7 @@ def _list_files(repository: JobRepository) -> list[Tip]:
 
 
 def _commit_worktree(repository: JobRepository, path: str, head: str) -> str:
-    """Return a commit of what a linked worktree holds uncommitted, or else its own commit."""
+    """Return a commit of what a linked worktree holds uncommitted, otherwise its own commit."""
     index = str(repository.scratch / "worktree-index")
     variables = {"GIT_WORK_TREE": path, "GIT_INDEX_FILE": index}
     output = repository.run_script_on_index(_COMMIT, path, head, variables=variables)

@@ -26,7 +26,7 @@ class RawOutput(Lines):
             self._file.write(data)
 
     def flush_unfinished(self) -> None:
-        """Wait for more: nobody reads these bytes before their end."""
+        """Wait for more: these bytes are read only at their end."""
 
     def close(self) -> None:
         self._is_closed.set()

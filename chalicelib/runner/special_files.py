@@ -1,7 +1,7 @@
 """Pipes, sockets, devices and directories in the place of files that git opens.
 
-Git waits for ever at a pipe that it takes for its ignore rules, and reads a device without an end.
-So what lies in the place of such a file is removed before the first command of git.
+Git waits indefinitely at a pipe that it takes for its ignore rules, and a device has no end.
+So anything in the place of such a file is removed before the first command of git.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PUT_BACK = '[ -e ".git/$1" ] || cat > ".git/$1"'
 
 @dataclass
 class SpecialFiles:
-    """What is no file where a file may be expected: removed by now, or left where it was."""
+    """Paths where git may expect a file and finds none: removed by now, or left alone."""
 
     removed: list[str] = field(default_factory=list)
     left: frozenset[str] = frozenset()
