@@ -497,7 +497,7 @@ def test_the_doctor_finds_dead_letters_and_says_how_to_put_them_back(
     verdict, told = findings(terminal)["dead letters"]
     assert verdict == "bad"
     assert "1 of the queue steps failed ten times" in told
-    assert "`advance` says why, `make dead-letters`" in told
+    assert "`advance` has the reason, `make dead-letters`" in told
 
 
 def test_the_doctor_says_what_a_run_lacked_until_one_of_that_task_does_better(

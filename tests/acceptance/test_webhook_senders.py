@@ -132,7 +132,7 @@ def deliver(stage: Stage, body: bytes, headers: dict[str, str]) -> tuple[int, An
 
 BOMB = gzip.compress(b" " * (200 * limits.BODY), mtime=0)
 REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
-    (b'{"title": "\xe9"}', {}, 400, "the body is not valid UTF-8"),
+    (b'{"title": "\xe9"}', {}, 400, "the body is not UTF-8"),
     (b"\xff\xfe{", {"Content-Type": "application/json; charset=utf-16"}, 400, "not utf-16"),
     (b"{}", {"Content-Type": "application/json; charset=utf-7"}, 415, "charset 'utf-7'"),
     (b"{}", {"Content-Type": "application/json; charset=rot13"}, 415, "charset 'rot13'"),
