@@ -80,7 +80,7 @@ DEEDS = {
     "session.refuse": "failed to sign in",
     "sign-in-link.create": "created a sign-in link",
 }
-KINDS = {"provider": "ticket provider", "key": "API key"}
+KINDS = {"provider": "ticket provider", "key": "API key", "webhook": "webhook endpoint"}
 FIELDS = {
     "repoUrl": "Repo",
     "repoBranch": "Branch",
