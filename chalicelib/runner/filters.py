@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from chalicelib.runner import work_tree
 from chalicelib.runner.errors import Overrun
 from chalicelib.runner.job_repository import JobRepository, encode_paths, split_zero
-from chalicelib.runner.work_tree import Entry, IndexFlags
+from chalicelib.runner.work_tree import ABSENT, Entry, IndexFlags
 
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-\d-[^\n]*\n)*"
@@ -47,6 +47,14 @@ for made in "$(git cat-file --filters --path="$2" "$1" | git hash-object --no-fi
     "$(show "$2")"; do printf "%s %s\0" "$made" "$2"; done' sh
 """
 """The contents of filtered paths as programs see them: of the base, and as they are now."""
+_HASH_FILES = r"""
+xargs -0 sh -c '
+for file; do
+  [ -f "$file" ] && [ ! -L "$file" ] &&
+    printf "%s %s\0" "$(git hash-object --no-filters -- "$file")" "$file"
+done
+true' sh
+"""
 
 
 def is_filtered(repository: JobRepository, path: str, entry: Entry) -> bool:
@@ -114,6 +122,17 @@ def stage_filtered(repository: JobRepository, paths: Collection[str]) -> dict[st
         return dict.fromkeys(paths, overrun.message)
 
 
+def hash_hidden_contents(repository: JobRepository) -> frozenset[str]:
+    """Return the hash of each filtered file as programs see it now, with its path."""
+    known = set(repository.setup.filters) - {"lfs"}
+    names = read_attribute(repository, work_tree.list_entries(repository)) if known else {}
+    hidden = [path for path, name in names.items() if name in known]
+    if not hidden:
+        return frozenset()
+    output = repository.run_script(_HASH_FILES, stdin=encode_paths(hidden))
+    return frozenset(split_zero(output.data))
+
+
 def find_faults(
     repository: JobRepository,
     entries: Iterable[tuple[str, Entry]],
@@ -145,11 +164,12 @@ def _find_moved(
     repository: JobRepository, files: list[tuple[str, Entry]], base_sha: str
 ) -> dict[str, str]:
     """Return a sentence for each path without a filter that has the content of a filtered one."""
-    base = work_tree.list_tree(repository, base_sha) if files and repository.setup.filters else {}
+    drivers = repository.setup.filters | set(repository.setup.distrusted)
+    base = work_tree.list_tree(repository, base_sha) if files and drivers else {}
     names = read_attribute(repository, list(base), cached=True, index="base-index")
     # A pointer of Git LFS protects nothing: its file may be stored under any name.
-    known = set(repository.setup.filters) - {"lfs"}
-    hidden = [path for path, name in names.items() if name in known]
+    known = drivers - {"lfs"}
+    hidden = {path: name for path, name in names.items() if name in known}
     if not hidden:
         return {}
     listed = encode_paths(part for path in hidden for part in (base[path].sha, path))
@@ -157,9 +177,14 @@ def _find_moved(
         output = repository.run_script(_LIST_CONTENTS, stdin=listed)
     except Overrun as overrun:
         return {path: f"{path}: it cannot be compared ({overrun.message})" for path, _ in files}
-    pairs = (record.partition(" ") for record in split_zero(output.data))
+    records = [*split_zero(output.data), *repository.setup.hidden_contents]
+    pairs = (record.partition(" ") for record in records)
     empty = repository.read_text("hash-object", "--stdin")
-    sources = {sha: path for sha, _, path in pairs if sha not in ("", empty, base[path].sha)}
+    sources = {
+        sha: path
+        for sha, _, path in pairs
+        if sha not in ("", empty, base.get(path, ABSENT).sha) and path in hidden
+    }
     return {
         path: f"{path}: it is the content of {sources[entry.sha]}, whose filter it would lose"
         for path, entry in files
@@ -179,6 +204,10 @@ def _find_fault(
         return f"its filter {before!r} would be lost"
     if before == "lfs" and is_pointer(repository, entry):
         return ""
+    if before in repository.setup.distrusted:
+        return (
+            f"its filter {before!r} runs {repository.setup.distrusted[before]}, which was changed"
+        )
     if before not in repository.setup.filters:
         return f"its filter {before!r} is not set up in this job: let the setup commands do that"
     if staged.get(path) == entry or is_filtered(repository, path, entry):

@@ -54,6 +54,13 @@ class RepositorySetup:
     global_excludes: bytes = b""
     filters: frozenset[str] = frozenset()
     """Filter drivers that make something of a file: those with `clean` or `process`."""
+    filter_words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    filter_programs: frozenset[str] = frozenset()
+    """Files that the words of the filters' commands name, with their hashes."""
+    distrusted: Mapping[str, str] = field(default_factory=dict)
+    """Filter drivers that are not run, with the program that the agent changed."""
+    hidden_contents: frozenset[str] = frozenset()
+    """Hashes of filtered files as programs see them after setup, with their paths."""
     null_sha: str = "0" * 40
     """The object id of nothing, as long as the repository's hash."""
     head: bytes = b""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chalicelib.runner import git_config, work_tree
+from chalicelib.runner import filter_programs, filters, git_config, work_tree
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.git import Git
 from chalicelib.runner.job_repository import (
@@ -80,7 +80,7 @@ def record_setup_state(
             base_sha=base_sha,
             head_sha=head_sha,
             tree=work_tree.write_tree(repository),
-            setup=setup,
+            setup=replace(setup, hidden_contents=filters.hash_hidden_contents(repository)),
             index=index,
             index_times=times,
             refs=work_tree.list_ref_commits(repository),
@@ -127,7 +127,13 @@ def _read_setup(
     if output.code != 0 or len(parts) != 6:
         raise Failure("setup", f"setup left a repository that cannot be read: {output.reason}")
     listing, attributes, global_attributes, global_excludes, head, shallow = parts
+    words = filter_programs.list_words(listing, environment)
+    named = {word for driver in words.values() for word in driver}
     return RepositorySetup(
+        filter_words=words,
+        filter_programs=filter_programs.hash_programs(job, workspace, named)
+        if named
+        else frozenset(),
         config=git_config.keep_settings(listing),
         attributes=attributes,
         global_attributes=global_attributes,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chalicelib.runner import lfs, sealing, work_tree
+from chalicelib.runner import filter_programs, lfs, sealing, work_tree
 from chalicelib.runner.agent_tree import AgentTree, Wanted, read_agent_tree
 from chalicelib.runner.errors import Failure
 from chalicelib.runner.filters import find_faults, find_normalised
@@ -97,9 +97,9 @@ def take_snapshot(
     Raises `Failure` where the workspace has no repository that could be read.
     """
     check_repository(workspace, "agent")
-    repository = JobRepository.open(
-        git, workspace, request.environment, state.setup, request.seconds
-    )
+    job = git.as_job(request.environment)
+    setup = filter_programs.distrust_changed(job, workspace, state.setup)
+    repository = JobRepository.open(git, workspace, request.environment, setup, request.seconds)
     try:
         special = remove_rules(repository)
         _clean(repository)

@@ -280,3 +280,85 @@ def test_a_filter_that_makes_other_bytes_each_time_is_not_made_twice(tmp_path: P
     assert job.changed() == ["M README", "M a.x"]
     changed = git("show", "--format=", "--name-only", BRANCH, cwd=job.origin)
     assert changed == "README"
+
+
+SCRIPTS = {
+    "a script of the workspace": ("tools/rot", "./tools/rot"),
+    "a script that a shell runs": ("tools/rot", "sh tools/rot %f"),
+    "an absolute path": ("tools/rot", "$PWD/tools/rot"),
+    "a script of the home": ("../home/rot", "~/rot"),
+}
+
+
+@pytest.mark.parametrize(("script", "command"), SCRIPTS.values(), ids=SCRIPTS)
+def test_a_filter_whose_program_the_agent_changed_is_not_run(
+    tmp_path: Path, script: str, command: str
+):
+    program = "#!/bin/sh\nexec tr a-z n-za-m\n"
+    bare = make_origin(tmp_path, {**ROT13_FILES, "tools/rot": program})
+    job = Job(tmp_path / "job", bare).setup(
+        f"chmod +x tools/rot; [ -e {script} ] || cp tools/rot {script};"
+        f"git config filter.rot.clean \"{command}\"; git config filter.rot.smudge 'tr a-z n-za-m';"
+        "rm words.rot; git checkout -q words.rot"
+    )
+    snapshot = job.agent(
+        f"printf '#!/bin/sh\\ntouch {tmp_path}/ran; exec cat\\n' > {script};"
+        "echo more >> words.rot; echo x >> README"
+    )
+
+    assert snapshot is not None
+    assert snapshot.refused is not None
+    assert snapshot.refused.error_class == "filter"
+    assert "which was changed" in snapshot.refused.reason
+    assert not (tmp_path / "ran").exists()
+    assert snapshot.in_clear == {"words.rot"}
+
+
+def test_a_program_in_front_of_a_filters_own_is_not_run(tmp_path: Path):
+    bare = make_origin(tmp_path, ROT13_FILES)
+    (tmp_path / "bin").mkdir()
+
+    class WithPath(Job):
+        @property
+        def environment(self) -> dict[str, str]:
+            own = super().environment
+            return {**own, "PATH": f"{own['PATH']}:{tmp_path}/bin"}
+
+    (tmp_path / "bin" / "rot").write_text("#!/bin/sh\nexec tr a-z n-za-m\n")
+    (tmp_path / "bin" / "rot").chmod(0o755)
+    job = WithPath(tmp_path / "job", bare).setup(
+        "git config filter.rot.clean rot; git config filter.rot.smudge rot;"
+        "rm words.rot; git checkout -q words.rot"
+    )
+    snapshot = job.agent(
+        f"printf '#!/bin/sh\\nexec cat\\n' > {tmp_path}/bin/rot; echo more >> words.rot"
+    )
+
+    assert snapshot is not None
+    assert snapshot.refused is not None
+    assert f"runs {tmp_path}/bin/rot, which was changed" in snapshot.refused.reason
+
+
+def test_other_files_are_pushed_beside_a_filters_changed_program(tmp_path: Path):
+    bare = make_origin(tmp_path, {**ROT13_FILES, "tools/rot": "exec tr a-z n-za-m\n"})
+    job = Job(tmp_path / "job", bare).setup(
+        "git config filter.rot.clean 'sh tools/rot'; git config filter.rot.smudge 'sh tools/rot';"
+        "rm words.rot; git checkout -q words.rot"
+    )
+    job.agent("echo '# new' >> tools/rot; echo x >> README")
+
+    job.push()
+    assert job.changed() == ["M README", "M tools/rot"]
+
+
+def test_the_content_of_a_file_whose_filter_is_not_run_is_not_pushed_elsewhere(tmp_path: Path):
+    bare = make_origin(tmp_path, {**ROT13_FILES, "tools/rot": "exec tr a-z n-za-m\n"})
+    job = Job(tmp_path / "job", bare).setup(
+        "git config filter.rot.clean 'sh tools/rot'; git config filter.rot.smudge 'sh tools/rot';"
+        "rm words.rot; git checkout -q words.rot"
+    )
+    snapshot = job.agent("echo '# new' >> tools/rot; git mv words.rot plain")
+
+    assert snapshot is not None
+    assert snapshot.refused is not None
+    assert "plain: it is the content of words.rot" in snapshot.refused.reason
