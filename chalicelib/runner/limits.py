@@ -8,7 +8,8 @@ import resource
 import stat
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.runner import processes
@@ -23,6 +24,9 @@ _LONGEST_VARIABLE = 32 * 4096
 _LARGEST_ENVIRONMENT = 6 * 1024 * 1024
 _FOR_ARGUMENTS = 16 * 1024
 _POINTER_BYTES = 8
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LONGEST_PIECE = 1000
+"""Characters of a path that the kernel takes for certain, whatever bytes they become."""
 _TOO_LARGE = (
     "the environment of this job is more than the kernel takes: {}, and may take {:,};"
     " put large values into files"
@@ -103,17 +107,44 @@ def too_much(used: int, limit: int) -> str:
 
 
 def size(root: Path) -> int:
-    """Return how many bytes of the disk lie below `root`; links are not followed."""
+    """Return how many bytes of the disk lie below `root`; links are not followed.
+
+    A directory deeper than the longest path is opened by its name in the one above it.
+    """
     total = 0
-    folders = [str(root)]
-    while folders:
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+    pending = [_Folder(str(root))]
+    while pending:
+        folder = pending.pop()
+        with contextlib.suppress(OSError), folder.open() as here, os.scandir(here) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
+                        pending.append(folder.enter(entry.name))
     return total
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A directory, by pieces of a path that are short enough to be opened one after the other."""
+
+    piece: str
+    above: tuple[str, ...] = ()
+
+    def enter(self, name: str) -> _Folder:
+        if len(self.piece) + len(name) < _LONGEST_PIECE:
+            return _Folder(f"{self.piece}/{name}", self.above)
+        return _Folder(name, (*self.above, self.piece))
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[int]:
+        with contextlib.ExitStack() as opened:
+            here = None
+            for piece in (*self.above, self.piece):
+                here = os.open(piece, _DIRECTORY, dir_fd=here)
+                opened.callback(os.close, here)
+            assert here is not None
+            yield here
 
 
 def unlinked_size(root: Path, pids: Iterable[int]) -> int:

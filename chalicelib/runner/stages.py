@@ -143,7 +143,7 @@ class Stages:
     def _setup(self, repo: Repo) -> None:
         self._enter("setup")
         if (self.place.workspace / ".optio" / "setup.sh").is_file():
-            self._setup_command("bash .optio/setup.sh")
+            self._setup_command("bash -e -o pipefail .optio/setup.sh")
         if repo.setup_commands and repo.setup_commands.strip():
             self._setup_command(repo.setup_commands)
 

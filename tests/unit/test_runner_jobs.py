@@ -131,6 +131,23 @@ def test_a_failed_setup_says_its_exit_code_and_last_words(api: PlayedApi, tmp: P
     assert report["errorMessage"].startswith("setup command exited 3: no such package")
 
 
+def test_the_first_line_of_the_setup_script_that_fails_ends_the_job(
+    api: PlayedApi, tmp: Path, origin: Path
+):
+    seed = tmp / "seed"
+    (seed / ".optio").mkdir()
+    (seed / ".optio" / "setup.sh").write_text("echo one; false | true\necho two\n")
+    git("add", ".", cwd=seed)
+    git("commit", "-qm", "setup", cwd=seed)
+    git("push", "-q", "origin", "HEAD:main", cwd=seed)
+
+    report = do(api, tmp, job("echo work > a", origin))
+
+    assert (report["outcome"], report["errorClass"]) == ("failed", "setup")
+    assert "setup command exited 1" in report["errorMessage"]
+    assert "two" not in api.text
+
+
 def test_a_refused_push_says_what_the_forge_said(api: PlayedApi, tmp: Path, origin: Path):
     hook = origin / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\necho signed commits only >&2\nexit 1\n")

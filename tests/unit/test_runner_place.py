@@ -224,3 +224,17 @@ def test_a_deleted_file_that_is_open_or_mapped_counts(tmp_path: Path):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_the_size_counts_directories_deeper_than_the_longest_path(tmp_path: Path):
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(40):
+        os.mkdir("d" * 200, dir_fd=here)
+        here, above = os.open("d" * 200, os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    file = os.open("big", os.O_WRONLY | os.O_CREAT, dir_fd=here)
+    os.write(file, b"x" * (1 << 20))
+    os.close(file)
+    os.close(here)
+
+    assert limits.size(tmp_path) >= 1 << 20
