@@ -8,7 +8,7 @@ from chalicelib.runner.errors import Failure
 from chalicelib.runner.forge_errors import kind_of, refusal_words
 from chalicelib.runner.git import Git
 from chalicelib.runner.order import Repo
-from chalicelib.runner.snapshot import Snapshot
+from chalicelib.runner.snapshot import Snapshot, name_tips
 
 LARGE_BYTES = 100 * 1024 * 1024
 """GitHub refuses larger files, and GitLab and Bitbucket often do."""
@@ -23,7 +23,7 @@ def push_snapshot(git: Git, repo: Repo, snapshot: Snapshot) -> None:
     end_processes(git)
     source = snapshot.repository
     if git.user is None:  # a later program of the job had the runner's own rights
-        source = sealing.copy_sealed(git, source, snapshot.head)
+        source = sealing.copy_sealed(git, source, name_tips(snapshot.head, ()), snapshot.ends)
     ref = f"refs/heads/{repo.push_branch}"
     lease = []
     if not repo.continue_branch:

@@ -28,6 +28,8 @@ class Sealed:
 
     repository: Path
     known: tuple[str, ...]
+    ends: tuple[str, ...]
+    """The commits whose parents are not in the repository."""
 
 
 def seal_commits(
@@ -49,21 +51,26 @@ def seal_commits(
         raise Failure("push", f"the agent's commits cannot be read: {output.reason}")
     _take_pack(repository.git, sealed, pack, ends)
     _write_refs(repository.git, sealed, tips)
-    return Sealed(sealed, tuple(sorted(known)))
+    return Sealed(sealed, tuple(sorted(known)), tuple(sorted(ends)))
 
 
-def copy_sealed(git: Git, sealed: Path, head: str) -> Path:
-    """Return a copy of `head`, also where a later program of the job could write to the first."""
-    shallow = (sealed / "shallow").read_text().split()
-    copy = create_repository(git, len(head))
+def copy_sealed(git: Git, sealed: Path, tips: Mapping[str, str], ends: Iterable[str]) -> Path:
+    """Return a copy of `tips`, also where a later program of the job could write to the first.
+
+    Git checks each object by its hash, and only the given commits decide what is copied.
+    """
+    (sealed / "shallow").unlink(missing_ok=True)
+    (sealed / "shallow").write_text("".join(f"{sha}\n" for sha in ends))
+    copy = create_repository(git, len(next(iter(tips.values()))))
     pack = copy / "incoming.pack"
-    (copy / "wanted").write_text(f"{head}\n")
+    (copy / "wanted").write_text("".join(f"{sha}\n" for sha in tips.values()))
     with pack.open("wb") as file:
         argv = ("git", *_PACK)
         output = git.read(*argv, cwd=sealed, stdin=copy / "wanted", into=file)
     if output.code != 0:
         raise Failure("push", f"the run's commits cannot be read: {output.reason}")
-    _take_pack(git, copy, pack, shallow)
+    _take_pack(git, copy, pack, ends)
+    _write_refs(git, copy, tips)
     return copy
 
 

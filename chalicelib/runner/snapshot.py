@@ -7,7 +7,7 @@ commits are there in either case, so that nothing an agent made is lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -54,6 +54,8 @@ class Snapshot:
     repository: Path
     known: tuple[str, ...] = ()
     """Commits of the repository that the forge has: `base`, and others that `head` follows."""
+    ends: tuple[str, ...] = ()
+    """Commits of the repository whose parents it does not have."""
     lfs_objects: tuple[str, ...] = ()
     """Objects of Git LFS that come with the commits; they are in the repository as well."""
     others: Mapping[str, str] = field(default_factory=dict)
@@ -268,11 +270,16 @@ def _has_ancestor(repository: JobRepository, older: str, newer: str) -> bool:
     return repository.run("merge-base", "--is-ancestor", older, newer).code == 0
 
 
+def name_tips(head: str, others: Iterable[str]) -> dict[str, str]:
+    """Return the references of a snapshot's repository."""
+    kept = {f"{KEPT_REFS}/{number}": sha for number, sha in enumerate(others, 1)}
+    return {HEAD_REF: head, **kept}
+
+
 def _seal(draft: _Draft, line: _Line, others: list[Tip]) -> Snapshot:
     """Bring the commits into a repository of the runner's own, and describe them."""
     repository = draft.repository
-    kept = {f"{KEPT_REFS}/{number}": work.sha for number, work in enumerate(others, 1)}
-    tips = {HEAD_REF: line.tip, **kept}
+    tips = name_tips(line.tip, [work.sha for work in others])
     sealed = sealing.seal_commits(repository, tips, line.base, line.excluded)
     missing = sealing.find_missing(repository.git, sealed.repository, line.new_entries)
     if missing:
@@ -287,6 +294,7 @@ def _seal(draft: _Draft, line: _Line, others: list[Tip]) -> Snapshot:
         refused=join_reasons(draft.reasons),
         repository=sealed.repository,
         known=sealed.known,
+        ends=sealed.ends,
         lfs_objects=lfs.copy_objects(repository, line.new_entries, sealed.repository),
         others={work.name: work.sha for work in others},
     )

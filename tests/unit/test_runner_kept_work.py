@@ -441,3 +441,26 @@ def test_commits_are_kept_where_the_files_keep_git_waiting(tmp_path: Path):
     assert delivery.result.kept is not None
     assert [output.name for output in delivery.result.kept.files] == ["work.bundle", "work.patch"]
     assert "the agent's commits are kept" in job.text
+
+
+def test_what_tests_do_to_the_snapshot_is_in_no_kept_file(tmp_path: Path):
+    job = Job(tmp_path / "job", make_origin(tmp_path, {"README": "hello\n"}))
+    snapshot = job.agent("echo work > made; git tag kept $(git commit-tree HEAD: -p HEAD -m kept)")
+    assert snapshot is not None
+    repository = snapshot.repository
+    blob = git_input(repository, "forged", "hash-object", "-w", "--stdin")
+    entry = f"100644 blob {blob}\tforged\n"
+    tree = git_input(repository, entry, "mktree")
+    commit = git("commit-tree", tree, "-p", snapshot.head, "-m", "forged", cwd=repository)
+    git("update-ref", "refs/heads/work", commit, cwd=repository)
+    (repository / "shallow").write_text(f"{snapshot.head}\n")
+
+    kept = kept_work.pack_work(job.git, snapshot, (), finished=True)
+
+    bundle = tmp_path / "work.bundle"
+    bundle.write_bytes(next(data for file, data in kept.files.items() if "bundle" in file.name))
+    heads = git("bundle", "list-heads", str(bundle), cwd=job.origin)
+    assert f"{snapshot.head} refs/heads/work" in heads
+    assert commit not in heads
+    git("fetch", "-q", str(bundle), "refs/heads/work:refs/heads/kept", cwd=job.origin)
+    assert git("show", "kept:made", cwd=job.origin) == "work"

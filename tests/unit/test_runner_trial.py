@@ -91,7 +91,7 @@ def test_what_a_job_of_the_same_user_did_to_our_repository_is_not_pushed_from(
     (origin / "hooks" / "pre-push").write_text("#!/bin/sh\nexit 1\n")
     (origin / "config").write_text((origin / "config").read_text() + "[core]\n\tsshCommand = evil")
 
-    copy = copy_sealed(ours, origin, sha)
+    copy = copy_sealed(ours, origin, {"refs/heads/work": sha}, ())
 
     assert copy != origin
     assert git("cat-file", "-t", sha, cwd=copy) == "commit"
