@@ -609,3 +609,40 @@ def test_the_files_of_a_run_are_listed_and_saved(stage: Stage, terminal: Termina
     code, _, said = terminal.run("task", "files", run, "--into", "kept")
     assert (code, saved.read_text()) == (2, "mine")
     assert "cannot be written" in said
+
+
+WITH_CHOICES = """
+repos:
+  - repoUrl: acme/web
+    commitAuthorName: Jo the Bot
+    commitAuthorEmail: jo@example.com
+blueprints:
+  - name: Bump
+    repoUrl: acme/web
+    prompt: Bump {{what}}.
+    agentType: command
+    agentCommand: "true"
+    missingParams: skip
+    partialWork: draft
+"""
+
+
+def test_choices_of_repos_and_blueprints_are_applied_and_exported(terminal: Terminal, stage: Stage):
+    applied(terminal, WITH_CHOICES)
+    (repo,) = stage.ok("GET", "/api/repos")["repos"]
+    assert (repo["commitAuthorName"], repo["commitAuthorEmail"]) == ("Jo the Bot", "jo@example.com")
+    (made,) = stage.ok("GET", "/api/tasks?type=repo-blueprint")["tasks"]
+    task = stage.ok("GET", f"/api/tasks/{made['id']}")["task"]
+    assert (task["missingParams"], task["partialWork"]) == ("skip", "draft")
+
+    text = terminal.ok("export")
+
+    for field in ("commitAuthorName: Jo the Bot", "commitAuthorEmail: jo@example.com"):
+        assert f"    {field}\n" in text
+    assert "    missingParams: skip\n    partialWork: draft\n" in text
+    back = WITH_CHOICES.replace("skip", "run").replace("draft", "branch").replace("Jo", "Ann")
+    assert "0 created, 2 changed" in applied(terminal, back)
+    task = stage.ok("GET", f"/api/tasks/{made['id']}")["task"]
+    assert (task["missingParams"], task["partialWork"]) == ("run", "branch")
+    (repo,) = stage.ok("GET", "/api/repos")["repos"]
+    assert repo["commitAuthorName"] == "Ann the Bot"
