@@ -147,6 +147,8 @@ def _leave_sparse_paths(reading: _Reading, found: Differences) -> None:
 def _stage_files(reading: _Reading, paths: list[str]) -> None:
     repository, tree = reading.repository, reading.tree
     attributes = filters.read_attribute(repository, paths)
+    unchanged = filters.find_unchanged(repository, attributes)
+    paths = [path for path in paths if path not in unchanged]
     filtered = {path: name for path, name in attributes.items() if name in repository.setup.filters}
     taken = filters.find_clean_entries(repository, filtered, reading.flags, AGENT_INDEX)
     work_tree.set_entries(repository, taken)

@@ -127,9 +127,20 @@ def hash_hidden_contents(repository: JobRepository) -> frozenset[str]:
     known = set(repository.setup.filters) - {"lfs"}
     names = read_attribute(repository, work_tree.list_entries(repository)) if known else {}
     hidden = [path for path, name in names.items() if name in known]
-    if not hidden:
+    return _hash_files(repository, hidden)
+
+
+def find_unchanged(repository: JobRepository, names: Mapping[str, str]) -> set[str]:
+    """Return the files of filters that are not run which are as they were after setup."""
+    paths = [path for path, name in names.items() if name in repository.setup.distrusted]
+    same = _hash_files(repository, paths) & repository.setup.hidden_contents
+    return {record.partition(" ")[2] for record in same}
+
+
+def _hash_files(repository: JobRepository, paths: Collection[str]) -> frozenset[str]:
+    if not paths:
         return frozenset()
-    output = repository.run_script(_HASH_FILES, stdin=encode_paths(hidden))
+    output = repository.run_script(_HASH_FILES, stdin=encode_paths(paths))
     return frozenset(split_zero(output.data))
 
 

@@ -345,7 +345,7 @@ def test_other_files_are_pushed_beside_a_filters_changed_program(tmp_path: Path)
         "git config filter.rot.clean 'sh tools/rot'; git config filter.rot.smudge 'sh tools/rot';"
         "rm words.rot; git checkout -q words.rot"
     )
-    job.agent("echo '# new' >> tools/rot; echo x >> README")
+    job.agent("echo '# new' >> tools/rot; echo x >> README; sleep 1; touch words.rot")
 
     job.push()
     assert job.changed() == ["M README", "M tools/rot"]
