@@ -1,6 +1,6 @@
 PYTHON ?= python3
 PY := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE = 1
+export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 PINNED = requirements requirements-dev requirements-emulator requirements-tools
 
 .PHONY: help setup pins audit dev demo redeploy package deploy admin-key destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean

@@ -116,7 +116,7 @@ class LocalStack:
             "OPTIO_URL": self.url,
             "OPTIO_RUNNER_TOKEN": self._runner_token,
             "OPTIO_ALLOW_FILE_REPOS": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "pycache"),
         }
         program = [sys.executable, "-m", "chalicelib.runner", "--concurrency", "2"]
         bound = [sys.executable, "-m", "infra.bound", "TERM", *program]  # it drains when we die

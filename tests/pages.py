@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bytecode import BYTECODE
+
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^```(\w*) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELLS = ("sh", "bash", "console", "shell")
@@ -46,7 +48,7 @@ def typed(
         "HOME": str(home),
         "GIT_CONFIG_NOSYSTEM": "1",
         "COLUMNS": "160",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **BYTECODE,
     }
     return subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", text],

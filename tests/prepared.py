@@ -1,4 +1,4 @@
-"""What every stage of tests needs of AWS, made once: tables, queues, and clients."""
+"""Tables, queues and clients of AWS for the stages of tests, made once and copied."""
 
 from __future__ import annotations
 

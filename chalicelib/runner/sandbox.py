@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import marshal
 import os
 import select
 import shutil
@@ -112,18 +113,18 @@ class Sandbox:
         """Start a program inside; raise `OSError` as `subprocess` does, or `SandboxError`."""
         if self._holder is None or self._holder.poll() is not None:
             self._open()
-        spec = {
-            "namespaces": self._namespaces,
-            "user": self.user.number if self.user else None,
-            "argv": program.argv,
-            "environment": dict(program.environment),
-            "cwd": str(program.cwd),
-        }
+        spec = (
+            self._namespaces,
+            self.user.number if self.user else None,
+            list(program.argv),
+            dict(program.environment),
+            str(program.cwd),
+        )
         if any("\0" in text for text in (*program.argv, *program.environment.values())):
             raise ValueError("embedded null byte")
         told, status = os.pipe()
         with open(os.memfd_create("spec"), "wb") as stream, os.fdopen(told, "rb") as answer:  # noqa: PTH123
-            stream.write(json.dumps(spec).encode())
+            stream.write(marshal.dumps(spec))
             stream.flush()
             given = (stream.fileno(), status, *self._namespaces, *program.descriptors)
             try:
@@ -278,7 +279,7 @@ def _check_start(process: subprocess.Popen[bytes], answer: bytes, program: Start
     if not answer.startswith(b"E"):
         reason = answer.decode(errors="replace") or f"exit code {process.returncode}"
         raise SandboxError(f"it cannot be entered: {reason}")
-    number, words = json.loads(answer[1:])
+    number, words = marshal.loads(answer[1:])
     if number is None:
         raise ValueError(words)
     raise OSError(number, os.strerror(number), program.argv[0])

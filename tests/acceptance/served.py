@@ -15,6 +15,7 @@ from typing import Any
 import requests
 
 from chalicelib.settings import settings
+from tests.bytecode import BYTECODE
 from tests.conftest import RUNNER_TOKEN, Stage
 
 BUCKET = f"https://{settings.bucket}.s3.amazonaws.com"
@@ -99,7 +100,7 @@ class Served:
             "OPTIO_RUNNER_TOKEN": RUNNER_TOKEN,
             "OPTIO_ALLOW_FILE_REPOS": "1",
             "OPTIO_RUNNER_EXPOSE": str(tmp),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **BYTECODE,
         }
         argv = [sys.executable, "-m", "chalicelib.runner", "--name", "served", *arguments]
         with (tmp / "runner.log").open("ab") as log:

@@ -19,6 +19,7 @@ import boto3
 import pytest
 
 from infra.emulator import ROOT
+from tests.bytecode import BYTECODE
 from tests.lasting import starting_lasting_programs
 
 START_SECONDS = 300
@@ -61,7 +62,7 @@ class System:
             "HOME": str(home),
             "PORT": str(self._port),
             "OPTIO_STATE": str(self.state),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **BYTECODE,
         }
         with (self.state / "dev.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from infra.emulator import ROOT, Emulator
+from tests.bytecode import BYTECODE
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ class Account:
             **emulator.credentials,
             "PATH": os.environ["PATH"],
             "HOME": str(home),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **BYTECODE,
             "AWS_ENDPOINT_URL": emulator.endpoint,
             "STAGE": "prod",
             "YES": "1",

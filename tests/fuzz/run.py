@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bytecode import BYTECODE
 from tests.fuzz.told import Row, Told, rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ def _run(url: str, folder: Path, told: Told, *asked: str) -> str:
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **BYTECODE,
     }
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     said = done.stdout + done.stderr

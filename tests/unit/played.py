@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from chalicelib.runner import place
+from tests.bytecode import BYTECODE
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "runner-token-0123456789"
@@ -188,7 +189,7 @@ def start(api: PlayedApi, tmp: Path, *arguments: str) -> subprocess.Popen[bytes]
         "OPTIO_RUNNER_TOKEN": TOKEN,
         "OPTIO_ALLOW_FILE_REPOS": "1",
         "OPTIO_RUNNER_EXPOSE": str(tmp),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **BYTECODE,
         "AWS_SECRET_ACCESS_KEY": "not-for-agents",
     }
     argv = [sys.executable, "-m", "chalicelib.runner", "--name", "test", *arguments]
