@@ -1,4 +1,4 @@
-"""Which routes and steps exist. No logic, no configuration."""
+"""Registration of all routes and steps. No logic, no configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one session with AWS of this process: another one would cost more than many requests."""
+"""The process's only AWS session: creating another one would cost more than many requests."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from botocore.config import Config
 from botocore.session import get_session
 
 making = RLock()
-"""Held while a client is made: a session is not made for several threads, its clients are."""
+"""Guards client creation: botocore sessions are not thread-safe, clients are."""
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 2, 5, 3
-"""A call that nobody answers is asked again, and fails, within the time of a request: by itself a
-client waits for a minute, which is all the time that a function has."""
+"""A call without an answer is retried, and fails, within the time of a request. By default a client
+waits for a minute, which is the whole timeout of a function.
+"""
 
 
 @cache
 def session() -> Any:
-    """Return the session that every client is made in."""
+    """Return the session that all clients are created in."""
     return get_session()
 
 
 def client(service: str, **options: Any) -> Any:
-    """Return a client of a service, whose name is written where it is asked for."""
+    """Return a client of a service; callers pass the service's name as a literal."""
     patient = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,

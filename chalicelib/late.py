@@ -1,7 +1,7 @@
-"""Modules that load themselves when something of them is first used.
+"""Lazy loading of modules on their first use.
 
-A package that says `__getattr__ = late(__name__)` gives away its modules unloaded, by the plain
-`from package import module`: a function that starts cold loads what its event needs, no more.
+A package with `__getattr__ = late(__name__)` returns its modules unloaded from a plain `from
+package import module`. So a cold function loads only the modules that its event needs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _loading = RLock()
 
 
 class Late(ModuleType):
-    """A module that was not used yet. The standard library's own is no good under threads."""
+    """A module that was not used yet. The standard library's `LazyLoader` is not thread-safe."""
 
     def __getattribute__(self, name: str) -> Any:
         with _loading:
@@ -28,7 +28,7 @@ class Late(ModuleType):
 
 def _load(module: Late, spec: Any) -> None:
     if spec.loader_state:
-        return  # it is being loaded, and looks at itself
+        return  # it is being loaded, and accesses itself
     spec.loader_state = "loading"
     try:
         spec.loader.exec_module(module)

@@ -28,12 +28,12 @@ CONFIGURABLE = (
     "OPTIO_PUBLIC_URL",
     "OPTIO_ALARM_TOPIC",
 )
-"""What may be set when a stage is packaged."""
+"""Settings that can be set when a stage is packaged."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a stage is configured with. Nothing is read before it is asked for."""
+    """The configuration of a stage. Each setting is read on its first use."""
 
     environment: Mapping[str, str]
 
@@ -58,17 +58,17 @@ class Settings:
         return f"/optio/{self.stage}/runs"
 
     def log_of(self, function: str) -> str:
-        """The log group of a function, one of ours: Lambda's own would end never."""
+        """The log group of a function, created by us: Lambda's own would never expire."""
         return f"/optio/{self.stage}/functions/{function}"
 
     @property
     def data_key(self) -> str:
-        """The name of the secret behind the seals of this stage."""
+        """The name of the secret with the encryption key of this stage."""
         return f"optio/{self.stage}/data-key"
 
     @property
     def secrets_prefix(self) -> str:
-        """Where the values of users' secrets are kept."""
+        """The prefix under which the values of users' secrets are stored."""
         return f"optio/{self.stage}/secrets/"
 
     @property
@@ -78,7 +78,7 @@ class Settings:
 
     @cached_property
     def runner(self) -> str:
-        """Who does the jobs of runs whose repo says nothing else."""
+        """The pool that runs the jobs of repos without a setting of their own."""
         asked = self.environment.get("OPTIO_RUNNER", "").strip() or RUNNERS[0]
         if asked not in RUNNERS:
             raise ValueError(f"OPTIO_RUNNER must be one of {', '.join(RUNNERS)}, not {asked!r}")
@@ -90,27 +90,27 @@ class Settings:
 
     @property
     def kms_key(self) -> str:
-        """The ARN of the account's own key that all that is kept is encrypted under, if any."""
+        """The ARN of the account's own key that encrypts all stored data, if any."""
         return self.environment.get("OPTIO_KMS_KEY", "").strip()
 
     @property
     def public_url(self) -> str | None:
-        """Where people reach this stage, for links in pull requests and tickets."""
+        """The public URL of this stage, for links in pull requests and tickets."""
         return self.environment.get("OPTIO_PUBLIC_URL", "").strip().rstrip("/") or None
 
     @property
     def alarm_topic(self) -> str:
-        """The SNS topic that alarms tell, if there is one."""
+        """The SNS topic that alarms notify, if there is one."""
         return self.environment.get("OPTIO_ALARM_TOPIC", "")
 
     @cached_property
     def shards(self) -> int:
-        """How many parts a due index is written to; may be raised, never lowered."""
+        """The number of partitions of a due index; it may be raised, never lowered."""
         return self._whole("OPTIO_DUE_SHARDS", 4, least=1, most=64)
 
     @cached_property
     def interval(self) -> timedelta:
-        """The tick: whole minutes, 1 to 7, whatever fraction was asked for."""
+        """The time between ticks: whole minutes, rounded up, from 1 to 7."""
         asked = self._whole("OPTIO_WORKFLOW_TRIGGER_INTERVAL", 60000, least=1, most=10**9)
         return timedelta(minutes=min(7, max(1, -(-asked // 60000))))
 
@@ -120,44 +120,44 @@ class Settings:
 
     @cached_property
     def max_concurrent(self) -> int:
-        """How many runs may work at once in the whole stage."""
+        """The maximum number of runs of the whole stage that work at once."""
         return self._whole("OPTIO_MAX_CONCURRENT", 5, least=1, most=10000)
 
     @cached_property
     def stall_threshold(self) -> timedelta:
-        """For how long a working run may say nothing before it is shown as stalled."""
+        """The time without output after which a running run is shown as stalled."""
         asked = self._whole("OPTIO_STALL_THRESHOLD_MS", 900_000, least=1000, most=10**9)
         return timedelta(milliseconds=asked)
 
     @cached_property
     def pause_after_failures(self) -> int:
-        """How many failures of one class in a row pause a definition."""
+        """The number of consecutive failures of one class that pauses a blueprint."""
         return self._whole("OPTIO_PAUSE_AFTER_FAILURES", 5, least=1, most=50)
 
     @cached_property
     def allowed_private(self) -> tuple[str, ...]:
-        """Hosts, addresses and networks that are private and may be asked all the same."""
+        """Private hosts, addresses and networks that requests may go to."""
         named = self.environment.get("OPTIO_ALLOW_PRIVATE_URLS", "").split(",")
         return tuple(rule.strip() for rule in named if rule.strip())
 
     @cached_property
     def file_repos(self) -> bool:
-        """Whether a repo may be a directory of the machine that the runner works on."""
+        """Return whether a repo may be a directory of the runner's machine."""
         return self.environment.get("OPTIO_ALLOW_FILE_REPOS", "") == "1"
 
     @cached_property
     def hook_rate(self) -> int:
-        """How many deliveries a second one worker takes for one path."""
+        """The deliveries per second that one worker accepts for one path."""
         return self._whole("OPTIO_HOOK_RATE", 50, least=1, most=100_000)
 
     @cached_property
     def lambda_limit(self) -> int:
-        """How many functions may run at once in the account, of which the queues get a part."""
+        """The number of functions that may run at once in the account, shared with the queues."""
         return self._whole("OPTIO_LAMBDA_LIMIT", 1000, least=1, most=1_000_000)
 
     @cached_property
     def retention(self) -> timedelta:
-        """How long ledger and finished runs are kept; never under a hook's replay window."""
+        """The time for which ledger and finished runs are kept; longer than any replay window."""
         return timedelta(days=self._whole("OPTIO_RETENTION_DAYS", 90, least=4, most=3650))
 
     def _whole(self, name: str, default: int, *, least: int, most: int) -> int:

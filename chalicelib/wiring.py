@@ -1,4 +1,4 @@
-"""Plugs adapters into ports, importing each on first use: the one place for late imports."""
+"""Connects adapters to ports, importing each on first use: the only place for late imports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LogLines(logging.Handler):
-    """The log of a function: JSON on standard output. What makes the lines loads with the first."""
+    """The log of a function: JSON on standard output. The first line loads the formatter."""
 
     @cached_property
     def _lines(self) -> logging.Formatter:
@@ -35,7 +35,7 @@ class LogLines(logging.Handler):
 
 
 def log_as_json() -> None:
-    """Let what we and chalice log be lines of JSON, at most one handler each."""
+    """Write the logs of our loggers and Chalice's as lines of JSON, with one handler each."""
     for name in ("chalicelib", "optio"):
         logger = logging.getLogger(name)
         if not logger.handlers:
@@ -240,5 +240,5 @@ class Wiring:
 
 @cache
 def world() -> Wiring:
-    """Return the one world of this process."""
+    """Return the world of this process, created on first use."""
     return Wiring()

@@ -1,4 +1,4 @@
-"""Who calls, by the token that they show; keys and sessions made and revoked."""
+"""Authentication by token; creation and revocation of API keys and sessions."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ from chalicelib.ports import Taken, World
 
 
 def principal_of(world: World, token: str, *, noted: bool = True) -> Principal:
-    """Return who shows this token of a key or a session; `Unauthorized` says why nobody may.
+    """Return the caller that a token of a key or session identifies, or raise `Unauthorized`.
 
-    The last use of a key is written once in some minutes, and never where `noted` is false.
+    The last use of a key is written at most once in `USE_NOTED_EVERY`, and never if `noted` is
+    false.
     """
     key = _known(world, token)
     owner = _parent(world, key) if key.parent else key
@@ -48,7 +49,7 @@ def _known(world: World, token: str) -> Key:
     digest = digest_of(token)
     key = world.keys.find(key_id(digest))
     if key is None or not hmac.compare_digest(key.digest, digest):
-        raise Unauthorized("this API key is not known: it was never made, or it was revoked")
+        raise Unauthorized("this API key is not known: it never existed, or it was revoked")
     if key.expired(world.now()):
         raise Unauthorized(f"this {'session' if key.parent else 'API key'} has expired")
     return key
@@ -71,9 +72,9 @@ def make(
     by: str | None = None,
     claim: Claim | None = None,
 ) -> tuple[Key, str]:
-    """Make a key; return it with its token, which is shown this once and kept nowhere.
+    """Create a key; return it with its token, which is not stored and is shown only this once.
 
-    With a claim a repeated request is told the same token, made again of what the claim holds.
+    With a claim, a repeated request returns the same token, derived again from the claim.
     """
     if earlier := earlier_result(world, claim):
         return _made_before(world, earlier)
@@ -109,26 +110,33 @@ def _made_before(world: World, seed: str) -> tuple[Key, str]:
 
 
 def _token(world: World, seed: str) -> str:
-    """Return the token that a seed makes, under the key of the stage."""
+    """Return the token that a seed yields, signed with the stage's key."""
     return KEY_PREFIX + world.seals.sign(f"API key {seed}")
 
 
 def revoke(world: World, id: str, by: Principal) -> Key:
-    """Revoke a key and with it every session opened with it, at once."""
+    """Revoke a key and all its sessions at once.
+
+    Raises `NotFound` for an unknown key, `Conflict` if a key would revoke itself, and
+    `Unauthorized` if the caller's own key was revoked concurrently.
+    """
     key = world.keys.find(id)
     if key is None or key.parent:
         raise NotFound("API key", id)
     if key.id == by.id:
-        raise Conflict("a key cannot revoke itself: do it with another one, so that one is left")
+        raise Conflict("a key cannot revoke itself: use another key, so that at least one remains")
     try:
         world.keys.remove(id, by.id)
     except Taken:
-        raise Unauthorized("your own API key was revoked meanwhile") from None
+        raise Unauthorized("your own API key was revoked during this request") from None
     return key
 
 
 def open_session(world: World, token: str) -> tuple[Key, str]:
-    """Open a session of the key with this token; return it with the session's own token."""
+    """Open a session with the token of a key; return the session and its own token.
+
+    Raises `Unauthorized` if the token is not that of a valid key.
+    """
     if not token.startswith(KEY_PREFIX):
         raise Unauthorized("an API key starts with optio_pat_")
     key = _known(world, token)
@@ -151,7 +159,7 @@ def open_session(world: World, token: str) -> tuple[Key, str]:
 
 
 def close_session(world: World, token: str) -> None:
-    """End a session at once; one that is over already stays so."""
+    """End a session at once; do nothing if it has already ended."""
     key = world.keys.find(key_id(digest_of(token)))
     if key is not None and key.parent:
         world.keys.remove(key.id)

@@ -1,4 +1,4 @@
-"""The record of who did what: written after each deed, and read by what is asked."""
+"""The audit log: writes a record after each action, and reads pages of records."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def note(world: World, deed: Deed, by: Principal | None, origin: Origin) -> Entry:
-    """Keep who did what. The deed is done, so a record that cannot be kept does not undo it.
+    """Store an audit record and return it.
 
-    It is said as loudly as can be then: whole, in the log, and counted for an alarm.
+    A failure does not undo the action, which is already done. In that case the complete record is
+    logged as an error and counted for an alarm.
     """
     entry = Entry(
         id=str(uuid.uuid4()),
@@ -35,7 +36,7 @@ def note(world: World, deed: Deed, by: Principal | None, origin: Origin) -> Entr
     try:
         world.activity.add(entry)
     except Exception:
-        log.exception("activity not kept", extra={"entry": asdict(entry)})
+        log.exception("audit record not stored", extra={"entry": asdict(entry)})
         world.metrics.activity_lost()
     return entry
 
@@ -49,8 +50,8 @@ def newest(
     before: str | None = None,
     limit: int = 50,
 ) -> tuple[list[Entry], str | None]:
-    """Return a page of what was done, the newest first, and where the next one begins.
+    """Return a page of audit records, newest first, and the position of the next page.
 
-    What belongs to an object is told with it: the triggers and runs of a definition.
+    The records of an object include those of its parts: a blueprint's triggers and runs.
     """
     return world.activity.newest(object_id, actor_id, action, before, limit)

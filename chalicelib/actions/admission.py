@@ -1,4 +1,4 @@
-"""Admission: which queued runs may begin to work, by priority, then age, within the limits."""
+"""Admission: selects queued runs to start, by priority, then age, within the concurrency limits."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from chalicelib.ports import Taken, World
 
 MOST_AT_ONCE = 50
 QUEUES_AT_ONCE, MOST_PASSES = 20, 5
-"""How many queues one pass looks at, and the passes of one message; a further one does the rest."""
+"""The queues that one pass examines, and the passes of one message; another message does the rest.
+"""
 RUNS_PER_REPO = 2
-"""How many runs of a repo that has no settings work at once."""
+"""The concurrent runs of a repo that has no settings."""
 
 
 def admit(world: World, queue_key: str, due: Run | None = None) -> None:
-    """Give the free slots to what waits behind `queue_key`, or for a slot of the whole stage.
+    """Give free slots to the runs in queue `queue_key`, and to those that wait for a stage slot.
 
-    The queues that wait for the stage are merged by rank, so that whose message came first does
-    not decide. A pass looks at some of them only, the most urgent; those that wait for something
-    else leave, so that the next pass sees others. The run that is `due` itself takes part, should
-    the index not know it yet. Safe to repeat, and to run twice at once.
+    The queues that wait for the stage are merged by rank, so the order of messages does not matter.
+    A pass examines only the most urgent queues; queues that wait for something else leave the list,
+    so the next pass sees others. `due` takes part even if the index does not contain it yet. Safe
+    to repeat and to run concurrently.
     """
     if _no_room(world, queue_key, due):
-        return  # before any queue is read: there may be hundreds, and each that waits asks again
+        return  # Before any queue is read: there may be hundreds, and each waiting run asks again.
     seen: set[str] = set()
     for _ in range(MOST_PASSES):
         listed = world.slots.awaiting_stage(QUEUES_AT_ONCE)
@@ -45,9 +46,9 @@ def admit(world: World, queue_key: str, due: Run | None = None) -> None:
 
 
 def wake(world: World) -> None:
-    """Ask for an admission where a slot of the stage is free and a queue waits for one.
+    """Request an admission if the stage has a free slot and a queue waits for one.
 
-    Whoever frees a slot asks for it; this is for the message that was lost.
+    Freeing a slot already requests one; this recovers lost messages.
     """
     first = world.slots.awaiting_stage(1)
     if first and not is_full(world):
@@ -55,7 +56,7 @@ def wake(world: World) -> None:
 
 
 def _pass(world: World, queue_key: str, keys: Collection[str], due: Run | None) -> bool:
-    """Admit what may start of these queues, by rank; return whether the stage became full."""
+    """Admit the runs of these queues that may start, by rank; return whether the stage is full."""
     blocked: set[str] = set()
     repos: dict[str, Repo | None] = {}
     admitted = {queue_key}
@@ -86,10 +87,10 @@ def _by_rank(
 
 
 def _ready(world: World, key: str, blocked: Collection[str]) -> Iterator[Run]:
-    """Yield the runs that wait behind `key` and may start, in the order of their rank.
+    """Yield the runs in queue `key` that may start, in the order of their rank.
 
-    However many wait, no more of them are read than is needed: one, then some, then many at once;
-    and none any more once `key` itself is blocked.
+    Runs are read in growing batches (1, 5, then `MOST_AT_ONCE`), so that no more are read than
+    needed. Iteration ends once `key` is blocked.
     """
     waiting = world.runs.waiting(key)
     for size in chain((1, 5), repeat(MOST_AT_ONCE)):
@@ -117,12 +118,12 @@ def _repo(world: World, run: Run, repos: dict[str, Repo | None]) -> Repo | None:
 
 
 def _pool(world: World, repo: Repo | None) -> str:
-    """Return who will do the job: chosen now, by today's settings, not when the run was fired."""
+    """Return the pool that will run the job, by the present settings, not those at the firing."""
     return (repo and repo.runner) or world.policy.runner
 
 
 def _limits(world: World, run: Run, repo: Repo | None) -> dict[str, int]:
-    """Return how many runs each counter of `run` may hold, by today's settings of its repo."""
+    """Return the limit of each counter of `run`, by the present settings of its repo."""
     limits = {f"definition#{run.definition_id}": run.max_concurrent} if run.definition_id else {}
     if run.repo_url:
         limits[f"repo#{run.repo_url}"] = repo.max_concurrent_tasks if repo else RUNS_PER_REPO
@@ -130,7 +131,7 @@ def _limits(world: World, run: Run, repo: Repo | None) -> dict[str, int]:
 
 
 def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozenset[str]:
-    """Admit `run`, and return the counters that were full: none when it was admitted, or gone."""
+    """Admit `run`; return the full counters, or none if it was admitted or is no longer queued."""
     now = world.now()
     published = run.stage == PUBLISH
     new = move(
@@ -144,7 +145,7 @@ def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozense
         waiting_for=None if published else "a build" if pool == CODEBUILD else "a runner",
         pool=pool,
         launch=None,
-        failures=run.failures,  # what the forge refused in a row is counted over admissions
+        failures=run.failures,  # consecutive forge failures are counted across admissions
     )
     for _ in range(2):
         try:
@@ -163,7 +164,10 @@ def _take(world: World, run: Run, limits: dict[str, int], pool: str) -> frozense
 
 
 def _drop_lost(world: World, counter: str) -> bool:
-    """Drop the slots of a full counter whose runs are not working; none if one moves meanwhile."""
+    """Drop slots of a full counter whose runs hold none; return false if none were dropped.
+
+    A run that moves concurrently prevents it.
+    """
     held = sorted(world.slots.held(counter))
     known = {run.id: run for run in world.runs.several(held)}
     lost = {
@@ -181,7 +185,7 @@ def _drop_lost(world: World, counter: str) -> bool:
 
 
 def _no_room(world: World, queue_key: str, due: Run | None) -> bool:
-    """Whether the whole stage works, and none of its slots is lost; who waits for it is noted."""
+    """Return whether the stage is full, with no lost slots; if so, record the waiting queue."""
     if len(world.slots.held(STAGE)) < world.policy.max_concurrent or _drop_lost(world, STAGE):
         return False
     rank = due.rank if due else world.runs.first_rank(queue_key)
@@ -191,9 +195,9 @@ def _no_room(world: World, queue_key: str, due: Run | None) -> bool:
 
 
 def _stage_full(world: World, keys: Collection[str]) -> bool:
-    """Note by which rank these queues wait for the stage; false when a slot came free meanwhile."""
+    """Record the rank at which these queues wait for the stage; return whether it is still full."""
     for key in sorted(keys):
-        world.slots.leave_stage(key)  # the rank of a run that was admitted says nothing any more
+        world.slots.leave_stage(key)  # the rank of an admitted run is outdated
         rank = world.runs.first_rank(key)
         if rank:
             world.slots.await_stage(key, rank)
@@ -201,5 +205,5 @@ def _stage_full(world: World, keys: Collection[str]) -> bool:
 
 
 def is_full(world: World) -> bool:
-    """Return whether every slot of the stage is taken."""
+    """Return whether all slots of the stage are taken."""
     return len(world.slots.held(STAGE)) >= world.policy.max_concurrent

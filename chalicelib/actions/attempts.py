@@ -1,4 +1,4 @@
-"""Attempts to sign in are counted, those of one source and all together."""
+"""Counts attempts to sign in, per source and for all sources together."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ NAME_OF_ALL = "login"
 
 @dataclass(frozen=True, kw_only=True)
 class CountedAttempt:
-    """An attempt that was counted, and the delays that its source and all sources have to keep."""
+    """A counted attempt, and the delays that apply to its source and to all sources."""
 
     at: datetime
     source: str
     delay: timedelta
-    """Zero unless this source tried too often: nothing is looked at before it is over."""
+    """Zero unless this source made too many attempts; nothing is checked before it has passed."""
     delay_if_wrong: timedelta
-    """Zero unless all sources together tried too often, which refuses only wrong attempts."""
+    """Zero unless all sources together made too many attempts; it rejects wrong attempts only."""
 
 
 def take(world: World, source: str) -> CountedAttempt:
-    """Count an attempt, at the same cost whatever is tried.
+    """Count an attempt, before it is checked and at the same cost for any input.
 
-    An attempt that its own source's limit refuses does not count for all sources.
+    Attempts rejected by the per-source limit do not count towards the global limit, so one source
+    cannot lock out the others.
     """
     now = world.now()
     delay = _counted(world, OF_SOURCE, _name_of_source(source), now)
@@ -35,7 +36,7 @@ def take(world: World, source: str) -> CountedAttempt:
 
 
 def give_back(world: World, attempt: CountedAttempt) -> None:
-    """Forget an attempt that succeeded: a whole office may sign in from one address."""
+    """Remove a successful attempt from the counts: a whole office may sign in from one address."""
     window, _ = OF_SOURCE.window(attempt.at)
     world.counters.give_back(f"{_name_of_source(attempt.source)}#{window}")
     if not attempt.delay_if_wrong:
@@ -48,6 +49,6 @@ def _name_of_source(source: str) -> str:
 
 
 def _counted(world: World, limit: Limit, name: str, now: datetime) -> timedelta:
-    """Return zero, or the time until the end of a window that is full."""
+    """Return zero, or the time until the end of the window if it is full."""
     window, end = limit.window(now)
     return timedelta(0) if world.counters.take(f"{name}#{window}", limit.most, end) else end - now

@@ -1,4 +1,4 @@
-"""The breaker: a definition whose runs fail alike again and again is paused, with the reason."""
+"""The circuit breaker: pauses a blueprint after repeated failures of the same class."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from chalicelib.domain.run import Run, State
 from chalicelib.ports import World
 
 TOLD = (State.COMPLETED, State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
-"""The states that tell whether a definition works. A cancelled run tells nothing."""
+"""States that show whether a blueprint works. A cancelled run shows nothing."""
 FORGE_IS_AWAY = frozenset({"forge_rate_limited", "forge_unavailable"})
-"""Classes of a forge that did not answer: that passes, and is no fault of a definition."""
+"""Error classes of an unavailable forge: they are temporary, and no fault of a blueprint."""
 PAGE, MOST_PAGES = 100, 20
-"""How far back a definition's runs are looked through for those that ended: many may wait."""
+"""The limit of searching a blueprint's runs for those that ended: many may still be queued."""
 
 
 def run_failed(world: World, run: Run) -> None:
-    """Pause the definition of a failed run, if that was one failure of its class too many.
+    """Pause the blueprint of a failed run after too many consecutive failures of the same class.
 
-    Nothing is counted, so nothing can be counted twice: the runs themselves are looked at, those
-    that ended since somebody resumed the definition last.
+    No counter is kept, so no failure can be counted twice: the runs themselves are read, those that
+    ended since the blueprint was last resumed.
     """
     if not _tells(run):
         return
@@ -48,10 +48,10 @@ def run_failed(world: World, run: Run) -> None:
 
 
 def _reason(world: World, definition: Blueprint, run: Run) -> str | None:
-    """Return why to pause a definition, by its runs as they are now; None to leave it.
+    """Return the reason to pause a blueprint by the present state of its runs, or None.
 
-    The list of its runs lags: what it shows as at work may have succeeded. So those that would
-    pause the definition are read once more, as they are.
+    The list of its runs comes from an index that lags: a run listed as active may have succeeded.
+    So the decision is confirmed with consistent reads.
     """
     most = world.policy.pause_after_failures
     listed = _listed(world, definition, most)
@@ -66,7 +66,7 @@ def _reason(world: World, definition: Blueprint, run: Run) -> str | None:
 
 
 def _current(world: World, listed: Iterable[Run], most: int) -> list[Run]:
-    """Return the newest runs as they are now, as far back as `most` of them tell something."""
+    """Return the newest runs in their present state, with `most` conclusive ones if possible."""
     found: list[Run] = []
     for other in sorted(listed, key=lambda one: (one.created_at, one.id), reverse=True):
         with suppress(NotFound):
@@ -77,7 +77,7 @@ def _current(world: World, listed: Iterable[Run], most: int) -> list[Run]:
 
 
 def _in_a_row(known: Iterable[Run], definition: Blueprint, run: Run, most: int) -> bool:
-    """Return whether the newest runs that tell something all failed like this one."""
+    """Return whether the newest `most` conclusive runs all failed with the class of this one."""
     by_id = {**{other.id: other for other in known}, run.id: run}
     newest = sorted(by_id.values(), key=lambda one: (one.created_at, one.id), reverse=True)
     telling = [other for other in newest if _tells(other)][:most]
@@ -85,7 +85,7 @@ def _in_a_row(known: Iterable[Run], definition: Blueprint, run: Run, most: int) 
 
 
 def _listed(world: World, definition: Blueprint, most: int) -> list[Run]:
-    """Return the newest runs of a definition: as many as it takes to see `most` that ended."""
+    """Return the newest runs of a blueprint, far enough back to include `most` conclusive ones."""
     found: list[Run] = []
     place: str | None = None
     for _ in range(MOST_PAGES):
@@ -97,7 +97,7 @@ def _listed(world: World, definition: Blueprint, most: int) -> list[Run]:
 
 
 def _tells(run: Run) -> bool:
-    """Return whether a run tells if its definition works: not one whose forge was away."""
+    """Return whether a run shows if its blueprint works; a forge outage shows nothing."""
     if run.state is not State.FAILED:
         return run.state in TOLD
     not_cloned = run.error_class == "network" and run.stage == "clone"

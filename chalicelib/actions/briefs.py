@@ -1,4 +1,4 @@
-"""Briefs of runs: read where they may be gone, and kept for as long as their run."""
+"""Briefs of runs: reads them, and extends their expiry for runs that live longer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalicelib.ports import World
 
 
 def brief_of(world: World, run: Run) -> Brief | None:
-    """Return the brief of a run, None where it is no longer stored."""
+    """Return the brief of a run, None if it is no longer stored."""
     try:
         return world.firings.brief(run.firing_id)
     except NotFound:
@@ -18,10 +18,10 @@ def brief_of(world: World, run: Run) -> Brief | None:
 
 
 def keep_brief(world: World, run: Run) -> Run:
-    """Let the brief of a run live on where it would end before its run; return the run.
+    """Extend the expiry of a run's brief if it would expire before the run; return the run.
 
-    A brief expires with its record of the ledger, while a pull request may stay open for longer.
-    It is one write for each third of the retention, so most runs never need one.
+    A brief expires with its ledger record, but a pull request may stay open longer. One write lasts
+    for at least a third of the retention, so most runs never need one.
     """
     if not moving.needs_brief_kept(world, run):
         return run

@@ -1,4 +1,4 @@
-"""What is done to many runs by one request: a bounded part of them, the next with the next."""
+"""Bulk operations on runs. Each request processes a bounded batch; repeat it for the rest."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from chalicelib.ports import World
 
 MOST = 100
 LONGEST = timedelta(seconds=6)
-"""How many runs one request moves, and how long: somebody looks at a page that waits for it."""
+"""The maximum runs and the maximum time of one request, because a page waits for it."""
 
 
 def retry_failed(world: World) -> int:
-    """Try failed runs again, the newest first; return how many."""
+    """Retry failed runs, the newest first; return their number."""
     return _each(world, _in(world, (State.FAILED,)), lambda run: runs.retry(world, run.id))
 
 
 def cancel_active(world: World) -> int:
-    """Cancel runs that wait or work; return how many. What waits goes first: nothing follows it."""
+    """Cancel queued and active runs; return their number. Queued runs come first, so none start."""
     order = sorted(ACTIVE - FINAL, key=list(State).index)
     found = chain(_unseen(world), _in(world, order))
     return _each(world, found, lambda run: runs.cancel(world, run.id))
 
 
 def _unseen(world: World) -> Iterator[Run]:
-    """Yield the queued runs that are due: one that no step has seen yet is in no list of states."""
+    """Yield the queued runs that are due: before its first step a run is in no state index."""
     for due in world.runs.due(world.now()):
         with suppress(NotFound):
             run = world.runs.get(due.id)
@@ -46,7 +46,10 @@ def _in(world: World, states: Iterable[State]) -> Iterator[Run]:
 
 
 def _each(world: World, found: Iterator[Run], change: Callable[[Run], object]) -> int:
-    """Change a bounded part of them; a run that moved meanwhile is not counted, nor in the way."""
+    """Change a bounded batch of runs and return their number.
+
+    Runs that moved concurrently are skipped.
+    """
     changed, until = 0, world.now() + LONGEST
     for run in found:
         if changed == MOST or world.now() > until:

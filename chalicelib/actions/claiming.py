@@ -1,4 +1,4 @@
-"""Requests with an Idempotency-Key: what comes twice finds what the first one made."""
+"""Idempotent requests: a repeated Idempotency-Key returns the first request's result."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from chalicelib.ports import Taken, World
 
 
 def repeated(world: World, claim: Claim) -> str:
-    """Return the result of the request that used this Idempotency-Key before; 409 if another's."""
+    """Return the result of the first request with this Idempotency-Key.
+
+    Raises `Conflict` if that request had another body, and `Superseded` if its claim is not
+    readable yet.
+    """
     first = world.firings.claimed(claim.key, world.now())
     if first is None:
-        raise Superseded("the first request with this Idempotency-Key is just being answered")
+        raise Superseded(
+            "the first request with this Idempotency-Key is still being processed; try again"
+        )
     if first.digest != claim.digest:
-        raise Conflict("this Idempotency-Key was used with another body")
+        raise Conflict("this Idempotency-Key was already used with another body: use a new key")
     return first.result
 
 
 def earlier_result(world: World, claim: Claim | None) -> str | None:
-    """Return the result of an earlier request with this Idempotency-Key, None for a first one.
+    """Return the result of an earlier request with this Idempotency-Key, None if this is the first.
 
-    It is asked for before anything is checked: the first answer holds, whatever was paused,
-    edited or used up since.
+    It is checked before anything else, so that the first response remains valid even if something
+    was paused, edited or used up since.
     """
     if claim is None or world.firings.claimed(claim.key, world.now()) is None:
         return None
@@ -29,7 +35,7 @@ def earlier_result(world: World, claim: Claim | None) -> str | None:
 
 
 def made_first(world: World, claim: Claim | None, taken: Taken) -> str:
-    """Return what the first request made that was in the way; raise `taken` where none can be."""
+    """Return the first request's result after a conflict; raise `taken` if there is no claim."""
     if claim is None:
         raise taken
     return repeated(world, claim)

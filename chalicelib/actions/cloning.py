@@ -1,4 +1,4 @@
-"""A definition made after another one."""
+"""Copies of blueprints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ SUFFIX = " (copy)"
 def clone(
     world: World, original: Blueprint, new_id: str, claim: Claim | None = None
 ) -> tuple[Blueprint, list[Trigger]]:
-    """Store a paused copy of a definition with its triggers; a webhook's path stays the first's."""
+    """Store a paused copy of a blueprint with its triggers, except webhooks.
+
+    The path of a webhook is unique, so it stays with the original.
+    """
     now = world.now()
     copy = replace(
         original,
@@ -36,7 +39,7 @@ def clone(
 
 
 def _again(trigger: Trigger, owner: Blueprint, now: datetime) -> Trigger:
-    """Return a trigger with the same settings and none of the history."""
+    """Return a new trigger with the same settings and no history."""
     return Trigger(
         ticket=replace(trigger.ticket, looked=()) if trigger.ticket else None,
         id=str(uuid.uuid4()),

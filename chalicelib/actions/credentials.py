@@ -1,4 +1,4 @@
-"""What opens a repo's forge: read when it is needed, for nobody but ourselves."""
+"""Forge credentials: read when needed, and used by the service alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chalicelib.ports import Forge, World
 
 
 def place_of(world: World, repo_url: str | None) -> Place | None:
-    """Return where a repo's pull requests live, or None where no forge of it is known."""
+    """Return the location of a repo at its forge, or None if its forge is unknown."""
     if repo_url is None:
         return None
     repo = world.repos.find(repo_url)
@@ -27,20 +27,25 @@ def place_of(world: World, repo_url: str | None) -> Place | None:
 
 
 def forge_of(world: World, repo_url: str) -> Forge:
-    """Return a repo's forge, opened; raise `ForgeError` where no credential is kept for it."""
+    """Return a client of a repo's forge, or raise `ForgeError` without a forge or a credential."""
     repo = world.repos.find(repo_url)
     where = place(repo_url, repo.forge_api_url if repo else None)
     if where is None:
-        raise ForgeError("unauthorized", f"{repo_url} lives at no forge that is known")
+        raise ForgeError(
+            "unauthorized", f"{repo_url} is not at a known forge: set forgeApiUrl of the repo"
+        )
     credential = _kept(world, repo_url)
     if credential is None:
-        message = f"no credential is kept for {repo_url}: PUT /api/secrets/{TOKEN}, then retry"
+        message = f"no credential is stored for {repo_url}: PUT /api/secrets/{TOKEN}, then retry"
         raise ForgeError("unauthorized", message)
     return world.forges.at(where, credential, repo.trusted_bots if repo else ())
 
 
 def git_token(world: World, repo_url: str | None, repo: Repo | None) -> str | None:
-    """Return what the runner clones and pushes with, or None for a repo that needs nothing."""
+    """Return the token for cloning and pushing, or None if the repo needs none or has none.
+
+    Raises `ForgeError` if a GitHub App cannot mint one.
+    """
     if repo_url is None:
         return None
     where = place(repo_url, repo.forge_api_url if repo else None)
@@ -59,14 +64,14 @@ def _of_repo(world: World, repo_url: str) -> str | None:
 
 
 def hook_secret(world: World, source: str) -> str | None:
-    """Return what a forge's or tracker's own webhook is signed with."""
+    """Return the secret that signs the events of a forge or tracker, or None."""
     name = HOOK_SECRETS[source]
     found = world.secrets.find([name], GLOBAL)
     return world.vault.get(world.secrets.key(name, GLOBAL)) if found else None
 
 
 def _kept(world: World, repo_url: str) -> Credential | None:
-    """Return the repo's own credential, else the global one; at each a token before an App."""
+    """Return the repo's own credential, otherwise the global one; a token before an App."""
     for scope in (repo_url, GLOBAL):
         names = world.secrets.find([TOKEN, APP_ID, APP_KEY], scope)
         if TOKEN in names:

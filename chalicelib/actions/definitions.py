@@ -1,4 +1,4 @@
-"""Definitions: made, changed and removed together with their triggers, all or nothing."""
+"""Blueprints: created, changed and removed together with their triggers, in one transaction."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ from chalicelib.ports import Change, Taken, World
 def create(
     world: World, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None = None
 ) -> tuple[Blueprint, list[Trigger]]:
-    """Store a definition and its triggers; a repeated request finds what the first one made."""
+    """Store a blueprint and its triggers; a repeated request returns those of the first one.
+
+    Raises `Invalid` for a faulty template, schedule or link, and `Conflict` for a taken webhook
+    path.
+    """
     if earlier := earlier_result(world, claim):
         made = world.blueprints.get(earlier)
         return made, world.triggers.of(made)
     check(new)
     if len(triggers) > TRIGGERS:
-        raise Invalid(f"at most {TRIGGERS} triggers", "triggers")
+        raise Invalid(f"a task has at most {TRIGGERS} triggers", "triggers")
     new = replace(
         new,
         tracks_active=any(_minds(trigger) for trigger in triggers),
@@ -48,15 +52,15 @@ def create(
 def _refused(
     taken: Taken, definition: Blueprint, triggers: Sequence[Trigger], *, whole: bool = False
 ) -> Exception:
-    """Return what a refused write means to its caller; `whole` is a definition with triggers."""
+    """Return the error for a conflict; `whole` is true if the triggers are part of the request."""
     for number, trigger in enumerate(triggers):
         if trigger.hook and f"path {trigger.hook.path}" in taken.parts:
             where = f"triggers.{number}.config.path" if whole else "config.path"
-            return Conflict(f"the path {trigger.hook.path!r} is taken", where)
+            return Conflict(f"the path {trigger.hook.path!r} is already in use", where)
     if "template" in taken.parts:
         message = f"there is no prompt template {definition.prompt_template_id!r}"
         return Invalid(message, "promptTemplateId")
-    return Superseded(f"task {definition.id!r} changed meanwhile, read it again")
+    return Superseded(f"task {definition.id!r} was modified concurrently; read it again")
 
 
 def _minds(trigger: Trigger) -> bool:
@@ -64,18 +68,18 @@ def _minds(trigger: Trigger) -> bool:
 
 
 def owned(trigger: Trigger, definition: Blueprint) -> Trigger:
-    """Return the trigger with what it repeats of its definition."""
+    """Return the trigger with the field that it copies from its blueprint."""
     return replace(trigger, template_id=definition.prompt_template_id)
 
 
 def template_of(world: World, definition: Blueprint) -> PromptTemplate | None:
-    """Return the template of the library that a definition is linked to."""
+    """Return the library template that a blueprint is linked to, or None."""
     linked = definition.prompt_template_id
     return world.prompt_templates.get(linked) if linked else None
 
 
 def check(definition: Blueprint) -> None:
-    """Raise `Invalid` with every template of a definition that does not parse."""
+    """Raise `Invalid` with the faults of all templates of a blueprint."""
     faults = []
     for field in ("title", "prompt"):
         try:
@@ -87,9 +91,10 @@ def check(definition: Blueprint) -> None:
 
 
 def change(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
-    """Store an edit; pausing takes its triggers out of the due index, resuming puts them back.
+    """Store an edit; pausing removes its triggers from the due index, resuming adds them again.
 
-    What its schedules missed in the pause is written into the ledger by the same transaction.
+    Occurrences that were missed during a pause are recorded in the same transaction. Raises
+    `Superseded` if `was` is no longer the stored version.
     """
     check(new)
     now = world.now()
@@ -118,16 +123,16 @@ def change(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
 
 
 def remove(world: World, definition_id: str) -> None:
-    """Remove a definition with its triggers; its runs stay."""
+    """Remove a blueprint with its triggers; its runs stay."""
     old = world.blueprints.get(definition_id)
     try:
         world.blueprints.remove(old, world.triggers.of(old))
     except Taken as taken:
-        raise Superseded(f"task {definition_id!r} changed meanwhile, try again") from taken
+        raise Superseded(f"task {definition_id!r} was modified concurrently; try again") from taken
 
 
 def trigger_of(world: World, definition_id: str, trigger_id: str) -> Trigger:
-    """Return a trigger of this definition, not one of another."""
+    """Return a trigger; raise `NotFound` if it belongs to another blueprint."""
     trigger = world.triggers.get(trigger_id)
     if trigger.definition_id != definition_id:
         raise NotFound("trigger", trigger_id)
@@ -135,7 +140,7 @@ def trigger_of(world: World, definition_id: str, trigger_id: str) -> Trigger:
 
 
 def add_trigger(world: World, new: Trigger, claim: Claim | None = None) -> Trigger:
-    """Store one more trigger of a definition."""
+    """Add a trigger to a blueprint; a repeated request returns the first one's trigger."""
     if earlier := earlier_result(world, claim):
         return world.triggers.get(earlier)
     for _ in range(AGAIN):
@@ -156,11 +161,11 @@ def add_trigger(world: World, new: Trigger, claim: Claim | None = None) -> Trigg
         _count_active(world, definition, timed)
         sending.send_soon(world, [timed])
         return timed
-    raise Superseded(f"task {new.definition_id!r} changed again and again meanwhile, try later")
+    raise Superseded(f"task {new.definition_id!r} was modified concurrently; try again later")
 
 
 def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
-    """Store an edit of a trigger; its next time is computed anew only when its timing changed."""
+    """Store an edit of a trigger; its next fire time changes only if its timing did."""
     new = replace(new, disabled_reason=None if new.enabled else was.disabled_reason)
     for _ in range(AGAIN):
         definition = world.blueprints.get(was.definition_id)
@@ -176,7 +181,7 @@ def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
         _count_active(world, definition, change.new)
         _committed(world, [change])
         return change.new
-    raise Superseded(f"trigger {was.id!r} changed again and again meanwhile, try later")
+    raise Superseded(f"trigger {was.id!r} was modified concurrently; try again later")
 
 
 def _gaps(changes: Sequence[Change]) -> list[Firing]:
@@ -184,16 +189,17 @@ def _gaps(changes: Sequence[Change]) -> list[Firing]:
 
 
 def _committed(world: World, changes: Sequence[Change]) -> None:
-    """Tell what the edits passed over, and send what is due soon by them."""
+    """Record the gaps of committed edits, and send the messages of triggers that are due soon."""
     for gap in _gaps(changes):
         observing.fired(world, gap)
     sending.send_soon(world, [change.new for change in changes])
 
 
 def _owning(definition: Blueprint, trigger: Trigger, ids: tuple[str, ...]) -> Blueprint:
-    """Return the definition with these triggers; it counts its active runs, once one minds.
+    """Return the blueprint with these triggers.
 
-    It is a new version whatever changed: what a trigger fires relies on its definition's alone.
+    It tracks its active runs once one of the triggers limits overlaps. It is always a new version,
+    because firings of a trigger check the version of their blueprint only.
     """
     return replace(
         definition,
@@ -204,7 +210,7 @@ def _owning(definition: Blueprint, trigger: Trigger, ids: tuple[str, ...]) -> Bl
 
 
 def _count_active(world: World, definition: Blueprint, trigger: Trigger) -> None:
-    """Count the runs that were active before anybody minded; a run that ended never blocks."""
+    """Record the runs that were active before overlaps were limited; ended runs never block."""
     if definition.tracks_active or not _minds(trigger):
         return
     runs, _ = world.runs.of_definition(definition.id, None, 100)
@@ -224,4 +230,4 @@ def remove_trigger(world: World, old: Trigger) -> None:
         except Taken:
             continue
         return
-    raise Superseded(f"trigger {old.id!r} changed again and again meanwhile, try later")
+    raise Superseded(f"trigger {old.id!r} was modified concurrently; try again later")

@@ -1,4 +1,4 @@
-"""Deliveries to webhooks: signed, tried again with patience, and given up visibly."""
+"""Deliveries to webhook endpoints: signed, retried with backoff, and finally marked as failed."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from chalicelib.domain.webhook_signatures import standard_signature
 from chalicelib.ports import World
 
 LEASE = timedelta(seconds=90)
-"""For how long a try keeps others away; longer than its function may take."""
+"""The lease of an attempt; longer than the function's timeout."""
 AGENT = "Optio-Webhooks/1"
 
 
 def deliver(world: World, webhook_id: str, place: str) -> None:
-    """Make the next try of a delivery, if it is due. Safe to repeat: the id stays the same.
+    """Make the next attempt of a delivery if it is due. Safe to repeat: the id stays the same.
 
-    It arrives at least once: whoever dies between the answer and its record sends it again.
+    Deliveries arrive at least once: a process that dies before it records the response causes
+    another attempt.
     """
     try:
         delivery = _leased(world, world.deliveries.get(webhook_id, place))
         if delivery is not None:
             _try(world, delivery)
     except (NotFound, Superseded):
-        return  # whoever changed it sends it, or nobody has to
+        return  # whoever changed it also sends its message, or no message is needed
 
 
 def _leased(world: World, delivery: Delivery) -> Delivery | None:
@@ -51,7 +52,7 @@ def _kept(world: World, new: Delivery, was: Delivery) -> Delivery:
 def _try(world: World, delivery: Delivery) -> None:
     webhook = _wanted(world, delivery.webhook_id)
     if webhook is None:
-        why = "the webhook was disabled or removed meanwhile"
+        why = "the webhook was disabled or removed before this attempt"
         _kept(world, deliveries.given_up(delivery, why, world.now()), delivery)
         return
     kept = send(world, webhook, delivery)
@@ -68,7 +69,7 @@ def _wanted(world: World, webhook_id: str) -> Webhook | None:
 
 
 def send(world: World, webhook: Webhook, delivery: Delivery) -> Delivery:
-    """Make one try of a delivery that is held, and return it as it was stored after that."""
+    """Make one attempt of a leased delivery, and return the delivery as stored afterwards."""
     begun = world.now()
     url = world.seals.open(webhook.url, webhook.id)
     body, headers = _request(world, webhook, delivery)
@@ -93,7 +94,7 @@ def _request(world: World, webhook: Webhook, delivery: Delivery) -> tuple[bytes,
 
 
 def _count(world: World, webhook: Webhook, delivery: Delivery) -> None:
-    """Note on a webhook what a delivery says of it, if it says anything new."""
+    """Record the final result of a delivery on its endpoint, if that changes anything."""
     last = delivery.last
     if last is None or delivery.standing is Standing.PENDING:
         return
@@ -106,7 +107,7 @@ def _count(world: World, webhook: Webhook, delivery: Delivery) -> None:
 
 
 def note(world: World, webhook_id: str, change: Callable[[Webhook], Webhook]) -> Webhook:
-    """Write what is to be noted on a webhook over whatever was edited meanwhile."""
+    """Apply `change` to an endpoint and store it, retrying over concurrent edits."""
 
     def noted() -> Webhook:
         was = world.webhooks.get(webhook_id)

@@ -1,4 +1,4 @@
-"""Why a trigger fired at a moment, or did not: from the ledger, then from its configuration."""
+"""Explanations of why a trigger fired or did not, from the ledger, then from its configuration."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ NEAR = timedelta(minutes=5)
 MOST_PAGES = 20
 REASONS = {
     "paused": "it was paused",
-    "missed": "nothing was running then, and its catch-up policy does not make up for it",
-    "overlap": "an earlier run was not over, and its overlap policy forbids a second one",
-    "untrusted": "nobody who may write to the repo set its label",
-    "backlog": "it was there before this trigger looked for the first time",
+    "missed": "the scheduler was not running then, and its catch-up policy skips it",
+    "overlap": "an earlier run was still active, and its overlap policy forbids another one",
+    "untrusted": "its label was not set by a person with write access to the repo",
+    "backlog": "it existed before this trigger first listed the tickets",
     "open_pr": "a pull request of an earlier run is open, and its policy forbids another one",
-    "unchanged": "its branch has not moved since the last run, which found nothing to do",
-    "missing_params": "its prompt names what nothing gave a value",
-    "loop": "it was caused by what an earlier run of the same definition did",
-    "filtered": "its filter or its list of events does not want it",
-    "ping": "its sender only tried the address out",
+    "unchanged": "its branch is unchanged since the last run, which found nothing to do",
+    "missing_params": "its prompt uses params that have no value",
+    "loop": "it was caused by an earlier run of the same blueprint",
+    "filtered": "it does not match its filter or its list of events",
+    "ping": "its sender only tested the address",
 }
 
 
 def explain(
     world: World, definition: Blueprint, trigger: Trigger, at: datetime
 ) -> tuple[str, Firing | None]:
-    """Return one sentence, and the record of the ledger that it is read from, if there is one."""
+    """Return one sentence, and the ledger record that it is based on, if there is one."""
     if trigger.type is not TriggerType.SCHEDULE:
         return _near(world, trigger, at)
     found = _record(world, trigger, at)
@@ -75,9 +75,7 @@ def _unrecorded(world: World, definition: Blueprint, trigger: Trigger, at: datet
     if trigger.disabled_reason:
         return f"It does not fire: it was disabled, {trigger.disabled_reason}."
     if at + trigger.jitter < trigger.created_at:
-        return (
-            f"It did not fire at {text}: it was made later, at {moment_text(trigger.created_at)}."
-        )
+        return f"It did not fire at {text}: it was created at {moment_text(trigger.created_at)}."
     if schedules.next_after(trigger.timing, at - timedelta(microseconds=1)) != at:
         return _unnamed(trigger, at)
     if not (trigger.enabled and definition.enabled):
@@ -87,12 +85,12 @@ def _unrecorded(world: World, definition: Blueprint, trigger: Trigger, at: datet
         return f"It will fire at {moment_text(at + trigger.jitter)}."
     if trigger.next_fire_at and trigger.next_fire_at <= at:
         late = round((now - at - trigger.jitter).total_seconds())
-        return f"It is due since {text} and has not fired yet, {max(0, late)} s late."
+        return f"It has been due since {text} and has not fired yet, {max(0, late)} s late."
     if at < now - world.policy.retention:
         days = world.policy.retention.days
-        return f"The ledger goes back {days} days, {text} lies before that."
+        return f"The ledger covers {days} days; {text} is before that."
     edited = moment_text(trigger.updated_at)
-    return f"It did not fire at {text}: its schedule named another time then (changed {edited})."
+    return f"It did not fire at {text}: its schedule was different then (changed {edited})."
 
 
 def _unnamed(trigger: Trigger, at: datetime) -> str:
@@ -102,22 +100,22 @@ def _unnamed(trigger: Trigger, at: datetime) -> str:
     before = schedules.nth_newest(trigger.timing, after=at - day, until=at, number=1)
     after = schedules.next_after(trigger.timing, at)
     near = [moment_text(moment) for moment in (before, after) if moment]
-    beside = f"; the nearest are {' and '.join(near)}" if near else "; it is over"
+    beside = f"; the nearest are {' and '.join(near)}" if near else "; the schedule has ended"
     return (
         f"It does not fire at {moment_text(at)}: {config.cron!r} in {config.timezone} "
-        f"names no such time{beside}."
+        f"does not match this time{beside}."
     )
 
 
 def _near(world: World, trigger: Trigger, at: datetime) -> tuple[str, Firing | None]:
-    """Explain what came by itself: the record nearest to `at`, if one is near."""
-    since = f"{(at + NEAR):%Y-%m-%dT%H:%M:%S.%fZ}#~"  # after all that came in that moment
+    """Explain an event that came from outside: the record nearest to `at`, within `NEAR`."""
+    since = f"{(at + NEAR):%Y-%m-%dT%H:%M:%S.%fZ}#~"  # after all records of that time
     page, _ = world.firings.of_trigger(trigger.id, since, 50)
     near = [firing for firing in page if abs(firing.fired_at - at) <= NEAR]
     if not near:
         return (
-            f"Nothing came for it within five minutes of {moment_text(at)}; what comes "
-            "without a valid signature leaves no record.",
+            f"It received nothing within five minutes of {moment_text(at)}. Requests "
+            "without a valid signature leave no record.",
             None,
         )
     firing = min(near, key=lambda one: abs(one.fired_at - at))

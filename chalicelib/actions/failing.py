@@ -1,7 +1,7 @@
-"""Failures of steps: those that would come again with each try are counted, ten give up visibly.
+"""Failures of steps: repeatable failures are counted and back off; the tenth in a row ends it.
 
-A failure that passes (throttling, conflicts, missing rights, a forge that is away) counts for
-nothing. Its row stays due, so it shows as overdue and the ticks send it again.
+Temporary failures (throttling, conflicts, missing rights, an unavailable forge) are not counted.
+The row stays due, so it is reported as overdue and the ticks send it again.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ MOST_FAILURES = 10
 BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(minutes=10)
 SOON = timedelta(minutes=1)
-"""For how long after its moment a trigger is tried again within seconds when a failure passes."""
+"""The time after its due time for which a trigger is retried within seconds on temporary failures.
+"""
 
 
 def backoff(failures: int) -> timedelta:
-    """Return how long to wait after so many failures in a row: twice as long after each."""
+    """Return the wait after this number of consecutive failures; it doubles up to a maximum."""
     return min(LONGEST_BACKOFF, BACKOFF * (1 << min(failures - 1, 10)))
 
 
 def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trigger]:
-    """Count a failed firing and back it off; after ten in a row, disable the trigger.
+    """Count a failed firing and back off; disable the trigger after ten in a row.
 
-    One that cannot be computed at all (its zone is gone, its expression no longer parses) is
-    disabled at once. Returns the trigger as it was stored, for its message.
+    A trigger that cannot be computed (its zone is gone, its expression no longer parses) is
+    disabled at once. Returns the stored trigger, which needs a message; an empty list if it is gone
+    or stays due.
     """
     if world.passes(error):
         return _try_again(world, trigger_id)
@@ -50,7 +52,7 @@ def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trig
         version=trigger.version + 1,
         updated_at=now,
         failures=failures,
-        # Never before its moment: what failed may have been written all the same.
+        # Never before its fire time: the failed write may have succeeded.
         due_at=None if given_up else max(trigger.due_at, now + backoff(failures)),
         enabled=trigger.enabled and not given_up,
         disabled_reason=_reason(error) if given_up else trigger.disabled_reason,
@@ -60,7 +62,7 @@ def trigger_failed(world: World, trigger_id: str, error: Exception) -> list[Trig
 
 
 def _try_again(world: World, trigger_id: str) -> list[Trigger]:
-    """Try a trigger again within seconds while it is hardly late; after that it stays due."""
+    """Retry a trigger within seconds while it is little overdue; otherwise it stays due."""
     try:
         trigger = world.triggers.get(trigger_id)
         now = world.now()
@@ -83,12 +85,12 @@ def _try_again(world: World, trigger_id: str) -> list[Trigger]:
 
 
 def run_failed(world: World, run_id: str, error: Exception) -> None:
-    """Count a failed step of a run and back it off; after ten in a row, fail the run.
+    """Count a failed step of a run and back off; fail the run after ten in a row.
 
-    A run whose failure passes stays due as it is, for as long as it takes.
+    A run with a temporary failure stays due indefinitely.
 
-    A run that is not due keeps its moment: what failed was a message that had nothing to do, or
-    came after the step's own write. A healthy runner is not declared lost for a failed read.
+    A run that is not due keeps its due time: the failed message had nothing to do, or failed after
+    the step's own write. So a healthy runner is not declared lost because of a failed read.
     """
     if world.passes(error):
         return
@@ -102,7 +104,7 @@ def run_failed(world: World, run_id: str, error: Exception) -> None:
         sending.send_soon(world, [backed_off])
         return
     reason = f"a step of the pipeline failed {failures} times: {_reason(error)}"
-    if run.final:  # it was only looked at for what it left open
+    if run.final:  # it was only processed for its follow-up work
         moving.update(world, run, failures=failures, due_at=None, waiting_for=reason)
         return
     moving.fail(world, run, by="pipeline", error_class="internal", message=reason)

@@ -1,4 +1,4 @@
-"""The one way to fire: what an occurrence calls for, decided and written as a whole."""
+"""Firing: decides what an occurrence causes, and writes the decision in one transaction."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from chalicelib.ports import World
 
 MAX_MISSING_NAMES = 20
 MAX_NAME_SHOWN = 100
-"""How many names without a value a firing and its run keep, and how much of each."""
+"""The names without a value that a firing and its run keep, and the characters kept of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occurrence:
-    """One thing to react to, with its identity and what came with it.
+    """One event that a trigger reacts to, with its identity and data.
 
-    `events` is what the sender of a delivery calls it; None where nothing was delivered.
-    `decided` is the outcome and its reason, where its source knows already that it fires nothing.
+    `events` are the event names of a delivery; None if there was no delivery. `decided` is an
+    outcome and its reason, if the source already knows that it does not fire.
     """
 
     source: str
@@ -57,10 +57,10 @@ def decide(
     moved: tuple[Trigger, Trigger] | None = None,
     stored: bool = True,
 ) -> Decision:
-    """Return what an occurrence becomes: a run, or a kept record that says why not.
+    """Return the decision about an occurrence: a run, or a record of the reason for none.
 
-    `moved` is its trigger before and after. A definition that is not `stored` (an ad-hoc task)
-    is not checked by the transaction.
+    `moved` is its trigger before and after. A blueprint that is not `stored` (an ad-hoc task) is
+    not checked by the transaction.
     """
     definition = basis.definition
     brief = Brief(
@@ -89,7 +89,7 @@ def decide(
 
 
 def _spawning(world: World, basis: Basis, occurrence: Occurrence, kept: Decision) -> Decision:
-    """Return the decision that brings a run; raise `Invalid` for what the params make of it."""
+    """Return a decision with a run, unless a policy forbids it; raise `Invalid` for bad params."""
     definition = placed(world, basis.definition, occurrence.params or {})
     basis = replace(basis, definition=definition)
     title, prompt, missing = rendered(world, basis, occurrence)
@@ -114,7 +114,7 @@ def _spawning(world: World, basis: Basis, occurrence: Occurrence, kept: Decision
 
 
 def commit(world: World, decision: Decision) -> None:
-    """Write a decision, or raise `Taken`; who wants to know is told what was written."""
+    """Write a decision and announce it; raise `Taken` with the conflicting parts."""
     notifying.promise_firings(world, [decision.firing])
     world.firings.commit(decision)
     observing.fired(world, decision.firing)
@@ -126,26 +126,27 @@ def _unfired(kept: Decision, outcome: Outcome, reason: str) -> Decision:
 
 
 def placed(world: World, definition: Blueprint, params: Mapping[str, object]) -> Blueprint:
-    """Return a definition with the repo that the params name, where it leaves that to them.
+    """Return a blueprint with the repo that the params name, if it leaves the choice to them.
 
-    Raises `Invalid` for one that nobody has configured: a ticket is written by others, too.
+    Raises `Invalid` for a repo that is not configured: tickets may be written by outsiders.
     """
     if not definition.leaves_repo_open:
         return definition
     url = named_in(params)
     if world.repos.find(url) is None:
-        raise Invalid(f"{url} is none of the configured repos: POST /api/repos", "params.repo")
+        raise Invalid(
+            f"repository {url!r} is not configured; add it with POST /api/repos", "params.repo"
+        )
     return replace(definition, repo_url=url)
 
 
 def rendered(
     world: World, basis: Basis, occurrence: Occurrence
 ) -> tuple[str, str, tuple[str, ...]]:
-    """Return the title and prompt of an occurrence, and which of their names had no value.
+    """Return the title and prompt of an occurrence, and the names in them that had no value.
 
-    Raises `Invalid` with what is wrong.
-
-    That is a template that does not parse any more, or params that break the definition's schema.
+    Raises `Invalid` if a template no longer parses, or if the params violate the blueprint's
+    schema.
     """
     definition, schema = basis.definition, basis.params_schema
     faults = world.expressions.violations(schema, occurrence.params or {}) if schema else []
@@ -167,12 +168,12 @@ def rendered(
 
 
 def prompt_of(basis: Basis) -> str:
-    """Return the template of the prompt: the library's wins."""
+    """Return the template of the prompt: the library's, otherwise the blueprint's own."""
     return basis.template.template if basis.template else basis.definition.prompt
 
 
 def values(world: World, basis: Basis, occurrence: Occurrence) -> dict[str, object]:
-    """Return what a template may name: the params, and what is always there."""
+    """Return the values for templates: the params and the built-in names."""
     now, definition, trigger = world.now(), basis.definition, basis.trigger
     return {
         **(occurrence.params or {}),
@@ -187,9 +188,9 @@ def values(world: World, basis: Basis, occurrence: Occurrence) -> dict[str, obje
 
 
 def _overlapping(world: World, basis: Basis, decision: Decision) -> Decision:
-    """Apply the policies of definition and trigger to a run that would start."""
+    """Apply the policies of blueprint and trigger to a run that would start."""
     if basis.trigger is None:
-        return decision  # asked for by a person, who knows
+        return decision  # requested by a person, whom no policy restricts
     minded = policies.applied(world, basis.definition, decision)
     if minded is None:
         return _unfired(decision, Outcome.SKIPPED, Skip.OPEN_PR.value)
@@ -204,13 +205,13 @@ def _overlapping(world: World, basis: Basis, decision: Decision) -> Decision:
         return replace(relying, run=replace(run, cancels=tuple(active)))
     if len(active) >= (1 if policy is Overlap.SKIP else 2):
         return _unfired(decision, Outcome.SKIPPED, Skip.OVERLAP.value)
-    # What waits in the buffer starts when nothing of its definition works any more.
+    # A buffered run starts once no other run of its blueprint is working.
     alone = replace(run, max_concurrent=1) if policy is Overlap.BUFFER_ONE else run
     return replace(relying, run=alone)
 
 
 def is_active(world: World, run_id: str) -> bool:
-    """Whether a run that is counted as active is so; one that was forgotten never blocks."""
+    """Return whether a run in the set of active runs is still active; a deleted run is not."""
     try:
         return world.runs.get(run_id).state in ACTIVE
     except NotFound:

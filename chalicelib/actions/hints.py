@@ -1,6 +1,6 @@
-"""Deliveries of a forge's or tracker's own webhook: hints to look at once, never facts.
+"""Events from the webhooks of forges and trackers: prompts to look again, never facts.
 
-Each kind of event has one function here that says what is to be looked at again.
+Each kind of event has a function here that selects what is looked at again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from chalicelib.ports import World
 Payload = Mapping[str, Any]
 MOST_BRANCHES = 20
 FORGES = ("github",)
-"""Whose webhooks tell of other things than tickets, too."""
+"""The senders whose webhooks also report events other than those of tickets."""
 TICKETS = (("github", "issues"), ("github", "issue_comment"))
 
 
 def take(world: World, source: str, event: str, payload: Payload) -> list[str]:
-    """Look again at what a delivery is about; return the ids of what was found."""
+    """Look again at the subjects of a delivery; return the ids of the affected runs."""
     if (source, event) in TICKETS or source not in FORGES:
         providers.sync_now(world, source)
     found = HINTS.get((source, event))
@@ -32,7 +32,7 @@ def take(world: World, source: str, event: str, payload: Payload) -> list[str]:
 
 
 def _pull_requests(world: World, payload: Payload) -> list[str]:
-    """Let the runs be looked at now whose branches a delivery names."""
+    """Make the runs due whose branches a delivery names."""
     repository = payload.get("repository")
     url = repository.get("html_url") if isinstance(repository, Mapping) else None
     try:
@@ -54,10 +54,10 @@ def _look_now(world: World, run_id: str) -> bool:
             return False
         due = next_hinted_look(run.pull, world.now())
         if run.due_at and run.due_at <= due:
-            return True  # it is looked at as soon anyway
+            return True  # it is due as soon anyway
         new: Run = moving.update(world, run, due_at=due)
     except (NotFound, Superseded):
-        return False  # it is gone, or whoever moved it looks after it
+        return False  # it is gone, or the process that changed it handles it
     sending.send_soon(world, [new])
     return True
 
@@ -74,4 +74,4 @@ HINTS: dict[tuple[str, str], Callable[[World, Payload], list[str]]] = {
         "workflow_run",
     )
 }
-"""What each event means, by sender and name."""
+"""The handler of each event, by sender and name."""

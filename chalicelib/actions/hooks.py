@@ -1,4 +1,4 @@
-"""Deliveries of webhooks: verified, fired once, and answered."""
+"""Inbound webhooks: verifies deliveries, fires each one once, and returns the result."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from chalicelib.ports import Taken, World
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """What became of a delivery: a firing, the first one's when it came before, or a handshake.
+    """The result of a delivery: a firing, the first one's firing for a duplicate, or a handshake.
 
-    `success_status` is the one that its sender takes for a success.
+    `success_status` is the HTTP status that its sender accepts as success.
     """
 
     firing: Firing | None = None
@@ -47,10 +47,11 @@ class Received:
 
 
 def receive(world: World, path: str, delivery: Delivery) -> Received:
-    """Fire what listens at `path`, once for each delivery. Nothing is written for a stranger.
+    """Fire the trigger of `path`, once for each delivery. Unsigned deliveries leave no record.
 
-    Raises `NotFound` where nobody listens, `Unsigned`, `NotJson`, `TooLarge` and `Invalid`. A
-    delivery that is signed and then refused leaves a failed firing with the reason.
+    Raises `NotFound` if no enabled trigger has this path, and otherwise `Unsigned`, `NotJson`,
+    `TooLarge`, `TooMany`, `Invalid` or `Conflict`. A signed delivery that cannot be read leaves a
+    failed firing with the reason.
     """
     basis = _listening(world, path)
     trigger, hook = _webhook(basis)
@@ -85,13 +86,13 @@ def receive(world: World, path: str, delivery: Delivery) -> Received:
 
 
 def allow_origin(world: World, path: str) -> None:
-    """Allow a sender to deliver to `path`, as CloudEvents asks before the first delivery.
+    """Allow a sender to deliver to `path`, as CloudEvents requests before the first delivery.
 
-    Raises `NotFound` where nobody listens, `NotAllowed` where its sender does not ask so.
+    Raises `NotFound` if no trigger has this path, and `NotAllowed` if its sender does not use it.
     """
     _, hook = _webhook(_listening(world, path))
     if not SENDERS[hook.preset].answers_options:
-        raise NotAllowed("this webhook takes POST alone")
+        raise NotAllowed("this webhook accepts POST only")
 
 
 def _webhook(basis: Basis) -> tuple[Trigger, HookConfig]:
@@ -111,7 +112,7 @@ def _listening(world: World, path: str) -> Basis:
 
 
 def _answer_stranger(sender: Sender, delivery: Delivery) -> dict[str, str] | None:
-    """Return the answer to a challenge that its sender does not sign, None for all else."""
+    """Return the response to a challenge that its sender does not sign, None for anything else."""
     if sender.challenge is None or sender.challenge.signed:
         return None
     try:
@@ -122,17 +123,17 @@ def _answer_stranger(sender: Sender, delivery: Delivery) -> dict[str, str] | Non
 
 
 def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> Received:
-    """Keep the first token that is offered before anything is signed, until an admin decides.
+    """Store the first token that is offered while no secret is set, until an admin decides.
 
-    Anybody can post one, so a later one never takes its place.
+    Any caller can post one, so a later token never replaces it.
     """
     token = webhook_events.get_path(payload, "verification_token")
     if not isinstance(token, str) or not token or len(token) > 500:
-        raise Unsigned("this webhook waits for Notion's verification_token")
+        raise Unsigned("this webhook expects Notion's verification_token")
     assert trigger.hook is not None
     if trigger.hook.offered is not None:
         if world.seals.open(trigger.hook.offered, trigger.id) != token:
-            raise Conflict("another verification token waits for an admin to confirm or discard it")
+            raise Conflict("an admin must first confirm or discard another verification token")
         return Received(handshake={})
     offered = replace(trigger.hook, offered=world.seals.seal(token, trigger.id))
     new = replace(trigger, hook=offered, version=trigger.version + 1, updated_at=world.now())
@@ -144,20 +145,20 @@ def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> Rece
 
 
 def _confirm_subscription(world: World, payload: object) -> dict[str, str] | None:
-    """Confirm a subscription that a verified message asks about, None where it does not ask."""
+    """Confirm the subscription that a verified message asks for; None if it asks for none."""
     if not isinstance(payload, Mapping) or payload.get("Type") != "SubscriptionConfirmation":
         return None
     url = sns_message.confirmation_url(payload)
     if url is None or not world.sns.confirm(url):
-        raise Conflict("Amazon SNS did not take the confirmation: request it again there")
+        raise Conflict("Amazon SNS did not accept the confirmation: request it again there")
     return {"confirmed": str(payload["TopicArn"])}
 
 
 def _record_refusal(world: World, basis: Basis, delivery: Delivery, error: DomainError) -> None:
-    """Write a failed firing for a signed delivery that cannot be read.
+    """Record a failed firing for a signed delivery that cannot be read.
 
-    Its bytes are part of its identity: the sender may send the same delivery again once it is
-    set up right, and that one has to fire.
+    Its bytes are part of its identity: after a change of its configuration the sender may send the
+    same delivery again, which then must fire.
     """
     trigger, hook = _webhook(basis)
     named = delivery.header(*SENDERS[hook.preset].id_headers)
@@ -173,7 +174,7 @@ def _record_refusal(world: World, basis: Basis, delivery: Delivery, error: Domai
 
 
 def _bare_occurrence(world: World, trigger: Trigger, delivery: Delivery, named: str) -> Occurrence:
-    """Return an occurrence with its identity: the sender's own name for it, or its bytes."""
+    """Return an occurrence with its identity: the sender's id of the delivery, or its bytes."""
     now = world.now()
     identity = named or f"{delivery.digest[:16]}@{firings.moment_text(now)}"
     if len(identity) > 200:
@@ -198,7 +199,7 @@ def _occurrence(world: World, basis: Basis, delivery: Delivery, payload: object)
 
 
 def _claim(trigger: Trigger, delivery: Delivery, firing_id: str, now: datetime) -> Claim:
-    """Bind a nameless body for a while; a name is bound by its firing, whose id it makes."""
+    """Claim a body without an id for a limited time; with an id, the firing's own id is unique."""
     return Claim(
         key=f"delivery#{trigger.id}#{delivery.digest}",
         digest=delivery.digest,
@@ -208,7 +209,7 @@ def _claim(trigger: Trigger, delivery: Delivery, firing_id: str, now: datetime) 
 
 
 def read(world: World, trigger: Trigger, bare: Occurrence, payload: object) -> Occurrence:
-    """Return an occurrence with its params, and the verdict of the trigger's own filters."""
+    """Return an occurrence with its params, and the decision of the trigger's own filters."""
     whole = payload if isinstance(payload, dict) else {"payload": payload}
     text = json.dumps(payload, ensure_ascii=False)
     mapping = trigger.param_mapping
@@ -235,7 +236,7 @@ def _is_ping(hook: HookConfig, events: tuple[str, ...] | None, payload: object) 
 
 
 def mapped(world: World, mapping: Mapping[str, object], payload: object) -> dict[str, object]:
-    """Return the params that a mapping picks out of a payload; what is not there is null."""
+    """Return the params that a mapping picks from a payload; a missing value is null."""
     found: dict[str, object] = {}
     room = PICKED
     for name, path in mapping.items():
@@ -243,12 +244,12 @@ def mapped(world: World, mapping: Mapping[str, object], payload: object) -> dict
         found[name] = payload if whole else world.expressions.search(query(str(path)), payload)
         room -= len(json.dumps(found[name], ensure_ascii=False))
         if room < 0:
-            raise Invalid(f"the params that are picked out hold over {PICKED:,} characters", name)
+            raise Invalid(f"the picked params may have at most {PICKED:,} characters", name)
     return found
 
 
 def query(path: str) -> str:
-    """Return the JMESPath behind `$.path`."""
+    """Return the JMESPath without the prefix `$.`."""
     return path.removeprefix("$.")
 
 
@@ -260,7 +261,7 @@ def _passes(
     if hook.filter is None:
         return True
     found = world.expressions.search(hook.filter, payload)
-    # What JMESPath itself calls false; 0 is true.
+    # JMESPath's own definition of false, in which 0 is true.
     return not (found is None or found is False or found in ("", [], {}))
 
 
@@ -268,7 +269,7 @@ def _fire(world: World, basis: Basis, occurrence: Occurrence) -> Received:
     trigger = basis.trigger
     assert trigger is not None
     for _ in range(3):
-        # Its definition alone is checked: whoever edits a trigger makes a new version of both.
+        # Only the blueprint is checked, because an edit of a trigger makes a new version of both.
         decision = decide(world, basis, occurrence)
         try:
             commit(world, decision)
@@ -285,7 +286,7 @@ def _fire(world: World, basis: Basis, occurrence: Occurrence) -> Received:
                 raise NotFound("webhook", trigger.id) from taken
             continue
         return _committed(world, basis, decision)
-    raise Superseded("the task was changed again and again meanwhile, send it again")
+    raise Superseded("the task was modified concurrently; send it again")
 
 
 def _committed(world: World, basis: Basis, decision: Decision) -> Received:
@@ -295,7 +296,7 @@ def _committed(world: World, basis: Basis, decision: Decision) -> Received:
 
 
 def _first(world: World, basis: Basis, occurrence: Occurrence) -> Received:
-    """Return the firing that this delivery had when it came first."""
+    """Return the firing of the first occurrence of this delivery."""
     claim = occurrence.claim
     held = world.firings.claimed(claim.key, world.now()) if claim else None
     firing = world.firings.get(held.result if held else occurrence.firing_id)

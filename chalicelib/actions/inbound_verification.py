@@ -1,4 +1,4 @@
-"""Verifies inbound webhooks: the one way for triggers and for the events of forges and trackers."""
+"""Verification of inbound webhooks, for triggers and for the events of forges and trackers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_signature(
 ) -> None:
     """Raise `Unsigned`, and count it, unless this sender signed the delivery.
 
-    `secrets` are those that may have signed it; Amazon SNS has `topics` instead.
+    `secrets` are those that may have signed it; Amazon SNS uses `topics` instead.
     """
     sender, now = SENDERS[name], world.now()
     try:
@@ -51,7 +51,7 @@ def _check_sns(world: World, sender: Sender, delivery: Delivery, topics: tuple[s
 
 
 def check_age(world: World, sender: Sender, payload: object) -> None:
-    """Raise `Unsigned`, and count it, where a delivery says that it was sent too long ago."""
+    """Raise `Unsigned`, and count it, if a delivery states that it was sent too long ago."""
     if not webhook_events.is_within_age(sender, payload, world.now()):
         world.metrics.rejected("replay")
-        raise Unsigned("this was sent too long ago, or its clock is ahead")
+        raise Unsigned("this was sent too long ago, or the sender's clock is ahead")

@@ -1,4 +1,4 @@
-"""What a runner may do while it works: claim a run, and beat."""
+"""The runner's side of a run: claiming a job, sending heartbeats, renewing the token."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 BEAT_NOTED_EVERY = timedelta(seconds=15)
 LAST_LINES = timedelta(minutes=5)
 OVERTIME = timedelta(minutes=2)
-"""How long after its time limit a job is told to stop, should its runner not do so itself."""
+"""The time after its time limit at which a job is stopped, if its runner does not stop it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """All that a runner needs for one attempt."""
+    """Everything that a runner needs for one attempt."""
 
     run: Run
     brief: Brief
@@ -48,7 +48,7 @@ def claim(
     pool: str = "self-hosted",
     capabilities: RunnerCapabilities | None = None,
 ) -> Job | None:
-    """Start the most urgent provisioning run of `pool`, or return None when there is none."""
+    """Start the most urgent provisioning run of `pool`; return None if there is none."""
     for run_id in world.runs.waiting(f"pool#{pool}"):
         try:
             run = world.runs.get(run_id)
@@ -69,7 +69,11 @@ def start(
     launch: Launch | None = None,
     capabilities: RunnerCapabilities | None = None,
 ) -> Job | None:
-    """Move an admitted run to `running` and return its job; None when it cannot begin."""
+    """Move an admitted run to `running` and return its job; None if it cannot start.
+
+    Without a brief, a secret or a token the run fails, or waits for its forge. Raises `Superseded`
+    if the run was changed concurrently.
+    """
     brief = briefs.brief_of(world, run)
     if brief is None:
         refusing.without_brief(world, run)
@@ -85,7 +89,7 @@ def start(
         refusing.without_token(world, run, error)
         return None
     if run.repo_url:
-        # Before anything is pushed: what the push causes must be known as ours at once.
+        # Before anything is pushed, so that deliveries caused by the push are recognised at once.
         until = world.now() + world.policy.retention
         branch = replace(run, branch_prefix=_choose_prefix(run, repo)).push_branch
         world.slots.hold(branch_key(run.repo_url, branch), [run.id], until)
@@ -119,7 +123,7 @@ def start(
 
 
 def _begin(world: World, run: Run, repo: Repo | None, attempt: Attempt) -> Run:
-    """Move the run into its next attempt."""
+    """Start the next attempt of a run."""
     now, number = attempt.started_at, attempt.number
     started = moving.advance(
         world,
@@ -144,23 +148,23 @@ def _begin(world: World, run: Run, repo: Repo | None, attempt: Attempt) -> Run:
 
 
 def _choose_prefix(run: Run, repo: Repo | None) -> str | None:
-    """Return what the name of a run's branch begins with; a branch that is there keeps its name."""
+    """Return the prefix of a run's branch; a branch that was pushed keeps its name."""
     return run.branch_prefix if run.branch or repo is None else repo.branch_prefix
 
 
 def work_to_restore(run: Run) -> KeptWork | None:
-    """Return the kept work that the next attempt begins with: one that resumes, or only pushes."""
+    """Return the kept work that the next attempt starts from, if it resumes or only has to push."""
     goes_on = run.resume_prompt is not None or (run.kept is not None and run.kept.finished)
     return run.kept if goes_on and run.kept and run.kept.bundle else None
 
 
 def may_push_partial(run: Run) -> bool:
-    """Whether unfinished work may go to the run's branch: no open pull request shows it."""
+    """Return whether unfinished work may be pushed: no open pull request shows the branch."""
     return not run.has_open_pr and run.works_on is None
 
 
 def _outside(run: Run, brief: Brief) -> tuple[str, ...] | None:
-    """Return the names of the params that others than the definition's owner wrote."""
+    """Return the names of the params from outside sources, None if there are no such params."""
     outside = run.trigger_id and run.history[0].trigger in OUTSIDE
     return names_of(brief.params) if outside else None
 
@@ -173,10 +177,10 @@ def beat(
     lines: Sequence[LogLine],
     stages: tuple[StageSpan, ...] = (),
 ) -> str | None:
-    """Keep the lines and the sign of life; return why the job has to stop, or None to go on.
+    """Store log lines and the heartbeat; return the reason why the job must stop, or None.
 
-    Raises `Superseded` for an older attempt, and for lines of one that was reported as ended:
-    nothing of them is kept.
+    The reasons are `cancelled`, `superseded` and `over time`. Raises `Superseded`, and stores
+    nothing, for an older attempt and for lines of an attempt that was reported as ended.
     """
     run = world.runs.get(run_id)
     if run.attempt != attempt:
@@ -193,9 +197,10 @@ def beat(
 
 
 def is_log_open(world: World, run: Run) -> bool:
-    """Return whether the newest attempt may add to its log; raise `Superseded` where it ended.
+    """Return whether the newest attempt may add to its log; raise `Superseded` if it has ended.
 
-    A job that was cancelled has some minutes for its last lines. A lost one may still report.
+    A cancelled job has `LAST_LINES` for its last lines. A job whose runner was lost may still
+    report, but its lines are dropped.
     """
     if run.works:
         return True
@@ -208,7 +213,7 @@ def is_log_open(world: World, run: Run) -> bool:
 
 
 def working(world: World, run_id: str, attempt: int) -> Run:
-    """Return the run whose attempt a runner works on; raise `Superseded` where that is over."""
+    """Return the run of an attempt that a runner works on; raise `Superseded` if it has ended."""
     run = world.runs.get(run_id)
     if run.attempt != attempt or not run.works:
         raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
@@ -216,9 +221,10 @@ def working(world: World, run_id: str, attempt: int) -> Run:
 
 
 def git_token(world: World, run_id: str, attempt: int) -> str | None:
-    """Return what an attempt may push with now: the token that it was given may have ended.
+    """Return a fresh token for pushing, because the first one may have expired.
 
-    None where the forge gives none at the moment; whoever asks keeps the one it has.
+    None if the forge mints none at the moment; the runner then keeps its token. Raises `Superseded`
+    if the attempt has ended.
     """
     run = working(world, run_id, attempt)
     repo = world.repos.find(run.repo_url) if run.repo_url else None
@@ -242,7 +248,7 @@ def _note(
     *,
     spoke: bool,
 ) -> None:
-    """Write the beat down, but not each one: a row pays for every write."""
+    """Store a heartbeat, but not each of them: every write of a row is paid for."""
     last = run.logged_at if spoke else run.beat_at
     fresh = last is not None and now - last < BEAT_NOTED_EVERY
     attempts = with_stages(run.attempts, run.attempt, stages)
@@ -260,4 +266,4 @@ def _note(
             failures=0,
         )
     except Superseded:
-        return  # the next beat learns what happened
+        return  # the next heartbeat learns of the change

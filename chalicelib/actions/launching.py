@@ -1,4 +1,4 @@
-"""Builds for runs: started once each, and their end taken for what it means to the run."""
+"""CodeBuild builds for runs: each is started once, and its end is handled by the run's state."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from chalicelib.ports.services import BuildRefused, BuildsFull
 
 TRY_AGAIN = timedelta(minutes=1)
 LOOK_AGAIN = timedelta(minutes=5)
-"""How often a build that has not asked for its job is looked at, should its end get lost."""
+"""The interval of checks on a build that has not claimed its job, as its end event may be lost."""
 ENDED_WITHOUT = "before it asked for its job"
 
 
 def launched(run: Run) -> bool:
-    """Whether the job of this run is done by a build."""
+    """Return whether a CodeBuild build does the job of this run."""
     return run.pool == CODEBUILD
 
 
 def look_after(world: World, run: Run) -> None:
-    """Start the build of an admitted run, or see what became of it. Safe at any line."""
+    """Start the build of an admitted run, or check on it. Safe to interrupt and repeat."""
     if run.launch is None:
         launch = Launch(id=str(uuid.uuid4()), at=world.now())
         run = moving.update(world, run, launch=launch, waiting_for="a build")
@@ -54,7 +54,7 @@ def look_after(world: World, run: Run) -> None:
 
 
 def _start(world: World, run: Run, launch: Launch) -> None:
-    """Start the build: with the same token and the same pass however often it is asked."""
+    """Start the build. Its idempotency token and claim token are the same for every repetition."""
     repo = world.repos.find(run.repo_url) if run.repo_url else None
     try:
         build = world.builds.start(run, token_of(world, run, launch), repo)
@@ -66,24 +66,24 @@ def _start(world: World, run: Run, launch: Launch) -> None:
         _no_room(world, run, str(full))
         return
     except Exception as error:
-        moving.update(world, run, waiting_for=f"a build, which did not start: {error}"[:500])
+        moving.update(world, run, waiting_for=f"a build, which could not be started: {error}"[:500])
         raise
     started = replace(launch, build=build)
     moving.update(world, run, launch=started, due_at=world.now() + LOOK_AGAIN, failures=0)
 
 
 def _no_room(world: World, run: Run, why: str) -> None:
-    """Let a run wait for a build: others may take hours, and one that only waited cost nothing.
+    """Let a run wait for build capacity: that may take hours, but a waiting build costs nothing.
 
-    The next try is a launch of its own: a pass does not last.
+    The next try is a new launch, because a claim token expires.
     """
-    words = f"a build, which the account has no room for yet: {why}"[:500]
+    words = f"a build; the account has no free capacity yet: {why}"[:500]
     due = world.now() + TRY_AGAIN
     moving.update(world, run, launch=None, waiting_for=words, due_at=due, failures=0)
 
 
 def token_of(world: World, run: Run, launch: Launch) -> str:
-    """Return the token of a launch: computed, so that it lies nowhere and is always the same."""
+    """Return the claim token of a launch; it is computed, never stored, and always the same."""
     return _signed(world, Pass(run_id=run.id, attempt=run.attempt + 1, launch_id=launch.id))
 
 
@@ -92,7 +92,7 @@ def _signed(world: World, right: Pass) -> str:
 
 
 def pass_of(world: World, token: str) -> Pass | None:
-    """Return the pass that a token is, if it is one of ours."""
+    """Return the content of a claim or job token with a valid signature, otherwise None."""
     found = parse_pass(token)
     if found is None:
         return None
@@ -109,9 +109,10 @@ def claim(
     exchanges: bool = False,
     capabilities: RunnerCapabilities | None = None,
 ) -> tuple[jobs.Job, str | None] | None:
-    """Start the one run that a pass is for, once; None when it is not to be had any more.
+    """Start the run that a claim token is for, once; None if it cannot be claimed any more.
 
-    A runner that `exchanges` is given a token with its job, and the pass is over.
+    A runner with `exchanges` receives a job token with its job, and the claim token becomes
+    invalid.
     """
     if by.speaks:
         return None
@@ -130,10 +131,10 @@ def claim(
 
 
 def may_speak(world: World, by: Pass | None, run_id: str, attempt: int) -> bool:
-    """Whether a pass, or without one a runner's key, may speak for this attempt of this run.
+    """Return whether a token, or without one a runner's key, may act for this attempt of this run.
 
-    The id of a run is in its pull request: whoever holds a key is told nothing of a build's. A pass
-    that was exchanged for a token speaks for nothing, whoever read it.
+    A runner's key may not act for runs in builds: their ids are public in pull requests. A claim
+    token that was exchanged for a job token may act for nothing, because others may have read it.
     """
     if by is None:
         return not launched(world.runs.get(run_id))
@@ -155,10 +156,10 @@ def _expires(run: Run) -> datetime:
 
 
 def settle(world: World, end: BuildEnd) -> None:
-    """Take the end of a build: whoever it left behind goes on at once. Safe to repeat.
+    """Handle the end of a build: a run that it abandoned continues at once. Safe to repeat.
 
-    A run that has moved on, or was launched again since, is none of this build's business; and
-    one that a person starts in the console is of no run.
+    The end is ignored if the run has moved on or has a newer launch. It is also ignored if the
+    build belongs to no run, because a person started it in the console.
     """
     if not end.run_id:
         return
@@ -177,10 +178,11 @@ def settle(world: World, end: BuildEnd) -> None:
 
 
 def _another_works(run: Run, end: BuildEnd) -> bool:
-    """Return whether another build of the project does the job than the one that ended.
+    """Return whether the job is done by another build of the project than the one that ended.
 
-    CodeBuild knows a token for five minutes: a launch that is asked for again later is two builds,
-    of which one gets the job and the other ends at once. A build calls itself by its id.
+    CodeBuild remembers an idempotency token for five minutes. A launch that is requested again
+    later has two builds: one gets the job, and the other ends at once. Builds claim under their own
+    id.
     """
     project = end.build.partition(":")[0]
     claimed_by = run.attempts[-1].runner if run.attempts else ""
@@ -188,7 +190,10 @@ def _another_works(run: Run, end: BuildEnd) -> bool:
 
 
 def _never_asked(world: World, run: Run, why: str) -> None:
-    """Queue a run again whose build came to nothing; a retry is used up, for builds cost money."""
+    """Queue a run again whose build did not claim.
+
+    This uses up a retry, because builds cost money.
+    """
     why = why[:2048]
     if run.retry_count >= run.max_retries:
         moving.fail(world, run, by="launch", error_class="launch", message=why)

@@ -1,4 +1,4 @@
-"""Pull requests that a cancelled run leaves open: they are noted on it, and its ticket is told."""
+"""Pull requests left open by cancelled runs: recorded on the run, reported on its ticket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chalicelib.ports import World
 
 
 def note_open(world: World, run_id: str, facts: Facts) -> None:
-    """Note a pull request on the run that was cancelled while it was being opened."""
+    """Record a pull request on a run that was cancelled while the pull request was being opened."""
 
     def noted_once() -> Run | None:
         run = world.runs.get(run_id)
@@ -36,7 +36,7 @@ def note_open(world: World, run_id: str, facts: Facts) -> None:
 
 
 def _is_followed(world: World, run: Run) -> bool:
-    """Tell whether another run follows the pull request of this run's branch."""
+    """Return whether another run tracks the pull request of this run's branch."""
     assert run.repo_url is not None
     key = branch_key(run.repo_url, run.branch or run.push_branch)
     others = world.runs.several(sorted(world.slots.held(key) - {run.id}))
@@ -44,7 +44,7 @@ def _is_followed(world: World, run: Run) -> bool:
 
 
 def look_for_open(world: World, run: Run) -> None:
-    """Look whether a run that was cancelled at its publish has left a pull request open."""
+    """Check whether a run that was cancelled while publishing has left a pull request open."""
     assert run.repo_url is not None
     try:
         forge = credentials.forge_of(world, run.repo_url)
@@ -63,14 +63,17 @@ def _look_again(world: World, run: Run, error: ForgeError) -> None:
         due = world.now() + max(error.wait or timedelta(0), failing.backoff(failures))
         moving.update(world, run, forge_failures=failures, due_at=due, waiting_for=str(error)[:500])
         return
-    words = f"whether its pull request is open could not be asked: {error}"
+    words = f"could not check whether its pull request is open: {error}"
     final = noted(run, by="pipeline", message=words, at=world.now(), due_at=None, waiting_for=None)
     world.runs.put(final, run)
 
 
 def _with_open(world: World, run: Run, facts: Facts) -> Run:
     now = world.now()
-    words = f"pull request #{facts.number} is open all the same: close it, or retry the task"
+    words = (
+        f"pull request #{facts.number} is open although the task was cancelled: "
+        "close it, or retry the task"
+    )
     told = {"reply": replace(run.reply or Reply(), at=now, failures=0)} if run.of_ticket else {}
     return noted(
         run,

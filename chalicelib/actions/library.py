@@ -1,4 +1,4 @@
-"""The library of prompts that definitions share."""
+"""The library of prompt templates that blueprints share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def _check(template: PromptTemplate) -> None:
 
 
 def create(world: World, new: PromptTemplate, claim: Claim | None = None) -> PromptTemplate:
-    """Store a template; a name that another one has is a `Conflict`."""
+    """Store a template; a repeated request returns that of the first one.
+
+    Raises `Invalid` if it does not parse, and `Conflict` if its name is in use.
+    """
     if earlier := earlier_result(world, claim):
         return world.prompt_templates.get(earlier)
     _check(new)
@@ -32,7 +35,11 @@ def create(world: World, new: PromptTemplate, claim: Claim | None = None) -> Pro
 
 
 def change(world: World, was: PromptTemplate, new: PromptTemplate) -> PromptTemplate:
-    """Store an edit; what is linked to it fires with the new text from now on."""
+    """Store an edit; linked blueprints fire with the new text from now on.
+
+    Raises `Invalid` if it does not parse, `Conflict` for a name in use, and `Superseded` if `was`
+    is no longer the stored version.
+    """
     _check(new)
     new = replace(new, version=was.version + 1, updated_at=world.now())
     world.prompt_templates.put(new, was)
@@ -40,5 +47,5 @@ def change(world: World, was: PromptTemplate, new: PromptTemplate) -> PromptTemp
 
 
 def remove(world: World, template_id: str) -> None:
-    """Remove a template that nothing is linked to."""
+    """Remove a template; raise `Conflict` if a blueprint is linked to it."""
     world.prompt_templates.remove(world.prompt_templates.get(template_id))

@@ -1,4 +1,4 @@
-"""Lists that people look at, each page read by queries and never by a scan."""
+"""Lists for people. Each page is read by queries on indexes, never by a scan."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import World
 
 MOST_ROWS = 1000
-"""How many rows one request may look through for what it is asked."""
+"""The maximum number of rows that one request reads to find matching ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One page of runs, where the next one begins, and how many rows were looked at."""
+    """One page of runs, the position of the next page, and the number of rows that were read."""
 
     runs: list[Run]
     position: str | None
@@ -27,7 +27,7 @@ class Listed:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Which runs somebody wants to see: the tightest of these is queried, the rest narrows."""
+    """A filter of runs: the most selective criterion is queried, the others filter its rows."""
 
     definition_id: str | None = None
     repo_url: str | None = None
@@ -36,12 +36,12 @@ class Asked:
 
     @property
     def narrow(self) -> bool:
-        """Whether no single query answers it."""
+        """Return whether no single query answers the filter."""
         parts = (self.definition_id, self.repo_url, self.state)
         return bool(self.text) or sum(part is not None for part in parts) > 1
 
     def wants(self, run: Run) -> bool:
-        """Whether a run is one of those."""
+        """Return whether a run matches the filter."""
         told = f"{run.title} {run.repo_url or ''} {run.definition_name or ''} {run.id}".lower()
         return (
             (self.state is None or run.state is self.state)
@@ -65,7 +65,7 @@ def _page(
 def runs(
     world: World, asked: Asked = Asked(), *, before: str | None = None, limit: int = 50
 ) -> Listed:
-    """Return a page of the runs that are wanted, looking through at most a thousand."""
+    """Return a page of matching runs, newest first, after reading at most a thousand rows."""
     kept: list[Run] = []
     position, looked = before, 0
     while True:
@@ -83,7 +83,7 @@ def runs(
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """A definition with its triggers and its newest runs."""
+    """A blueprint with its triggers and its newest runs."""
 
     definition: Blueprint
     triggers: list[Trigger]
@@ -91,7 +91,7 @@ class Watched:
 
     @property
     def success(self) -> int | None:
-        """How many per cent of the newest runs that came to their end did not fail."""
+        """The percentage of the newest completed or failed runs that completed, or None."""
         ended = [run for run in self.recent if run.final and run.state != "cancelled"]
         good = [run for run in ended if run.state == "completed"]
         return round(100 * len(good) / len(ended)) if ended else None
@@ -108,10 +108,10 @@ Page = tuple[list[Blueprint], str | None]
 def definitions(
     world: World, before: str | None, limit: int, text: str = ""
 ) -> tuple[list[Watched], str | None]:
-    """Return definitions of both kinds, newest first, each with what became of it lately.
+    """Return blueprints of both kinds, newest first, each with its triggers and newest runs.
 
-    With a text, those that are called so, or whose repo or id is: of at most a thousand that are
-    looked through, and a few more than `limit` where the last ones looked at hold more.
+    With `text`, only those are returned whose name, repo or id contains it, out of at most a
+    thousand that are read; the page may exceed `limit` slightly.
     """
     found, position = _definitions(world, before, limit)
     kept, looked = [one for one in found if _called(one, text)], len(found)
@@ -141,7 +141,7 @@ def _definitions(world: World, before: str | None, limit: int) -> Page:
 
 
 def watched(world: World, found: Sequence[Blueprint], recent: int = 10) -> list[Watched]:
-    """Return definitions with their triggers and their newest runs, all read at once."""
+    """Return blueprints with their triggers and `recent` newest runs, each read in one batch."""
     triggers = world.triggers.of_all(found)
     runs = world.runs.latest([one.id for one in found], recent)
     return [
@@ -150,13 +150,13 @@ def watched(world: World, found: Sequence[Blueprint], recent: int = 10) -> list[
 
 
 def find_run_states(world: World, firings: Iterable[Firing]) -> dict[str, State]:
-    """Return the state of each run that these firings started, by its id, in one read."""
+    """Return the state of each run that these firings created, by its id, in one read."""
     run_ids = list(dict.fromkeys(firing.run_id for firing in firings if firing.run_id))
     return {run.id: run.state for run in world.runs.several(run_ids)} if run_ids else {}
 
 
 def thing(world: World, task_id: str) -> Blueprint | Run:
-    """Return the definition or the run with this id."""
+    """Return the blueprint or the run with this id; raise `NotFound` if there is neither."""
     try:
         return world.blueprints.get(task_id)
     except NotFound:

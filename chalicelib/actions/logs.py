@@ -1,4 +1,4 @@
-"""The log of a run, a page at a time, over the borders of its attempts."""
+"""The log of a run in pages, which cross the boundaries of its attempts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chalicelib.ports import World
 
 AT_ONCE = 5000
 MOST_LOOKED = 10_000
-"""How many lines one request may look through for those that are wanted."""
+"""The maximum number of lines that one request reads to find matching ones."""
 END = 10**9
 ALL = Wanted()
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogPage:
-    """Lines, oldest first, with the cursors to what follows and to what came before."""
+    """Lines, oldest first, with the cursors of the following and the preceding page."""
 
     lines: list[LogLine]
     following: str
@@ -28,7 +28,7 @@ class LogPage:
 
 @dataclass(frozen=True)
 class _Place:
-    """A cursor that was read: the attempt, the line, and whether the page ends there."""
+    """A parsed cursor: the attempt, the line, and whether the page ends before it."""
 
     attempt: int
     seq: int | None
@@ -36,11 +36,11 @@ class _Place:
 
 
 def page(world: World, run: Run, cursor: str, limit: int, wanted: Wanted = ALL) -> LogPage:
-    """Return the page at a cursor (`attempt.seq`, `-` goes back); without one, the newest.
+    """Return the page at a cursor (`attempt.seq`, or `-attempt.seq` backwards), or the newest page.
 
-    `following` leads on into the next attempt, too. What is wanted is looked for among some
-    thousand lines: a page with fewer than asked for, even with none, may have others around it.
-    So may a page of long lines, which ends where it is big enough.
+    `following` continues into the next attempt. A filter reads at most `MOST_LOOKED` lines, so even
+    a page with few or no lines may have matching pages around it. A page of long lines ends early,
+    at the size limit. Raises `Invalid` for a cursor that is not one of ours.
     """
     place = _place(cursor, run)
     if place.attempt == 0:
@@ -54,14 +54,14 @@ def page(world: World, run: Run, cursor: str, limit: int, wanted: Wanted = ALL) 
 
 
 def around(attempt: int, seq: int, limit: int) -> str:
-    """Return the cursor of a page that has a line in its middle."""
+    """Return the cursor of a page with this line in its middle."""
     return f"-{attempt}.{seq + limit // 2}"
 
 
 def _look(
     world: World, stream: Stream, place: _Place, limit: int, wanted: Wanted
 ) -> tuple[list[LogLine], int | None, int | None]:
-    """Return the lines that are wanted, and the first and last number that was looked at."""
+    """Return the matching lines, and the first and last line number that was read."""
     found: list[LogLine] = []
     looked: list[int] = []
     weight = 0
@@ -107,7 +107,7 @@ def _place(text: str, run: Run) -> _Place:
         return _Place(run.attempt, None, back=True)
     attempt, _, seq = text.removeprefix("-").partition(".")
     if not (attempt.isdecimal() and seq.isdecimal() and len(seq) < 12 and len(attempt) < 6):
-        raise Invalid("this cursor is not one of ours", "cursor")
-    # A run that was still waiting when the reader began is followed from its first attempt on.
+        raise Invalid("this cursor is not valid: use one from a previous page", "cursor")
+    # A reader that started while the run was queued continues with its first attempt.
     number = max(1, int(attempt)) if run.attempt else 0
     return _Place(min(number, run.attempt), int(seq), back=text.startswith("-"))

@@ -1,4 +1,4 @@
-"""The one way to move a run: state, history, slots and messages belong together."""
+"""State changes of runs: each writes the state, history, slots and messages together."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from chalicelib.ports import Taken, World
 ADMIT_AGAIN = timedelta(minutes=1)
 RUNNER_WAIT = timedelta(minutes=5)
 PUBLISH_ENDS = timedelta(seconds=90)
-"""When whoever is publishing has ended for sure: it is longer than the function may take."""
+"""The time after which a publishing process has certainly ended; longer than its timeout."""
 SILENCE = timedelta(seconds=90)
 LEDGER_SLACK = timedelta(days=1)
-"""How much longer than the retention a record of the ledger is stored, with its brief."""
+"""The time for which a ledger record and its brief are stored beyond the retention."""
 
 
 def needs_brief_kept(world: World, run: Run) -> bool:
     """Return whether the brief of a run may expire before the run does.
 
-    A run that is final is stored for the retention from its end on; of one that lives on, a third
-    of that may pass.
+    A final run is stored for the retention from its end. For an active run, the answer is true once
+    a third of the retention has passed since the last extension.
     """
     now, retention = world.now(), world.policy.retention
     kept_until = run.brief_kept_until or run.created_at + retention + LEDGER_SLACK
@@ -33,14 +33,14 @@ def needs_brief_kept(world: World, run: Run) -> bool:
 
 
 def advance(world: World, run: Run, to: State, *, by: str, message: str, **changes: object) -> Run:
-    """Move `run` by compare-and-swap, free its slots where it stops working, and tell the queue.
+    """Move `run` by compare-and-swap, free its slots if it stops working, and send its messages.
 
-    Raises `IllegalMove` where the state machine has no such arrow and `Superseded` where somebody
-    else moved the run first.
+    Raises `IllegalMove` if the state machine does not allow the move, and `Superseded` if the run
+    was changed concurrently.
     """
     new = move(run, to, by=by, message=message, at=world.now(), **changes)
     if new.final and new.due_at is None and needs_brief_kept(world, new):
-        new = replace(new, due_at=world.now())  # its brief is looked after once more
+        new = replace(new, due_at=world.now())  # to check its brief once more
     frees = run.state in HOLDS_SLOT and to not in HOLDS_SLOT
     leaves = [*(run.counters if frees else ()), *_overlap(run, run.state, to), *_pr(run, new)]
     enters = [*_overlap(run, to, run.state), *_pr(new, run)]
@@ -56,19 +56,19 @@ def advance(world: World, run: Run, to: State, *, by: str, message: str, **chang
 
 
 def _overlap(run: Run, inside: State, outside: State) -> list[str]:
-    """Return where the run is counted as active, when it is so in one state and not the other."""
+    """Return the set of active runs that holds the run in state `inside` but not in `outside`."""
     counted = run.overlap_key and inside in ACTIVE and outside not in ACTIVE
     return [run.overlap_key] if counted and run.overlap_key else []
 
 
 def _pr(one: Run, other: Run) -> list[str]:
-    """Return where the first is counted for its open pull request, and the other is not."""
+    """Return the set of open pull requests that contains the first run but not the other."""
     key = one.open_prs_key
     return [key] if key and key != other.open_prs_key else []
 
 
 def fail(world: World, run: Run, *, by: str, error_class: str, message: str) -> Run:
-    """Fail a run; its history and its error say the same."""
+    """Fail a run, with the same message in its history and its error."""
     return advance(
         world,
         run,
@@ -82,7 +82,10 @@ def fail(world: World, run: Run, *, by: str, error_class: str, message: str) -> 
 
 
 def cancel(world: World, run: Run, *, by: str, message: str) -> Run:
-    """Cancel a run. One at its publish is looked at once more: its pull request may be open."""
+    """Cancel a run.
+
+    One that is publishing is checked once more later, because its pull request may be open.
+    """
     publishes = run.stage == PUBLISH and run.repo_url is not None
     return advance(
         world,
@@ -97,7 +100,7 @@ def cancel(world: World, run: Run, *, by: str, message: str) -> Run:
 
 
 def give_up(world: World, run: Run, *, by: str, message: str, **changes: object) -> Run:
-    """Fail a run; one whose pull request is open waits for a person, and is followed on."""
+    """Fail a run; if its pull request is open, it needs attention instead, and stays tracked."""
     if run.has_open_pr and run.state is State.RUNNING:
         soon = {"due_at": world.now(), "stage": None}
         to = State.NEEDS_ATTENTION
@@ -106,21 +109,24 @@ def give_up(world: World, run: Run, *, by: str, message: str, **changes: object)
 
 
 def update(world: World, run: Run, **changes: object) -> Run:
-    """Change a run within its state, by compare-and-swap, and count its open pull request."""
+    """Change a run within its state, by compare-and-swap; its open pull request is counted.
+
+    Raises `Superseded` if the run was changed concurrently.
+    """
     new = touch(run, at=world.now(), **changes)
     _store(world, new, run, leaves=_pr(run, new), enters=_pr(new, run))
     return new
 
 
 def _store(world: World, new: Run, was: Run, *, leaves: list[str], enters: list[str]) -> None:
-    """Write a run, in one transaction with the counters that it leaves and enters."""
+    """Write a run and the sets that it leaves and enters in one transaction."""
     if not leaves and not enters:
         world.runs.put(new, was)
         return
     try:
         world.slots.move(new, was, leaves=leaves, enters=enters)
     except Taken as taken:
-        raise Superseded(f"task {was.id!r} changed meanwhile") from taken
+        raise Superseded(f"task {was.id!r} was modified concurrently") from taken
 
 
 def requeue(
@@ -132,7 +138,7 @@ def requeue(
     backoff: timedelta = timedelta(0),
     **changes: object,
 ) -> Run:
-    """Send a run back to its queue, to be looked at again after `backoff`."""
+    """Return a run to its queue; it is examined again after `backoff`."""
     now = world.now()
     base: dict[str, object] = {
         "stage": None,
@@ -147,7 +153,7 @@ def requeue(
 
 
 def lost(world: World, run: Run, *, by: str, why: str) -> Run:
-    """Hand a running run whose runner is gone to its next attempt, or fail it: the one recovery."""
+    """Start the next attempt of a run whose runner is lost, or fail the run if no retry is left."""
     attempts = ended(
         run.attempts, run.attempt, ended_at=world.now(), outcome="lost", error_message=why[:2048]
     )
@@ -162,7 +168,7 @@ def lost(world: World, run: Run, *, by: str, why: str) -> Run:
 
 
 def ended(attempts: tuple[Attempt, ...], number: int, **changes: object) -> tuple[Attempt, ...]:
-    """Return the attempts with `changes` noted on the one of this number."""
+    """Return the attempts with `changes` applied to the one with this number."""
     return tuple(
         replace(one, **changes) if one.number == number else one  # type: ignore[arg-type]
         for one in attempts

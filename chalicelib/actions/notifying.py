@@ -1,10 +1,10 @@
-"""Telling others what happened. Nothing that happened is lost, and nothing else is told.
+"""Notifications: every announced change that was written is delivered, and no other.
 
-Before a change is written, a message promises to tell of it; after it was written, nothing has to
-be done, so nothing is left undone by who dies in between. Who takes the message looks whether the
-change is there: if so, each webhook that wants to know gets its delivery, under an id that is made
-of what happened, so that a repeated message adds none. A promise whose change did not come is
-looked at again for some minutes, and dropped.
+Before a change is written, a message announces it. Nothing needs to be done after the write, so no
+crash can lose the notification. The receiver of the message checks whether the change was written.
+If so, each subscribed endpoint gets a delivery whose id is derived from the change, so that a
+repeated message adds none. If not, the check is repeated for some minutes, and then the
+announcement is dropped.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
 HEAD_START = timedelta(seconds=2)
-"""How long a change takes to be written, mostly."""
+"""The time within which a change is usually written."""
 AGAIN = timedelta(seconds=30)
-"""The first distance at which a promised change is looked for again; each is twice the last."""
+"""The delay of the second check for an announced change; each later delay is twice as long."""
 PATIENCE = timedelta(minutes=10)
-"""For how long a promised change is looked for: longer than any function may take to write it."""
+"""The time for which an announced change is checked: longer than any function may take to write it.
+"""
 Message = dict[str, str]
 
 
 def promise_move(world: World, was: Run, new: Run) -> None:
-    """Promise to tell of a move that is about to be written."""
+    """Announce the notification of a state change that is about to be written."""
     event = notices.event_of_move(was, new)
     if event:
         _promise(world, event, new.id, new.history[-1].id)
 
 
 def promise_firings(world: World, records: Iterable[Firing]) -> None:
-    """Promise to tell of records of the ledger that are about to be written."""
+    """Announce the notifications of ledger records that are about to be written."""
     for record in records:
         event = notices.event_of_firing(record)
         if event:
@@ -48,7 +49,7 @@ def promise_firings(world: World, records: Iterable[Firing]) -> None:
 
 
 def promise_pause(world: World, definition_id: str, run: Run) -> None:
-    """Promise to tell that the failure of a run is about to pause its definition."""
+    """Announce that a blueprint is about to be paused because of a failed run."""
     _promise(world, Event.PAUSED, definition_id, run.history[-1].id, run=run.id)
 
 
@@ -67,7 +68,7 @@ def _promise(world: World, event: Event, of: str, entry: str, **more: str) -> No
 
 
 def tell(world: World, message: Message) -> None:
-    """Make a delivery of what was promised, for each webhook that wants it. Safe to repeat."""
+    """Create a delivery of an announced change for each subscribed endpoint. Safe to repeat."""
     notice = _happened(world, message)
     if notice is None:
         until, now = datetime.fromisoformat(message["until"]), world.now()
@@ -75,7 +76,10 @@ def tell(world: World, message: Message) -> None:
             promised_since = now - (until - PATIENCE)
             world.notify_queue.send([(message, max(AGAIN, promised_since))])
         else:
-            log.info("nothing to tell", extra={"event": message["event"], "of": message["of"]})
+            log.info(
+                "announced change not written",
+                extra={"event": message["event"], "of": message["of"]},
+            )
         return
     wanting = [webhook for webhook in world.webhooks.all() if webhook.wants(notice.event)]
     made = [deliveries.to(webhook.id, notice, world.now()) for webhook in wanting]
@@ -83,9 +87,10 @@ def tell(world: World, message: Message) -> None:
 
 
 def _happened(world: World, message: Message) -> Notice | None:
-    """Return the notice of what a message promised, if that was written.
+    """Return the notice of an announced change, if it was written, otherwise None.
 
-    All of it, its moment too, is made of what is stored: two promises of one thing are one notice.
+    It is built from stored data only, its time included, so two announcements of one change yield
+    the same notice.
     """
     event, of, entry = Event(message["event"]), message["of"], message["entry"]
     name, base = notices.notice_id(event, of, entry), world.policy.public_url

@@ -1,4 +1,4 @@
-"""What a sync notes of its provider, page by page, over what others write meanwhile."""
+"""Saves a sync's progress page by page, merging concurrent edits to the provider."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from chalicelib.ports import World
 
 
 class Displaced(Exception):
-    """The provider was edited, paused or removed: this sync has nothing more to say of it."""
+    """The provider was edited, paused or removed, so this sync must stop."""
 
 
 class Notes:
-    """A provider under the lease of one sync. A page costs one write, as long as nobody edits."""
+    """A provider under the lease of one sync. Without concurrent edits a page costs one write."""
 
     def __init__(self, world: World, leased: Provider) -> None:
         self._world, self._written, self._lease = world, leased, leased.due_at
@@ -26,17 +26,17 @@ class Notes:
 
     @property
     def provider(self) -> Provider:
-        """The provider with all that this sync knows of it."""
+        """The provider with all unwritten changes of this sync."""
         return replace(self._written, **self._kept)
 
     def keep(self, **fields: Any) -> None:
-        """Have the next write note these fields, whatever brings it about."""
+        """Set fields that the next write stores."""
         self._kept |= fields
 
     def write(self, change: Callable[[Provider], Provider] = lambda provider: provider) -> None:
-        """Note what is kept, and a change.
+        """Write the set fields and apply `change`; retry over concurrent edits.
 
-        Raises `Displaced` where that is no more ours to note.
+        Raises `Displaced` if this sync may not continue.
         """
 
         def noted() -> Provider:
@@ -55,7 +55,7 @@ class Notes:
         return new
 
     def _theirs(self) -> Provider:
-        """Return the provider as somebody else wrote it, if we may go on from that."""
+        """Return the provider as a concurrent writer stored it, if this sync may continue."""
         try:
             theirs = self._world.providers.get(self._written.id)
         except NotFound:

@@ -1,7 +1,7 @@
-"""What is said of what happened: a line and a number each, for whoever watches a stage.
+"""Telemetry: a log line and a metric for each event, for the operators of a stage.
 
-Ids, states and classes only. A prompt, a payload, a title or a message of a program is nobody's
-business here: it may hold anything.
+They contain ids, states and error classes only. Prompts, payloads, titles and program output may
+contain anything, so they are not logged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def fired(world: World, firing: Firing) -> None:
-    """Tell what became of an occurrence."""
+    """Log and count the outcome of an occurrence."""
     _say(
         "occurrence decided",
         firing=firing.id,
@@ -32,7 +32,7 @@ def fired(world: World, firing: Firing) -> None:
 
 
 def moved(world: World, run: Run, was: State, by: str) -> None:
-    """Tell that a run moved."""
+    """Log and count a state change of a run."""
     _say(
         "run moved",
         run=run.id,
@@ -51,7 +51,7 @@ def moved(world: World, run: Run, was: State, by: str) -> None:
 def attempt_ended(
     world: World, run: Run, outcome: str, error_class: str | None, cost_usd: float | None
 ) -> None:
-    """Tell how an attempt of a run ended, and what it cost."""
+    """Log and count the end of an attempt, and its cost."""
     _say(
         "attempt ended",
         run=run.id,

@@ -1,4 +1,4 @@
-"""The files that agents leave: where a runner puts them, and where a reader finds them."""
+"""The output files of agents: upload URLs for runners, and download URLs for readers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from chalicelib.ports import World
 def uploads(
     world: World, run_id: str, attempt: int, outputs: Iterable[Output]
 ) -> list[tuple[Output, str]]:
-    """Return where each file of a working attempt may be put.
+    """Return each file of a running attempt with the URL to upload it to.
 
-    Nothing is written down: what was put there counts once the attempt's report names it.
+    Nothing is stored: an uploaded file counts once the attempt's report names it. Raises `Invalid`
+    for a name, size or number that is not allowed, and `Superseded` if the attempt has ended.
     """
     listed = tuple(outputs)
     kept = tuple(output for output in listed if output.name in RESERVED)
@@ -28,7 +29,7 @@ def uploads(
 
 
 def address(world: World, run: Run, name: str) -> str:
-    """Return where a file of a run can be read, for some minutes."""
+    """Return a download URL for a file of a run, valid for some minutes, or raise `NotFound`."""
     for attempt, output in files_of(run):
         if output.name == name:
             return world.outputs.download(run.id, attempt, output)
@@ -36,7 +37,7 @@ def address(world: World, run: Run, name: str) -> str:
 
 
 def files_of(run: Run) -> list[tuple[int, Output]]:
-    """Return the files of a run with the attempts that they are from: its kept work comes last."""
+    """Return the files of a run with the numbers of their attempts; its kept work comes last."""
     left = [(run.left.number, output) for output in run.left.outputs] if run.left else []
     kept = [(run.kept.attempt, output) for output in run.kept.files] if run.kept else []
     return left + kept

@@ -1,4 +1,4 @@
-"""Changes that hold out: each is begun anew on what somebody else wrote meanwhile."""
+"""Retries a read-modify-write when another writer wins the race."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from chalicelib.domain.errors import Superseded
 
 T = TypeVar("T")
 AGAIN = 5
-"""How often a change is begun; each time somebody else came to an end of theirs."""
+"""The maximum attempts at a change; each failed attempt means that another writer succeeded."""
 
 
 def persist(what: str, change: Callable[[], T]) -> T:
-    """Return what a change returns that reads, and then writes by compare-and-swap.
+    """Return the result of `change`, which reads and then writes by compare-and-swap.
 
-    Raises `Superseded` where somebody else is first again and again.
+    Raises `Superseded` if other writers were first `AGAIN` times.
     """
     for _ in range(AGAIN):
         with suppress(Superseded):
             return change()
-    raise Superseded(f"{what} changed again and again meanwhile, try later")
+    raise Superseded(f"{what} was modified concurrently; try again later")

@@ -1,7 +1,7 @@
-"""What a definition wants to know of its earlier runs before it fires again.
+"""Policies of a blueprint that depend on its earlier runs, checked before it fires again.
 
-All but one of it is read from our own rows: a delivery is answered within a second. Only whether
-a branch has moved is asked of the forge, and only for schedules.
+All data comes from our own tables, because a delivery is answered within a second. Only the present
+commit of a branch is requested from the forge, and only for schedules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_LOOKED_AT = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """What the open pull requests of a definition mean for its next run."""
+    """The consequence of a blueprint's open pull requests for its next run."""
 
     open: int
     skipped: bool
@@ -32,7 +32,7 @@ class Held:
 
 
 def open_prs(world: World, definition: Blueprint) -> Held:
-    """Return what the open pull requests of a definition call for."""
+    """Return the consequence of a blueprint's open pull requests for its next run."""
     if not definition.minds_open_prs:
         return Held(open=0, skipped=False)
     runs = [run for run in _held(world, definition.open_prs_key) if run.has_open_pr]
@@ -47,7 +47,7 @@ def open_prs(world: World, definition: Blueprint) -> Held:
 
 
 def applied(world: World, definition: Blueprint, decision: Decision) -> Decision | None:
-    """Return the decision with its run on the branch that it should work on, or None to skip."""
+    """Return the decision with the branch that its run should continue, or None to skip the run."""
     held = open_prs(world, definition)
     if held.skipped:
         return None
@@ -62,14 +62,14 @@ def _held(world: World, key: str) -> list[Run]:
         try:
             found.append(world.runs.get(run_id))
         except NotFound:
-            continue  # forgotten long ago
+            continue  # deleted long ago
     return found
 
 
 def unchanged(world: World, definition: Blueprint) -> bool:
-    """Whether the newest run found nothing to do on the very commit that the branch is at now.
+    """Return whether the newest run found nothing to do on the branch's present commit.
 
-    What cannot be known is taken for a change: a run too many is better than one too few.
+    If the branch's state is unknown, assume it changed: an extra run is better than a missed one.
     """
     if not definition.skip_if_unchanged or definition.repo_url is None:
         return False
@@ -88,7 +88,7 @@ def unchanged(world: World, definition: Blueprint) -> bool:
 
 
 def looped(world: World, definition: Blueprint, payload: object) -> bool:
-    """Whether a delivery was caused by a run of this very definition."""
+    """Return whether a delivery was caused by a run of the same blueprint."""
     if not isinstance(payload, dict):
         return False
     caused = loop.marks(payload)[:MOST_LOOKED_AT]
@@ -113,9 +113,9 @@ def _repo_of(payload: dict[str, object]) -> str | None:
 
 
 def reason_of_crowd(world: World, basis: Basis, run: Run) -> str | None:
-    """Return why a run may not join the active runs of its definition, None where it may.
+    """Return why a run may not join the active runs of its blueprint, None if it may.
 
-    Their ids are in one row, which is written with each firing and has a limit.
+    Their ids are stored in one row, which is rewritten with each firing and has a size limit.
     """
     if run.overlap_key is None:
         return None
@@ -126,4 +126,7 @@ def reason_of_crowd(world: World, basis: Basis, run: Run) -> str | None:
     working = sum(other.state in ACTIVE for other in world.runs.several(sorted(held)))
     if working < limits.ACTIVE:
         return None
-    return f"{limits.ACTIVE:,} tasks of this definition wait or work already: let some of them end"
+    return (
+        f"{limits.ACTIVE:,} tasks of this blueprint are already queued or running: "
+        "wait until some have ended"
+    )

@@ -1,4 +1,4 @@
-"""What a definition would fire with, without firing it."""
+"""Previews of a firing: its texts and the decisions of all policies, without firing."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from chalicelib.ports import World
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What one policy says to a firing now."""
+    """The decision of one policy about a firing now."""
 
     policy: str
     fires: bool
     message: str
     for_triggers: bool = False
-    """It binds triggers alone: a person who fires by hand is not held back."""
+    """True if it applies to triggers only: manual firings ignore it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """A rendered title and prompt, with what was missing and what nobody asked for."""
+    """A rendered title and prompt, the names without a value, and the unused params."""
 
     title: str
     prompt: str
@@ -41,12 +41,12 @@ class Preview:
 
     @property
     def starts(self) -> bool:
-        """Whether a firing by hand would start a run."""
+        """Return whether a manual firing would start a run."""
         return all(verdict.fires or verdict.for_triggers for verdict in self.verdicts)
 
 
 def stored_params(world: World, definition: Blueprint, firing_id: str) -> dict[str, object]:
-    """Return the params of a firing of this definition."""
+    """Return the params of a firing; raise `NotFound` if it belongs to another blueprint."""
     firing = world.firings.get(firing_id)
     if firing.definition_id != definition.id:
         raise NotFound("firing", firing_id)
@@ -56,7 +56,7 @@ def stored_params(world: World, definition: Blueprint, firing_id: str) -> dict[s
 
 
 def preview(world: World, definition: Blueprint, params: Mapping[str, object]) -> Preview:
-    """Return what a firing by hand with these params would be; raise `Invalid` as it would."""
+    """Return the result of a manual firing with these params; raise `Invalid` as it would."""
     definition, where = _placed(world, definition, params)
     basis = Basis(definition=definition, template=template_of(world, definition))
     occurrence = Occurrence(
@@ -84,11 +84,11 @@ def _placed(
         found = placed(world, definition, params)
     except Invalid as error:
         return definition, [Verdict(policy="repoUrl", fires=False, message=error.message)]
-    return found, [Verdict(policy="repoUrl", fires=True, message=f"it is {found.repo_url}")]
+    return found, [Verdict(policy="repoUrl", fires=True, message=f"the repo is {found.repo_url}")]
 
 
 def preview_text(text: str, params: Mapping[str, object]) -> Preview:
-    """Return a template of the library, rendered."""
+    """Return the preview of a library template; only its prompt is rendered."""
     rendered = render(text, params)
     return Preview(title="", prompt=rendered.text, missing=rendered.missing, unused=rendered.unused)
 
@@ -101,13 +101,13 @@ def _verdicts(world: World, definition: Blueprint, faults: list[Fault]) -> list[
     )
     said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
     schema = Verdict(
-        policy="paramsSchema", fires=not faults, message=said or "the params are as they should be"
+        policy="paramsSchema", fires=not faults, message=said or "the params match the schema"
     )
     return [paused, schema, *_open_prs(world, definition), *_overlaps(world, definition)]
 
 
 def _open_prs(world: World, definition: Blueprint) -> list[Verdict]:
-    """Say what a trigger would be told; whoever fires by hand is not held back."""
+    """Return the decisions about open pull requests, which apply to triggers only."""
     found = []
     if definition.minds_open_prs:
         held = policies.open_prs(world, definition)
@@ -115,12 +115,14 @@ def _open_prs(world: World, definition: Blueprint) -> list[Verdict]:
         if definition.max_open_prs is not None:
             words += f", at most {definition.max_open_prs}"
         if held.works_on and not held.skipped:
-            words += f"; it works on {held.works_on.branch}"
+            words += f"; it continues {held.works_on.branch}"
         fires = not held.skipped
         found.append(Verdict(policy="onOpenPr", fires=fires, message=words, for_triggers=True))
     if definition.skip_if_unchanged:
         same = policies.unchanged(world, definition)
-        words = "its branch has not moved" if same else "its branch has moved, or it is not known"
+        words = (
+            "its branch is unchanged" if same else "its branch has changed, or its state is unknown"
+        )
         found.append(
             Verdict(policy="skipIfUnchanged", fires=not same, message=words, for_triggers=True)
         )

@@ -1,4 +1,4 @@
-"""Providers: made, changed, removed, and asked to sync at once."""
+"""Ticket providers: created, changed, removed, and made due for an immediate sync."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from chalicelib.ports import Taken, World
 
 
 def create(world: World, new: Provider, credential: str, claim: Claim | None = None) -> Provider:
-    """Keep a provider, its credential first; its first sync comes at once.
+    """Store a provider, its credential first; its first sync starts at once.
 
-    With a claim a repeated request finds the provider that the first one made.
+    With a claim, a repeated request returns the provider of the first one. Raises `Invalid` for a
+    faulty config.
     """
     if earlier := earlier_result(world, claim):
         return world.providers.get(earlier)
@@ -41,7 +42,10 @@ def create(world: World, new: Provider, credential: str, claim: Claim | None = N
 
 
 def change(world: World, was: Provider, new: Provider, credential: str | None = None) -> Provider:
-    """Store an edit over what a sync notes meanwhile; one that is enabled again goes on."""
+    """Store an edit, merged with the progress of a running sync; enabling it starts a sync.
+
+    Raises `Invalid` for a faulty config, or for one that identifies a different tracker.
+    """
     check_config(new.source, new.config, world.policy.allowed_private)
     check_place(was, new.config)
     if credential is not None:
@@ -63,13 +67,13 @@ def change(world: World, was: Provider, new: Provider, credential: str | None = 
 
 
 def enable(world: World, provider_id: str) -> Provider:
-    """Bring back a provider that was disabled; what it has read stayed noted."""
+    """Enable a disabled provider; it continues from its stored progress."""
     was = world.providers.get(provider_id)
     return was if was.enabled else change(world, was, replace(was, enabled=True))
 
 
 def remove(world: World, provider_id: str) -> None:
-    """Remove a provider and its credential; a trigger that names it keeps it: `Conflict`."""
+    """Remove a provider and its credential; raise `Conflict` if a trigger names it."""
 
     def removed() -> Provider:
         old = world.providers.get(provider_id)
@@ -86,11 +90,14 @@ def _check_unnamed(world: World, old: Provider) -> None:
     for basis in bases.values():
         config = basis.trigger.ticket if basis.trigger else None
         if config and config.provider_id == old.id:
-            raise Conflict(f"the task {basis.definition.name!r} has a trigger that names it")
+            raise Conflict(
+                f"the task {basis.definition.name!r} has a trigger for this provider: "
+                "change or remove the trigger first"
+            )
 
 
 def sync_now(world: World, source: str | None = None) -> int:
-    """Make each enabled provider (of `source`) due now; return how many. Hints call this, too."""
+    """Make each enabled provider (of `source`) due now; return their number."""
     count = 0
     for provider in world.providers.all():
         if provider.enabled and source in (None, provider.source):

@@ -1,4 +1,4 @@
-"""From a pushed branch to its one pull request. May die at any line, and be done again."""
+"""Opens the pull request of a pushed branch. Safe to interrupt and repeat at any line."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from chalicelib.domain.ticket import origin
 from chalicelib.ports import Forge, Taken, World
 
 FIRST_LOOK = timedelta(seconds=10)
-NO_DRAFTS = "the repo has no drafts, so it is ready for review; it is not merged by itself"
+NO_DRAFTS = (
+    "the repo does not support drafts, so it is ready for review; it is not merged automatically"
+)
 
 
 def publish(world: World, run: Run) -> None:
-    """Open the pull request of a pushed run, or find the one that its branch has already."""
+    """Open the pull request of a pushed run, or find the one that its branch already has."""
     if run.state is State.PROVISIONING:
         run = moving.advance(
-            world, run, State.RUNNING, by="pipeline", message="goes on at publish", stage=PUBLISH
+            world, run, State.RUNNING, by="pipeline", message="continues at publish", stage=PUBLISH
         )
     assert run.repo_url is not None
     tidying = Tidying(run)
@@ -53,11 +55,11 @@ def _pull_request(world: World, run: Run, forge: Forge, tidying: Tidying) -> Fac
     facts = found or _new(world, run, brief, forge, branch, tidying)
     if facts.draft and run.pull and run.pull.held_back and not run.is_unready:
         ready = partial(forge.ready, facts.number)
-        if tidying.attempt("it stays a draft", ready):
+        if tidying.attempt("it remains a draft", ready):
             facts = replace(facts, draft=False)
     if found and found.state == "open":
         renew = partial(_renew, world, run, brief, forge, found.number)
-        tidying.attempt("its text could not be renewed", renew)
+        tidying.attempt("its text could not be updated", renew)
     if brief.pr_labels and facts.state == "open":
         label = partial(forge.label, facts.number, brief.pr_labels)
         tidying.attempt("it could not be labelled", label)
@@ -89,13 +91,13 @@ def _add_template(forge: Forge, templates: list[str | None]) -> None:
 
 
 def _check_wanted(world: World, run: Run) -> None:
-    """Open nothing for a run that was cancelled while its texts were read."""
+    """Raise `Superseded` if the run was cancelled while its texts were read."""
     if world.runs.get(run.id).final:
         raise Superseded(f"task {run.id!r} has ended")
 
 
 def _renew(world: World, run: Run, brief: Brief, forge: Forge, number: int) -> None:
-    """Let a pull request that was there say what was done now, and what it cost in all."""
+    """Update the text of an existing pull request with the latest result and the total cost."""
     old = forge.body(number)
     new = pull_text.renewed(old, _body(world, run, brief, None))
     if new != old:
@@ -115,9 +117,9 @@ def _body(world: World, run: Run, brief: Brief, template: str | None) -> str:
 
 
 def _take_over(world: World, run: Run) -> None:
-    """End the runs that followed this pull request before, and forget them: one run follows it.
+    """Complete and forget the earlier runs of this pull request, so that one run tracks it.
 
-    A branch that is worked on again and again would come to hold more runs than a row can.
+    Otherwise a branch with many runs would exceed the size of a row.
     """
     assert run.repo_url is not None
     key = branch_key(run.repo_url, run.branch or run.push_branch)
@@ -136,21 +138,21 @@ def _take_over(world: World, run: Run) -> None:
         over[old.id] = old.version
         if not old.final:
             del over[old.id]
-    with suppress(Taken):  # one of them was touched just now: the next run forgets it
+    with suppress(Taken):  # one of them was changed concurrently: the next run forgets it
         if over:
             world.slots.drop(key, over)
 
 
 def _opened(world: World, run: Run, facts: Facts, tidying: Tidying) -> None:
     now = world.now()
-    # What an earlier look learned of other commits is not carried over; what was handled is.
+    # Facts about other commits are not carried over, but handled problems are.
     held_back, wants_draft = _held_back(world, run, facts), _wants_draft(world, run, facts)
     pull = replace(
         seen(run.pull, facts, now),
         held_back=held_back,
         wants_draft=wants_draft,
         unfinished_sha=facts.head_sha if run.is_unfinished else None,
-        looked_at=None,  # its checks and reviews were not: the first event is looked into at once
+        looked_at=None,  # its checks and reviews are unknown: the first event causes a look
     )
     moving.advance(
         world,
@@ -174,15 +176,15 @@ def _opened(world: World, run: Run, facts: Facts, tidying: Tidying) -> None:
 
 
 def _opened_words(run: Run, facts: Facts) -> str:
-    """Return what is said of an open pull request: also that its repo has another name now."""
+    """Return the message for an opened pull request, with the repo's new name if it was renamed."""
     name = renamed_to(facts.url, run.repo_url or "")
-    more = f"; the repo is {name} now: change the URL of its blueprints and settings"
+    more = f"; the repo was renamed to {name}: change the URL in its blueprints and settings"
     unfinished = " with unfinished work" if run.is_unfinished else ""
     return f"pull request #{facts.number} is open{unfinished}{more if name else ''}"
 
 
 def _held_back(world: World, run: Run, facts: Facts) -> bool:
-    """Whether a pull request is a draft for what it is, and not by anybody's wish."""
+    """Return whether a pull request is a draft only because its work is not ready."""
     before = run.pull
     if before:
         return before.held_back and facts.draft
@@ -191,7 +193,7 @@ def _held_back(world: World, run: Run, facts: Facts) -> bool:
 
 
 def _wants_draft(world: World, run: Run, facts: Facts) -> bool:
-    """Tell whether a pull request was to be a draft, at a forge that has none."""
+    """Return whether a draft was requested, but the forge has none."""
     if run.pull:
         return run.pull.wants_draft
     brief = briefs.brief_of(world, run) or Brief()
@@ -199,7 +201,7 @@ def _wants_draft(world: World, run: Run, facts: Facts) -> bool:
 
 
 def _refused(world: World, run: Run, error: ForgeError) -> None:
-    """Try again later what passes, for as long as it takes; fail with what a person must do."""
+    """Retry a temporary refusal indefinitely; fail with instructions for a person otherwise."""
     if error.passes:
         failures = run.forge_failures + (error.kind != "rate_limited")
         wait = max(error.wait or timedelta(0), failing.backoff(max(1, failures)))

@@ -1,4 +1,4 @@
-"""How the scheduler is: how late it fires, what is overdue, when it ticked last."""
+"""The scheduler's health: the lateness of firings, the oldest overdue trigger, the last tick."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ HOUR = timedelta(hours=1)
 MOST_RUNS = 500
 OVERDUE_AFTER = timedelta(seconds=30)
 PATIENCE = 3
-"""Intervals without a tick until ticks have stopped; so many may pass before the first, too."""
+"""The intervals without a tick after which ticking has stopped, and before the first tick."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pulse:
-    """The scheduler's health. Lateness is that of the newest scheduled runs of the last hour."""
+    """The scheduler's health.
+
+    `lateness_ms` is the lateness of the newest scheduled runs of the last hour, ascending.
+    """
 
     status: Status
     started_at: datetime | None
@@ -31,7 +34,7 @@ class Pulse:
     dead_letters: Mapping[str, int]
 
     def percentile(self, percent: float) -> int | None:
-        """Return the lateness that `percent` of the firings did not exceed (nearest rank)."""
+        """Return the lateness in ms that `percent` of the firings did not exceed, or None."""
         if not self.lateness_ms:
             return None
         rank = math.ceil(percent / 100 * len(self.lateness_ms))
@@ -39,10 +42,10 @@ class Pulse:
 
 
 def pulse(world: World) -> Pulse:
-    """Return how the scheduler is now.
+    """Return the present health of the scheduler.
 
-    It is `ok`, `late` (something is overdue), `stopped`, or `starting`: just deployed, or brought
-    up again, so that its first tick is still to come.
+    Its status is `ok`, `late` (something is overdue), `stopped`, or `starting` (deployed or
+    restarted, before the first tick).
     """
     now = world.now()
     started_at, last_tick = world.pulses.last("start"), world.pulses.last("tick")

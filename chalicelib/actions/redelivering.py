@@ -1,4 +1,4 @@
-"""A stored occurrence once more, under today's configuration, as a new firing."""
+"""Redelivery: fires a stored occurrence again, under the present configuration, as a new firing."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from chalicelib.ports import Taken, World
 
 
 def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firing:
-    """Fire the occurrence of `firing_id` again; of a gap, its last one.
+    """Fire the occurrence of `firing_id` again; of a gap, its last occurrence.
 
-    It is judged as if it came now: by today's events, filter, mapping and policies. What stood
-    against the first one (missed, backlog, loop) does not: a person asks for it.
+    It is decided as if it arrived now: by the present events, filter, mapping and policies. Reasons
+    that apply only to the first time (missed, backlog, loop) do not count, because a person
+    requests it.
 
-    Raises `Conflict` where what it belongs to is gone.
+    Raises `Conflict` if its trigger or blueprint no longer exists, if its delivery could not be
+    read, or if the configuration changed concurrently.
     """
     if earlier := earlier_result(world, claim):
         return world.firings.get(earlier)
     first = world.firings.get(firing_id)
     brief = world.firings.brief(firing_id) or Brief()
     if first.trigger_type == "webhook" and brief.events is None and not first.run_id:
-        raise Conflict("this delivery could not be read: let its sender send it again")
+        raise Conflict("this delivery could not be read: have its sender send it again")
     basis = _basis(world, first)
     occurrence = Occurrence(
         source=first.id,
@@ -54,7 +56,7 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
     except Taken as taken:
         if claim and taken.parts & {"claim", "firing", "run"}:
             return world.firings.get(repeated(world, claim))
-        raise Conflict("the task changed meanwhile, try again") from taken
+        raise Conflict("the task was modified concurrently; try again") from taken
     if decision.run:
         sending.send_soon(world, [decision.run])
     return decision.firing
@@ -62,16 +64,18 @@ def redeliver(world: World, firing_id: str, claim: Claim | None = None) -> Firin
 
 def _basis(world: World, first: Firing) -> Basis:
     if first.definition_id is None:
-        raise Conflict("an ad-hoc task has nothing that could fire again: retry it")
+        raise Conflict(
+            "an ad-hoc task has no trigger that could fire again: retry the task instead"
+        )
     if first.trigger_id:
         found = world.triggers.bases([(first.trigger_id, first.definition_id)])
         if first.trigger_id not in found:
-            raise Conflict("its trigger is gone")
+            raise Conflict("its trigger was removed")
         return found[first.trigger_id]
     try:
         definition = world.blueprints.get(first.definition_id)
     except NotFound as error:
-        raise Conflict("its definition is gone") from error
+        raise Conflict("its blueprint was removed") from error
     return Basis(definition=definition, template=template_of(world, definition))
 
 

@@ -1,4 +1,4 @@
-"""Runs that cannot start, though a runner asked: why, before anything of them begins."""
+"""Rejects claimed runs that cannot start, because a token, brief or secret is missing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BACKOFF = timedelta(seconds=30)
 
 
 def without_token(world: World, run: Run, error: ForgeError) -> None:
-    """Let a run wait for a forge that gives no token now, or fail it with what a person can do.
+    """Let a run wait for an unavailable forge, or fail it with instructions for a person.
 
-    It waits for as long as the forge is away, and asks less often the longer it has waited.
+    It waits indefinitely, and retries less often the longer it has waited.
     """
     if error.passes:
         waited = world.now() - (run.queued_at or run.created_at)
@@ -29,18 +29,18 @@ def without_token(world: World, run: Run, error: ForgeError) -> None:
             waiting_for="the forge",
         )
         return
-    message = f"no token of the forge: {error}"
+    message = f"the forge did not provide a token: {error}"
     moving.fail(world, run, by="admission", error_class=f"forge_{error.kind}", message=message)
 
 
 def without_brief(world: World, run: Run) -> None:
     """Fail a run whose prompt and params are no longer stored."""
-    message = "its prompt is no longer stored, the task is too old: start a new one"
+    message = "its prompt is no longer stored, because the task is too old: start a new one"
     moving.fail(world, run, by="admission", error_class="brief_gone", message=message)
 
 
 def without_secrets(world: World, run: Run, lacking: Sequence[str]) -> None:
-    """Fail a run whose secrets are not there, before anything of it begins."""
+    """Fail a run with missing secrets before any of its work begins."""
     names = ", ".join(repr(name) for name in lacking)
-    message = f"missing secret {names}: keep it with PUT /api/secrets/{lacking[0]}, then retry"
+    message = f"missing secret {names}: store it with PUT /api/secrets/{lacking[0]}, then retry"
     moving.fail(world, run, by="admission", error_class="missing_secret", message=message)

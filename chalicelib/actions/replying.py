@@ -1,7 +1,7 @@
-"""Replies to tickets: one comment for each run, edited as the run goes on.
+"""Status comments on tickets: one comment for each run, edited as the run progresses.
 
-A fault of the tracker never fails the run. One that passes is tried again for as long as it takes,
-any other stands in the history of the run.
+Errors of the tracker never fail the run. Temporary ones are retried indefinitely; all others are
+recorded in the history of the run.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from chalicelib.ports import Limited, Tracker, Unreachable, World
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
-"""For how long others wait for the one who replies; longer than its function may take."""
+"""The lease of the process that writes a comment; longer than its function's timeout."""
 MOST_FAILURES = 5
 
 
 def reply(world: World, run: Run) -> None:
-    """Say on its ticket how a run stands, if there is anything new. Safe to repeat."""
+    """Update the comment on the run's ticket if its state has changed. Safe to repeat."""
     if run.reply is None or (run.reply.held_until and run.reply.held_until > world.now()):
-        return  # whoever holds it looks again when it is done
+        return  # the holder of the lease checks for changes when it is done
     said, fault = replace(run.reply, held_until=world.now() + LEASE), None
     try:
         run = moving.update(world, run, reply=said)
@@ -46,7 +46,7 @@ def reply(world: World, run: Run) -> None:
 
 
 def _replied(world: World, run: Run, said: Reply) -> Reply:
-    """Return what the ticket knows now; both parts are tried, whatever becomes of the first."""
+    """Return the comment's new state; the ticket is finished even if the comment fails."""
     place = _place(world, run)
     if place is None:
         return said
@@ -55,7 +55,8 @@ def _replied(world: World, run: Run, said: Reply) -> Reply:
     news = note.digest != said.said and not reply_text.silent(run)
     if provider.comments and news:
         try:
-            # One who died after the call and before the write has left it there, with its mark.
+            # A process that died between the call and the write has left the comment, with its
+            # mark.
             known = said.comment or tracker.find(ticket.external_id, run.id)
             comment = tracker.say(ticket.external_id, known, note)
             said = replace(said, comment=comment, said=note.digest)
@@ -70,7 +71,7 @@ def _replied(world: World, run: Run, said: Reply) -> Reply:
 
 
 def _hold_label(world: World, run: Run, provider: Provider, ticket: Origin) -> None:
-    """Note whose label it will be, before anybody hears of it: what it causes is known as ours."""
+    """Record the run of a label before it is set, so that events caused by it are recognised."""
     label = provider.config.get("doneLabel")
     if label:
         key = label_key(f"{ticket.source}:{ticket.external_id}", label)
@@ -87,12 +88,14 @@ def _place(world: World, run: Run) -> tuple[Tracker, Provider, Origin] | None:
         raise Unreachable("the provider of the ticket was removed") from None
     credential = world.vault.get(provider.secret_key)
     if credential is None:
-        raise Unreachable("the credential of the provider is gone: PATCH it with a new one")
+        raise Unreachable(
+            "the credential of the provider is missing: PATCH the provider with a new one"
+        )
     return world.trackers.open(provider, credential, world.now()), provider, ticket
 
 
 def _settle(world: World, replied: Run, said: Reply, fault: Exception | None) -> None:
-    """Write down what the ticket knows, over whatever happened to the run meanwhile."""
+    """Store the comment's new state, retrying over concurrent changes of the run."""
 
     def settled() -> Run:
         return _settled(world, world.runs.get(replied.id), replied, said, fault)
@@ -113,10 +116,10 @@ def _settled(world: World, run: Run, replied: Run, said: Reply, fault: Exception
         again = now + max(_wait(fault), failing.backoff(max(1, failures)))
         waits = replace(new, failures=failures, at=again)
         if failures == MOST_FAILURES > said.failures:
-            words = f"its ticket got no reply yet, and is tried on: {_said_of(fault)}"
+            words = f"its ticket has no comment yet; retrying: {_said_of(fault)}"
             return _noted(world, run, words, waits)
         return moving.update(world, run, reply=waits)
-    words = f"its ticket got no reply: {_said_of(fault)}"
+    words = f"its ticket got no comment: {_said_of(fault)}"
     return _noted(world, run, words, new)
 
 

@@ -19,12 +19,12 @@ from chalicelib.domain.trial import Trial
 from chalicelib.ports import World
 
 ATTENTION = frozenset({"attention"})
-"""Error classes of work that a runner did not push because a person has to look at it first."""
+"""Error classes of work that was not pushed because a person must check it first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """How an attempt ended, in the words of its runner."""
+    """The end of an attempt, as its runner reports it."""
 
     outcome: str
     stage: str | None = None
@@ -50,14 +50,18 @@ class Report:
 
 
 def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
-    """End an attempt; raise `Superseded` when the run has moved on, its cost noted all the same."""
+    """End an attempt; raise `Superseded` if the run has moved on, but record the cost anyway.
+
+    Raises `Invalid` for files that are not allowed, and for a branch other than the run's.
+    """
     outputs = checked(end.outputs, "outputs")
     if end.kept:
         check_kept_files(end.kept.files, "keptWork.files")
     run = world.runs.get(run_id)
     if run.attempt == attempt and end.branch and end.branch != run.push_branch:
-        # A pull request of another's branch would be opened, merged and the branch deleted.
-        raise Invalid(f"this job was to push to {run.push_branch}", "branch")
+        # Otherwise the pull request of another branch could be opened, merged, and the branch
+        # deleted.
+        raise Invalid(f"this job must push to {run.push_branch}", "branch")
     if end.lines and run.attempt == attempt and jobs.is_log_open(world, run):
         world.logs.write(Stream.of(run, attempt), end.lines)
     if any(one.number == attempt and one.outcome in (None, "lost") for one in run.attempts):
@@ -66,11 +70,11 @@ def report(world: World, run_id: str, attempt: int, end: Report) -> Run:
         try:
             return _ended(world, run, attempt, end, outputs)
         except Superseded:
-            # A note beside it (a reply to a ticket) must not cost anybody the end of a job.
+            # A concurrent write (a comment on its ticket) must not discard the end of a job.
             run = world.runs.get(run_id)
             if run.attempt != attempt or not run.works:
                 raise
-    raise Superseded(f"task {run_id!r} changed again and again meanwhile")
+    raise Superseded(f"task {run_id!r} was modified concurrently; try again")
 
 
 def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Output, ...]) -> Run:
@@ -87,7 +91,7 @@ def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Out
         if attempts != run.attempts:
             moving.update(world, run, attempts=attempts)
         raise Superseded(f"attempt {attempt} of task {run.id!r} is over")
-    if outputs:  # the newest files are the run's: a list of each try would outgrow the row
+    if outputs:  # only the newest files are kept: lists of all attempts would outgrow the row
         attempts = tuple(replace(one, outputs=()) for one in attempts)
     kept = moving.ended(attempts, attempt, outputs=outputs)
     facts = _facts(run, end) | {"attempts": kept}
@@ -104,7 +108,7 @@ def _ended(world: World, run: Run, attempt: int, end: Report, outputs: tuple[Out
 
 
 def _completed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
-    """Let the run be done: what it made, if anything, asks for no pull request."""
+    """Complete the run: there is no change that needs a pull request."""
     nothing = end.outcome == "no_changes"
     pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
     message = "no changes" if nothing else pushed
@@ -124,7 +128,7 @@ def _completed(world: World, run: Run, end: Report, facts: dict[str, object]) ->
 
 
 def _pushed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
-    """Let the run go on at publish: nobody is needed for it any more."""
+    """Continue the run at publish, which needs no runner."""
     new = moving.update(
         world,
         run,
@@ -139,7 +143,7 @@ def _pushed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
 
 
 def _untrusted(world: World, run: Run, trial: Trial, end: Report, facts: dict[str, object]) -> Run:
-    """Give work to a person that fails its tests, and has no pull request to say so."""
+    """Hand work with failing tests to a person, if there is no pull request to show it."""
     why = f"pushed {end.branch}, but its tests {trial.words}"
     return moving.advance(
         world,
@@ -157,7 +161,7 @@ def _untrusted(world: World, run: Run, trial: Trial, end: Report, facts: dict[st
 
 
 def _unpushed(world: World, run: Run, message: str, facts: dict[str, object]) -> Run:
-    """Give work to a person that a rule of the snapshot keeps from being pushed."""
+    """Hand work to a person that a rule of the snapshot does not allow to be pushed."""
     due = world.now() if run.has_open_pr else None
     return moving.advance(
         world,
@@ -172,7 +176,7 @@ def _unpushed(world: World, run: Run, message: str, facts: dict[str, object]) ->
 
 
 def _nothing_more(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
-    """Give a pull request back to a person that an agent found nothing to change about."""
+    """Return a pull request to a person if the agent found nothing to change."""
     why = "the agent changed nothing, and the pull request is still open"
     return moving.advance(
         world,
@@ -189,9 +193,9 @@ def _nothing_more(world: World, run: Run, end: Report, facts: dict[str, object])
 
 
 def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Run:
-    message = end.error_message or "the job failed without a word"
+    message = end.error_message or "the job failed without an error message"
     errors = {"error_message": message[:2048], "error_class": end.error_class}
-    if end.kept and end.kept.finished:  # the attempt that pushes it has no agent to sum it up
+    if end.kept and end.kept.finished:  # the attempt that pushes it has no agent to write a summary
         facts = facts | {"result_summary": end.result_summary}
     if end.transient and run.retry_count < run.max_retries:
         limit_ends = end.retry_at if end.error_class == "rate_limit" else None
@@ -201,7 +205,7 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
             world,
             run,
             by="runner",
-            message=f"will be tried again at {again}: {message}",
+            message=f"will be retried at {again}: {message}",
             backoff=wait,
             retry_count=run.retry_count + 1,
             **(facts | errors),
@@ -215,7 +219,7 @@ def _failed(world: World, run: Run, end: Report, facts: dict[str, object]) -> Ru
 
 
 def _wants_draft(world: World, run: Run) -> bool:
-    """Whether unfinished work is to be a draft pull request, at a forge that can have one."""
+    """Return whether unfinished work becomes a draft pull request, if its forge is known."""
     if run.has_open_pr or not credentials.place_of(world, run.repo_url):
         return False
     brief = briefs.brief_of(world, run) or Brief()
@@ -223,7 +227,7 @@ def _wants_draft(world: World, run: Run) -> bool:
 
 
 def _facts(run: Run, end: Report) -> dict[str, object]:
-    """Return what an attempt adds to its run; money and tokens add up over attempts."""
+    """Return the results of an attempt for its run; cost and tokens add up over attempts."""
     return {
         "branch": end.branch or run.branch,
         "head_sha": end.head_sha or run.head_sha,
@@ -239,7 +243,7 @@ def _facts(run: Run, end: Report) -> dict[str, object]:
 
 
 def _summary(run: Run, end: Report) -> str | None:
-    """Return what the agent said last: of an attempt that only pushed, the one before it."""
+    """Return the agent's last summary; an attempt that only pushed keeps the previous one."""
     only_pushed = run.kept is not None and run.kept.finished
     return end.result_summary or (run.result_summary if only_pushed else None)
 

@@ -1,4 +1,4 @@
-"""Repos: made known once, and changed by whom it is meant to be."""
+"""Repos: stored and changed, with a check of who may redirect their credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from chalicelib.ports import Taken, World
 
 
 def create(world: World, new: Repo, by: Principal, claim: Claim | None = None) -> Repo:
-    """Keep a repo; with a claim a repeated request finds what the first one made."""
+    """Store a repo; with a claim, a repeated request returns the repo of the first one.
+
+    Raises `Forbidden` if the caller may not set `forgeApiUrl`, and `Conflict` if the repo exists.
+    """
     if earlier := earlier_result(world, claim):
         return world.repos.get(earlier)
     _check_forge(new, None, by)
@@ -22,13 +25,15 @@ def create(world: World, new: Repo, by: Principal, claim: Claim | None = None) -
 
 
 def change(world: World, was: Repo, new: Repo, by: Principal) -> None:
-    """Keep the changed settings of a repo."""
+    """Store the changed settings of a repo; raise `Superseded` if `was` is no longer stored."""
     _check_forge(new, was.forge_api_url, by)
     world.repos.put(new, was)
 
 
 def _check_forge(new: Repo, was: str | None, by: Principal) -> None:
-    """Whoever says where a forge is says where the stage's own credential is sent."""
+    """Raise `Forbidden` if the caller may not choose where the stage's credential is sent."""
     if new.forge_api_url not in (None, was) and not by.may(Scope.ADMIN):
         needed = f"it needs an API key with the scope {Scope.ADMIN.value}"
-        raise Forbidden(f"forgeApiUrl says where the credential of the forge is sent: {needed}")
+        raise Forbidden(
+            f"forgeApiUrl determines where the credential of the forge is sent: {needed}"
+        )

@@ -1,4 +1,4 @@
-"""Runs by hand: started, cancelled, tried again, taken up again."""
+"""Manual operations on runs: start, cancel, retry, resume."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from chalicelib.ports import Taken, World
 
 
 def choose_params(triggers: Iterable[Trigger]) -> Mapping[str, object] | None:
-    """Return the params of a run by hand that names none: those of the blueprint's schedules.
+    """Return the params of a manual run that names none: those of the blueprint's schedules.
 
-    None where schedules hold different ones, so that a person has to choose.
+    None if schedules have different params, so that a person must choose.
     """
     held = [trigger.own_params for trigger in triggers if trigger.own_params]
     if any(params != held[0] for params in held):
@@ -40,9 +40,11 @@ def start(
     stored: bool = True,
     claim: Claim | None = None,
 ) -> Run:
-    """Fire by hand; a definition that is not `stored` is an ad-hoc task.
+    """Fire manually; a blueprint that is not `stored` is an ad-hoc task.
 
-    With a claim (an Idempotency-Key) the same request finds the run that the first one started.
+    With a claim (an Idempotency-Key) a repeated request returns the run of the first one. Raises
+    `Invalid` for faulty params or templates, and `Conflict` if the blueprint is paused, a limit is
+    reached, or it was changed concurrently.
     """
     if earlier := earlier_result(world, claim):
         return world.runs.get(earlier)
@@ -61,7 +63,9 @@ def start(
     placed(world, definition, params)
     _, _, missing = rendered(world, basis, occurrence)
     if missing and definition.missing_params != "run":
-        faults = [Fault(f"params.{name}", "the prompt needs a value for it") for name in missing]
+        faults = [
+            Fault(f"params.{name}", "the prompt needs a value for this param") for name in missing
+        ]
         raise Invalid(f"no value for {', '.join(missing)}", faults=faults)
     decision = decide(world, basis, occurrence, stored=stored)
     run = decision.run
@@ -73,18 +77,22 @@ def start(
     except Taken as taken:
         if claim and taken.parts & {"claim", "firing", "run"}:
             return world.runs.get(repeated(world, claim))
-        raise Conflict(f"{definition.name!r} changed meanwhile, try again") from taken
+        raise Conflict(f"{definition.name!r} was modified concurrently; try again") from taken
     sending.send_soon(world, [run])
     return run
 
 
 def cancel(world: World, run_id: str) -> Run:
-    """Stop a run that is not final, though it moves meanwhile; its next beat tells its runner."""
+    """Cancel a run that is not final, even if it moves concurrently.
+
+    Its runner is informed by the answer to its next heartbeat. Raises `IllegalMove` for a final
+    run.
+    """
 
     def cancelled() -> Run:
         run = world.runs.get(run_id)
         if run.state in FINAL:
-            why = f"this task is {run.state} already: there is nothing to cancel"
+            why = f"this task is already {run.state}: there is nothing to cancel"
             raise IllegalMove(run.state, State.CANCELLED, why)
         return moving.cancel(world, run, by="user", message="cancelled")
 
@@ -92,31 +100,32 @@ def cancel(world: World, run_id: str) -> Run:
 
 
 def may_retry(run: Run) -> bool:
-    """Whether a run may be tried again."""
+    """Return whether a run may be retried."""
     return run.state in (State.FAILED, State.CANCELLED)
 
 
 def may_resume(run: Run) -> bool:
-    """Whether a run may be taken up again: one that failed needs work to go on with."""
+    """Return whether a run may be resumed; a failed one needs a branch or kept work."""
     if run.state is State.FAILED:
         return run.branch is not None or (run.kept is not None and run.kept.bundle is not None)
     return run.state in (State.NEEDS_ATTENTION, State.PR_OPENED)
 
 
 def retry(world: World, run_id: str) -> Run:
-    """Try a failed or cancelled run again: from its beginning, or from what is left of its push.
+    """Retry a failed or cancelled run: from its beginning, or from publish if it had been pushed.
 
-    Kept work whose agent had ended is pushed without another agent.
+    Kept work whose agent had finished is pushed without another agent. Raises `IllegalMove` for any
+    other state.
     """
     run = world.runs.get(run_id)
     if not may_retry(run):
-        why = f"only a failed or a cancelled task is retried; this one is {run.state}"
+        why = f"only a failed or cancelled task can be retried; this one is {run.state}"
         raise IllegalMove(run.state, State.QUEUED, why)
     return moving.requeue(
         world,
         run,
         by="user",
-        message="tried again",
+        message="retried",
         stage=PUBLISH if run.stage == PUBLISH else None,
         queued_at=world.now(),
         started_at=None,
@@ -130,19 +139,19 @@ def retry(world: World, run_id: str) -> Run:
 
 def _not_resumable(run: Run) -> str:
     wanted = "needs_attention, pr_opened, or failed with a branch or kept work"
-    return f"a task is resumed when it is {wanted}; this one is {run.state}"
+    return f"a task can be resumed when it is {wanted}; this one is {run.state}"
 
 
 def named_secrets(world: World, run: Run) -> tuple[str, ...]:
-    """Return the secrets that a run's repo and definition name."""
+    """Return the names of the secrets that a run's repo and blueprint name."""
     repo = world.repos.find(run.repo_url) if run.repo_url else None
     return tuple(dict.fromkeys([*(repo.secrets if repo else ()), *run.secrets]))
 
 
 def check_may_prompt(world: World, run: Run, *, may_write: bool) -> None:
-    """Raise `Forbidden` where a new prompt would reach secrets that its author may not name.
+    """Raise `Forbidden` if a new prompt would give its author secrets that they may not use.
 
-    An agent does what its prompt says, also with the secrets of its run.
+    An agent follows its prompt, also in using the secrets of its run.
     """
     if not may_write and (names := named_secrets(world, run)):
         raise Forbidden(
@@ -152,7 +161,10 @@ def check_may_prompt(world: World, run: Run, *, may_write: bool) -> None:
 
 
 def resume(world: World, run_id: str, prompt: str) -> Run:
-    """Take a run up again on its own branch or from its kept work, with a new prompt."""
+    """Resume a run with a new prompt, on its own branch or from its kept work.
+
+    Raises `IllegalMove` if the run is in no resumable state.
+    """
     run = world.runs.get(run_id)
     if not may_resume(run):
         raise IllegalMove(run.state, State.QUEUED, _not_resumable(run))

@@ -1,10 +1,10 @@
-"""Collects the warnings about a blueprint and its triggers: the one place that knows every rule.
+"""Collects the warnings about a blueprint and its triggers, from all rules.
 
-A rule is a function that yields a `FieldWarning` for each likely mistake it finds in something
-that is accepted and stored. To add one, write it beside the subject it is about and name it in
-`TRIGGER_RULES` or `BLUEPRINT_RULES`. Everything else follows from here: the list `warnings` in the
-answers of create, update, clone and `POST /api/checks`, in `GET /api/tasks/{id}/triggers`, the box
-on the pages of a blueprint and its triggers, the lines that `optio` prints, and `optio doctor`.
+A rule is a function that yields a `FieldWarning` for each likely mistake in something that is
+accepted and stored. To add one, write it in the module of its subject and add it to `TRIGGER_RULES`
+or `BLUEPRINT_RULES`. All consumers use these lists: the field `warnings` in the responses of
+create, update, clone, `POST /api/checks` and `GET /api/tasks/{id}/triggers`, the box on the pages
+of a blueprint and its triggers, the output of `optio`, and `optio doctor`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import World
 
 TriggerRule = Callable[[World, Blueprint, Trigger], Iterable[FieldWarning]]
-"""Yields warnings whose fields are those of the trigger, such as `config.filter`."""
+"""Yields warnings with fields of the trigger, such as `config.filter`."""
 BlueprintRule = Callable[[World, Blueprint, Sequence[Trigger]], Iterable[FieldWarning]]
-"""Yields warnings whose fields are those of the blueprint, such as `prompt`."""
+"""Yields warnings with fields of the blueprint, such as `prompt`."""
 
 TRIGGER_RULES: tuple[TriggerRule, ...] = (
     webhook_warnings.warn_of_open_path,
@@ -32,7 +32,7 @@ BLUEPRINT_RULES: tuple[BlueprintRule, ...] = (template_warnings.warn_of_names_wi
 
 
 def find_trigger_warnings(world: World, owner: Blueprint, trigger: Trigger) -> list[FieldWarning]:
-    """Return the warnings about one trigger, each by its field of the trigger."""
+    """Return the warnings about one trigger, with fields of the trigger."""
     return [warning for rule in TRIGGER_RULES for warning in rule(world, owner, trigger)]
 
 
@@ -48,7 +48,7 @@ def find_warnings(
 ) -> list[FieldWarning]:
     """Return the warnings about a blueprint and all its triggers.
 
-    Those of the first trigger are named `triggers.0.…`, as in the body of `POST /api/tasks`.
+    Fields of the first trigger are named `triggers.0.…`, as in the body of `POST /api/tasks`.
     """
     found = find_blueprint_warnings(world, blueprint, triggers)
     for number, trigger in enumerate(triggers):

@@ -1,4 +1,4 @@
-"""Schedules that are due: each occurrence fires, or is kept as missed, and the next is set."""
+"""Due schedules: fires each occurrence or records it as missed, and sets the next fire time."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from chalicelib.ports import Taken, World
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 100
-"""Occurrences of one trigger settled for one message, and missed ones that `all` fires."""
+"""The occurrences of one trigger that one message handles, and the missed ones that `all` fires."""
 
 
 def fire_due(world: World, pairs: Collection[tuple[str, str]]) -> None:
-    """Settle what is due of each (trigger id, definition id). Safe to repeat at any time.
+    """Fire the due occurrences of each (trigger id, blueprint id). Safe to repeat at any time.
 
-    One that fails backs off by itself, so that it keeps no other from firing.
+    A trigger that fails backs off, so that it does not keep others from firing.
     """
     committed: list[Trigger | Run] = []
     begun = world.now()
@@ -43,9 +43,9 @@ def fire_due(world: World, pairs: Collection[tuple[str, str]]) -> None:
 
 
 def _bases(world: World, pairs: Collection[tuple[str, str]]) -> dict[str, Basis]:
-    """Read what decisions are made from; none of it while the store is away for some time.
+    """Read the configuration for decisions; return nothing during a temporary outage of the store.
 
-    Their messages are over then: the triggers stay due, and the ticks send them again.
+    In that case the messages are dropped: the triggers stay due, and the ticks send them again.
     """
     try:
         return world.triggers.bases(pairs)
@@ -57,7 +57,7 @@ def _bases(world: World, pairs: Collection[tuple[str, str]]) -> dict[str, Basis]
 
 
 def _turn(basis: Basis) -> tuple[bool, str]:
-    """Who asks a forge comes last: one that does not answer must keep no other from firing."""
+    """Return the processing order: triggers that ask a forge come last, as it may not answer."""
     due = basis.trigger.due_at if basis.trigger else None
     return basis.definition.skip_if_unchanged, due.isoformat() if due else ""
 
@@ -65,8 +65,8 @@ def _turn(basis: Basis) -> tuple[bool, str]:
 def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: datetime) -> None:
     """Fire the due occurrences of one trigger.
 
-    Only rows that were written here are committed: a message that found nothing to do sends none,
-    or each duplicate would renew itself every minute.
+    `committed` receives only rows that were written here: a message that found nothing to do sends
+    none. Otherwise each duplicate would renew itself every minute.
     """
     for _ in range(MOST_AT_ONCE):
         trigger = basis.trigger
@@ -80,9 +80,9 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: d
             commit(world, decision)
         except Taken as taken:
             if "trigger" in taken.parts:
-                return  # settled by another message for the same occurrence, which also sends
+                return  # decided by another message for the same occurrence, which also sends
             if taken.parts & {"firing", "run"} and trigger.next_fire_at:
-                # Decided already, and yet it is where the trigger stands: go on from there.
+                # Already decided, but still the trigger's next occurrence: continue after it.
                 moved = _moved(world, trigger, trigger.next_fire_at)
                 world.triggers.note(moved, trigger)
                 committed.append(moved)
@@ -102,7 +102,7 @@ def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: d
 
 
 def _after(basis: Basis, decision: Decision) -> Basis:
-    """Return what the next decision is made from, once this one is written."""
+    """Return the configuration for the next decision, after this one was written."""
     assert decision.trigger is not None
     entered = {decision.run.id} if decision.run and decision.run.overlap_key else set()
     return replace(basis, trigger=decision.trigger[1], active=basis.active | entered)
@@ -115,7 +115,7 @@ def _decision(world: World, basis: Basis, trigger: Trigger) -> Decision:
         now = world.now()
         ids = {"trigger_id": trigger.id, "definition_id": trigger.definition_id}
         record = firings.gap(gap, Skip.MISSED, now=now, **ids)
-        # A gap says nothing about whether the trigger can fire: its failures stay counted.
+        # A gap does not show that the trigger can fire, so its failures stay counted.
         passed = replace(_moved(world, trigger, gap.last), failures=trigger.failures)
         moved = (trigger, passed)
         return Decision(firing=record, trigger=moved, definition=basis.definition)
@@ -135,7 +135,7 @@ def _decision(world: World, basis: Basis, trigger: Trigger) -> Decision:
 
 
 def _missed(world: World, trigger: Trigger) -> Gap | None:
-    """Return the occurrences later than late that will not fire, by the policy of the trigger."""
+    """Return the missed occurrences that the trigger's catch-up policy does not fire."""
     until = world.now() - world.policy.missed_after - trigger.jitter
     policy = trigger.schedule.catch_up if trigger.schedule else CatchUp.SKIP
     kept = {CatchUp.SKIP: 0, CatchUp.ONE: 1}.get(policy, MOST_AT_ONCE)
@@ -143,7 +143,7 @@ def _missed(world: World, trigger: Trigger) -> Gap | None:
 
 
 def _moved(world: World, trigger: Trigger, past: datetime) -> Trigger:
-    """Return the trigger with its next time after `past`."""
+    """Return the trigger with its next fire time after `past`."""
     next_fire_at, due_at = trigger.upcoming(past)
     return replace(
         trigger,

@@ -1,4 +1,4 @@
-"""Secrets of users: kept, forgotten, and handed to the runs that may have them."""
+"""Secrets of users: stored, removed, and passed to the runs that may use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from chalicelib.ports import World
 
 
 def keep(world: World, name: str, scope: str, value: str) -> Secret:
-    """Keep a value, the value before its name, so that no name is ever without one."""
+    """Store a secret, the value before its name, so that no name is ever without a value.
+
+    Raises `Invalid` for a name or value that cannot be used.
+    """
     checked_name(name)
     checked_value(value)
     now = world.now()
@@ -30,16 +33,16 @@ def keep(world: World, name: str, scope: str, value: str) -> Secret:
 
 
 def forget(world: World, name: str, scope: str) -> None:
-    """Forget a secret, its name before its value; raise `NotFound` where there is none."""
+    """Remove a secret, its name before its value; raise `NotFound` if it does not exist."""
     world.secrets.remove(name, scope)
     world.vault.remove(world.secrets.key(name, scope))
 
 
 def of_run(world: World, run: Run, repo: Repo | None) -> tuple[dict[str, str], list[str]]:
-    """Return the secrets of a run, and the names of those that are not there.
+    """Return the secrets of a run, and the requested names that are missing.
 
-    That is what its repo and its definition name, and the credential of its agent; what a repo
-    has of its own wins over what is global.
+    They are those that its repo and its blueprint name, and the credential of its agent; a repo's
+    own secret takes precedence over a global one.
     """
     asked = [*(repo.secrets if repo else ()), *run.secrets]
     names = list(dict.fromkeys([*asked, *OF_AGENTS.get(run.agent_type, ())]))

@@ -1,4 +1,4 @@
-"""Messages for what is due soon. One function for every kind of row."""
+"""Messages for rows that are due soon; one function serves all kinds of rows."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Timed = Trigger | Run | Provider | Delivery
 LONGEST_DELAY = timedelta(seconds=900)
 SHORT_WAIT = timedelta(seconds=1.5)
 SLACK = timedelta(seconds=15)
-"""How much later than planned a tick may come; what is due by then was sent by its committer."""
+"""The possible delay of a tick. Rows due by then get their message when they are committed."""
 
 
 def send_soon(world: World, rows: Iterable[Timed]) -> None:
-    """Send the message of each committed row whose moment the next tick would see too late."""
+    """Send the messages of committed rows that are due before the next tick can send them."""
     horizon = world.now() + world.policy.interval + SLACK
     found = [(row, _moment(row)) for row in rows]
     send(world, [_due(row, moment) for row, moment in found if moment and moment < horizon])
 
 
 def send(world: World, rows: Iterable[Due]) -> None:
-    """Send one message for each due row, so that it arrives at its moment and never before."""
+    """Send one message for each due row, delayed so that it does not arrive before its due time."""
     now = world.now()
     found = list(rows)
     for kind in ("trigger", "run", "provider", "delivery"):
@@ -36,16 +36,16 @@ def send(world: World, rows: Iterable[Due]) -> None:
 
 
 def send_admit(world: World, queue_keys: Iterable[str]) -> None:
-    """Ask for the admission of what waits behind each key: a slot was freed, or a run came."""
+    """Request admissions for each queue, after a slot was freed or a run was queued."""
     messages = [({"step": "admit", "key": key}, timedelta(0)) for key in dict.fromkeys(queue_keys)]
     if messages:
         world.steps_queue.send(messages)
 
 
 def reached(world: World, at: datetime) -> bool:
-    """Whether a moment has come; what a message's delay cannot express, under a second, is waited.
+    """Return whether a time has come; wait for it if it is at most `SHORT_WAIT` ahead.
 
-    So nothing is ever early, and little is late.
+    Message delays are whole seconds. Waiting for the rest makes nothing early and little late.
     """
     rest = at - world.now()
     if timedelta(0) < rest <= SHORT_WAIT:
@@ -83,6 +83,6 @@ def _message(row: Due) -> dict[str, str]:
 
 
 def _delay(at: datetime, now: datetime) -> timedelta:
-    """Whole seconds, rounded down, so that the rest is waited out by the one who acts."""
+    """Return the delay in whole seconds, rounded down; the receiver waits for the rest."""
     seconds = (at - now) // timedelta(seconds=1)
     return min(LONGEST_DELAY, timedelta(seconds=max(0, seconds)))

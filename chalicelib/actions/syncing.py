@@ -1,6 +1,6 @@
-"""Syncs: what changed at a provider is read once, and fires whatever waits for it.
+"""Syncs: reads the changes at a provider once, and fires the triggers that match them.
 
-What is too long for one sync is gone on with by the next, from where the last page ended.
+A sync that runs out of time is continued by the next one, after the last complete page.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from chalicelib.ports import Limited, TicketPage, Tracker, Unreachable, World
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
-"""For how long a sync keeps others away; longer than its function may take."""
+"""The lease of a sync; longer than its function's timeout."""
 LONGEST = timedelta(seconds=10)
-"""How long a sync reads on: steps of runs wait for its place, and a last answer may come slowly."""
+"""The time for which a sync reads: run steps share its queue, and the last answer may be slow."""
 SHARE = timedelta(seconds=3)
-"""How long a page is worked at in any case, however late it came."""
+"""The minimum time for the tickets of a page, even if the page arrived late."""
 
 
 def sync(world: World, provider_id: str) -> None:
-    """Read on at a provider if it is due. Safe to repeat."""
+    """Continue reading a provider if it is due. Safe to repeat."""
     started = world.now()
     provider = _leased(world, provider_id)
     if provider is None:
@@ -44,7 +44,7 @@ def sync(world: World, provider_id: str) -> None:
 
 
 def _read(world: World, notes: Notes, started: datetime) -> Callable[[Provider], Provider]:
-    """Read on, and return what is to be noted of how that ended."""
+    """Continue reading, and return the change of the provider that records the result."""
     try:
         _read_on(world, notes, started)
     except Displaced:
@@ -66,7 +66,7 @@ def _read_on(world: World, notes: Notes, started: datetime) -> None:
     provider = notes.provider
     credential = world.vault.get(provider.secret_key)
     if credential is None:
-        raise Unreachable("its credential is gone: PATCH it with a new one")
+        raise Unreachable("its credential is missing: PATCH the provider with a new one")
     tracker = world.trackers.open(provider, credential, started)
     watched = _waiting(world, provider)
     one = _Sync(world, notes, tracker, started)
@@ -87,32 +87,33 @@ def _leased(world: World, provider_id: str) -> Provider | None:
     try:
         world.providers.put(new, provider)
     except Superseded:
-        return None  # another message for the same moment, or an edit that sends its own
+        return None  # another message for the same time, or an edit that sends its own message
     return new
 
 
 class _Sync:
-    """One sync: the changes first, then the first look of triggers that never looked."""
+    """One sync: first the changes, then the first listing for new triggers."""
 
     def __init__(self, world: World, notes: Notes, tracker: Tracker, started: datetime) -> None:
         self._world, self._notes, self._tracker = world, notes, tracker
         self._started = started
 
     def changes(self, watched: Sequence[Watch]) -> bool:
-        """Read on what changed since the cursor; return whether that came to its end."""
+        """Read the changes since the cursor; return whether the listing was completed."""
         provider = self._notes.provider
         if provider.cursor is None:
-            # One page, so that a wrong credential shows at once, waited for or not.
+            # One page, so that a wrong credential is detected at once, even without triggers.
             next(self._tracker.changed(self._started), None)
             self._notes.keep(cursor=self._started)
-            # Before any trigger has looked: what comes between its look and the cursor is lost.
+            # Before the first listing of any trigger; changes between it and the cursor would be
+            # lost.
             self._notes.write()
             return True
         listing = provider.changes or Listing(began_at=self._started, since=provider.since)
         listing, last = self._read("changes", listing, watched, provider.etag)
         if last is None:
             return False
-        # What changed while pages were read may be on one that was read before.
+        # A change during the listing may belong to a page that was already read.
         newest = settled_until(listing, len(last.tickets)) or provider.cursor
         cursor = max(provider.cursor, min(newest, listing.began_at))
         etag = provider.etag if last.unchanged else last.etag
@@ -121,9 +122,9 @@ class _Sync:
         return True
 
     def look(self, new: Sequence[Watch]) -> None:
-        """Read on what is open for triggers that never looked there; that moves no cursor.
+        """Read the open tickets for triggers without a first listing; the cursor stays.
 
-        Who comes later, or is edited meanwhile, has a look of its own when this one has ended.
+        Triggers that are added or edited during a listing get their own after it ends.
         """
         listing = self._notes.provider.look
         same = [watch for watch in new if listing and listing.is_for(watch.trigger)]
@@ -144,7 +145,7 @@ class _Sync:
     def _read(
         self, kind: str, listing: Listing, watches: Sequence[Watch], etag: str | None = None
     ) -> tuple[Listing, TicketPage | None]:
-        """Settle page by page; return the last one of the listing, None where it has more."""
+        """Process page by page; return the last page of the listing, or None if there are more."""
         for page in self._pages(kind, listing, etag):
             if not self._settled(kind, listing, watches, page):
                 return listing, None
@@ -158,7 +159,7 @@ class _Sync:
         return listing, TicketPage(())
 
     def _pages(self, kind: str, listing: Listing, etag: str | None) -> Iterator[TicketPage]:
-        """Yield pages from where the listing stands; one that it stands at in vain begins anew."""
+        """Yield pages from the listing's position; restart if the tracker rejects the position."""
         position = listing.position
         try:
             for page in self._tracker.changed(listing.since, position, etag):
@@ -172,7 +173,7 @@ class _Sync:
     def _settled(
         self, kind: str, listing: Listing, watches: Sequence[Watch], page: TicketPage
     ) -> bool:
-        """Fire what a page calls for; return whether there was the time for all of it."""
+        """Fire the matching tickets of a page; return whether there was time for all of them."""
         came = self._world.now()
         left, runs = listing.left(page.tickets), list[Run]()
         settled = tickets.settle(self._world, self._tracker, watches, left, self._notes.provider)
@@ -191,7 +192,7 @@ class _Sync:
 
 
 def _waiting(world: World, provider: Provider) -> list[Watch]:
-    """Return the triggers that wait for this provider's tickets, one read for all of them."""
+    """Return the triggers that match this provider's tickets, in one read."""
     pairs = world.triggers.of_source(provider.source)
     found = world.triggers.bases(pairs) if pairs else {}
     ours = provider.config.get("doneLabel")
@@ -206,4 +207,6 @@ def _looked(world: World, provider: Provider, trigger: Trigger) -> None:
     try:
         world.triggers.note(new, trigger)
     except Superseded:
-        log.info("looks again", extra={"trigger": trigger.id})  # it was edited: next time
+        log.info(
+            "first listing repeated", extra={"trigger": trigger.id}
+        )  # it was edited: next time

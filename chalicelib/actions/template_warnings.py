@@ -18,7 +18,7 @@ def warn_of_unfilled_names(
 ) -> Iterator[FieldWarning]:
     """Warn of names that this trigger can never fill.
 
-    A delivery or ticket without a mapping brings its whole payload, so it may fill any name.
+    Without a mapping, a delivery or ticket provides its whole payload, so it may fill any name.
     """
     given = trigger.param_mapping or {}
     mapped = trigger.param_mapping is not None and (trigger.hook or trigger.ticket)
@@ -36,9 +36,9 @@ def warn_of_unfilled_names(
 def warn_of_names_without_source(
     world: World, blueprint: Blueprint, triggers: Sequence[Trigger]
 ) -> Iterator[FieldWarning]:
-    """Warn of names that only a run by hand can fill, because there is no trigger or schema."""
+    """Warn of names that only a manual run can fill, because there is no trigger or schema."""
     if triggers:
-        return  # each trigger says what it lacks
+        return  # each trigger has its own warnings
     schema = blueprint.params_schema or {}
     properties = schema.get("properties")
     for field, name in _find_open_names(
@@ -46,7 +46,7 @@ def warn_of_names_without_source(
     ):
         yield FieldWarning(
             field,
-            f"nothing gives {{{{{name}}}}} a value but a run by hand with that param: add it to "
+            f"only a manual run with that param gives {{{{{name}}}}} a value: add it to "
             "paramsSchema or to a trigger, or write \\{{ to print the braces",
         )
 
@@ -63,6 +63,6 @@ def _find_open_names(
         ]
         found = [(field, name) for field, text in texts for name in find_printed_names(text)]
     except (Invalid, NotFound):
-        return []  # what does not parse any more fails visibly when it fires
+        return []  # a template that no longer parses fails visibly when it fires
     known = {*given, *ALWAYS_THERE}
     return [(field, name) for field, name in found if name.partition(".")[0] not in known]

@@ -13,7 +13,7 @@ from chalicelib.ports import World
 def warn_of_missing_provider(
     world: World, owner: Blueprint, trigger: Trigger
 ) -> Iterator[FieldWarning]:
-    """Warn where no ticket provider reads the tracker that a trigger waits for."""
+    """Warn if no ticket provider reads the tracker that a trigger waits for."""
     if trigger.ticket is None:
         return
     source, wanted = trigger.ticket.source, trigger.ticket.provider_id

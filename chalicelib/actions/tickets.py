@@ -1,4 +1,4 @@
-"""Tickets fire: each one once for each trigger that waits for it."""
+"""Ticket triggers: each matching ticket fires each trigger once."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from chalicelib.ports import Taken, Tracker, World
 class Watch:
     """A trigger that waits for tickets of a provider.
 
-    `our_label` is what we give tickets ourselves there. `backlog` tells those tickets that came
-    before it looked, `looped` those that it sees for our label alone.
+    `our_label` is the label that finished runs set there. `backlog` marks tickets from before the
+    trigger's first listing, and `looped` those that match only because of our label.
     """
 
     basis: Basis
@@ -53,9 +53,9 @@ def settle(
     page: Iterable[Ticket],
     provider: Provider,
 ) -> Iterator[tuple[Ticket, list[Run]]]:
-    """Fire what a page of tickets calls for. Safe to repeat at any time.
+    """Fire the matching tickets of a page. Safe to repeat at any time.
 
-    Yield each ticket that took a while, once it is settled, with the runs that it brought.
+    Yield each ticket that was processed, once it is done, with the runs that it started.
     """
     found = list(page)
     keys = [key for watch in watches for one in found for key in _keys(watch.trigger.id, one)]
@@ -77,9 +77,9 @@ def settle(
 
 
 def _old(watch: Watch, provider: Provider, ticket: Ticket) -> bool:
-    """Whether a ticket came before its trigger did, which has not looked at all there is yet.
+    """Return whether a ticket is older than its trigger, which has not completed its first listing.
 
-    What changed after the trigger was made is no backlog: it only came before the first look.
+    Tickets changed after the trigger was created are not backlog, even before the first listing.
     """
     if watch.config.include_backlog or provider.id in watch.config.looked:
         return False
@@ -89,7 +89,7 @@ def _old(watch: Watch, provider: Provider, ticket: Ticket) -> bool:
 def _by_our_label(
     watch: Watch, watches: Sequence[Watch], ticket: Ticket, claims: Mapping[str, Claim]
 ) -> bool:
-    """Whether a ticket matches only by the label that a run of the same definition gave it."""
+    """Return whether a ticket matches only by the label that a run of its blueprint gave it."""
     ours = labels.normal_label(watch.our_label or "")
     others = [label for label in ticket.labels if labels.normal_label(label) != ours]
     if not ours or tickets.matches(replace(ticket, labels=tuple(others)), watch.config.labels):
@@ -100,7 +100,7 @@ def _by_our_label(
 
 
 def _keys(trigger_id: str, ticket: Ticket) -> list[str]:
-    """Return where a claim on a ticket may be; a new one is kept at the first place."""
+    """Return the possible keys of a claim on a ticket; a new claim uses the first one."""
     return [f"ticket#{trigger_id}#{identity}" for identity in ticket.identities]
 
 
@@ -124,7 +124,8 @@ def _fire(world: World, tracker: Tracker, watch: Watch, ticket: Ticket) -> list[
             if taken.parts & {"firing", "run"}:
                 if not watch.config.refire or decision.claim is None:
                     return []
-                # It fired before, was released when it lost its label, and carries it again.
+                # It fired before, its claim was released with its label, and it has the label
+                # again.
                 identity = _again(ticket)
                 continue
             again = _reread(world, watch)
@@ -133,7 +134,7 @@ def _fire(world: World, tracker: Tracker, watch: Watch, ticket: Ticket) -> list[
             watch = again
             continue
         return [decision.run] if decision.run else []
-    raise Superseded("the task was changed again and again meanwhile")
+    raise Superseded("the task was modified concurrently; try again later")
 
 
 def _again(ticket: Ticket) -> str:
@@ -145,7 +146,7 @@ def _same(watch: Watch) -> tuple[Trigger, Trigger]:
 
 
 def _reread(world: World, watch: Watch) -> Watch | None:
-    """Return the watch as it is today, None where its trigger is gone or waits for others."""
+    """Return the present subscription, None if its trigger is gone or matches other tickets."""
     trigger = watch.trigger
     basis = world.triggers.bases([(trigger.id, trigger.definition_id)]).get(trigger.id)
     if basis is None or basis.trigger is None or basis.trigger.ticket is None:
@@ -183,9 +184,9 @@ def _occurrence(
 
 
 def _kept(decision: Decision, ticket: Ticket) -> Decision:
-    """Return the decision under the ticket's own name; only what fired, or was there, claims it.
+    """Return the decision under the ticket's name; only fired and backlog tickets claim it.
 
-    What fired nothing is a record of this state of the ticket: its next change is looked at anew.
+    Any other outcome is a record of this state of the ticket: its next change is decided again.
     """
     named = replace(decision.firing, occurrence=ticket.occurrence)
     if named.outcome is Outcome.FIRED or named.reason == Skip.BACKLOG.value:

@@ -1,4 +1,4 @@
-"""The tick: sends the messages of due rows. Its cost depends on due rows, on nothing else."""
+"""The tick: sends the messages of due rows. Its cost depends on the number of due rows only."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from chalicelib.ports import Due, World
 log = logging.getLogger(__name__)
 AT_ONCE = 1000
 LONGEST = timedelta(seconds=40)
-"""How long a tick sends. Its function has a minute; the next tick sends the rest."""
+"""The time for which a tick sends. Its function has a minute; the next tick sends the rest."""
 TRIGGERS_SHARE = timedelta(seconds=25)
-"""How much of that time triggers may take, which come first."""
+"""The part of that time for triggers, which come first."""
 FIRST_DISTANCES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4))
 LONGEST_DISTANCE = timedelta(minutes=8)
 TICK, BEHIND = "tick", "behind"
-"""The pulses of the last tick, and of the last one that left nothing to the next."""
+"""The markers of the last tick, and of the last one that completed."""
 NOT_BEHIND = datetime.max.replace(tzinfo=UTC)
 
 
 class Incomplete(Exception):
-    """A part of the due rows could not be read or sent; the next tick tries them again."""
+    """Some due rows could not be read or sent; the next tick tries them again."""
 
 
 class _DueRows(Protocol):
@@ -38,12 +38,12 @@ Stores = dict[str, _DueRows]
 
 
 def tick(world: World) -> int:
-    """Send a message for each row due within the next two intervals; return their number.
+    """Send a message for each row that is due within the next two intervals; return their number.
 
-    Without a lower bound, so that what an earlier message failed to settle comes again, at growing
-    distances; the longest overdue first, so that a herd keeps nobody waiting who was due before
-    it. Each shard stands for itself: one that cannot be read keeps no other from being sent.
-    Raises `Incomplete` in the end where one was left out, so that the function counts as failed.
+    There is no lower bound: overdue rows whose message failed are sent again, at growing intervals.
+    The longest overdue come first, so that a burst does not delay earlier rows. Shards are
+    independent: an unreadable one does not affect the others. Raises `Incomplete` at the end if
+    anything was left out, so that the function counts as failed.
     """
     one_tick = _Tick(world)
     one_tick.send({"triggers": world.triggers}, TRIGGERS_SHARE)
@@ -62,10 +62,10 @@ def tick(world: World) -> int:
 
 
 def sends_passed(overdue: timedelta) -> int:
-    """Return how often ticks have sent a row once it is overdue by so much.
+    """Return how often ticks have sent a row that is overdue by this time.
 
-    That is when it is due, after 1, 2, 4 and 8 minutes, and then every 8 minutes: what hangs costs
-    little, and what hung is found again within 8 minutes.
+    Rows are sent when they are due, after 1, 2, 4 and 8 minutes, and then every 8 minutes. Stuck
+    rows therefore cost little, and recover within 8 minutes.
     """
     if overdue < timedelta(0):
         return 0
@@ -73,7 +73,7 @@ def sends_passed(overdue: timedelta) -> int:
 
 
 class _Tick:
-    """One tick: what it sent, and what it had to leave out."""
+    """One tick: the number of sent messages, and the parts that were left out."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -87,7 +87,7 @@ class _Tick:
         self._previous = min(moments, default=None)
 
     def send(self, stores: Stores, share: timedelta) -> None:
-        """Send the due rows of these stores until `share` of the tick's time is over."""
+        """Send the due rows of these stores until `share` of the tick's time has passed."""
         shards = [
             self._readable(name, store, shard)
             for name, store in stores.items()
@@ -102,7 +102,7 @@ class _Tick:
         self._out_of_time |= next(rows, None) is not None
 
     def wake(self) -> None:
-        """Find the freed slot of the stage whose message was lost."""
+        """Request the admission for a freed slot whose message was lost."""
         try:
             admission.wake(self._world)
         except Exception:
@@ -110,7 +110,7 @@ class _Tick:
             self.left_out.add("the queues that wait for the stage")
 
     def end(self) -> None:
-        """Note when this tick was, and since when rows wait that it had to leave to the next."""
+        """Record the time of this tick, and since when rows have been left to the next one."""
         self._world.pulses.note(TICK, self.began)
         if self.left_out or self._out_of_time:
             since = self._previous or self.began - self._world.policy.missed_after
@@ -119,7 +119,7 @@ class _Tick:
             self._world.pulses.note(BEHIND, NOT_BEHIND)
 
     def _is_wanted(self, row: Due) -> bool:
-        """Return whether a row is sent now: of the overdue ones, only those whose turn it is."""
+        """Return whether a row is sent now; overdue rows are sent at growing intervals."""
         self.oldest = min(self.oldest, row.at)
         if row.at > self.began or self._previous is None:
             return True
@@ -134,7 +134,7 @@ class _Tick:
             self.left_out.add(f"shard {shard} of {name}")
 
     def _send(self, rows: list[Due]) -> None:
-        """Send a message for each row; a queue that takes none keeps no other from its own."""
+        """Send a message for each row; a failing queue does not affect the others."""
         for kind in sorted({row.kind for row in rows}):
             of_kind = [row for row in rows if row.kind == kind]
             try:

@@ -1,4 +1,4 @@
-"""Tidying up at a forge: labels, texts, branches, issues. It changes no outcome, but warns."""
+"""Cleanup at a forge: labels, texts, branches, issues. A failure is only a warning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_TRIES = 3
 
 
 class Tidying:
-    """The tidying up of one step of a run, and the warnings that it left."""
+    """The cleanup of one step of a run, and its warnings."""
 
     def __init__(self, run: Run) -> None:
         self._last_try = run.forge_failures + 1 >= MOST_TRIES
@@ -20,8 +20,8 @@ class Tidying:
     def attempt(self, failed: str, call: Callable[[], object]) -> bool:
         """Make a call that nothing depends on; return whether it succeeded.
 
-        What passes is raised, so that the step comes again, a few times; anything else is a
-        warning that begins with `failed`.
+        Temporary errors are raised, so that the step is repeated a few times; any other error
+        becomes a warning that begins with `failed`.
         """
         try:
             call()
@@ -34,5 +34,5 @@ class Tidying:
         return True
 
     def told(self, message: str) -> str:
-        """Return the message of the history, with the warnings."""
+        """Return the history message with the warnings appended."""
         return "; ".join([message, *self.warnings])

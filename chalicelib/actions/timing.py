@@ -1,4 +1,4 @@
-"""The next time of a trigger when somebody makes, edits, pauses or resumes it."""
+"""Next fire times of triggers that are created, edited, paused or resumed."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from chalicelib.ports import Change, World
 
 
 def begun(world: World, new: Trigger, definition: Blueprint) -> Trigger:
-    """Return a trigger with its first time that fires after now; while paused it is not due.
+    """Return a new trigger with its first fire time after now; a paused one is not due.
 
-    The clocks of two workers differ: one that is behind must not decide again what was decided.
+    Nothing up to `decided_until` is decided again, even if this worker's clock is behind.
     """
     since = world.now() - new.jitter
     next_fire_at, due_at = new.upcoming(max(since, new.decided_until or since))
     live = new.enabled and definition.enabled
     if live and new.schedule and next_fire_at is None:
-        raise Invalid("the schedule is over before it fires once", "config.endAt")
+        raise Invalid("the schedule ends before it fires once: choose a later end", "config.endAt")
     return replace(new, next_fire_at=next_fire_at, due_at=due_at if live else None)
 
 
 def changed(
     world: World, was: Trigger, new: Trigger, before: Blueprint, after: Blueprint
 ) -> Change:
-    """Return the edit of a trigger (or of its definition), with the gap that it leaves behind.
+    """Return the edit of a trigger (or of its blueprint), with the gap that it leaves.
 
-    An edit that changes neither times nor pause moves nothing. One that resumes begins anew from
-    now on, and what was passed over is one record; so is what was due and not yet fired when its
-    times were edited. An occurrence is due at its jittered moment: what a pause ends before is
-    not passed over.
+    An edit that changes neither the schedule nor the pause keeps the next fire time. After a pause
+    the trigger starts from now, and the missed occurrences become one gap. Occurrences that are due
+    and not yet fired become a gap too if the schedule is edited. An occurrence is due at its
+    jittered time: one that is due after the end of a pause is not missed.
     """
     now = world.now()
     new = replace(new, version=was.version + 1, updated_at=now)
@@ -57,7 +57,7 @@ def changed(
 
 
 def _keep_next(was: Trigger, new: Trigger, *, live: bool) -> Trigger:
-    """Return the edited trigger at its next time; only another jitter moves it."""
+    """Return the edited trigger with its old next fire time, unless its jitter changed."""
     next_fire_at = was.next_fire_at
     if next_fire_at and new.jitter != was.jitter:
         next_fire_at, _ = new.upcoming(next_fire_at - timedelta(microseconds=1))
@@ -66,9 +66,9 @@ def _keep_next(was: Trigger, new: Trigger, *, live: bool) -> Trigger:
 
 
 def _find_passed(was: Trigger, until: datetime) -> Gap | None:
-    """Return what came up to `until` and was not decided about.
+    """Return the undecided occurrences up to `until`.
 
-    Where the stored schedule cannot be computed any more, only its stored next time is known, so
+    If the stored schedule can no longer be computed, only its stored next fire time is known, so
     that an edit can repair it.
     """
     try:

@@ -1,4 +1,4 @@
-"""What happens to a run whose moment has come: nobody moved it, or it is its turn."""
+"""Processing of due runs: they did not move in time, or their turn has come."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST_PATIENCE = timedelta(minutes=10)
 
 
 def look_after(world: World, run_id: str) -> None:
-    """Do what the state of a run calls for now. A message too early or too late does nothing."""
+    """Process a run according to its state. A message too early or too late does nothing."""
     try:
         run = world.runs.get(run_id)
     except NotFound:
@@ -36,7 +36,7 @@ def look_after(world: World, run_id: str) -> None:
     with trail.following(run=run.id, firing=run.firing_id):
         if run.due_at and run.due_at <= world.now():
             with suppress(Superseded):
-                _due(world, briefs.keep_brief(world, run))  # whoever moved it looks after it
+                _due(world, briefs.keep_brief(world, run))  # the other writer handles it
             run = world.runs.get(run_id) if run.reply else run
         if run.reply and run.reply.at and run.reply.at <= world.now():
             replying.reply(world, run)
@@ -56,7 +56,7 @@ def _due(world: World, run: Run) -> None:
     elif run.pull is not None and run.state in FOLLOWED:
         tracking.track(world, run)
     else:
-        # It waits for a person: without this, each tick would send it again.
+        # It waits for a person. If it stayed due, each tick would send it again.
         moving.update(world, run, due_at=None)
 
 
@@ -73,10 +73,10 @@ def _queued(world: World, run: Run) -> None:
 
 
 def _admission_distance(world: World, run: Run) -> timedelta:
-    """Return when a waiting run asks for its admission again, should no freed slot wake it.
+    """Return the time until a queued run requests admission again, if no freed slot causes one.
 
-    The first of its queue asks each minute while the stage has room, so that a lost message leaves
-    no slot idle; whoever waits behind others asks less often the longer it has waited.
+    The first run of a queue does so every minute while the stage has free slots, so that a lost
+    message leaves no slot idle. Other runs do so less often the longer they have waited.
     """
     waited = world.now() - (run.queued_at or run.created_at)
     is_first = run.rank == world.runs.first_rank(run.queue_key)
@@ -86,7 +86,7 @@ def _admission_distance(world: World, run: Run) -> timedelta:
 
 
 def _cancel_others(world: World, run: Run) -> Run:
-    """End the runs that this one replaces, before it may start itself."""
+    """Cancel the runs that this one replaces, before it may start itself."""
     for run_id in run.cancels:
         if is_active(world, run_id):
             old = world.runs.get(run_id)
@@ -103,11 +103,11 @@ def _unclaimed(world: World, run: Run) -> None:
         world,
         run,
         by=WATCHDOG,
-        message="no runner asked for it within 5 minutes",
+        message="no runner claimed it within 5 minutes",
         waiting_for="a runner",
     )
 
 
 def _silent(world: World, run: Run) -> None:
-    """A runner without a beat for 90 s is dead: the next attempt takes over."""
-    moving.lost(world, run, by=WATCHDOG, why="the runner was lost: no beat for 90 s")
+    """Declare the runner lost after 90 s without a heartbeat; the next attempt takes over."""
+    moving.lost(world, run, by=WATCHDOG, why="the runner was lost: no heartbeat for 90 s")

@@ -11,20 +11,20 @@ from chalicelib.domain.webhook_path import is_guessable
 from chalicelib.ports import World
 
 SUGGESTED_CHARACTERS = 24
-"""How much of a signature makes a suggested path unguessable: 96 bits in hex."""
+"""The characters of a signature that make a suggested path unguessable: 96 bits in hex."""
 
 
 def warn_of_open_path(world: World, owner: Blueprint, trigger: Trigger) -> Iterator[FieldWarning]:
-    """Warn where strangers can start runs: no secret, and a path that can be guessed."""
+    """Warn if strangers can start runs: no secret, and a path that can be guessed."""
     hook = trigger.hook
     if hook is None or hook.sealed or hook.preset != "optio" or not is_guessable(hook.path):
         return
-    # The same suggestion every time, and one that only the readers of this stage can know.
+    # The same suggestion every time, which only the readers of this stage can know.
     signature = world.seals.sign(f"webhook path of {trigger.id}")
     suggested = f"{hook.path[:64]}-{signature[:SUGGESTED_CHARACTERS]}"
     yield FieldWarning(
         "config.path",
-        "anybody who guesses this path can start runs, because the webhook has no secret: "
+        "anyone who guesses this path can start runs, because the webhook has no secret: "
         f"set a secret, or use a path that cannot be guessed, such as {suggested}",
     )
 
@@ -32,7 +32,7 @@ def warn_of_open_path(world: World, owner: Blueprint, trigger: Trigger) -> Itera
 def warn_of_quoted_names(
     world: World, owner: Blueprint, trigger: Trigger
 ) -> Iterator[FieldWarning]:
-    """Warn where a text of a JMESPath is in double quotes, which make it the name of a field."""
+    """Warn if a JMESPath has a text in double quotes, which make it the name of a field."""
     for field, query in _queries(trigger):
         for name in world.expressions.quoted_operands(query):
             single = "'" + name.replace("'", "\\'") + "'"

@@ -1,4 +1,4 @@
-"""Webhooks: made with a secret that is shown once, changed, tried out, and removed."""
+"""Webhook endpoints: created with a secret that is shown once, changed, tested and removed."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ def create(
     enabled: bool = True,
     claim: Claim | None = None,
 ) -> tuple[Webhook, str]:
-    """Make a webhook; return it with its secret, which is shown this once and then sealed.
+    """Create an endpoint; return it with its secret, which is shown this once and stored encrypted.
 
-    With a claim a repeated request is told what the first one was.
+    With a claim, a repeated request returns the result of the first one. Raises `Conflict` if the
+    stage has the maximum number of endpoints.
     """
     if earlier := earlier_result(world, claim):
         return _made_before(world, earlier)
     if len(world.webhooks.all()) >= webhooks.MOST:
-        raise Conflict(f"a stage has at most {webhooks.MOST} webhooks: remove one first")
+        raise Conflict(f"a stage has at most {webhooks.MOST} webhook endpoints: remove one first")
     now, made = world.now(), str(uuid.uuid4())
     secret = _secret()
     new = Webhook(
@@ -71,7 +72,7 @@ def change(
     description: str | None = None,
     enabled: bool | None = None,
 ) -> Webhook:
-    """Change what is named of a webhook. Enabling a disabled one is a new beginning for it."""
+    """Change the given fields of an endpoint. Enabling a disabled one clears its failures."""
 
     def changed(was: Webhook) -> Webhook:
         new = was
@@ -90,9 +91,10 @@ def change(
 
 
 def rotate(world: World, webhook_id: str) -> tuple[Webhook, str]:
-    """Give a webhook a new secret, shown this once; the one before it signs, too, until the next.
+    """Give an endpoint a new secret, shown only this once.
 
-    Whoever verifies takes either, so that the secrets can be changed one after the other.
+    The previous secret also signs until the next rotation. Receivers accept either signature, so
+    both sides can change the secret one after the other.
     """
     secret = _secret()
 
@@ -103,12 +105,12 @@ def rotate(world: World, webhook_id: str) -> tuple[Webhook, str]:
 
 
 def remove(world: World, webhook_id: str) -> None:
-    """Remove a webhook; what is on its way to it is not sent any more."""
+    """Remove an endpoint; pending deliveries to it are not sent."""
     world.webhooks.remove(world.webhooks.get(webhook_id))
 
 
 def test(world: World, webhook_id: str) -> Delivery:
-    """Try a webhook out, once and at once, disabled or not; return what became of it."""
+    """Send a test delivery at once and without retries, even to a disabled endpoint; return it."""
     webhook = world.webhooks.get(webhook_id)
     now = world.now()
     notice = notices.of_test(str(uuid.uuid4()), now, webhook.id, world.policy.public_url)
@@ -121,7 +123,7 @@ def test(world: World, webhook_id: str) -> Delivery:
 def deliveries_of(
     world: World, webhook_id: str, before: str | None, limit: int
 ) -> tuple[list[Delivery], str | None]:
-    """Return a page of what was sent to a webhook, the newest first."""
+    """Return a page of an endpoint's deliveries, newest first, or raise `NotFound`."""
     world.webhooks.get(webhook_id)
     return world.deliveries.of_webhook(webhook_id, before, limit)
 

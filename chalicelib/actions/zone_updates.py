@@ -1,7 +1,7 @@
-"""Corrects stored next times after a new release of the time zone data.
+"""Corrects stored fire times after a new release of the time zone data.
 
-A next time is stored as an instant, computed with the data of its day. The first ticks with new
-data read each shard of the due index once, and move the schedules whose instant is another today.
+A next fire time is stored as an instant, computed with the data of that day. The first ticks with
+new data read each shard of the due index once, and move the schedules whose instant has changed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
 MAX_DURATION = timedelta(seconds=10)
-"""Time that one tick gives to it; a shard that is not finished is read again by the next tick."""
+"""The time limit of one tick's share; the next tick reads an unfinished shard again."""
 _EVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def correct_next_times(world: World, version: str = DATA_VERSION) -> int:
-    """Move each schedule to its time by this data, once for each version; return their number."""
+    """Move each schedule to its fire time by this data, once per version; return their number."""
     finished = f"zones {version}"
     if world.pulses.last(finished):
         return 0
@@ -45,9 +45,9 @@ def _correct(world: World, trigger_id: str) -> bool:
         was = world.triggers.get(trigger_id)
         new = was.corrected()
     except NotFound:
-        return False  # deleted; the index follows late
+        return False  # deleted; the index is updated late
     except Invalid as error:
-        # It is disabled with this reason when it is due.
+        # It is disabled with this reason when it becomes due.
         log.warning("schedule not computed", extra={"trigger": trigger_id, "error": str(error)})
         return False
     if new == was or was.due_at is None or was.due_at <= world.now():
@@ -56,7 +56,7 @@ def _correct(world: World, trigger_id: str) -> bool:
     try:
         world.triggers.note(new, was)
     except Superseded:
-        return False  # whoever wrote it computed its time with the same data
+        return False  # the other writer used the same data
     log.info("next time corrected", extra={"trigger": was.id, "zone_data": DATA_VERSION})
     sending.send_soon(world, [new])
     return True

@@ -1,4 +1,4 @@
-"""Who may do what: keys, the roles and scopes that they carry, and the caller that they make."""
+"""API keys and sessions, their roles and scopes, and the callers that they identify."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ KEY_PREFIX = "optio_pat_"
 SESSION_PREFIX = "optio_ses_"
 SESSION_LIVES = timedelta(hours=12)
 USE_NOTED_EVERY = timedelta(minutes=5)
-"""How often at most the last use of a key is written."""
+"""Minimum time between two writes of a key's last use."""
 
 
 class Scope(StrEnum):
-    """What a call needs; each is given by itself, none holds another."""
+    """A permission that a call needs. No scope includes another; each is granted by name."""
 
     READ = "read"
     RUN = "run"
@@ -29,7 +29,7 @@ class Scope(StrEnum):
 
 
 class Role(StrEnum):
-    """What somebody is; a role is a set of scopes."""
+    """A named set of scopes."""
 
     VIEWER = "viewer"
     MEMBER = "member"
@@ -41,20 +41,22 @@ ALLOWED: dict[Role, tuple[Scope, ...]] = {
     Role.MEMBER: (Scope.READ, Scope.RUN, Scope.WRITE),
     Role.ADMIN: (Scope.READ, Scope.RUN, Scope.WRITE, Scope.ADMIN),
 }
-"""A role's scopes. No role is a runner's: jobs carry secrets in clear, so that is asked for."""
+"""The scopes of each role. No role includes `runner`: jobs contain secrets in clear text, so that
+scope is granted by name only.
+"""
 
 
 class Unauthorized(DomainError):
-    """No credential, or none that we know."""
+    """The request carries no credential, or one that is not known."""
 
 
 class Forbidden(DomainError):
-    """A known credential that may not do this."""
+    """A known credential without the permission that the request needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """An API key, or a session made with one. Its token is kept by its hash only."""
+    """An API key, or a session opened with one. Only the hash of its token is stored."""
 
     id: str
     digest: str
@@ -67,7 +69,7 @@ class Key:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     parent: str | None = None
-    """The key that a session was opened with; it ends with it."""
+    """The id of the key that opened this session; the session ends with that key."""
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -75,7 +77,7 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """Who calls."""
+    """The authenticated caller of a request."""
 
     id: str
     name: str
@@ -87,17 +89,17 @@ class Principal:
 
 
 def digest_of(token: str) -> str:
-    """Return what is stored of a token."""
+    """Return the SHA-256 of a token in hex, which is stored instead of the token."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 def key_id(digest: str) -> str:
-    """Return the id of a key, under which it is found: a UUID made of its digest's first half."""
+    """Return the id that a key is stored under: a UUID made of the first half of its digest."""
     return str(uuid.UUID(digest[:32]))
 
 
 def principal(key: Key) -> Principal:
-    """Return the caller that a key makes."""
+    """Return the caller that a key identifies: a session's caller has the id of its parent key."""
     return Principal(
         id=key.parent or key.id,
         name=key.name,
@@ -107,20 +109,23 @@ def principal(key: Key) -> Principal:
 
 
 def granted(role: Role | None, scopes: Collection[Scope] | None) -> tuple[Scope, ...]:
-    """Return the scopes of a new key: those of its role, or those named, which the role allows."""
+    """Return the scopes of a new key: the given ones, or all of its role (`member` by default).
+
+    Raises `Invalid` if the role does not include a given scope.
+    """
     if scopes is None:
         return ALLOWED[role or Role.MEMBER]
     if role is not None:
         beyond = [scope for scope in scopes if scope not in ALLOWED[role]]
         if beyond:
-            raise Invalid(f"the role {role} does not hold {_listed(beyond)}", "scopes")
+            raise Invalid(f"the role {role} does not include {_listed(beyond)}", "scopes")
     return tuple(scope for scope in Scope if scope in scopes)
 
 
 def checked_end(expires_at: datetime | None, now: datetime) -> datetime | None:
-    """Return when a new key ends; raise `Invalid` where that is over already."""
+    """Return the expiry of a new key; raise `Invalid` if it is not in the future."""
     if expires_at is not None and expires_at <= now:
-        raise Invalid("a key cannot have expired already", "expiresAt")
+        raise Invalid("the expiry of a new key must be in the future", "expiresAt")
     return expires_at
 
 

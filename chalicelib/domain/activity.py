@@ -1,4 +1,4 @@
-"""Activity: who did what to which thing, when and from where. Names of fields, never values."""
+"""Audit records: the caller, action, object, time and source. They name fields, not values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Deed:
-    """What was done, and to what.
+    """An action and the object that it changed.
 
-    `root_id` is what the thing belongs to, as a trigger and a run belong to their definition.
+    `root_id` is the owner of the object: for a trigger or a run, its blueprint.
     """
 
     kind: str
@@ -30,7 +30,7 @@ class Deed:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a request came from, as far as it can be known."""
+    """The source of a request, as far as it is known: network address and user agent."""
 
     source: str
     agent: str = ""
@@ -38,7 +38,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One deed as it is kept. Nobody did what a stranger tried in vain, so `actor_id` may lack."""
+    """One audit record. `actor_id` is None for failed sign-ins, which have no known actor."""
 
     id: str
     at: datetime

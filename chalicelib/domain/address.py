@@ -1,4 +1,4 @@
-"""Which addresses of the network a request may go to whose target a user named."""
+"""The egress policy: network addresses that requests to user-supplied targets may reach."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _NOT_PUBLIC = tuple(
     map(
         ipaddress.ip_network,
         (
-            "192.0.0.0/24",  # protocols of providers, a metadata service among them
-            "::/96",  # IPv4 in the oldest clothing, which no route should know
-            "::ffff:0:0:0/96",  # IPv4 as a translator writes it
-            "64:ff9b:1::/48",  # the NAT64 of a network of one's own
-            "fec0::/10",  # private, before there was fc00::/7
-            "3fff::/20",  # for documentation
-            "5f00::/16",  # segments of a provider's own network
+            "192.0.0.0/24",  # protocol assignments of providers, including a metadata service
+            "::/96",  # IPv4-compatible addresses (deprecated), which should not be routed
+            "::ffff:0:0:0/96",  # IPv4-translated addresses
+            "64:ff9b:1::/48",  # NAT64 within a private network
+            "fec0::/10",  # site-local addresses, the predecessor of fc00::/7
+            "3fff::/20",  # documentation
+            "5f00::/16",  # segment routing within a provider's network
         ),
     )
 )
-"""What the library takes for public, and is not."""
+"""Networks that `ipaddress` classifies as global although they are not public."""
 LABEL = 63
 
 
 class Unreachable(Invalid):
-    """A target that no request may go to."""
+    """The target is not allowed by the egress policy."""
 
 
 def permitted(address: str, host: str, allowed: Iterable[str]) -> bool:
-    """Whether a request to `host`, which turned out to be at `address`, may go there.
+    """Return whether a request to `host`, which was resolved to `address`, may be sent.
 
-    `allowed` names what is private and meant all the same: hosts, addresses and networks.
+    `allowed` lists private hosts, addresses and networks that are allowed anyway.
     """
     try:
         parsed = ipaddress.ip_address(address)
@@ -47,7 +47,7 @@ def permitted(address: str, host: str, allowed: Iterable[str]) -> bool:
 
 def _public(address: Address) -> bool:
     if getattr(address, "scope_id", None):
-        return False  # a zone is an interface of one machine
+        return False  # a scope id names an interface of one machine
     inner = _within(address)
     if inner is not None:
         return _public(inner)
@@ -56,7 +56,7 @@ def _public(address: Address) -> bool:
 
 
 def _within(address: Address) -> Address | None:
-    """Return the IPv4 address that an IPv6 one leads to, where it is only its clothing."""
+    """Return the IPv4 address that an IPv6 address embeds, or None."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in _NAT64:
@@ -72,14 +72,14 @@ def _names(rule: str, address: Address, host: str) -> bool:
 
 
 def named(host: str, allowed: Iterable[str]) -> bool:
-    """Whether a host is named itself, so that it may be asked in clear, too."""
+    """Return whether `allowed` names this host, which also permits plain http to it."""
     return any(rule.casefold() == host.casefold() for rule in allowed)
 
 
 def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
-    """Return the URL of a service of a user's; raise `Invalid` where no request may go there.
+    """Return a user-supplied service URL, stripped; raise `Invalid` if no request may go there.
 
-    A host's name is resolved when it is connected to, and checked again there.
+    Only the literal host is checked here. Its resolved addresses are checked at connection time.
     """
     rules = tuple(allowed)
     try:
@@ -88,9 +88,9 @@ def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
     except ValueError:
         raise Invalid(f"{text[:200]!r} is not a URL", field) from None
     if parts.scheme != "https" and not (parts.scheme == "http" and named(host, rules)):
-        raise Invalid("write a URL that begins with https://", field)
+        raise Invalid("the URL must begin with https://", field)
     if not host or len(text) > URL or any(c.isspace() or ord(c) < 32 for c in text.strip()):
-        raise Invalid("this is not the URL of a service", field)
+        raise Invalid("this is not a valid URL of a service: write https://host/path", field)
     if parts.username or parts.password:
         raise Invalid("a URL must not carry a credential", field)
     checked_host(host, rules, field)
@@ -98,20 +98,20 @@ def checked_url(text: str, allowed: Iterable[str], field: str) -> str:
 
 
 def checked_host(host: str, allowed: Iterable[str], field: str) -> None:
-    """Raise `Invalid` where a host is visibly none of the public network, nor allowed."""
+    """Raise `Invalid` if a host is visibly not public and `allowed` does not name it."""
     rules = tuple(allowed)
     if "%" in host:
         message = f"{host[:200]} is not a host: write a name or an address without % escapes"
         raise Invalid(message, field)
     if not _may_be_public(host) and not named(host, rules) and not permitted(host, host, rules):
-        message = f"{host} is no public address: OPTIO_ALLOW_PRIVATE_URLS has to name it"
+        message = f"{host} is not a public address: add it to OPTIO_ALLOW_PRIVATE_URLS to allow it"
         raise Invalid(message, field)
 
 
 def _may_be_public(host: str) -> bool:
-    """Whether a host is a name of the public network, or an address of it."""
+    """Return whether a host is a name or an address of the public network."""
     try:
-        # The form that goes to a resolver: "①②⑦" and "127" are the same name there.
+        # A resolver receives the IDNA form: for it "①②⑦" and "127" are the same name.
         name = host.encode("idna").decode("ascii")
     except UnicodeError:
         return False
@@ -122,13 +122,13 @@ def _may_be_public(host: str) -> bool:
 
 
 def _is_public_name(name: str) -> bool:
-    # "127.1" and "127.0.0.0xa" are addresses to a resolver, but no names: there the last part
-    # begins with a letter.
+    # A resolver reads "127.1" and "127.0.0.0xa" as addresses. They are not names, because the last
+    # part of a name begins with a letter.
     labels = name.casefold().split(".")
     plain = all(0 < len(label) <= LABEL and _plain(label) for label in labels)
     return plain and len(labels) > 1 and labels[-1][0].isalpha() and labels[-1] != "localhost"
 
 
 def _plain(label: str) -> bool:
-    """Whether a part of a name holds nothing that another reader takes apart, such as %2f."""
+    """Return whether a label has no character that another parser might decode, such as %2f."""
     return all(c.isascii() and (c.isalnum() or c in "-_") for c in label)

@@ -1,4 +1,4 @@
-"""How long a server asks to be left alone, by the headers of its answer."""
+"""Waits that a server requests in the headers of a response."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 LONGEST_ASKED = timedelta(hours=6)
-"""What a server asks for beyond that is asked again, so that nothing sleeps for ever."""
+"""The longest `Retry-After` that is honoured, so that nothing waits indefinitely."""
 LONGEST_RESET = timedelta(hours=1)
 _RESETS = ("x-ratelimit-reset", "x-ratelimit-requests-reset")
 
 
 def retry_after(text: str, now: datetime | None) -> timedelta | None:
-    """Return the wait that a `Retry-After` names: seconds, or until a date (RFC 9110, 10.2.3).
+    """Return the wait of a `Retry-After` header: seconds, or until a date (RFC 9110, 10.2.3).
 
-    None where it names none, or a date while nobody knows what time it is there.
+    None if the header is invalid, or if it is a date and the server's time `now` is unknown.
     """
     text = text.strip()
     if text.isascii() and text.isdigit():
@@ -26,16 +26,20 @@ def retry_after(text: str, now: datetime | None) -> timedelta | None:
 
 
 def asked_wait(headers: Mapping[str, str]) -> timedelta | None:
-    """Return how long an answer asks to wait, by the clock that dated it."""
+    """Return the wait of a response's `Retry-After`, at most `LONGEST_ASKED`, or None.
+
+    A date is measured from the `Date` header of the same response.
+    """
     known = _lowered(headers)
     wait = retry_after(known.get("retry-after", ""), _date(known.get("date", "")))
     return wait if wait is None else min(LONGEST_ASKED, wait)
 
 
 def limit_wait(headers: Mapping[str, str], now: datetime | None = None) -> timedelta | None:
-    """Return how long a reached limit lasts by its headers; `now` is the server's where not given.
+    """Return the remaining time of a rate limit by its headers, or None if they do not state one.
 
-    GitHub tells the end of a limit in seconds, Linear in milliseconds.
+    `Retry-After` wins. A reset is 1 second to 1 hour ahead of `now`, or of the `Date` header
+    without `now`. GitHub states the reset in seconds, Linear in milliseconds.
     """
     asked = asked_wait(headers)
     if asked is not None:
@@ -55,7 +59,7 @@ def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _date(text: str) -> datetime | None:
-    with suppress(ValueError, OverflowError):  # a zone may be further off than any day
+    with suppress(ValueError, OverflowError):  # a zone offset may exceed a day
         found = parsedate_to_datetime(text)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None

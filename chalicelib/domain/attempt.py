@@ -1,4 +1,4 @@
-"""Attempts to sign in: how many a source has, and how many there may be in all."""
+"""Limits on attempts to sign in: for each source and for all sources together."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """So many within a span of time; the spans follow each other, the same for everybody."""
+    """At most `most` attempts in each fixed window of length `span`, shared by all callers."""
 
     most: int
     span: timedelta
 
     def window(self, now: datetime) -> tuple[str, datetime]:
-        """Return the name of the span that `now` lies in, and its end."""
+        """Return the number of the window that contains `now`, and its end."""
         number = int(now.timestamp() // self.span.total_seconds())
         end = datetime.fromtimestamp((number + 1) * self.span.total_seconds(), UTC)
         return str(number), end
@@ -23,12 +23,16 @@ class Limit:
 
 OF_SOURCE = Limit(most=10, span=timedelta(minutes=5))
 OF_ALL = Limit(most=300, span=timedelta(minutes=1))
-"""Wrong attempts that are recorded and explained. A right key is never refused by it: whoever has
-many addresses could otherwise keep everybody else out."""
+"""Wrong attempts of all sources together that are recorded and answered in detail. A valid key is
+never rejected by this limit: otherwise an attacker with many addresses could lock all users out.
+"""
 
 
 def neighbourhood(source: str) -> str:
-    """Return whom an address stands for: who has one of IPv6 has the 2^64 beside it, too."""
+    """Return the network to rate-limit: the IPv4 address, or the /64 prefix of an IPv6 address.
+
+    Text that is not an IP address is returned as it is, up to 100 characters.
+    """
     try:
         address = ipaddress.ip_address(source)
     except ValueError:

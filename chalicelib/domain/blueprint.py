@@ -1,4 +1,4 @@
-"""A definition: the saved repo, prompt and agent that each firing turns into a run."""
+"""Blueprints: the saved repo, prompt and agent configuration that each firing turns into a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.domain.run import open_prs_key
 
 
 class Kind(StrEnum):
-    """What the API calls the type of a task."""
+    """The type of a task in the API."""
 
     REPO_BLUEPRINT = "repo-blueprint"
     STANDALONE = "standalone"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
     @property
     def run_type(self) -> Kind:
-        """The type of the runs that a definition of this kind spawns."""
+        """The type of the runs that a blueprint of this kind creates."""
         return Kind.WORKFLOW_RUN if self is Kind.STANDALONE else Kind.REPO_TASK
 
 
@@ -31,9 +31,9 @@ AGENTS = ("claude-code", "codex", "copilot", "gemini", "opencode", "command")
 
 @dataclass(frozen=True, kw_only=True)
 class Blueprint:
-    """A reusable definition, or (never stored then) the settings of an ad-hoc run.
+    """A reusable configuration, or the settings of an ad-hoc run, which are not stored.
 
-    It names its triggers itself: an index would show them late, and a resume would miss one.
+    `trigger_ids` lists its triggers: an index is updated late, and a resume would miss a trigger.
     """
 
     id: str
@@ -72,24 +72,24 @@ class Blueprint:
     paused_reason: str | None = None
     resumed_at: datetime | None = None
     broken_by: str | None = None
-    """The entry of a run's history whose failure was the one too many, last time."""
+    """The id of the history entry whose failure last tripped the circuit breaker."""
 
     @property
     def leaves_repo_open(self) -> bool:
-        """Whether each firing names its repo itself, as a ticket does."""
+        """Return whether each firing names the repo, as a ticket does."""
         return self.repo_url == FROM_TICKET
 
     @property
     def minds_open_prs(self) -> bool:
-        """Whether its open pull requests decide on what is fired next."""
+        """Return whether its open pull requests influence the next firing."""
         return self.on_open_pr != "allow" or self.max_open_prs is not None
 
     @property
     def open_prs_key(self) -> str:
-        """Where the ids of its runs are kept whose pull requests are open."""
+        """The key of the set of its runs whose pull requests are open."""
         return open_prs_key(self.id)
 
     @property
     def active_key(self) -> str:
-        """Where the ids of its active runs are kept, while a trigger of it minds overlaps."""
+        """The key of the set of its active runs, kept while one of its triggers limits overlaps."""
         return f"active#{self.id}"

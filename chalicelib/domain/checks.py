@@ -1,4 +1,4 @@
-"""Checks and reviews of a pull request, each in one word."""
+"""Checks and reviews of a pull request, each summarised in one word."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 UNKNOWN, NONE, PENDING, SUCCESS, FAILURE = "unknown", "none", "pending", "success", "failure"
 APPROVED, CHANGES_REQUESTED = "approved", "changes_requested"
 OPINIONS = ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
-"""The states of a review that say yes or no; any other is a comment."""
+"""Review states that approve or object, or withdraw either; any other state is a comment."""
 _WORST_FIRST = (FAILURE, UNKNOWN, PENDING, SUCCESS, NONE)
 _SUCCEEDED = {"success", "neutral", "skipped"}
 _FAILED = {"failure", "timed_out", "cancelled", "action_required", "startup_failure"}
 
 
 def worst(words: Iterable[str]) -> str:
-    """Return the word that outweighs all others; none without any."""
+    """Return the most serious of the words, or `none` for an empty list."""
     known = set(words)
     return next((word for word in _WORST_FIRST if word in known), NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRun:
-    """One run of a check, as the forge tells it."""
+    """One run of a check, as the forge reports it."""
 
     id: int
     name: str
@@ -32,7 +32,7 @@ class CheckRun:
 
     @property
     def word(self) -> str:
-        """Its end in one word; a `stale` one, or an end that nobody knows, is still to come."""
+        """Its result in one word; `stale` and unknown conclusions count as pending."""
         if self.status != "completed":
             return PENDING
         if self.conclusion in _SUCCEEDED:
@@ -41,7 +41,7 @@ class CheckRun:
 
 
 def newest_checks(runs: Iterable[CheckRun]) -> list[CheckRun]:
-    """Return the newest run of each check: a name of one app. What it superseded says nothing."""
+    """Return the newest run (highest id) of each check, which an app and a name identify."""
     newest: dict[tuple[str, str], CheckRun] = {}
     for run in sorted(runs, key=lambda run: run.id):
         newest[run.app, run.name] = run
@@ -49,17 +49,17 @@ def newest_checks(runs: Iterable[CheckRun]) -> list[CheckRun]:
 
 
 def checks_of(runs: Iterable[CheckRun]) -> str:
-    """Return check runs in one word: the worst of the newest ones."""
+    """Return the most serious word of the newest check runs."""
     return worst(run.word for run in newest_checks(runs))
 
 
 def pending_names(runs: Iterable[CheckRun]) -> tuple[str, ...]:
-    """Return the names of the checks that have not ended, a few of them."""
+    """Return the names of up to 10 unfinished checks, each cut to 80 characters."""
     return tuple(run.name[:80] for run in newest_checks(runs) if run.word == PENDING)[:10]
 
 
 def statuses_of(state: str, count: int) -> str:
-    """Return a combined commit status in one word; without any status there is none."""
+    """Return a combined commit status in one word; `none` for a commit without statuses."""
     if count == 0:
         return NONE
     return {"success": SUCCESS, "pending": PENDING}.get(state, FAILURE)
@@ -68,10 +68,10 @@ def statuses_of(state: str, count: int) -> str:
 def reviews_of(
     reviews: Iterable[tuple[int, str, str]], *, asked: bool, counts: Callable[[str], bool]
 ) -> tuple[str, int | None]:
-    """Return reviews (id, author, state), oldest first, in one word, with the objection's id.
+    """Return reviews `(id, author, state)`, oldest first, in one word, and the objection's id.
 
-    The last word of each reviewer counts, where the reviewer `counts` at all: neither approval
-    nor objection of a stranger means anything. Comments are none. `asked` is a review yet to come.
+    The last opinion of each reviewer counts, if `counts` accepts the reviewer: opinions of
+    strangers and comments are ignored. `asked` is true if a requested review is pending.
     """
     last: dict[str, tuple[int, str]] = {}
     for number, author, state in reviews:

@@ -1,4 +1,4 @@
-"""Reading a cron expression strictly: five fields, as cron(8) knows them."""
+"""A strict parser of cron expressions with five fields, as in cron(8)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 MAX_YEARS_BETWEEN = 40
-"""Years to search: 29 February on one weekday comes every 28 years, across 2100 after 40."""
+"""Years to search for a match: 29 February on one weekday recurs every 28 years, or 40 across 2100.
+"""
 _ITEM = re.compile(r"^(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d+))?$", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Cron:
-    """A valid expression as the values of its five fields, and what its spelling decides.
+    """A valid expression: the values of its five fields, and the rules that its spelling selects.
 
-    `expression` keeps the spelling, with names as numbers. Sunday is 0 among the weekdays.
+    `expression` keeps the spelling, with names as numbers. Sunday is 0 in `weekdays`.
     """
 
     expression: str
@@ -40,12 +41,12 @@ class Cron:
 
     @property
     def every_day(self) -> bool:
-        """Tell whether the two day fields leave no day of a month out."""
+        """Return whether the two day fields together match every day of the month."""
         full_days, full_weekdays = len(self.days) == 31, len(self.weekdays) == 7
         return (full_days or full_weekdays) if self.either_day else (full_days and full_weekdays)
 
     def count_between(self, low: datetime, high: datetime) -> int:
-        """Return how many wall-clock times in `(low, high]` the expression names."""
+        """Return how many wall-clock times in `(low, high]` the expression matches."""
         if high <= low:
             return 0
         first, last = low.date(), high.date()
@@ -57,14 +58,14 @@ class Cron:
         return whole_days * per_day + self._count_through(high) - self._count_through(low)
 
     def names_day(self, day: date) -> bool:
-        """Tell whether the expression names times on this day."""
+        """Return whether the expression matches times on this day."""
         if day.month not in self.months:
             return False
         of_month, of_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
         return (of_month or of_week) if self.either_day else (of_month and of_week)
 
     def _count_through(self, local: datetime) -> int:
-        """Return how many times of its day come up to `local`, itself included."""
+        """Return how many times of its day come up to and including `local`."""
         if not self.names_day(local.date()):
             return 0
         hours = bisect_left(self.hours, local.hour)
@@ -72,7 +73,7 @@ class Cron:
         return hours * len(self.minutes) + minutes
 
     def iterate_after(self, local: datetime) -> Iterator[datetime]:
-        """Yield the wall-clock times that the expression names, strictly after `local`."""
+        """Yield the wall-clock times that the expression matches, strictly after `local`."""
         ticks = croniter(
             _write_numbers(self),
             local,
@@ -142,11 +143,11 @@ _FIELDS = (
 
 @lru_cache(maxsize=4096)
 def parse_cron(expression: str) -> Cron:
-    """Return a five-field expression as it is computed with; raise `Invalid` with what is wrong."""
+    """Return a five-field expression, parsed; raise `Invalid` naming the fault."""
     fields = expression.split()
     if len(fields) != 5 or len(expression) > CRON:
         raise _wrong(
-            f"a cron expression has five fields (minute hour day-of-month month day-of-week), "
+            f"a cron expression has five fields (minute, hour, day of month, month, day of week), "
             f"{expression[:64]!r} has {len(fields)}"
         )
     read = [field.read(text) for field, text in zip(_FIELDS, fields, strict=True)]
@@ -173,10 +174,10 @@ def _collect_values(items: list[_Item]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=4096)
 def _write_numbers(cron: Cron) -> str:
-    """Return the expression for croniter: `*` or plain numbers, which it cannot misread.
+    """Return the expression for croniter, as `*` or plain numbers, which it cannot misread.
 
-    croniter reads a range of one, such as 5-5, as the whole field. It also reads a day field that
-    names every day as unrestricted, so both become `*` where either of them is enough.
+    croniter reads a range of one value, such as 5-5, as the whole field. It also reads a day field
+    that names every day as unrestricted, so both become `*` where either of them is enough.
     """
     fields = zip((cron.minutes, cron.hours, cron.months), (60, 24, 12), strict=True)
     minute, hour, month = (_write_list(values, size) for values, size in fields)

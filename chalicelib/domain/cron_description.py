@@ -1,7 +1,7 @@
-"""A plain English description of a cron expression, derived from the values it names.
+"""English descriptions of cron expressions, derived from the values that they match.
 
-A description is true or it is the bare expression: spellings without a short sentence, and
-stored text that is not a cron expression, are shown as they are.
+An expression without a short, exact description is shown as it is, and so is stored text that is
+not a cron expression.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _MONTHS = (
     *("August", "September", "October", "November", "December"),
 )
 MAX_LISTED = 6
-"""Values or times of day that a description lists one by one."""
+"""The maximum number of values or times of day that a description lists."""
 
 
 class _TooLong(Exception):
-    """Signals values that no short phrase describes."""
+    """Raised for values that no short phrase describes."""
 
 
 def describe_cron(expression: str) -> str:
-    """Return one sentence about when `expression` fires, or the expression; never raise."""
+    """Return one sentence about when `expression` fires, or the expression itself; never raise."""
     try:
         return _describe(parse_cron(expression))
     except (Invalid, _TooLong):

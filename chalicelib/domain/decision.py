@@ -1,4 +1,4 @@
-"""What is decided about one occurrence, to be written as a whole or not at all."""
+"""The decision about one occurrence, which is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.domain.trigger import Trigger
 
 @dataclass(frozen=True, kw_only=True)
 class Basis:
-    """What a decision is made from, read together: all of today's configuration."""
+    """The configuration that a decision is based on, read in one snapshot."""
 
     definition: Blueprint
     trigger: Trigger | None = None
@@ -22,19 +22,19 @@ class Basis:
 
     @property
     def params_schema(self) -> dict[str, object] | None:
-        """What the params have to be: the definition's own schema, or else its template's."""
+        """The schema of the params: the blueprint's own, otherwise its template's."""
         own = self.definition.params_schema
         return own or (self.template.params_schema if self.template else None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """A firing, with what it spawns and what it relies on.
+    """A firing, the run that it creates, and the conditions that the decision relied on.
 
-    `definition` is only checked, never written: firings of one definition that all wrote its row
-    would cancel each other. `trigger` is the pair of before and after; where both are the same
-    one, it is only checked, too. A run with an `overlap_key` enters the active runs behind it;
-    `active` is what these had to be, where the decision relied on them.
+    `definition` is the blueprint, whose version is checked but never written: otherwise concurrent
+    firings of one blueprint would conflict on its row. `trigger` is the trigger before and after.
+    If both are the same object, only its version is checked. A run with an `overlap_key` joins the
+    set of active runs. `active` is the expected content of that set, if the decision relied on it.
     """
 
     firing: Firing

@@ -1,4 +1,4 @@
-"""A delivery: one notice on its way to one webhook, and what became of each try."""
+"""Deliveries: one notice for one webhook endpoint, with the result of each attempt."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from chalicelib.domain.notice import Event, Notice
 BACKOFFS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 60, 300, 1800, 2 * 3600, 6 * 3600, 12 * 3600)
 )
-"""How long to wait after each try that failed; after the last one nothing follows."""
+"""The wait after each failed attempt. No attempt follows the last one."""
 LONGEST_WAIT = timedelta(hours=24)
-"""A receiver may ask for more patience than that, and does not get it."""
+"""The longest wait that a receiver's `Retry-After` can request."""
 GONE = 410
 INTERRUPTED = "the sender was interrupted: it may have arrived"
 
 
 class Standing(StrEnum):
-    """Where a delivery stands."""
+    """The status of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -31,7 +31,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Try:
-    """One try, as it ended: with a status, or with what kept it from one."""
+    """One finished attempt: an HTTP status code, or the error that prevented a response."""
 
     at: datetime
     milliseconds: int = 0
@@ -44,13 +44,13 @@ class Try:
 
     @property
     def why(self) -> str:
-        """What a person reads of a try that failed."""
+        """The reason of a failed attempt, for people."""
         return self.error or f"it answered {self.code}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What came back of a request, or what kept it from coming."""
+    """The response to a request, or the error that prevented one."""
 
     milliseconds: int = 0
     code: int | None = None
@@ -60,9 +60,9 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A notice for a webhook. `due_at` is the next try, and a lease while one is made.
+    """A notice for one webhook endpoint. `due_at` is the next attempt, or a lease during one.
 
-    `begun` counts the tries that were begun, so that one whose sender died is counted, too.
+    `begun` counts started attempts, so an attempt whose sender died also counts.
     """
 
     id: str
@@ -80,7 +80,7 @@ class Delivery:
 
     @property
     def place(self) -> str:
-        """Where it lies in the list of its webhook, which is how it is found, too."""
+        """The sort key of the delivery in its endpoint's list, which also locates it."""
         return f"{self.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}#{self.id}"
 
     @property
@@ -89,7 +89,7 @@ class Delivery:
 
 
 def to(webhook_id: str, notice: Notice, now: datetime, *, once: bool = False) -> Delivery:
-    """Return the delivery of a notice to a webhook: the same one, however often it is made."""
+    """Return the delivery of a notice to a webhook endpoint. Its id depends on these two alone."""
     return Delivery(
         id=str(uuid.uuid5(SPACE, f"delivery#{webhook_id}#{notice.id}")),
         webhook_id=webhook_id,
@@ -103,9 +103,10 @@ def to(webhook_id: str, notice: Notice, now: datetime, *, once: bool = False) ->
 
 
 def begun(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
-    """Return a delivery whose next try begins; one that never came to its end failed.
+    """Return a delivery with one more started attempt and a lease of length `lease`.
 
-    Where each try so far died with its sender, or failed, there is an end, too: it is given up.
+    An earlier attempt without a result is recorded as interrupted. A delivery whose attempts are
+    used up is marked as failed instead.
     """
     tries = delivery.tries
     if delivery.begun > len(tries):
@@ -117,7 +118,7 @@ def begun(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
 
 
 def ended(delivery: Delivery, reply: Reply, at: datetime, now: datetime) -> Delivery:
-    """Return a delivery after a try: taken, to be tried again, or given up."""
+    """Return a delivery after an attempt: delivered, scheduled for a retry, or failed."""
     tried = Try(at=at, milliseconds=reply.milliseconds, code=reply.code, error=reply.error)
     new = replace(delivery, tries=(*delivery.tries, tried), updated_at=now, due_at=None)
     if tried.taken:
@@ -131,6 +132,6 @@ def ended(delivery: Delivery, reply: Reply, at: datetime, now: datetime) -> Deli
 
 
 def given_up(delivery: Delivery, why: str, now: datetime) -> Delivery:
-    """Return a delivery that is not tried any more, with the reason as its last try."""
+    """Return a delivery that is not retried, with `why` as its last attempt."""
     tries = (*delivery.tries, Try(at=now, error=why))
     return replace(delivery, tries=tries, updated_at=now, due_at=None, standing=Standing.FAILED)

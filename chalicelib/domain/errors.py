@@ -1,18 +1,18 @@
-"""Everything a caller can get wrong, as types.
+"""Errors that a caller can cause, as types.
 
 * DomainError
-  - Invalid            the request makes no sense as written
-  - NotFound           it names something that is not there
-  - Unsigned           a delivery that nobody vouches for
-  - NotJson            the body is of another type
-  - TooLarge           the body is too long
-  - TooMany            it has to come again later
-  - NotAllowed         the resource does not know this operation
-  - Conflict           it makes sense, but not now
+  - Invalid            the request is not valid as written
+  - NotFound           the named object does not exist
+  - Unsigned           a webhook delivery without a valid signature
+  - NotJson            the body has an unsupported type
+  - TooLarge           the body is too large
+  - TooMany            the request must be repeated later
+  - NotAllowed         the resource does not support this operation
+  - Conflict           the request is valid, but not in the present state
     - IllegalMove      a run cannot go from its state to that one
-    - Superseded       somebody else changed the thing first
+    - Superseded       a concurrent writer changed the object first
 
-An error knows what happened, never which HTTP status that is: `web.http` decides.
+An error states the fault but no HTTP status: `web.http` maps errors to statuses.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from datetime import timedelta
 
 
 class DomainError(Exception):
-    """The base of every error a caller may act on."""
+    """The base of every error that a caller can act on."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with a request: the field, and what would be right."""
+    """One fault of a request: the field, and a message that describes a valid value."""
 
     field: str
     message: str
 
 
 class Invalid(DomainError):
-    """The request makes no sense as written."""
+    """The request is not valid as written."""
 
     def __init__(self, message: str, field: str = "", faults: Iterable[Fault] = ()) -> None:
         super().__init__(message)
@@ -45,18 +45,18 @@ class Invalid(DomainError):
 
     @classmethod
     def of(cls, faults: Iterable[Fault]) -> Invalid:
-        """Return the error that tells all of these faults, of which there is one at least."""
+        """Return one error that reports all of these faults, at least one."""
         told = tuple(faults)
         return cls(f"{told[0].field}: {told[0].message}", faults=told)
 
     def within(self, prefix: str) -> Invalid:
-        """Return the same error with its fields named below `prefix`."""
+        """Return the same error with its field names below `prefix`."""
         faults = [Fault(f"{prefix}.{fault.field}", fault.message) for fault in self.faults]
         return Invalid(self.message, f"{prefix}.{self.field}" if self.field else prefix, faults)
 
 
 class NotFound(DomainError):
-    """There is no such thing."""
+    """The named object does not exist."""
 
     def __init__(self, kind: str, key: str) -> None:
         super().__init__(f"there is no {kind} {key!r}")
@@ -65,19 +65,19 @@ class NotFound(DomainError):
 
 
 class Unsigned(DomainError):
-    """A delivery without a valid signature."""
+    """A webhook delivery without a valid signature."""
 
 
 class NotJson(DomainError):
-    """The body is of another type."""
+    """The body has an unsupported type."""
 
 
 class TooLarge(DomainError):
-    """The body is over 1 MiB, as it came or unpacked."""
+    """The body is over 1 MiB, as received or decompressed."""
 
 
 class TooMany(DomainError):
-    """The request cannot be served now; the same one may be sent again after a wait."""
+    """The request cannot be served now; the same request may be repeated after a wait."""
 
     def __init__(self, wait: timedelta) -> None:
         self.wait = wait
@@ -85,16 +85,16 @@ class TooMany(DomainError):
 
     @property
     def seconds(self) -> int:
-        """The wait in whole seconds, one at least."""
+        """The wait in whole seconds, at least one."""
         return max(1, -(-self.wait // timedelta(seconds=1)))
 
 
 class NotAllowed(DomainError):
-    """The resource exists, but does not know this operation."""
+    """The resource exists, but does not support this operation."""
 
 
 class Conflict(DomainError):
-    """The request makes sense, but not in the present state."""
+    """The request is valid, but not in the present state of its object."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -102,7 +102,7 @@ class Conflict(DomainError):
 
 
 class IllegalMove(Conflict):
-    """A run cannot go from its present state to the wanted one; `why` says it to who asked."""
+    """A run cannot go from its state to the requested one; `why` is a message for the caller."""
 
     def __init__(self, source: str, target: str, why: str = "") -> None:
         super().__init__(why or f"a task cannot go from {source} to {target}")
@@ -111,4 +111,4 @@ class IllegalMove(Conflict):
 
 
 class Superseded(Conflict):
-    """Somebody else changed the thing between our reading and our writing."""
+    """A concurrent writer changed the object after it was read."""

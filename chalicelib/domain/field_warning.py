@@ -1,4 +1,4 @@
-"""Warnings about likely mistakes: what is accepted and stored, but may not do what was meant."""
+"""Warnings about likely mistakes: input that is accepted, but may not work as intended."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class FieldWarning:
-    """A likely mistake in something that is accepted: its field, and what to write instead."""
+    """A likely mistake in accepted input: its field, and the better value."""
 
     field: str
     message: str
 
     def within(self, prefix: str) -> FieldWarning:
-        """Return the same warning with its field named below `prefix`."""
+        """Return the same warning with its field name below `prefix`."""
         return replace(self, field=f"{prefix}.{self.field}" if self.field else prefix)
 
 
 def prefix_warnings(prefix: str, warnings: Iterable[FieldWarning]) -> Iterator[FieldWarning]:
-    """Yield warnings with their fields named below `prefix`."""
+    """Yield the warnings with their field names below `prefix`."""
     return (warning.within(prefix) for warning in warnings)

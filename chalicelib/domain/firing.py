@@ -1,4 +1,4 @@
-"""Firings: the kept record of what became of each occurrence, and the identities behind it."""
+"""Firings: the ledger's record of each occurrence, and the ids that are derived from it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 SPACE = uuid.UUID("6c1b9a52-7a0e-5f1e-9d8a-0a2c7f5d4e11")
-"""The name space of every id that is derived from an occurrence's identity (RFC 9562, UUIDv5)."""
+"""The namespace of all ids that are derived from an occurrence's identity (RFC 9562, UUIDv5)."""
 
 
 class Outcome(StrEnum):
-    """What became of an occurrence."""
+    """The result of an occurrence."""
 
     FIRED = "fired"
     SKIPPED = "skipped"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 
 class Skip(StrEnum):
-    """Why an occurrence that could be read fired nothing."""
+    """The reason why a valid occurrence created no run."""
 
     PAUSED = "paused"
     FILTERED = "filtered"
@@ -37,9 +37,9 @@ class Skip(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """What is long and never changes: the prompt, the params, the payload, the agent's script.
+    """The long, immutable texts of a run: the prompt, the params, the payload, the agent's script.
 
-    `events` is what the sender of a delivery called it; None where nothing was delivered.
+    `events` are the event names of the delivery; None if there was no delivery.
     """
 
     prompt: str = ""
@@ -55,7 +55,7 @@ class Brief:
 
 @dataclass(frozen=True, kw_only=True)
 class Firing:
-    """What became of one occurrence, or of a gap of several."""
+    """The record of one occurrence, or of a gap of several."""
 
     id: str
     occurrence: str
@@ -74,13 +74,13 @@ class Firing:
 
     @property
     def by_itself(self) -> bool:
-        """Whether a schedule made it at its moment, or late; not a person, who fires it again."""
+        """Return whether a schedule fired it, on time or late, and no person redelivered it."""
         return self.trigger_type == "schedule" and self.redelivery_of is None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """Neighbouring scheduled moments that did not fire: the oldest, the newest, their number."""
+    """Consecutive scheduled occurrences that did not fire: the oldest, the newest, their number."""
 
     first: datetime
     last: datetime
@@ -89,7 +89,7 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """An identity that may be used once, until it expires."""
+    """An idempotency key that may be used once until it expires."""
 
     key: str
     digest: str
@@ -98,21 +98,21 @@ class Claim:
 
     @property
     def identity(self) -> str:
-        """What names the thing that is made under it: a key comes again, once its claim ended."""
+        """The identity that ids are derived from; it changes when an expired key is used again."""
         return f"{self.key}@{moment_text(self.expires_at)}" if self.expires_at else self.key
 
     def free_at(self, now: datetime) -> bool:
-        """Whether the claim no longer binds; the store's own clean-up comes late."""
+        """Return whether the claim has expired; DynamoDB deletes expired rows late."""
         return self.expires_at is not None and self.expires_at <= now
 
 
 def firing_id(source: str, identity: str) -> str:
-    """Return the id of the firing of `identity` (a moment, a delivery, a ticket) by `source`."""
+    """Return the id of the firing of `identity` (a time, a delivery, a ticket) by `source`."""
     return str(uuid.uuid5(SPACE, f"firing#{source}#{identity}"))
 
 
 def run_id(firing: str) -> str:
-    """Return the id of the run that a firing spawns."""
+    """Return the id of the run that a firing creates."""
     return str(uuid.uuid5(SPACE, f"run#{firing}"))
 
 
@@ -124,7 +124,7 @@ def gap(
     definition_id: str,
     now: datetime,
 ) -> Firing:
-    """Return the one record of several scheduled moments that did not fire."""
+    """Return the single record of several scheduled occurrences that did not fire."""
     return Firing(
         id=firing_id(trigger_id, moment_text(passed.first)),
         occurrence=moment_text(passed.first),
@@ -141,12 +141,12 @@ def gap(
 
 
 def lateness(occurrence: datetime, now: datetime) -> int:
-    """Return by how many milliseconds `now` is later than `occurrence`."""
+    """Return by how many milliseconds `now` is later than `occurrence`, at least 0."""
     return max(0, round((now - occurrence) / timedelta(milliseconds=1)))
 
 
 def moment_text(moment: datetime) -> str:
-    """Return a moment as the contract writes it: ISO-8601, UTC, `Z`, no fraction when whole."""
+    """Return a time as the API writes it: ISO 8601 in UTC with `Z`, milliseconds if not zero."""
     text = moment.strftime("%Y-%m-%dT%H:%M:%S")
     fraction = f".{moment.microsecond // 1000:03d}" if moment.microsecond else ""
     return f"{text}{fraction}Z"

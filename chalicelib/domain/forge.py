@@ -1,4 +1,4 @@
-"""Forges: where a repo's pull requests live, what opens the door, and how a forge says no."""
+"""Code forges: locating a repository, its credentials, and the errors that a forge returns."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from chalicelib.domain.asked_wait import asked_wait, limit_wait
 GITHUB = "https://api.github.com"
 TOKEN, APP_ID, APP_KEY = "GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"
 REPO_TOKEN = "REPO_TOKEN"
-"""What a repo at no forge that we know is cloned and pushed with. It has to be that repo's own:
-a global one would be sent to any host that somebody names."""
+"""The credential for cloning from and pushing to a repo at an unknown forge. It must belong to that
+repo: a global one would be sent to any host that a user names.
+"""
 HOOK_SECRETS = {
     "github": "GITHUB_WEBHOOK_SECRET",
     "linear": "LINEAR_WEBHOOK_SECRET",
     "jira": "JIRA_WEBHOOK_SECRET",
 }
-"""What the webhooks of forges and trackers themselves are signed with."""
+"""The secrets that sign the events of forges and trackers."""
 OF_FORGES = (TOKEN, APP_ID, APP_KEY, REPO_TOKEN, *HOOK_SECRETS.values())
-"""The secrets that open a forge: ours alone, never handed to setup or to an agent."""
+"""The secrets that give access to a forge. They are never passed to setup commands or agents."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Credential:
-    """A token, or a GitHub App that mints tokens. Its value shows in no representation."""
+    """A token, or a GitHub App that mints tokens. `repr` shows neither."""
 
     token: str | None = field(default=None, repr=False)
     app_id: str | None = None
@@ -46,7 +47,7 @@ class Credential:
 
 
 class ForgeError(Exception):
-    """A forge that did not do as asked: what it is, whether it passes, what a person can do."""
+    """A forge's refusal: its kind, whether it is temporary, and what a person can do."""
 
     def __init__(
         self,
@@ -63,10 +64,10 @@ class ForgeError(Exception):
 
 
 def place(url: str, api_url: str | None) -> Place | None:
-    """Return where a repo's pull requests live, or None where no forge of it is known.
+    """Return the location of a repo at its forge, or None if its forge is unknown.
 
-    github.com is known; any other host is a GitHub Enterprise Server when its repo names the
-    base URL of its API.
+    github.com is known; any other host is a GitHub Enterprise Server if the repo's settings name
+    the base URL of its API.
     """
     parts = urlsplit(url)
     slug = parts.path.strip("/")
@@ -84,11 +85,11 @@ _LIMITS = (
     "retry your request again later",
     "submitted too quickly",
 )
-"""Sentences by which GitHub asks to be left alone, with or without headers that tell so."""
+"""Phrases in GitHub's rate-limit responses, which do not always have headers."""
 
 
 def is_rate_limited(status: int, said: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether an answer asks to be left alone for a while."""
+    """Return whether a response asks the client to wait."""
     if status == 429:
         return True
     words = any(sentence in said.lower() for sentence in _LIMITS)
@@ -99,38 +100,40 @@ def is_rate_limited(status: int, said: str, headers: Mapping[str, str]) -> bool:
 
 
 def refusal(status: int, said: str, headers: Mapping[str, str], place: Place) -> ForgeError:
-    """Return what an answer that is no success means: each status as what it is."""
+    """Return the error for an unsuccessful response, by its status."""
     said = said.strip()[:500] or "no reason given"
     where = f"{place.slug} at {urlsplit(place.api_url).hostname}"
     if is_rate_limited(status, said, headers):
-        message = f"the forge's rate limit is reached ({said}); it goes on by itself"
+        message = (
+            f"the forge's rate limit is reached ({said}); the request is retried automatically"
+        )
         limit = limit_wait(headers) or timedelta(minutes=1)
         return ForgeError("rate_limited", message, passes=True, wait=limit)
     if status >= 500:
         wait = asked_wait(headers)
-        message = f"the forge failed with {status} ({said}); it is asked again"
+        message = f"the forge failed with {status} ({said}); the request is retried"
         return ForgeError("unavailable", message, passes=True, wait=wait)
     kind, hint = _meaning(status, said, where)
-    return ForgeError(kind, f"{hint} (it said: {said})")
+    return ForgeError(kind, f"{hint} (response: {said})")
 
 
 def _meaning(status: int, said: str, where: str) -> tuple[str, str]:
-    """Return the kind of a refusal that does not pass, and what a person can do about it."""
+    """Return the kind of a permanent refusal, and what a person can do about it."""
     if status == 403 and "archived" in said.lower():
         return "archived", f"{where} is archived and read-only: unarchive it, then retry"
     if 300 <= status < 400:
-        return "misdirected", f"the forge redirects without saying where: check the URL of {where}"
+        return "misdirected", f"the forge redirects without a location: check the URL of {where}"
     hints = {
-        401: ("unauthorized", f"the credential is refused: keep a valid {TOKEN} for {where}"),
+        401: ("unauthorized", f"the credential is rejected: store a valid {TOKEN} for {where}"),
         403: (
             "forbidden",
-            f"the credential may not do this: give it write access to contents, pull requests "
+            f"the credential lacks a permission: give it write access to contents, pull requests "
             f"and issues, and read access to checks, of {where}",
         ),
-        404: ("not_found", f"nothing is found: let the credential see {where}"),
-        405: ("refused", "the forge does not allow it now"),
-        409: ("conflict", "it changed, or is in conflict"),
-        410: ("gone", "it was deleted, or the repo does not have such things"),
-        422: ("invalid", "the forge refuses what was asked"),
+        404: ("not_found", f"not found: give the credential access to {where}"),
+        405: ("refused", "the forge does not allow this now"),
+        409: ("conflict", "the object was changed concurrently, or is in conflict"),
+        410: ("gone", "the object was deleted, or the feature is disabled for this repo"),
+        422: ("invalid", "the forge rejects the request as invalid"),
     }
     return hints.get(status, ("refused", f"the forge answered {status}"))

@@ -1,4 +1,4 @@
-"""Attempts at a run with their stages, and the comment that its ticket was given."""
+"""Attempts of a run with their stages, and the status comment on its ticket."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from chalicelib.domain.output import Output
 
 MOST_STAGES = 12
 STAGES_KEPT_OF = 10
-"""Attempts whose stages are kept, the newest: a run may have any number, its row has a limit."""
+"""The number of newest attempts that keep their stages: attempts are unlimited, a row is not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageSpan:
-    """One stage of a job, with its begin and its end in the time of its runner."""
+    """One stage of a job, with its start and end by the runner's clock."""
 
     stage: str
     started_at: datetime
@@ -23,16 +23,16 @@ class StageSpan:
 
 @dataclass(frozen=True, kw_only=True)
 class RunnerCapabilities:
-    """The abilities that a runner reports when it claims."""
+    """The capabilities that a runner reports when it claims a job."""
 
     sandbox: bool
     reason: str | None = None
-    """Why it has no sandbox."""
+    """The reason why it has no sandbox."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One try at a run's job; its log is a stream of its own."""
+    """One attempt at a run's job. It has a log stream of its own."""
 
     number: int
     started_at: datetime
@@ -49,10 +49,10 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the ticket of a run was told, in one comment.
+    """The status comment on the ticket of a run.
 
-    `at` is when there is something to say, if there is; `said` is the digest of what was said
-    last, and `held_until` the lease of the one who is saying it.
+    `at` is when the comment is due for an update, None if it is not. `said` is the digest of its
+    last text, and `held_until` is the lease of the process that writes it.
     """
 
     at: datetime | None = None
@@ -65,7 +65,7 @@ class Reply:
 def with_stages(
     attempts: tuple[Attempt, ...], number: int, stages: tuple[StageSpan, ...]
 ) -> tuple[Attempt, ...]:
-    """Return the attempts with the stages of the one of this number; old ones lose theirs."""
+    """Return the attempts with `stages` set on attempt `number`; old attempts lose theirs."""
     kept = (
         replace(attempt, stages=stages) if stages and attempt.number == number else attempt
         for attempt in attempts

@@ -1,7 +1,7 @@
-"""JSON as strangers write it, read so that whatever is kept of it can be written again.
+"""Strict JSON parsing: whatever is accepted can be stored and written again.
 
-Python takes more than JSON (`NaN`, half a pair of surrogates, any depth), and what it takes so
-makes trouble later: where the text is stored, rendered or answered.
+Python accepts more than JSON (`NaN`, unpaired surrogates, any depth). Such values would fail later,
+when they are stored, rendered or returned.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ WRONG = "the body is not valid JSON"
 
 
 def read(text: str) -> Any:
-    """Return the value of a JSON text; raise `Invalid` where it is none, or nests too deep."""
+    """Return the value of a JSON text; raise `Invalid` if it is not JSON or nests too deep.
+
+    Unpaired surrogates are replaced with U+FFFD.
+    """
     try:
         found = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
@@ -28,7 +31,7 @@ def read(text: str) -> Any:
 
 
 def count(value: object) -> int:
-    """Return how many values a value holds, itself and keys' values at any depth included."""
+    """Return the number of values in a JSON value, itself and all nested values included."""
     number, open_ = 0, [value]
     while open_:
         one = open_.pop()
@@ -61,10 +64,10 @@ def _check_depth(value: object) -> None:
         ]
         if not level:
             return
-    raise Invalid(f"the body nests its objects and lists more than {DEPTH} deep")
+    raise Invalid(f"the body nests objects and lists more than {DEPTH} levels deep")
 
 
 def _whole(value: object) -> Any:
-    """Return a value without halves of surrogate pairs, which no encoding can write."""
+    """Return a value with its unpaired surrogates, which no encoding can write, replaced."""
     text = json.dumps(value, ensure_ascii=False)
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

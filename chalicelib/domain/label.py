@@ -1,4 +1,4 @@
-"""Labels in the one form in which they are compared."""
+"""The normal form in which labels are compared."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import unicodedata
 _INVISIBLE = re.compile(
     "[\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
 )
-"""Characters without a shape of their own: soft hyphen, zero width, variation selectors."""
+"""Characters without a visible shape: soft hyphen, zero width, variation selectors."""
 
 
 def normal_label(label: str) -> str:
-    """Return the form in which labels are compared: what looks alike is alike.
+    """Return the form in which labels are compared, in which labels that look alike are equal.
 
     Compatibility composition (NFKC, Unicode Annex 15), no invisible characters, case folded.
     """

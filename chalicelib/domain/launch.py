@@ -1,4 +1,4 @@
-"""A build that is started for one run, and the pass that lets it do that run's job alone."""
+"""CodeBuild builds, each for one run, and the token that authorises it for that run's job."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SELF_HOSTED = "self-hosted"
 RUNNERS = (CODEBUILD, SELF_HOSTED)
 
 QUEUED_FOR = timedelta(minutes=30)
-"""How long a build may wait for a machine, as its project says."""
+"""The time a build may wait for a machine, as configured in its CodeBuild project."""
 PASS_LIVES = QUEUED_FOR + timedelta(minutes=10)
-"""How long a pass may claim; what was claimed is worked on for as long as it takes."""
+"""The time within which a claim token can claim; a claimed job is not limited by it."""
 PREFIX, JOB_PREFIX = "optio_run_", "optio_job_"
-"""Of the pass that claims a job, and of the token that speaks for it after the claim."""
+"""Prefixes of the token that claims a job, and of the job token that replaces it at the claim."""
 _FORM = re.compile(
     rf"({PREFIX}|{JOB_PREFIX})([0-9a-f]{{32}})\.(\d{{1,6}})\.([0-9a-f]{{32}})\.([0-9a-f]{{64}})"
 )
@@ -24,9 +24,9 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """A build asked for: `id` makes asking twice the same; `build` is its name once it is there.
+    """A requested build: `id` makes the request idempotent; `build` is its name once it exists.
 
-    `exchanged` says that its pass was given up for a token at the claim.
+    `exchanged` is true once its claim token was exchanged for a job token.
     """
 
     id: str
@@ -37,10 +37,11 @@ class Launch:
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """The right to claim one attempt of one run, or to speak for it. Stored nowhere.
+    """The right to claim one attempt of one run, or to act for it. It is not stored.
 
-    The pass that claims is a plain variable of its build, which more people may read than may have
-    what the job has. So it is exchanged at the claim for a token that only the build is told.
+    The claim token is a plain variable of its build, which more people can read than may have the
+    job's secrets. It is therefore exchanged at the claim for a job token, which only the build
+    receives.
     """
 
     run_id: str
@@ -57,7 +58,7 @@ class Pass:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildEnd:
-    """How a build ended, and what it was started for."""
+    """The result of a build, with the run and the launch that it was started for."""
 
     build: str
     status: str
@@ -72,7 +73,7 @@ class BuildEnd:
 
 
 def parse_pass(token: str) -> tuple[Pass, str] | None:
-    """Return what a token says, and its signature that has to be checked; None for another kind."""
+    """Return a token's content and its unverified signature; None for any other kind of token."""
     match = _FORM.fullmatch(token)
     if match is None:
         return None

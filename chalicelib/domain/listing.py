@@ -1,4 +1,4 @@
-"""A listing of a tracker's tickets, read page by page, for as many syncs as it takes."""
+"""The progress of listing a tracker's tickets, page by page, over any number of syncs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from chalicelib.domain.ticket import Ticket
 from chalicelib.domain.trigger import Trigger
 
 LATEST = timedelta(minutes=3)
-"""How late a tracker shows a change, at the most, or how much later its clock says that it is."""
+"""The longest delay of a tracker in showing a change, and the largest lead of its clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """How far a listing has been read: of what changed `since` a moment, or of all that is open.
+    """The progress of a listing: of the tickets changed since `since`, or of all open ones if None.
 
-    `position` is where its next page begins, in the tracker's own words, `after` the last ticket
-    of that page which is settled. `newest` is the newest change of `count` tickets. `triggers`
-    are those that a first look is for, each as it was when the look began. A listing is `again`
-    once its tracker did not know its position any more.
+    `position` is the tracker's cursor of the next page, and `after` is the last ticket of that page
+    that is already processed. `newest` is the newest change of `count` tickets. `triggers` are the
+    triggers that a first listing is for, each as it was when the listing began. `again` is true
+    after a restart, which happens when the tracker rejects its `position`.
     """
 
     began_at: datetime
@@ -33,32 +33,32 @@ class Listing:
     again: bool = False
 
     def left(self, page: Sequence[Ticket]) -> Sequence[Ticket]:
-        """Return the tickets of the page at the position that are not settled yet."""
+        """Return the tickets of the current page that are not processed yet."""
         names = [ticket.external_id for ticket in page]
         return page[names.index(self.after) + 1 :] if self.after in names else page
 
     def turned(self, page: Sequence[Ticket], following: str | None) -> Listing:
-        """Return the listing once a page is settled."""
+        """Return the listing advanced to the `following` page, after this page was processed."""
         moments = [ticket.updated_at for ticket in page]
         newest = max([*moments, *([self.newest] if self.newest else [])], default=None)
         count = self.count + len(page)
         return replace(self, position=following, after=None, count=count, newest=newest)
 
     def is_for(self, trigger: Trigger) -> bool:
-        """Whether a trigger has been there, as it is now, since the first page."""
+        """Return whether the listing is for this version of a trigger since its first page."""
         return (trigger.id, trigger.updated_at) in self.triggers
 
 
 def afresh(listing: Listing, now: datetime) -> Listing:
-    """Return a listing that begins anew, since its tracker knows its position no more."""
+    """Return a listing that restarts from the first page, because its position was rejected."""
     return Listing(began_at=now, since=listing.since, triggers=listing.triggers, again=True)
 
 
 def settled_until(listing: Listing, on_last_page: int) -> datetime | None:
-    """Return the newest change of a listing that came to its end.
+    """Return the newest change of a completed listing, for use as a cursor.
 
-    Where that took several pages it is a later moment once nothing can have come before it: else
-    all of them would be read again each minute, until something else changes.
+    A listing of several pages returns a later moment, before which no more changes can appear.
+    Otherwise all its tickets would be read again every minute until something else changes.
     """
     if listing.count <= on_last_page or listing.newest is None:
         return listing.newest

@@ -1,4 +1,4 @@
-"""A line of a run's log."""
+"""Lines of a run's log and the streams that hold them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.domain.run import Run
 LONGEST_LINE = 16 * 1024
 LINES_A_MILLISECOND = 10
 FURTHEST = timedelta(hours=1)
-"""How far a stream reaches in time: CloudWatch takes nothing that lies two hours ahead."""
+"""The time span of a stream: CloudWatch rejects events more than two hours in the future."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +26,17 @@ class LogLine:
 
     @property
     def weight(self) -> int:
-        """How many bytes it takes on its way out: the text of JSON in a text of JSON."""
+        """Its size in a response in bytes: JSON text inside JSON text."""
         return len(json.dumps(json.dumps(self.content)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """Where one attempt of a run says what it does.
+    """The log stream of one attempt.
 
-    A line stands there at a moment made of its number, not at that of its coming: any part of the
-    longest log is then found at once, and a line that is sent again stands beside its first copy.
+    The timestamp of a line is derived from its number, not from its arrival. So any part of the
+    longest log can be read directly, and a line that is sent twice is stored next to its first
+    copy.
     """
 
     run_id: str
@@ -49,13 +50,13 @@ class Stream:
         return Stream(run_id=run.id, attempt=attempt, began=known.get(attempt, run.created_at))
 
     def place(self, seq: int) -> datetime:
-        """Return the moment at which the line of this number stands."""
+        """Return the timestamp under which the line of this number is stored."""
         return self.began + min(timedelta(milliseconds=seq // LINES_A_MILLISECOND), FURTHEST)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which lines somebody looks for."""
+    """A filter of log lines."""
 
     log_type: str = ""
     text: str = ""
@@ -65,13 +66,13 @@ class Wanted:
         return not (self.log_type or self.text)
 
     def finds(self, line: LogLine) -> bool:
-        """Whether a line is one of those."""
+        """Return whether a line matches; the text is compared without case."""
         kind = not self.log_type or line.log_type == self.log_type
         return kind and self.text.lower() in line.content.lower()
 
 
 def cut(content: str) -> str:
-    """Return `content`, cut with a notice where it is over 16 KB."""
+    """Return `content`, cut with a notice if it is over 16 KB."""
     raw = content.encode("utf-8", "replace")
     if len(raw) <= LONGEST_LINE:
         return content

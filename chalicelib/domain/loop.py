@@ -1,4 +1,4 @@
-"""What in a delivery was caused by a run of ours: its branch, or a text that carries its mark."""
+"""Loop detection: finds the runs that caused a delivery, by their branch, mark or label."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEXTS = (
 
 
 def branches(payload: Mapping[str, Any]) -> list[str]:
-    """Return the branches of ours that a delivery is about, each once."""
+    """Return the distinct branches in a delivery that are named like a run's branch."""
     found = [str(text).removeprefix("refs/heads/") for text in _at(payload, _BRANCHES)]
     listed = payload.get("branches")
     named = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
@@ -32,7 +32,7 @@ def branches(payload: Mapping[str, Any]) -> list[str]:
 
 
 def labelled(payload: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the ticket and the label of a delivery that tells of GitHub's issue getting one."""
+    """Return the ticket and the label if a delivery reports that a GitHub issue was labelled."""
     issue, where = payload.get("issue"), (("repository", "full_name"), ("label", "name"))
     slug, name = (next(_at(payload, (path,)), "") for path in where)
     number = issue.get("number") if isinstance(issue, Mapping) else None
@@ -42,7 +42,7 @@ def labelled(payload: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def marks(payload: Mapping[str, Any]) -> list[str]:
-    """Return the ids of the runs whose own texts a delivery brings back."""
+    """Return the ids of the runs whose own texts a delivery contains."""
     texts = [str(text) for text in _at(payload, _TEXTS)]
     return list(dict.fromkeys(run for text in texts for run in mark.marks(text)))
 

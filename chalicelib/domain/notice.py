@@ -1,6 +1,7 @@
-"""Notices: what others are told of. Ids, names, titles, states and classes, and links.
+"""Notices: the content of notifications. Ids, names, titles, states, error classes and links.
 
-No prompt, payload, message of a program, or secret: whoever may read a channel may not read those.
+They contain no prompt, payload, program output or secret, because readers of a channel may not be
+allowed to see those.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from chalicelib.domain.run import Run, State
 
 
 class Event(StrEnum):
-    """What can be told."""
+    """The types of notifications."""
 
     COMPLETED = "task.completed"
     FAILED = "task.failed"
@@ -31,7 +32,7 @@ class Event(StrEnum):
 
     @property
     def state(self) -> State:
-        """The state that an event of a task leads to."""
+        """The state that a task's event reports."""
         return State(self.value.removeprefix("task."))
 
 
@@ -45,7 +46,7 @@ _WHY_UNFIRED = ("bad params", "bad template")
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """One thing that happened, as everybody who wants to know is told of it."""
+    """One event, as all its subscribers receive it."""
 
     id: str
     event: Event
@@ -54,20 +55,20 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """The body of a delivery, as Standard Webhooks proposes it."""
+        """The body of a delivery in the format of Standard Webhooks."""
         body = {"type": self.event.value, "timestamp": moment_text(self.at), "data": self.data}
         return json.dumps(body, ensure_ascii=False)
 
 
 def event_of_move(was: Run, new: Run) -> Event | None:
-    """Return the event that a move is; a pull request is opened once, however often it moves."""
+    """Return the event of a state change, or None. Each pull request is reported as opened once."""
     if new.state is State.PR_OPENED:
         return Event.PR_OPENED if new.pr_number != was.pr_number else None
     return _OF_STATE.get(new.state)
 
 
 def event_of_firing(firing: Firing) -> Event | None:
-    """Return the event that a record of the ledger is, if a trigger fired nothing."""
+    """Return the event of a ledger record, if a trigger fired nothing; otherwise None."""
     if firing.trigger_id is None or firing.outcome is Outcome.FIRED:
         return None
     if firing.outcome is Outcome.FAILED:
@@ -76,12 +77,12 @@ def event_of_firing(firing: Firing) -> Event | None:
 
 
 def notice_id(event: Event, of: str, entry: str) -> str:
-    """Return the id of a notice: the same one, however often what happened is looked at."""
+    """Return the id of a notice, which is the same however often the event is processed."""
     return str(uuid.uuid5(SPACE, f"notice#{event.value}#{of}#{entry}"))
 
 
 def of_run(notice: str, event: Event, at: datetime, run: Run, base: str | None) -> Notice:
-    """Return the notice of a move; the state is the one that it led to, whatever came since."""
+    """Return the notice of a state change. Its state is that of the event, not the run's latest."""
     failed = event in (Event.FAILED, Event.NEEDS_ATTENTION)
     task: dict[str, object] = {
         "id": run.id,
@@ -101,10 +102,10 @@ def of_run(notice: str, event: Event, at: datetime, run: Run, base: str | None) 
 def of_firing(
     notice: str, event: Event, firing: Firing, definition: Blueprint | None, base: str | None
 ) -> Notice:
-    """Return the notice of an occurrence that fired nothing, or of a gap of several."""
+    """Return the notice of an occurrence, or of a gap of several, that fired nothing."""
     reason = firing.reason or ""
     if firing.outcome is Outcome.FAILED:
-        # What follows the colon quotes the params.
+        # The text after the colon quotes the params.
         begun = reason.partition(":")[0]
         reason = begun if begun in _WHY_UNFIRED else "failed"
     told = {
@@ -124,7 +125,7 @@ def of_firing(
 def of_pause(
     notice: str, at: datetime, definition: Blueprint, run: Run, base: str | None
 ) -> Notice:
-    """Return the notice of a definition that the breaker paused, and of the run that did it."""
+    """Return the notice that the circuit breaker paused a blueprint after the failure of `run`."""
     data: dict[str, object] = {
         "definition": _named(base, definition.id, definition.name),
         "reason": "failures",
@@ -135,7 +136,7 @@ def of_pause(
 
 
 def of_test(notice: str, at: datetime, webhook: str, base: str | None) -> Notice:
-    """Return the notice that tries a webhook out."""
+    """Return the notice that tests a webhook endpoint."""
     url = _link(base, "settings", "webhooks", webhook)
     data: dict[str, object] = {"webhookId": webhook, "url": url}
     return Notice(id=notice, event=Event.TEST, at=at, data=data)
@@ -147,5 +148,5 @@ def _named(base: str | None, definition: str, name: str | None) -> dict[str, obj
 
 
 def _link(base: str | None, *parts: str) -> str | None:
-    """Return where the dashboard shows it, if the stage knows its own address."""
+    """Return a URL of the dashboard, if the stage knows its own address."""
     return "/".join((base, *parts)) if base else None

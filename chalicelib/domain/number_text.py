@@ -1,14 +1,14 @@
-"""Numbers and amounts as people write them."""
+"""Numbers and amounts formatted for people."""
 
 from __future__ import annotations
 
 SMALLEST_COST = 0.0001
-"""Dollars under which an amount is only told to be smaller."""
+"""The smallest amount in dollars that is shown; a smaller one is shown as "under" it."""
 
 
 def format_number(number: float) -> str:
     """Return a number without the noise of binary fractions: 0.1 + 0.2 is 0.3."""
-    return f"{number + 0.0:.12g}"  # adding zero takes the sign of -0.0 away
+    return f"{number + 0.0:.12g}"  # adding zero removes the sign of -0.0
 
 
 def format_dollars(amount: float) -> str:

@@ -1,4 +1,4 @@
-"""A prompt that several definitions share."""
+"""Prompt templates: prompts that several blueprints share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class PromptTemplate:
-    """A named prompt of the library; a definition that is linked to it fires with its text."""
+    """A named prompt of the library; a blueprint that is linked to it fires with its text."""
 
     id: str
     name: str

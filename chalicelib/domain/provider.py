@@ -1,4 +1,4 @@
-"""A provider: one place where tickets live, and how far we have read it."""
+"""Ticket providers: connected trackers, and the progress of reading their tickets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.listing import Listing
 
 MOST_FAILURES = 5
-UNENDED = "the last sync was cut off; the next one goes on where that one stood"
+UNENDED = "the last sync was interrupted; the next one continues where it stopped"
 EVERY = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=10)
-"""The longest distance between syncs of a tracker that is away, unless it asks for more."""
+"""The longest time between syncs of an unavailable tracker, unless it requests a longer wait."""
 OVERLAP = timedelta(minutes=2)
-"""How far behind its cursor a sync begins: clocks differ, and trackers show changes late."""
+"""Changes are read from this long before the cursor: clocks differ, and trackers show changes late.
+"""
 
 _NEEDED = {
     "github": ("repo",),
@@ -33,17 +34,18 @@ _ALLOWED = {
 ANSWERS = ("comments", "doneState", "doneLabel")
 EDITED = ("name", "config", "enabled")
 _PLACE = ("baseUrl", "repo", "teamKey", "project", "dataSourceId")
-"""Which tickets these are: a cursor belongs to them, and to no others."""
+"""Settings that identify the set of tickets: a cursor is valid for this set alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """Where tickets come from. Its credential is not here: the vault keeps it under `secret_key`.
+    """A connected tracker. Its credential is stored in the vault under `secret_key`, not here.
 
-    `cursor` is the newest change that is surely settled; `etag` belongs to the request that
-    begins at it. `changes` is what is being read of what came after it, and `look` the first look
-    of new triggers, both for as many syncs as it takes. `due_at` is the next sync, and a lease
-    while one works, which is `reading` then; who asks for one meanwhile is noted in `asked`.
+    `cursor` is the newest change that is certainly processed, and `etag` belongs to the request
+    that starts there. `changes` is the listing of newer changes in progress, and `look` the first
+    listing for new triggers; either can take any number of syncs. `due_at` is the next sync, or the
+    lease of the running one, during which `reading` is true. `asked` records a sync request that
+    arrived during a sync.
     """
 
     id: str
@@ -74,66 +76,66 @@ class Provider:
 
     @property
     def failed_syncs(self) -> int:
-        """The number of syncs in a row that failed, those included that can disable nothing."""
+        """The number of consecutive failed syncs, including temporary failures."""
         return self.failures + self.outages
 
     @property
     def comments(self) -> bool:
-        """Whether its tickets hear of their runs."""
+        """Return whether the status of runs is posted as comments on its tickets."""
         return self.config.get("comments", "on") == "on"
 
     @property
     def finishes(self) -> bool:
-        """Whether a ticket whose run is completed gets a state or a label."""
+        """Return whether the ticket of a completed run gets a state or a label."""
         return "doneState" in self.config or "doneLabel" in self.config
 
     @property
     def listings(self) -> tuple[Listing | None, Listing | None]:
-        """What it is in the midst of."""
+        """Its listings in progress: of changes, and the first listing for new triggers."""
         return self.changes, self.look
 
     @property
     def progress(self) -> Listing | None:
-        """What takes it longer than one sync."""
+        """The listing in progress that needs more than one sync, if any."""
         return self.look or self.changes
 
     @property
     def on_its_way(self) -> bool:
-        """Whether there is something new to tell of it within seconds."""
+        """Return whether its progress is expected to change within seconds."""
         unread = self.progress is not None or self.last_synced_at is None
         return self.enabled and unread and not self.failed_syncs
 
     @property
     def leased_until(self) -> datetime | None:
-        """The end of the lease of the sync that works, if one does."""
+        """The end of the running sync's lease, or None."""
         return self.due_at if self.reading else None
 
     @property
     def since(self) -> datetime | None:
-        """The moment from which on changes are asked for."""
+        """The time from which changes are requested, or None without a cursor."""
         return self.cursor - OVERLAP if self.cursor else None
 
 
 def fields_of(source: str) -> tuple[str, ...]:
-    """Return what the config of a provider may hold, what it needs first."""
+    """Return the valid names of a provider's config, required ones first."""
     return (*_NEEDED[source], *_ALLOWED[source], *ANSWERS)
 
 
 def secret_key(provider_id: str) -> str:
-    """Return where the vault keeps the credential of a provider."""
+    """Return the key under which the vault stores a provider's credential."""
     return f"providers/{provider_id}"
 
 
 def check_config(source: str, config: dict[str, str], allowed: Iterable[str]) -> None:
-    """Raise `Invalid` with every field of a provider's config that is missing or unknown."""
+    """Raise `Invalid` with every missing, unknown or wrong field of a provider's config."""
     needed, known = _NEEDED[source], fields_of(source)
     faults = [
-        Fault(f"config.{name}", f"a {source} provider needs it")
+        Fault(f"config.{name}", f"a {source} provider requires this field")
         for name in needed
         if not config.get(name, "").strip()
     ]
     faults += [
-        Fault(f"config.{name}", f"is not a field of a {source} provider")
+        Fault(f"config.{name}", f"unknown field of a {source} provider")
         for name in config
         if name not in known
     ]
@@ -150,8 +152,8 @@ def check_config(source: str, config: dict[str, str], allowed: Iterable[str]) ->
 
 
 def check_place(was: Provider, config: dict[str, str]) -> None:
-    """Raise `Invalid` where an edit would make another place of a provider."""
-    message = "this is another place, with tickets of its own: make another provider for it"
+    """Raise `Invalid` if an edit would make a provider refer to another set of tickets."""
+    message = "this setting identifies a different tracker; create a new provider instead"
     moved = [name for name in _PLACE if config.get(name) != was.config.get(name)]
     if moved:
         raise Invalid.of(Fault(f"config.{name}", message) for name in moved)
@@ -162,11 +164,11 @@ def _wrong_answers(source: str, config: dict[str, str]) -> list[Fault]:
     if config.get("comments", "on") not in ("on", "off"):
         faults.append(Fault("config.comments", "write on or off"))
     if source == "github" and config.get("doneState", "closed") != "closed":
-        faults.append(Fault("config.doneState", "an issue of GitHub can only be closed"))
+        faults.append(Fault("config.doneState", "a GitHub issue can only be closed: write closed"))
     if source == "notion":
         pairs = {"doneState": "statusProperty", "doneLabel": "labelsProperty"}
         faults += [
-            Fault(f"config.{needed}", f"{name} needs to know which property it is")
+            Fault(f"config.{needed}", f"{name} requires the name of the property")
             for name, needed in pairs.items()
             if name in config and needed not in config
         ]
@@ -174,9 +176,10 @@ def _wrong_answers(source: str, config: dict[str, str]) -> list[Fault]:
 
 
 def edited(new: Provider, was: Provider, now: datetime) -> Provider:
-    """Return a provider as somebody edited it.
+    """Return a provider after an edit.
 
-    What it is in the midst of begins anew where its tickets look otherwise from now on.
+    Listings in progress are dropped if the edit changes how its tickets are read. Enabling it again
+    clears its failures and makes it due.
     """
     resumed = new.enabled and not was.enabled
     due = was.due_at or _soonest(was, now)
@@ -191,20 +194,20 @@ def _seen(provider: Provider) -> dict[str, str]:
 
 
 def unread(provider: Provider) -> Provider:
-    """Return a provider that is in the midst of nothing; its cursor stays."""
+    """Return a provider without listings in progress; its cursor stays."""
     return replace(provider, changes=None, look=None)
 
 
 def begun(provider: Provider, until: datetime) -> Provider:
-    """Return a provider whose sync begins, with a lease; of one that never ended it is said."""
+    """Return a provider whose sync starts, leased `until`; an unfinished one before is recorded."""
     said = UNENDED if provider.reading else provider.last_error
     return replace(provider, due_at=until, reading=True, asked=False, last_error=said)
 
 
 def read(provider: Provider, now: datetime) -> Provider:
-    """Return a provider whose sync came to its end, or used up its time: then it goes on at once.
+    """Return a provider whose sync completed or ran out of time; an unfinished sync is due at once.
 
-    What its tracker began anew has to come to its end before its failures are forgotten.
+    Failures are forgotten after a restarted listing has come to its end, not before.
     """
     unread = [listing for listing in provider.listings if listing]
     repeated = any(listing.again for listing in unread)
@@ -221,7 +224,7 @@ def read(provider: Provider, now: datetime) -> Provider:
 
 
 def rested(provider: Provider, message: str, until: datetime) -> Provider:
-    """Return a provider whose tracker asks to be left alone; nobody hastens it before."""
+    """Return a provider whose tracker requested a wait; it is not synced before `until`."""
     return replace(
         provider,
         due_at=until,
@@ -233,7 +236,7 @@ def rested(provider: Provider, message: str, until: datetime) -> Provider:
 
 
 def hastened(provider: Provider, now: datetime) -> Provider:
-    """Return a provider that is due now; where a sync works it is due again when that ends."""
+    """Return a provider that is due now, or due again right after its running sync."""
     if provider.leased_until and provider.leased_until > now:
         return replace(provider, asked=True)
     return replace(provider, due_at=_soonest(provider, now))
@@ -246,9 +249,9 @@ def _soonest(provider: Provider, now: datetime) -> datetime:
 def failed(
     provider: Provider, message: str, now: datetime, wait: timedelta | None = None
 ) -> Provider:
-    """Return a provider whose sync failed once more; after five in a row it is disabled.
+    """Return a provider after one more failed sync; the fifth in a row disables it.
 
-    What it has read stays noted, so that nothing is lost that comes before it is enabled again.
+    Its cursor and listings stay, so no change is missed after it is enabled again.
     """
     failures = provider.failures + 1
     given_up = failures >= MOST_FAILURES
@@ -267,9 +270,10 @@ def failed(
 def unanswered(
     provider: Provider, message: str, now: datetime, wait: timedelta | None = None
 ) -> Provider:
-    """Return a provider whose sync met a failure that passes: it waits longer after each.
+    """Return a provider after a temporary failure; the wait doubles with each.
 
-    Such failures never disable it, and are not counted among those that do.
+    The wait is `wait` if that is longer, otherwise at most `LONGEST_WAIT`. Such failures never
+    disable it, and do not count towards the limit of those that do.
     """
     outages = provider.outages + 1
     grown = min(LONGEST_WAIT, EVERY * (1 << min(outages - 1, 10)))

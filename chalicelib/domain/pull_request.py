@@ -1,6 +1,6 @@
-"""A pull request: what is known of it, and what that means for its run.
+"""Pull requests: the known facts about one, and the action that they require of its run.
 
-Nothing here is ever assumed: each fact is an answer of the forge, or `unknown`.
+Nothing is assumed: each fact is an answer of the forge, or `unknown`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from chalicelib.domain.checks import (
 FRESH, SLOWEST = timedelta(seconds=30), timedelta(minutes=10)
 DEBOUNCE = timedelta(seconds=10)
 CHECKS_GRACE = timedelta(minutes=5)
-"""How long a commit without any check is given, before that means that there are none."""
+"""The wait before a commit without any check counts as having none."""
 TESTS = "tests@"
 UNFINISHED = "unfinished@"
-"""How the trouble with a commit's own tests is named."""
+"""The prefixes of the trouble's name if a commit fails the repo's own tests, or is unfinished."""
 LONGEST_PENDING = timedelta(hours=24)
-"""The time that checks may be pending, with no other change, before a person is told."""
+"""The time that checks may be pending, with no other change, before a person is asked."""
 MOST_MERGE_TRIES = 5
-"""The tries of a merge that the forge refuses as if it might succeed a moment later."""
-OUT_OF_QUEUE = "the merge queue took it out without merging it"
+"""The maximum attempts at a merge that the forge refuses with a possibly temporary error."""
+OUT_OF_QUEUE = "the merge queue removed it without merging it"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the forge says of a pull request."""
+    """The facts about a pull request, as the forge reports them."""
 
     number: int
     url: str
@@ -59,19 +59,19 @@ class Facts:
 
     @property
     def checks(self) -> str:
-        """Check runs and commit statuses in one word: the worst of both."""
+        """The state of check runs and commit statuses in one word: the worse of both."""
         return worst((self.runs, self.statuses))
 
     @property
     def pending_checks(self) -> str:
-        """The names of the checks that have not ended, for people."""
+        """The names of the unfinished checks, for people; at most three are listed."""
         names = [repr(name) for name in (*self.pending_runs, *self.pending_statuses)]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return ", ".join(names[:3]) + more
 
     @property
     def for_merge(self) -> str:
-        """All that decides about a merge, so that one is tried once for each state of things."""
+        """A digest of all facts that influence a merge, so that each combination is tried once."""
         return "|".join(
             str(part)
             for part in (
@@ -83,7 +83,7 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Pull:
-    """A pull request as its run follows it."""
+    """A pull request as its run tracks it."""
 
     facts: Facts
     opened_at: datetime
@@ -92,25 +92,26 @@ class Pull:
     handled: tuple[str, ...] = ()
     resumes: int = 0
     held_back: bool = False
-    """A draft only because the tests fail, or the work is unfinished: it is made ready later."""
+    """True for a draft that exists only because the tests fail or the work is unfinished."""
     unfinished_sha: str | None = None
-    """The commit of an agent that reached a limit before its end."""
+    """The commit of an agent that reached a limit before it finished."""
     wants_draft: bool = False
-    """It was to be a draft at a forge that has none, so it is never merged by itself."""
+    """True if a draft was requested at a forge without drafts; it is never merged automatically."""
     looked_at: datetime | None = None
     left_alone_until: datetime | None = None
-    """Until when the forge asked not to be asked again."""
+    """The time until which the forge asked for no more requests."""
     enqueued_sha: str | None = None
-    """The commit that waits in the merge queue."""
+    """The commit that is in the merge queue."""
     merge_tries: int = 0
     merge_refused: str | None = None
     merge_refused_for: str = ""
-    """Why the last merge was refused, and in which state of things."""
+    """The reason of the last refused merge, and the facts (`Facts.for_merge`) at that time."""
 
     def with_refused_merge(self, reason: str, *, final: bool) -> Pull:
-        """Return the pull request with a merge that the forge refused once more.
+        """Return the pull request after one more refused merge.
 
-        What is not `final` may succeed a moment later, and is tried a few times.
+        A refusal that is not `final` may be temporary, and is retried up to `MOST_MERGE_TRIES`
+        times.
         """
         tries = self.merge_tries if self.merge_refused_for == self.facts.for_merge else 0
         return replace(
@@ -123,12 +124,12 @@ class Pull:
 
     @property
     def is_enqueued(self) -> bool:
-        """Tell whether its very commit waits in the merge queue."""
+        """Return whether its present commit is in the merge queue."""
         return self.enqueued_sha is not None and self.enqueued_sha == self.facts.head_sha
 
     @property
     def waits_for(self) -> str | None:
-        """The thing it waits for, in words for people."""
+        """The reason why it waits, for people, or None."""
         if self.facts.problem or self.facts.state != "open":
             return self.facts.problem
         if self.is_enqueued:
@@ -138,7 +139,7 @@ class Pull:
 
 
 class Move(StrEnum):
-    """What a look at a pull request calls for."""
+    """The action that the facts about a pull request require."""
 
     WAIT = "wait"
     COMPLETE = "complete"
@@ -151,7 +152,7 @@ class Move(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What a repo allows to happen by itself."""
+    """The actions that a repo allows without a person."""
 
     auto_merge: bool = False
     auto_resume: bool = False
@@ -160,7 +161,7 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The move, why, and the name of the trouble, so that it is handled once."""
+    """The action, its reason, and the name of the trouble, which is handled only once."""
 
     move: Move
     reason: str = ""
@@ -168,7 +169,7 @@ class Verdict:
 
 
 def seen(pull: Pull | None, facts: Facts, now: datetime) -> Pull:
-    """Return the pull request with what a look brought."""
+    """Return the pull request updated with new facts."""
     if pull is None:
         return Pull(facts=facts, opened_at=now, changed_at=now, head_seen_at=now, looked_at=now)
     was = pull.facts
@@ -191,7 +192,7 @@ def _told(facts: Facts) -> tuple[object, ...]:
 
 
 def renamed_to(pull_url: str, repo_url: str) -> str | None:
-    """Return the name that a repo has at its forge now, where that is another than ours."""
+    """Return the repo's present name at its forge, if it was renamed; otherwise None."""
     now, ours = urlsplit(pull_url), urlsplit(repo_url)
     name = "/".join(now.path.strip("/").split("/")[:2])
     same = name.lower() == ours.path.strip("/").lower()
@@ -199,14 +200,15 @@ def renamed_to(pull_url: str, repo_url: str) -> str | None:
 
 
 def next_look(pull: Pull, now: datetime) -> timedelta:
-    """Return when to look again: soon while something happens, ever more rarely after."""
+    """Return the time until the next look: 5 % of the time since the last change, within bounds."""
     return min(SLOWEST, max(FRESH, (now - pull.changed_at) / 20))
 
 
 def next_hinted_look(pull: Pull, now: datetime) -> datetime:
-    """Return when to look again since the forge says that something happened.
+    """Return the time of the next look after an event of the forge.
 
-    One look answers a burst of events, and none comes before the forge's own wait has ended.
+    One look answers a burst of events, and none comes before the wait that the forge requested has
+    ended.
     """
     rested = pull.looked_at + DEBOUNCE if pull.looked_at else now
     return max(now, rested, pull.left_alone_until or now)
@@ -215,9 +217,9 @@ def next_hinted_look(pull: Pull, now: datetime) -> datetime:
 def verdict(
     pull: Pull, policy: Policy, now: datetime, *, attended: bool, fails_tests: bool = False
 ) -> Verdict:
-    """Return what the facts call for; `attended` is a run that waits for a person already.
+    """Return the action that the facts require; `attended` is true if a person was already asked.
 
-    `fails_tests` is a commit that did not pass the repo's own tests before it was pushed.
+    `fails_tests` is true if the commit failed the repo's own tests before it was pushed.
     """
     facts = pull.facts
     if facts.state == "merged":
@@ -237,7 +239,7 @@ def verdict(
     if stuck := _stuck(pull, policy, now):
         return _wait() if attended else Verdict(move=Move.ATTEND, reason=stuck)
     if attended and facts.mergeable is not None and facts.reviews != CHANGES_REQUESTED:
-        return Verdict(move=Move.RIGHT, reason="the pull request is right again")
+        return Verdict(move=Move.RIGHT, reason="the problem with the pull request is resolved")
     may = policy.auto_merge and not attended and not pull.wants_draft and not pull.is_enqueued
     ready = may and _ready(pull, now)
     return Verdict(move=Move.MERGE, reason="green and approved") if ready else _wait()
@@ -248,7 +250,7 @@ def _wait() -> Verdict:
 
 
 def _trouble(pull: Pull, *, fails_tests: bool) -> Verdict | None:
-    """Return what is wrong, named by what it is about: the same thing is handled once."""
+    """Return the problem, if any, with a name that identifies it, so that it is handled once."""
     facts = pull.facts
     if pull.unfinished_sha is not None and pull.unfinished_sha == facts.head_sha:
         trouble = f"{UNFINISHED}{facts.head_sha}"
@@ -264,12 +266,14 @@ def _trouble(pull: Pull, *, fails_tests: bool) -> Verdict | None:
         return Verdict(move=Move.ATTEND, reason="changes are requested", trouble=trouble)
     if facts.mergeable is False:
         trouble = f"conflict@{facts.head_sha}"
-        return Verdict(move=Move.ATTEND, reason="it is in conflict with its base", trouble=trouble)
+        return Verdict(
+            move=Move.ATTEND, reason="it conflicts with its base branch", trouble=trouble
+        )
     return None
 
 
 def _stuck(pull: Pull, policy: Policy, now: datetime) -> str | None:
-    """Return why nothing goes on by itself, though nothing is wrong with the pull request."""
+    """Return why the run makes no progress although the pull request has no problem."""
     facts = pull.facts
     if facts.checks == PENDING and now - pull.changed_at >= LONGEST_PENDING:
         return f"its checks have been pending for a day: {facts.pending_checks or 'unnamed'}"
@@ -279,7 +283,7 @@ def _stuck(pull: Pull, policy: Policy, now: datetime) -> str | None:
 
 
 def merge_is_refused(pull: Pull) -> bool:
-    """Tell whether the forge refused, finally, to merge what stands there now."""
+    """Return whether the forge finally refused to merge the present state."""
     same = pull.merge_refused_for == pull.facts.for_merge
     return pull.merge_refused is not None and same and pull.merge_tries >= MOST_MERGE_TRIES
 

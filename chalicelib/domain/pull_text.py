@@ -1,4 +1,4 @@
-"""What a pull request says: what was asked, what was done, where it came from, what it cost."""
+"""Text of pull requests: the assignment, the result, the origin and the cost of a run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.ticket import Origin
 
 LONGEST_TITLE, LONGEST_ESCAPED = 200, 240
-"""In characters: as it was written, and with the invisible ones. GitHub takes 256."""
+"""Maximum characters of the title as written, and with invisible characters. GitHub accepts 256."""
 LONGEST_TEMPLATE = 28_000
-"""GitHub takes 65,536 characters in all, and what we quote may come to more than half of them."""
+"""GitHub accepts 65,536 characters in total, and our quotations may take more than half of them."""
 LONGEST_ASKED, LONGEST_DONE, LONGEST_TRIAL = 4000, 8000, 2000
 BEGIN = "<!-- optio:report -->"
 _OURS = re.compile(rf"{BEGIN}.*?^<!-- {MARK}[0-9a-f-]+ -->", re.DOTALL | re.MULTILINE)
@@ -21,20 +21,20 @@ _CLOSING = re.compile(r"^(?:Closes #\d+|Ticket: \S+)$", re.MULTILINE)
 
 
 def title(run: Run) -> str:
-    """Return the title: that of the run, on one line, which closes and mentions nothing."""
+    """Return the title: the run's title on one line, which closes and mentions nothing."""
     line = " ".join(run.title.split())[:LONGEST_TITLE]
     return escape_references(line)[:LONGEST_ESCAPED] or f"Task {run.id}"
 
 
 def merge_title(run: Run, number: int) -> str:
-    """Return the first line of the commit that a merge makes."""
+    """Return the first line of the message of the merge commit."""
     return f"{title(run)} (#{number})"
 
 
 def merge_message(run: Run, ticket: Origin | None, task_url: str | None) -> str:
-    """Return the rest of that commit's message.
+    """Return the rest of the merge commit's message.
 
-    It is ours alone: the forge's own would repeat every message that the agent committed.
+    It replaces the forge's default, which would repeat every commit message of the agent.
     """
     lines = [f"Task: {task_url or run.id}"]
     if ticket is not None and ticket.number is not None:
@@ -51,7 +51,7 @@ def body(
     task_url: str | None,
     template: str | None,
 ) -> str:
-    """Return the body. The repo's own template stays, above what we say."""
+    """Return the body. The repo's own template, if there is one, comes before our report."""
     parts = [
         _cut(template, LONGEST_TEMPLATE) if template else "",
         _closing(ticket),
@@ -61,7 +61,7 @@ def body(
 
 
 def _report(run: Run, asked: str, trigger: str, task_url: str | None) -> str:
-    """Return the part that is ours alone: from its beginning to the mark of the run."""
+    """Return the part that we own: from its start marker to the run's mark."""
     parts = [
         f"{BEGIN}\n### Asked\n\n{_quoted(asked, LONGEST_ASKED)}",
         f"### Done\n\n{_quoted(run.result_summary or 'See the commits.', LONGEST_DONE)}",
@@ -78,9 +78,9 @@ def _report(run: Run, asked: str, trigger: str, task_url: str | None) -> str:
 
 
 def renewed(old: str, new: str) -> str:
-    """Return an old body with our part of the new one; the rest belongs to whoever wrote it.
+    """Return an old body with our part replaced by that of the new one; the rest is kept.
 
-    Where our part is gone, somebody wanted it so: the body stays as it is.
+    If our part is missing, a person removed it, and the body stays as it is.
     """
     ours, fresh = _OURS.search(old), _OURS.search(new)
     if ours is None or fresh is None:
@@ -102,7 +102,7 @@ def _closing(ticket: Origin | None) -> str:
 
 
 def _quoted(text: str, most: int) -> str:
-    """Return text as a quotation: what it holds is data, and closes or mentions nothing."""
+    """Return text as a quotation, in which nothing is closed or mentioned."""
     lines = escape_references(_cut(text, most)).splitlines()
     return "\n".join(f"> {line}".rstrip() for line in lines) or "> (nothing)"
 

@@ -1,4 +1,4 @@
-"""What the ticket is told of the run that it called for: one comment, true at any moment."""
+"""Text of the status comment on a ticket: one comment, rewritten as its run progresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of text, a link where it has a URL."""
+    """A piece of text, which is a link if it has a URL."""
 
     text: str
     url: str | None = None
@@ -25,7 +25,7 @@ Line = tuple[Piece, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """What a comment says, line by line; each tracker writes it in its own language."""
+    """The content of a comment, line by line; each tracker renders it in its own format."""
 
     run_id: str
     lines: tuple[Line, ...]
@@ -36,7 +36,7 @@ class Note:
 
 
 def note(run: Run, task_url: str | None) -> Note:
-    """Return what there is to say of a run now."""
+    """Return the comment that describes the present state of a run."""
     task = Piece(run.title or run.id, f"{task_url}/tasks/{run.id}" if task_url else None)
     last: Line = (Piece("Task: "), task)
     if run.cost_usd is not None and run.state is not State.RUNNING:
@@ -45,12 +45,12 @@ def note(run: Run, task_url: str | None) -> Note:
 
 
 def silent(run: Run) -> bool:
-    """Whether nothing is said of a run: it was cancelled before anybody heard of it."""
+    """Return whether no comment is posted: the run was cancelled before its first comment."""
     return run.state is State.CANCELLED and not (run.reply and run.reply.comment)
 
 
 def finished(run: Run) -> bool:
-    """Whether the ticket is done with it: nothing is open, and something was done."""
+    """Return whether the ticket is finished: something was changed, and nothing is open."""
     if run.state is not State.COMPLETED or run.pr_state == "open":
         return False
     return not _found_nothing(run)
@@ -63,9 +63,9 @@ def _found_nothing(run: Run) -> bool:
 def _state(run: Run) -> Line:
     pull = _pull(run)
     if run.state is State.RUNNING and not pull:
-        return (Piece("An agent is at work on this."),)
+        return (Piece("An agent is working on this."),)
     if run.state is State.RUNNING:
-        return (Piece("An agent is at work on "), *pull, Piece(" again."))
+        return (Piece("An agent is working on "), *pull, Piece(" again."))
     if run.state is State.PR_OPENED:
         return (*pull, Piece(" is open."))
     if run.state is State.COMPLETED:
@@ -76,7 +76,7 @@ def _state(run: Run) -> Line:
 
 def _done(run: Run, pull: Line) -> Line:
     if run.pr_state == "open":
-        return (*pull, Piece(" is continued by another task."))
+        return (*pull, Piece(" is being continued by another task."))
     if pull:
         return (Piece("Done: "), *pull, Piece(" was merged."))
     return (Piece("There was nothing to change." if _found_nothing(run) else "Done."),)
@@ -96,7 +96,7 @@ def _pull(run: Run) -> Line:
 
 
 def _reason(run: Run) -> str:
-    """Return the first line of what went wrong: what follows it is for the task's own page."""
+    """Return the first line of the error; the task's page shows the rest."""
     lines = (run.error_message or "").strip().splitlines()
     if not lines or run.state is State.CANCELLED:
         return "."
@@ -105,7 +105,7 @@ def _reason(run: Run) -> str:
 
 
 def markdown(note: Note) -> str:
-    """Return a note in Markdown, without its mark; what it quotes mentions and closes nothing."""
+    """Return a comment in Markdown without its mark; quoted text mentions and closes nothing."""
     return "\n\n".join("".join(_markdown(piece) for piece in line) for line in note.lines)
 
 
@@ -115,6 +115,6 @@ def _markdown(piece: Piece) -> str:
         text = text.replace(sign, f"\\{sign}")
     if piece.url is None:
         return text
-    # In a link nothing else is one, so that a number may stand there as it is.
+    # Links do not nest: a number inside a link's text needs no escape.
     linked = text.replace("#\u200b", "#")
     return f"[{linked}]({piece.url})" if is_plain_url(piece.url) else text

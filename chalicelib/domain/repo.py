@@ -1,4 +1,4 @@
-"""A repo: what is known of the place where the code lives, under one normal form of its URL."""
+"""Repositories: their settings, stored under one normal form of the URL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import SPACE
 
 SCHEMES = ("https", "http", "ssh", "file")
-"""What a URL may begin with: git:// has neither a credential nor a check of what comes."""
+"""Accepted URL schemes. git:// is excluded: it has neither credentials nor integrity checks."""
 _SCP = re.compile(r"^(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>(?!//)[^\s]+)$")
 _SHORT = re.compile(r"^[\w.-]+/[\w.-]+$")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -23,12 +23,12 @@ _UNRESERVED = frozenset(f"{string.ascii_letters}{string.digits}-._~")
 _TAIL = re.compile(r"(?:/|\.git)+$")
 _PORTS = {"https": 443, "http": 80, "ssh": 22}
 FROM_TICKET = "{{repo}}"
-"""What a definition has for a URL that takes its repo from the ticket that fires it."""
+"""The URL of a blueprint that takes its repo from the ticket that fires it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repo:
-    """Settings that every run of a repo shares."""
+    """The settings that all runs of a repo share."""
 
     id: str
     url: str
@@ -57,16 +57,16 @@ class Repo:
 
 
 def repo_id(url: str) -> str:
-    """Return the id of the repo with this (normalised) URL: one URL, one row."""
+    """Return the id of the repo with this normalised URL, so that each URL has one row."""
     return str(uuid.uuid5(SPACE, f"repo#{url}"))
 
 
 def normal_url(text: str) -> str:
-    """Return the one form of a repo's URL, so that one repo is one row.
+    """Return the normal form of a repo's URL, so that each repo has one row.
 
-    `owner/name` means GitHub; `git@host:path` becomes `ssh://`; host in lower case; no port that
-    its scheme means anyway, no needless escape or slash (RFC 3986, 6.2), no `.git` at the end.
-    Raises `Invalid` for what git could not clone, or that carries a password.
+    `owner/name` means GitHub, and `git@host:path` becomes `ssh://`. The host is in lower case.
+    Default ports, needless escapes and slashes (RFC 3986, 6.2) and a final `.git` are removed.
+    Raises `Invalid` if git could not clone the URL, or if it contains a password.
     """
     text = text.strip()
     if _SHORT.match(text):
@@ -114,44 +114,46 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def checked_clone(text: str, allowed: Iterable[str], *, files: bool) -> str:
-    """Return the normal URL of a repo; raise `Invalid` where a stage may not clone it.
+    """Return the normal URL of a repo; raise `Invalid` if this stage may not clone it.
 
-    `allowed` names what is private, or knows no TLS, and is meant all the same; `files` lets
-    directories of the runner's own machine in.
+    `allowed` lists hosts that are allowed although they are private or have no TLS. `files` allows
+    directories of the runner's own machine.
     """
     url, rules = normal_url(text), tuple(allowed)
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "file":
         if not files:
-            raise Invalid("file:// is for a local stage (OPTIO_ALLOW_FILE_REPOS)", "repoUrl")
+            raise Invalid(
+                "file:// is allowed only on a local stage (OPTIO_ALLOW_FILE_REPOS)", "repoUrl"
+            )
         return url
     if parts.scheme == "http" and not in_clear(url, rules):
-        message = f"write https://{host}/…, or let OPTIO_ALLOW_PRIVATE_URLS name {host}"
-        raise Invalid(f"over http anybody can read and change the code: {message}", "repoUrl")
+        message = f"write https://{host}/…, or add {host} to OPTIO_ALLOW_PRIVATE_URLS"
+        raise Invalid(f"http lets others read and change the code: {message}", "repoUrl")
     checked_host(host, rules, "repoUrl")
     return url
 
 
 def in_clear(url: str, allowed: Iterable[str]) -> bool:
-    """Whether a repo is cloned over plain http, since the stage names its host."""
+    """Return whether a repo is cloned over plain http, which the stage allows for its host."""
     parts = urlsplit(url)
     return parts.scheme == "http" and named(parts.hostname or "", allowed)
 
 
 def leaves_open(url: str) -> bool:
-    """Whether a definition's URL leaves the repo to what fires it."""
+    """Return whether a blueprint's URL leaves the choice of the repo to the firing."""
     return "".join(url.split()) == FROM_TICKET
 
 
 def named_in(params: Mapping[str, object]) -> str:
-    """Return the URL of the repo that params name; raise `Invalid` where they name none.
+    """Return the URL of the repo in the params; raise `Invalid` if they name none.
 
-    The short name that a ticket of GitHub has of its repo means one on the ticket's own host.
+    A short name in a GitHub ticket's params refers to a repo on the ticket's own host.
     """
     name, ticket = params.get("repo"), str(params.get("ticketUrl") or params.get("url") or "")
     if not isinstance(name, str) or not name.strip():
-        raise Invalid("the params name no repo", "params.repo")
+        raise Invalid("the params must name a repo, as a URL or as owner/name", "params.repo")
     host = urlsplit(ticket)
     if _SHORT.match(name) and params.get("source") == "github" and host.netloc:
         name = f"{host.scheme}://{host.netloc}/{name}"
@@ -162,7 +164,7 @@ def named_in(params: Mapping[str, object]) -> str:
 
 
 def _wrong() -> Invalid:
-    """Return a refusal that does not repeat what was written: it may hold a credential."""
+    """Return an error that does not repeat the input, which may contain a credential."""
     return Invalid(
         "this is not a repository that git can clone: write https://host/owner/name, "
         "git@host:owner/name or owner/name",

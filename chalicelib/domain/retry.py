@@ -1,4 +1,4 @@
-"""How long a run waits before it is tried again by itself."""
+"""Wait before the automatic retry of a run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from chalicelib.domain.run import Run
 FIRST = timedelta(seconds=30)
 LONGEST = timedelta(minutes=30)
 LONGEST_LIMIT = timedelta(days=8)
-"""Vendors' limits last for a week at most; what claims to last longer is not waited for."""
+"""Rate limits of vendors last at most a week; a longer one is not waited for."""
 
 
 def backoff(run: Run, now: datetime, limit_ends: datetime | None = None) -> timedelta:
-    """Return the wait before the next try: twice the last one, with a jitter.
+    """Return the wait before the next try: twice the previous one, up to 30 minutes, plus jitter.
 
-    Where a reached limit is known to end later than that, the wait lasts until it has.
+    If a rate limit is known to end later (at most `LONGEST_LIMIT` from now), the wait lasts until
+    after its end.
     """
     jitter = _jitter(run)
     wait = min(LONGEST, FIRST * (1 << min(run.retry_count, 10))) * (1 + jitter / 4)
@@ -25,5 +26,5 @@ def backoff(run: Run, now: datetime, limit_ends: datetime | None = None) -> time
 
 
 def _jitter(run: Run) -> float:
-    """Return a part of 1 that is the run's and the try's own, and the same when asked again."""
+    """Return a number from 0 to 1 that is fixed for this run and this retry."""
     return uuid.uuid5(uuid.UUID(run.id), f"retry#{run.retry_count}").int % 1000 / 1000

@@ -1,4 +1,4 @@
-"""A run: one execution, and the only ways it may move."""
+"""Runs: single executions of an agent, and their state machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chalicelib.domain.trial import Trial
 
 
 class State(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
     PROVISIONING = "provisioning"
@@ -46,49 +46,49 @@ MOVES: dict[State, frozenset[State]] = {
 
 FINAL = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
 REPLIED = FINAL | {S.RUNNING, S.PR_OPENED, S.NEEDS_ATTENTION}
-"""The states in which the ticket hears of a run that came from it."""
+"""The states in which the status comment on the run's ticket is updated."""
 FOLLOWED = frozenset({S.PR_OPENED, S.NEEDS_ATTENTION, S.FAILED})
-"""The states in which a run's pull request is looked at."""
+"""The states in which a run's pull request is tracked."""
 HOLDS_SLOT = frozenset({S.PROVISIONING, S.RUNNING})
 STAGE = "stage"
-"""The counter of all working runs."""
+"""The counter of all runs of the installation that hold a slot."""
 ACTIVE = HOLDS_SLOT | {S.QUEUED}
-"""The states in which a run overlaps a new firing of its definition."""
+"""The states in which a run overlaps a new firing of its blueprint."""
 
 
 WATCHDOG = "watchdog"
 LIMITS = frozenset({"timeout", "turn_limit"})
-"""Error classes of an agent that did not come to its end; what it made so far is pushed."""
+"""Error classes of an agent that reached a limit; its work so far is pushed."""
 PUBLISH = "publish"
-"""The stage from which on no runner is needed: only the step is tried again."""
+"""The stage from which on no runner is needed; failures retry this stage only."""
 BRANCH_PREFIX = "optio/"
-"""What the names of all runs' branches begin with, where their repo names nothing else."""
+"""The default prefix of run branches, unless the repo's settings name another."""
 _OWN_BRANCH = re.compile(r"task-[0-9a-f]{8}$")
 
 
 def is_run_branch(name: str) -> bool:
-    """Whether a branch is named as those of runs are, whatever their repo's prefix."""
+    """Return whether a branch is named like a run's branch, with any prefix."""
     return _OWN_BRANCH.search(name) is not None
 
 
 def open_prs_key(definition_id: str) -> str:
-    """Return where the runs of a definition are counted whose pull requests are open."""
+    """Return the key of the set of a blueprint's runs with open pull requests."""
     return f"open_prs#{definition_id}"
 
 
 def branch_key(repo_url: str, branch: str) -> str:
-    """Return where the runs are noted that work on a branch."""
+    """Return the key of the set of runs that push to a branch."""
     return f"branch#{repo_url}#{branch}"
 
 
 def label_key(ticket: str, label: str) -> str:
-    """Return where the runs are noted that gave a ticket a label."""
+    """Return the key of the set of runs that gave a ticket a label."""
     return f"label#{ticket.casefold()}#{normal_label(label)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One entry of a run's history, written by the same update as the state."""
+    """One entry of a run's history, written in the same update as the state."""
 
     id: str
     from_state: State | None
@@ -119,7 +119,7 @@ class Run:
     repo_url: str | None = None
     repo_branch: str | None = None
     branch_prefix: str | None = None
-    """Its repo's, when the run was first claimed: a branch that was pushed keeps its name."""
+    """The repo's prefix at the first claim: a branch keeps its name after it was pushed."""
     agent_type: str = "claude-code"
     model: str | None = None
     max_turns: int | None = None
@@ -182,38 +182,38 @@ class Run:
 
     @property
     def of_ticket(self) -> bool:
-        """Whether a ticket fired it, which is told how it goes."""
+        """Return whether a ticket fired it; the ticket then gets a status comment."""
         return bool(self.history) and self.history[0].trigger == "ticket"
 
     @property
     def wakes_at(self) -> datetime | None:
-        """When it is looked after next: its own moment, or that of its ticket."""
+        """The next time at which it is processed: its own due time, or that of its comment."""
         moments = (self.due_at, self.reply.at if self.reply else None)
         return min((moment for moment in moments if moment), default=None)
 
     def stalled(self, now: datetime, threshold: timedelta) -> bool:
-        """Whether it works and said nothing for that long; that ends no run."""
+        """Return whether it is running without output for `threshold`; that ends no run."""
         said = self.logged_at or self.beat_at
         return self.state is State.RUNNING and said is not None and now - said >= threshold
 
     @property
     def left(self) -> Attempt | None:
-        """The newest attempt whose agent left files."""
+        """The newest attempt whose agent left files, or None."""
         return next((one for one in reversed(self.attempts) if one.outputs), None)
 
     @property
     def push_branch(self) -> str:
-        """Its own branch, or that of the open pull request it works on."""
+        """Its own branch, or that of the open pull request that it continues."""
         return self.works_on or f"{self.branch_prefix or BRANCH_PREFIX}task-{self.id[:8]}"
 
     @property
     def works(self) -> bool:
-        """Whether a runner works on it: what comes after the push needs none."""
+        """Return whether a runner works on it; the stages after the push need no runner."""
         return self.state is State.RUNNING and self.stage != PUBLISH
 
     @property
     def open_prs_key(self) -> str | None:
-        """Where it is counted while its pull request is open and followed."""
+        """The key of the set that it is in while its pull request is open and tracked."""
         return open_prs_key(self.definition_id) if self.has_open_pr and self.definition_id else None
 
     @property
@@ -222,39 +222,39 @@ class Run:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether its agent reached a limit before it came to an end."""
+        """Return whether its agent reached a limit before it finished."""
         return self.error_class in LIMITS
 
     @property
     def complaint(self) -> str | None:
-        """The message of its newest attempt, which a trouble of the forge may have replaced."""
+        """The message of its newest attempt, which an error of the forge may have replaced."""
         return self.attempts[-1].error_message if self.attempts else None
 
     @property
     def is_unready(self) -> bool:
-        """Whether what it pushed last is not yet for anybody's review."""
+        """Return whether the commit that it pushed last is not ready for a review."""
         return self.fails_tests or self.is_unfinished
 
     @property
     def fails_tests(self) -> bool:
-        """Whether the commit that it pushed last fails the repo's own tests."""
+        """Return whether the last pushed commit fails the repo's own tests."""
         return self.trial is not None and not self.trial.passed
 
     @property
     def queue_key(self) -> str:
-        """What the run waits behind: its repo, or for a standalone its definition."""
+        """The id of its queue: its repo, or its blueprint if it has no repo."""
         return f"repo#{self.repo_url}" if self.repo_url else f"definition#{self.definition_id}"
 
     @property
     def counters(self) -> tuple[str, ...]:
-        """The counters that a working run is held in."""
+        """The counters that count it while it holds a slot."""
         repo = (f"repo#{self.repo_url}",) if self.repo_url else ()
         owner = (f"definition#{self.definition_id}",) if self.definition_id else ()
         return (*repo, *owner, STAGE)
 
     @property
     def rank(self) -> str:
-        """The place in a queue: priority first, then age."""
+        """The sort key within its queue: priority first, then age."""
         queued = self.queued_at or self.created_at
         return f"{self.priority:04d}#{queued:%Y%m%dT%H%M%S.%f}"
 
@@ -266,7 +266,7 @@ def queued(run: Run, *, by: str, message: str) -> Run:
 
 
 def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes: object) -> Run:
-    """Return `run` in state `to` with its history; raise `IllegalMove` where MOVES has no arrow."""
+    """Return `run` in state `to`, with a history entry; raise `IllegalMove` if not allowed."""
     if to not in MOVES[run.state]:
         raise IllegalMove(run.state, to)
     event = _event(run, run.state, to, by=by, message=message, at=at)
@@ -287,9 +287,10 @@ def move(run: Run, to: State, *, by: str, message: str, at: datetime, **changes:
 
 
 def _lengthened(run: Run, event: Event) -> tuple[Event, ...]:
-    """Return the history with one more entry; who waits again for a runner says so once.
+    """Return the history with one more entry; repeated waits for a runner share one entry.
 
-    Without one a run waits for weeks: its row has a limit, and each move pays for all of it.
+    Without a runner a run may wait for weeks, but its row has a size limit and each move rewrites
+    all of it.
     """
     *_, last, _ = (None, None, *run.history)
     unasked = run.state is State.PROVISIONING and event.trigger == WATCHDOG

@@ -1,9 +1,9 @@
-"""When a schedule fires. Nothing here reads the clock: the moment is an argument.
+"""Fire times of schedules. No function reads the clock; the time is an argument.
 
-The expression is read on the wall clock of its zone, as naive local time, and mapped to UTC here
-under the rule of cron(8): a schedule of fixed hours whose local time is skipped fires at the first
-instant after the gap, and one whose local time comes twice fires at its first coming only; one
-with `*` or a step in its hour field follows elapsed time.
+The expression is evaluated on the wall clock of its zone, as naive local time, and mapped to UTC
+here by the rule of cron(8). A schedule of fixed hours whose local time is skipped fires at the
+first instant after the gap; one whose local time occurs twice fires at the first occurrence only. A
+schedule with `*` or a step in its hour field follows elapsed time.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from chalicelib.domain.time_zones import find_change, find_next_change, parse_zo
 
 _MINUTE = timedelta(minutes=1)
 _LONGEST_SHIFT = timedelta(hours=26)
-"""Longer than any two offsets of one zone are apart: Samoa moved by 24 hours."""
+"""More than the largest difference between two offsets of one zone: Samoa moved by 24 hours."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A cron expression on the wall clock of one time zone, perhaps within bounds.
+    """A cron expression on the wall clock of one time zone, optionally within bounds.
 
-    It fires at a cron instant plus `jitter`, if that moment lies within the bounds, both included.
+    It fires at a cron instant plus `jitter`, if that time is within the bounds, both included.
     """
 
     cron: str
@@ -48,7 +48,7 @@ def occurrences(schedule: Schedule, *, after: datetime, until: datetime) -> Iter
 
 
 def _following(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
-    """Yield the cron instants after `moment`, each found from the one before it."""
+    """Yield the cron instants after `moment`, oldest first, each computed when it is needed."""
     after, end = _bound(schedule, moment, None)
     instants = _iterate(parse_cron(schedule.cron), parse_zone(schedule.timezone), after)
     return takewhile(lambda instant: instant <= end, instants) if end else instants
@@ -57,7 +57,7 @@ def _following(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
 def _bound(
     schedule: Schedule, after: datetime, until: datetime | None
 ) -> tuple[datetime, datetime | None]:
-    """Narrow `(after, until]` to the instants whose jittered moment lies within the bounds."""
+    """Narrow `(after, until]` to the instants whose jittered time is within the bounds."""
     after = after.astimezone(UTC)
     if schedule.start_at:
         first = schedule.start_at.astimezone(UTC) - schedule.jitter
@@ -73,13 +73,13 @@ def _iterate(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
 
 
 def preview(schedule: Schedule, moment: datetime, count: int = 5) -> list[datetime]:
-    """Return the next `count` moments after `moment` at which `schedule` fires, jitter included."""
+    """Return the next `count` fire times after `moment`, jitter included."""
     instants = _following(schedule, moment - schedule.jitter)
     return [instant + schedule.jitter for instant in islice(instants, count)]
 
 
 def count_occurrences(schedule: Schedule, *, after: datetime, until: datetime) -> int:
-    """Return the number of cron instants in `(after, until]`, without a list of them."""
+    """Return the number of cron instants in `(after, until]`, without listing them."""
     low, end = _bound(schedule, after, until)
     high = end or until
     if low >= high:
@@ -101,7 +101,7 @@ def _count_elapsed(cron: Cron, zone: ZoneInfo, low: datetime, high: datetime) ->
 
 
 def _count_fixed(cron: Cron, zone: ZoneInfo, low: datetime, high: datetime) -> int:
-    """Count on the wall clock; walk only the hours around a change, which it skips or repeats."""
+    """Count on the wall clock; iterate only around a change, which skips or repeats hours."""
     count, since = 0, low - _LONGEST_SHIFT
     while True:
         offset = utc_offset(zone, since)
@@ -127,7 +127,7 @@ def _wall_clock(moment: datetime, offset: timedelta) -> datetime:
 def nth_newest(
     schedule: Schedule, *, after: datetime, until: datetime, number: int
 ) -> datetime | None:
-    """Return the cron instant in `(after, until]` that `number` - 1 newer ones follow, if any."""
+    """Return the `number`-th newest cron instant in `(after, until]`, None if there are fewer."""
     if count_occurrences(schedule, after=after, until=until) < number:
         return None
     reach = timedelta(hours=1)
@@ -145,10 +145,10 @@ def nth_newest(
 
 
 def correct_instant(schedule: Schedule, stored: datetime, decided: datetime | None) -> datetime:
-    """Return the cron instant that `stored` stands for under the zone data of today.
+    """Return the cron instant of today's zone data that replaces `stored`.
 
-    A new release of the data can move instants that were computed under an older one. Each
-    stands for the nearest one of today; nothing up to `decided` comes again.
+    A new release of the data can move instants that were computed under an older one. Each is
+    replaced by the nearest instant of today; no instant up to `decided` is repeated.
     """
     later = next_after(schedule, stored - timedelta(microseconds=1))
     if later == stored:
@@ -167,7 +167,7 @@ def jitter_of(trigger_id: str, seconds: int) -> timedelta:
 
 
 def _fixed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    # What the clock showed before it showed this came before this, for the first time at least.
+    # An earlier wall-clock time is an earlier instant, at least at its first occurrence.
     for moment in cron.iterate_after(after.astimezone(zone).replace(tzinfo=None)):
         instant = _first_coming(moment, zone)
         if instant > after:
@@ -176,7 +176,7 @@ def _fixed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
 
 
 def _first_coming(local: datetime, zone: ZoneInfo) -> datetime:
-    """Map a local time to UTC: at its first coming, or at the end of the gap that skips it."""
+    """Map a local time to UTC: at its first occurrence, or at the end of the gap that skips it."""
     instant = local.replace(tzinfo=zone).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == local:
         return instant
@@ -187,7 +187,7 @@ def _first_coming(local: datetime, zone: ZoneInfo) -> datetime:
 def _elapsed(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     since, changed = after, None
     while True:
-        # As long as the offset holds, local time is elapsed time; at a change, begin there anew.
+        # While the offset holds, local time is elapsed time; at a change, restart from there.
         offset = utc_offset(zone, since)
         for moment in cron.iterate_after((after + offset).replace(tzinfo=None)):
             instant = (moment - offset).replace(tzinfo=UTC)

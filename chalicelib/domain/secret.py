@@ -1,4 +1,4 @@
-"""Secrets of users: what they are called, whom they are for, and which a run gets."""
+"""Secrets of users: names, values and scopes, and the secrets that a run gets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chalicelib.domain.repo import normal_url
 GLOBAL = "global"
 SHORTEST = 4
 MASKED_SAFELY = 8
-"""Characters from which on a value is unlikely to stand in a log by chance."""
+"""The length from which a value is unlikely to occur in a log by chance."""
 _WORD = re.compile(r"[A-Za-z]{1,12}")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$", re.ASCII)
 OURS = ("PATH", "HOME", "TMPDIR", "SHELL", "USER", "LOGNAME", "BASH_ENV", "ENV")
@@ -30,7 +30,7 @@ OF_AGENTS: dict[str, tuple[str, ...]] = {
     "copilot": ("COPILOT_GITHUB_TOKEN",),
     "command": (),
 }
-"""The credentials that an agent gets without being told, where there are such secrets."""
+"""The credentials that an agent receives without being named, if such secrets exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Secret:
 
 
 def checked_name(name: str) -> str:
-    """Return the name of a secret; raise `Invalid` where no variable may be called so."""
+    """Return the name of a secret; raise `Invalid` if it cannot be the name of a variable."""
     if not _NAME.fullmatch(name):
         message = f"{name[:64]!r} is not a name such as API_KEY (letters, digits and _)"
         raise Invalid(message, "name")
@@ -54,15 +54,15 @@ def checked_name(name: str) -> str:
 
 
 def checked_use(name: str) -> str:
-    """Return the name of a secret that a task asks for; raise `Invalid` for a forge's own."""
+    """Return the name of a secret that a task requests; raise `Invalid` for a forge credential."""
     if name in OF_FORGES:
         rule = "opens the forge for Optio itself and is never handed to a task"
-        raise Invalid(f"{name} {rule}: keep what the task needs under another name", "secrets")
+        raise Invalid(f"{name} {rule}: store what the task needs under another name", "secrets")
     return checked_name(name)
 
 
 def checked_value(value: str) -> str:
-    """Return the value of a secret; raise `Invalid` where it cannot be kept or kept out of logs."""
+    """Return the value of a secret; raise `Invalid` if it cannot be stored or masked in logs."""
     if len(value.strip()) < SHORTEST:
         rule = f"a secret has at least {SHORTEST} characters"
         raise Invalid(f"{rule}: shorter ones cannot be kept out of logs", "value")
@@ -80,24 +80,24 @@ def find_value_warnings(value: str) -> list[FieldWarning]:
     if len(text) >= MASKED_SAFELY and not _WORD.fullmatch(text):
         return []
     reason = "every log line and result that contains it is masked there"
-    advice = "use a longer, random value, or put what is not secret into `environment`"
+    advice = "use a longer, random value, or move it to `environment` if it is not secret"
     return [
         FieldWarning("value", f"this value is short or an ordinary word, so {reason}: {advice}")
     ]
 
 
 def checked_scope(text: str) -> str:
-    """Return whom a secret is for: everybody, or the runs of a repo by the form of its URL."""
+    """Return the scope of a secret: `global`, or the normal form of a repo's URL."""
     if text == GLOBAL:
         return GLOBAL
     try:
         return normal_url(text)
     except Invalid as error:
-        message = f"the scope is 'global' or the URL of a repo: {error.message}"
+        message = f"the scope must be 'global' or the URL of a repo: {error.message}"
         raise Invalid(message, "scope") from error
 
 
 def missing(asked: Iterable[str], found: Iterable[str]) -> list[str]:
-    """Return which of the named secrets are not there, each once."""
+    """Return the distinct requested names that were not found."""
     there = set(found)
     return [name for name in dict.fromkeys(asked) if name not in there]

@@ -1,4 +1,4 @@
-"""Notices as Slack shows them: a line of text, and blocks with the same in them."""
+"""Notices formatted for Slack: a line of text, and blocks with the same content."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.domain.notice import Event
 
 LONGEST = 2900
-"""A section of Slack holds 3000 characters."""
+"""A section in Slack may have 3000 characters."""
 _SIGNS = {
     Event.COMPLETED: ":white_check_mark:",
     Event.FAILED: ":x:",
@@ -34,7 +34,7 @@ _SAID = {
 
 
 def message(body: str) -> str:
-    """Return the message that Slack shows for the body of a delivery."""
+    """Return the Slack message for the body of a delivery, both as JSON."""
     notice: dict[str, Any] = json.loads(body)
     event, data = Event(notice["type"]), notice["data"]
     line = f"{_SIGNS[event]} {_line(event, data)}"
@@ -46,7 +46,7 @@ def message(body: str) -> str:
 
 
 def escaped(text: object) -> str:
-    """Return text in which Slack finds no link, mention or command: three characters matter."""
+    """Return text with Slack's three control characters escaped, so that no syntax is left."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -56,7 +56,7 @@ def _mrkdwn(text: str) -> dict[str, str]:
 
 def _line(event: Event, data: Mapping[str, Any]) -> str:
     if event is Event.TEST:
-        return "This is a test: Optio can tell you things here."
+        return "This is a test: Optio can send notifications to this channel."
     task, definition = data.get("task"), data.get("definition")
     about = definition if event is Event.PAUSED or not task else task
     name = (about or {}).get("title") or (about or {}).get("name") or "A task"
@@ -81,7 +81,7 @@ def _about(word: str, text: object) -> str:
 
 
 def _linked(text: str, url: object) -> str:
-    """Return a link in Slack's words; a bar in its URL would end it early."""
+    """Return a Slack link; a bar in its URL is escaped, because it would end the URL."""
     if not url:
         return escaped(text)
     return f"<{escaped(url).replace('|', '%7C')}|{escaped(text)}>"

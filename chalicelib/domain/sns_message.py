@@ -1,4 +1,4 @@
-"""Messages of Amazon SNS: the text that is signed, and the only hosts whose word counts.
+"""Messages of Amazon SNS: the text that is signed, and the hosts that are trusted.
 
 After the AWS guide "Verifying the signatures of Amazon SNS messages".
 """
@@ -29,7 +29,7 @@ _SUFFIXES = {None: "amazonaws.com", "-us-gov": "amazonaws.com", "-cn": "amazonaw
 
 @dataclass(frozen=True, kw_only=True)
 class SignedMessage:
-    """A message with all that its verification needs; nothing of it is verified yet."""
+    """A message with everything that its verification needs; none of it is verified yet."""
 
     text: bytes
     signature: str
@@ -38,7 +38,7 @@ class SignedMessage:
 
 
 def read_signed_message(payload: object, topics: tuple[str, ...]) -> SignedMessage:
-    """Return what to verify of a message of one of these topics, or raise `Unsigned`."""
+    """Return the signed parts of a message from one of these topics, or raise `Unsigned`."""
     if not isinstance(payload, Mapping):
         raise Unsigned("this is not a message of Amazon SNS")
     fields = SIGNED_FIELDS.get(str(payload.get("Type")))
@@ -71,7 +71,7 @@ def is_certificate_url(url: object, topic: str) -> bool:
 
 
 def confirmation_url(payload: Mapping[str, Any]) -> str | None:
-    """Return the address that confirms a verified subscription, None where it is not safe."""
+    """Return the URL that confirms a verified subscription, None if it is not safe to call."""
     url, topic = payload.get("SubscribeURL"), str(payload.get("TopicArn"))
     parts = _parts_on_sns_host(url, topic)
     if parts is None or parts.path not in ("", "/"):
@@ -90,5 +90,5 @@ def _parts_on_sns_host(url: object, topic: str) -> Any:
     except ValueError:
         return None
     host = f"sns.{known[2]}.{_SUFFIXES[known[1]]}"
-    # Compared as a whole: neither a port, nor a user, nor another spelling of the host passes.
+    # Compared as a whole: no port, no user and no other spelling of the host is accepted.
     return parts if parts.scheme == "https" and parts.netloc == host else None

@@ -1,8 +1,8 @@
-"""Prompts and titles as templates. Names are keys and values are data, whatever they look like.
+"""Templates of prompts and titles. Names are keys and values are data, whatever they contain.
 
-A template is cut into tags here and becomes a Jinja2 template in which every literal is a
-constant and every name a look-up in the values: nothing a template or a value contains is ever
-read as Jinja. The sandbox stands behind that as a second fence.
+A template is split into tags here and becomes a Jinja2 template, in which every literal is a
+constant and every name a look-up in the values. No part of a template or a value is parsed as
+Jinja. The sandbox is a second line of defence.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from chalicelib.domain.template_writer import LOOP_NAMES, TemplateWriter
 
 _INDEX = re.compile(r"^[0-9]{1,9}$")
 ALWAYS_THERE = ("now", "date", "scheduledTime", "trigger", "task", "blueprint", "repo")
-"""Names that every firing gives, whatever its params are."""
+"""Names that are defined in every firing, independent of its params."""
 LOOK_UP = 8
-"""How many bytes of a rendering a look-up counts as: it takes as long as to write them."""
+"""The cost of one look-up in bytes of output, which take as long to write."""
 _MISSING = object()
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A rendered text, with the names that had no value and the values that had no name."""
+    """A rendered text, with the names that had no value and the values that no name used."""
 
     text: str
     missing: tuple[str, ...]
@@ -39,7 +39,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Template:
-    """A text that parsed."""
+    """A parsed template."""
 
     body: Compiled
     constants: tuple[str, ...]
@@ -47,7 +47,7 @@ class Template:
 
 @dataclass(frozen=True)
 class _Item:
-    """What a loop is at: a value with its key, and where it stands."""
+    """One iteration of a loop: a value with its key, its index, and whether it is the last."""
 
     value: object
     key: object
@@ -61,7 +61,7 @@ class _Item:
 
 @dataclass
 class _Look:
-    """The look-ups of one rendering: what was asked for, and what was not there."""
+    """The look-ups of one rendering: the names that were used, and those without a value."""
 
     values: Mapping[str, object]
     missing: dict[str, None] = field(default_factory=dict)
@@ -109,7 +109,10 @@ class _Look:
         return text
 
     def spend(self, room: int) -> None:
-        """Take from what a rendering may cost: bytes and look-ups, so that no loop runs empty."""
+        """Charge `room` bytes of output to the budget; raise `Invalid` once it is exhausted.
+
+        Look-ups are also charged, so that a loop without output ends.
+        """
         self.room -= room
         if self.room < 0:
             raise Invalid("the rendered text is over 1 MB, or its loops take too long", "template")
@@ -126,7 +129,10 @@ def _step(value: object, key: str) -> object:
 
 
 def truthy(value: object) -> bool:
-    """Whether `{{#if}}` takes its branch: not for missing, null, false, "", "false", "0", 0, {}."""
+    """Return whether `{{#if}}` takes its branch.
+
+    It does not for missing values, null, false, "", "false", "0", 0, [] and {}.
+    """
     if value is _MISSING or value is None:
         return False
     if isinstance(value, str):
@@ -135,14 +141,14 @@ def truthy(value: object) -> bool:
 
 
 def plain(value: object) -> str:
-    """Return a value as it is printed: text as it stands, all else as compact JSON."""
+    """Return a value as it is printed: text unchanged, everything else as compact JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def render(text: str, values: Mapping[str, object]) -> Rendered:
-    """Return `text` with its names replaced; raise `Invalid` where it does not parse."""
+    """Return `text` with its names replaced; raise `Invalid` if it does not parse."""
     template = compile_template(text)
     look = _Look(values)
     rendered = template.body.render(look=look, top=[], text=template.constants)
@@ -151,26 +157,26 @@ def render(text: str, values: Mapping[str, object]) -> Rendered:
 
 
 def check_template(text: str) -> None:
-    """Raise `Invalid` naming the line and what is wrong with a template.
+    """Raise `Invalid` naming the line and the fault of a template.
 
-    What is written of our tags is Jinja that compiles, so only what is rendered has to: that is
-    what costs. A name such as @last outside of a loop is refused here only, since a template that
-    is stored goes on rendering.
+    The Jinja source that is generated from our tags always compiles, so it is compiled only for
+    rendering, which is the expensive part. Only this check rejects a name such as @last outside a
+    loop, because templates that are already stored must continue to render.
     """
     _write(text, strict=True)
 
 
 def find_printed_names(text: str) -> tuple[str, ...]:
-    """Return the names of a valid template that leave a hole in the text without a value.
+    """Return the names of a valid template that print a gap if they have no value.
 
-    A name inside `{{#if name}}` does not, nor does one of a loop.
+    Names inside `{{#if name}}` and names of a loop are not included.
     """
     return tuple(_write(text, strict=False).printed)
 
 
 @lru_cache(maxsize=256)
 def compile_template(text: str) -> Template:
-    """Return `text` as a template; raise `Invalid` naming the line and what is wrong with it."""
+    """Return `text` as a template; raise `Invalid` naming the line and the fault."""
     writer = _write(text, strict=False)
     return Template(_environment().from_string("".join(writer.parts)), tuple(writer.constants))
 

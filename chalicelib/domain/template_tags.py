@@ -1,4 +1,4 @@
-"""Cuts a template into text and tags, with the rules of Handlebars for white space and escapes."""
+"""Splits a template into text and tags, by Handlebars' rules for white space and escapes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINE_ENDS = re.compile(r"^\s*?\r?\n")
 
 @dataclass(frozen=True)
 class Token:
-    """A part of a template: `text`, or a tag by its kind, with what is written in it.
+    """A part of a template: `text`, or the content of a tag and its kind.
 
     The kinds of tags are `show`, `begin`, `else`, `end` and `comment`.
     """
@@ -30,17 +30,17 @@ class Token:
 
     @property
     def may_stand_alone(self) -> bool:
-        """Tell whether the tag takes its line along where nothing else is on it."""
+        """Return whether the tag removes its line if nothing else is on it."""
         return self.kind not in ("text", "show")
 
 
 def cut_template(text: str) -> list[Token]:
-    """Return the parts of a template; raise `Invalid` where a tag cannot be read."""
+    """Return the parts of a template; raise `Invalid` if a tag cannot be parsed."""
     return _trim(_Cutter(text).cut())
 
 
 def refuse(text: str, message: str, start: int) -> Invalid:
-    """Return the error about the tag at `start`, with its line."""
+    """Return the error about the tag at `start`, with its line number."""
     return Invalid(f"line {text.count(chr(10), 0, start) + 1}: {message}", "template")
 
 
@@ -68,7 +68,7 @@ class _Cutter:
             self._tokens.append(Token("text", text, start))
 
     def _read_tag(self, start: int) -> int:
-        """Add the tag at `start`, and return where it ends."""
+        """Add the tag at `start`, and return the position of its end."""
         text = self._text
         if text.startswith("{{{{", start):
             raise refuse(text, "{{{{ is not supported: write \\{{ to print {{", start)
@@ -125,7 +125,7 @@ class _Cutter:
 
 
 def _trim(tokens: list[Token]) -> list[Token]:
-    """Return the parts with the white space removed that tags take along."""
+    """Return the parts without the white space that tags remove."""
     trimmed = list(tokens)
     for number, token in enumerate(tokens):
         alone = token.may_stand_alone and _stands_alone(tokens, number)
@@ -147,7 +147,7 @@ def _remove(token: Token, pattern: str) -> Token:
 
 
 def _stands_alone(tokens: list[Token], number: int) -> bool:
-    """Tell whether nothing but white space is on the line of a tag."""
+    """Return whether the line of a tag contains nothing but white space."""
     return _line_begins(tokens, number) and _line_ends(tokens, number)
 
 

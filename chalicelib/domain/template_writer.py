@@ -17,7 +17,7 @@ _BLOCKS = ("if", "unless", "each")
 
 @dataclass(frozen=True)
 class OpenBlock:
-    """A block that is open. `tests` is the kind of its newest branch, `{{else unless x}}`."""
+    """An open block. `tests` is the kind of its newest branch, such as `{{else unless x}}`."""
 
     kind: str
     name: str
@@ -31,7 +31,7 @@ class OpenBlock:
         return "{% endfor %}" if self.kind == "each" else "{% endif %}"
 
     def asks_for(self, head: str) -> bool:
-        """Tell whether this branch is only taken where the name has a value."""
+        """Return whether this branch is taken only if the name has a value."""
         positive = (
             (self.tests or self.kind) == "unless"
             if self.otherwise
@@ -41,7 +41,7 @@ class OpenBlock:
 
 
 class TemplateWriter:
-    """Turns our tags into Jinja's; what is not a tag becomes a numbered constant."""
+    """Translates our tags to Jinja; text outside tags becomes a numbered constant."""
 
     def __init__(self, text: str, *, strict: bool) -> None:
         self._text = text
@@ -108,7 +108,7 @@ class TemplateWriter:
 
     def _else(self, inner: str, start: int) -> None:
         if not self._open or self._open[-1].otherwise:
-            raise self._wrong("{{else}} stands outside of a block, or twice in one", start)
+            raise self._wrong("{{else}} is outside of a block, or occurs twice in one", start)
         block = self._open[-1]
         kind, name = self._block(inner, start) if inner else ("", "")
         if "each" not in (block.kind, kind) and inner:
@@ -125,7 +125,7 @@ class TemplateWriter:
         while self._open and self._open[-1].chained:
             self.parts.append(self._open.pop().end)
         if not self._open or self._open[-1].kind != kind:
-            raise self._wrong(f"{{{{/{kind}}}}} closes nothing that is open", start)
+            raise self._wrong(f"{{{{/{kind}}}}} does not match an open block", start)
         self.parts.append(self._open.pop().end)
 
     def _scope(self) -> str:
@@ -138,7 +138,7 @@ class TemplateWriter:
         name = "this" if name == "." else name
         if name.startswith(("../", "./", "this/")):
             rest = name.rpartition("/")[2]
-            message = f"write {{{{{rest[:64]}}}}}: names are those of the params in every block"
+            message = f"write {{{{{rest[:64]}}}}}: in every block, names refer to the params"
             raise self._wrong(message, start)
         if not _PATH.match(name):
             raise self._wrong(f"{name[:64]!r} is not a name such as param or a.b.0.c", start)
@@ -152,10 +152,10 @@ class TemplateWriter:
             known = ", ".join(LOOP_NAMES)
             raise self._wrong(f"{name[:64]!r} is not one of {known}", start)
         if scope == "top":
-            raise self._wrong(f"{name} stands outside of {{{{#each}}}}", start)
+            raise self._wrong(f"{name} is outside of {{{{#each}}}}", start)
 
     def _note_printed(self, name: str) -> None:
-        """Note a name that would leave a hole in the text, where no block asks for it first."""
+        """Record a name that prints a gap without a value, unless a block tests it first."""
         head = name.partition(".")[0]
         if head.startswith("@") or (head in ("this", "") and self._scope() != "top"):
             return

@@ -1,4 +1,4 @@
-"""A ticket as its tracker tells it, and which labels call for a firing."""
+"""Tickets as their trackers report them, and the rule by which labels match."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOURCES = ("github", "linear", "jira", "notion")
 
 @dataclass(frozen=True, kw_only=True)
 class Ticket:
-    """One ticket. `open` is false once nobody has to work at it any more."""
+    """One ticket. `open` is false once the tracker considers it finished."""
 
     source: str
     external_id: str
@@ -31,16 +31,16 @@ class Ticket:
     repo: str | None = None
     handle: str = ""
     stable_id: str = ""
-    """Its id at the tracker, which stays when its shown key changes with its team or repo."""
+    """The tracker's own id; the visible key may change with the ticket's team or repo."""
 
     @property
     def occurrence(self) -> str:
-        """What the ledger calls it: `github:acme/web#12`."""
+        """Its occurrence in the ledger: `github:acme/web#12`."""
         return f"{self.source}:{self.external_id}"
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """What its claims are kept under: the id that stays, then the key that it has today."""
+        """The keys of its claims: the stable id first, then its present key."""
         if self.stable_id in ("", self.external_id):
             return (self.occurrence,)
         return f"{self.source}:id:{self.stable_id}", self.occurrence
@@ -48,7 +48,7 @@ class Ticket:
 
 @dataclass(frozen=True, kw_only=True)
 class Comment:
-    """What somebody said about a ticket."""
+    """A comment on a ticket."""
 
     author: str
     body: str
@@ -57,7 +57,7 @@ class Comment:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """The ticket that a run came from; `number` only for an issue of the run's own repo."""
+    """The ticket that fired a run; `number` is set only for an issue of the run's own repo."""
 
     source: str
     external_id: str
@@ -68,13 +68,14 @@ class Origin:
 
 
 def origin(brief: Brief, repo_url: str | None, *, of_ticket: bool) -> Origin | None:
-    """Return the ticket that fired a run, as its tracker told of it.
+    """Return the ticket that fired a run, as its tracker reported it, or None.
 
-    Params of a person and payloads of a webhook may say anything: they tell of no ticket.
+    Only a ticket trigger's params are trusted: manual params and webhook payloads may claim
+    anything.
     """
     if not of_ticket:
         return None
-    payload = json.loads(brief.payload or brief.params)  # kept apart where a mapping picks params
+    payload = json.loads(brief.payload or brief.params)  # separate with a param mapping
     return _origin(payload, repo_url or "") if isinstance(payload, dict) else None
 
 
@@ -97,7 +98,7 @@ def _origin(params: Mapping[str, object], repo_url: str) -> Origin | None:
 
 
 def matches(ticket: Ticket, wanted: Iterable[str]) -> bool:
-    """Whether a ticket carries one of the labels; any ticket does where none are wanted."""
+    """Return whether a ticket has one of the labels; without `wanted` labels any ticket matches."""
     asked = {normal_label(label) for label in wanted}
     return not asked or not asked.isdisjoint(map(normal_label, ticket.labels))
 
@@ -105,7 +106,7 @@ def matches(ticket: Ticket, wanted: Iterable[str]) -> bool:
 def params(
     ticket: Ticket, comments: Iterable[Comment], provider_id: str | None = None
 ) -> dict[str, object]:
-    """Return what a template may name of a ticket."""
+    """Return the params of a ticket for templates, under plain and `ticket…` names."""
     plain: dict[str, object] = {
         "source": ticket.source,
         "externalId": ticket.external_id,

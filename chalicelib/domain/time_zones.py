@@ -1,7 +1,7 @@
 """IANA time zones from the data that ships with the package.
 
 `zoneinfo` prefers the machine's own files, which differ from machine to machine and may be years
-old. Every zone is therefore built from the pinned `tzdata` package, here and nowhere else.
+old. Every zone is therefore built from the pinned `tzdata` package, and in this module only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DATA_VERSION: str = tzdata.IANA_VERSION
 _DIRECTORY = Path(tzdata.__file__).parent
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 _NOT_A_ZONE = "Factory"
-"""The data's mark for a machine that was never set up."""
+"""The zone in the data that marks a machine without a configured zone."""
 
 
 @lru_cache(maxsize=1)
@@ -32,7 +32,7 @@ def available_zones() -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def parse_zone(name: str) -> ZoneInfo:
-    """Return the time zone called `name`; raise `Invalid` where the data has none."""
+    """Return the time zone called `name`; raise `Invalid` if the data does not contain it."""
     if name not in available_zones():
         raise Invalid(
             f"{name!r} is not an IANA time zone such as 'Europe/Berlin' or 'UTC'", "timezone"
@@ -42,9 +42,9 @@ def parse_zone(name: str) -> ZoneInfo:
 
 
 def check_year(moment: datetime) -> datetime:
-    """Return a moment that every zone has a date for, in four digits; raise `Invalid` else."""
+    """Return a time that all zones can represent, in 1970 to 9998, or raise `Invalid`."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise Invalid(f"write a time of the years {FIRST_YEAR} to {LAST_YEAR}")
+        raise Invalid(f"write a time in the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment
 
 
@@ -54,7 +54,7 @@ def utc_offset(zone: ZoneInfo, moment: datetime) -> timedelta:
 
 
 def find_next_change(zone: ZoneInfo, after: datetime, until: datetime) -> datetime | None:
-    """Return the first change of the zone's offset in `(after, until]`, if there is one."""
+    """Return the first change of the zone's offset in `(after, until]`, or None."""
     step, low = timedelta(days=1), after
     offset = utc_offset(zone, low)
     while low < until:
@@ -66,7 +66,7 @@ def find_next_change(zone: ZoneInfo, after: datetime, until: datetime) -> dateti
 
 
 def find_change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """Return the whole second in `(low, high]` from which the offset of `low` no longer holds."""
+    """Return the whole second in `(low, high]` at which the offset of `low` ends."""
     before = utc_offset(zone, low)
     low = low.replace(microsecond=0)
     high = high.replace(microsecond=0) + timedelta(seconds=1 if high.microsecond else 0)

@@ -1,4 +1,4 @@
-"""What is being done, and because of what: ids that each log line and message of it carries."""
+"""Correlation ids of the present work, which each of its log lines and messages carries."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 CAUSE = "correlation_id"
-"""What it began with: a request, a tick, or what the message of a step was sent for."""
+"""The id of the origin: a request, a tick, or the origin of the message that started a step."""
 MESSAGE_CAUSE = "correlationId"
-"""The same in a message."""
+"""The same id's name in a message."""
 
 _known: ContextVar[Mapping[str, str]] = ContextVar("trail")
 
 
 @contextmanager
 def following(**ids: str | None) -> Iterator[None]:
-    """Let what is done inside carry these ids, beside those that are known already."""
+    """Add these ids to the present ones for the duration of the block; empty ids are ignored."""
     before = known()
     token = _known.set({**before, **{name: found for name, found in ids.items() if found}})
     try:
@@ -26,5 +26,5 @@ def following(**ids: str | None) -> Iterator[None]:
 
 
 def known() -> Mapping[str, str]:
-    """Return the ids of what is being done."""
+    """Return the ids of the present work."""
     return _known.get({})

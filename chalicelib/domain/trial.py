@@ -1,4 +1,4 @@
-"""What the repo's own tests say of an agent's work."""
+"""Results of the repo's own tests on an agent's work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What the repo's own tests said of a commit, before it was pushed."""
+    """The result of the repo's own tests on a commit, before it was pushed."""
 
     passed: bool
     exit_status: int | None = None

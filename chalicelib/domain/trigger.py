@@ -1,4 +1,4 @@
-"""What fires a blueprint."""
+"""Triggers: schedules, webhooks, tickets and manual requests that fire a blueprint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.domain.limits import HOOK_SECRETS
 
 
 class TriggerType(StrEnum):
-    """How a trigger comes to fire."""
+    """The kinds of triggers."""
 
     MANUAL = "manual"
     SCHEDULE = "schedule"
@@ -22,7 +22,7 @@ class TriggerType(StrEnum):
 
 
 class CatchUp(StrEnum):
-    """What becomes of the occurrences that an outage swallowed."""
+    """The handling of occurrences that were missed during an outage."""
 
     ONE = "one"
     SKIP = "skip"
@@ -30,7 +30,7 @@ class CatchUp(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What becomes of an occurrence while earlier runs of its definition are not over."""
+    """The handling of an occurrence while earlier runs of its blueprint are active."""
 
     ALLOW = "allow"
     SKIP = "skip"
@@ -40,7 +40,7 @@ class Overlap(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
-    """When a schedule trigger fires, and what becomes of what overlaps or was swallowed."""
+    """The times of a schedule trigger, and its handling of overlaps and missed occurrences."""
 
     cron: str
     timezone: str = "UTC"
@@ -52,16 +52,16 @@ class ScheduleConfig:
 
     @property
     def times(self) -> tuple[object, ...]:
-        """What decides when it fires: an edit of nothing else moves its next time."""
+        """The fields that determine the schedule. Other edits keep the next fire time."""
         return self.cron, self.timezone, self.start_at, self.end_at
 
 
 @dataclass(frozen=True, kw_only=True)
 class HookConfig:
-    """The path of a webhook, how its sender signs, and what it reacts to.
+    """The path of a webhook, its sender, and the events that it accepts.
 
-    `topics` are the topics of Amazon SNS that may deliver to it. `offered` is the sealed token
-    that was posted before any secret was set.
+    `topics` are the Amazon SNS topics that may deliver to it. `offered` is the encrypted token that
+    was posted before a secret was set.
     """
 
     path: str
@@ -73,9 +73,9 @@ class HookConfig:
     topics: tuple[str, ...] = ()
 
     def after(self, was: HookConfig, *, rotating: bool) -> HookConfig:
-        """Return this config, which came after `was`: while one rotates, the earlier secrets stay.
+        """Return this config as the successor of `was`; during a rotation the earlier secrets stay.
 
-        The newest comes first; once the rotation is over it is the only one.
+        The newest secret comes first; once the rotation is over, it is the only one.
         """
         new = self.sealed if self.sealed != was.sealed else ()
         kept = (*new, *was.sealed)[: HOOK_SECRETS if rotating else 1]
@@ -84,7 +84,7 @@ class HookConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TicketConfig:
-    """Which tickets fire. `looked` names the providers whose backlog was looked through."""
+    """The tickets that fire. `looked` names the providers whose backlog was already listed."""
 
     source: str
     labels: tuple[str, ...] = ()
@@ -95,17 +95,17 @@ class TicketConfig:
 
     @property
     def wanted(self) -> tuple[object, ...]:
-        """What decides which tickets match: an edit of it makes the next look a first one."""
+        """The fields that select tickets; editing them causes a new first listing."""
         return self.source, self.labels, self.provider_id
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """One way in which a definition comes to fire.
+    """One way in which a blueprint fires.
 
-    `next_fire_at` is the oldest cron instant that nothing was decided about yet, in a pause too;
-    `due_at` is the moment at which it fires, and there is none in a pause. `decided_until` is the
-    newest instant that something was decided about: no edit goes back behind it.
+    `next_fire_at` is the oldest cron instant without a decision, and is kept during a pause.
+    `due_at` is the time at which it fires, and is None during a pause. `decided_until` is the
+    newest instant with a decision: no edit goes back before it.
     """
 
     id: str
@@ -130,12 +130,12 @@ class Trigger:
 
     @property
     def own_params(self) -> dict[str, object]:
-        """The params that it fires with, where no payload brings them."""
+        """The params that it fires with, unless a payload provides them."""
         return self.param_mapping or {} if self.hook is None and self.ticket is None else {}
 
     @property
     def timing(self) -> schedules.Schedule:
-        """The schedule as the rules of time know it."""
+        """The schedule in the form that `schedule` computes with."""
         config = self.schedule
         assert config is not None
         return schedules.Schedule(
@@ -151,21 +151,21 @@ class Trigger:
         return self.schedule.overlap if self.schedule else Overlap.ALLOW
 
     def upcoming(self, after: datetime) -> tuple[datetime | None, datetime | None]:
-        """Return the next cron instant after `after`, and the moment at which it fires."""
+        """Return the next cron instant after `after`, and the time at which it fires."""
         if self.schedule is None:
             return None, None
         moment = schedules.next_after(self.timing, after)
         return moment, moment + self.jitter if moment else None
 
     def preview_fires(self, now: datetime) -> list[datetime]:
-        """Return the next moments at which it fires; none if what is stored cannot be computed."""
+        """Return the next fire times, none if the stored schedule cannot be computed."""
         try:
             return schedules.preview(self.timing, now) if self.schedule else []
         except Invalid:
             return []
 
     def undecided(self, until: datetime, *, kept: int = 0) -> Gap | None:
-        """Return the cron instants up to `until` that nothing was decided about yet, if any.
+        """Return the cron instants up to `until` that have no decision yet, or None.
 
         The newest `kept` of them are left out.
         """
@@ -182,7 +182,7 @@ class Trigger:
         return Gap(first=since, last=last, count=count)
 
     def corrected(self) -> Trigger:
-        """Return the trigger with its next time by the zone data of today."""
+        """Return the trigger with its next fire time corrected to today's zone data."""
         if self.schedule is None or self.next_fire_at is None:
             return self
         at = schedules.correct_instant(self.timing, self.next_fire_at, self.decided_until)

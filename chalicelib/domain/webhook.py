@@ -1,4 +1,4 @@
-"""A webhook: where others are told of what happens here, and of what."""
+"""Webhook endpoints: subscriptions of other services to notifications."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.notice import Event
 
 MOST = 20
-"""How many a stage has: each is told of everything that it wants."""
+"""The maximum number of endpoints of a stage: each receives every event that it subscribes to."""
 MOST_FAILURES = 5
-"""After how many deliveries in a row that nobody took a webhook is disabled."""
+"""The number of consecutive undelivered notices that disables an endpoint."""
 SECRET_BYTES = 24
 SECRET_PREFIX = "whsec_"
 USUAL = tuple(event for event in Event if event not in (Event.TEST, Event.SKIPPED))
-"""What is told where nothing is named. Skipped occurrences may be many, so they are asked for."""
+"""The events of an endpoint that names none. Skipped occurrences can be many, so they are opt-in.
+"""
 SLACK = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 HIDDEN = "…"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """Who is told of which events.
+    """A subscription of a URL to events.
 
-    Its URL may hold a credential (Slack's does) and its secrets do, so all of them are sealed; what
-    may be seen of the URL is `address`. The newest secret is the first one.
+    The URL (Slack's, for example) and the secrets may be credentials, so all of them are stored
+    encrypted; `address` is the visible part of the URL. The newest secret comes first.
     """
 
     id: str
@@ -50,17 +51,17 @@ class Webhook:
 
 
 def secret_of(random: bytes) -> str:
-    """Return random bytes as Standard Webhooks writes a secret."""
+    """Return random bytes as a secret in the format of Standard Webhooks."""
     return SECRET_PREFIX + base64.b64encode(random).decode()
 
 
 def is_slack(url: str) -> bool:
-    """Whether a URL is one of Slack's incoming webhooks, which takes Slack's messages only."""
+    """Return whether a URL is an incoming webhook of Slack, which accepts Slack messages only."""
     return urlsplit(url).hostname in SLACK
 
 
 def address_of(url: str) -> str:
-    """Return what may be seen of a URL: not Slack's token, and nobody's query."""
+    """Return the visible part of a URL: without Slack's token, and without any query."""
     parts = urlsplit(url)
     shown = f"{parts.scheme}://{parts.netloc}"
     if is_slack(url):
@@ -69,30 +70,30 @@ def address_of(url: str) -> str:
 
 
 def checked_whole(url: str) -> str:
-    """Return a URL; raise `Invalid` for one that was copied from where a part of it is hidden."""
+    """Return a URL; raise `Invalid` if it was copied from a place that hides a part of it."""
     if HIDDEN in url:
-        raise Invalid("a part of this URL is hidden: write the whole of it", "url")
+        raise Invalid("a part of this URL is hidden: write the complete URL", "url")
     return url
 
 
 def events_of(names: Iterable[str]) -> tuple[Event, ...]:
-    """Return the events that are named, in their order; the usual ones where none is."""
+    """Return the named events in their fixed order, or the default ones if none is named."""
     named = set(names)
     return tuple(event for event in Event if event in named) or USUAL
 
 
 def taken(webhook: Webhook) -> Webhook:
-    """Return a webhook that took a delivery: the row of failures begins anew."""
+    """Return an endpoint that accepted a delivery: the count of consecutive failures restarts."""
     return replace(webhook, failures=0)
 
 
 def missed(webhook: Webhook, why: str, *, gone: bool) -> Webhook:
-    """Return a webhook that did not take a delivery for good; one too many disables it."""
+    """Return an endpoint after a delivery failed finally; one failure too many disables it."""
     failures = webhook.failures + 1
     if gone:
-        reason = "it answered 410: it is gone, and wants nothing more"
+        reason = "it answered 410: it is gone, and accepts no more deliveries"
     else:
-        reason = f"{failures} deliveries in a row were not taken; the last one: {why}"
+        reason = f"{failures} deliveries in a row failed; the last one: {why}"
     ends = gone or failures >= MOST_FAILURES
     return replace(
         webhook,

@@ -1,7 +1,7 @@
-"""Reads the body of a delivery as it is declared: compression, charset, byte order mark, form.
+"""Reads the body of a delivery as declared: compression, charset, byte order mark, form fields.
 
-Whatever cannot be read without guessing is refused, so that no text is damaged silently. All of
-this happens after the signature over the raw bytes was checked.
+A body that cannot be read without guessing is rejected, so that no text is damaged silently. All of
+this happens after the signature over the raw bytes was verified.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ CHARSETS = (
     *("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"),
     *("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"),
 )
-"""Python's names of the charsets that are read; each has several other names."""
+"""Python's names of the accepted charsets; each has several aliases."""
 ATTRIBUTES = ("id", "source", "specversion", "type")
-"""What every CloudEvent has."""
+"""The required attributes of every CloudEvent."""
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]{1,100})", re.IGNORECASE)
 _REPLACED = "\ufffd".encode()
 
 
 def read_payload(sender: Sender, delivery: Delivery) -> object:
-    """Return what a delivery says, `{}` where it has no body.
+    """Return the content of a delivery, `{}` if it has no body.
 
     Raises `Invalid` for a body that is not what it declares, `NotJson` for a type, charset or
-    encoding that is not supported, and `TooLarge` for one that unpacks to more than 1 MiB.
+    encoding that is not supported, and `TooLarge` for one that decompresses to more than 1 MiB.
     """
     text = _decode(_unpack(delivery), delivery)
     if sender.is_cloud_event:
@@ -54,17 +54,17 @@ def _unpack(delivery: Delivery) -> bytes:
         return delivery.body
     if encoding not in GZIP:
         shown = encoding[:40]
-        raise NotJson(f"the Content-Encoding {shown!r} is not supported: send gzip, or none")
+        raise NotJson(f"the Content-Encoding {shown!r} is not supported: send gzip, or no encoding")
     _check_undamaged(delivery, "compressed bodies")
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         body = unpacker.decompress(delivery.body, limits.BODY + 1)
     except zlib.error:
-        raise Invalid("the body is not gzip, as its Content-Encoding says") from None
+        raise Invalid("the body is not gzip, although its Content-Encoding is gzip") from None
     if len(body) > limits.BODY:
-        raise TooLarge("a delivery holds at most 1 MiB, unpacked")
+        raise TooLarge("a decompressed delivery may have at most 1 MiB")
     if not unpacker.eof:
-        raise Invalid("the gzip body ends too early")
+        raise Invalid("the gzip body is incomplete")
     return body
 
 
@@ -81,7 +81,7 @@ def _decode(body: bytes, delivery: Delivery) -> str:
     try:
         return body.decode(name).removeprefix("\ufeff")
     except UnicodeDecodeError:
-        raise Invalid(f"the body is not {declared or 'UTF-8'}, as it should be") from None
+        raise Invalid(f"the body is not valid {declared or 'UTF-8'}") from None
 
 
 def _charset(delivery: Delivery) -> str:
@@ -117,7 +117,7 @@ def _form_fields(text: str) -> dict[str, str]:
     try:
         fields = parse_qs(text, keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
-        raise Invalid("the form is not UTF-8, as forms are") from None
+        raise Invalid("the form is not valid UTF-8") from None
     return {name: values[-1] for name, values in fields.items()}
 
 
@@ -130,7 +130,7 @@ def _unwrap(payload: object) -> object:
 
 
 def _read_cloud_event(delivery: Delivery, text: str) -> object:
-    """Return a CloudEvent in the shape of its JSON format, whichever mode it came in."""
+    """Return a CloudEvent of either mode (structured or binary) in the shape of its JSON format."""
     if delivery.content_type == BATCH:
         raise NotJson("batches of CloudEvents are not supported: send one event in each request")
     if delivery.content_type == STRUCTURED:
@@ -159,12 +159,12 @@ def _binary_event(delivery: Delivery, text: str) -> dict[str, object]:
     elif kind.startswith("text/"):
         event["data"] = text
     else:
-        raise NotJson("the data of a CloudEvent is JSON or text here")
+        raise NotJson("the data of a CloudEvent must be JSON or text")
     return event
 
 
 def unpack_message(payload: object) -> object:
-    """Return an SNS notification whose `Message`, where it is a JSON object, is that object."""
+    """Return an SNS notification with its `Message` parsed, if that is a JSON object."""
     if not isinstance(payload, dict) or not isinstance(payload.get("Message"), str):
         return payload
     text = payload["Message"]
@@ -178,5 +178,5 @@ def unpack_message(payload: object) -> object:
 
 
 def raw_text(delivery: Delivery) -> str:
-    """Return a body that could not be read, as JSON text for the record of its refusal."""
+    """Return a body that could not be read, as JSON text for the record of its rejection."""
     return json.dumps(delivery.body.decode("utf-8", "backslashreplace"), ensure_ascii=False)

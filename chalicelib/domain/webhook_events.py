@@ -1,4 +1,4 @@
-"""Reads what a delivery is: its identity, its event names, its age, and whether it only tries."""
+"""Identifies deliveries: their id, event names and age, and requests that only test the address."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from chalicelib.domain.webhook_senders import Sender
 from chalicelib.domain.webhook_signatures import TOLERANCE, Delivery
 
 DIGEST_REMEMBERED = timedelta(minutes=5)
-"""How long a body without a delivery id counts as the same delivery."""
+"""The time for which a body without a delivery id counts as the same delivery."""
 
 
 def get_path(payload: object, path: str) -> object:
-    """Return the value at a dotted path of objects, None where there is none."""
+    """Return the value at a dotted path of objects, None if it does not exist."""
     value = payload
     for key in path.split("."):
         if not isinstance(value, Mapping):
@@ -24,7 +24,7 @@ def get_path(payload: object, path: str) -> object:
 
 
 def is_within_age(sender: Sender, payload: object, now: datetime) -> bool:
-    """Return whether the moment that a sender signs in its body is recent enough for it."""
+    """Return whether the time in a signed body is within the limits; True if it has none."""
     if not sender.sent_path:
         return True
     sent = get_path(payload, sender.sent_path)
@@ -37,7 +37,7 @@ def is_within_age(sender: Sender, payload: object, now: datetime) -> bool:
 
 def _age_in_milliseconds(sent: object, now: datetime) -> int | float | None:
     if isinstance(sent, int | float) and not isinstance(sent, bool):
-        # In whole numbers: a stranger's may be larger than any float.
+        # Computed with integers, because untrusted ones may exceed any float.
         return round(now.timestamp() * 1000) - sent
     if isinstance(sent, str):
         try:
@@ -49,7 +49,7 @@ def _age_in_milliseconds(sent: object, now: datetime) -> int | float | None:
 
 
 def delivery_id(sender: Sender, delivery: Delivery, payload: object) -> str:
-    """Return what identifies a delivery at its sender, or nothing where nothing does."""
+    """Return the id of a delivery at its sender, or an empty string if it has none."""
     if sender.named_by_bytes:
         return delivery.digest
     named = delivery.header(*sender.id_headers).strip()
@@ -62,7 +62,7 @@ def delivery_id(sender: Sender, delivery: Delivery, payload: object) -> str:
 
 
 def _id_in_body(sender: Sender, payload: object) -> str:
-    """Return the id in the body. A CloudEvent is named by source and id together."""
+    """Return the id in the body. Source and id together identify a CloudEvent."""
     found = [get_path(payload, path) for path in sender.id_paths]
     texts = [
         str(value).strip()
@@ -75,7 +75,7 @@ def _id_in_body(sender: Sender, payload: object) -> str:
 
 
 def event_names(sender: Sender, delivery: Delivery, payload: object) -> frozenset[str]:
-    """Return what the event is called, with and without its action, in lower case."""
+    """Return the event's names in lower case, with and without its action."""
     named = [delivery.header(*sender.event_headers)] if sender.event_headers else []
     named += [
         value for path in sender.event_paths if isinstance(value := get_path(payload, path), str)
@@ -88,9 +88,9 @@ def event_names(sender: Sender, delivery: Delivery, payload: object) -> frozense
 
 
 def matches_event(patterns: Sequence[str], names: Collection[str]) -> bool:
-    """Return whether a list of events names this one; an empty list names all.
+    """Return whether a list of patterns matches an event; an empty list matches all events.
 
-    `*` stands for any characters, and `issues.*` also for `issues` itself.
+    `*` matches any characters, and `issues.*` also matches `issues` itself.
     """
     if not patterns:
         return True
@@ -120,7 +120,7 @@ def _matches(pattern: str, name: str) -> bool:
 def is_ping(
     sender: Sender, patterns: Sequence[str], names: Collection[str], payload: object
 ) -> bool:
-    """Return whether a delivery only tries the address out, and no pattern asks for it by name."""
+    """Return whether a delivery only tests the address, and no pattern asks for it by name."""
     if any(get_path(payload, field) for field in sender.ping_fields):
         return True
     named = {pattern.strip().casefold() for pattern in patterns}
@@ -128,7 +128,7 @@ def is_ping(
 
 
 def answer_challenge(sender: Sender, payload: object, *, signed: bool) -> dict[str, str] | None:
-    """Return the answer to a request that tries an address out, None where it is not one."""
+    """Return the response to a request that tests an address, None if the payload is not one."""
     challenge = sender.challenge
     if challenge is None or (challenge.signed and not signed):
         return None

@@ -1,7 +1,7 @@
-"""What each webhook sender is known to do, as data; `docs/webhooks.md` has it as a table.
+"""Known senders of webhooks, as data; `docs/guides/webhooks.md` contains the same table.
 
-Each entry follows the sender's own documentation: how it signs, what names a delivery and its
-event, how it tries an address out, which status it expects, and whether it retries old bytes.
+Each entry follows the sender's own documentation: its signature, the ids of deliveries and events,
+its address tests, the expected status, and whether it retries the same bytes.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from chalicelib.domain import webhook_signatures as signatures
 from chalicelib.domain.webhook_signatures import Check
 
 RETRIED_FOR = timedelta(hours=24)
-"""How old a delivery may be whose bytes alone name it: longer than any sender retries, and much
-shorter than its firing is kept, which answers a replay."""
+"""The maximum age of a delivery that is identified by its bytes alone. It is longer than any sender
+retries, and much shorter than its firing is kept, which detects a replay.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Challenge:
-    """A request that tries an address out, answered without firing anything.
+    """A request that tests an address, answered without firing.
 
-    It is recognised by `path`, which holds `value` (or any text where that is empty). The answer
+    It is recognised by `path`, which contains `value` (or any text if that is empty). The response
     has one field, `answer`, with the text found at `echo`. A challenge that is not `signed` is
-    answered to anybody: it repeats what was sent, and grants nothing.
+    answered to every caller: the response repeats the request, and grants nothing.
     """
 
     path: str
@@ -36,12 +37,12 @@ class Challenge:
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
-    """One kind of webhook sender. Paths lead through the parsed body, dot by dot.
+    """One kind of webhook sender. Paths lead through the parsed body, separated by dots.
 
-    `check` is None where the sender signs without a shared secret. `named_by_bytes` means that a
-    delivery is identified by its body, because nothing else that identifies it is signed.
-    `ids_span_events` means that several events may carry one id. `pings` are event names that
-    only try an address out. `max_age` bounds the moment at `sent_path`.
+    `check` is None if the sender signs without a shared secret. `named_by_bytes` means that a
+    delivery is identified by its body, because no other identifier is signed. `ids_span_events`
+    means that several events may share one id. `pings` are the names of events that only test the
+    address. `max_age` limits the age of the time at `sent_path`.
     """
 
     label: str
@@ -71,7 +72,7 @@ class Sender:
 
     @property
     def needs_secret(self) -> bool:
-        """Whether a trigger of this sender cannot work without a secret."""
+        """Return whether a trigger of this sender requires a secret."""
         return self.check is not None and not self.secret_optional
 
 
@@ -84,7 +85,7 @@ SENDERS: Mapping[str, Sender] = {
         id_headers=OWN_ID_HEADERS,
         event_headers=("x-optio-event",),
         secret_optional=True,
-        notes="Without a secret the path itself is the secret; one that can be guessed is a "
+        notes="Without a secret the path itself is the secret; a path that can be guessed causes a "
         "warning.",
     ),
     "github": Sender(
@@ -262,4 +263,4 @@ SENDERS: Mapping[str, Sender] = {
         event_headers=("x-optio-event",),
     ),
 }
-"""Every sender by the name that `signature` takes."""
+"""All senders by their `signature` value."""

@@ -16,10 +16,10 @@ SHORTEST_SECRET = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A posted delivery: its headers by lower-case name, and its body as the sender signed it.
+    """A received delivery: its headers by lower-case name, and its body as the sender signed it.
 
-    `is_base64` is true where the gateway handed over the very bytes. Otherwise the body came as
-    text, and bytes that are not UTF-8 were replaced before we saw them.
+    `is_base64` is true if the gateway passed on the original bytes. Otherwise the body was passed
+    on as text, in which bytes that are not UTF-8 had already been replaced.
     """
 
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Delivery:
     is_base64: bool = True
 
     def header(self, *names: str) -> str:
-        """Return the first of these headers that is not empty."""
+        """Return the first of these headers that is not empty, otherwise an empty string."""
         return next((self.headers[name] for name in names if self.headers.get(name)), "")
 
     @property
@@ -42,7 +42,7 @@ class Delivery:
 
 
 Check = Callable[[Delivery, str, datetime], bool]
-"""Returns whether a secret signed a delivery, and lately where the signature covers a moment."""
+"""Returns whether a secret signed a delivery; if the signature covers a time, it must be recent."""
 
 
 def is_equal(given: str, expected: str) -> bool:
@@ -90,7 +90,7 @@ def check_stripe(delivery: Delivery, secret: str, now: datetime) -> bool:
 
 
 def check_slack(delivery: Delivery, secret: str, now: datetime) -> bool:
-    """Check `X-Slack-Signature: v0=…` over the timestamp of its own header and the body."""
+    """Check `X-Slack-Signature: v0=…` over the timestamp header and the body."""
     sent = delivery.header("x-slack-request-timestamp")
     expected = hmac_sha256(secret, f"v0:{sent}:".encode() + delivery.body).hex()
     matches = is_equal(delivery.header("x-slack-signature"), f"v0={expected}")
@@ -98,7 +98,7 @@ def check_slack(delivery: Delivery, secret: str, now: datetime) -> bool:
 
 
 def check_pagerduty(delivery: Delivery, secret: str, now: datetime) -> bool:
-    """Check `X-PagerDuty-Signature`, a list of `v1=…` while its secret rotates."""
+    """Check `X-PagerDuty-Signature`, which lists several `v1=…` while its secret rotates."""
     expected = f"v1={hmac_sha256(secret, delivery.body).hex()}"
     signatures = delivery.header("x-pagerduty-signature").split(",")
     return any(is_equal(value.strip(), expected) for value in signatures)
@@ -123,7 +123,7 @@ def standard_signature(secret: str, message_id: str, sent: str, body: bytes) -> 
 
 
 def standard_key(secret: str) -> bytes | None:
-    """Return the key inside a Standard Webhooks secret, None where it is not valid base64."""
+    """Return the key inside a Standard Webhooks secret, None if it is not valid base64."""
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
@@ -145,7 +145,7 @@ def check_token(delivery: Delivery, secret: str, now: datetime) -> bool:
 
 
 def check_basic(delivery: Delivery, secret: str, now: datetime) -> bool:
-    """Check the password of HTTP Basic authentication, whatever its user name."""
+    """Check the password of HTTP Basic authentication; any user name is accepted."""
     kind, _, encoded = delivery.header("authorization").partition(" ")
     try:
         pair = base64.b64decode(encoded.strip(), validate=True).decode() if encoded else ""

@@ -1,4 +1,4 @@
-"""What CodeBuild tells: a build came to its end, however it did."""
+"""Events of CodeBuild: the end of a build, however it ended."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ ENDED = {
 
 @steps.on_cw_event(ENDED)
 def settle(event: CloudWatchEvent) -> None:
-    """Take the end of a build. Its event holds the build's variables, so it is not logged."""
+    """Handle the end of a build. The event contains the build's variables, so it is not logged."""
     launching.settle(wiring.world(), build_events.ended(event.detail))

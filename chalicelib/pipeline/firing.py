@@ -1,4 +1,4 @@
-"""Time in: the minute tick, and what is due at its moment."""
+"""Time-based steps: the tick, and the triggers that are due."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tick(event: CloudWatchEvent) -> None:
 
 @steps.batch_step(queue=settings.queue("fire"))
 def fire(messages: list[Message]) -> None:
-    """Settle what is due of each trigger named. Safe to repeat."""
+    """Fire the due occurrences of each named trigger. Safe to repeat."""
     schedules.fire_due(
         wiring.world(), [(message["triggerId"], message["definitionId"]) for message in messages]
     )

@@ -1,6 +1,6 @@
-"""Telling others: what was promised becomes deliveries, and deliveries are tried.
+"""Notification steps: announced changes become deliveries, and deliveries are attempted.
 
-In a function of its own, so that however many answer slowly, or never, tasks find places to run in.
+They have a function of their own, so that slow or silent receivers do not take capacity from runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ steps = Steps(__name__)
 
 @steps.step(queue=settings.queue("notify"))
 def notify(message: Message) -> None:
-    """Do one step of telling others. A message is a hint: it may come late, twice or never."""
+    """Process one notification message. It is a hint: it may come late, twice or never."""
     if message["step"] == "tell":
         notifying.tell(wiring.world(), message)
     else:

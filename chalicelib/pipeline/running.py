@@ -1,4 +1,4 @@
-"""Steps of a run: admission, and whatever its state calls for when its moment has come."""
+"""Steps of runs: admission, and the work that is due for a run's state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ steps = Steps(__name__)
 
 @steps.step(queue=settings.queue("steps"))
 def advance(message: Message) -> None:
-    """Do one step. A message is a hint: it may come late, twice or never."""
+    """Process one message. It is a hint: it may come late, twice or never."""
     world = wiring.world()
     if message["step"] in ("admit", "sync"):
         _try(world, message)
@@ -29,9 +29,9 @@ def advance(message: Message) -> None:
 
 
 def _try(world: World, message: Message) -> None:
-    """Admit or sync. A failure that passes ends the message: ticks find what it was for.
+    """Admit or sync. A temporary failure ends the message, because ticks find the work again.
 
-    It would otherwise come back ten times within an hour, and then lie among the dead letters.
+    Otherwise the message would return ten times within an hour, and end in the dead-letter queue.
     """
     try:
         if message["step"] == "admit":

@@ -1,4 +1,4 @@
-"""What every step shares. Lambda imports a step's own module, never `app.py`."""
+"""Code that all steps share. Lambda imports a step's own module, never `app.py`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ BatchResponse = dict[str, list[dict[str, str]]]
 
 
 class Steps(Blueprint):
-    """A chalice Blueprint whose handlers see decoded messages; only those that fail come back."""
+    """A Chalice blueprint whose handlers receive decoded messages and return failed ones only."""
 
     def step(self, *, queue: str) -> Callable[[Callable[[Message], None]], Any]:
-        """Register a handler of one message at a time: who answers it slowly delays no other."""
+        """Register a handler of one message at a time, so that a slow one delays no other."""
 
         def register(handler: Callable[[Message], None]) -> Any:
             @functools.wraps(handler)
@@ -41,7 +41,7 @@ class Steps(Blueprint):
     def batch_step(
         self, *, queue: str, batch_size: int = 10
     ) -> Callable[[Callable[[list[Message]], None]], Any]:
-        """Register a handler of a whole batch, which is tried message by message if it fails."""
+        """Register a handler of a whole batch, which is retried message by message if it fails."""
 
         def register(handler: Callable[[list[Message]], None]) -> Any:
             @functools.wraps(handler)
@@ -89,7 +89,7 @@ def _handled(handler: Callable[[Message], None], record: SQSRecord) -> bool:
 
 @contextmanager
 def _step(name: str, messages: Sequence[Message]) -> Iterator[None]:
-    """Follow what caused the messages, where it is one thing, and tell how long the step took."""
+    """Set the correlation id, if all messages have the same, and measure the step's duration."""
     causes = {message.get(trail.MESSAGE_CAUSE) for message in messages}
     began = time.monotonic()
     with trail.following(step=name, correlation_id=causes.pop() if len(causes) == 1 else None):

@@ -1,4 +1,4 @@
-"""What the core needs from outside: small protocols, in the core's words."""
+"""Protocols of everything that the core needs from outside."""
 
 from chalicelib.ports.forges import Forge, Forges
 from chalicelib.ports.parts import Change, Due, Hook, Taken, Throttled

@@ -1,4 +1,4 @@
-"""Forges, as small protocols."""
+"""Protocols of code forges."""
 
 from __future__ import annotations
 
@@ -10,30 +10,69 @@ from chalicelib.domain.pull_request import Facts, Pull
 
 
 class Forge(Protocol):
-    """A repo at its forge. Each call raises `ForgeError` where the forge does not do as asked.
+    """A repo at its forge. Each call raises `ForgeError` if the forge refuses or cannot be reached.
 
-    Reviews and comments are those of people who may write to the repo, and of its named bots.
+    Reviews and comments count only from people with write access to the repo and from its named
+    bots.
     """
 
-    def token(self) -> str: ...
-    def template(self) -> str | None: ...
-    def find(self, branch: str, sha: str | None) -> Facts | None: ...
-    def open(self, *, branch: str, base: str, title: str, body: str, draft: bool) -> Facts: ...
-    def ready(self, number: int) -> None: ...
-    def body(self, number: int) -> str: ...
-    def rewrite(self, number: int, body: str) -> None: ...
-    def label(self, number: int, labels: Sequence[str]) -> None: ...
-    def look(self, number: int, before: Pull | None) -> Facts: ...
-    def complaints(self, facts: Facts) -> str: ...
-    def merge(self, facts: Facts, title: str, message: str) -> bool: ...
-    def is_enqueued(self, number: int) -> bool: ...
-    def delete_branch(self, branch: str) -> None: ...
-    def close_issue(self, number: int) -> None: ...
-    def default_branch(self) -> str: ...
-    def head(self, branch: str) -> str: ...
+    def token(self) -> str:
+        """Return a token for git: the stored one, or one minted for the App, valid for minutes."""
+
+    def template(self) -> str | None:
+        """Return the repo's pull request template, None if it has none."""
+
+    def find(self, branch: str, sha: str | None) -> Facts | None:
+        """Return the open pull request of a branch, otherwise one whose head is `sha`, or None."""
+
+    def open(self, *, branch: str, base: str, title: str, body: str, draft: bool) -> Facts:
+        """Open a pull request, or return the open one of this branch."""
+
+    def ready(self, number: int) -> None:
+        """Mark a draft as ready for review."""
+
+    def body(self, number: int) -> str:
+        """Return the text of a pull request, an empty string if it has none."""
+
+    def rewrite(self, number: int, body: str) -> None:
+        """Replace the text of a pull request."""
+
+    def label(self, number: int, labels: Sequence[str]) -> None:
+        """Add labels to a pull request; labels that it already has stay."""
+
+    def look(self, number: int, before: Pull | None) -> Facts:
+        """Return the present facts; parts that may not be read are `unknown`.
+
+        Parts that did not change since `before` cost no quota.
+        """
+
+    def complaints(self, facts: Facts) -> str:
+        """Return the failed checks and the requested changes as text, for the agent."""
+
+    def merge(self, facts: Facts, title: str, message: str) -> bool:
+        """Merge exactly the commit in `facts`; return False if it entered a merge queue instead.
+
+        Raises `ForgeError` of the kind `conflict` if the same call may succeed a moment later.
+        """
+
+    def is_enqueued(self, number: int) -> bool:
+        """Return whether a pull request is in the merge queue."""
+
+    def delete_branch(self, branch: str) -> None:
+        """Delete a branch; do nothing if it does not exist."""
+
+    def close_issue(self, number: int) -> None:
+        """Close an issue of this repo."""
+
+    def default_branch(self) -> str:
+        """Return the name of the default branch."""
+
+    def head(self, branch: str) -> str:
+        """Return the full SHA of the commit that a branch points to."""
 
 
 class Forges(Protocol):
-    """Forges of every repo, each opened with the credential that is kept for it."""
+    """The forges of all repos."""
 
-    def at(self, place: Place, credential: Credential, bots: Sequence[str] = ()) -> Forge: ...
+    def at(self, place: Place, credential: Credential, bots: Sequence[str] = ()) -> Forge:
+        """Return a client of one repo; its first request verifies the credential."""

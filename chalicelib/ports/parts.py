@@ -1,4 +1,4 @@
-"""What stores are given and answer with, in the core's words."""
+"""Values that stores accept and return."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.domain.trigger import Trigger
 
 
 class Taken(Exception):
-    """A write did not happen: the named parts were no longer as it relied on."""
+    """A transaction was not written: the named parts were not in the expected state."""
 
     def __init__(self, parts: Collection[str]) -> None:
         super().__init__(f"no longer as expected: {', '.join(sorted(parts))}")
@@ -19,12 +19,12 @@ class Taken(Exception):
 
 
 class Throttled(Exception):
-    """The store answered with too little, for too long."""
+    """The store returned incomplete answers for too long."""
 
 
 @dataclass(frozen=True)
 class Due:
-    """A row that is due: enough to send a message for it."""
+    """A row that is due, with everything that its message needs."""
 
     kind: str
     id: str
@@ -35,7 +35,7 @@ class Due:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """An edit of a trigger: before and after, and the record of what it passed over."""
+    """An edit of a trigger: before and after, and the record of the occurrences that it skipped."""
 
     new: Trigger
     was: Trigger
@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
-    """Who listens at a path."""
+    """The trigger that listens at a webhook's path."""
 
     path: str
     trigger_id: str

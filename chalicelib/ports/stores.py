@@ -1,6 +1,15 @@
-"""What is kept, as small protocols.
+"""Protocols of the stores.
 
-A page of a list is `(things, position)`: the position is where the next page begins, or None.
+Reads by id are consistent; lists and due rows come from indexes that lag. Methods that take an id
+raise `NotFound`, unless their result may be None. A page of a list is `(things, position)`, newest
+first: `position` is the `before` of the next page, None on the last one. It may have fewer than
+`limit` things, because it ends early at `limits.ANSWER` bytes. An invalid `before` raises
+`Invalid`, and so does writing an object over `limits.ROW` bytes.
+
+`add` raises `Taken` if the object or its claim exists. `put(new, was)` and `remove(old)` raise
+`Superseded` unless the stored version is that of `was` or `old`. Exceptions are stated at the
+class. `due` yields rows with `due_at <= until`, the longest overdue first, of one shard (0 to
+`due_shards() - 1`) or of all.
 """
 
 from __future__ import annotations
@@ -26,7 +35,11 @@ from chalicelib.ports.parts import Change, Due, Hook
 
 
 class Blueprints(Protocol):
-    """The store of definitions; a definition and its triggers change together."""
+    """The store of blueprints; a blueprint and its triggers change in one transaction.
+
+    All writes raise `Taken` with the conflicting parts: the blueprint or a trigger (version or id),
+    a webhook's path, the linked template, or the claim.
+    """
 
     def get(self, blueprint_id: str) -> Blueprint: ...
     def add(self, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None) -> None: ...
@@ -38,7 +51,15 @@ class Blueprints(Protocol):
 
 
 class Triggers(Protocol):
-    """The store of triggers."""
+    """The store of triggers.
+
+    `of`, `of_all` and `bases` are consistent. `of` and `of_all` return triggers oldest first.
+    `bases` takes (trigger id, blueprint id) pairs and omits those of which either is gone. The
+    expected template's id saves a second read. In `add`, `put` and `remove`, `was` is the stored
+    blueprint and `owner` its new version, or the same to check it only; they raise `Taken` with the
+    conflicting parts. `note` writes the trigger alone, and raises `Superseded`. `of_source` returns
+    the (trigger id, blueprint id) of ticket triggers.
+    """
 
     def get(self, trigger_id: str) -> Trigger: ...
     def of(self, definition: Blueprint) -> list[Trigger]: ...
@@ -58,7 +79,10 @@ class Triggers(Protocol):
 
 
 class PromptTemplates(Protocol):
-    """The library of prompts; a template knows which definitions are linked to it."""
+    """The library of prompt templates; a template knows the blueprints that are linked to it.
+
+    `add` and `put` raise `Conflict` for a name in use, `remove` for a linked template.
+    """
 
     def get(self, template_id: str) -> PromptTemplate: ...
     def add(self, new: PromptTemplate, claim: Claim | None) -> None: ...
@@ -68,7 +92,13 @@ class PromptTemplates(Protocol):
 
 
 class Firings(Protocol):
-    """The ledger."""
+    """The ledger, with briefs and claims.
+
+    `commit` writes firing, run, trigger and claim in one transaction, or raises `Taken` with the
+    conflicting parts and writes nothing. `keep` extends the expiry of a record and its brief, and
+    never shortens it. `claimed` and `claims` are consistent and return only claims that bind at
+    `now`; `release` ends a claim that still has the same result.
+    """
 
     def commit(self, decision: Decision) -> None: ...
     def get(self, firing_id: str) -> Firing: ...
@@ -86,7 +116,12 @@ class Firings(Protocol):
 
 
 class Runs(Protocol):
-    """The store of runs, guarded by their version."""
+    """The store of runs. Runs in pages and in `latest` may lack history and attempts.
+
+    `waiting` yields ids in the order of their rank, from an index that lags, as does `first_rank`.
+    `several` is consistent, keeps the given order, and omits missing runs. `latest` returns the
+    newest runs of each blueprint. `position` is the `before` of the page after a run.
+    """
 
     def position(self, run: Run) -> str: ...
     def get(self, run_id: str) -> Run: ...
@@ -110,7 +145,15 @@ class Runs(Protocol):
 
 
 class Slots(Protocol):
-    """The counters of working runs; taking and freeing a slot is part of the run's own move."""
+    """The counters of runs that hold slots, and other sets of runs.
+
+    `take` and `move` write the run and its sets in one transaction. `take` raises `Taken` with the
+    full counters, or with the run if it moved, and `move` only with the run. `hold` adds to a set,
+    which is deleted some time after `until`, and `held` reads it consistently. `drop` removes runs,
+    at most 90, and raises `Taken` if one of them is no longer at its given version (None: deleted).
+    `await_stage` keeps the most urgent rank of a queue; `awaiting_stage` returns queues by rank,
+    from an index that lags.
+    """
 
     def take(self, new: Run, was: Run, limits: dict[str, int]) -> None: ...
     def move(
@@ -127,7 +170,10 @@ class Slots(Protocol):
 
 
 class Repos(Protocol):
-    """The store of repos: one row for each normalised URL."""
+    """The store of repos: one row for each normalised URL.
+
+    `add` raises `Conflict` if the repo exists. `all` is sorted by URL, and lags.
+    """
 
     def get(self, repo_id: str) -> Repo: ...
     def find(self, url: str) -> Repo | None: ...
@@ -138,7 +184,7 @@ class Repos(Protocol):
 
 
 class Providers(Protocol):
-    """The store of providers of tickets, guarded by their version."""
+    """The store of ticket providers. `all` is sorted by name, and lags."""
 
     def get(self, provider_id: str) -> Provider: ...
     def add(self, new: Provider, claim: Claim | None = None) -> None: ...
@@ -150,7 +196,10 @@ class Providers(Protocol):
 
 
 class Webhooks(Protocol):
-    """The store of webhooks that others are told with, guarded by their version."""
+    """The store of webhook endpoints.
+
+    `all` is consistent and sorted by age, oldest first; `lately` may be some seconds old.
+    """
 
     def get(self, webhook_id: str) -> Webhook: ...
     def all(self) -> list[Webhook]: ...
@@ -161,7 +210,10 @@ class Webhooks(Protocol):
 
 
 class Deliveries(Protocol):
-    """What was, is, or will be sent to webhooks."""
+    """The store of deliveries, each identified by its endpoint and its place in that list.
+
+    `add` returns False, and writes nothing, if the delivery exists.
+    """
 
     def get(self, webhook_id: str, place: str) -> Delivery: ...
     def add(self, new: Delivery) -> bool: ...
@@ -174,7 +226,11 @@ class Deliveries(Protocol):
 
 
 class Secrets(Protocol):
-    """The names of users' secrets."""
+    """The names of users' secrets.
+
+    `key` is the key of the value in the vault. `find` is consistent, and omits unknown names. `put`
+    overwrites. `all` is sorted by name and scope, and lags.
+    """
 
     def key(self, name: str, scope: str) -> str: ...
     def find(self, names: Collection[str], scope: str) -> dict[str, Secret]: ...
@@ -184,7 +240,11 @@ class Secrets(Protocol):
 
 
 class Keys(Protocol):
-    """Who may: API keys and sessions, by the id that the hash of their token gives them."""
+    """API keys and sessions, by the id that is derived from the hash of their token.
+
+    `remove` raises `Taken` if the key `by` no longer exists; `note_use` ignores a key that is gone.
+    `newest` omits sessions.
+    """
 
     def find(self, id: str) -> Key | None: ...
     def add(self, new: Key, claim: Claim | None = None) -> None: ...
@@ -194,7 +254,7 @@ class Keys(Protocol):
 
 
 class Activity(Protocol):
-    """Who did what."""
+    """The audit log. `newest` filters by all given values; an object includes its parts."""
 
     def add(self, entry: Entry) -> None: ...
     def newest(
@@ -208,14 +268,22 @@ class Activity(Protocol):
 
 
 class Counters(Protocol):
-    """How often something was tried within a span of time."""
+    """Counts of attempts within a time window, each named by its window.
+
+    `take` counts one more and returns True, or returns False if `most` are counted; the count is
+    deleted some time after `until`. `give_back` counts one less, and never goes below zero.
+    """
 
     def take(self, name: str, most: int, until: datetime) -> bool: ...
     def give_back(self, name: str) -> None: ...
 
 
 class Pulses(Protocol):
-    """When something that comes again and again came last."""
+    """Named times. `last` may be some seconds old.
+
+    `first` records a name that counts once until `until`, and returns whether it was the first
+    time.
+    """
 
     def note(self, name: str, at: datetime) -> None: ...
     def last(self, name: str) -> datetime | None: ...

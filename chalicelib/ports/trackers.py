@@ -1,4 +1,4 @@
-"""Where tickets live, as one small protocol for all of them."""
+"""Protocols of ticket trackers, the same for all of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from chalicelib.domain.ticket import Comment, Ticket
 
 
 class Unreachable(Exception):
-    """A tracker did not answer, or not as it should; the message says what a person can do.
+    """A tracker did not answer, or not as expected; the message names a remedy.
 
-    What `passes` is worth asking again, after `wait` where the tracker says how long. What was
-    asked is `senseless` to it where it did not understand it, a position that it knows no more.
-    `status` is that of its answer over HTTP, where there was one.
+    `passes` is true for a temporary failure, to be retried after `wait` if the tracker names one.
+    `senseless` is true if the tracker rejected the request itself, such as an outdated position.
+    `status` is the HTTP status, None without a response.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Unreachable(Exception):
 
 
 class Limited(Exception):
-    """A tracker asks to be left alone for a while."""
+    """The rate limit of a tracker is reached; `wait` is the time until it may be called again."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__(f"the rate limit is reached, again in {wait.total_seconds():.0f} s")
@@ -46,9 +46,10 @@ class Limited(Exception):
 
 @dataclass(frozen=True)
 class TicketPage:
-    """A page of tickets, and where the next one begins; there is none after the last.
+    """A page of tickets and the position of the next one, None on the last page.
 
-    The only page of a listing brings its ETag, where there are such.
+    `etag` is set only if the whole listing is one page; `unchanged` is true if the given ETag still
+    holds, in which case the page is empty.
     """
 
     tickets: Sequence[Ticket]
@@ -58,36 +59,40 @@ class TicketPage:
 
 
 class Tracker(Protocol):
-    """One provider's tickets, in an order in which none is passed over while pages are read."""
+    """The tickets of one provider. Each call raises `Unreachable` or `Limited`."""
 
     def changed(
         self, since: datetime | None, position: str | None = None, etag: str | None = None
     ) -> Iterator[TicketPage]:
-        """Yield what changed since a moment to the end; without one, all that is open.
+        """Yield the pages of tickets that changed since a time; all open tickets if it is None.
 
-        A position is where an earlier listing since the same moment stopped. Whatever does not
-        change while pages are read is on one of them.
+        `position` continues an earlier listing with the same `since`. Tickets come in an order in
+        which every ticket that does not change during the listing is on one of its pages.
         """
         ...
 
     def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
-        """Return a ticket with its whole body, and what was said about it, oldest first."""
+        """Return a ticket with its complete body, and its comments, oldest first."""
         ...
 
     def find(self, ticket_id: str, run_id: str) -> str | None:
-        """Return the id of the comment that carries the mark of a run."""
+        """Return the id of the comment with the mark of a run, None if there is none."""
         ...
 
     def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
-        """Make a comment, or let one of ours say something else; return its id."""
+        """Create a comment, or replace the text of comment `comment_id`; return its id."""
         ...
 
     def finish(self, ticket_id: str) -> None:
-        """Give a ticket the state and the label that its provider has for what is done."""
+        """Set the state and the label that the provider configures for finished tickets.
+
+        Safe to repeat.
+        """
         ...
 
 
 class Trackers(Protocol):
-    """Trackers, opened with a provider's credential."""
+    """The trackers of all providers."""
 
-    def open(self, provider: Provider, credential: str, now: datetime) -> Tracker: ...
+    def open(self, provider: Provider, credential: str, now: datetime) -> Tracker:
+        """Return a client of a provider's tracker; the first request verifies the credential."""

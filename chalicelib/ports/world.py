@@ -1,4 +1,4 @@
-"""Everything outside the core, in one hand."""
+"""The ports of the core in one object."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from chalicelib.ports.trackers import Trackers
 
 
 class World(Protocol):
-    """Everything outside the core, in one hand."""
+    """The ports of the core in one object. Times are in UTC."""
 
     def now(self) -> datetime: ...
     def wait(self, span: timedelta) -> None: ...
     def passes(self, error: Exception) -> bool:
-        """Return whether a failure says nothing about the row: it passes by itself."""
+        """Return whether an error is temporary, and so no fault of the row being processed."""
         ...
 
     @property

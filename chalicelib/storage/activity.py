@@ -1,4 +1,4 @@
-"""Activity in DynamoDB: one list, and an index for each way to ask for a part of it."""
+"""The audit log in DynamoDB: one list, and an index for each filter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL = "activity"
 
 
 class DynamoActivity:
-    """The store of who did what."""
+    """The store of audit records."""
 
     def add(self, entry: Entry) -> None:
         ActivityRecord(
@@ -44,7 +44,7 @@ class DynamoActivity:
 def _rows(
     object_id: str | None, actor_id: str | None, action: str | None, before: str | None, limit: int
 ) -> list[Any]:
-    """Ask the index of what is asked for first; the rest is a condition on what it finds."""
+    """Query the index of the most selective filter; other filters are conditions on its rows."""
     by_actor = [ActivityRecord.actor_id == actor_id] if actor_id else []
     by_action = [ActivityRecord.action == action] if action else []
     if object_id:
@@ -63,5 +63,5 @@ def _rows(
 
 
 def _all(conditions: list[Any]) -> Any:
-    """Return one condition that stands for all of them, None for none."""
+    """Return the conjunction of all conditions, None if there are none."""
     return reduce(and_, conditions) if conditions else None

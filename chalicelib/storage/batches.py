@@ -1,4 +1,4 @@
-"""Reading rows of several tables in one call."""
+"""Reads rows of several tables in one call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ MOST_KEYS = 100
 
 
 def fetch(keys: Mapping[type[Row], Collection[str]]) -> Rows:
-    """Return the rows with these ids, as they are now; what is not there is left out."""
+    """Return the present rows with these ids, in consistent reads; missing ones are left out.
+
+    Raises `Throttled` if the store returns incomplete answers for too long.
+    """
     wanted = [(model, key) for model, ids in keys.items() for key in dict.fromkeys(ids)]
     rows: Rows = {model: {} for model in keys}
     for start in range(0, len(wanted), MOST_KEYS):
@@ -35,4 +38,4 @@ def _fetch(wanted: list[tuple[type[Row], str]], rows: Rows) -> None:
                 rows[models[table]][item["id"]["S"]] = models[table].from_raw_data(item)
         asked = answer.get("UnprocessedKeys") or {}
         if asked and not patience.lasts():
-            raise Throttled("the store answers with a part of what was asked for")
+            raise Throttled("the store returned only some of the requested rows")

@@ -1,4 +1,4 @@
-"""What is too big for a row goes to S3; the row then holds its key."""
+"""Large values are stored in S3; their row then contains the key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HERE, _THERE = b"\x00", b"\x01"
 
 
 class Blobs:
-    """Bytes of any size, kept in the row up to 64 KB and in a bucket beyond."""
+    """Bytes of any size: in the row up to 64 KB, otherwise in a bucket."""
 
     def __init__(self, bucket: str, region: str) -> None:
         self._bucket = bucket
@@ -23,20 +23,23 @@ class Blobs:
         return aws.client("s3", region_name=self._region)
 
     def keep(self, key: str, content: bytes) -> bytes:
-        """Return what the row keeps of `content`; written before the row, so orphans can be."""
+        """Return the bytes for the row of `content`; large content goes to the bucket first.
+
+        If the row is never written, an orphaned object remains.
+        """
         if len(content) <= INLINE:
             return _HERE + content
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         return _THERE + key.encode()
 
     def renew(self, kept: bytes) -> None:
-        """Write content again that lies in the bucket, where its age decides when it goes."""
+        """Write content in the bucket again: its expiry depends on its age."""
         if kept[:1] == _THERE:
             key = kept[1:].decode()
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=self.fetch(kept))
 
     def fetch(self, kept: bytes) -> bytes:
-        """Return the content behind what `keep` returned."""
+        """Return the content for the bytes that `keep` returned."""
         if kept[:1] == _HERE:
             return kept[1:]
         answer = self._s3.get_object(Bucket=self._bucket, Key=kept[1:].decode())

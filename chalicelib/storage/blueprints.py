@@ -1,4 +1,4 @@
-"""Definitions in DynamoDB. A definition and its triggers change in one transaction."""
+"""Blueprints in DynamoDB. A blueprint and its triggers change in one transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chalicelib.storage.triggers import delete, put_changed, put_new
 
 
 def _link(transaction: Transaction, new: Blueprint | None, was: Blueprint | None) -> None:
-    """Keep the links of the library true: a template that is linked cannot be removed."""
+    """Update the links of templates, because a linked template cannot be removed."""
     after = new.prompt_template_id if new else None
     before = was.prompt_template_id if was else None
     if after == before:
@@ -34,7 +34,7 @@ def _link(transaction: Transaction, new: Blueprint | None, was: Blueprint | None
 
 
 class DynamoBlueprints:
-    """The store of definitions."""
+    """The store of blueprints."""
 
     def get(self, blueprint_id: str) -> Blueprint:
         try:

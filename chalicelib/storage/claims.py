@@ -1,4 +1,4 @@
-"""Claims in DynamoDB: identities that may be used once, until they expire."""
+"""Claims in DynamoDB: keys that may be used once until they expire."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chalicelib.storage.transactions import Transaction, condition_failed
 
 
 def take(transaction: Transaction, claim: Claim | None, now: datetime) -> None:
-    """Add the taking of a claim, if there is one, to a transaction: where it is free at `now`."""
+    """Add a claim, if given, to a transaction, which fails if the claim still binds at `now`."""
     if claim:
-        # TTL deletes late, so the time is compared, too.
+        # DynamoDB deletes expired rows late, so the time is also compared.
         expired = ClaimRecord.expires_at <= int(now.timestamp())
         transaction.put("claim", _record(claim), ClaimRecord.id.does_not_exist() | expired)
 
@@ -32,7 +32,7 @@ def _record(claim: Claim) -> ClaimRecord:
 
 
 def add(part: str, row: Model, claim: Claim | None, now: datetime) -> None:
-    """Put a new row with the claim that it is made under; raise `Taken` where one is there."""
+    """Put a new row with its claim; raise `Taken` if either exists."""
     transaction = Transaction()
     transaction.put(part, row, type(row).id.does_not_exist())  # type: ignore[attr-defined]
     take(transaction, claim, now)
@@ -40,14 +40,14 @@ def add(part: str, row: Model, claim: Claim | None, now: datetime) -> None:
 
 
 def read(keys: Collection[str], now: datetime) -> dict[str, Claim]:
-    """Return the claims that bind some of `keys` at `now`."""
+    """Return the claims with these keys that bind at `now`, in consistent reads."""
     found = fetch({ClaimRecord: keys})[ClaimRecord] if keys else {}
     known = {key: _claim(record) for key, record in found.items()}
     return {key: claim for key, claim in known.items() if not claim.free_at(now)}
 
 
 def release(claim: Claim, now: datetime) -> None:
-    """End a claim, if it is still the one that was read."""
+    """End a claim, unless it has another result by now."""
     try:
         ClaimRecord(id=claim.key).update(
             actions=[ClaimRecord.expires_at.set(int(now.timestamp()))],

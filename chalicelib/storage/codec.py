@@ -1,4 +1,4 @@
-"""How a row's text is read and written: typed JSON, moments that sort, compressed briefs."""
+"""Encoding of rows: typed JSON, sortable times, compressed briefs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _AGE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+", re.ASCII)
 
 
 def dump(thing: object, *, without: Collection[str] = ()) -> str:
-    """Return a domain object as JSON text, but for the fields `without`, which have defaults.
+    """Return a domain object as JSON text, except the fields `without`, which have defaults.
 
-    What is as its default says is left out and read from there: each kilobyte of a young run is
-    paid for in its row and in every index that shows it. So a default, once written, stays.
+    Fields with their default value are omitted, because each kilobyte of a new run is paid for in
+    its row and in every index that contains it. Defaults of stored fields must therefore never
+    change.
     """
     kind: Any = type(thing)
     known = _fields(kind)
@@ -37,12 +38,12 @@ def dump(thing: object, *, without: Collection[str] = ()) -> str:
 
 @cache
 def _fields(kind: Any) -> tuple[tuple[str, object], ...]:
-    """Return the fields of a dataclass with their defaults."""
+    """Return the fields of a dataclass with their defaults; none for other types."""
     return tuple((one.name, one.default) for one in fields(kind)) if is_dataclass(kind) else ()
 
 
 def load(kind: type[T], text: str) -> T:
-    """Return the domain object that `dump` wrote."""
+    """Return the domain object that `dump` encoded."""
     decoded: T = _decoder(kind).decode(text)  # type: ignore[arg-type]
     return decoded
 
@@ -58,31 +59,31 @@ def pack(thing: object) -> bytes:
 
 
 def unpack(kind: type[T], packed: bytes) -> T:
-    """Return the domain object that `pack` wrote."""
+    """Return the domain object that `pack` encoded."""
     decoded: T = _decoder(kind).decode(zlib.decompress(packed))  # type: ignore[arg-type]
     return decoded
 
 
 def sortable(moment: datetime) -> str:
-    """Return a moment as text of fixed width, so that text order is time order."""
+    """Return a time as text of fixed width in UTC, whose text order is time order."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def moment(text: str) -> datetime:
-    """Return the moment that `sortable` wrote."""
+    """Return the time that `sortable` encoded."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
 def shard(key: str) -> str:
-    """Return the part of a write-sharded index that a row lives in."""
+    """Return the partition of a sharded index that a row belongs to."""
     return str(zlib.crc32(key.encode()) % settings.shards)
 
 
 def age(created_at: datetime, key: str) -> str:
-    """Return the sort key of lists: creation time, then id, so that it is unique."""
+    """Return the sort key of lists: creation time, then id, which makes it unique."""
     return f"{sortable(created_at)}#{key}"
 
 
 def is_age(text: str) -> bool:
-    """Whether `age` can have written a text."""
+    """Return whether `age` can have produced a text."""
     return _AGE.fullmatch(text) is not None

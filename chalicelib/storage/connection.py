@@ -1,4 +1,4 @@
-"""The one connection to DynamoDB of this process: making a client costs more than a request."""
+"""The process's only connection to DynamoDB: creating a client costs more than a request."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CONFLICT = "TransactionConflictException"
 
 
 class Patience:
-    """How long what passes by itself is tried again: two seconds, with jitter between."""
+    """A time limit of two seconds for retrying temporary failures, with jitter in between."""
 
     def __init__(self) -> None:
         self._until = time.monotonic() + PATIENCE_SECONDS
 
     def lasts(self) -> bool:
-        """Wait a little, and return true; false when there was time enough."""
+        """Wait briefly and return True; return False once the time is over."""
         if time.monotonic() > self._until:
             return False
         time.sleep(random.uniform(0.01, 0.1))
@@ -46,9 +46,9 @@ class Shared(Connection):
         )
 
     def _make_api_call(self, operation_name: str, operation_kwargs: Any) -> Any:
-        """Send a request; a write of an item that a transaction writes just now waits for it.
+        """Send a request; retry a write while a transaction writes the same item.
 
-        AWS refuses it at once, and emulators never do.
+        AWS rejects such a write at once, but emulators never do.
         """
         patience = Patience()
         while True:
@@ -88,6 +88,6 @@ class Row(Model):
         return table
 
     def save(self, *given: Any, **named: Any) -> Any:
-        """Put the row; raise `Invalid` where it is too big."""
+        """Put the row; raise `Invalid` if it exceeds the size limit."""
         fitting(self)
         return super().save(*given, **named)

@@ -1,4 +1,4 @@
-"""Counters in DynamoDB: one conditional write for each try, whatever its outcome."""
+"""Counters in DynamoDB: one conditional write for each attempt, whatever its outcome."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ KEPT = timedelta(hours=1)
 
 
 class DynamoCounters:
-    """The store of counters; each ends by itself."""
+    """The store of counters; each expires by itself."""
 
     def take(self, name: str, most: int, until: datetime) -> bool:
-        """Count one more under a name, unless `most` are counted already."""
+        """Count one more under a name; return False, and count nothing, once `most` are counted."""
         few = CounterRecord.hits.does_not_exist() | (CounterRecord.hits < most)
         ends = CounterRecord.expires_at.set(int((until + KEPT).timestamp()))
         try:
@@ -28,7 +28,7 @@ class DynamoCounters:
         return True
 
     def give_back(self, name: str) -> None:
-        """Count one less: it was no try of a stranger."""
+        """Count one less, for an attempt that succeeded; never go below zero."""
         try:
             CounterRecord(id=name).update(
                 actions=[CounterRecord.hits.add(-1)], condition=CounterRecord.hits > 0

@@ -1,4 +1,4 @@
-"""Deliveries in DynamoDB, each change guarded by the version it was made from."""
+"""Deliveries in DynamoDB; each write requires the version that it is based on."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from chalicelib.storage.records import DeliveryRecord
 from chalicelib.storage.transactions import condition_failed, guarded
 
 ONLY_SHARD = "0"
-"""Few wait for another try at a time, so one partition of the due index holds them all."""
+"""Few deliveries wait for a retry at any time, so one partition of the due index is enough."""
 
 
 class DynamoDeliveries:
-    """The store of deliveries. One is found by its webhook and its place in the list of it."""
+    """The store of deliveries, located by their endpoint and their place in its list."""
 
     def get(self, webhook_id: str, place: str) -> Delivery:
         try:
@@ -30,7 +30,7 @@ class DynamoDeliveries:
         return codec.load(Delivery, record.data)
 
     def add(self, new: Delivery) -> bool:
-        """Keep a new delivery; return whether it was new."""
+        """Store a new delivery; return whether it was new."""
         try:
             _record(new).save(condition=DeliveryRecord.webhook_id.does_not_exist())
         except PutError as error:

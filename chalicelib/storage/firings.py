@@ -1,4 +1,4 @@
-"""The ledger in DynamoDB, and the one transaction that writes a firing."""
+"""The ledger in DynamoDB, and the transaction that writes a firing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DynamoFirings:
         self._blobs = blobs
 
     def commit(self, decision: Decision) -> None:
-        """Write firing, run and the trigger's next time, or raise `Taken` and write nothing."""
+        """Write the firing, the run and the trigger, or raise `Taken` and write nothing."""
         firing = decision.firing
         transaction = Transaction()
         row = firing_row(firing, self._kept(decision))
@@ -67,7 +67,7 @@ class DynamoFirings:
         return codec.unpack(Brief, self._blobs.fetch(kept)) if kept else None
 
     def keep(self, firing_id: str, until: datetime) -> None:
-        """Keep a record and its brief until a later moment, if they are still there."""
+        """Extend the expiry of a record and its brief to `until`, if they still exist."""
         try:
             row = self._row(firing_id)
         except NotFound:
@@ -110,7 +110,7 @@ class DynamoFirings:
 
 
 def _enter(transaction: Transaction, run: Run, relied_on: frozenset[str] | None) -> None:
-    """Count a run as active, under the condition that those are so that a decision relied on."""
+    """Add a run to the active ones; require the set that the decision relied on, if any."""
     if run.overlap_key is None:
         return
     condition = None

@@ -1,4 +1,4 @@
-"""API keys and sessions in DynamoDB, found by the hash of their token: the token is nowhere."""
+"""API keys and sessions in DynamoDB, located by the hash of their token, which is not stored."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from chalicelib.storage.transactions import Transaction, condition_failed
 
 LISTED = "keys"
 SHOWN_EXPIRED = timedelta(days=30)
-"""For how long a key that has expired is still listed."""
+"""The time for which an expired key is still listed."""
 
 
 class DynamoKeys:
-    """The store of API keys. A read is a consistent one, so that a revocation counts at once."""
+    """The store of API keys. Reads are consistent, so that a revocation takes effect at once."""
 
     def find(self, id: str) -> Key | None:
         try:
@@ -34,9 +34,9 @@ class DynamoKeys:
             key_row(new).save(condition=KeyRecord.id.does_not_exist())
 
     def remove(self, id: str, by: str | None = None) -> None:
-        """Remove a key; where it is done `by` another one, only while that one is there.
+        """Remove a key; if `by` is given, only while that key exists.
 
-        Raises `Taken` otherwise: of two keys that remove each other at once, one is left.
+        Raises `Taken` otherwise: of two keys that remove each other at once, one remains.
         """
         transaction = Transaction()
         transaction.delete("key", KeyRecord(id=id))
@@ -45,7 +45,7 @@ class DynamoKeys:
         transaction.commit()
 
     def note_use(self, id: str, at: datetime) -> None:
-        """Write when a key was used last; one that was revoked meanwhile does not come back."""
+        """Record the last use of a key; a concurrently revoked key is not created again."""
         change = KeyRecord.used_at.set(codec.sortable(at))
         try:
             KeyRecord(id=id).update(actions=[change], condition=KeyRecord.id.exists())
@@ -60,7 +60,7 @@ class DynamoKeys:
 
 
 def key_row(key: Key) -> KeyRecord:
-    """Return the row of a key; sessions are in no list."""
+    """Return the row of a key; sessions are not listed."""
     own = key.parent is None
     until = key.expires_at + (SHOWN_EXPIRED if own else timedelta(0)) if key.expires_at else None
     return KeyRecord(

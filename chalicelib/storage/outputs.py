@@ -1,6 +1,6 @@
-"""The files that agents left, in the bucket of the stage, where they expire with their runs.
+"""Output files of agents in the stage's bucket, where they expire with their runs.
 
-Neither a file nor a credential passes through us: a runner and a reader get an address each.
+Neither files nor credentials pass through the service: runners and readers get URLs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from chalicelib import aws
 from chalicelib.domain.output import Output
 
 PREFIX = "outputs/"
-"""Named by the bucket's rule of what expires."""
+"""The prefix is named in the bucket's expiry rule."""
 UPLOAD, DOWNLOAD = timedelta(minutes=15), timedelta(minutes=5)
 
 
 class S3Outputs:
-    """Signed addresses of files: the size and the type of an upload are part of its signature."""
+    """Signed URLs of files: the size and the type of an upload are part of its signature."""
 
     def __init__(self, bucket: str, region: str) -> None:
         self._bucket = bucket
@@ -30,8 +30,8 @@ class S3Outputs:
 
     @cached_property
     def _s3(self) -> Any:
-        # In its own region: S3 leads away from the global address while a bucket is young, and from
-        # that of a young region always, where the signature of the first host is no good.
+        # Uses the bucket's own region. S3 redirects from the global host while a bucket is new, and
+        # always for a new region; the signature for the first host is not valid there.
         config = Config(
             signature_version="s3v4",
             request_checksum_calculation="when_required",
@@ -40,12 +40,12 @@ class S3Outputs:
         return aws.client("s3", region_name=self._region, config=config)
 
     def upload(self, run_id: str, attempt: int, output: Output) -> str:
-        """Return where exactly this file may be put."""
+        """Return a URL for uploading exactly this file."""
         says = {"ContentLength": output.size, "ContentType": output.content_type}
         return self._signed("put_object", UPLOAD, run_id, attempt, output, says)
 
     def download(self, run_id: str, attempt: int, output: Output) -> str:
-        """Return where the file is; a browser saves it and never shows it as a page of ours."""
+        """Return a URL for downloading the file; browsers save it and never display it."""
         name = quote(output.name, safe="")
         says = {
             "ResponseContentDisposition": f"attachment; filename*=UTF-8''{name}",

@@ -1,4 +1,4 @@
-"""Reading lists a page at a time."""
+"""Pagination: reads lists a page at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chalicelib.storage.together import together
 
 T = TypeVar("T")
 MOST_LOOKED_AT = 1000
-"""Rows that one call looks at for those that are wanted: few may be."""
+"""The rows that one call reads for a filter, which may match few of them."""
 
 
 def newest(
@@ -29,14 +29,17 @@ def newest(
     limit: int,
     wanted: Any = None,
 ) -> list[Any]:
-    """Return at most `limit` rows under `key`, the youngest first, older than `before`.
+    """Return at most `limit` rows under `key`, newest first, older than `before`.
 
-    Of a table or an index that is sorted by age; `wanted` is a condition that each row meets.
+    `source` is a table or an index that is sorted by age; `wanted` is a filter condition. Raises
+    `Invalid` if `before` is not a cursor of this list.
     """
     if nameless(key):
         return []
     if before and (nameless(before, LONGEST_PLACE) or not codec.is_age(before)):
-        raise Invalid("is not a cursor of this list: use the nextCursor of an answer", "cursor")
+        raise Invalid(
+            "is not a cursor of this list: use the nextCursor of a previous response", "cursor"
+        )
     age: Any = getattr(source if isinstance(source, type) else type(source), "age")  # noqa: B009
     condition = age < before if before else None
     return list(
@@ -52,20 +55,20 @@ def newest(
 
 
 def page(rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
-    """Cut `rows` (one more than asked for, youngest first) and say where the next page begins."""
+    """Return the first `limit` of `rows` (one more, newest first), and the next position."""
     ordered = list(rows)
     kept = _light(ordered[:limit])
     return kept, (kept[-1].age if len(ordered) > len(kept) else None)
 
 
 def things(kind: type[T], rows: Iterable[Any], limit: int) -> tuple[list[T], str | None]:
-    """Return the things on a page of `rows`, of which one more came, and where the next begins."""
+    """Return the objects on a page of `rows` (one more than `limit`), and the next position."""
     kept, position = page(rows, limit)
     return [codec.load(kind, row.data) for row in kept], position
 
 
 def whole(model: Any, rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
-    """Read a page whose rows are keys only; what was deleted meanwhile is left out."""
+    """Read a page whose rows are keys only; concurrently deleted rows are left out."""
     keys, position = page(rows, limit)
     found = {row.id: row for row in model.batch_get([key.id for key in keys])} if keys else {}
     there = [found[key.id] for key in keys if key.id in found]
@@ -74,7 +77,7 @@ def whole(model: Any, rows: Iterable[Any], limit: int) -> tuple[list[Any], str |
 
 
 def _light(rows: list[Any]) -> list[Any]:
-    """Return the first rows, so many as one answer may hold together, and one at least."""
+    """Return the first rows that fit together into one response, but at least one."""
     weight = 0
     for number, row in enumerate(rows):
         weight += len(row.data or "")
@@ -88,7 +91,7 @@ def due(
 ) -> Iterator[Any]:
     """Yield the due rows of one shard, or of all of them, the longest overdue first.
 
-    There is no lower bound, so overdue rows come as well.
+    There is no lower bound, so overdue rows are included.
     """
     parts = [
         index.query(str(number), range_key_condition=type(index).due_at <= until)  # type: ignore[attr-defined]
@@ -98,13 +101,13 @@ def due(
 
 
 def first_due(index: GlobalSecondaryIndex[Any], shards: int, until: str) -> Iterator[Any]:
-    """Yield the one that has been due for the longest time of each shard."""
+    """Yield the row of each shard that has been due for the longest time."""
     for number in range(shards):
         condition = type(index).due_at <= until  # type: ignore[attr-defined]
         yield from index.query(str(number), range_key_condition=condition, limit=1)
 
 
 def merged(read: Callable[[str], list[Any]], keys: Iterable[str]) -> list[Any]:
-    """Return the rows of several parts of one list as one list, the youngest first."""
+    """Return the rows of several parts of a list as one list, newest first."""
     parts = together([partial(read, key) for key in keys])
     return sorted(chain.from_iterable(parts), key=lambda row: str(row.age), reverse=True)

@@ -1,4 +1,4 @@
-"""The library of prompts in DynamoDB; a row holds the ids of the definitions linked to it."""
+"""Prompt templates in DynamoDB; a row contains the ids of the blueprints linked to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARY = "library"
 
 
 class DynamoPromptTemplates:
-    """The store of prompt templates. A name is a claim, so that no two have the same."""
+    """The store of prompt templates. Each name is a claim, so that it is unique."""
 
     def get(self, template_id: str) -> PromptTemplate:
         try:
@@ -54,7 +54,7 @@ class DynamoPromptTemplates:
         except Taken as taken:
             if "name" in taken.parts:
                 raise _taken(new) from taken
-            raise Superseded(f"prompt template {new.id!r} changed meanwhile") from taken
+            raise Superseded(f"prompt template {new.id!r} was modified concurrently") from taken
 
     def remove(self, old: PromptTemplate) -> None:
         transaction = Transaction()
@@ -64,7 +64,7 @@ class DynamoPromptTemplates:
         try:
             transaction.commit()
         except Taken as taken:
-            message = f"prompt template {old.name!r} is used by definitions: unlink them first"
+            message = f"prompt template {old.name!r} is used by blueprints: unlink them first"
             raise Conflict(message) from taken
 
     def newest(self, before: str | None, limit: int) -> tuple[list[PromptTemplate], str | None]:
@@ -73,7 +73,9 @@ class DynamoPromptTemplates:
 
 
 def _taken(template: PromptTemplate) -> Conflict:
-    return Conflict(f"a prompt template is called {template.name!r} already", "name")
+    return Conflict(
+        f"the name {template.name!r} is already used by another prompt template", "name"
+    )
 
 
 def _row(template: PromptTemplate) -> TemplateRecord:

@@ -1,4 +1,4 @@
-"""Providers in DynamoDB, each change guarded by the version it was made from."""
+"""Ticket providers in DynamoDB; each write requires the version that it is based on."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from chalicelib.storage.records import ProviderRecord
 from chalicelib.storage.transactions import guarded
 
 ONLY_SHARD = "0"
-"""A stage has few providers, so one partition of the due index holds them all."""
+"""A stage has few providers, so one partition of the due index is enough."""
 
 
 class DynamoProviders:
-    """The store of providers."""
+    """The store of ticket providers."""
 
     def get(self, provider_id: str) -> Provider:
         try:
@@ -41,7 +41,7 @@ class DynamoProviders:
             _record(old).delete(condition=ProviderRecord.version == old.version)
 
     def all(self) -> list[Provider]:
-        """Return every provider by name. A stage has few; nothing hot reads this list."""
+        """Return all providers by name. Scans the table, which is small; nothing hot does so."""
         found = [codec.load(Provider, row.data) for row in ProviderRecord.scan()]
         return sorted(found, key=lambda provider: (provider.name, provider.id))
 

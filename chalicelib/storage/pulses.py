@@ -1,4 +1,4 @@
-"""Pulses in DynamoDB."""
+"""Named times in DynamoDB, such as the last tick."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.storage.transactions import condition_failed
 
 
 class DynamoPulses:
-    """The store of pulses: the last one of each name."""
+    """The store of named times: the last time of each name."""
 
     def note(self, name: str, at: datetime) -> None:
         PulseRecord(id=name, data=codec.sortable(at)).save()
@@ -24,8 +24,7 @@ class DynamoPulses:
             return None
 
     def first(self, name: str, at: datetime, until: datetime) -> bool:
-        """Note something that counts once, and is worth nothing after `until`; return whether
-        this was the first time."""
+        """Record a name that counts once until `until`; return whether it was the first time."""
         ends = int(until.timestamp())
         row = PulseRecord(id=name, data=codec.sortable(at), expires_at=ends)
         try:

@@ -1,4 +1,4 @@
-"""Repos in DynamoDB: the id is made of the normal URL, so one URL is one row."""
+"""Repos in DynamoDB; the id is derived from the normal URL, so each URL has one row."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DynamoRepos:
         except Taken as taken:
             if "claim" in taken.parts:
                 raise
-            raise Conflict(f"the repo {new.url} is there already", "repoUrl") from taken
+            raise Conflict(f"the repo {new.url} exists already", "repoUrl") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
         with guarded(f"repo {new.url}"):
@@ -45,7 +45,7 @@ class DynamoRepos:
             _record(old).delete(condition=RepoRecord.version == old.version)
 
     def all(self) -> list[Repo]:
-        """Return every repo by URL. A stage has few; nothing hot reads this list."""
+        """Return all repos by URL. Scans the table, which is small; no frequent path uses it."""
         repos = [codec.load(Repo, record.data) for record in RepoRecord.scan()]
         return sorted(repos, key=lambda repo: repo.url)
 

@@ -1,4 +1,4 @@
-"""Definitions, triggers and firings as rows: the whole thing as text, and what keys need."""
+"""Rows of blueprints, triggers and firings: the whole object as text, and the key attributes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.storage.records import BlueprintRecord, FiringRecord, HookRecord
 
 
 def blueprint_row(blueprint: Blueprint) -> BlueprintRecord:
-    """Return the row of a definition."""
+    """Return the row of a blueprint."""
     return BlueprintRecord(
         id=blueprint.id,
         kind=blueprint.kind.value,
@@ -24,7 +24,7 @@ def blueprint_row(blueprint: Blueprint) -> BlueprintRecord:
 
 
 def trigger_row(trigger: Trigger) -> TriggerRecord:
-    """Return the row of a trigger; one that is not due is in no due index."""
+    """Return the row of a trigger; only a due time puts it into the due index."""
     due = trigger.due_at
     return TriggerRecord(
         id=trigger.id,
@@ -49,7 +49,7 @@ def hook_row(trigger: Trigger) -> HookRecord:
 
 
 def firing_row(firing: Firing, brief: bytes | None = None) -> FiringRecord:
-    """Return the row of a firing; it expires a day after the retention that was promised."""
+    """Return the row of a firing; it expires a day after the promised retention."""
     kept_until = firing.fired_at + settings.retention + timedelta(days=1)
     return FiringRecord(
         id=firing.id,

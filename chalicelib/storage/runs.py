@@ -1,4 +1,4 @@
-"""Runs in DynamoDB, each change guarded by the version it was made from."""
+"""Runs in DynamoDB; each write requires the version that it is based on."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from chalicelib.storage.transactions import guarded
 
 Entry = tuple[State, str, str, datetime]
 LIST_SHARDS = 4
-"""Parts of the list of all runs, so that no single partition takes every new one."""
+"""Partitions of the list of all runs, so that no single one receives every new run."""
 
 
 class Kept(NamedTuple):
-    """What a row keeps apart: what happened to a run. Lists do not carry it."""
+    """The history and attempts of a run, in an attribute of their own that lists do not contain."""
 
     entries: tuple[Entry | Event, ...]
     attempts: tuple[Attempt, ...]
@@ -58,14 +58,14 @@ def record_of(run: Run) -> RunRecord:
 
 
 def run_of(record: Any) -> Run:
-    """Return the run that a whole row holds."""
+    """Return the run of a complete row."""
     kept = codec.load(Kept, record.history)
     run = codec.load(Run, record.data)
     return replace(run, history=tuple(_events(run.id, kept.entries)), attempts=kept.attempts)
 
 
 def _history(run: Run) -> str:
-    """Return history and attempts as text; what an entry has from its place is not written."""
+    """Return history and attempts as text, without fields that follow from an entry's position."""
     entries = tuple((one.to_state, one.trigger, one.message, one.created_at) for one in run.history)
     return codec.dump(Kept(entries, run.attempts))
 
@@ -73,7 +73,7 @@ def _history(run: Run) -> str:
 def _events(run_id: str, entries: Iterable[Entry | Event]) -> Iterator[Event]:
     source: State | None = None
     for number, entry in enumerate(entries):
-        if isinstance(entry, Event):  # written whole, as it was before the first release
+        if isinstance(entry, Event):  # a complete event, the format before the first release
             event = entry
         else:
             to, by, message, at = entry
@@ -107,7 +107,7 @@ class DynamoRuns:
     """The store of runs."""
 
     def position(self, run: Run) -> str:
-        """Return where a list goes on after this run."""
+        """Return the position of the page after this run."""
         return codec.age(run.created_at, run.id)
 
     def get(self, run_id: str) -> Run:
@@ -125,13 +125,13 @@ class DynamoRuns:
             yield row.id
 
     def first_rank(self, key: str) -> str | None:
-        """Return the rank of the most urgent run that waits behind `key`, if one does."""
+        """Return the rank of the most urgent run in queue `key`, or None."""
         for row in RunRecord.waiting.query(key, limit=1):
             return str(row.rank)
         return None
 
     def several(self, run_ids: Sequence[str]) -> list[Run]:
-        """Return those of these runs that there are, in this order, as they are now."""
+        """Return the existing ones of these runs, in the same order, in a consistent read."""
         found = {row.id: row for row in RunRecord.batch_get(run_ids, consistent_read=True)}
         return [run_of(found[run_id]) for run_id in run_ids if run_id in found]
 
@@ -165,7 +165,7 @@ class DynamoRuns:
         return pages.things(Run, rows, limit)
 
     def latest(self, definition_ids: Sequence[str], limit: int) -> dict[str, list[Run]]:
-        """Return the newest runs of each definition."""
+        """Return the newest runs of each blueprint, at most `limit` of each."""
 
         def read(key: str) -> list[Run]:
             rows = pages.newest(RunRecord.of_definition, key, None, limit)
@@ -190,13 +190,13 @@ def _newest(kinds: Collection[str], before: str | None, limit: int) -> list[Any]
 
 
 def _fresh(kinds: Collection[str], before: str | None, limit: int) -> list[tuple[Any, Run]]:
-    """Return the young runs that no step has seen yet: they are in no sparse index so far."""
+    """Return new runs without a first change, which are not in the sparse indexes yet."""
     found = [(row, codec.load(Run, row.data)) for row in _newest(kinds, before, limit)]
     return [(row, run) for row, run in found if run.version == 1]
 
 
 def _whole(rows: list[Any], limit: int) -> tuple[list[Run], str | None]:
-    """Read a page whose rows are keys only; what was deleted meanwhile is left out."""
+    """Read a page whose rows are keys only; concurrently deleted runs are left out."""
     ordered = sorted({row.id: row for row in rows}.values(), key=lambda r: r.age, reverse=True)
     kept, position = pages.whole(RunRecord, ordered, limit)
     return [codec.load(Run, row.data) for row in kept], position

@@ -1,4 +1,4 @@
-"""The names of secrets in DynamoDB; their values are elsewhere."""
+"""The names of secrets in DynamoDB; their values are stored in the vault."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DynamoSecrets:
     """The store of secrets, without their values."""
 
     def key(self, name: str, scope: str) -> str:
-        """Return where the value of a secret is kept."""
+        """Return the key of a secret's value in the vault."""
         return f"{GLOBAL if scope == GLOBAL else repo_id(scope)}/{name}"
 
     def find(self, names: Collection[str], scope: str) -> dict[str, Secret]:
@@ -41,6 +41,6 @@ class DynamoSecrets:
             raise NotFound("secret", name) from error
 
     def all(self) -> list[Secret]:
-        """Return every secret by name. A stage has few; nothing hot reads this list."""
+        """Return all secrets by name. Scans the table, which is small; no frequent path uses it."""
         found = [codec.load(Secret, row.data) for row in SecretRecord.scan()]
         return sorted(found, key=lambda secret: (secret.name, secret.scope))

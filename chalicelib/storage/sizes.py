@@ -1,4 +1,4 @@
-"""How big rows and keys may be: AWS refuses more, and emulators let some of it pass."""
+"""Size limits of rows and keys: AWS rejects larger ones, but emulators accept some of them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
 
 LONGEST_KEY, LONGEST_PLACE = 2048, 1024
-"""Bytes of a key, and of what sorts the rows under it: AWS refuses to look for longer ones."""
+"""The maximum bytes of a partition key and of a sort key; AWS rejects longer ones even in queries.
+"""
 
 T = TypeVar("T", bound=Model)
 
 
 def nameless(text: str, most: int = LONGEST_KEY) -> bool:
-    """Whether no row can be called so."""
+    """Return whether a text exceeds the size of a key."""
     return len(text.encode("utf-8", "replace")) > most
 
 
 def fitting(row: T) -> T:
-    """Return a row; raise `Invalid` where it is bigger than AWS takes."""
+    """Return a row; raise `Invalid` if it exceeds the size limit."""
     size = sum(len(name) + _size(value) for name, value in row.attribute_values.items())
     if size > limits.ROW:
-        message = f"this has {size:,} bytes with all that belongs to it, at most {limits.ROW:,}"
+        message = f"this has {size:,} bytes with all its parts, but may have at most {limits.ROW:,}"
         raise Invalid(message)
     return row
 

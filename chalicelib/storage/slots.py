@@ -1,4 +1,4 @@
-"""Counters of working runs in DynamoDB. They hold ids, so that a lost slot can be told."""
+"""Counters of runs in DynamoDB. They store run ids, so that lost slots can be detected."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from chalicelib.storage.transactions import Transaction, condition_failed
 
 MOST_DROPPED = 90
 QUEUE = "queue#"
-"""What the id of a queue that waits for the stage begins with."""
+"""The prefix of the ids of queues that wait for the stage."""
 
 
 class DynamoSlots:
-    """The store of slots. Moving a run and taking or freeing its slots is one transaction."""
+    """The store of slots. A run's move and the change of its slots are one transaction."""
 
     def take(self, new: Run, was: Run, limits: dict[str, int]) -> None:
-        """Move the run and hold it in each counter; raise `Taken` naming what was full."""
+        """Move the run and add it to each counter; raise `Taken` with the run or the full ones."""
         transaction = Transaction()
         transaction.put("run", record_of(new), RunRecord.version == was.version)
         for counter, limit in limits.items():
@@ -33,7 +33,7 @@ class DynamoSlots:
         transaction.commit()
 
     def move(self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]) -> None:
-        """Move the run, out of some counters and into others."""
+        """Move the run, out of some sets and into others; raise `Taken` if it has changed."""
         transaction = Transaction()
         transaction.put("run", record_of(new), RunRecord.version == was.version)
         for counter in leaves:
@@ -45,7 +45,7 @@ class DynamoSlots:
         transaction.commit()
 
     def hold(self, counter: str, run_ids: Collection[str], until: datetime | None = None) -> None:
-        """Hold runs in a counter; one that is of use for a time only is cleaned up after it."""
+        """Add runs to a set; with `until` it is deleted some time after that."""
         actions: list[Any] = [SlotRecord.held.add(set(run_ids))]
         if until:
             actions.append(SlotRecord.expires_at.set(int(until.timestamp())))
@@ -57,7 +57,7 @@ class DynamoSlots:
         return frozenset()
 
     def drop(self, counter: str, versions: Mapping[str, int | None]) -> None:
-        """Let go of runs that do not work; raise `Taken` when one of them has moved since."""
+        """Remove runs without a slot; raise `Taken` if one of them has moved since."""
         transaction = Transaction()
         for run_id, version in list(versions.items())[:MOST_DROPPED]:
             as_read = RunRecord.version == version if version else RunRecord.id.does_not_exist()
@@ -67,7 +67,7 @@ class DynamoSlots:
         transaction.commit()
 
     def await_stage(self, queue_key: str, rank: str) -> None:
-        """Note that a queue waits for the stage, by the most urgent rank that was told of it."""
+        """Record that a queue waits for the stage, by the most urgent rank reported for it."""
         more_urgent = SlotRecord.rank.does_not_exist() | (SlotRecord.rank > rank)
         actions: list[Any] = [SlotRecord.waits_for.set(STAGE), SlotRecord.rank.set(rank)]
         try:
@@ -82,6 +82,6 @@ class DynamoSlots:
         return [row.id.removeprefix(QUEUE) for row in rows]
 
     def leave_stage(self, queue_key: str) -> None:
-        """Note that a queue waits for the stage no longer."""
+        """Record that a queue no longer waits for the stage."""
         actions: list[Any] = [SlotRecord.waits_for.remove(), SlotRecord.rank.remove()]
         SlotRecord(id=f"{QUEUE}{queue_key}").update(actions=actions)

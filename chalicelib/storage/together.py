@@ -1,4 +1,4 @@
-"""Reads that do not wait for each other."""
+"""Concurrent reads in threads."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def together(reads: Iterable[Callable[[], T]]) -> list[T]:
-    """Return what each read answers, in their order; the first error is raised."""
+    """Return the results of all reads, in their order; raise the first error."""
     asked = list(reads)
     if len(asked) < 2:
         return [read() for read in asked]
-    connection().client  # noqa: B018 - made once, before threads could make it twice
+    connection().client  # noqa: B018 - created once, before several threads create it
     return list(_pool().map(lambda read: read(), asked))

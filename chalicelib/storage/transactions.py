@@ -1,4 +1,4 @@
-"""One DynamoDB transaction, with its cancellation told apart by its reasons."""
+"""DynamoDB transactions whose cancellation names the failed parts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from chalicelib.storage.connection import Patience, connection
 from chalicelib.storage.sizes import fitting
 
 _CHECK, _DELETE, _PUT, _UPDATE = range(4)
-"""The order in which pynamodb sends the items, and so that of the cancellation reasons."""
+"""The order in which pynamodb sends the items, and so the order of the cancellation reasons."""
 _PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 class Transaction:
-    """Writes that happen together or not at all; each has the name of the part it stands for."""
+    """Writes that happen together or not at all; each has the name of the part that it writes."""
 
     def __init__(self) -> None:
         self._items: list[tuple[int, str, Callable[[Any], None]]] = []
@@ -53,10 +53,10 @@ class Transaction:
         self._items.append((kind, part, step))
 
     def commit(self) -> None:
-        """Write all, or raise `Taken` with the parts whose condition failed.
+        """Write everything, or raise `Taken` with the parts whose condition failed.
 
-        A conflict with another transaction says nothing about the outcome, so it is tried again
-        with jitter for two seconds; a failed condition is final.
+        A conflict with another transaction does not decide the outcome, so it is retried with
+        jitter for two seconds; a failed condition is final.
         """
         items = sorted(self._items, key=lambda item: item[0])
         patience = Patience()
@@ -85,15 +85,15 @@ def _codes(error: TransactWriteError) -> list[str]:
 
 @contextmanager
 def guarded(what: str) -> Iterator[None]:
-    """Raise `Superseded` where the single write inside is refused by its own condition."""
+    """Raise `Superseded` if the single write inside is rejected by its own condition."""
     try:
         yield
     except (PutError, DeleteError) as error:
         if not condition_failed(error):
             raise
-        raise Superseded(f"{what} changed meanwhile") from error
+        raise Superseded(f"{what} was modified concurrently") from error
 
 
 def condition_failed(error: PynamoDBException) -> bool:
-    """Whether a single write was refused by its own condition."""
+    """Return whether a single write was rejected by its own condition."""
     return error.cause_response_code == "ConditionalCheckFailedException"

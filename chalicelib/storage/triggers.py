@@ -1,4 +1,4 @@
-"""Triggers in DynamoDB. A path is an item of its own, so that the store keeps it unique."""
+"""Triggers in DynamoDB. A webhook path is an item of its own, which makes it unique."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from chalicelib.storage.transactions import Transaction, guarded
 
 
 def put_new(transaction: Transaction, trigger: Trigger) -> None:
-    """Add a new trigger, and its path if it has one, to a transaction."""
+    """Add a new trigger, and its webhook path if it has one, to a transaction."""
     transaction.put("trigger", trigger_row(trigger), TriggerRecord.id.does_not_exist())
     if trigger.hook:
         path = f"path {trigger.hook.path}"
@@ -39,7 +39,7 @@ def put_new(transaction: Transaction, trigger: Trigger) -> None:
 
 
 def put_changed(transaction: Transaction, change: Change) -> None:
-    """Add an edit of a trigger, with the gap it leaves and its path, to a transaction."""
+    """Add an edit of a trigger, with its gap and its webhook path, to a transaction."""
     new, was = change.new, change.was
     transaction.put("trigger", trigger_row(new), TriggerRecord.version == was.version)
     if change.gap:
@@ -54,7 +54,7 @@ def put_changed(transaction: Transaction, change: Change) -> None:
 
 
 def delete(transaction: Transaction, trigger: Trigger) -> None:
-    """Add the removal of a trigger and its path to a transaction."""
+    """Add the removal of a trigger and its webhook path to a transaction."""
     same = TriggerRecord.version == trigger.version
     transaction.delete("trigger", trigger_row(trigger), same)
     if trigger.hook:
@@ -75,7 +75,7 @@ class DynamoTriggers:
         return self.of_all([definition])[definition.id]
 
     def of_all(self, definitions: Collection[Blueprint]) -> dict[str, list[Trigger]]:
-        """Return the triggers of each definition, all of them read at once."""
+        """Return the triggers of each blueprint, oldest first, in one consistent read."""
         asked = [key for owner in definitions for key in owner.trigger_ids]
         rows = fetch({TriggerRecord: asked})[TriggerRecord]
         found: dict[str, list[Trigger]] = {owner.id: [] for owner in definitions}
@@ -89,10 +89,11 @@ class DynamoTriggers:
     def bases(
         self, pairs: Collection[tuple[str, str]], template_id: str | None = None
     ) -> dict[str, Basis]:
-        """Return what each (trigger id, definition id) is decided from, in one read, or two.
+        """Return the basis of decisions for each (trigger id, blueprint id), by trigger id.
 
-        The second one is for templates of the library that `template_id` did not foresee and for
-        the active runs of definitions whose overlap policy asks for them.
+        It takes one or two reads. The second one is for library templates other than `template_id`,
+        and for the active runs of blueprints with a trigger that limits overlaps. Missing triggers
+        are left out.
         """
         rows = fetch(
             {
@@ -147,7 +148,7 @@ class DynamoTriggers:
         transaction.commit()
 
     def note(self, new: Trigger, was: Trigger) -> None:
-        """Write what the system itself notes on a trigger."""
+        """Write a change that the system itself made to a trigger."""
         with guarded(f"trigger {new.id!r}"):
             trigger_row(new).save(condition=TriggerRecord.version == was.version)
 
@@ -166,7 +167,7 @@ class DynamoTriggers:
             yield Due("trigger", row.id, codec.moment(row.due_at), row.definition_id)
 
     def of_source(self, source: str) -> list[tuple[str, str]]:
-        """Return the (trigger id, definition id) of each that waits for tickets of `source`."""
+        """Return the (trigger id, blueprint id) of each trigger for tickets of `source`."""
         return [(row.id, row.definition_id) for row in TriggerRecord.of_source.query(source)]
 
     def oldest_due(self, until: datetime) -> Due | None:

@@ -1,4 +1,4 @@
-"""Webhooks in DynamoDB, each change guarded by the version it was made from."""
+"""Webhook endpoints in DynamoDB; each write requires the version that it is based on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KNOWN_FOR_SECONDS = 15.0
 
 
 class DynamoWebhooks:
-    """The store of webhooks."""
+    """The store of webhook endpoints."""
 
     def __init__(self) -> None:
         self._known: tuple[float, list[Webhook]] | None = None
@@ -31,13 +31,13 @@ class DynamoWebhooks:
         return codec.load(Webhook, record.data)
 
     def all(self) -> list[Webhook]:
-        """Return every webhook, the oldest first."""
+        """Return all endpoints, oldest first, in a consistent read."""
         rows = WebhookRecord.query(ALL, consistent_read=True)
         found = [codec.load(Webhook, row.data) for row in rows]
         return sorted(found, key=lambda webhook: (webhook.created_at, webhook.id))
 
     def lately(self) -> list[Webhook]:
-        """Return every webhook as it was some seconds ago at most: this is asked all the time."""
+        """Return all endpoints, up to `KNOWN_FOR_SECONDS` old, as this is called very often."""
         if self._known is None or time.monotonic() - self._known[0] > KNOWN_FOR_SECONDS:
             self._known = (time.monotonic(), self.all())
         return self._known[1]

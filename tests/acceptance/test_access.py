@@ -197,7 +197,7 @@ def test_of_two_keys_that_revoke_each_other_at_once_one_is_left(stage: Stage):
     ann, bob = (access.principal_of(world, token) for token in tokens)
 
     access.revoke(world, ann.id, bob)
-    with pytest.raises(Unauthorized, match="revoked meanwhile"):
+    with pytest.raises(Unauthorized, match="revoked during this request"):
         access.revoke(world, bob.id, ann)  # whose request was let in before
 
     assert access.principal_of(world, tokens[1]) == bob

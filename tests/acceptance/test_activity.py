@@ -325,7 +325,7 @@ def test_an_entry_that_cannot_be_kept_is_told_whole_in_the_log_and_counted(
     with caplog.at_level(logging.ERROR):
         made = stage.ok("POST", "/api/tasks", BODY)
     assert lost == [True]
-    (record,) = [one for one in caplog.records if one.message == "activity not kept"]
+    (record,) = [one for one in caplog.records if one.message == "audit record not stored"]
     assert record.entry["action"] == "task.create"  # type: ignore[attr-defined]
     assert record.entry["object_id"] == made["task"]["id"]  # type: ignore[attr-defined]
 

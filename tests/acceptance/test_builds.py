@@ -335,7 +335,10 @@ def test_a_build_that_only_waited_for_a_machine_costs_no_retry(
                 stage.pass_time(timedelta(minutes=1))
         now = shown(stage, run)
         assert (now["state"], now["retryCount"]) == ("provisioning", 0)
-        assert "no room for yet: the build ended (TIMED_OUT): QUEUED TIMED_OUT" in now["waitingFor"]
+        assert (
+            "no free capacity yet: the build ended (TIMED_OUT): QUEUED TIMED_OUT"
+            in now["waitingFor"]
+        )
         account.state = {"buildStatus": "IN_PROGRESS"}
         stage.pass_time(timedelta(minutes=2))
         assert len(account.builds) == number + 2

@@ -55,8 +55,10 @@ def test_a_trigger_that_is_gone_stays_in_the_ledger(terminal: Terminal, stage: S
 @pytest.mark.parametrize(
     "words, told",
     [
-        pytest.param(("retry",), "only a failed or a cancelled task is retried", id="retry"),
-        pytest.param(("resume", "--prompt", "Go on"), "a task is resumed when it is", id="resume"),
+        pytest.param(("retry",), "only a failed or cancelled task can be retried", id="retry"),
+        pytest.param(
+            ("resume", "--prompt", "Go on"), "a task can be resumed when it is", id="resume"
+        ),
     ],
 )
 def test_what_a_state_does_not_allow_is_said_with_what_would(
@@ -67,4 +69,4 @@ def test_what_a_state_does_not_allow_is_said_with_what_would(
     assert code == 5
     assert told in errors
     terminal.ok("task", "cancel", run)
-    assert "cancelled already: there is nothing to cancel" in terminal.run("task", "cancel", run)[2]
+    assert "already cancelled: there is nothing to cancel" in terminal.run("task", "cancel", run)[2]

@@ -119,7 +119,7 @@ def test_a_credential_with_something_invisible_at_its_ends_is_refused(
             assert status == 400, (value, answer)
             (detail,) = answer["details"]
             assert detail["field"] == named
-            assert "begins or ends with a blank or a line break" in detail["message"]
+            assert "begins or ends with an invisible character" in detail["message"]
 
 
 def test_a_text_of_several_lines_may_end_its_last_line(stage: Stage):
@@ -130,5 +130,5 @@ def test_a_text_of_several_lines_may_end_its_last_line(stage: Stage):
 def test_a_form_refuses_it_as_the_api_does(stage: Stage, browser: Browser):  # noqa: F811
     sent = {"name": "T", "prompt": "x", "trigger": "webhook", "path": "p", "signature": "github"}
     answer = browser.post("/tasks/new", mode="schedule", secret=f"{GOOD} ", **sent)
-    assert "begins or ends with a blank" in answer.text
+    assert "begins or ends with an invisible character" in answer.text
     assert stage.ok("GET", "/api/tasks?type=standalone")["tasks"] == []

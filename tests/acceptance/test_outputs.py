@@ -104,11 +104,11 @@ def test_a_name_that_no_file_has_is_not_found(stage: Stage, job: dict[str, Any])
 @pytest.mark.parametrize(
     "file, words",
     [
-        ({"name": "..", "size": 1}, "not that of a file"),
-        ({"name": "a/b", "size": 1}, "not that of a file"),
-        ({"name": "a\nb", "size": 1}, "cannot be written down"),
+        ({"name": "..", "size": 1}, "not a plain file name"),
+        ({"name": "a/b", "size": 1}, "not a plain file name"),
+        ({"name": "a\nb", "size": 1}, "unprintable characters"),
         ({"name": "n" * 201, "size": 1}, "longer than 200 bytes"),
-        ({"name": "big", "size": 10 * 1024 * 1024 + 1}, "10485760 bytes together"),
+        ({"name": "big", "size": 10 * 1024 * 1024 + 1}, "together may have at most 10485760 bytes"),
         ({"name": "x", "size": -1}, "at least 0"),
         (
             {"name": "x", "size": 1, "contentType": "text/html\nSet-Cookie: x"},

@@ -79,8 +79,12 @@ def test_a_provider_that_fails_says_why_and_is_brought_back(browser: Browser, gi
 @pytest.mark.parametrize(
     "form, field, said",
     [
-        pytest.param({"source": "github"}, "repo", "a github provider needs it", id="needed"),
-        pytest.param({"source": "jira", "email": "a@b.c"}, "baseUrl", "needs it", id="address"),
+        pytest.param(
+            {"source": "github"}, "repo", "a github provider requires this field", id="needed"
+        ),
+        pytest.param(
+            {"source": "jira", "email": "a@b.c"}, "baseUrl", "requires this field", id="address"
+        ),
         pytest.param({"source": "github", "repo": "web"}, "repo", "owner/name", id="form"),
         pytest.param({"source": "linear", "credential": ""}, "credential", "", id="credential"),
         pytest.param({"source": "trello"}, "source", "", id="kind"),

@@ -239,8 +239,8 @@ def test_a_dead_runner_matters_no_more_once_the_branch_is_pushed(stage: Stage, g
     [
         (401, "Bad credentials", "GITHUB_TOKEN"),
         (403, "Resource not accessible by personal access token", "write access"),
-        (404, "Not Found", "let the credential see"),
-        (422, "Validation Failed", "refuses"),
+        (404, "Not Found", "give the credential access"),
+        (422, "Validation Failed", "rejects"),
     ],
 )
 def test_what_a_person_must_mend_is_said_and_a_retry_goes_on_at_publish(

@@ -33,7 +33,10 @@ def test_the_same_key_and_body_get_the_same_answer(stage: Stage, path: str):
     assert len(stage.ok("GET", path)[listed]) == before + 1
 
     status, answer = stage.call("POST", path, {**body, **more}, **key)
-    assert (status, answer["error"]) == (409, "this Idempotency-Key was used with another body")
+    assert (status, answer["error"]) == (
+        409,
+        "this Idempotency-Key was already used with another body: use a new key",
+    )
     assert len(stage.ok("GET", path)[listed]) == before + 1
 
 

@@ -94,7 +94,7 @@ def test_one_comment_is_made_when_work_starts_and_edited_when_it_ends(
 
     job = claimed(stage)
     (said,) = item.ours
-    assert "at work" in tracker.text(said)
+    assert "is working" in tracker.text(said)
     ended(stage, job, agent={"costUsd": 0.25})
 
     assert item.ours == [said]
@@ -117,7 +117,7 @@ def test_a_ticket_whose_prompt_no_row_holds_hears_of_its_task_all_the_same(
 
     assert noise in claimed(stage)["prompt"]
     (said,) = item.ours
-    assert "at work" in github.text(said)
+    assert "is working" in github.text(said)
 
 
 def test_a_provider_that_was_told_nothing_changes_no_state(stage: Stage, tracker: FakeTracker):
@@ -304,7 +304,7 @@ def test_a_tracker_that_is_down_is_asked_again_and_never_fails_the_task(
     assert (task["state"], task["errorMessage"]) == ("completed", None)
     who, said = events(stage, run)[-1]
     assert who == "ticket"
-    assert "got no reply yet" in said
+    assert "has no comment yet" in said
     assert "503" in said
 
     tracker.broken = lambda: None

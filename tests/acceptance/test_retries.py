@@ -54,7 +54,7 @@ def test_a_reached_limit_is_waited_for_and_the_history_says_until_when(stage: St
 
     assert claimed(stage)["attempt"] == 2
     messages = [e["message"] for e in stage.ok("GET", f"/api/tasks/{run}/events")["events"]]
-    assert any("will be tried again at 2026-05-04T15:0" in message for message in messages)
+    assert any("will be retried at 2026-05-04T15:0" in message for message in messages)
 
 
 def test_the_end_of_a_limit_delays_no_failure_of_another_class(stage: Stage):

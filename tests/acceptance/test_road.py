@@ -117,7 +117,7 @@ def test_a_run_that_no_runner_asks_for_waits_again_and_says_so(stage: Stage):
     shown = stage.ok("GET", f"/api/tasks/{run}")["task"]
     assert (shown["state"], shown["waitingFor"]) == ("provisioning", "a runner")
     events = stage.ok("GET", f"/api/tasks/{run}/events")["events"]
-    assert "no runner asked" in events[2]["message"]
+    assert "no runner claimed it" in events[2]["message"]
     assert shown["retryCount"] == 0
 
 

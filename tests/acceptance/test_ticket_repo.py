@@ -69,7 +69,7 @@ def test_a_repo_that_is_not_configured_fires_nothing_and_says_so(stage: Stage, g
     stage.pass_time(MINUTE)
     (record,) = ledger(stage, made)
     assert record["outcome"] == "failed"
-    assert "https://github.com/acme/web is none of the configured repos" in record["reason"]
+    assert "repository 'https://github.com/acme/web' is not configured" in record["reason"]
 
     stage.ok("POST", "/api/repos", {"repoUrl": "acme/web"})
     github.label(item, "agent", "now")
@@ -80,13 +80,13 @@ def test_a_repo_that_is_not_configured_fires_nothing_and_says_so(stage: Stage, g
 @pytest.mark.parametrize(
     "params, told",
     [
-        ({}, "the params name no repo"),
-        ({"repo": "  "}, "the params name no repo"),
-        ({"repo": 7}, "the params name no repo"),
+        ({}, "the params must name a repo"),
+        ({"repo": "  "}, "the params must name a repo"),
+        ({"repo": 7}, "the params must name a repo"),
         ({"repo": "not a repo"}, "not a repository"),
         ({"repo": "https://user:word@github.com/acme/web"}, "must not carry a credential"),
-        ({"repo": "file:///etc"}, "none of the configured repos"),
-        ({"repo": "acme/other"}, "none of the configured repos"),
+        ({"repo": "file:///etc"}, "is not configured"),
+        ({"repo": "acme/other"}, "is not configured"),
     ],
 )
 def test_what_names_no_configured_repo_is_refused_by_its_field(

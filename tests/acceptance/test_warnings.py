@@ -119,7 +119,7 @@ def test_pages_show_the_warnings_of_what_is_saved(stage: Stage, browser: Browser
 def test_the_command_line_and_doctor_name_them(stage: Stage, terminal: Terminal):
     made = stage.ok("POST", "/api/tasks", task({"path": OPEN}))
     code, _, errors = terminal.run("task", "show", made["task"]["id"])
-    assert (code, "triggers.0.config.path: anybody who guesses" in errors) == (0, True)
+    assert (code, "triggers.0.config.path: anyone who guesses" in errors) == (0, True)
     _, findings, _ = terminal.run("doctor", "--json")
     told = [one for one in json.loads(findings)["findings"] if one["check"] == "warning"]
     assert [one["verdict"] for one in told] == ["warn"]

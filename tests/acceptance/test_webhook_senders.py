@@ -132,18 +132,18 @@ def deliver(stage: Stage, body: bytes, headers: dict[str, str]) -> tuple[int, An
 
 BOMB = gzip.compress(b" " * (200 * limits.BODY), mtime=0)
 REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
-    (b'{"title": "\xe9"}', {}, 400, "the body is not UTF-8"),
-    (b"\xff\xfe{", {"Content-Type": "application/json; charset=utf-16"}, 400, "not utf-16"),
+    (b'{"title": "\xe9"}', {}, 400, "the body is not valid UTF-8"),
+    (b"\xff\xfe{", {"Content-Type": "application/json; charset=utf-16"}, 400, "not valid utf-16"),
     (b"{}", {"Content-Type": "application/json; charset=utf-7"}, 415, "charset 'utf-7'"),
     (b"{}", {"Content-Type": "application/json; charset=rot13"}, 415, "charset 'rot13'"),
     (b"{}", {"Content-Encoding": "br"}, 415, "Content-Encoding 'br'"),
     (b"{}", {"Content-Encoding": "gzip"}, 400, "not gzip"),
-    (gzip.compress(b"{}", mtime=0)[:-9], {"Content-Encoding": "gzip"}, 400, "ends too early"),
+    (gzip.compress(b"{}", mtime=0)[:-9], {"Content-Encoding": "gzip"}, 400, "is incomplete"),
     (zlib.compress(b"{}"), {"Content-Encoding": "gzip"}, 400, "not gzip"),
-    (BOMB, {"Content-Encoding": "gzip"}, 413, "1 MiB, unpacked"),
+    (BOMB, {"Content-Encoding": "gzip"}, 413, "decompressed delivery"),
     (b"<a/>", {"Content-Type": "application/xml"}, 415, "send JSON"),
     (b"hello", {"Content-Type": "text/plain"}, 400, "not valid JSON"),
-    (b"payload=%ff", FORM, 400, "the form is not UTF-8"),
+    (b"payload=%ff", FORM, 400, "the form is not valid UTF-8"),
 ]
 
 

@@ -557,7 +557,7 @@ def test_after_five_deliveries_in_a_row_that_nobody_took_a_webhook_is_disabled(
     found = stage.ok("GET", f"/api/webhooks/{webhook}")["webhook"]
     assert not found["enabled"]
     assert found["disabledReason"] == (
-        "5 deliveries in a row were not taken; the last one: it answered 500"
+        "5 deliveries in a row failed; the last one: it answered 500"
     )
 
 

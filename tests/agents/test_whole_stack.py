@@ -90,7 +90,7 @@ def test_a_schedule_becomes_a_branch_that_a_real_agent_wrote(
     assert end["costUsd"] is None if kind == "codex" else end["costUsd"] > 0
     asked = json.dumps([each for each in model.asked if FILE in json.dumps(each)])
     assert f"Write {FILE}, please." in asked
-    assert "do not push" in asked
+    assert "Do not push" in asked
     told = system.ok("GET", f"/api/tasks/{run}/logs?limit=100")["logs"]
     assert {"tool_use", "text"} <= {line["logType"] for line in told}
     assert KEY not in json.dumps([end, told])

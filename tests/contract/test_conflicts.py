@@ -42,7 +42,7 @@ def test_a_write_waits_for_the_transaction_that_writes_its_item(busy: Busy):
     runs = wiring.world().runs
     was = queued(run(), by="test", message="")
     busy("PutItem", 3)
-    with pytest.raises(Exception, match="changed meanwhile"):
+    with pytest.raises(Exception, match="modified concurrently"):
         runs.put(touch(was, at=NOON), was)  # it is not there: its own condition decides
 
 

@@ -308,7 +308,7 @@ class MemoryTriggers:
         try:
             self._tables.commit([Write("trigger", "triggers", new.id, same, put(new))])
         except Taken as taken:
-            raise Superseded(f"trigger {new.id!r} changed meanwhile") from taken
+            raise Superseded(f"trigger {new.id!r} was modified concurrently") from taken
 
     def remove(self, old: Trigger, was: Blueprint, owner: Blueprint) -> None:
         self._tables.commit([self._owner(was, owner), *written_away(old)])
@@ -355,7 +355,7 @@ class MemoryTemplates:
         except Taken as taken:
             if "claim" in taken.parts:
                 raise
-            raise Conflict(f"a prompt template is called {new.name!r} already") from taken
+            raise Conflict(f"the name {new.name!r} is already used") from taken
 
     def put(self, new: PromptTemplate, was: PromptTemplate) -> None:
         def same(row: Any) -> bool:
@@ -369,8 +369,8 @@ class MemoryTemplates:
             self._tables.commit(writes)
         except Taken as taken:
             if "name" in taken.parts:
-                raise Conflict(f"a prompt template is called {new.name!r} already") from taken
-            raise Superseded(f"prompt template {new.id!r} changed meanwhile") from taken
+                raise Conflict(f"the name {new.name!r} is already used") from taken
+            raise Superseded(f"prompt template {new.id!r} was modified concurrently") from taken
 
     def remove(self, old: PromptTemplate) -> None:
         def unlinked(row: Any) -> bool:
@@ -383,7 +383,7 @@ class MemoryTemplates:
         try:
             self._tables.commit(writes)
         except Taken as taken:
-            raise Conflict(f"prompt template {old.name!r} is used by definitions") from taken
+            raise Conflict(f"prompt template {old.name!r} is used by blueprints") from taken
 
     def newest(self, before: str | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("templates")]
@@ -483,7 +483,7 @@ class MemoryRuns:
         try:
             self._tables.commit([Write("run", "runs", new.id, at_version(was.version), put(new))])
         except Taken as taken:
-            raise Superseded(f"task {new.id!r} changed meanwhile") from taken
+            raise Superseded(f"task {new.id!r} was modified concurrently") from taken
 
     def waiting(self, key: str) -> Iterator[str]:
         waiting = (State.QUEUED, State.PROVISIONING)
@@ -610,7 +610,7 @@ class MemoryRepos:
         try:
             self._tables.commit([Write("repo", "repos", new.id, absent, put(new))])
         except Taken as taken:
-            raise Conflict(f"the repo {new.url} is there already") from taken
+            raise Conflict(f"the repo {new.url} exists already") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
         self._change(Write("repo", "repos", new.id, at_version(was.version), put(new)))
@@ -622,7 +622,7 @@ class MemoryRepos:
         try:
             self._tables.commit([write])
         except Taken as taken:
-            raise Superseded("the repo changed meanwhile") from taken
+            raise Superseded("the repo was modified concurrently") from taken
 
     def all(self) -> list[Repo]:
         return sorted(self._tables.all("repos"), key=lambda repo: str(repo.url))
@@ -673,7 +673,7 @@ class MemoryProviders:
         try:
             self._tables.commit([Write("provider", "providers", new.id, same, put(new))])
         except Taken as taken:
-            raise Superseded(f"provider {new.id!r} changed meanwhile") from taken
+            raise Superseded(f"provider {new.id!r} was modified concurrently") from taken
 
     def all(self) -> list[Provider]:
         return self._tables.all("providers")

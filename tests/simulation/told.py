@@ -83,7 +83,7 @@ class ToldDeliveries:
         try:
             self._tables.commit([Write("delivery", "deliveries", new.place, same, put(new))])
         except Taken as taken:
-            raise Superseded("changed meanwhile") from taken
+            raise Superseded("modified concurrently") from taken
 
     def due_shards(self) -> int:
         return 1

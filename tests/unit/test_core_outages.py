@@ -302,7 +302,9 @@ def crowded(stage: Stage, working: int, ended: int = 0) -> Blueprint:
 
 def test_a_definition_whose_row_of_active_runs_is_full_starts_no_more(stage: Stage):
     definition = crowded(stage, limits.ACTIVE)
-    with pytest.raises(Conflict, match="1,000 tasks of this definition wait or work already"):
+    with pytest.raises(
+        Conflict, match="1,000 tasks of this blueprint are already queued or running"
+    ):
         run_actions.start(stage.world, definition, {})
     assert len(stage.world.slots.held(definition.active_key)) == limits.ACTIVE
 

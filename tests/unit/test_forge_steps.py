@@ -326,7 +326,7 @@ def test_what_the_queue_took_is_followed_and_what_it_dropped_is_told(forge: Scri
         story.look_after()
 
     assert story.run.state is State.NEEDS_ATTENTION
-    assert "merge queue took it out" in (story.run.error_message or "")
+    assert "merge queue removed it" in (story.run.error_message or "")
 
 
 def test_the_commit_of_a_merge_says_nothing_of_others(forge: ScriptedForge):
@@ -346,7 +346,7 @@ def test_a_repo_without_drafts_gets_a_pull_request_that_nobody_merges_by_itself(
     forge.drafts = False
     story.look_after()
     assert story.run.state is State.PR_OPENED, story.words
-    assert ("the repo has no drafts" in story.words) is wanted
+    assert ("the repo does not support drafts" in story.words) is wanted
 
     for _ in range(5):
         if not story.run.final:
@@ -367,7 +367,7 @@ def test_a_pull_request_that_opens_while_its_run_is_cancelled_is_noted(forge: Sc
     run = story.run
     assert (run.state, run.pr_number, run.pr_state) == (State.CANCELLED, 1, "open")
     assert run.pr_url == f"{URL}/pull/1"
-    assert "pull request #1 is open all the same: close it" in story.words
+    assert "pull request #1 is open although the task was cancelled: close it" in story.words
     assert run.due_at is None
     assert run.reply is not None
 
@@ -439,7 +439,7 @@ def test_a_cancelled_run_without_a_pull_request_is_looked_at_once(
     story.look_after()
 
     assert (story.run.state, story.run.due_at, story.run.pr_number) == (State.CANCELLED, None, None)
-    assert ("could not be asked" in story.words) is bool(kind)
+    assert ("could not check" in story.words) is bool(kind)
 
 
 def test_nothing_is_opened_for_a_run_that_was_cancelled_before(forge: ScriptedForge):

@@ -113,7 +113,7 @@ def test_syncs_that_never_end_are_told(place: Place):
     for _ in range(2):
         place.now += syncing.LEASE
         assert not _dies_at(place, 2)
-    assert "was cut off" in (place.provider.last_error or "")
+    assert "was interrupted" in (place.provider.last_error or "")
 
     place.now += syncing.LEASE
     syncing.sync(place.world, "p")

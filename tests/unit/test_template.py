@@ -91,8 +91,8 @@ def test_the_preview_can_say_what_was_missing_and_what_was_unused():
     [
         ("a\n{{#if x}} b", "line 2: {{#if}} is never closed"),
         ("{{x", "line 1: a {{ is never closed"),
-        ("{{/if}}", "closes nothing"),
-        ("{{#if a}}{{/each}}", "closes nothing"),
+        ("{{/if}}", "does not match an open block"),
+        ("{{#if a}}{{/each}}", "does not match an open block"),
         ("{{#foo x}}{{/foo}}", "is not known"),
         ("{{a b}}", "is not a name"),
         (f"{{{{{'a' * 501}}}}}", "the name in a tag has at most 500 characters"),
@@ -102,7 +102,7 @@ def test_the_preview_can_say_what_was_missing_and_what_was_unused():
         ("{{#if a}}{{else with b}}{{/if}}", "is not known: use #if, #unless or #each"),
         ("{{#if}}{{/if}}", "'' is not a name"),
         ("{{#each l as |x|}}{{/each}}", "write {{#each l}} and {{this}}"),
-        ("{{#each l}}{{../name}}{{/each}}", "write {{name}}: names are those of the params"),
+        ("{{#each l}}{{../name}}{{/each}}", "write {{name}}: in every block, names refer"),
         ("{{#each l}}{{this/x}}{{/each}}", "write {{x}}"),
         ("{{^a}}{{/a}}", "use {{#unless name}}"),
         ("{{> part}}", "write its text here"),
@@ -126,9 +126,9 @@ def test_a_template_that_does_not_parse_says_where_and_why(text: str, message: s
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("{{@last}}", "line 1: @last stands outside of {{#each}}"),
-        ("a\n{{#if @key}}{{/if}}", "line 2: @key stands outside of {{#each}}"),
-        ("{{#each l}}{{else}}{{@index}}{{/each}}", "stands outside of {{#each}}"),
+        ("{{@last}}", "line 1: @last is outside of {{#each}}"),
+        ("a\n{{#if @key}}{{/if}}", "line 2: @key is outside of {{#each}}"),
+        ("{{#each l}}{{else}}{{@index}}{{/each}}", "is outside of {{#each}}"),
         ("{{#each l}}{{@size}}{{/each}}", "'@size' is not one of @index, @first, @last, @key"),
     ],
 )

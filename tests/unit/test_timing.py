@@ -143,7 +143,7 @@ def test_no_jitter_fires_past_the_end():
     was = jittered("0 9 * * *", NINE - MINUTE, end_at=end_at)
     assert was.due_at == NINE + was.jitter
     assert was.upcoming(NINE) == (None, None)
-    with pytest.raises(Invalid, match="over before it fires"):
+    with pytest.raises(Invalid, match="ends before it fires once"):
         jittered("0 9 * * *", NINE + MINUTE, start_at=NINE + timedelta(hours=1), end_at=end_at)
 
 

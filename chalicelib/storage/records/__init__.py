@@ -1,7 +1,7 @@
-"""The tables and their indexes. What a row means lives in `domain`; rows hold text.
+"""Tables and their indexes. The meaning of rows is defined in `domain`; rows contain text.
 
-Each row keeps its thing as JSON in `data`, and beside it only what a key, an index or a condition
-needs. The tables of the deployed stage are made from these models.
+Each row stores its object as JSON in `data`, and beside it only the attributes of keys, indexes and
+conditions. The tables of a deployed stage are created from these models.
 """
 
 from __future__ import annotations

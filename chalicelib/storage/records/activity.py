@@ -1,4 +1,4 @@
-"""Who did what, and how often somebody tried."""
+"""Tables of audit records and of attempt counters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ActivityOfObject(GlobalSecondaryIndex[Any]):
 
 
 class ActivityBelow(GlobalSecondaryIndex[Any]):
-    """What was done to the parts of a thing."""
+    """Records of the parts of an object."""
 
     Meta = index("below", IncludeProjection(SHOWN))
     root_id = UnicodeAttribute(hash_key=True)
@@ -59,7 +59,7 @@ class ActivityRecord(Row):
 
 
 class CounterRecord(Row):
-    """How often something was tried within a span of time."""
+    """The number of attempts within a time window."""
 
     class Meta(Settled):
         table_name = settings.table("counters")

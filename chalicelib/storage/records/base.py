@@ -1,4 +1,4 @@
-"""What the records share."""
+"""Attributes that all tables share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chalicelib.settings import settings
 
 
 class Settled:
-    """What all tables have in common."""
+    """The `Meta` attributes that all tables have in common."""
 
     region = settings.region
     billing_mode = "PAY_PER_REQUEST"

@@ -1,4 +1,4 @@
-"""Definitions, their triggers, and the prompts that they share."""
+"""Tables of blueprints, their triggers, and prompt templates."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ class TriggerDueIndex(GlobalSecondaryIndex[Any]):
 
 
 class TriggersOfSource(GlobalSecondaryIndex[Any]):
-    """Who waits for the tickets of a source. Only ticket triggers have one; no firing writes it."""
+    """Triggers that wait for the tickets of a source.
+
+    Only ticket triggers have one, so firing a schedule never writes it.
+    """
 
     Meta = index("of_source", IncludeProjection(["definition_id"]))
     source = UnicodeAttribute(hash_key=True)
@@ -64,7 +67,7 @@ class TriggerRecord(Row):
 
 
 class HookRecord(Row):
-    """Who listens at a path, found by the path itself."""
+    """The trigger of a webhook path; its key is the path itself."""
 
     class Meta(Settled):
         table_name = settings.table("hooks")

@@ -1,4 +1,4 @@
-"""The ledger, and the claims behind it."""
+"""Tables of the ledger and of claims."""
 
 from __future__ import annotations
 

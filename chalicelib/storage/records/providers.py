@@ -1,4 +1,4 @@
-"""Where tickets come from."""
+"""The table of ticket providers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs, and the counters of those that work."""
+"""Tables of runs and their slot counters."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RunsOfDefinition(GlobalSecondaryIndex[Any]):
 
 
 class RunsInState(GlobalSecondaryIndex[Any]):
-    """Sparse: a run enters with its first change, so that firing it does not pay for it."""
+    """A sparse index: a run enters with its first change, so that firing does not pay for it."""
 
     Meta = index("in_state", KeysOnlyProjection())
     in_state = UnicodeAttribute(hash_key=True)
@@ -49,7 +49,7 @@ class RunsInState(GlobalSecondaryIndex[Any]):
 
 
 class RunsOfRepo(GlobalSecondaryIndex[Any]):
-    """Sparse in the same way."""
+    """A sparse index, for the same reason."""
 
     Meta = index("of_repo", KeysOnlyProjection())
     of_repo_url = UnicodeAttribute(hash_key=True)
@@ -92,9 +92,9 @@ class StageQueue(GlobalSecondaryIndex[Any]):
 
 
 class SlotRecord(Row):
-    """A counter of working runs, which holds their ids, so that a lost one can be told.
+    """A counter of runs that hold slots; it stores their ids, so that lost slots can be detected.
 
-    Or a queue that waits for a slot of the stage: a row of its own, however many there are.
+    A row may instead represent a queue that waits for a stage slot: one row for each queue.
     """
 
     class Meta(Settled):

@@ -1,4 +1,4 @@
-"""What people set up, and what a stage notes about itself."""
+"""Tables of configuration (repos, secrets, keys) and of the stage's named times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RepoRecord(Row):
 
 
 class SecretRecord(Row):
-    """That a secret is there; its value is not."""
+    """The existence of a secret; its value is stored elsewhere."""
 
     class Meta(Settled):
         table_name = settings.table("secrets")
@@ -41,7 +41,7 @@ class NewestKeys(GlobalSecondaryIndex[Any]):
 
 
 class KeyRecord(Row):
-    """An API key or a session, found by the hash of its token; the token itself is nowhere."""
+    """An API key or a session, located by the hash of its token, which is not stored."""
 
     class Meta(Settled):
         table_name = settings.table("keys")
@@ -56,7 +56,7 @@ class KeyRecord(Row):
 
 
 class PulseRecord(Row):
-    """When something that comes again and again came last."""
+    """The last time of a recurring event."""
 
     class Meta(Settled):
         table_name = settings.table("pulses")

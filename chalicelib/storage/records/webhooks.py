@@ -1,4 +1,4 @@
-"""Webhooks, and what was sent to them."""
+"""Tables of webhook endpoints and deliveries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.storage.records.base import Settled, index
 
 
 class WebhookRecord(Row):
-    """All of a stage lie together, so that one query finds who wants to know."""
+    """All endpoints of a stage share one partition, so that one query reads them."""
 
     class Meta(Settled):
         table_name = settings.table("webhooks")
