@@ -18,7 +18,7 @@ DELIVERY = "API, a delivery"
 
 
 def measure(quick: bool) -> Iterable[Row]:
-    """Start each function again and again, in turn with what nobody here can do without."""
+    """Start each function repeatedly, in turn with the yardstick that no function can avoid."""
     starts = 3 if quick else STARTS
     imports: dict[str, list[float]] = defaultdict(list)
     answers: dict[str, list[dict[str, float]]] = defaultdict(list)

@@ -45,7 +45,7 @@ class Use:
 
     @property
     def dollars(self) -> dict[str, float]:
-        """What each part costs."""
+        """Return the price of each part."""
         return {name: number * PRICES[name].each for name, number in self.of.items()}
 
     @property

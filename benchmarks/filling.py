@@ -31,14 +31,14 @@ from chalicelib.storage.secrets import DynamoSecrets
 
 LINES = 50_000
 OF_THE_FIRST = 60
-"""How many runs the definition has that is looked at."""
+"""The number of runs of the blueprint whose page is measured."""
 ENDS = (State.COMPLETED, State.FAILED, State.COMPLETED, State.CANCELLED, State.PR_OPENED)
 URL = "https://example.invalid/acme/service-{}"
 BEGAN = datetime.now(UTC)
 
 
 def fill(runs: int, definitions: int) -> dict[str, str]:
-    """Store it all; return the ids of a definition, of a run of it, and of one with a long log."""
+    """Store it all; return the ids of a blueprint, of a run of it, and of one with a long log."""
     owners = [_definition(number) for number in range(definitions)]
     triggers = [trigger for owner in owners for trigger in _triggers(owner)]
     _write([blueprint_row(owner) for owner in owners])
@@ -150,12 +150,12 @@ def _run(owner: Blueprint, number: int) -> tuple[Run, Firing]:
     run = queued(new, by="schedule", message="its schedule fired")
     for state in (State.PROVISIONING, State.RUNNING, ENDS[number % len(ENDS)]):
         at += timedelta(seconds=30 + number % 600)
-        run = move(run, state, by="runner", message="as the runner said", at=at)
+        run = move(run, state, by="runner", message="reported by the runner", at=at)
     return run, firing
 
 
 def _talk(run: Run) -> None:
-    """Write a log as long as a build that says everything, in beats as a runner sends them."""
+    """Write a log as long as that of a verbose build, in heartbeats as a runner sends them."""
     logs = CloudWatchLogs(settings.log_group, settings.region)
     for first in range(1, LINES, 2000):
         beat = [

@@ -1,4 +1,4 @@
-"""Processes that start cold from the built package, as Lambda starts them, and what they tell."""
+"""Processes that start cold from the built package, as Lambda starts them, and their output."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _told(source: str, detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ended() -> dict[str, Any]:
-    """Return the end of a build of a run that nobody knows any more."""
+    """Return the end of a build whose run no longer exists."""
     named = {"OPTIO_RUN_ID": _nobody(), "OPTIO_LAUNCH_ID": _nobody()}
     variables = [{"name": name, "value": value} for name, value in named.items()]
     more = {"environment": {"environment-variables": variables}}

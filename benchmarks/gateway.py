@@ -64,7 +64,7 @@ class Api:
 
 
 def definition(*triggers: dict[str, Any]) -> dict[str, Any]:
-    """Return a definition as people make them, small enough for rows of one kilobyte."""
+    """Return a typical blueprint, small enough for rows of one kilobyte."""
     return {
         "type": "repo-blueprint",
         "name": "Patch what is known to be vulnerable",

@@ -1,4 +1,4 @@
-"""Webhook ingress: latency and rate, warm and cold, with one hook registered and with many.
+"""Webhook ingress: latency and rate, warm and cold, with one webhook registered and with many.
 
 As Lambda does it, each request in flight has a worker process of its own, which takes one request
 at a time. The emulator answers them all, so beyond a few at once the waiting is for it.
@@ -33,7 +33,7 @@ MANY, FEW = 10_000, 300
 REQUESTS = 320
 ROUNDS = 5
 BARE_RATIO, RATIO = 4.8, 1.2
-"""Of the CPU of a delivery to the least that one could be; of many hooks to one."""
+"""Of the CPU of a delivery to the least that one could be; of many webhooks to one."""
 WORKER = """
 {application}
 said, sys.stdout = sys.stdout, open("/dev/null", "w")
@@ -105,7 +105,7 @@ class Worker:
 
 @dataclass
 class Site:
-    """A stage with hooks, and what was measured there."""
+    """A stage with webhooks, and its measurements."""
 
     one: Stage
     paths: list[str]
@@ -118,7 +118,7 @@ class Site:
 
 
 def measure(quick: bool) -> Iterable[Row]:
-    """Compare the two stages in turn, then load the one with many hooks."""
+    """Compare the two stages in turn, then load the one with many webhooks."""
     hooks, requests = (FEW, 64) if quick else (MANY, REQUESTS)
     with package() as folder, ExitStack() as stack:
         sites = {number: _site(stack.enter_context(stage()), number) for number in (1, hooks)}

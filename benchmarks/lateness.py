@@ -1,7 +1,7 @@
-"""How late schedules fire on the local stack, warm: fifty of them, spread over five minutes.
+"""Measures the lateness of fifty schedules on the warm local stack, over five minutes.
 
-`python -m benchmarks.lateness` measures what `make dev` runs. A second table says what a plain
-poller that looks once a minute would have made of the same moments.
+`python -m benchmarks.lateness` measures what `make dev` runs. A second table shows the
+lateness of a plain poller, once a minute, for the same times.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Definitions by the thousand: copies of one that was made through the API."""
+"""Blueprints by the thousand: copies of one that was made through the API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Source = tuple[Blueprint, Trigger]
 
 
 def original(answer: dict[str, Any]) -> Source:
-    """Return the definition and the trigger that the API answered."""
+    """Return the blueprint and the trigger that the API returned."""
     world = wiring.world()
     return world.blueprints.get(answer["task"]["id"]), world.triggers.get(
         answer["triggers"][0]["id"]
@@ -53,7 +53,7 @@ def item(row: Any) -> Item:
 
 
 def due_at(source: Source, number: int, moment: datetime, *, owned: bool = True) -> list[Pair]:
-    """Make copies that are due at a moment, each with a definition of its own if `owned`."""
+    """Make copies that are due at a moment, each with a blueprint of its own if `owned`."""
     owner, was = source
     pairs = [(_id(), _id() if owned else owner.id) for _ in range(number)]
     due = json.dumps(item(trigger_row(replace(was, next_fire_at=moment, due_at=moment))))

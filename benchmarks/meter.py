@@ -1,4 +1,4 @@
-"""What a piece of work asks of AWS: calls, capacity units, and where its time goes."""
+"""Counts the AWS calls, capacity units and times of a piece of work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botocore.httpsession import URLLib3Session
 
 @dataclass
 class Meter:
-    """What was counted. Times are seconds; `waited` is how long AWS took to answer."""
+    """Counted values. Times are seconds; `waited` is the time until AWS answered."""
 
     calls: Counter[str] = field(default_factory=Counter)
     units: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -31,7 +31,7 @@ class Meter:
         return float(sum(self.units.values()))
 
     def consumed(self, operation: str, answer: Any) -> None:
-        """Take the capacity that an answer tells: of a table, and of each of its indexes."""
+        """Add the capacity in an answer: of a table, and of each of its indexes."""
         told = answer.get("ConsumedCapacity", ())
         for one in [told] if isinstance(told, dict) else told:
             if operation in ("Query", "GetItem", "Scan"):
@@ -45,14 +45,14 @@ class Meter:
             self.units[table, ""] += own
 
     def read(self, operation: str, given: Any) -> None:
-        """Count the rows of a batched read, which tells no capacity: one unit for each of 4 KB."""
+        """Count the rows of a batched read, which reports no capacity: one unit per 4 KB."""
         if operation == "BatchGetItem":
             self.read_units += sum(len(one["Keys"]) for one in given["RequestItems"].values())
 
 
 @contextmanager
 def metered() -> Iterator[Meter]:
-    """Yield a meter that runs meanwhile."""
+    """Yield a meter that counts inside the block."""
     meter = Meter()
     call, send = BaseClient._make_api_call, URLLib3Session.send
 
@@ -87,7 +87,7 @@ def metered() -> Iterator[Meter]:
 
 @contextmanager
 def recorded() -> Iterator[list[Any]]:
-    """Yield a list that takes every answer of AWS meanwhile."""
+    """Yield a list that collects every answer of AWS inside the block."""
     answers: list[Any] = []
     send = URLLib3Session.send
 
@@ -103,7 +103,7 @@ def recorded() -> Iterator[list[Any]]:
 
 @contextmanager
 def replayed(answers: list[Any]) -> Iterator[None]:
-    """Let AWS answer as it did, in the same order, again and again, at no cost."""
+    """Replay the answers of AWS in the same order, repeatedly, at no cost."""
     again = cycle(answers)
     with patch.object(URLLib3Session, "send", lambda self, request: next(again)):
         yield

@@ -1,4 +1,4 @@
-"""How fast each page answers, warm, on what `make dev` runs, filled with runs and definitions.
+"""Measures the warm response time of each page of `make dev` with many runs and blueprints.
 
 The rows are written at once, by the stores' own functions: made through the API, ten thousand
 runs would keep the runner busy beside what is measured.

@@ -1,11 +1,11 @@
-"""What AWS asks for in us-east-1, without any free tier: each price with the page that says it."""
+"""Prices of AWS in us-east-1, without any free tier, each with the page that states it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 AS_OF = "2025-11"
-"""When the pages said so. Look again before you rely on it."""
+"""The date of the pages. Check them again before you rely on it."""
 
 
 @dataclass(frozen=True)

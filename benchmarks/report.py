@@ -44,7 +44,7 @@ def spread(what: str, values: Sequence[float], unit: str = "ms") -> Iterable[Row
 
 
 def conditions() -> str:
-    """Say where and when the figures come from: without that they mean nothing."""
+    """Print the machine and the time of the figures, without which they mean nothing."""
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}; "

@@ -1,7 +1,7 @@
 """A stage to measure on: an emulator of its own, with the tables, queues and keys of a stage.
 
-The emulator is a process of its own, so what it costs is never in our CPU time. It tells what
-each call consumes by AWS's rules, indexes apart.
+The emulator is a process of its own, so what it costs is never in our CPU time. It reports
+the capacity of each call by AWS's rules, indexes apart.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Stage(Emulator):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to be of this stage."""
+        """Return the environment of a process of this stage."""
         return {**self.credentials, "STAGE": settings.stage, "AWS_ENDPOINT_URL": self.endpoint}
 
     def admin_key(self) -> str:
@@ -75,7 +75,7 @@ def stage() -> Iterator[Stage]:
 
 
 def forget() -> None:
-    """Let this process make its clients anew, as a cold one does."""
+    """Let this process make new clients, as a cold one does."""
     connection.connection.cache_clear()
     wiring.world.cache_clear()
     boto3.DEFAULT_SESSION = None

@@ -65,13 +65,13 @@ def api() -> str:
         lines.append("| call | what it does | body | needs |\n|---|---|---|---|")
         for one in found:
             needs = one.needs.value if one.needs else "nothing"
-            body = f"[{one.takes}](#{one.takes.lower()})" if one.takes else ""
+            body = f"[`{one.takes}`](#{one.takes.lower()})" if one.takes else ""
             body += ", any of its fields" if one.partly else ""
             lines.append(f"| `{one.method} {one.path}` | {one.summary} | {body} | {needs} |")
         lines.append("")
     lines.append("## Bodies\n\nFields in **bold** have to be there.\n")
     for name in sorted({one.takes for one in operations if one.takes}):
-        lines.append(f"### {name}\n")
+        lines.append(f"### `{name}`\n")
         lines += [f"- {line}" for line in _fields(name, described)]
         lines.append("")
     return "\n".join(lines)
