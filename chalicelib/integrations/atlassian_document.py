@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.integrations.markup_limits import cut_text
 
 DEEPEST = 40
-"""Nested nodes that are read; what lies deeper is left out, with a word."""
+"""The depth of nodes that are read; deeper ones are left out, with a notice."""
 TOO_DEEP = "[left out: nested too deeply]"
 
 Node = dict[str, Any]
@@ -71,7 +71,7 @@ def _block(node: Node, depth: int) -> str:
 
 
 def _text(node: Node, depth: int) -> str:
-    """Return inline children as one text, or what stands for a node without any."""
+    """Return inline children as one text, or the replacement of a node without any."""
     if depth > DEEPEST:
         return TOO_DEEP
     inner = "".join(_inline(child, depth + 1) for child in _children(node))

@@ -1,4 +1,4 @@
-"""What CodeBuild says of a build's end, in events and answers. Loads nothing of AWS."""
+"""The end of a build, as CodeBuild's events and answers report it. Loads nothing of AWS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalicelib.domain.launch import BuildEnd
 
 
 def ended(detail: Mapping[str, Any]) -> BuildEnd:
-    """Return the end of a build that an EventBridge event tells of."""
+    """Return the end of a build that an EventBridge event reports."""
     more = detail.get("additional-information") or {}
     variables = (more.get("environment") or {}).get("environment-variables") or ()
     named = {one.get("name"): str(one.get("value")) for one in variables}
@@ -35,7 +35,7 @@ def _phase(phase: Any) -> tuple[Any, Any]:
 
 
 def told(phases: Any) -> str:
-    """Return what the phases that went wrong say, in CodeBuild's own words."""
+    """Return the messages of the failed phases, in CodeBuild's own words."""
     return "; ".join(_sentences(phases))[:1500]
 
 

@@ -15,10 +15,10 @@ from chalicelib.integrations.build_events import never_began, told
 from chalicelib.ports.services import BuildRefused, BuildsFull
 
 FINAL = ("InvalidInputException", "ResourceNotFoundException")
-"""What asking again does not change. Throttling passes."""
+"""Errors that a retry does not change. Throttling is transient."""
 FULL = "AccountLimitExceededException"
 AROUND_MINUTES = 15
-"""What a build may take beyond its job: getting the image, telling the end."""
+"""The time of a build beyond its job: getting the image, reporting the end."""
 
 
 class CodeBuilds:

@@ -33,13 +33,13 @@ class ExpressionEngine:
         return import_module("chalicelib.integrations.schemas")
 
     def check_query(self, query: str) -> None:
-        """Raise `Invalid` where `query` is no JMESPath."""
+        """Raise `Invalid` if `query` is not a JMESPath."""
         _compiled(query)
 
     def quoted_operands(self, query: str) -> list[str]:
         """Return the names in double quotes that were probably meant as texts.
 
-        A stored query that is no longer accepted has none: whoever looks at it gets an answer.
+        A stored query that is no longer accepted has none, so its page still renders.
         """
         try:
             return query_mistakes.find_quoted_operands(query, _compiled(query).parsed)
@@ -57,7 +57,7 @@ class ExpressionEngine:
         return found
 
     def check_schema(self, schema: Mapping[str, object]) -> None:
-        """Raise `Invalid` where `schema` is no JSON Schema (draft 2020-12) of its own."""
+        """Raise `Invalid` if `schema` is not a self-contained JSON Schema (draft 2020-12)."""
         self._schemas.check(schema)
 
     def violations(self, schema: Mapping[str, object], params: Mapping[str, object]) -> list[Fault]:
@@ -67,7 +67,7 @@ class ExpressionEngine:
 
 
 class _Bounded(TreeInterpreter):  # type: ignore[misc]
-    """An interpreter that gives up: few characters can double a list again and again."""
+    """An interpreter that gives up: few characters can double a list repeatedly."""
 
     def __init__(self) -> None:
         super().__init__(jmespath.Options(custom_functions=_Functions(self.spend)))
@@ -141,7 +141,7 @@ def _count_down(left: int, *values: object) -> int:
         if left < 0:
             raise ValueError(TOO_MUCH)
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError("the result is no number")
+            raise ValueError("the result is not a number")
         if isinstance(value, list | dict):
             waiting.extend(value.values() if isinstance(value, dict) else value)
     return left

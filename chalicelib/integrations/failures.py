@@ -1,7 +1,7 @@
 """Classifies failures: those that pass by themselves, and those that come again with each try.
 
-The one place for it. A failure that passes is the fault of a network, of AWS, of a forge or of a
-tracker: it says nothing about the row that was worked on, so it never counts against it.
+Only this module decides it. A transient failure is caused by a network, by AWS, a forge or a
+tracker, and not by the current row, so it never counts against the row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chalicelib.ports import Limited, Taken, Throttled, Unreachable
 from chalicelib.ports.services import BuildsFull
 
 PASSING_STATUSES = frozenset({401, 403, 408, 409, 423, 425, 429})
-"""Statuses below 500 that speak of rights, conflicts and load, not of what was asked."""
+"""Statuses below 500 that concern rights, conflicts and load, not the request itself."""
 _CODES = """
 AWS.SimpleQueueService.NonExistentQueue AccountLimitExceededException AccountSuspendedException
 AuthFailure BandwidthLimitExceeded ConditionalCheckFailed ConditionalCheckFailedException
@@ -51,14 +51,14 @@ PASSING_PREFIXES = (
 PASSING_TYPES = (BuildsFull, HTTPError, Limited, NotSent, OSError, Superseded, Taken, Throttled)
 """Types that always pass. Timeouts, refused connections and what `requests` raises are OSErrors."""
 OF_FILES = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
-"""OSErrors that are no trouble of a network."""
+"""OSErrors that are not caused by a network."""
 WRONG_PARAMETERS = (
     boto.MissingParametersError,
     boto.ParamValidationError,
     boto.UnknownParameterError,
     boto.ValidationError,  # out of range, an unknown key
 )
-"""What botocore refuses to send. All else that it raises is a fault of network or machine."""
+"""Requests that botocore refuses to send. Its other errors are faults of network or machine."""
 
 
 def passes(error: BaseException) -> bool:
@@ -78,7 +78,7 @@ def passes(error: BaseException) -> bool:
 
 
 def _answer_passes(response: Mapping[str, Any]) -> bool:
-    """Return whether an error answer of AWS speaks of load, rights, keys or the stage itself."""
+    """Return whether an error answer of AWS concerns load, rights, keys or the stage itself."""
     code = str(response.get("Error", {}).get("Code", ""))
     if code == "TransactionCanceledException":
         reasons = response.get("CancellationReasons", ())

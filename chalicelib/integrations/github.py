@@ -42,7 +42,7 @@ class GitHubs:
         self._permissions = Permissions(now)
 
     def at(self, place: Place, credential: Credential, bots: Sequence[str] = ()) -> GitHub:
-        """Return a repo, opened; what its named bots say counts like the words of its people."""
+        """Return an opened repo; comments of its named bots count like those of its people."""
 
         def token() -> str:
             return credential.token or self._minted(place, credential)
@@ -101,7 +101,7 @@ class GitHub:
         return None
 
     def find(self, branch: str, sha: str | None) -> Facts | None:
-        """Return the branch's pull request: the open one, or else the one of this very commit."""
+        """Return the branch's pull request: the open one, otherwise the one of this very commit."""
         ours, redirected = self._pulls_of(self._place.owner, branch)
         if redirected and not ours:
             # A repo that was moved is found by its old name, its pull requests are not.
@@ -143,14 +143,14 @@ class GitHub:
         return Looks(self._client, self._authority).look(number, before)
 
     def body(self, number: int) -> str:
-        """Return what a pull request says."""
+        """Return the facts of a pull request."""
         return self._ask("GET", f"/pulls/{number}").data.get("body") or ""
 
     def rewrite(self, number: int, body: str) -> None:
         self._ask("PATCH", f"/pulls/{number}", body={"body": body})
 
     def complaints(self, facts: Facts) -> str:
-        """Return what checks, and reviewers whose words count, say is wrong."""
+        """Return the complaints of checks, and of reviewers who count."""
         return Complaints(self._client, self._authority).read(facts)
 
     def merge(self, facts: Facts, title: str, message: str) -> bool:
@@ -158,7 +158,7 @@ class GitHub:
         return Merges(self._client).merge(facts, title, message)
 
     def is_enqueued(self, number: int) -> bool:
-        """Tell whether a pull request waits in the merge queue."""
+        """Return whether a pull request waits in the merge queue."""
         return Merges(self._client).is_enqueued(number)
 
     def delete_branch(self, branch: str) -> None:
@@ -177,6 +177,6 @@ class GitHub:
         return str(self._ask("GET", "").data["default_branch"])
 
     def head(self, branch: str) -> str:
-        """Return the commit that a branch stands at."""
+        """Return the commit of a branch."""
         found = self._ask("GET", f"/branches/{quote(branch, safe='')}").data
         return str(found["commit"]["sha"])

@@ -16,14 +16,14 @@ WRITERS = frozenset({"write", "maintain", "admin"})
 
 
 class Permissions:
-    """The permissions that GitHub told of people, remembered for minutes by one process."""
+    """The permissions of people at GitHub, cached for minutes by one process."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._known: dict[tuple[str, str], tuple[str, datetime]] = {}
 
     def find(self, repo: str, login: str) -> str | None:
-        """Return a permission that was told lately."""
+        """Return a recently read permission."""
         known = self._known.get((repo, login))
         return known[0] if known and known[1] > self._now() else None
 
@@ -43,14 +43,14 @@ class Authority:
         self._bots = {name.lower() for name in bots}
 
     def counts(self, login: str) -> bool:
-        """Tell whether somebody may write to the repo, or is a bot that it names.
+        """Return whether a user may write to the repo, or is a bot that it names.
 
         Raises `ForgeError` where GitHub does not let the credential ask: that is unknown.
         """
         return bool(login) and (login.lower() in self._bots or self._permission(login) in WRITERS)
 
     def surely_counts(self, login: str) -> bool:
-        """Tell whether somebody's words count for sure; what cannot be asked now means no."""
+        """Return whether a user counts for certain; an unreadable permission means no."""
         try:
             return self.counts(login)
         except ForgeError as error:

@@ -15,7 +15,7 @@ SUCCESS = {"GET": (200,), "POST": (200, 201), "PATCH": (200,), "PUT": (200,), "D
 
 
 class Refused(Exception):
-    """An answer that is no success of its call, with all that it says."""
+    """An answer with an unexpected status, and its content."""
 
     def __init__(self, status: int, headers: dict[str, Any], text: str) -> None:
         super().__init__(f"{status}: {text[:200]}")
@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def redirected(self) -> bool:
-        """Tell whether the repo is known by another name than the one that was asked for."""
+        """Return whether the repo has another name than the requested one."""
         return FOLLOWED in self.headers
 
 
@@ -63,7 +63,7 @@ def send(
     body: object = None,
     expects: type = dict,
 ) -> Answer:
-    """Return the answer of a call; raise `Refused` or `Misdirected` where it is no success.
+    """Return the answer of a call; raise `Refused` or `Misdirected` if it is not a success.
 
     `expects` is the kind of JSON that the call answers with.
     """

@@ -46,7 +46,7 @@ class Client:
             )
 
     def query(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """Return what only GraphQL tells, or does."""
+        """Return the answer of a GraphQL query or mutation, which REST does not offer."""
         with Translated(self._place):
             return query(self._requester(), document, variables)
 

@@ -15,13 +15,13 @@ LONGEST_COMPLAINT = 8000
 
 
 class Complaints:
-    """The complaints about one repo's pull requests. What a stranger writes is none."""
+    """The complaints about one repo's pull requests. A stranger's comment does not count."""
 
     def __init__(self, client: Client, authority: Authority) -> None:
         self._ask, self._authority = client.ask, authority
 
     def read(self, facts: Facts) -> str:
-        """Return what checks and reviewers say is wrong, for whoever has to repair it."""
+        """Return the complaints of checks and reviewers, for the agent that has to fix them."""
         parts = [*self._failed_checks(facts), *self._objections(facts)]
         return "\n\n".join(parts)[:LONGEST_COMPLAINT]
 

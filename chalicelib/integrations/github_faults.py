@@ -1,4 +1,4 @@
-"""What PyGithub and the network raise, as what it means."""
+"""Translates errors of PyGithub and the network into ours."""
 
 from __future__ import annotations
 

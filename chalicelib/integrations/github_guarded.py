@@ -23,7 +23,7 @@ _PORTS = {"https": 443, "http": 80}
 
 
 class Misdirected(Exception):
-    """An answer that leads where no request is sent; the message says what a person can do."""
+    """A redirect to a location that is not followed; the message has advice."""
 
 
 class _Guarded:

@@ -29,7 +29,7 @@ PAGE = 100
 
 
 class GitHubIssues:
-    """The issues of one repo. A pull request is no ticket, though GitHub lists it among them."""
+    """The issues of one repo. Pull requests are not tickets, although GitHub lists them."""
 
     def __init__(
         self, client: Github, config: dict[str, str], now: datetime, trusted: TrustedWords
@@ -90,7 +90,7 @@ class GitHubIssues:
         return next((str(c["id"]) for c in said if run_id in mark.marks(c.get("body") or "")), None)
 
     def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
-        """Make a comment, or let one of ours say something else; return its id."""
+        """Create a comment, or edit one of ours; return its id."""
         body = {"body": f"{markdown(note)}\n\n{mark.hidden(note.run_id)}"}
         if comment_id:
             path = f"/repos/{self._repo}/issues/comments/{comment_id}"
@@ -192,8 +192,8 @@ def _following(
 ) -> dict[str, Any] | None:
     """Return the query of the next page: a listing that begins where this page ends.
 
-    A number of a page would mean others once an issue is closed or changed meanwhile, and GitHub
-    takes none beyond some. Only within one second the link leads on.
+    A page number would refer to other issues once one is closed or changed, and GitHub limits
+    the numbers. Only within one second the link is followed.
     """
     linked = _linked(asked, headers)
     if linked is None or not found:

@@ -164,7 +164,7 @@ def check_run_of(run: dict[str, Any]) -> CheckRun:
 
 
 def facts_of(pull: dict[str, Any]) -> Facts:
-    """Return what a pull request says of itself; the rest of it is asked for."""
+    """Return the facts in a pull request itself; the others are requested."""
     state = "merged" if pull.get("merged_at") else str(pull["state"])
     return Facts(
         number=pull["number"],

@@ -48,7 +48,7 @@ class Merges:
         raise refusal
 
     def _methods(self) -> list[str]:
-        """Return the methods that the repo allows; what it does not tell is tried."""
+        """Return the methods that the repo allows; unknown ones are tried."""
         repo = self._client.ask("GET", "").data
         return [method for method, name in METHODS if repo.get(name) is not False]
 
@@ -68,7 +68,7 @@ class Merges:
                 raise
 
     def is_enqueued(self, number: int) -> bool:
-        """Tell whether a pull request waits in the merge queue."""
+        """Return whether a pull request waits in the merge queue."""
         node = self._client.query(IS_ENQUEUED, {"id": self._node(number)})["node"]
         return bool(node and node.get("isInMergeQueue"))
 

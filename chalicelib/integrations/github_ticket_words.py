@@ -29,9 +29,9 @@ class TrustedWords:
         self._authority = Authority(self._client, place.slug, bots, Permissions(lambda: now))
 
     def labels(self, ticket: Ticket) -> tuple[str, ...]:
-        """Return the labels that count: those of a stranger's issue were set by somebody else.
+        """Return the labels that count: those of a stranger's issue were set by a trusted user.
 
-        Raises `Unreachable` where the credential may not ask: nothing would fire, and nobody know.
+        Raises `Unreachable` if the credential may not ask: otherwise nothing would fire, unnoticed.
         """
         with _AsTracker():
             if not ticket.labels or self._authority.counts(ticket.author or ""):

@@ -65,7 +65,7 @@ class JiraIssues:
         return next(ours, None)
 
     def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
-        """Make a comment, or let one of ours say something else, without another mail to all."""
+        """Create a comment, or edit one of ours, without another mail to all."""
         path, body = f"{ISSUE}/{ticket_id}/comment", {"body": document(note)}
         if comment_id is None:
             return str(self._http.send("POST", path, json=body)["id"])

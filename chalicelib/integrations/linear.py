@@ -110,7 +110,7 @@ class LinearIssues:
         return next((node["id"] for node in said if run_id in mark.marks(node["body"])), None)
 
     def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
-        """Make a comment, or let one of ours say something else; return its id."""
+        """Create a comment, or edit one of ours; return its id."""
         said = {"body": f"{markdown(note)}\n\n{mark.plain(note.run_id)}"}
         if comment_id:
             self._done(EDIT, {"id": comment_id, "input": said}, "commentUpdate")
@@ -165,7 +165,7 @@ class LinearIssues:
 
 def _only(found: list[dict[str, Any]], kind: str, name: str, field: str) -> str:
     if not found:
-        raise Unreachable(f"Linear has no {kind} {name!r} for this issue's team: mend {field}")
+        raise Unreachable(f"Linear has no {kind} {name!r} for this issue's team: correct {field}")
     return str(found[0]["id"])
 
 

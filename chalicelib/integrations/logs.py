@@ -1,6 +1,6 @@
 """CloudWatch Logs: the log of a run, one stream for each attempt, each event JSON with its `seq`.
 
-An event's time says where its line stands (`Stream.place`); when it was said is in its text.
+An event's timestamp is the position of its line (`Stream.place`); its time is in its text.
 """
 
 from __future__ import annotations

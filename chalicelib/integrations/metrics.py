@@ -13,7 +13,7 @@ NAMESPACE = "Optio"
 
 
 class EmbeddedMetrics:
-    """What is counted, under the stage's name."""
+    """Metrics under the stage's name."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
@@ -28,7 +28,7 @@ class EmbeddedMetrics:
         self._emit("FiringCommitted", MetricUnit.Milliseconds, milliseconds)
 
     def rejected(self, reason: str) -> None:
-        """Count a delivery that was refused; its reason is for whoever reads the log."""
+        """Count a delivery that was refused; its reason is for readers of the log."""
         one = EphemeralMetrics(namespace=NAMESPACE)
         one.add_dimension(name="stage", value=self._stage)
         one.add_metric(name="HookRejected", unit=MetricUnit.Count, value=1)

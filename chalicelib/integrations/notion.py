@@ -23,7 +23,7 @@ DONE = frozenset({"done", "complete", "completed", "canceled", "cancelled", "arc
 
 
 class NotionPages:
-    """The pages of one data source; labels are what its select properties say."""
+    """The pages of one data source; labels are the values of its select properties."""
 
     def __init__(self, http: Http, config: dict[str, str]) -> None:
         self._http, self._config = http, config
@@ -47,7 +47,7 @@ class NotionPages:
                 return
 
     def _explained(self, error: Unreachable) -> Unreachable:
-        """Return a refusal that says which id is meant, where it is that of a database."""
+        """Return a refusal that names the right id, if a database's id was given."""
         if error.status not in (400, 404):
             return error
         try:
@@ -84,7 +84,7 @@ class NotionPages:
         return next(ours, None)
 
     def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
-        """Make a comment, or let one of ours say something else; others' Notion keeps from us."""
+        """Create a comment, or edit one of ours; Notion hides those of others."""
         text = {"rich_text": rich_text(note)}
         if comment_id:
             self._http.send("PATCH", f"/v1/comments/{comment_id}", json=text)
@@ -173,7 +173,7 @@ def _on_or_after(name: str, moment: str) -> dict[str, Any]:
 
 
 def _following(position: str | None, found: dict[str, Any]) -> str | None:
-    """Return where the next page begins; a query that was cut off is gone on with in another."""
+    """Return where the next page begins; a query that was cut off is continued by another."""
     at = dict(parse_qsl(position or ""))
     if found["results"]:
         at["last"] = found["results"][-1]["created_time"]
@@ -184,7 +184,7 @@ def _following(position: str | None, found: dict[str, Any]) -> str | None:
     if "cut" not in at:
         return None
     if at.get("last") in (None, at.get("created")):
-        raise Unreachable("Notion does not tell all pages that were created within one minute")
+        raise Unreachable("Notion does not list all pages that were created within one minute")
     return urlencode({"created": at["last"]})
 
 

@@ -1,7 +1,7 @@
 """Blocks of a Notion page as Markdown, with what is nested in them, within bounds.
 
 Source: Notion API reference, "Block". Children come by a request of their own, so the walk ends
-after a stated number of requests and blocks, and says so where it ends.
+after a stated number of requests and blocks, and marks its end.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _named(name: str, address: str) -> str:
 
 
 def to_plain(parts: Any) -> str:
-    """Return rich text as Markdown: what it says, and where it leads."""
+    """Return rich text as Markdown: its words and its links."""
     return "".join(_part(part) for part in parts or () if isinstance(part, dict))
 
 

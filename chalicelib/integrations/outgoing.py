@@ -26,7 +26,7 @@ MOST_REDIRECTS = 5
 LONGEST_ANSWER = 32 * 1024 * 1024
 """In bytes, unpacked: a function has hardly more room, and no list of tickets is so long."""
 WHOLE_ANSWER = 60.0
-"""Seconds for an answer to come whole: each wait alone would let one trickle for ever."""
+"""Seconds for a complete answer: a limit per read alone would let one trickle indefinitely."""
 PIECE = 64 * 1024
 
 
@@ -36,12 +36,12 @@ def address_of(host: str, port: int) -> str:
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         if not permitted(address, host, settings.allowed_private):
-            raise Unreachable(f"{host} is at {address}, which is no public address")
+            raise Unreachable(f"{host} is at {address}, which is not a public address")
     return addresses[0]
 
 
 def session() -> requests.Session:
-    """Return a session of which every request, redirects too, is guarded."""
+    """Return a session of which every request, also after redirects, is guarded."""
     return guard(requests.Session())
 
 
@@ -56,7 +56,7 @@ def guard(given: requests.Session, **options: Any) -> requests.Session:
 
 
 class Guarded(HTTPAdapter):
-    """A transport of requests whose connections are guarded; it never waits for ever."""
+    """A transport of requests whose connections are guarded; each wait is bounded."""
 
     def init_poolmanager(self, *given: Any, **named: Any) -> None:
         super().init_poolmanager(*given, **named)

@@ -17,10 +17,10 @@ _ASCII = {
     r"\w": "[0-9A-Za-z_]",
     r"\W": "[^0-9A-Za-z_]",
 }
-"""What JavaScript means by them. Any digit and letter of the world would also take the engine so
+"""Their meaning in JavaScript. Any digit and letter of the world would also take the engine so
 much room that no pattern could count to 255 of them."""
 _OPERATORS = ("[", "[^", "&", "~")
-"""What the engine takes for more than a character in a class, and JavaScript does not."""
+"""Operators of the engine inside a class that are plain characters in JavaScript."""
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -26,7 +26,7 @@ class GuardedPosts:
     """Posts that go where they may, and nowhere else."""
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Post a body; the answer's own body is not read, for nobody needs it."""
+        """Post a body; the answer's body is not needed, so it is not read."""
         begun = time.monotonic()
         try:
             with (

@@ -1,4 +1,4 @@
-"""SQS: messages to the steps. What AWS refuses is refused here too: emulators let it pass."""
+"""SQS: messages to the steps. Refuses what AWS refuses, because emulators accept it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SqsQueue:
     def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
         """Send every message, ten at a time; each arrives no earlier than its delay.
 
-        Each carries what caused it, so that the lines of its step can be told to belong to that.
+        Each carries its origin, so that the log lines of its step have it as well.
         """
         cause = trail.known().get(trail.CAUSE)
         more = {trail.MESSAGE_CAUSE: cause} if cause else {}

@@ -1,7 +1,7 @@
 """JSON Schema within bounds: nothing is fetched, no pattern runs away, and no check is endless.
 
 The library looks up what a schema refers to, at any address, and matches patterns by trying back
-and forth. Whoever writes a schema, or the params that it is held against, gets neither.
+and forth. Authors of schemas and params can cause neither here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TOO_LONG = f"it takes more than {SCHEMA_SECONDS} s of computing"
 
 @dataclass
 class _Budget:
-    """What is left to a check: its steps, and the CPU time of this thread at which it ends.
+    """The remaining budget of a check: its steps, and the CPU time of this thread at its end.
 
     Steps count values, but a step may also look at one value to its whole depth, compare it or
     write it into a message. How long that takes no count of ours knows, so a deadline ends it.
@@ -56,7 +56,7 @@ _budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
 
 
 class _Linear:
-    """What the library knows as `re`: in a check of ours an engine that never goes back."""
+    """The library's `re`: in our checks an engine that never backtracks."""
 
     @staticmethod
     def search(pattern: str, text: str) -> object:
@@ -72,7 +72,7 @@ for _module in (_keywords, _utils):
 
 
 def check(schema: Mapping[str, object]) -> None:
-    """Raise `Invalid` where `schema` is no JSON Schema (draft 2020-12) that stands by itself."""
+    """Raise `Invalid` if `schema` is not a self-contained JSON Schema (draft 2020-12)."""
     if count(schema) > SCHEMA_VALUES:
         raise Invalid(f"a schema holds at most {SCHEMA_VALUES:,} values")
     try:

@@ -1,4 +1,4 @@
-"""What the trackers over plain HTTP share: one session, and what a refusal means."""
+"""Shared parts of the trackers over plain HTTP: one session, and the meaning of a refusal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What an agent program is to us: a command line, and a reader of what it prints.
+"""The interface of agent programs: a command line, and a reader of their output.
 
-Agents are judged by the end that they print in their own format, never by exit code or text
-alone: real ones exit 0 on a failed stream and print a success after being killed.
+The result of an agent is the end that it prints in its own format, never its exit code or text
+alone. Real ones exit 0 on a failed stream and print a success after being killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chalicelib.integrations.agents.sentences import IN_WORDS
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What the agent is asked for, apart from the prompt."""
+    """Options of an agent's call, apart from the prompt."""
 
     command: str | None = None
     model: str | None = None
@@ -61,7 +61,7 @@ class AgentEnd:
     summary: str | None = None
     refused_tools: tuple[str, ...] = ()
     resets_at: datetime | None = None
-    """When a reached limit ends, where the program tells."""
+    """The end of a reached limit, if the program reports it."""
 
     def failed(self, error_class: str, detail: str) -> AgentEnd:
         """Return the same end as a failure: its class in words, then the program's own message.
@@ -83,7 +83,7 @@ class Parser(Protocol):
 
     @property
     def turns(self) -> int:
-        """How often the model has been asked so far, where the agent tells."""
+        """The number of calls of the model so far, if the agent reports it."""
 
     @property
     def ended(self) -> bool:
@@ -94,7 +94,7 @@ class Parser(Protocol):
         """Why the agent should be ended now, or nothing."""
 
     def feed(self, line: str) -> list[Line]:
-        """Return the log lines that one line of standard output stands for."""
+        """Return the log lines for one line of standard output."""
 
     def end(self, exit_code: int, tail: str) -> AgentEnd:
         """Judge the whole; `tail` is what the program last wrote outside its format."""

@@ -13,7 +13,7 @@ from chalicelib.integrations.agents.streams import Event, JsonLines, text_of, wh
 class CodexParser(JsonLines):
     """Ends with `turn.completed` or `turn.failed`; events of type `error` occur in good runs.
 
-    What codex calls a turn is a whole conversation: counted is each answer that used a tool.
+    A turn of codex is a whole conversation, so each answer that used a tool counts as one.
     """
 
     program = "codex"

@@ -15,7 +15,7 @@ from chalicelib.integrations.agents.streams import (
 
 
 class CopilotParser(JsonLines):
-    """Ends with a `result` event with an exit code of its own; it tells no tokens."""
+    """Ends with a `result` event with an exit code of its own; it reports no tokens."""
 
     program = "copilot"
     work_events = frozenset({"assistant.turn_start", "tool.execution_start"})

@@ -25,7 +25,7 @@ KEYS = {
     "mistral": ("MISTRAL_API_KEY",),
     "xai": ("XAI_API_KEY",),
 }
-"""What a provider's models need; of other providers the program has to say it itself."""
+"""Credentials that a provider's models need; the program itself reports those of others."""
 
 OTHER_WAYS = ("OPENCODE_AUTH_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_CONFIG")
 

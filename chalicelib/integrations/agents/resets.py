@@ -1,4 +1,4 @@
-"""The end of a rate limit, read from what a program says: a moment, a clock time, or a wait."""
+"""The end of a rate limit, read from a program's output: a moment, a clock time, or a wait."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _UNIT_SECONDS = {"": 1, "ms": 0.001, "milli": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
 def reset_of(text: str, now: datetime, zone: tzinfo = UTC) -> datetime | None:
-    """Return when the limit that `text` speaks of ends, or None where it does not say.
+    """Return the end of the limit that `text` mentions, or None if it names none.
 
     A time without a zone is one of `zone`, the program's own; a date without a year is the
     nearest of its name.
@@ -101,7 +101,7 @@ def _zone(match: re.Match[str]) -> tzinfo | None:
 
 
 def _moment(match: re.Match[str], here: datetime) -> datetime:
-    """Return the moment of a clock time, on its date or on the first day that it lies ahead."""
+    """Return the moment of a clock time, on its date or on the first day in the future."""
     hour, minute = _time(match)
     day = here.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
     if match["month"]:
@@ -119,7 +119,7 @@ def _time(match: re.Match[str]) -> tuple[int, int]:
     hour, minute = int(match["hour"] or 0), int(match["minute"] or 0)
     if match["half"]:
         if not 1 <= hour <= 12:
-            raise ValueError(f"{hour} is no hour of a half day")
+            raise ValueError(f"{hour} is not an hour of a half day")
         hour = hour % 12 + (12 if match["half"].lower() == "p" else 0)
     return hour, minute
 

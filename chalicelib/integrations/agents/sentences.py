@@ -127,7 +127,7 @@ _BY_STATUS = {
 
 
 def classify(program: str, text: str, status: int | None = None, default: str = "agent") -> str:
-    """Return the class of an error from what `program` said and the model's status."""
+    """Return the class of an error from the program's message and the model's status."""
     own = _matching(SENTENCES.get(program, ()), text)
     return next(own, None) or _class_of_status(status) or next(_matching(COMMON, text), default)
 

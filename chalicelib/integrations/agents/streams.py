@@ -1,4 +1,4 @@
-"""What the agents that print JSON lines have in common."""
+"""Shared base of the agents that print JSON lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Event = dict[str, Any]
 
 
 class JsonLines:
-    """Reads events; what is no event is kept as plain output of the agent."""
+    """Reads events; any other line is kept as plain output of the agent."""
 
     program = ""
     work_events: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ class JsonLines:
         return bool(event["type"] == "result")
 
     def lines(self, event: Event) -> Iterator[Line]:
-        """Note what `event` tells and yield its log lines."""
+        """Record the content of `event` and yield its log lines."""
         raise NotImplementedError
 
     def so_far(self) -> AgentEnd:
@@ -58,7 +58,7 @@ class JsonLines:
         )
 
     def no_end(self, exit_code: int, tail: str) -> AgentEnd:
-        """The end of a program that never told how it ended."""
+        """The end of a program that never reported its end."""
         said = f"exit code {exit_code}, no final event" + (f": {tail}" if tail else "")
         return self.so_far().failed(self.class_of(tail, default="no_output"), said)
 
