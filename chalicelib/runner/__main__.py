@@ -1,4 +1,4 @@
-"""`python -m chalicelib.runner`: a runner until it is told to stop."""
+"""`python -m chalicelib.runner`: a runner until it is stopped."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def _is_local(url: str) -> bool:
 def _token() -> str:
     """Return the token, after it has left the environment of this process.
 
-    What a process was started with stays readable in /proc for its whole life, to root in any
-    case: so this one starts itself anew, and reads the token from a descriptor.
+    The initial environment of a process stays readable in /proc for its whole life, to root in any
+    case. So this process restarts itself, and reads the token from a descriptor.
     """
     if _DESCRIPTOR in os.environ:
         with os.fdopen(int(os.environ.pop(_DESCRIPTOR))) as stream:

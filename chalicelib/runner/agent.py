@@ -1,4 +1,4 @@
-"""The agent of a job: its program, started, heard, and judged by what it says at its end."""
+"""The agent of a job: starts its program, reads its output, and takes the result from its end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Running:
     control: Control
     log: Log
     interrupted: list[AgentEnd] = field(default_factory=list)
-    """What a program that was stopped had cost by then, as far as it said so."""
+    """The cost of a stopped program up to then, as far as it reported it."""
     _said: list[str] = field(default_factory=list)
 
     def end(self) -> AgentEnd:
@@ -149,7 +149,7 @@ def _over(parser: Parser, limit: int | None) -> bool:
 
 
 def zone_of(environment: Mapping[str, str]) -> tzinfo:
-    """Return the time zone in which a program of that environment tells the time."""
+    """Return the time zone of a program with that environment."""
     name = environment.get("TZ", "").lstrip(":")
     try:
         if name:

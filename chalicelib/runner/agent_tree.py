@@ -1,7 +1,7 @@
 """The workspace as the agent left it, as the tree of the run's last commit.
 
-The tree holds what differs from the tree after setup, on top of the base: what setup changed and
-the agent left alone stays as the base has it, unless the repo's settings want it included.
+The tree holds the differences from the tree after setup, on top of the base. Changes by setup that
+the agent left alone stay as the base has them, unless the repo's settings include them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Reading:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of a workspace."""
+    """Options for reading a workspace."""
 
     special: SpecialFiles
     includes_setup: bool = False

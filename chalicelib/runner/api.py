@@ -63,7 +63,7 @@ class Api:
         return {upload["name"]: upload["url"] for upload in answer.get("uploads", ())}
 
     def put(self, address: str, content: bytes, kind: str) -> None:
-        """Put a file where the API said: with no token of ours, for the address is signed."""
+        """Upload a file to the API's signed address, without a token of ours."""
         headers = {"Content-Type": kind, "User-Agent": _NAME}
         request = urllib.request.Request(address, content, headers, method="PUT")
         _said(request, timedelta(minutes=1))
@@ -102,7 +102,7 @@ def fetch_file(address: str, most_bytes: int) -> bytes:
 
 
 def told(output: Output) -> dict[str, object]:
-    """Return a file as the API is told of it."""
+    """Return a file's description for the API."""
     return {"name": output.name, "size": output.size, "contentType": output.content_type}
 
 

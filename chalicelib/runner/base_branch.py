@@ -84,7 +84,7 @@ def _list_history(git: Git, repo: Repo, base: BaseBranch, directory: Path) -> fr
 
 
 def branch_sha(git: Git, repo: Repo, branch: str, cwd: Path) -> str:
-    """Return where a branch stands at the forge, or nothing."""
+    """Return the commit of a branch at the forge, or nothing."""
     ref = f"refs/heads/{branch}"
     said = git.remote("ls-remote", "--", repo.url, ref, cwd=cwd)
     if said.code != 0:

@@ -1,4 +1,4 @@
-"""Tells the API, every two seconds, what a job says, and hears whether to go on."""
+"""Sends a job's log lines to the API every two seconds, and reads whether to continue."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Beats:
                 time.sleep(1)
 
     def confirm(self) -> None:
-        """Wait until the API has said that the job is still wanted; before what others see."""
+        """Wait until the API confirms that the job is still wanted, before visible effects."""
         patience = time.monotonic() + PATIENCE.total_seconds()
         while not self._beat():
             self._control.check()
             if time.monotonic() > patience:
-                raise Failure("network", "the API could not be asked whether to go on")
+                raise Failure("network", "the API could not be asked whether to continue")
             self._control.stopped.wait(EVERY.total_seconds())
         self._control.check()
 

@@ -33,7 +33,7 @@ class _Remote:
 
 
 def clone(git: Git, repo: Repo, workspace: Path) -> Checkout:
-    """Clone the branch to start from: its own of a run that continues, else the base branch.
+    """Clone the branch to start from: its own if the run continues, otherwise the base branch.
 
     The token's part ends with the objects: the files are written as the job's user, so that sizes
     and times in the index are those which that user's git sees.

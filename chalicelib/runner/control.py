@@ -1,4 +1,4 @@
-"""When a job has to end before its time."""
+"""Reasons for a job to end early: its limits, and requests to stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OVER_TIME = "over time"
 
 
 class Control:
-    """The stage of a job, its time limit, and whether somebody wants it to stop."""
+    """The stage of a job, its time limit, and whether a stop is requested."""
 
     def __init__(self, timeout: timedelta) -> None:
         self._spans: list[dict[str, str | None]] = []
@@ -76,7 +76,7 @@ class Control:
 
     @property
     def wanted_to_end(self) -> bool:
-        """Whether somebody wants it to end, so that nobody waits for what it made."""
+        """Whether its end is requested, so that its results are no longer needed."""
         return self._reason is not None and self._reason != OVER_TIME
 
     @property

@@ -20,7 +20,7 @@ _GIVE_UP_SECONDS = 300.0
 
 
 def new_root(prefix: str = JOB_PREFIX) -> tuple[Path, int]:
-    """Return a new directory and the open lock that tells others it is in use.
+    """Return a new directory and the open lock that marks it as used.
 
     The lock is on the directory itself: while there is a directory, there is something to lock.
     """
@@ -66,7 +66,7 @@ def _is_locked_inside(directory: int) -> bool:
 
 
 def remove(root: Path) -> None:
-    """Remove a directory, also where somebody took the rights to do so; touch nothing outside.
+    """Remove a directory, also if the rights to do so were taken away; touch nothing outside.
 
     A program of the job may still move things about below it, so nothing there is named by a path.
     """
@@ -127,7 +127,7 @@ def _list_names(directory: int) -> list[str]:
 
 
 def _unlink(name: str, above: int) -> bool:
-    """Remove a name that is no directory's; return whether it was none."""
+    """Remove a name unless it is a directory's; return whether it was removed."""
     try:
         os.unlink(name, dir_fd=above)
     except IsADirectoryError:

@@ -1,9 +1,9 @@
-"""What ends a job early.
+"""Errors that end a job early.
 
 * JobError
   - Failure    the job cannot succeed: its class and message go into the report
     - Overrun  a command of git did not end in its time
-  - Stopped    somebody wants it to end: a cancel, a newer attempt, the runner itself
+  - Stopped    its end is requested: a cancel, a newer attempt, the runner itself
 * ApiError
   - Away       the API cannot be reached now: try again
   - Refused    the API does not accept the request, and will not later
@@ -33,7 +33,7 @@ class Overrun(Failure):
 
 
 class Stopped(JobError):
-    """Somebody wants the job to end."""
+    """The end of the job is requested."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

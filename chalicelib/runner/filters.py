@@ -39,7 +39,7 @@ _COMPARE = """
 made=$(git cat-file --filters --path="$1" "$2" | git hash-object --no-filters --stdin) || exit 1
 [ "$made" = "$(git hash-object --no-filters -- "$1")" ]
 """
-"""Sizes and times tell less of a file that changed in the second in which its index was written."""
+"""Sizes and times miss changes of a file in the second in which its index was written."""
 _LIST_CONTENTS = r"""
 xargs -0 -n 2 sh -c '
 show() { [ -f "$1" ] && [ ! -L "$1" ] && git hash-object --no-filters -- "$1"; }

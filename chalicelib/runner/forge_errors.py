@@ -23,9 +23,9 @@ FIRST_LINES, LAST_LINES, LONGEST_LINE = 5, 6, 140
 
 
 def kind_of(said: Said, default: str) -> str:
-    """Return the class of a failed conversation with the forge: by its status, or else by words.
+    """Return the class of a failed conversation with the forge: by its status, otherwise by words.
 
-    Git says of every refusal over HTTP that the connection broke; the status tells which did.
+    Git reports every refusal over HTTP as a broken connection; the status shows a real one.
     """
     own = "\n".join(line for line in said.err.splitlines() if not line.startswith("remote:"))
     if status := _STATUS.search(own):
@@ -44,7 +44,7 @@ def _kind_of_status(status: int, default: str) -> str:
 
 
 def refusal_words(said: Said) -> str:
-    """Return what a forge said against a push: the heading of a long refusal, and its end."""
+    """Return a forge's refusal of a push: the heading of a long one, and its end."""
     lines = [line.rstrip()[:LONGEST_LINE] for line in said.err.splitlines() if line.strip()]
     if len(lines) > FIRST_LINES + LAST_LINES:
         lines = [*lines[:FIRST_LINES], "…", *lines[-LAST_LINES:]]

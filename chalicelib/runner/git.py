@@ -1,10 +1,10 @@
 """Git, run by us: with no configuration but our own, and the token in its memory alone.
 
-Setup and agent may leave anything in the workspace: hooks, filters, an fsmonitor, another remote.
-So the token is only there while no process of theirs lives, commits are made and pushed from a
-repository of our own which merely borrows the workspace's objects, and the push names its URL.
-What reads the workspace runs as the job's user, where that is another: a link to what only the
-runner may read then leads nowhere. The token reaches git over a socket, which, unlike a pipe or an
+Setup and agent may leave anything in the workspace: git hooks, filters, an fsmonitor, another
+remote. So the token is only there while no process of theirs lives. Commits are made and pushed
+from a repository of our own which merely borrows the workspace's objects, and the push names its
+URL. Readers of the workspace run as the job's user, if it has one: then a link to a file that only
+the runner may read leads nowhere. The token reaches git over a socket, which, unlike a pipe or an
 environment, no other process can open through /proc.
 """
 
@@ -48,7 +48,7 @@ os.write(1, answer)' "$OPTIO_ASKPASS_DESCRIPTOR" ;;
 esac
 """
 _ANSWERS = 16
-"""How often one git may ask: it does not always remember what it was told."""
+"""How often one git may ask: it does not always remember the answer."""
 
 _OVERRUN = "git did not end within {:.0f} s: a filter, a pipe or a very large file keeps it waiting"
 _CONFIG = "[safe]\n\tdirectory = *\n"
@@ -123,7 +123,7 @@ class Git:
         return self._run(arguments, cwd, extra)
 
     def remote(self, *arguments: str, cwd: Path) -> Said:
-        """Run git with the token, through a script that is written anew each time.
+        """Run git with the token, through a script that is written again each time.
 
         The token is for the host of the URL, which follows `--`, and for no host that it leads to.
         """

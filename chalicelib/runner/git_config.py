@@ -1,7 +1,7 @@
 """The configuration of a job's repository after setup, as one file that acts on nothing.
 
-It keeps what decides how a file becomes a blob (filters and their own settings, line ends, formats)
-and leaves out what would start a program, read another file, or change where git works.
+It keeps the settings by which a file becomes a blob (filters and their options, line ends,
+formats). It leaves out those that start a program, read another file, or change where git works.
 """
 
 from __future__ import annotations

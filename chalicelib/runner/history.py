@@ -1,7 +1,7 @@
 """The agent's commits: found, and written again only where something in them may not be pushed.
 
-A commit stays as it is, with its id and signature, unless it holds what only setup changed, a link
-to a nested repository, or has no parent that the base knows.
+A commit is unchanged, with its id and signature, except in three cases. It holds changes by setup
+alone, a link to a nested repository, or has no parent that the base knows.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Rules:
 
     base: Commit
     renamed: Mapping[str, str]
-    """Commits of setup, and what stands for them."""
+    """Commits of setup, and their replacements."""
     setup_changes: Mapping[str, tuple[Entry, Entry]]
     gitlinks: Mapping[str, Entry]
     """Each submodule that the last commit has."""
@@ -147,7 +147,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The commit that stands for the last one, and sentences for the log."""
+    """The commit that replaces the last one, and sentences for the log."""
 
     head: str
     commits: tuple[str, ...]

@@ -116,7 +116,7 @@ def _gone_through(stages: Stages, order: Order, control: Control) -> dict[str, A
 
 
 def _store_work(api: Api, order: Order, result: Result, lines: Log, ended: dict[str, Any]) -> None:
-    """Send away the work that could not be pushed, and say so in the message of the failure."""
+    """Upload the work that could not be pushed, and add it to the message of the failure."""
     kept = result.kept
     if kept is None or not kept.files:
         return

@@ -81,7 +81,7 @@ class JobRepository:
     setup: RepositorySetup
     deadline: float
     stuck: set[str] = field(default_factory=set)
-    """What did not end in its time, and is not started again."""
+    """Commands that did not end in time, and are not started again."""
 
     @classmethod
     def open(
@@ -106,7 +106,7 @@ class JobRepository:
         return cls(git.as_job(environment), workspace, scratch, inputs, setup, deadline)
 
     def close(self) -> None:
-        """Remove the scratch directory, which nobody may use a second time."""
+        """Remove the scratch directory, which must not be used a second time."""
         shutil.rmtree(self.scratch, ignore_errors=True)
         shutil.rmtree(self.inputs, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 """Objects of Git LFS: taken out of a job's repository by their hash, and uploaded before a push.
 
-A forge refuses a pointer whose object it does not have, or accepts it and nobody can read the file.
+A forge refuses a pointer whose object it does not have, or accepts it and the file is unreadable.
 """
 
 from __future__ import annotations

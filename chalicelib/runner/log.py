@@ -37,7 +37,7 @@ class Entry:
 
 
 class Log:
-    """What all stages of a job write to, from any thread."""
+    """The log of all phases of a job, safe for any thread."""
 
     def __init__(self, redactor: Redactor, total_bytes: int = TOTAL_BYTES) -> None:
         self.redactor = redactor
@@ -48,7 +48,7 @@ class Log:
         self._lock = threading.Lock()
 
     def add(self, kind: str, content: str, *, always: bool = False) -> None:
-        """Keep one line; when the log is full, only what must be said `always`."""
+        """Keep one line; when the log is full, only `always` lines."""
         content = content if isinstance(content, CleanText) else self._cleaned(content)
         with self._lock:
             if self._full and not always:

@@ -1,8 +1,8 @@
 """Builds bubblewrap's command line: which files of the machine a job sees, and with which rights.
 
-A list of what is seen, not of what is hidden: the system's own directories read-only, temporary
-directories that are the job's, programs of the runner's `PATH`, and what the runner's owner
-exposes. Everything lies where it does on the machine, so that paths mean the same on both sides.
+Visible files are listed, not hidden ones: the system's own directories read-only, temporary
+directories of the job, programs of the runner's `PATH`, and directories that the runner's owner
+exposes. All paths are those of the machine, so they mean the same on both sides.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def mount_points(folders: JobFolders, view: View) -> list[MountPoint]:
 
 
 def is_within(path: str | Path, parents: Iterable[str]) -> bool:
-    """Return whether `path` is one of `parents` or lies below one."""
+    """Return whether `path` is one of `parents` or below one."""
     return any(Path(path).is_relative_to(parent) for parent in parents)
 
 
@@ -209,7 +209,7 @@ def _needed_by(program: Path) -> Iterator[str]:
 
 
 def _first_line(program: Path) -> bytes | None:
-    """Return how a file begins; nothing where it is no file that the runner can read."""
+    """Return the beginning of a file; nothing if the runner cannot read it as a file."""
     try:
         with open(program, "rb", opener=_open_at_once) as stream:
             return stream.readline(256) if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else None

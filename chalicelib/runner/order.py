@@ -17,7 +17,7 @@ END_GRACE = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Identity:
-    """Author and committer of commits that are made in a job, unless somebody says otherwise."""
+    """Author and committer of commits that are made in a job, unless they are set otherwise."""
 
     name: str = "Optio"
     email: str = "optio@localhost"

@@ -37,7 +37,7 @@ def find_unfinished(repository: JobRepository) -> str | None:
 def find_other_work(repository: JobRepository, state: SetupState, heads: list[str]) -> list[Tip]:
     """Return the newest commits that the agent left beside `heads`.
 
-    What these have with the same content (a squashed branch, a rebased or applied commit) is not
+    Commits whose content these contain (a squashed branch, a rebased or applied commit) are not
     work that could be lost.
     """
     known = {*heads, state.base_sha, state.head_sha, *state.refs}

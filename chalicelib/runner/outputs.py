@@ -1,8 +1,8 @@
 """The files that an agent left in `OPTIO_OUTPUT`: read without trust, cleaned, and sent away.
 
-Whatever lies there, the job goes on: what is not kept is named in the log. Nothing of the job lives
-any more when they are read; a name may still lead anywhere, so only plain files of the job's own
-user are opened, and no link is followed.
+The job continues in any case, and the log names the files that are not kept. No process of the job
+lives any more when they are read. A name may still lead anywhere, so only plain files of the job's
+own user are opened, and no link is followed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Found:
 
 
 def kept(api: Api, order: Order, there: Place, lines: Log) -> list[Output]:
-    """Send away what may be kept, say what may not, and return what the report is to list."""
+    """Upload the allowed files, name the others, and return the list for the report."""
     found = _found(there.output, there.user.number if there.user else os.geteuid(), lines.redactor)
     for notice in found.left[:MOST_NOTICES]:
         lines.add("system", f"not kept of OPTIO_OUTPUT: {notice}")
@@ -135,21 +135,21 @@ def _check(what: os.stat_result, owner: int, room: int) -> None:
     if stat.S_ISDIR(what.st_mode):
         raise Left("it is a directory: pack it into one file")
     if not stat.S_ISREG(what.st_mode):
-        raise Left("it is no plain file")
+        raise Left("it is not a plain file")
     if what.st_uid != owner:
-        raise Left("it is somebody else's")
+        raise Left("it belongs to another user")
     if what.st_size > room:
         raise Left(f"too big: all files may have {MOST_BYTES >> 20} MiB together")
 
 
 def clean_content(content: bytes, redactor: Redactor) -> bytes:
-    """Return text with its secrets blackened; what is no text would break, so it is left out."""
+    """Return text with its secrets redacted; a binary file would break, so it is left out."""
     if not redactor.finds(content):
         return content
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise Left("a secret is in it, and it is no text that could be cleaned") from None
+        raise Left("a secret is in it, and it is not a text that could be redacted") from None
     cleaned = redactor.redact(text).encode()
     if redactor.finds(cleaned):
         raise Left("a secret is in it in a form that cannot be cleaned")

@@ -27,7 +27,7 @@ _SEARCH = 'command -v -- "$1" > /dev/null'
 
 @dataclass(frozen=True)
 class Place:
-    """Everything that a job writes lies below one directory, at the same path in its sandbox."""
+    """The directory of all files that a job writes, at the same path in its sandbox."""
 
     root: Path
     confinement: Confinement = field(default_factory=Unconfined)
@@ -129,7 +129,7 @@ class Place:
             ROOT.own(path)
 
     def leave(self, name: str, content: str) -> None:
-        """Write a file below the job's home, unless there is one; through no link of anybody."""
+        """Write a file below the job's home, unless there is one; follow no link."""
         *folders, last = Path(name).parts
         here = os.open(self.home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:

@@ -62,7 +62,7 @@ def descendants(root: int, spare: Collection[int] = ()) -> dict[int, str]:
 def end_descendants(spare: Collection[int] = (), grace: timedelta = GRACE) -> bool:
     """End every descendant of this process for certain; return whether none is left.
 
-    What holds a sandbox ends last: it takes everything inside with it, without a warning.
+    The process that holds a sandbox ends last: it ends everything inside, without a warning.
     """
     started = time.monotonic()
     asked: set[int] = set()
@@ -113,7 +113,7 @@ def forget_keepers(pid: int) -> None:
 
 @contextlib.contextmanager
 def owning(pid: int) -> Iterator[None]:
-    """Leave the exit status of `pid` to whoever started it."""
+    """Leave the exit status of `pid` to its parent."""
     _owned.add(pid)
     try:
         yield

@@ -20,7 +20,7 @@ _WRAPPED = re.compile(
 
 
 class CleanText(str):
-    """A line that is clean and redacted, so that nobody does it a second time."""
+    """A line that is clean and redacted, so that it is not redacted a second time."""
 
 
 class Redactor:
@@ -42,7 +42,7 @@ class Redactor:
             self._index = None
 
     def redact(self, text: str) -> str:
-        """Return `text` with each secret, and each telling part of one, as `***`."""
+        """Return `text` with each secret, and each revealing part of one, as `***`."""
         spans = self._find_spans(text)
         if not spans:
             return text

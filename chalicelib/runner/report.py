@@ -1,4 +1,4 @@
-"""How a job ended, told to the API until it answers."""
+"""Reports the end of a job to the API until it answers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def body_of(
     message: str | None = None,
     transient: bool = False,
 ) -> dict[str, object]:
-    """Return the report; nothing in it says more than the log may say."""
+    """Return the report; it contains nothing that the log may not contain."""
     agent = result.agent or AgentEnd(ok=False)
     redact = lines.redactor.redact
     return {
@@ -78,8 +78,8 @@ def _kept(result: Result) -> dict[str, object] | None:
 
 
 def _agent(agent: AgentEnd, lines: Log) -> dict[str, object]:
-    """Return what the program said of itself, as far as it can be: a report that is refused for
-    one such word would end nothing, and the job would be done again."""
+    """Return the program's statements about itself, as far as they are valid. A report that is
+    refused for one such word would end nothing, and the job would be repeated."""
     return {
         "sessionId": _word(agent.session_id, lines),
         "modelUsed": _word(agent.model, lines),

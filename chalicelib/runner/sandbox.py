@@ -217,9 +217,9 @@ class Sandbox:
                 raise SandboxError(f"the job put something else in the place of {path}")
 
     def _make_mount_points(self) -> None:
-        """Make the mount points that lie in the job's own directories, through no link of a job.
+        """Make the mount points in the job's own directories, through no link of a job.
 
-        bubblewrap would make them too, with the runner's rights and through any link.
+        Otherwise bubblewrap makes them, with the runner's rights and through any link.
         """
         for point in mounts.mount_points(self._folders, self._view):
             _make_mount_point(point.source, point.path, is_file=point.is_file)

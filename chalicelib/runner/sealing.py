@@ -1,7 +1,7 @@
 """Copying commits out of a job's repository into one that no program of the job has seen.
 
-Only a pack of objects crosses over, and git checks each object by its hash. Configuration, hooks,
-references and alternates of the job's repository stay behind.
+Only a pack of objects crosses over, and git checks each object by its hash. Configuration, git
+hooks of git, references and alternates of the job's repository stay behind.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Sealed:
 def seal_commits(
     repository: JobRepository, tips: Mapping[str, str], base: str, excluded: Iterable[str]
 ) -> Sealed:
-    """Return a bare repository with `base` and the commits of `tips` that nobody excluded."""
+    """Return a bare repository with `base` and the commits of `tips` that are not excluded."""
     known, cut = _list_ends(repository, tips.values(), {base, *excluded})
     known |= {base}
     ends = known | cut

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SHORTEST = 4
-"""Shorter values would blacken ordinary words, and are no secrets."""
+"""Shorter values would mask ordinary words, and do not count as secrets."""
 LONG = 48
 """Characters of a readable form from which on a part of it is recognised as well."""
 LARGE = 16 * 1024
@@ -40,7 +40,7 @@ _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)=(.*)")
 
 @dataclass(frozen=True)
 class Form:
-    """One spelling; `coded` where it resembles no ordinary text, so that a short part tells."""
+    """One spelling; `coded` where it resembles no ordinary text, so a short part is evidence."""
 
     text: str
     coded: bool = False

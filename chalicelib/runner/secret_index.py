@@ -1,8 +1,8 @@
 """Finds secrets in text, in time that grows with the text and hardly with the secrets.
 
 Short forms are one regular expression, a trie. Of longer ones the index holds pieces of eight
-characters; every fifth position of the text is looked up among them, and a hit is compared with
-the form in both directions. So a part of a long form is found as well: a line, or what a cut left.
+characters. Every fifth position of the text is looked up among them, and a hit is compared with
+the form in both directions. So a part of a long form is also found, such as a line or a cut half.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _has_telling_piece(form: str) -> bool:
 
 
 def _is_telling(piece: str) -> bool:
-    """Rows of one or two characters are no sign, and would be compared again and again."""
+    """Rows of one or two characters are not evidence, and would be compared repeatedly."""
     return len(set(piece)) > 2
 
 

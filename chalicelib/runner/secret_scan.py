@@ -92,8 +92,8 @@ def _readable_parts(content: bytes) -> Iterator[str]:
 def _has_telling_lines(value: str) -> bool:
     """Return whether a secret has many lines, of which some are like no others.
 
-    The names of settings are in every file of settings, so a line without anything random tells
-    nothing of such a secret.
+    The names of settings are in every file of settings, so a line without anything random
+    reveals nothing of such a secret.
     """
     lines = value.splitlines()
     return len(lines) > 1 and any(_RANDOM.search(line) for line in lines)
@@ -203,10 +203,10 @@ def _find_in_objects(snapshot: Snapshot, scanner: Scanner) -> Hit | None:
 
 
 def _is_in_base(git: Git, snapshot: Snapshot, value: str) -> bool:
-    """Return whether the base's files hold a value, with every line that tells something of it.
+    """Return whether the base's files hold a value, with every line that reveals a part of it.
 
-    A file of settings has lines that its public example has as well. The value is no argument of
-    any process.
+    A file of settings has lines that its public example has as well. The value never is an
+    argument of a process.
     """
     lines = [line.strip() for line in value.splitlines()]
     telling = [line for line in lines if _RANDOM.search(line)] or [max(lines, key=len)]

@@ -101,7 +101,7 @@ class Service:
                 worker.join(timeout=0.2)
 
     def drain(self) -> None:
-        """Claim no more; asked again, end the running jobs too."""
+        """Claim no more jobs; at the second call, also end the running ones."""
         if not self.draining.is_set():
             log.info("draining: waiting for %d jobs", len(self._jobs))
             self.draining.set()
@@ -188,8 +188,8 @@ class Service:
     def _start(self, locks: tuple[int, ...]) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """Start a job's process, in a session of its own: a group's signal is not for it.
 
-        It holds the locks too, so that they last as long as either lives. What it is told comes
-        over a socket, and once it has said that nobody can look into it.
+        It also holds the locks, so that they last as long as either lives. Its input comes over a
+        socket, after it has confirmed that no other process can inspect it.
         """
         ours, its = socket.socketpair()
         with self._lock, its:

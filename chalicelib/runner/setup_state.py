@@ -180,7 +180,7 @@ def _stage_workspace(repository: JobRepository, flags: IndexFlags) -> dict[str, 
 
 
 def _take_index(repository: JobRepository) -> tuple[bytes, tuple[int, int]]:
-    """Return an index and its times; it lies where a program of setup may still write."""
+    """Return an index and its times; a program of setup may still write there."""
     with (
         repository.open_scratch("index", os.O_RDONLY) as file,
         os.fdopen(file, "rb", closefd=False) as stream,

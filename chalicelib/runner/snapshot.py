@@ -66,7 +66,7 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a snapshot is made for."""
+    """The purpose of a snapshot."""
 
     title: str
     continues: bool = False

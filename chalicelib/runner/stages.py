@@ -181,7 +181,7 @@ class Stages:
             )
 
     def _tried(self, command: str) -> Trial:
-        """Run the repo's own tests. Whatever they do, the work is pushed: they only judge it."""
+        """Run the repo's own tests. The work is pushed in any case: they only judge it."""
         code, last = self._script("test", command, enough=lambda: self.control.nearly_over)
         late = self.control.nearly_over
         if late:

@@ -1,4 +1,4 @@
-"""Submodules of a workspace: whether somebody worked in them, and at which commit they are.
+"""Submodules of a workspace: whether the agent worked in them, and at which commit they are.
 
 A submodule is a repository of its own, to which a run does not push: work inside it cannot be part
 of the run's commits. A commit that its own remote has may be recorded in the superproject.

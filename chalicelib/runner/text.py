@@ -38,7 +38,7 @@ def cut(text: str, limit: int = LINE_BYTES, size: int | None = None) -> str:
 
 
 def last_lines(text: str, count: int = 12, limit: int = 1500) -> str:
-    """Return the end of what a program said."""
+    """Return the end of a program's output."""
     lines = [line for line in text.splitlines() if line.strip()]
     return "\n".join(lines[-count:])[-limit:]
 
@@ -46,9 +46,10 @@ def last_lines(text: str, count: int = 12, limit: int = 1500) -> str:
 class Lines:
     """Calls `emit` with each line of a byte stream; never holds more than `limit` of one.
 
-    What a terminal would overwrite after a carriage return is dropped. With a redactor the lines
-    are free of secrets. Lines of wrapped base64 are then redacted together: a secret may begin in
-    one of them and end in the next. Without one, they are the lines of a protocol, always whole.
+    Text that a terminal would overwrite after a carriage return is dropped. With a redactor the
+    lines are free of secrets. Lines of wrapped base64 are then redacted together: a secret may
+    begin in one of them and end in the next. Without one, they are the lines of a protocol, always
+    whole.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """The agents' programs, where the jobs' user can run them.
 
-A sandbox has the programs of the runner's `PATH` mounted. What root has installed under a closed
-home, or for itself alone, cannot be run by anybody else without one. It is copied, with what it
-consists of, to a directory that everybody may read and only root may write.
+A sandbox has the programs of the runner's `PATH` mounted. Without one, a program under a closed
+home, or one that is installed for root alone, cannot be run by others. It is copied, with all its
+parts, to a world-readable directory that only root may write.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NOTHING = subprocess.DEVNULL
 
 @dataclass
 class Tools:
-    """What a runner found of the agents' programs."""
+    """The agents' programs that a runner found."""
 
     directory: Path | None = None
     lock: int | None = None
@@ -51,9 +51,9 @@ Try = Callable[[str, Tools], str]
 def found(
     user: User | None, programs: tuple[str, ...] = PROGRAMS, refusal: Try | None = None
 ) -> Tools:
-    """Try each program as a job would; copy what is closed to it, and say what stays unusable.
+    """Try each program as a job would; copy unreadable ones, and report those that stay unusable.
 
-    Nobody else may have that user meanwhile: whoever takes it ends all that runs as it.
+    The user must be reserved: another job that takes it would end all its processes.
     """
     tools = Tools()
     if refusal is None:
@@ -202,7 +202,7 @@ def _interpreter(program: Path) -> Path | None:
 
 
 def _open(directory: Path) -> None:
-    """Let everybody read what is below `directory`, and nobody but root write it."""
+    """Make all files below `directory` world-readable, and writable by root only."""
     for root, folders, files in os.walk(directory):
         for name in [*folders, *files]:
             each = Path(root, name)

@@ -1,7 +1,7 @@
 """The users as whom setup and agent run: numbers of ours that no account of the machine has.
 
-A runner that is root gives each job one of its own, for as long as it holds that number's lock; so
-a job can read neither what is ours (the token, other runners' memory) nor what is another job's.
+A runner that is root gives each job one of its own, for as long as it holds that number's lock. So
+a job can read neither the runner's data (the token, other runners' memory) nor another job's.
 A runner that is not root has one user for all.
 """
 
@@ -27,7 +27,7 @@ _GIVE_UP_SECONDS = 20.0
 
 
 class NoUser(Exception):
-    """This runner is root, and cannot become anybody else."""
+    """This runner is root, and cannot become another user."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class User:
                 os.chown(each, self.number, self.number, follow_symlinks=False)
 
     def run(self, *argv: str) -> subprocess.CompletedProcess[bytes]:
-        """Run a short program as this user, and without a word; it has to be `taken` meanwhile."""
+        """Run a short program silently as this user, which has to be `taken` by the caller."""
         return subprocess.run(
             argv,
             cwd="/",
@@ -73,7 +73,7 @@ ROOT = User(0)
 
 
 def needed() -> bool:
-    """Return whether jobs have to run as somebody else."""
+    """Return whether jobs have to run as another user."""
     return os.geteuid() == 0
 
 
@@ -85,7 +85,7 @@ def check() -> None:
                 user.run("true").check_returncode()
     except (OSError, subprocess.SubprocessError) as error:
         raise NoUser(
-            f"this runner is root and cannot run jobs as another user: {error}; give it the"
+            f"this runner is root and cannot run jobs as another user: {error}. Give it the"
             " capabilities SETUID, SETGID, CHOWN, KILL, FOWNER and DAC_OVERRIDE, for sandboxes"
             " SYS_ADMIN and SYS_CHROOT as well, or start it as an ordinary user"
         ) from error
@@ -93,7 +93,7 @@ def check() -> None:
 
 @contextlib.contextmanager
 def taken() -> Iterator[tuple[User | None, int | None]]:
-    """Yield a user whom nobody else has, and the lock that says so; nothing where not root."""
+    """Yield a user reserved by a lock, and the lock; nothing if the runner is not root."""
     if not needed():
         yield None, None
         return

@@ -1,6 +1,6 @@
 """Reading a workspace into an index: through the job's own filters, and past what cannot be read.
 
-An index tells by size and times which files changed since it was written, so only those are read.
+An index shows by size and times which files changed since it was written, so only those are read.
 Files of nested repositories are read like all others, and submodules are left to `submodules`.
 """
 
@@ -42,7 +42,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class IndexFlags:
-    """The entries of an index: all, unmerged ones, and those that git was told not to look at."""
+    """The entries of an index: all, unmerged ones, and those that git is configured to ignore."""
 
     paths: frozenset[str] = frozenset()
     unmerged: frozenset[str] = frozenset()
@@ -53,7 +53,7 @@ class IndexFlags:
 
 @dataclass
 class Differences:
-    """Paths of a workspace that are not what an index says."""
+    """Paths of a workspace that differ from an index."""
 
     modified: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Differences:
     nested: list[str] = field(default_factory=list)
     """Directories with a repository of their own."""
     problems: list[str] = field(default_factory=list)
-    """What git says of directories that it cannot open."""
+    """Git's messages about directories that it cannot open."""
 
 
 def read_flags(repository: JobRepository, index: str) -> IndexFlags:
@@ -93,7 +93,7 @@ def read_flags(repository: JobRepository, index: str) -> IndexFlags:
 
 
 def find_differences(repository: JobRepository) -> Differences:
-    """Compare the workspace with the index by size and times; no filter and no hook runs."""
+    """Compare the workspace with the index by size and times; no filter and no git hook runs."""
     found = Differences()
     output = repository.read(
         *("diff-files", "--raw", "-z", "--no-renames", "--ignore-submodules=dirty"),
@@ -178,7 +178,7 @@ def find_untouched(
 ) -> set[str]:
     """Return the files whose bytes are those of their entries, which no filter has to make again.
 
-    Git would write a file with other line ends than its attributes want, though nobody changed it.
+    Git would write a file with other line ends than its attributes want, although it is unchanged.
     """
     listed = [path for path in paths if path in entries and "\n" not in path]
     if not listed:

@@ -64,7 +64,7 @@ echo x > "$KEY"
         "notes.txt": (b"key=***\n", "text/plain"),
     }
     assert [output["size"] for output in report["outputs"]] == [4, 8]
-    assert "image.bin: a secret is in it, and it is no text" in api.text
+    assert "image.bin: a secret is in it, and it is not a text" in api.text
     assert "wide.txt: a secret is in it" in api.text
     assert "***: a secret is part of its name" in api.text
 
