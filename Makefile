@@ -5,21 +5,21 @@ PINNED = requirements requirements-dev requirements-emulator requirements-tools
 
 .PHONY: help setup pins audit dev demo redeploy package deploy admin-key destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean
 
-help: ## Show what there is
+help: ## Show all commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 setup: .venv/.installed ## Make the virtual environment
 
 .venv/.installed: requirements-dev.txt requirements-cli.in pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, found $$($(PYTHON) --version)"; exit 1; }
-	@echo "making .venv, with all that is pinned: a minute or two, once"
+	@echo "making .venv, with all pinned packages: a minute or two, once"
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-emulator/.installed: requirements-emulator.txt
-	@echo "making .venv-emulator, where AWS is played: some seconds, once"
+	@echo "making .venv-emulator, for the AWS emulator: some seconds, once"
 	$(PYTHON) -m venv .venv-emulator
 	.venv-emulator/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-emulator.txt
 	@touch $@
@@ -29,17 +29,17 @@ setup: .venv/.installed ## Make the virtual environment
 	.venv-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
 	@touch $@
 
-pins: .venv-tools/.installed ## Pin what requirements*.in name, and all that it needs, with hashes
+pins: .venv-tools/.installed ## Pin the packages of requirements*.in and their dependencies, with hashes
 	for one in $(PINNED); do .venv-tools/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$one.txt $$one.in || exit 1; done
 
-audit: .venv-tools/.installed ## Ask the database of advisories about everything that is pinned
+audit: .venv-tools/.installed ## Query the database of advisories for all pinned packages
 	@.venv-tools/bin/python -m infra.audit $(PINNED:=.txt)
 
 dev: setup .venv-emulator/.installed ## Run the whole system on this machine (PORT, OPTIO_STATE)
 	@exec $(PY) -m infra.local
 
-demo: setup ## Fire a real task on what `make dev` runs, and show it live
+demo: setup ## Fire a real task on the running `make dev`, and show it live
 	@$(PY) -m infra.demo
 
 redeploy: setup ## Bring changed sources to the running `make dev`
@@ -48,16 +48,16 @@ redeploy: setup ## Bring changed sources to the running `make dev`
 package: setup ## Build the deployable package in build/package
 	STAGE=dev AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.package
 
-deploy: setup ## Deploy STAGE to AWS: shows what changes, asks (YES=1 does not), prints the first key
+deploy: setup ## Deploy STAGE to AWS: show the changes, ask (YES=1 does not), print the first key
 	@STAGE=$(STAGE) $(PY) -m infra.release deploy
 
-admin-key: setup ## Print one more admin key of STAGE, for who lost the last one
+admin-key: setup ## Print another admin key of STAGE, if the last one is lost
 	@STAGE=$(STAGE) $(PY) -m infra.release key
 
 destroy: setup ## Remove STAGE from AWS; its data stay, unless DATA=delete
 	@STAGE=$(STAGE) DATA=$(DATA) $(PY) -m infra.release destroy
 
-dead-letters: setup ## What no step of STAGE could do (BACK=1 puts it back)
+dead-letters: setup ## Show the dead letters of STAGE (BACK=1 sends them back)
 	@STAGE=$(STAGE) $(PY) -m infra.dead_letters $(if $(BACK),back)
 
 check: setup ## Format, lint, types, layers, spelling, prose
@@ -68,14 +68,14 @@ check: setup ## Format, lint, types, layers, spelling, prose
 	git ls-files -z '*.md' '*.py' '*.html' Makefile | xargs -0 .venv/bin/codespell
 	$(PY) -m infra.prose
 
-fix: setup ## Format and mend what can be mended
+fix: setup ## Format, and fix lint faults where possible
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-test: setup .venv-emulator/.installed ## Run what has to pass before a change lands
+test: setup .venv-emulator/.installed ## Run the tests that have to pass before a change lands
 	$(PY) -m pytest -n 2 --dist loadfile -m "not agents and not slow" -rs
 
-test-all: test test-slow test-browser ## Run every test there is, but for the real agents
+test-all: test test-slow test-browser ## Run all tests except those with the real agents
 
 test-slow: setup .venv-emulator/.installed ## Stories that take minutes: deploys, pull requests, killed runners
 	$(PY) -m pytest -m slow
@@ -83,7 +83,7 @@ test-slow: setup .venv-emulator/.installed ## Stories that take minutes: deploys
 test-unit: setup ## Rules and programs, each by itself
 	$(PY) -m pytest -n 2 tests/unit
 
-test-contract: setup ## The stores: who wins, who loses
+test-contract: setup ## Stores and adapters: races, conflicts, refusals
 	$(PY) -m pytest -n 2 tests/contract
 
 test-acceptance: setup ## Stories through the real app
@@ -95,30 +95,30 @@ test-architecture: setup .venv-emulator/.installed ## Layers, package and docume
 test-simulation: setup ## Storms over the real actions, and each guarantee broken on purpose
 	$(PY) -m pytest -n 2 tests/simulation
 
-simulate: setup ## More storms with fresh seeds (MINUTES, or SEEDS; SEED_FROM); the line of a failure replays it
+simulate: setup ## More storms with fresh seeds (MINUTES, or SEEDS, SEED_FROM); the line of a failure replays it
 	@$(PY) -m tests.simulation.storms $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED_FROM),--seed-from $(SEED_FROM))
 
-bench: setup .venv-emulator/.installed ## Measure, and fail where a budget is broken (PART, QUICK=1)
+bench: setup .venv-emulator/.installed ## Measure, and fail if a budget is exceeded (PART, QUICK=1)
 	@$(PY) -m benchmarks $(PART) $(if $(QUICK),--quick)
 
-bench-lateness: setup ## How late fifty schedules fire on what `make dev` runs
+bench-lateness: setup ## Measure the lateness of fifty schedules on the running `make dev`
 	@$(PY) -m benchmarks.lateness
 
-bench-pages: setup ## How fast each page answers with 10,000 runs on what `make dev` runs (RUNS, DEFINITIONS)
+bench-pages: setup ## Measure each page of the running `make dev` with 10,000 runs (`RUNS`, `DEFINITIONS`)
 	@$(PY) -m benchmarks.pages
 
-sabotage: setup ## The table of what was broken on purpose, and which seed saw it
+sabotage: setup ## Show each guarantee broken on purpose, and the seed that notices it
 	@$(PY) -m tests.simulation
 
-test-fuzz: setup ## Try every operation of what `make dev` runs with EXAMPLES (500) requests, and print a table
+test-fuzz: setup ## Try every operation of the running `make dev` with EXAMPLES (500) requests
 	@$(PY) -m tests.fuzz
 
-fuzz-hooks: setup ## A million requests of strangers to the hooks, fifty thousand a process (REQUESTS)
+fuzz-hooks: setup ## Send a million requests of strangers to webhooks, fifty thousand a process (REQUESTS)
 	@all=$(or $(REQUESTS),1000000); for done in $$(seq 0 50000 $$((all - 1))); do \
 		echo "$$done of $$all"; left=$$((all - done)); export OPTIO_FUZZED_HOOKS=$$((left < 50000 ? left : 50000)); \
 		$(PY) -m pytest -q tests/fuzz/test_hooks.py || exit 1; done
 
-rights: setup ## Run the stories that need the rights of the functions (ALL=1: all): what is missing, what nobody uses
+rights: setup ## Run the stories of the functions' rights (ALL=1: all); report missing and unused rights
 	@ALL=$(ALL) $(PY) -m tests.rights
 
 test-agents: setup .venv-emulator/.installed ## The real agent programs, from npm, against a scripted model
@@ -130,11 +130,11 @@ test-e2e: setup .venv-emulator/.installed ## Stories on the deployed package
 test-browser: setup .venv-emulator/.installed ## Flows in a real Chromium, with axe; installs it when root
 	ALL_SIZES=1 $(PY) -m pytest tests/browser -rs
 
-screenshots: setup ## Take the pictures of all pages on what `make dev` runs
+screenshots: setup ## Take screenshots of all pages of the running `make dev`
 	@$(PY) -m infra.screenshots
 
-docs: setup ## Make the pages that are made from the code: the API, the index of decisions
+docs: setup ## Generate pages from the code: API, data model, senders, index of decisions
 	@STAGE=dev $(PY) -m infra.pages
 
-clean: ## Remove what was built
+clean: ## Remove build products
 	rm -rf build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

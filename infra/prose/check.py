@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from infra.emulator import ROOT
-from infra.prose.passages import Kind, Passage, markdown_passages
+from infra.prose.passages import Kind, Passage, markdown_passages, skip_code
 from infra.prose.python_texts import python_passages
 from infra.prose.rules import Finding, read_rules
 from infra.prose.templates import template_passages
 
 UNFINISHED = Path(__file__).parent / "unfinished.txt"
-SUFFIXES = ("*.md", "*.py", "*.html")
+FILES = ("*.md", "*.py", "*.html", "Makefile")
+_HELP = re.compile(r"## (.*)")
 
 
 def tracked_paths() -> list[str]:
     """Return the paths of all files with prose, as git knows them."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *SUFFIXES],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *FILES],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -37,6 +39,15 @@ def passages(path: str) -> Iterator[Passage]:
         yield from python_passages(text)
     elif path.endswith(".html"):
         yield from template_passages(text)
+    else:
+        yield from _help_passages(text)
+
+
+def _help_passages(makefile: str) -> Iterator[Passage]:
+    """Yield the help text of each make target."""
+    for number, line in enumerate(makefile.splitlines(), start=1):
+        if found := _HELP.search(line):
+            yield Passage(number, Kind.MARKDOWN, skip_code(found[1]))
 
 
 def findings(path: str) -> Iterator[Finding]:
