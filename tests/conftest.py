@@ -236,7 +236,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def deployable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the environment of somebody who deploys: tests have that of a local stage."""
+    """Set the environment of a deployment: tests have that of a local stage."""
     monkeypatch.delenv("OPTIO_ALLOW_FILE_REPOS")
     monkeypatch.setitem(vars(settings), "file_repos", False)
 

@@ -14,7 +14,7 @@ _lasting: set[int] = set()
 
 @contextmanager
 def starting_lasting_programs() -> Iterator[None]:
-    """Spare every program that is started meanwhile, with all that it starts later."""
+    """Spare every program that is started inside the block, with all that it starts later."""
     before = set(processes.descendants(os.getpid()))
     yield
     _lasting.update(set(processes.descendants(os.getpid())) - before)

@@ -1,4 +1,4 @@
-"""The commands that documents tell, as they are typed."""
+"""The commands of the documentation, as they are typed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHELLS = ("sh", "bash", "console", "shell")
 
 @dataclass(frozen=True)
 class Block:
-    """Lines of a shell; `needs` says why a test on one machine leaves them out."""
+    """Lines of a shell; `needs` is the reason why a test on one machine omits them."""
 
     language: str
     needs: str
@@ -39,7 +39,7 @@ def script(page: Path) -> str:
 def typed(
     text: str, folder: Path, home: Path, instead: Mapping[str, str], **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Type lines into a shell of somebody's own; `instead` names what differs on this machine."""
+    """Type lines into a shell of a user; `instead` maps texts to those of this machine."""
     for told, here in instead.items():
         text = text.replace(told, here)
     bin_folder = ROOT / ".venv" / "bin"

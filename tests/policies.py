@@ -51,7 +51,7 @@ def _named(resource: dict[str, Any]) -> str:
 def of_lambda(function: str) -> set[Right]:
     """Return what Lambda itself does in the name of a function: it reads its queue, writes its log.
 
-    These are no calls of ours, so no story can need them.
+    These are not calls of ours, so no story can need them.
     """
     queues = {
         str(source.queue).rpartition("-")[2].capitalize() + "Queue"

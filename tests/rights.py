@@ -1,9 +1,9 @@
-"""What each function may do by its policy, and what the calls that it makes need.
+"""Rights of each function by its policy, compared with the needs of its calls.
 
-The policy of the function that works stands around every stage of the tests: a call that it does
-not allow is denied there as it would be on AWS. `make rights` runs the stories that tell why each
-right is there (ALL=1: every story, and chooses them anew), each function as cold as a new process,
-and says what is missing and what nobody used.
+The policy of the current function is enforced around every stage of the tests: a call that it does
+not allow is denied as on AWS. `make rights` runs the stories that justify each
+right (ALL=1: every story, and chooses them again), each function as cold as a new process.
+It prints the missing and the unused rights.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _story() -> str:
 def fenced() -> Iterator[None]:
     """Let each function do only what its policy allows; fail where one tried to do more.
 
-    That it was denied is told at the end, too: a step takes any error, and tries again.
+    The denial is also raised at the end, because a step catches any error and tries again.
     """
     call, sign = BaseClient._make_api_call, RequestSigner.generate_presigned_url
     request, invoke = TestHTTPClient.request, TestLambdaClient.invoke
@@ -166,7 +166,7 @@ def _forget() -> None:
 
 
 def note() -> None:
-    """Write down what was used, where somebody wants to know."""
+    """Record the used rights, if requested."""
     if FOLDER and used:
         found = [[*right, sorted(stories)] for right, stories in sorted(used.items())]
         Path(FOLDER, f"{os.getpid()}.json").write_text(json.dumps(found))

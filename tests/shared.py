@@ -1,4 +1,4 @@
-"""Where the data lies that others published; tests that need it skip loudly where it is absent."""
+"""The location of data that others published; tests skip loudly if it is absent."""
 
 from __future__ import annotations
 

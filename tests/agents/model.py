@@ -1,7 +1,7 @@
-"""A scripted model on loopback: it has the agent write one file, and then says that it is done.
+"""A scripted model on loopback: it lets the agent write one file, and then finishes.
 
-It speaks the Messages API of Anthropic and the Responses API of OpenAI, streamed as they are. The
-first part of the path is what happens: `ok`, or the status that every request gets.
+It offers the Messages API of Anthropic and the Responses API of OpenAI, streamed as the real ones.
+The first part of the path selects the behaviour: `ok`, or the status that every request gets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The programs that speak further protocols, against a model that others published."""
+"""The programs with further protocols, against a model that others published."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def model() -> Iterator[Model]:
 
 
 def given(kind: str, base: str) -> dict[str, Any]:
-    """Return what a definition would say to send an agent to the model at `base`."""
+    """Return the settings by which a blueprint sends an agent to the model at `base`."""
     model = "fake-model" if kind == "codex" else None
     environment, secrets = {
         "claude-code": ({"ANTHROPIC_BASE_URL": base}, {"ANTHROPIC_API_KEY": KEY}),

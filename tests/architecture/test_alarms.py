@@ -1,8 +1,8 @@
 """Datapoints replayed through what CloudWatch does with them: which alarm they raise, and when.
 
 "Configuring how CloudWatch alarms treat missing data": it looks back some periods more than an
-alarm evaluates. Where there are as many real datapoints as it evaluates, the newest of these count;
-where there are fewer, all of them do, and what is missing is as the alarm says that it is.
+alarm evaluates. If there are as many real datapoints as it evaluates, the newest of these count.
+If there are fewer, all of them count, and missing ones are treated as the alarm configures.
 """
 
 from __future__ import annotations

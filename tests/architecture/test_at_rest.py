@@ -1,4 +1,4 @@
-"""Whatever the template keeps is encrypted, comes back, and is reached over TLS alone."""
+"""All stored data of the template are encrypted, can be restored, and are reached over TLS only."""
 
 from __future__ import annotations
 

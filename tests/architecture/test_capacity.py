@@ -1,4 +1,4 @@
-"""No queue starves the API, its hooks and the tick, however little an account may run at once."""
+"""No queue starves the API, webhooks and the tick, however low the concurrency of an account."""
 
 from __future__ import annotations
 

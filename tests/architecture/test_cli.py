@@ -1,4 +1,4 @@
-"""The page of the command line tells every command and every exit code there is."""
+"""The page of the command line lists every command and every exit code."""
 
 from __future__ import annotations
 

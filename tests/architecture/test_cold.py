@@ -1,4 +1,4 @@
-"""What a function has loaded once it is imported, and after its first request: all of it."""
+"""Modules that a function loads at import and at its first request, as a complete list."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ DECIDING = {
 }
 """The actions that a delivery goes through."""
 HEAVY = {"models", "answers", "reading", "openapi", "api_page", "views", "run_views"}
-"""What a request of the API may need, and a delivery does not."""
+"""Modules that a request of the API may need, and a delivery does not."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the documents say is there."""
+"""Files, commands and tests that the documentation names exist."""
 
 from __future__ import annotations
 

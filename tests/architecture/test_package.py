@@ -1,4 +1,4 @@
-"""The template says what the code is, and nothing less."""
+"""The template matches the code completely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AWS refuses of a whole stage, by quotas that emulators do not know."""
+"""Quotas of AWS for a whole stage, which emulators do not enforce."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def arn_of(part: dict[str, Any]) -> str:
 
 
 def rendered(value: Any, parts: dict[str, Any]) -> Any:
-    """Return a policy as it reaches IAM: with the name of each thing for what stands for it."""
+    """Return a policy as it reaches IAM, with names of resources instead of references."""
     if isinstance(value, list):
         return [rendered(one, parts) for one in value]
     if not isinstance(value, dict):

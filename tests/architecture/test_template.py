@@ -33,7 +33,7 @@ json.dump(transform(whole, {}, managed), open(sys.argv[2], "w"))
 
 
 def translated(template: Path) -> Path:
-    """Write what SAM makes of a template beside it; SAM lies where the emulator does."""
+    """Write SAM's expansion of a template beside it; SAM is in the emulator's environment."""
     made = template.with_name("translated.json")
     program = ROOT / ".venv-emulator" / "bin" / "python"
     environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1"}

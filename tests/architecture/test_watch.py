@@ -1,4 +1,4 @@
-"""Whatever can wake somebody at night has a paragraph that says what to do."""
+"""Every alarm has a paragraph with instructions."""
 
 from __future__ import annotations
 

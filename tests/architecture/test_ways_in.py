@@ -1,4 +1,4 @@
-"""Whoever adds an agent, a sender, a tracker or an event is told each place that lacks it."""
+"""An incomplete addition of an agent, sender, tracker or event fails with the missing place."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def signed_in(chromium: Any, system: System, size: str = "wide", **more: Any) ->
 
 
 def accessible(page: Any) -> None:
-    """Have axe find nothing serious on the page as it stands."""
+    """Assert that axe finds nothing serious on the current page."""
     found = Axe().run(page).response["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == [], page.url

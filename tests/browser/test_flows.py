@@ -1,4 +1,4 @@
-"""What people do on the pages, each as a person does it."""
+"""Flows of people on the pages, in a real browser."""
 
 from __future__ import annotations
 

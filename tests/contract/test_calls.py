@@ -1,4 +1,4 @@
-"""What a firing costs: calls to AWS, counted where botocore sends them."""
+"""The calls of a firing to AWS, counted where botocore sends them."""
 
 from __future__ import annotations
 

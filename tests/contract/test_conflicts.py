@@ -1,4 +1,4 @@
-"""What AWS refuses while a transaction writes the same item, and emulators never do."""
+"""Refusals of AWS while a transaction writes the same item, which emulators never make."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Busy = Callable[[str, int], None]
 
 @pytest.fixture
 def busy(aws: None, monkeypatch: pytest.MonkeyPatch) -> Busy:
-    """Let the next writes of a kind meet somebody's transaction."""
+    """Let the next writes of a kind meet another transaction."""
     left: dict[str, int] = {}
     real = botocore.client.BaseClient._make_request
 

@@ -1,4 +1,4 @@
-"""What is stored can be read by another version: a default that was left out never changes."""
+"""Stored rows can be read by another version: a default that was left out never changes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ FIXED: dict[type, dict[str, object]] = {
     secret.Secret: {},
     access.Key: {},
 }
-"""What is left out of rows where it is so, besides nothing at all: rows are read by it for ever."""
+"""Defaults that are left out of rows, besides empty values. Rows are read by them indefinitely."""
 
 
 @pytest.mark.parametrize("kind", FIXED, ids=lambda kind: kind.__name__)

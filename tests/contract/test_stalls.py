@@ -1,4 +1,4 @@
-"""A call to AWS that nobody answers ends before the function does that made it."""
+"""A call to AWS without an answer ends before the calling function does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chalicelib.storage.connection import Shared
 GATEWAY_SECONDS = 29
 """How long API Gateway waits for a function."""
 BACKOFF_SECONDS = 1 + 2
-"""What botocore waits between three attempts at most, in its standard mode."""
+"""The longest wait of botocore between three attempts, in its standard mode."""
 
 
 class Silence:

@@ -1,4 +1,4 @@
-"""What we ask of trackers, and what our fakes answer, is what their descriptions allow."""
+"""Our requests to trackers, and the answers of our fakes, match the published descriptions."""
 
 from __future__ import annotations
 

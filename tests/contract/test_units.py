@@ -1,4 +1,4 @@
-"""What a firing writes, in the units that DynamoDB charges, as an emulator counts them."""
+"""Write units of a firing as DynamoDB charges them, counted by an emulator."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class System:
             self._process.wait(60)
 
     def forget(self) -> None:
-        """Take note that the processes were killed, and remove what told of them."""
+        """Record that the processes were killed, and remove their files."""
         if self._process is not None:
             self._process.wait(60)
         (self.state / "dev.json").unlink()
@@ -112,7 +112,7 @@ class System:
         return port, str(api["id"]), {"X-Optio-Front": variables["OPTIO_FRONT_CREDENTIAL"]}
 
     def story(self) -> str:
-        """Return what the parts said, for whoever reads why a test failed."""
+        """Return the output of the parts, as an explanation of a failed test."""
         logs = [self.state / f"{name}.log" for name in ("dev", "emulator", "runner")]
         return "\n".join(f"{log}:\n{log.read_text()[-3000:]}" for log in logs if log.exists())
 

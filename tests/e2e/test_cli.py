@@ -45,7 +45,7 @@ blueprints:
 
 
 class Person:
-    """Somebody with a home of their own, who types `optio` and notes which commands they used."""
+    """A user with a home directory, who types `optio` and records the used commands."""
 
     def __init__(self, system: System, home: Path) -> None:
         self.system = system

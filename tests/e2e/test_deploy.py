@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 class Account:
-    """An account of nobody's, and a person who deploys to it."""
+    """An empty account, and a person who deploys to it."""
 
     def __init__(self, emulator: Emulator, home: Path) -> None:
         self._endpoint = emulator.endpoint
@@ -55,7 +55,7 @@ class Account:
         )
 
     def runs(self, program: str) -> str:
-        """Let Python run as somebody would who has this account."""
+        """Run Python as the owner of this account."""
         done = subprocess.run(
             [sys.executable, "-c", program],
             cwd=ROOT,

@@ -18,7 +18,7 @@ SECRET = "a secret of sixteen"
 
 @pytest.fixture(scope="module")
 def variables(system: System) -> dict[str, str]:
-    """Make what the pages speak of, and return what names it."""
+    """Make the objects that the pages mention, and return their ids."""
     schedule = {"type": "schedule", "config": {"cronExpression": "0 9 * * *"}}
     hook = {"type": "webhook", "config": {"path": "alerts", "secret": SECRET}}
     body = {

@@ -1,4 +1,4 @@
-"""The examples, typed as their pages tell, on the local stack."""
+"""The examples, typed as on their pages, on the local stack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OVER = ("completed", "pr_opened", "failed", "cancelled", "needs_attention")
 
 
 class Reader:
-    """Somebody who read the first page of the examples, and has a copy of them."""
+    """A user who read the first page of the examples, and has a copy of them."""
 
     def __init__(self, system: System, tmp: Path) -> None:
         self.system = system
@@ -53,7 +53,7 @@ class Reader:
         return self.types(FOLDER / example / "README.md", self.folder / example, **more)
 
     def runs(self, name: str) -> list[dict[str, Any]]:
-        """Return the runs of a definition once each is over."""
+        """Return the runs of a blueprint once each is over."""
 
         def over() -> list[dict[str, Any]]:
             found = self.now(name)
@@ -62,7 +62,7 @@ class Reader:
         return until(over, 120, self.system.story)
 
     def now(self, name: str) -> list[dict[str, Any]]:
-        """Return the runs of a definition as they are."""
+        """Return the current runs of a blueprint."""
         kinds = ("repo-blueprint", "standalone")
         lists = [self.system.ok("GET", f"/api/tasks?type={kind}") for kind in kinds]
         (task,) = [one for found in lists for one in found["tasks"] if one["name"] == name]

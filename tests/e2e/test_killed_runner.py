@@ -61,7 +61,7 @@ def kill(runner: subprocess.Popen[bytes], *, jobs_too: bool) -> None:
 
 
 def lives(pid: int) -> bool:
-    """Whether a process is more than a number that nobody has collected yet."""
+    """Return whether a process lives, and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
     except OSError:

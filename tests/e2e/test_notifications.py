@@ -1,4 +1,4 @@
-"""The story of who is told, on the deployed package: signed, and one pause for five failures."""
+"""Notifications of the deployed package: signed, and one pause for five failures."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def github(tmp_path: Path) -> Iterator[FakeGitHub]:
 
 
 def hint(system: System, github: FakeGitHub, event: str, **more: Any) -> list[str]:
-    """Let GitHub say, signed, that something happened; return what is looked at."""
+    """Send a signed event of GitHub; return the runs that are due."""
     body = {"repository": {"html_url": github.repo_url}, **more}
     signature = hmac.new(HOOK_SECRET.encode(), json.dumps(body).encode(), hashlib.sha256)
     headers = {
@@ -62,7 +62,7 @@ def hint(system: System, github: FakeGitHub, event: str, **more: Any) -> list[st
 
 
 def set_up(system: System, github: FakeGitHub) -> str:
-    """Keep what opens GitHub, and wait for labelled issues; return the definition."""
+    """Store the credential of GitHub, and wait for labelled issues; return the blueprint."""
     system.ok("PUT", "/api/secrets/GITHUB_TOKEN", {"value": TOKEN, "scope": github.repo_url})
     system.ok("PUT", "/api/secrets/GITHUB_WEBHOOK_SECRET", {"value": HOOK_SECRET})
     api = f"{github.url}/api/v3"

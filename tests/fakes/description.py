@@ -1,7 +1,7 @@
 """Published descriptions of an interface, held against what goes over the wire.
 
-Of an answer all that is there has to be as described; that our fake leaves out what nobody
-reads is no fault of it.
+All present parts of an answer have to be as described. Our fake may leave out parts that are
+never read.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ UNDESCRIBED = {
     "jira": r"(?!)",
     "notion": r"PATCH /v1/comments/[^/]+",
 }
-"""What exists, but was cut from the description, or came after it."""
+"""Operations that exist, but are not in the description, or are newer."""
 
 TOO_NARROW = {"notion": r".*/query: \$\.sorts\[0\]: 'property' is a required property"}
-"""What a description forbids and the vendor's own reference allows: a sort by a timestamp."""
+"""Values that a description forbids and the vendor's reference allows: a sort by a timestamp."""
 
 
 class Description:

@@ -1,4 +1,4 @@
-"""A GitHub of our own over real HTTP: it holds state, serves real git, and fails when told to."""
+"""A GitHub of our own over real HTTP: it holds state, serves real git, and fails on request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLOSING = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?) #(\d+)", re.I
 
 @dataclass
 class Fault:
-    """An answer that comes instead of the right one, or (`late`) after the deed was done."""
+    """An answer that comes instead of the right one, or (`late`) after the action was done."""
 
     method: str
     path: str
@@ -63,7 +63,7 @@ class FakeGitHub:
         self.wrong: list[str] = []
         self.mergeable: dict[int, bool | None] = {}
         self.permissions: dict[str, str] = {"ann": "write", "bob": "admin"}
-        """Of people, by login; anybody else may read what is public, and nothing more."""
+        """Permissions of people, by login; others may read public content only."""
         self.methods = {"squash", "merge", "rebase"}
         self.merged: list[dict[str, Any]] = []
         self.has_queue = False
@@ -73,7 +73,7 @@ class FakeGitHub:
         self.old_slug: str | None = None
         self.keeps_query = True
         self.headers: dict[str, str] = {}
-        """What the answer that is being made carries besides its body."""
+        """Headers of the current answer."""
         self.minted = 0
         self.token_ends = "2026-05-04T13:00:00Z"
         self._number = 0
@@ -107,7 +107,7 @@ class FakeGitHub:
         app: str = "github-actions",
         beside: bool = False,
     ) -> None:
-        """Let a check say how it stands: in place of its last run, or (`beside`) after it."""
+        """Set the state of a check: in place of its last run, or (`beside`) after it."""
         runs = self.runs.setdefault(sha, [])
         if not beside:
             runs[:] = [run for run in runs if run["name"] != name]

@@ -14,7 +14,7 @@ from tests.fakes.description import Description
 from tests.fakes.tracker import CREDENTIAL, SAID_AT, Answer, FakeTracker, Item, Said
 
 MOST_PAGES = 10
-"""What comes later is told by a cursor alone."""
+"""Later pages are listed by a cursor alone."""
 
 
 class IssueBook:
@@ -92,7 +92,7 @@ class IssueBook:
         return 200, more, [_comment(said) for said in shown]
 
     def _timeline(self, item: Item, query: dict[str, str], body: Any) -> Answer:
-        """Tell who set each label; a form sets those of its own in the author's name."""
+        """Return the person who set each label; a form sets its own in the author's name."""
         size, number = int(query.get("per_page", 30)), int(query.get("page", 1))
         noise = [{"event": "subscribed", "actor": {"login": "eve"}} for _ in range(self.noise)]
         events = noise + [

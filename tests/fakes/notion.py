@@ -14,7 +14,7 @@ from tests.fakes.tracker import CREDENTIAL, SAID_AT, Answer, FakeTracker, Item, 
 class FakeNotion(FakeTracker):
     source = "notion"
     most = 10_000
-    """What one query tells, however many match."""
+    """The results of one query, however many match."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         super().__init__(now)

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: a real server that keeps what it is sent and answers as it is told."""
+"""A receiver of webhooks: a real server that stores requests and answers as configured."""
 
 from __future__ import annotations
 

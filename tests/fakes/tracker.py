@@ -1,4 +1,4 @@
-"""What every fake tracker shares: tickets, a clock, a way to fail, and a server on loopback."""
+"""Shared parts of every fake tracker: tickets, a clock, a way to fail, and a server on loopback."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Item:
     said: list[Said] = field(default_factory=list)
     author: str = "ann"
     setters: dict[str, str] = field(default_factory=dict)
-    """Who set a label, where it was not the author."""
+    """The person who set a label, if it was not the author."""
 
     def __post_init__(self) -> None:
         self.title = self.title or f"Ticket {self.number}"
@@ -115,11 +115,11 @@ class FakeTracker:
         raise NotImplementedError
 
     def limit(self) -> Answer:
-        """Return this tracker's own way to say: not so fast, for two minutes."""
+        """Return this tracker's own answer for: slow down, for two minutes."""
         return 429, {"Retry-After": "120"}, {"message": "slow down"}
 
     def expire(self) -> None:
-        """Know no more what was told of where a next page begins."""
+        """Forget the positions of next pages."""
         self.generation += 1
 
     def cursor(self, item: Item) -> str:

@@ -1,4 +1,4 @@
-"""What schemathesis has to know of this API: values of its formats, and how it refuses."""
+"""Facts of this API for schemathesis: values of its formats, and its refusals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ for name, values in VALUES.items():
 def a_refusal_names_its_fields(
     context: CheckContext, response: schemathesis.Response, case: schemathesis.Case
 ) -> None:
-    """Whoever sent a JSON object that is refused is told every field that is at fault."""
+    """The refusal of a JSON object names every faulty field."""
     if response.status_code != 400:
         return
     told = response.json()
@@ -42,7 +42,7 @@ def a_refusal_names_its_fields(
 def an_undeclared_method_does_nothing(
     context: CheckContext, response: schemathesis.Response, case: schemathesis.Case
 ) -> None:
-    """Whatever is asked by a method that the document does not know is refused."""
+    """A request by a method that the document does not have is refused."""
     method = str(response.request.method)
     if method not in (case.operation.method.upper(), "OPTIONS"):
         assert 400 <= response.status_code < 500, f"{method} is refused"

@@ -20,11 +20,10 @@ def fuzz(
 ) -> tuple[str, Sequence[Row]]:
     """Try every operation; return what schemathesis printed, and a row for each of them.
 
-    What removes things comes last, so that the other operations still find them. Hypothesis ends
-    a stateful phase, without a word, when a scenario that it plays again ends otherwise, which a
-    stage that remembers sees to; so that phase begins anew until as many scenarios were played as
-    were asked for. It is without older paths: what was removed by one of its names is missed by
-    schemathesis at the other.
+    Removals come last, so that the other operations still find their objects. Hypothesis silently
+    ends a stateful phase when a repeated scenario ends differently, which a stage with state
+    causes. So the phase restarts until the requested number of scenarios was played. It omits
+    older paths, because schemathesis misses an object at one path after its removal by another.
     """
     (folder / "schemathesis.toml").write_text(f"{RULES.read_text()}\n{seeds}")
     asked = ("--max-examples", str(examples), "--header", f"Authorization: Bearer {token}", *more)

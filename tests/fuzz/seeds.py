@@ -6,15 +6,15 @@ import json
 from typing import Any, Protocol
 
 DOOMED = 20
-"""Tasks that only a DELETE is told of, so that what the other calls are about stays."""
+"""Tasks for DELETE only, so that the objects of the other calls stay."""
 DEFINED = 20
-"""Tasks that every other call is told of: one alone would soon have all the triggers it may."""
+"""Tasks for every other call: one alone would soon reach its limit of triggers."""
 DEFINITIONS = ("tasks", "jobs", "task-configs")
-"""The paths that a definition is reached by, older ones included."""
+"""The paths of a blueprint, older ones included."""
 
 
 class Api(Protocol):
-    """A stage, as whoever holds a key calls it."""
+    """A stage, as called by the holder of a key."""
 
     def call(self, method: str, path: str, body: object = None) -> Any: ...
 

@@ -1,4 +1,4 @@
-"""Strangers post to hooks whatever they can think of: nothing falls over, and nobody gets in.
+"""Strangers post arbitrary requests to webhooks: nothing crashes, and none is accepted.
 
 Ten thousand requests in `make test-all`, a million with `make fuzz-hooks`, in one process after
 another: the store in memory and hypothesis remember them all.
@@ -68,7 +68,7 @@ requests = st.tuples(
 
 
 class Ingress:
-    """A hook of each sender, and everything that was posted to them."""
+    """A webhook of each sender, and all posts to them."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -92,7 +92,7 @@ class Ingress:
         return told
 
     def strange(self, body: bytes, kind: str, headers: dict[str, str]) -> None:
-        """Post to every sender's hook what none of them signed."""
+        """Post an unsigned body to every sender's webhook."""
         for sender in SENDERS:
             status, _ = self.post(sender, body, kind, headers)
             assert status == 401
@@ -127,7 +127,7 @@ def ingress(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Ingress:
 
 @contextmanager
 def unheard() -> Iterator[None]:
-    """Let nobody keep what a million requests say in logs and metrics: it fills the memory."""
+    """Drop the log lines and metrics of a million requests, which would fill the memory."""
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         logging.disable()
         try:

@@ -33,7 +33,7 @@ class Told:
         return any(one.failed for one in self.asked)
 
     def read(self, events: Path) -> None:
-        """Add what a file of events tells."""
+        """Add the content of a file of events."""
         with events.open() as lines:
             for line in lines:
                 finished = json.loads(line).get("ScenarioFinished")
@@ -62,7 +62,7 @@ def _asked(scenario: dict[str, Any], case_id: str) -> Asked:
 
 @dataclass
 class Row:
-    """What came of one operation."""
+    """The results of one operation."""
 
     operation: str
     answers: Counter[str] = field(default_factory=Counter)
