@@ -77,7 +77,7 @@ values = st.recursive(
 
 
 def is_template(text: str) -> bool:
-    """Tell whether a text is taken as a template."""
+    """Return whether a text is read as a template."""
     try:
         check_template(text)
     except Invalid:

@@ -1,4 +1,4 @@
-"""Somebody at a terminal, and the real app behind a port that the command line can reach."""
+"""A user at a terminal, and the real app behind a port that the command line can reach."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OWN = ("HOME", "XDG_CONFIG_HOME", "COLUMNS", "OPTIO_URL", "OPTIO_TOKEN")
 
 
 class Heard(io.StringIO):
-    """What the command says; the app's own lines come from threads of its own, and are not that."""
+    """The command's output; the app's own lines come from threads of its own and are left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ def served(stage: Stage) -> Iterator[str]:
             self.wfile.write(answer.body)
 
         def fetch(self) -> None:
-            """Return what lies in the bucket, which lives in this process alone."""
+            """Return the content of the bucket, which is in this process alone."""
             found = requests.get(BUCKET + self.path.removeprefix("/bucket"), timeout=5)
             self.send_response(found.status_code)
             self.send_header("Content-Length", str(len(found.content)))
@@ -104,7 +104,7 @@ def served(stage: Stage) -> Iterator[str]:
             self.wfile.write(found.content)
 
         def log_message(self, *words: object) -> None:
-            """Say nothing: the test tells what went wrong."""
+            """Print nothing: the test reports the failure."""
 
     for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):
         setattr(Handler, f"do_{method}", Handler.answer)

@@ -1,4 +1,4 @@
-"""Who may do what: every operation of the API, with every kind of credential."""
+"""Permissions: every operation of the API, with every kind of credential."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may look at which page and send which form: every page, with every kind of session."""
+"""Permissions of pages: every page and form, with every kind of session."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READ_BY_POST = {
     ("POST", "/tasks/new/preview"),
     ("POST", "/tasks/scheduled/{task_id}/preview"),
 }
-"""Forms that a reader may send: they change nothing that is anybody else's."""
+"""Forms that a reader may send: they change only the reader's own data."""
 GUARDED = [(method, path, needs) for method, path, _, _, needs in TABLE if needs]
 CSRF = "a csrf token of tests"
 

@@ -1,4 +1,4 @@
-"""Who did what is recorded, whatever route or page it came by; values are not."""
+"""The audit log records each change by any route or page; values are left out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def recorded(stage: Stage, **asked: str) -> list[dict[str, Any]]:
 
 
 def writing(stage: Stage) -> list[tuple[str, str]]:
-    """Return what writes, as the document tells it: not by GET, and by a scope that is not read."""
+    """Return the writing operations of the document: not GET, with a scope other than read."""
     document = stage.ok("GET", "/api/openapi.json")
     found = []
     for path, item in document["paths"].items():
@@ -47,7 +47,7 @@ def writing(stage: Stage) -> list[tuple[str, str]]:
 
 
 class Things:
-    """Makes what each operation needs, and says how it is called."""
+    """Makes the objects that each operation needs, and calls it."""
 
     def __init__(self, stage: Stage, url: str) -> None:
         self.stage, self.url = stage, url

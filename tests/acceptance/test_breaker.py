@@ -1,4 +1,4 @@
-"""A definition that fails alike again and again is paused, with the reason, until resumed."""
+"""A blueprint that fails repeatedly in the same way is paused, with the reason, until resumed."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def claim(stage: Stage, token: str) -> tuple[int, Any]:
 
 
 def ends(stage: Stage, asked: dict[str, Any], status: str = "FAILED", phase: Any = None) -> None:
-    """Let EventBridge tell that a build ended, in the form that CodeBuild documents."""
+    """Send EventBridge's event of a build's end, in the form that CodeBuild documents."""
     detail = {
         "build-status": status,
         "project-name": settings.build_project,
@@ -280,7 +280,7 @@ def test_a_build_that_dies_in_the_middle_is_followed_by_the_next_attempt_at_once
 def test_the_end_of_a_second_build_of_a_launch_leaves_the_one_alone_that_works(
     stage: Stage, account: Account
 ):
-    """CodeBuild takes a token for the same for five minutes only, whatever lies between."""
+    """CodeBuild remembers a token for five minutes only."""
     run = started(stage)
     first = {"runner": "optio-test-runner:0"}
     assert stage.call("POST", "/api/runner/claim", first, token=account.token())[0] == 200

@@ -1,4 +1,4 @@
-"""What a build runs, run: the buildspec, by a shell, in an empty directory, from the package."""
+"""The buildspec, run by a shell in an empty directory from the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger in a terminal, and what is said to who asks for what cannot be."""
+"""The ledger in a terminal, and the errors of impossible requests."""
 
 from __future__ import annotations
 

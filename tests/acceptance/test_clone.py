@@ -1,4 +1,4 @@
-"""A copy of a definition: the same settings, paused, with a life of its own."""
+"""A copy of a blueprint: the same settings, paused, and independent of the original."""
 
 from __future__ import annotations
 

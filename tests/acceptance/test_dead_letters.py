@@ -1,4 +1,4 @@
-"""Dead letters are shown, and go back to work when they are told to."""
+"""Dead letters are shown, and sent to their queue again on request."""
 
 from __future__ import annotations
 

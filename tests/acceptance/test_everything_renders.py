@@ -1,4 +1,4 @@
-"""Whatever the API accepts is shown: on every page, by every command, in every answer."""
+"""Every value that the API accepts is shown: on every page, by every command, in every answer."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Page(HTMLParser):
         self.texts.append(data)
 
     def shows(self, text: str) -> bool:
-        """Tell whether the page holds a text, whatever its blanks."""
+        """Return whether the page holds a text, ignoring blanks."""
         return plain(text) in plain("\n".join(self.texts))
 
 

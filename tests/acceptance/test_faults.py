@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request is told in one answer, in plain words, beside its field."""
+"""All faults of a request are reported in one answer, in plain words, beside their fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of occurrences: overlaps, pauses, templates, and what the ledger tells of them."""
+"""Outcomes of occurrences: overlaps, pauses, templates, and their records in the ledger."""
 
 from __future__ import annotations
 

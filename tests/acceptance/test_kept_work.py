@@ -1,4 +1,4 @@
-"""Work that could not be pushed: kept with the run, listed, and given to who goes on with it."""
+"""Work that could not be pushed: kept with the run, listed, and used by the next attempt."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def work(run: str) -> dict[str, Any]:
 
 
 def seen(stage: Stage, run: str) -> dict[str, Any]:
-    """Return all that is told of a run, but for what is noted on an attempt that is over."""
+    """Return all facts of a run, except those recorded on an attempt that is over."""
     task = stage.ok("GET", f"/api/tasks/{run}")["task"]
     return {
         "task": {name: value for name, value in task.items() if name not in NOTED},

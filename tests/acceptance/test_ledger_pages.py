@@ -1,4 +1,4 @@
-"""What the pages tell of what fired, and what did not; and how a definition is found."""
+"""The pages of the ledger, and the search for a blueprint."""
 
 from __future__ import annotations
 

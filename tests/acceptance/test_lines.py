@@ -1,4 +1,4 @@
-"""What the functions log: one thing can be followed by its ids, and nothing private is told."""
+"""Log lines of the functions: an occurrence can be followed by its ids, without private data."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ MOST = 250
 
 
 class Links(HTMLParser):
-    """What a page leads to: (attribute, value)."""
+    """The links of a page: (attribute, value)."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the stage measures about itself, as alarms see it."""
+"""Metrics of the stage, as alarms see them."""
 
 from __future__ import annotations
 

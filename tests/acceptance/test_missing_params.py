@@ -17,7 +17,7 @@ HOOK = {"type": "webhook", "config": {"path": "a-path-4f9a2b7c8d1e0f3a-of-ours"}
 
 
 def warned(stage: Stage, *triggers: dict[str, Any], **more: Any) -> list[dict[str, str]]:
-    """Return the warnings about names, of a new blueprint that says hello to somebody."""
+    """Return the warnings about names, of a new blueprint that greets a person."""
     body = {
         "type": "standalone",
         "name": "Hello",

@@ -1,4 +1,4 @@
-"""Whoever sends a request with several mistakes is told all of them at once, each by its field."""
+"""A request with several mistakes gets all of them reported at once, each by its field."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ CASES: dict[str, Case] = {
     ),
 }
 ALWAYS = {"a secret": {"name"}}
-"""What is wrong with the path already."""
+"""Faults of the path itself."""
 
 
 def path_of(stage: Stage, case: Case) -> str:

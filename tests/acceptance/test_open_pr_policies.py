@@ -1,4 +1,4 @@
-"""What a definition's open pull requests, an unmoved branch and its own echo hold back."""
+"""Open pull requests, an unmoved branch and a blueprint's own echo hold back its firings."""
 
 from __future__ import annotations
 

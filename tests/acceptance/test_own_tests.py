@@ -1,4 +1,4 @@
-"""What the repo's own tests say of an agent's work, and what follows from it."""
+"""The repo's own tests judge an agent's work, with consequences."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_a_form_of_another_site_is_refused_even_with_its_token(browser: Browser)
 
 
 OLD = {"Content-Type": FORM["Content-Type"], "Host": "optio.example.com"}
-"""What a browser sends that knows no Sec-Fetch-Site."""
+"""The headers of a browser without Sec-Fetch-Site."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The preview of a definition on its page: what a run would be told, and what would hold it."""
+"""The preview of a blueprint on its page: the prompt of a run, and the policies that hold it."""
 
 from __future__ import annotations
 

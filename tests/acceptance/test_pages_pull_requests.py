@@ -1,4 +1,4 @@
-"""What is said of pull requests, and of where a repo's runs run, by forms."""
+"""The forms of pull requests and of a repo's runner."""
 
 from __future__ import annotations
 

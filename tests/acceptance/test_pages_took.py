@@ -1,4 +1,4 @@
-"""What pages say of how long a run took, and of how many were good."""
+"""Durations of runs and success rates on pages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _failed(browser: Browser, seconds: int) -> None:
 
 
 def told(browser: Browser, run: str, word: str) -> str:
-    """Return what the page of a run says beside a word."""
+    """Return the text beside a word on the page of a run."""
     (found,) = re.findall(rf"<dt>{word}</dt><dd>([^<]*)</dd>", browser.get(f"/tasks/{run}").text)
     return str(found)
 

@@ -1,4 +1,4 @@
-"""Who may only look is offered nothing that would be refused; whoever may more, is."""
+"""Pages offer a reader no button that would be refused, and offer all others to a member."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUTTON = re.compile(r"<button(?! type=.button)[^>]*>")
 
 @pytest.fixture
 def paths(stage: Stage) -> list[str]:
-    """Return each page that somebody may act on, with all of its buttons."""
+    """Return each page with actions, with all of its buttons."""
     made = stage.ok("POST", "/api/tasks", task(prompt="p", triggers=[schedule(), HOOK]))["task"]
     run = stage.ok("POST", f"/api/tasks/{made['id']}/runs", {})["runId"]
     firing = stage.ok("GET", f"/api/tasks/{made['id']}/firings")["firings"][0]["id"]

@@ -1,4 +1,4 @@
-"""`make deploy` where it does not go smoothly: said no to, failed half-way, asked without a key."""
+"""`make deploy` in difficult cases: declined, failed half-way, without a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ticket hears of its task: one comment, edited, and the state that its provider has for done."""
+"""A ticket shows its run: one comment, edited, and the provider's done state."""
 
 from __future__ import annotations
 
@@ -404,7 +404,7 @@ def test_a_reply_beside_it_costs_nobody_the_end_of_a_job(
 def test_a_label_that_we_gave_never_fires_the_definition_it_came_from(
     stage: Stage, github: FakeTracker
 ):
-    """By its own second trigger, and by a webhook that tells of it."""
+    """By its own second trigger, and by a webhook about it."""
     provided(stage, github, {**github.config, "doneLabel": "by-agent"})
     waits = [
         {"type": "ticket", "config": {"source": "github", "labels": [label]}}

@@ -1,4 +1,4 @@
-"""The whole road through the real app: a schedule fires, a runner works, the end is told."""
+"""A whole run through the real app: a schedule fires, a runner works, the end is reported."""
 
 from __future__ import annotations
 

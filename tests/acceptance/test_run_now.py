@@ -56,7 +56,7 @@ def test_run_now_in_the_list_takes_the_params_of_the_schedule(browser: Browser):
 
 
 class RunForm(HTMLParser):
-    """What a browser without JavaScript sends for the form of a page that has *Run now*."""
+    """The form data of a browser without JavaScript for a page with *Run now*."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -43,7 +43,7 @@ def shown(stage: Stage, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def marks(stage: Stage, job: dict[str, Any]) -> dict[str, str]:
-    """Return how each stage stands on the run's page."""
+    """Return the state of each phase on the run's page."""
     page = Browser(stage).sign_in().get(f"/tasks/{job['runId']}").text
     listed = page.split('aria-label="Stages">')[1].split("</ol>")[0]
     items = [item.split("</i>")[1] for item in listed.split("<li")[1:]]

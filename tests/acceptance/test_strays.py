@@ -1,4 +1,4 @@
-"""What no route takes is refused in the words of the API, or by a page for who came to a page."""
+"""Unknown routes are refused in the API's form, or by a page for visitors of a page."""
 
 from __future__ import annotations
 

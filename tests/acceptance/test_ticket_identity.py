@@ -1,4 +1,4 @@
-"""Tickets that move, look alike or are no tickets, and lists that never end."""
+"""Tickets that move, look alike or are not tickets, and lists that never end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A definition may take its repo from the ticket that fires it, if that repo is configured."""
+"""A blueprint may take its repo from the ticket that fires it, if that repo is configured."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def provided(stage: Stage, fake: FakeTracker, **more: Any) -> dict[str, Any]:
 
 
 def waiting(stage: Stage, fake: FakeTracker, *labels: str, **config: Any) -> dict[str, Any]:
-    """Make a definition whose trigger waits for labels."""
+    """Make a blueprint whose trigger waits for labels."""
     body = {
         "type": "standalone",
         "name": "Fix",

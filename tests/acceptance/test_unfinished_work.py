@@ -1,4 +1,4 @@
-"""What becomes of the work of an agent that reached a limit, where a definition wants a draft."""
+"""The work of an agent that reached a limit, if a blueprint wants a draft."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Others are told what happened: signed, at least once under one id, and with patience."""
+"""Notifications: signed, at least once under one id, and retried."""
 
 from __future__ import annotations
 

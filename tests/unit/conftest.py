@@ -1,4 +1,4 @@
-"""What tests of whole jobs share."""
+"""Shared fixtures of tests of whole jobs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executab
 
 
 class PlayedApi:
-    """The API's side of the protocol, with what it was told."""
+    """The API's side of the protocol, with the received calls."""
 
     def __init__(self) -> None:
         self.jobs: list[dict[str, Any]] = []

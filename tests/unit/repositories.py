@@ -33,7 +33,7 @@ _INSTALL_SECONDS = 120
 
 @dataclass
 class Job:
-    """One job on its way, with a shell for whoever plays setup and agent."""
+    """One running job, with a shell that plays setup and agent."""
 
     root: Path
     origin: Path

@@ -19,7 +19,7 @@ TASKS, REPOS, PER_REPO, STAGE = 200, 10, 2, 5
 
 
 class Clock:
-    """A clock that goes on a second whenever it is looked at."""
+    """A clock that advances by a second at each look."""
 
     def __init__(self) -> None:
         self.now = NOON

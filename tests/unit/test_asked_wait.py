@@ -1,4 +1,4 @@
-"""How long a server asks to be left alone: whatever it writes, no fault of ours comes of it."""
+"""Waits that a server requests: any text is read without an error of ours."""
 
 from __future__ import annotations
 

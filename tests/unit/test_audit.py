@@ -1,4 +1,4 @@
-"""What a write is called in the record, read off its route, its answer, or its form."""
+"""The audit action of a write, derived from its route, its answer, or its form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is pinned is pinned whole, and an audit that asked nobody says so."""
+"""Pins are complete, and an audit without an answer reports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `make bench` makes of figures. It measures; tests never do."""
+"""Evaluation of figures by `make bench`. It measures; tests never do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that goes on with its branch: the base is there to merge, and the branch only grows."""
+"""A run that continues its branch: the base is there to merge, and the branch only grows."""
 
 from __future__ import annotations
 

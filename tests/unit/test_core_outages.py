@@ -1,4 +1,4 @@
-"""Two hours in which AWS, a forge or a tracker is away: nothing is disabled, and all goes on."""
+"""Two hours without AWS, a forge or a tracker: nothing is disabled, and all continues."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def _read_weekdays(found: re.Match[str]) -> set[int] | None:
 
 
 def _says(cron: Cron, sentence: str) -> bool:
-    """Read a description back, and compare all that it says with what is computed."""
+    """Read a description back, and compare its content with the computed times."""
     rest, times = _read_time(sentence)
     found = REST.match(rest)
     assert found, f"{rest!r} of {sentence!r}"

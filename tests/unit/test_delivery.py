@@ -1,4 +1,4 @@
-"""When a delivery is tried again, when it is given up, and what a webhook learns of it."""
+"""Retries of a delivery, its end, and the effect on its webhook endpoint."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ OF_PARAMETERS = {
     "UnknownParameterError",
     "ValidationError",
 }
-"""What botocore refuses before it asks anybody: the same request is refused again."""
+"""Requests that botocore refuses before sending: the same request is refused again."""
 
 
 def test_of_all_that_botocore_raises_by_itself_only_wrong_parameters_do_not_pass():

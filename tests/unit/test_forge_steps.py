@@ -41,7 +41,7 @@ GREEN = Facts(
 
 
 class ScriptedForge:
-    """A forge with one pull request, of which each call can be told to fail."""
+    """A forge with one pull request, of which each call can be made to fail."""
 
     def __init__(self) -> None:
         self.facts = GREEN

@@ -1,4 +1,4 @@
-"""Foreign text at a forge: it mentions nobody, closes nothing, and forges no marker."""
+"""Foreign text at a forge: it mentions no one, closes nothing, and forges no marker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The front of `make dev` speaks HTTP/1.1 completely, and says itself who asks."""
+"""The proxy of `make dev` implements HTTP/1.1 completely, and sets the source address itself."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def exchanged(port: int, *pieces: bytes, methods: str = "GET") -> list[tuple[int
 
 
 class _Read:
-    """What http.client takes for a socket, so that several answers are read from one."""
+    """A socket for http.client, so that several answers are read from one."""
 
     def __init__(self, reader: Any) -> None:
         self._reader = reader

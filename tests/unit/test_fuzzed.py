@@ -1,4 +1,4 @@
-"""What strangers write is read, or refused with a reason; it never makes us fall over."""
+"""Text of strangers is read, or refused with a reason; it never causes a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other tests need goes on while a job under test ends its programs."""
+"""Programs that other tests need continue while a job under test ends its own."""
 
 from __future__ import annotations
 

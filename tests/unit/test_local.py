@@ -1,4 +1,4 @@
-"""`make dev` says in one line what keeps it from starting."""
+"""`make dev` reports in one line why it cannot start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of what happened, and how Slack shows it."""
+"""Contents of notifications, and their form in Slack."""
 
 from __future__ import annotations
 

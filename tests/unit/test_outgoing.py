@@ -124,7 +124,7 @@ def test_a_public_url_and_one_that_is_named_are_taken():
 
 
 class Server:
-    """A server on the loopback address that redirects where its path says."""
+    """A server on the loopback address that redirects as its path requests."""
 
     def __init__(self) -> None:
         seen = self.seen = []

@@ -1,4 +1,4 @@
-"""What the agent reads before its prompt."""
+"""The frame of the agent's prompt."""
 
 from __future__ import annotations
 

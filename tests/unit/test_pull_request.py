@@ -1,4 +1,4 @@
-"""What the facts of a pull request mean: tables, and every order of events."""
+"""Decisions from the facts of a pull request: tables, and every order of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds a pull request back that is right: merges refused, queues, checks without an end."""
+"""Obstacles of a green pull request: refused merges, queues, checks without an end."""
 
 from __future__ import annotations
 

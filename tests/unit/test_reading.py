@@ -1,4 +1,4 @@
-"""Trackers with more tickets than one sync may read: each sync goes on where the last one ended."""
+"""Trackers with more tickets than one sync may read: each sync continues the last one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever happens while a tracker is read, each ticket fires once, and none is passed over."""
+"""Faults while a tracker is read: each ticket fires once, and none is skipped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Died(BaseException):
 
 @dataclass
 class Trouble:
-    """What goes wrong, or is done by others, at which of the answers of a tracker."""
+    """Faults and changes by others, at given answers of a tracker."""
 
     place: Slow
     due: dict[int, list[tuple[str, int]]]

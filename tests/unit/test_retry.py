@@ -1,4 +1,4 @@
-"""How long a run waits before the next try, and what a limit's end does to it."""
+"""The wait of a run before its next attempt, and the effect of a limit's end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What repositories and agents do wrong: each ends in a true state, and the runner lives on."""
+"""Mistakes of repositories and agents: each ends in a true state, and the runner survives."""
 
 from __future__ import annotations
 

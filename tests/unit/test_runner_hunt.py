@@ -58,7 +58,7 @@ def hunt(tmp: Path, least: int, leaves: str) -> str:
 
 @pytest.fixture
 def forge(tmp: Path, origin: Path) -> Iterator[str]:
-    """The origin behind git's own HTTP server, for whoever has the token."""
+    """The origin behind git's own HTTP server, for holders of the token."""
     git("config", "http.receivepack", "true", cwd=origin)
     wanted = "Basic " + base64.b64encode(f"x-access-token:{GIT_TOKEN}".encode()).decode()
 
@@ -163,7 +163,7 @@ def test_setup_and_agent_of_a_root_runner_are_nobody_with_no_way_up(
 def test_a_tree_is_checked_out_without_the_rights_of_root(
     api: PlayedApi, tmp: Path, origin: Path, sandbox: str
 ):
-    """Git's index says as whom each file was written, whoever owns it since."""
+    """Git's index records the user who wrote each file, regardless of its owner since."""
     show = "git ls-files --debug; echo agent $(id -u)"
 
     do(api, tmp, job(show, origin), "--sandbox", sandbox)

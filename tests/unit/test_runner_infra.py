@@ -32,7 +32,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def says(arguments: list[str], code: Path) -> str:
-    """Return what the runner says that is started so, without an address to work for."""
+    """Return the output of the runner when started like this, without an address to work for."""
     environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=code, env=environment, capture_output=True, text=True

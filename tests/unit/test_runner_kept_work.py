@@ -1,4 +1,4 @@
-"""Work that is not lost: kept when it cannot be pushed, restored when a later attempt goes on."""
+"""Work that is not lost: kept if it cannot be pushed, restored when a later attempt continues."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ def test_a_cancelled_job_keeps_nothing(api: PlayedApi, tmp: Path, origin: Path):
 
 
 def bad_bundle(tmp: Path, origin: Path) -> bytes:
-    """Return a bundle whose tree would write into the repository of whoever checks it out."""
+    """Return a bundle whose tree would write into the repository where it is checked out."""
     seed = tmp / "seed"
     base = git("rev-parse", "HEAD", cwd=seed)
     blob = git("hash-object", "-w", "README", cwd=seed)

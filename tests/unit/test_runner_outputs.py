@@ -1,4 +1,4 @@
-"""What becomes of the files that an agent leaves in OPTIO_OUTPUT, whatever they are."""
+"""Files of any kind that an agent leaves in OPTIO_OUTPUT."""
 
 from __future__ import annotations
 

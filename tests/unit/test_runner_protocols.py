@@ -1,4 +1,4 @@
-"""How git may speak: by TLS and SSH, in clear only where the order says so, never by a detour."""
+"""Protocols of git: TLS and SSH, in clear only where the order allows it, never by a detour."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOVED = "/moved"
 
 @dataclass
 class Host:
-    """A host that was asked for these paths, and sends everybody on to where it is told."""
+    """A host that records requested paths, and redirects all requests as configured."""
 
     leads_to: str = ""
     closed: bool = False
@@ -74,7 +74,7 @@ def serve(tmp: Path) -> Iterator[Callable[..., Host]]:
 
 @pytest.fixture
 def certified(tmp: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A certificate for this machine, which git is told to trust."""
+    """A certificate for this machine, which git is configured to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -97,7 +97,7 @@ def certified(tmp: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 
 
 def asked(url: str, tmp: Path, *, plain_http: bool) -> str:
-    """Return what git says when it is to list the branches of a repo there."""
+    """Return git's output when it lists the branches of a repo there."""
 
     def private() -> Path:
         folder = tmp / "private"

@@ -352,7 +352,7 @@ def test_the_runner_of_an_ordinary_user_has_a_sandbox_in_which_its_files_are_hid
 
 @pytest.mark.parametrize("made", ["link", "pipe"])
 def test_an_input_that_a_job_replaced_is_not_opened(tmp: Path, made: str):
-    """The prompt lies where setup may write, and the runner opens it with its own rights."""
+    """The prompt is where setup may write, and the runner opens it with its own rights."""
     prompt = tmp / "prompt.md"
     if made == "pipe":
         os.mkfifo(prompt)

@@ -1,4 +1,4 @@
-"""What leaves a job: clean lines without secrets."""
+"""Text that leaves a job: clean lines without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a runner tries as another user is its own, whatever other runners do meanwhile."""
+"""A user of a runner is its own, regardless of other runners at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a schedule fires: strict parsing, daylight saving, bounds, and the vectors of others."""
+"""Fire times of schedules: strict parsing, daylight saving, bounds, and the vectors of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a schema of a member's and the params of a stranger may cost, and where they may reach."""
+"""Cost and reach of a member's schema and a stranger's params."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the environment may say."""
+"""Values of environment variables."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def test_a_locked_file_may_be_moved_but_not_changed(tmp_path: Path, crypt: Path)
 
 @pytest.fixture
 def lfs(tmp_path: Path) -> Path:
-    """A repository with one file in Git LFS, whose content lies beside it."""
+    """A repository with one file in Git LFS, whose content is stored beside it."""
     need("git-lfs")
     bare = make_origin(tmp_path, {"README": "hello\n"})
     seed = tmp_path / "seed"

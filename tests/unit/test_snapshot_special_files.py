@@ -53,7 +53,7 @@ def put_directories(places: list[str]) -> str:
 
 
 def check_work(job: Job, agent: str) -> tuple[str, ...]:
-    """Check that the work is pushed as ever; return what the log says."""
+    """Check that the work is pushed as usual; return the log."""
     snapshot = job.agent(WORK + agent)
     assert snapshot is not None
     assert snapshot.refused is None

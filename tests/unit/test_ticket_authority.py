@@ -1,4 +1,4 @@
-"""A stranger's issue that a form of the repo labels fires nothing until somebody trusted does."""
+"""A stranger's issue with a label of a form fires nothing until a trusted user labels it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tracker's refusal means: wait, ask again, or what a person has to mend."""
+"""The meaning of a tracker's refusal: wait, retry, or an error for a person to fix."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class PlayedForge:
         return self.truth
 
     def find(self) -> Facts:
-        """Return what a list of pull requests tells: nothing of checks and reviews."""
+        """Return the facts in a list of pull requests: none of checks and reviews."""
         bare = {"runs": UNKNOWN, "statuses": UNKNOWN, "reviews": UNKNOWN, "review_id": None}
         if self.truth.head_sha != self.answered.head_sha:
             self.seen_at = self.now

@@ -1,4 +1,4 @@
-"""What a mapping, a list of events and a bucket of tokens let through."""
+"""Filters of webhooks: mappings, lists of events and a bucket of tokens."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ ANSWER = timedelta(seconds=0.4)
 
 
 class Slow(Place):
-    """A place whose clock goes on while its tracker answers, and which is driven as a stage is."""
+    """A stage whose clock advances while its tracker answers, driven like a real stage."""
 
     def __init__(self, tracker: FakeTracker) -> None:
         super().__init__(tracker)
@@ -108,7 +108,7 @@ class Slow(Place):
         pytest.fail("it does not come to an end")
 
     def greedy(self) -> None:
-        """Add a trigger that takes the backlog, too."""
+        """Add a trigger that also fires the backlog."""
         moments = {"created_at": self.now, "updated_at": self.now}
         definition = replace(self.definition, id="g", name="Greedy", **moments)
         config = TicketConfig(source=self.tracker.source, labels=("agent",), include_backlog=True)
@@ -137,7 +137,7 @@ class Slow(Place):
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every tracker tell five tickets on a page."""
+    """Let every tracker return five tickets on a page."""
     for module in (github_issues, jira, linear, notion):
         monkeypatch.setattr(module, "PAGE", 5)
 
