@@ -1,10 +1,10 @@
 """Starts one program inside the namespaces of a sandbox; run by its path, without a package.
 
-It reads what to start from a descriptor, so that nothing of the job's environment acts on it.
+It reads its command from a descriptor, so that nothing of the job's environment acts on it.
 Nothing is imported after the mounts are the sandbox's. It ends as the program ends: with its exit
-status, or by its signal. The first byte on the status descriptor says that the sandbox is entered;
-what follows is why the program did not start. A job starts about seventy programs through
-this one, so it imports only modules that load fast.
+status, or by its signal. The first byte on the status descriptor reports that the sandbox is
+entered; later bytes are the reason why the program did not start. A job starts about seventy
+programs through this one, so it imports only modules that load fast.
 """
 
 import ctypes

@@ -19,7 +19,7 @@ FIRST_COMMIT = "bafc231b90b01722abfcbaf629e72d0f4296eb72"
 SUBJECT = re.compile(r"[a-z][\w/ ,-]*: [a-z].*")
 RIDDLE = re.compile(r'(#.*\n)*r?"""\s*(What|Who|How|Whether|Where|When|Whoever|Those)\b')
 PACKAGES = ("chalicelib", "optio_cli", "infra")
-MOST_RIDDLES = 38
+MOST_RIDDLES = 0
 
 
 @pytest.mark.parametrize("rule", read_rules(), ids=lambda rule: rule.name)

@@ -73,7 +73,7 @@ process.exit(spawnSync(native, process.argv.slice(2), { stdio: "inherit" }).stat
 
 
 def installed(prefix: Path, *, globally: bool) -> Path:
-    """Lay a program out as npm does: a launcher, a script, and a native program it looks for.
+    """Install a program as npm does: a launcher, a script, and a native program it looks for.
 
     npm keeps what a package needs inside it where that is installed globally, beside it in a
     project. Return the directory of launchers.

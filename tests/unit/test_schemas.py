@@ -26,7 +26,7 @@ def of_x(**schema: Any) -> dict[str, Any]:
 
 
 def doubling(times: int) -> dict[str, Any]:
-    """Return a schema of few words that looks at one thing 2 ** times times."""
+    """Return a short schema that looks at one thing 2 ** `times` often."""
     parts: dict[str, Any] = {
         f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(times)
     }

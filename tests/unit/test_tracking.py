@@ -51,7 +51,7 @@ class PlayedForge:
         fault, self.fault = self.fault, None
         if fault:
             wait = timedelta(minutes=30) if fault == "rate_limited" else None
-            raise ForgeError(fault, f"told to say {fault}", passes=REFUSALS[fault], wait=wait)
+            raise ForgeError(fault, f"made to fail with {fault}", passes=REFUSALS[fault], wait=wait)
 
     def look(self, number: int, before: Pull | None) -> Facts:
         self._asked()
