@@ -10,7 +10,7 @@ from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from chalicelib.domain.errors import Invalid
 
-_TOKEN = re.compile(r"\\.|\[\^|.", re.DOTALL)
+_TOKEN = re.compile(r"\\.|\[\^?\]|\[\^|.", re.DOTALL)
 _ASCII = {
     r"\d": "[0-9]",
     r"\D": "[^0-9]",
@@ -19,6 +19,8 @@ _ASCII = {
 }
 """Their meaning in JavaScript. Any digit and letter of the world would also take the engine so
 much room that no pattern could count to 255 of them."""
+_EMPTY_CLASSES = {"[]": r"[^\s\S]", "[^]": r"[\s\S]"}
+"""Classes of no character and of any: the engine takes a bracket at the start for a character."""
 _OPERATORS = ("[", "[^", "&", "~")
 """Operators of the engine inside a class that are plain characters in JavaScript."""
 
@@ -48,9 +50,13 @@ def _written(pattern: str) -> Iterator[str]:
     """Yield the parts of a pattern as the engine wants them."""
     within = False
     for token in _TOKEN.findall(pattern):
+        if within and token in _EMPTY_CLASSES:
+            yield f"\\{token}"
+            within = False
+            continue
         if within and token in _OPERATORS:
             yield f"\\{token}"
             continue
         if token in ("[", "[^", "]"):
             within = token != "]"
-        yield _ASCII.get(token, token)
+        yield _ASCII.get(token) or _EMPTY_CLASSES.get(token, token)
