@@ -112,7 +112,7 @@ def test_a_name_that_no_file_has_is_not_found(stage: Stage, job: dict[str, Any])
         ({"name": "x", "size": -1}, "at least 0"),
         (
             {"name": "x", "size": 1, "contentType": "text/html\nSet-Cookie: x"},
-            "not written as it must be",
+            "has an invalid format",
         ),
     ],
 )

@@ -45,7 +45,7 @@ def shown(stage: Stage, job: dict[str, Any]) -> dict[str, Any]:
 def marks(stage: Stage, job: dict[str, Any]) -> dict[str, str]:
     """Return the state of each phase on the run's page."""
     page = Browser(stage).sign_in().get(f"/tasks/{job['runId']}").text
-    listed = page.split('aria-label="Stages">')[1].split("</ol>")[0]
+    listed = page.split('aria-label="Phases">')[1].split("</ol>")[0]
     items = [item.split("</i>")[1] for item in listed.split("<li")[1:]]
     return {item.split("<")[0]: item.split("(")[1].split(")")[0] for item in items}
 
@@ -63,9 +63,9 @@ def test_a_stage_shorter_than_a_beat_is_shown_where_it_failed(stage: Stage, job:
     assert marks(stage, job) == {
         "clone": "done, 1s",
         "setup": "ended here, 1s",
-        "agent": "to come",
-        "push": "to come",
-        "publish": "to come",
+        "agent": "not started",
+        "push": "not started",
+        "publish": "not started",
     }
 
 
@@ -85,8 +85,8 @@ def test_a_cancelled_run_shows_what_it_did(stage: Stage, job: dict[str, Any], re
         "clone": "done, 1s",
         "setup": "done, 3s",
         "agent": "ended here, 5s" if reports else "ended here",
-        "push": "to come",
-        "publish": "to come",
+        "push": "not started",
+        "publish": "not started",
     }
 
 

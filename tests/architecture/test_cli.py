@@ -48,5 +48,5 @@ def test_each_command_prints_json_when_asked():
 def test_the_installed_command_explains_itself_and_tells_wrong_usage_by_its_exit_code():
     optio = Path(sys.executable).parent / "optio"
     said = subprocess.run([optio, "--help"], capture_output=True, text=True, check=True).stdout
-    assert "blueprints as files" in said
+    assert "Schedule coding agents" in said
     assert subprocess.run([optio, "no-such"], capture_output=True).returncode == Exit.USAGE
