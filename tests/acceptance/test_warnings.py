@@ -123,7 +123,7 @@ def test_the_command_line_and_doctor_name_them(stage: Stage, terminal: Terminal)
     _, findings, _ = terminal.run("doctor", "--json")
     told = [one for one in json.loads(findings)["findings"] if one["check"] == "warning"]
     assert [one["verdict"] for one in told] == ["warn"]
-    assert told[0]["told"].startswith("Deploys: triggers.0.config.path: anybody")
+    assert told[0]["told"].startswith("Deploys: triggers.0.config.path: anyone")
     assert "warning: triggers.0.config.path" in terminal.run("task", "pause", "Deploys")[2]
     file = terminal.home / "optio.yaml"
     file.write_text(json.dumps({"blueprints": [{**task({"path": "c"}), "name": "Second"}]}))
