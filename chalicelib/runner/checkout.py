@@ -22,6 +22,8 @@ class Checkout:
     base: BaseBranch
     continues: bool
     """Whether it began with the run's own branch, which may only grow."""
+    pushed_stat: str | None = None
+    """The size of the kept work's change, where the branch has that work already."""
 
 
 @dataclass(frozen=True)

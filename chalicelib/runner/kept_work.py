@@ -142,11 +142,19 @@ def fetch_bundle(git: Git, work: EarlierWork) -> Path:
 
 
 def begin_at_base(
-    git: Git, repo: Repo, workspace: Path, start: Checkout, work: EarlierWork
+    git: Git, repo: Repo, workspace: Path, start: Checkout, work: EarlierWork, bundle: Path
 ) -> Checkout:
-    """Return the checkout at the commit that the kept work began with."""
+    """Return the checkout at the commit that the kept work began with.
+
+    A forge may have taken the push whose answer was lost: then the branch's tip is the start.
+    """
     if start.base_sha == work.base_sha:
         return start
+    user = git.as_user()
+    if start.continues and _is_pushed(user, workspace, start.base_sha, bundle):
+        git.log.add("system", f"{_named(work)} is on the branch {repo.push_branch} already")
+        stat = ("diff-tree", "--shortstat", work.base_sha, start.base_sha)
+        return replace(start, pushed_stat=user.local(*stat, cwd=workspace).out.strip())
     if start.continues:
         raise Failure(
             "clone",
@@ -161,13 +169,22 @@ def begin_at_base(
     git.log.add("system", f"starting at {work.base_sha[:12]}, where {_named(work)} began")
     if git.user:
         git.user.own(workspace)
-    user = git.as_user()
     reset = user.local("reset", "--quiet", "--hard", work.base_sha, cwd=workspace)
     if reset.code != 0:
         raise Failure("clone", f"the files cannot be written: {reset.reason}")
     committed_at = user.sure("log", "-1", "--format=%ct", work.base_sha, cwd=workspace)
     earlier = min(start.base.committed_at, int(committed_at))
     return replace(start, base_sha=work.base_sha, base=replace(start.base, committed_at=earlier))
+
+
+def _is_pushed(user: Git, workspace: Path, tip: str, bundle: Path) -> bool:
+    """Return whether a branch with this tip has every commit that the bundle names."""
+    listing = user.local("bundle", "list-heads", str(bundle), cwd=workspace)
+    heads = [line.partition(" ")[0] for line in listing.out.splitlines()]
+    contains = ("merge-base", "--is-ancestor")
+    return bool(heads) and all(
+        user.local(*contains, head, tip, cwd=workspace).code == 0 for head in heads
+    )
 
 
 def restore_work(

@@ -78,14 +78,16 @@ class Stages:
         )
         bundle = kept_work.fetch_bundle(git, repo.work) if repo.work else None
         start = checkout.clone(git, repo, self.place.workspace)
-        if repo.work:
-            start = kept_work.begin_at_base(git, repo, self.place.workspace, start, repo.work)
+        if repo.work and bundle:
+            start = kept_work.begin_at_base(
+                git, repo, self.place.workspace, start, repo.work, bundle
+            )
         self.result.base_sha = start.base_sha
         self._setup(repo)
         self._take_setup_files()
         environment = self._environment("agent")
         state = record_setup_state(git, self.place.workspace, start.base_sha, environment)
-        if repo.work and bundle:
+        if repo.work and bundle and start.pushed_stat is None:
             job = git.as_job(environment)
             kept_work.restore_work(job, self.place.workspace, state, bundle, repo.work)
         delivery = self._delivery(git, repo, start, state)
@@ -123,17 +125,21 @@ class Stages:
         tests = (repo.test_command or "").strip()
         self._enter("test" if tests else "push")
         snapshot = delivery.take()
-        if snapshot is None:
+        if snapshot is None and not (is_done and delivery.start.pushed_stat is not None):
             self._nothing(end)
             return
-        self.result.diff_stat = snapshot.diff_stat
-        if snapshot.refused:
-            raise Failure(snapshot.refused.error_class, snapshot.refused.reason)
+        if snapshot:
+            self.result.diff_stat = snapshot.diff_stat
+            if snapshot.refused:
+                raise Failure(snapshot.refused.error_class, snapshot.refused.reason)
         if tests:
             self.result.trial = self._tried(tests)
             self._enter("push")
         self.confirm()
-        delivery.push(snapshot)
+        if snapshot:
+            delivery.push(snapshot)
+        else:
+            delivery.report_pushed()
         self.result.outcome = "succeeded"
 
     def _enter(self, stage: str) -> None:

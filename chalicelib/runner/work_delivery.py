@@ -94,6 +94,12 @@ class WorkDelivery:
         self.result.branch, self.result.head_sha = self.repo.push_branch, snapshot.head
         self.log.add("system", f"pushed {snapshot.head[:12]} to {self.repo.push_branch}")
 
+    def report_pushed(self) -> None:
+        """Report the branch that had the work of an earlier attempt when this one began."""
+        self.result.branch, self.result.head_sha = self.repo.push_branch, self.start.base_sha
+        self.result.diff_stat = self.start.pushed_stat or None
+        self.log.add("system", f"{self.repo.push_branch} has the work: nothing is left to push")
+
     def keep(self, failure: Failure) -> None:
         """Keep the work of a job that failed: on its branch, or packed for the run's files."""
         if self.control.wanted_to_end:

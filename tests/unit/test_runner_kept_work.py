@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 from chalicelib.runner import kept_work
-from chalicelib.runner.errors import Overrun
+from chalicelib.runner.errors import Failure, Overrun
+from chalicelib.runner.order import EarlierWork
 from chalicelib.runner.outputs import Left, clean_content
 from chalicelib.runner.redact import Redactor
 from chalicelib.runner.result import Result
@@ -38,6 +40,14 @@ def refuse_pushes(origin: Path, words: str = "echo signed commits only >&2") -> 
     return hook
 
 
+def take_without_an_answer(origin: Path) -> Path:
+    """Have the forge take each push, and never say that it did."""
+    hook = origin / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ngit update-ref "$1" "$3"\nexit 1\n')
+    hook.chmod(0o755)
+    return hook
+
+
 def work_of(api: PlayedApi, report: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return the kept work of a report as the next attempt's order names it."""
     kept = report["keptWork"]
@@ -49,6 +59,16 @@ def again(api: PlayedApi, tmp: Path, origin: Path, command: str, **repo: Any) ->
     """Do the next attempt, which begins with the kept work of the last one."""
     work = work_of(api, api.reports.pop(), **repo.pop("work", {}))
     return do(api, tmp, job(command, origin, attempt=2, repo={"work": work, **repo}))
+
+
+def commit_on(seed: Path, branch: str, name: str, target: str = BRANCH) -> None:
+    """Add a file to a branch of the seed's origin, and push it as the target."""
+    git("fetch", "-q", "origin", branch, cwd=seed)
+    git("checkout", "-q", "--detach", "FETCH_HEAD", cwd=seed)
+    (seed / name).write_text("more\n")
+    git("add", name, cwd=seed)
+    git("commit", "-qm", name, cwd=seed)
+    git("push", "-q", "origin", f"HEAD:refs/heads/{target}", cwd=seed)
 
 
 def unbundled(api: PlayedApi, tmp: Path, origin: Path) -> Path:
@@ -113,6 +133,27 @@ def test_where_only_the_push_was_missing_no_agent_is_paid_again(
     assert git("ls-tree", "--name-only", BRANCH, cwd=origin).split() == ["README", "a"]
     assert report["tests"]["passed"] is True
     assert report["agent"]["costUsd"] is None
+
+
+def test_a_push_whose_answer_was_lost_is_found_on_the_branch(
+    api: PlayedApi, tmp: Path, origin: Path
+):
+    hook = take_without_an_answer(origin)
+    repo = {"continueBranch": True, "testCommand": "test -f a"}
+    lost = do(api, tmp, job("echo 1 > a", origin, repo=repo))
+    hook.unlink()
+    assert (lost["errorClass"], lost["keptWork"]["finished"]) == ("push", True)
+    pushed = git("rev-parse", BRANCH, cwd=origin)
+
+    report = again(api, tmp, origin, "echo paid > paid", **repo)
+
+    assert report["outcome"] == "succeeded", api.text
+    assert (report["branch"], report["headSha"]) == (BRANCH, pushed)
+    assert git("rev-parse", BRANCH, cwd=origin) == pushed
+    assert report["diffStat"] == lost["diffStat"]
+    assert report["tests"]["passed"] is True
+    assert report["agent"]["costUsd"] is None
+    assert report["keptWork"] is None
 
 
 def test_the_kept_work_goes_on_from_its_own_base_though_the_branch_has_moved(
@@ -464,3 +505,38 @@ def test_what_tests_do_to_the_snapshot_is_in_no_kept_file(tmp_path: Path):
     assert commit not in heads
     git("fetch", "-q", str(bundle), "refs/heads/work:refs/heads/kept", cwd=job.origin)
     assert git("show", "kept:made", cwd=job.origin) == "work"
+
+
+@pytest.mark.parametrize(
+    "on_branch, stat",
+    [
+        pytest.param(["work"], "1 file changed", id="the work"),
+        pytest.param(["work", "later"], "2 files changed", id="the work and more"),
+        pytest.param(["other"], None, id="something else"),
+    ],
+)
+def test_kept_work_is_pushed_where_the_branch_contains_it(
+    tmp_path: Path, on_branch: list[str], stat: str | None
+):
+    origin = make_origin(tmp_path, {"README": "hello\n"})
+    first = Job(tmp_path / "first", origin)
+    snapshot = first.agent("echo work > made")
+    assert snapshot is not None
+    kept = kept_work.pack_work(first.git, snapshot, (), finished=True)
+    bundle = tmp_path / "work.bundle"
+    bundle.write_bytes(next(data for file, data in kept.files.items() if "bundle" in file.name))
+    if "work" in on_branch:
+        first.push()
+    for name in {"later", "other"} & set(on_branch):
+        commit_on(tmp_path / "seed", BRANCH if "work" in on_branch else "main", name)
+    second = Job(tmp_path / "second", origin, continues=True)
+    work = EarlierWork(attempt=1, base_sha=kept.base_sha, url="")
+    begin = partial(kept_work.begin_at_base, second.git, second.repo, second.workspace)
+
+    if stat is None:
+        with pytest.raises(Failure, match="has other commits by now"):
+            begin(second.start, work, bundle)
+    else:
+        start = begin(second.start, work, bundle)
+        assert start.base_sha == git("rev-parse", BRANCH, cwd=origin)
+        assert (start.pushed_stat or "").startswith(stat)
