@@ -336,3 +336,41 @@ def test_a_run_that_was_cut_off_is_no_success(kind: str):
 
     assert not end.ok
     assert end.error_class == "no_output"
+
+
+LIMIT_TEXT = "You have exceeded a secondary rate limit. Please try again at 9:12 PM."
+ON_THE_WAY: dict[str, list[dict[str, object]]] = {
+    "claude-code": [
+        {"type": "assistant", "message": {"content": [{"type": "text", "text": LIMIT_TEXT}]}},
+        {"type": "user", "message": {"content": [{"type": "tool_result", "content": LIMIT_TEXT}]}},
+    ],
+    "codex": [
+        {"type": "error", "message": LIMIT_TEXT},
+        {"type": "item.completed", "item": {"type": "error", "message": LIMIT_TEXT}},
+    ],
+    "gemini": [
+        {"type": "error", "message": LIMIT_TEXT},
+        {"type": "tool_result", "status": "error", "error": {"message": LIMIT_TEXT}},
+    ],
+    "opencode": [
+        {"type": "error", "error": {"data": {"message": LIMIT_TEXT, "statusCode": 403}}},
+        {"type": "text", "part": {"text": LIMIT_TEXT}},
+    ],
+    "copilot": [
+        {"type": "session.error", "data": {"message": LIMIT_TEXT, "statusCode": 403}},
+        {"type": "tool.execution_complete", "data": {"error": {"message": LIMIT_TEXT}}},
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", sorted(ON_THE_WAY))
+def test_the_words_of_a_limit_do_not_spoil_a_good_run(kind: str):
+    *most, last = MINIATURES[kind].splitlines()
+    said = [json.dumps(event) for event in ON_THE_WAY[kind]]
+    answer = [most.pop()] if kind in ("copilot", "codex", "opencode", "gemini") else []
+
+    end, lines = read(kind, "\n".join([*most, *said, *answer, last]), tail=LIMIT_TEXT)
+
+    assert (end.ok, end.error_class, end.error_message, end.resets_at) == (True, None, None, None)
+    assert end.summary == "done"
+    assert LIMIT_TEXT in " ".join(line.content for line in lines)

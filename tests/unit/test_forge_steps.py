@@ -11,7 +11,16 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.actions import credentials, failing, hints, leaving, moving, publishing, watching
+from chalicelib.actions import (
+    credentials,
+    failing,
+    hints,
+    leaving,
+    moving,
+    publishing,
+    reporting,
+    watching,
+)
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing import Brief
 from chalicelib.domain.forge import ForgeError
@@ -460,3 +469,21 @@ def test_an_update_counts_a_pull_request_that_was_reopened_and_not_one_that_clos
     assert story.world.slots.held("open_prs#d") == {ID}
     moving.update(story.world, run, pr_state="closed")
     assert story.world.slots.held("open_prs#d") == set()
+
+
+def test_a_resumed_agent_that_changes_nothing_hands_its_pull_request_to_a_person(
+    forge: ScriptedForge,
+):
+    story = Story(forge).opened()
+    backoff = timedelta(0)
+    moving.requeue(story.world, story.run, by="test", message="resumed", backoff=backoff)
+    for state in (State.PROVISIONING, State.RUNNING):
+        moving.advance(story.world, story.run, state, by="test", message="on")
+
+    report = reporting.Report(outcome="no_changes", base_sha="a", result_summary="It is right.")
+    reporting.report(story.world, ID, story.run.attempt, report)
+
+    run, why = story.run, "the agent changed nothing, and the pull request is still open"
+    assert (run.state, run.error_message) == (State.NEEDS_ATTENTION, why)
+    assert (run.result_summary, run.head_sha, run.pr_state) == ("It is right.", "a", "open")
+    assert run.due_at == story.now
