@@ -391,3 +391,60 @@ def test_an_mcp_server_that_did_not_start_has_one_line(kind: str, event: dict[st
     assert len(said) == 2
     assert said[0].startswith("the MCP server 'search' did not start: failed")
     assert said[1].startswith("the MCP server 'wiki' did not start: needs-auth")
+
+
+@pytest.mark.parametrize(
+    "error, said, error_class",
+    [
+        ("overloaded", "The service answered nothing.", "overloaded"),
+        ("server_error", "The service answered nothing.", "overloaded"),
+        ("oauth_org_not_allowed", "Your organization does not have access.", "credential"),
+        ("account_on_hold", "Your account is on hold.", "credential"),
+    ],
+)
+def test_each_error_that_claude_names_has_its_class(error: str, said: str, error_class: str):
+    event = json.dumps({"type": "assistant", "error": error, "message": {"content": []}})
+
+    end, _ = read("claude-code", f"{event}\n{result(said)}")
+
+    assert end.error_class == error_class
+
+
+@pytest.mark.parametrize(
+    "said, error_class",
+    [
+        ("Loop detected, stopping execution", "agent"),
+        ("Maximum session turns exceeded", "turn_limit"),
+    ],
+)
+def test_gemini_that_stopped_its_model_has_failed_though_it_says_success(
+    said: str, error_class: str
+):
+    stopped = json.dumps({"type": "error", "severity": "warning", "message": said})
+    work = '{"type":"tool_use","tool_name":"shell","parameters":{}}'
+    good = '{"type":"result","status":"success","stats":{"input_tokens":10}}'
+
+    end, _ = read("gemini", f"{work}\n{stopped}\n{good}")
+    overcome, _ = read("gemini", f"{stopped}\n{work}\n{good}")
+
+    assert (end.ok, end.error_class, end.input_tokens) == (False, error_class, 10)
+    assert said in (end.error_message or "")
+    assert overcome.ok
+
+
+def test_an_aborted_session_of_copilot_is_not_said_to_lack_its_end():
+    idle = '{"type":"assistant.idle","data":{"aborted":true}}'
+
+    end, _ = read("copilot", f'{idle}\n{{"type":"result","exitCode":0}}', 143)
+    failed, _ = read("copilot", '{"type":"result","exitCode":3}', 3, "no such option")
+
+    assert (end.error_class, failed.error_class) == ("no_output", "no_output")
+    assert end.error_message == "the agent ended without a result: the session was aborted"
+    said = "the agent ended without a result: the session ended with 3: no such option"
+    assert failed.error_message == said
+
+
+def test_the_message_of_an_opencode_that_printed_nothing_ends_with_its_exit_code():
+    end, _ = read("opencode", "", 1)
+
+    assert end.error_message == "the agent ended without a result: exit code 1"

@@ -120,7 +120,7 @@ def test_a_stream_that_claude_recovered_is_a_good_run_with_its_tokens(name: str)
     end, _ = replay("claude-code", name)
 
     assert end.ok
-    assert end.input_tokens == 2400
+    assert end.input_tokens == 2400 + 1400 + 600  # of these, the last two were cached
 
 
 @recorded
@@ -169,6 +169,19 @@ def test_gemini_that_exits_0_with_an_error_has_failed():
     end, _ = read("gemini", '{"type":"result","status":"error","error":{"message":"code 429"}}')
 
     assert end.error_class == "rate_limit"
+
+
+@pytest.mark.parametrize("has_models", [True, False])
+def test_input_that_claude_had_cached_is_input(has_models: bool):
+    used = {"inputTokens": 3, "cacheReadInputTokens": 40, "cacheCreationInputTokens": 500}
+    usage = {"input_tokens": 3, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 500}
+    result = {"type": "result", "subtype": "success", "result": "done", "usage": usage}
+
+    end, _ = read(
+        "claude-code", json.dumps(result | {"modelUsage": {"m": used} if has_models else {}})
+    )
+
+    assert end.input_tokens == 543
 
 
 def test_pieces_of_a_message_of_gemini_become_one_line():

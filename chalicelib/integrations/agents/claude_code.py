@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,10 +18,16 @@ from chalicelib.integrations.agents.streams import (
 
 _ERRORS = {
     "authentication_failed": "credential",
+    "oauth_org_not_allowed": "credential",
+    "account_on_hold": "credential",
     "billing_error": "credential",
     "rate_limit": "rate_limit",
     "max_output_tokens": "context",
 }
+_BROKEN = frozenset({"overloaded", "server_error"})
+_INPUT = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+_INPUT_OF_USAGE = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+"""Parts of the input: the first is what no cache has. Other programs count them as one."""
 
 
 class ClaudeCodeParser(JsonLines):
@@ -71,7 +77,7 @@ class ClaudeCodeParser(JsonLines):
         said = text_of(result.get("result")) or text_of(result.get("errors"))
         if subtype == "error_max_turns":
             return end.failed("turn_limit", said or subtype)
-        default = "overloaded" if self._error == "server_error" else "agent"
+        default = "overloaded" if self._error in _BROKEN else "agent"
         status = result.get("api_error_status")
         by_words = self.class_of(said, status if isinstance(status, int) else None, default)
         return end.failed(_ERRORS.get(self._error or "") or by_words, said or subtype)
@@ -86,8 +92,8 @@ class ClaudeCodeParser(JsonLines):
             ok=True,
             session_id=result.get("session_id") or self.session_id,
             model=used or self.model,
-            input_tokens=sum(whole(each.get("inputTokens")) for each in models.values())
-            or whole(usage.get("input_tokens")),
+            input_tokens=sum(_sum(each, _INPUT) for each in models.values())
+            or _sum(usage, _INPUT_OF_USAGE),
             output_tokens=sum(whole(each.get("outputTokens")) for each in models.values())
             or whole(usage.get("output_tokens")),
             cost_usd=result.get("total_cost_usd"),
@@ -95,6 +101,10 @@ class ClaudeCodeParser(JsonLines):
             summary=text_of(result.get("result")) or None,
             refused_tools=tuple(dict.fromkeys(denied)),
         )
+
+
+def _sum(counts: Event, names: Iterable[str]) -> int:
+    return sum(whole(counts.get(name)) for name in names)
 
 
 def _message(kind: str, message: Event) -> Iterator[Line]:

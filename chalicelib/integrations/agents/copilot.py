@@ -65,7 +65,13 @@ class CopilotParser(JsonLines):
         if self._error is not None:
             said, status = self._error
             return self.so_far().failed(self.class_of(said, status), said)
-        return self.no_end(exit_code, "the session was aborted" if self._aborted else tail)
+        said = self._describe_end(tail)
+        return self.so_far().failed(self.class_of(said, default="no_output"), said)
+
+    def _describe_end(self, tail: str) -> str:
+        if self._aborted:
+            return "the session was aborted"
+        return f"the session ended with {self._exit_code}" + (f": {tail}" if tail else "")
 
 
 class Copilot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -11,6 +12,8 @@ from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, te
 
 MOST_ATTEMPTS = 3
 """By itself it tries ten times, which takes five minutes."""
+_STOPPED = re.compile(r"loop detected|session turns", re.IGNORECASE)
+"""Words of an `error` event after which the work is unfinished, although success follows."""
 
 
 class GeminiParser(JsonLines):
@@ -23,10 +26,13 @@ class GeminiParser(JsonLines):
         super().__init__()
         self._result: Event | None = None
         self._error = ""
+        self._stopped = ""
         self._said = ""
 
     def lines(self, event: Event) -> Iterator[Line]:
         kind = event["type"]
+        if kind in self.work_events:
+            self._stopped = ""
         if kind == "message" and event.get("role") == "assistant":
             self._said += text_of(event.get("content"))
             if event.get("delta"):
@@ -42,6 +48,7 @@ class GeminiParser(JsonLines):
                 yield Line("tool_result", text_of(event.get("output") or event.get("error")))
             case "error":
                 self._error = text_of(event.get("message"))
+                self._stopped = self._error if _STOPPED.search(self._error) else ""
                 yield Line("error", self._error)
             case "result" if not self.ended:
                 self._result = event
@@ -66,9 +73,9 @@ class GeminiParser(JsonLines):
             output_tokens=whole(stats.get("output_tokens")),
             turns=whole(stats.get("tool_calls")) + 1,
         )
-        if result.get("status") == "success":
+        if result.get("status") == "success" and not self._stopped:
             return end
-        said = text_of((result.get("error") or {}).get("message")) or self._error
+        said = self._stopped or text_of((result.get("error") or {}).get("message")) or self._error
         return end.failed(self.class_of(said), said or str(result.get("status")))
 
 

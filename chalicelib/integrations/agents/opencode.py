@@ -101,7 +101,8 @@ class OpenCodeParser(JsonLines):
             return end.failed("agent", "the provider's content filter stopped the last answer")
         if self._reason not in GOOD_REASONS or not (exit_code == 0 or self.ended):
             failed = self.no_end(exit_code, tail)
-            return end.failed(failed.error_class or "no_output", f"exit code {exit_code} {tail}")
+            said = f"exit code {exit_code}" + (f": {tail}" if tail else "")
+            return end.failed(failed.error_class or "no_output", said)
         return end
 
 
