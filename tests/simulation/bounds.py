@@ -1,4 +1,4 @@
-"""What has to hold at every commit and at every tick: counters, sizes, deadlines and messages."""
+"""Conditions at every commit and at every tick: counters, sizes, deadlines and messages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.simulation.simulator import Simulator
 from tests.simulation.weather import MOST_SKEW
 
 UNCOUNTED = ("waiting", "branch#")
-"""What lies in the table of counters and counts no runs by their state."""
+"""Prefixes in the table of counters that do not count runs by their state."""
 MOST_CHARACTERS = {"runs": 64_000, "firings": 16_000, "blueprints": 8_000, "triggers": 8_000}
-"""What a row may hold after some hours: a tenth of what a table takes, and less."""
+"""The limit of a row's size after some hours: a tenth of a table's limit, and less."""
 MOST_OTHER = 8_000
 
 
@@ -39,7 +39,7 @@ def sent_twice(simulator: Simulator) -> Iterator[str]:
 
 
 def miscounted(log: list[list[tuple[str, str, Any, Any]]]) -> Iterator[str]:
-    """After every commit, each counter holds the runs whose state says so, and no other."""
+    """After every commit, each counter holds the runs in its states, and no other."""
     runs: dict[str, Run] = {}
     held: dict[str, frozenset[str]] = {}
     for commit in log:
@@ -97,7 +97,7 @@ def healthy_runner_lost(simulator: Simulator) -> Iterator[str]:
 
 
 def paused_without_failure(log: list[list[tuple[str, str, Any, Any]]]) -> Iterator[str]:
-    """A definition is paused by the breaker for a run that failed, and by nothing that passes."""
+    """The breaker pauses a blueprint for a failed run, never for a transient failure."""
     entries: dict[str, Any] = {}
     for commit in log:
         for table, key, was, new in commit:

@@ -1,4 +1,4 @@
-"""What has to hold after any storm. Each check says in a sentence what it found broken."""
+"""Conditions after any storm. Each check reports its findings as sentences."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _since(trigger: Trigger, moment: datetime) -> datetime:
 
 
 def one_run_each(history: History) -> Iterator[str]:
-    """A record that says fired has its run, and a run its record."""
+    """A record of a fired occurrence has its run, and a run its record."""
     by_firing = Counter(run.firing_id for run in history.runs)
     fired = {one.id: one for one in history.firings if one.outcome is Outcome.FIRED}
     for run in history.runs:
@@ -139,7 +139,7 @@ def one_run_each(history: History) -> Iterator[str]:
 
 
 NO_SLOTS = ("queue#", "branch#")
-"""What lies in the same table and is no slot: queues that wait, and who works on a branch."""
+"""Prefixes in the same table that are not slots: waiting queues, and runs by branch."""
 
 
 def settled(history: History) -> Iterator[str]:
@@ -176,14 +176,14 @@ def moved_along(history: History) -> Iterator[str]:
 
 
 def wrote_down(was: Run, new: Run) -> bool:
-    """A move is one more entry, or the newest end of a round that nobody worked in."""
+    """A move is one more entry, or the newest end of a round without any work."""
     again = new.history[-1].trigger == "watchdog" and new.history[-1].from_state == "provisioning"
     kept = was.history[:-2] if again and len(new.history) < len(was.history) else was.history
     return new.history[:-1] == kept
 
 
 def never_too_many(history: History) -> Iterator[str]:
-    """No more runs work at once than the stage, a repo and a definition allow."""
+    """No more runs work at once than the stage, a repo and a blueprint allow."""
     working: dict[str, Run] = {}
     for commit in history.log:
         for kind, key, _, new in commit:
@@ -249,7 +249,7 @@ def not_overlapping(history: History) -> Iterator[str]:
 
 
 def answered_alike(simulator: Simulator) -> Iterator[str]:
-    """Whoever asked twice got one answer, and what was accepted is there."""
+    """A repeated request got one answer, and accepted requests are there."""
     there = {row[0].id for row in simulator.all("firings")}
     there |= {run.id for run in simulator.all("runs")}
     for asked, answers in simulator.accepted.items():
@@ -261,7 +261,7 @@ def answered_alike(simulator: Simulator) -> Iterator[str]:
 
 
 def never_early(history: History) -> Iterator[str]:
-    """Nothing fires before its moment, by the clock of whoever fired it."""
+    """Nothing fires before its time, by the clock of the firing process."""
     for firing in history.firings:
         by_itself = firing.trigger_type == "schedule" and not firing.redelivery_of
         fired = by_itself and firing.outcome is Outcome.FIRED
@@ -307,7 +307,7 @@ CLOCKS_APART = 2 * MOST_SKEW
 
 
 def nothing_given_up_early(history: History) -> Iterator[str]:
-    """A runner that was heard of is not declared lost, and an admitted run waits for its runner."""
+    """A runner with heartbeats is not declared lost, and an admitted run waits for its runner."""
     for commit in history.log:
         for table, key, was, new in commit:
             if table != "runs" or was is None or was.state is new.state:

@@ -688,7 +688,7 @@ class MemoryProviders:
 
 
 class MemoryWebhooks:
-    """Nobody wants to be told of a storm."""
+    """No endpoint subscribes to a storm's notifications."""
 
     def lately(self) -> list[Any]:
         return []

@@ -1,6 +1,6 @@
 """A storm's outside world: a forge, a tracker and builds, each as bad as those of strangers are.
 
-Their errors are those that pass: what they refuse for good is no weather.
+Their errors are transient: permanent refusals are not part of the weather.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Said:
 
 
 class Strangers:
-    """What several foreign systems share: errors before and after they did as asked."""
+    """Shared parts of foreign systems: errors before and after they did as requested."""
 
     def __init__(self, outside: Outside, thing: Any, errors: Sequence[Callable[[], Exception]]):
         self._outside, self._thing, self._errors = outside, thing, errors
@@ -305,7 +305,7 @@ class Outside:
         one.changed_at = self.simulator.clock
 
     def push(self, branch: str, sha: str, attempt: int) -> None:
-        """Take a commit, which takes back what was said of the one before it.
+        """Accept a commit, which withdraws the checks and reviews of the one before it.
 
         The lease of an older attempt is over: git refuses its push.
         """
@@ -342,7 +342,7 @@ class Outside:
         return self.rng.choice(deeds)
 
     def _tell(self, one: Branch) -> None:
-        """Let the forge's own webhook tell, once, twice or never."""
+        """Send the forge's own webhook once, twice or never."""
         url = f"https://github.com/{one.slug}"
         payload = {
             "repository": {"html_url": url},
@@ -412,7 +412,7 @@ class Outside:
 
 
 def untrue_outside(simulator: Simulator) -> Iterator[str]:
-    """Say what the outside world knows otherwise than the stage."""
+    """Return the differences between the outside world and the stage's records of it."""
     outside = simulator.outside
     if outside is None:
         return
@@ -435,7 +435,7 @@ def untrue_outside(simulator: Simulator) -> Iterator[str]:
 
 
 def _unseen_tickets(simulator: Simulator, outside: Outside) -> Iterator[str]:
-    """Say which tickets no record tells of, of those that came after a trigger did."""
+    """Return the tickets without a record, of those that came after a trigger did."""
     told = {(row[0].trigger_id, row[0].occurrence) for row in simulator.all("firings")}
     for trigger in simulator.all("triggers"):
         for said in outside.tickets.values():

@@ -71,7 +71,7 @@ class RealSimulator(Simulator):
         return [codec.load(kind, row.data) for row in record.scan()]
 
     def edit(self, owner: Blueprint) -> None:
-        """Without a log of commits nobody could tell afterwards which schedule held when."""
+        """Without a log of commits the schedule of a given time would be unknown afterwards."""
 
     def plan_restart(self) -> None:
         """Moto keeps nothing that was saved seconds apart."""

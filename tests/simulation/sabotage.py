@@ -45,7 +45,7 @@ from tests.simulation.memory import (
 Sabotage = Callable[[], Any]
 ALL: dict[str, Sabotage] = {}
 SEEN_AS: dict[str, str] = {}
-"""A part of what is said of a sabotage, where one check is to see it and no other will do."""
+"""A part of the message about a sabotage, if only one check may notice it."""
 
 
 def breaks(sentence: str, seen_as: str = "") -> Callable[[Sabotage], Sabotage]:
@@ -469,7 +469,7 @@ def opened_again() -> Any:
 
 
 SIMULATOR: list[Any] = []
-"""The simulator that runs now, for what has to let time pass between two calls."""
+"""The current simulator, for sabotages that let time pass between two calls."""
 
 
 @contextmanager
@@ -479,7 +479,7 @@ def _both(first: Any, second: Any) -> Iterator[None]:
 
 
 def caught_by(sentence: str, seeds: range) -> tuple[int, str] | None:
-    """Return the first seed that sees this sabotage, and what it says; None when none does."""
+    """Return the first seed that notices this sabotage, and its message; None if there is none."""
     from tests.simulation.checks import broken
     from tests.simulation.simulator import Simulator
 

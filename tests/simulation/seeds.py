@@ -1,4 +1,4 @@
-"""Which seeds a run of tests takes: fresh ones, told at its head, or those that it is given."""
+"""Seeds of a run of tests: fresh ones, printed at its head, or given ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_FRESH = 10**9
 
 
 def fresh_seed() -> int:
-    """Return a seed that nobody chose, above those that tests name."""
+    """Return a random seed above those that tests name."""
     return FRESH_ABOVE + secrets.randbelow(MOST_FRESH)
 
 

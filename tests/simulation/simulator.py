@@ -1,6 +1,6 @@
 """A stage under a seeded storm: the real tick, `fire` and steps, and only the clock is ours.
 
-One thread. A process is what one invocation does; between any two of its calls another may run,
+One thread. A process is one invocation. Between any two of its calls another may run,
 time may pass, the call may fail before or after it took effect, and the process may die. A seed
 decides everything, so a seed that fails replays exactly.
 """
@@ -77,7 +77,7 @@ HANDLERS = {"fire": firing.fire, "steps": running.advance, "notify": notifying.n
 
 
 class Refused(ConnectionError):
-    """AWS did not do it, or did it and could not say so."""
+    """AWS did not do it, or did it and could not report it."""
 
 
 @dataclass(order=True)
@@ -93,7 +93,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Message:
-    """What lies in a queue, and how often it was received."""
+    """The content of a queue, and how often each message was received."""
 
     kind: str
     body: dict[str, str]
@@ -280,7 +280,7 @@ class Simulator:
 
     @contextmanager
     def process(self, *, tick: bool = False) -> Iterator[None]:
-        """Whatever happens within, happens in a process of its own."""
+        """Run everything within the block in a process of its own."""
         skew = self.rng.uniform(-1, 1) * min(1.0, self.weather.skews) * MOST_SKEW
         self.processes.append({"skew": skew, "dead": False, "tick": tick, "sent": Counter()})
         try:
@@ -290,7 +290,7 @@ class Simulator:
 
     @contextmanager
     def one_process(self) -> Iterator[None]:
-        """Do something in a process of its own, whose failures somebody else has to bear."""
+        """Do something in a process of its own, whose failures others have to bear."""
         passing = (ConnectionError, DomainError, ForgeError, Limited, Taken, Unreachable)
         with suppress(Died, *passing), self.process():
             yield
@@ -495,7 +495,7 @@ class Simulator:
         return str(uuid.UUID(int=self.ids.getrandbits(128), version=4))
 
     def settle_in(self) -> None:
-        """Make definitions, each with triggers, as users do before the weather turns."""
+        """Make blueprints, each with triggers, as users do before the weather turns."""
         storm, self.weather = self.weather, CALM
         for number in range(self.size):
             self.make(number)
@@ -588,7 +588,7 @@ class Simulator:
             redelivering.redeliver(self.world, self.rng.choice(page).id)
 
     def remove(self, owner: Blueprint) -> None:
-        """Remove a trigger, or the whole definition, of which a new one is made after a while."""
+        """Remove a trigger, or the whole blueprint, which is made again after a while."""
         found = self.world.triggers.of(self.world.blueprints.get(owner.id))
         if len(found) > 1 and self.rng.random() < 0.7:
             definitions.remove_trigger(self.world, self.rng.choice(found))
@@ -642,7 +642,7 @@ class Simulator:
             does(self.world, run.id)
 
     def sender(self) -> None:
-        """Deliver something, again and again until it is taken, perhaps twice at once."""
+        """Deliver a message repeatedly until it is accepted, perhaps twice at once."""
         if not self.people_act:
             return
         self.later(20, 200, self.sender)

@@ -1,4 +1,4 @@
-"""Messages of one schedule, each delivered alone, as AWS does when little is going on."""
+"""Messages of one schedule, each delivered alone, as AWS does under low load."""
 
 from __future__ import annotations
 

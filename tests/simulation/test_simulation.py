@@ -1,4 +1,4 @@
-"""Storms with fresh seeds on every run, told at its head. `make simulate` runs more of them."""
+"""Storms with fresh seeds on every run, printed at its head. `make simulate` runs more of them."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_storms_run_for_a_time_from_a_fresh_seed(
 
 
 def test_a_storm_enters_what_lies_outside():
-    """A storm in which nobody publishes, tracks, replies or launches would show nothing of them."""
+    """A storm without publishing, tracking, comments or builds would show nothing of them."""
     told = {"pulls": 0, "merged": 0, "comments": 0, "builds": 0, "hints": 0}
     for seed in range(60):
         outside = Simulator(seed).outside

@@ -1,4 +1,4 @@
-"""Storms in which somebody listens."""
+"""Storms with an endpoint that receives notifications."""
 
 from __future__ import annotations
 

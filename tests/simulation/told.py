@@ -1,4 +1,4 @@
-"""A storm in which somebody listens: what happened is told, and nothing else, whoever dies when.
+"""A storm with notifications: each event is sent, and nothing else, even if processes die.
 
 SQS loses no message, so the queue of notifications loses none here; all else may go wrong.
 """
@@ -109,7 +109,7 @@ class Receiver:
 
 
 class ToldSimulator(Simulator):
-    """A stage with one webhook, that hears of everything."""
+    """A stage with one webhook endpoint that receives all events."""
 
     reaches_out = False
     closing = False
@@ -148,7 +148,7 @@ class ToldSimulator(Simulator):
             sending.send(self.world, self.world.deliveries.due(self.now() + 2 * MINUTE))
 
     def run(self) -> Simulator:
-        """Let the storm pass, stop everything but the telling, and let that settle."""
+        """Let the storm pass, stop everything except notifications, and let them settle."""
         super().run()
         self.closing, self.weather = True, CALM
         with patched(self):
@@ -179,7 +179,7 @@ def _delivery(event: Event, of: str, entry: str) -> str:
 
 
 def untrue(simulator: ToldSimulator) -> Iterator[str]:
-    """Say what was not told, told wrongly, or told without end."""
+    """Return missing, wrong or endless notifications."""
     kept: list[Delivery] = simulator.all("deliveries")
     told = {one.id for one in kept}
     expected = happened(simulator)

@@ -1,4 +1,4 @@
-"""How bad a storm is: each kind of fault with a probability of its own, drawn from the seed."""
+"""Severity of a storm: each kind of fault has its own probability, drawn from the seed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Weather:
     dawdles: float = 0.0
     """A message comes once more, up to a quarter of an hour later."""
     batches: float = 0.0
-    """Messages come together; else each is alone in its batch."""
+    """Messages arrive together; otherwise each is alone in its batch."""
     skews: float = 0.0
     """Clocks of processes differ; the share of `MOST_SKEW` by which they do."""
     lags: float = 0.0
