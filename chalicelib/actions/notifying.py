@@ -30,6 +30,8 @@ AGAIN = timedelta(seconds=30)
 PATIENCE = timedelta(minutes=10)
 """The time for which an announced change is checked: longer than any function may take to write it.
 """
+OUTAGE_DELAY = timedelta(minutes=5)
+"""The delay of a check that a temporary outage prevented."""
 Message = dict[str, str]
 
 
@@ -68,7 +70,21 @@ def _promise(world: World, event: Event, of: str, entry: str, **more: str) -> No
 
 
 def tell(world: World, message: Message) -> None:
-    """Create a delivery of an announced change for each subscribed endpoint. Safe to repeat."""
+    """Create a delivery of an announced change for each subscribed endpoint. Safe to repeat.
+
+    During a temporary outage the message is sent again. Otherwise SQS would move it to the dead
+    letters after ten receives, which takes less time than an outage may.
+    """
+    try:
+        _tell(world, message)
+    except Exception as error:
+        if not world.passes(error):
+            raise
+        log.exception("announced change not checked", extra={"of": message["of"]})
+        world.notify_queue.send([(message, OUTAGE_DELAY)])
+
+
+def _tell(world: World, message: Message) -> None:
     notice = _happened(world, message)
     if notice is None:
         until, now = datetime.fromisoformat(message["until"]), world.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.forge import ForgeError
 from chalicelib.domain.run import Run, State
 from chalicelib.domain.trigger import CatchUp, Overlap, ScheduleConfig, Trigger, TriggerType
+from chalicelib.pipeline import notifying as announcing
 from chalicelib.pipeline import running
 from tests.conftest import NOON
 from tests.simulation.memory import NoMetrics
@@ -280,6 +282,22 @@ def test_an_admission_in_an_outage_ends_up_among_no_dead_letters(
     with away(stage.world.slots, "held", error):
         failed = running.advance({"Records": [record]}, None)["batchItemFailures"]
     assert bool(failed) is dead
+
+
+@pytest.mark.parametrize(
+    "error, dead", [(refusal("ThrottlingException"), False), (KeyError("x"), True)]
+)
+def test_an_announced_change_is_checked_again_after_an_outage(
+    stage: Stage, error: Exception, dead: bool
+):
+    until = (NOON + 10 * MINUTE).isoformat()
+    message = {"step": "tell", "event": "task.failed", "of": "r", "entry": "e", "until": until}
+    record = {"messageId": "1", "body": json.dumps(message), "receiptHandle": "r"}
+    with away(stage.world.runs, "get", error):
+        failed = announcing.notify({"Records": [record]}, None)["batchItemFailures"]
+    assert bool(failed) is dead
+    again = [(message, timedelta(minutes=5))]
+    assert stage.world.notify_queue.sent == ([] if dead else again)
 
 
 # The row of a definition's active runs
