@@ -41,7 +41,7 @@ def refuse_pushes(origin: Path, words: str = "echo signed commits only >&2") -> 
 
 
 def take_without_an_answer(origin: Path) -> Path:
-    """Have the forge take each push, and never say that it did."""
+    """Let the forge accept each push, and never answer it."""
     hook = origin / "hooks" / "update"
     hook.write_text('#!/bin/sh\ngit update-ref "$1" "$3"\nexit 1\n')
     hook.chmod(0o755)
