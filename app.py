@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalice.app import Chalice
 
-from chalicelib.pipeline import building, firing, notifying, running
+from chalicelib.pipeline import building, consulting, firing, notifying, running
 from chalicelib.web import pages, strays
 from chalicelib.web.api import (
     activity,
@@ -57,6 +57,6 @@ for room in (
     pages,
 ):
     app.register_blueprint(room.routes)
-for room in (firing, running, building, notifying):
+for room in (firing, running, consulting, building, notifying):
     app.register_blueprint(room.steps)
 app.register_middleware(strays.around(app.routes), "http")

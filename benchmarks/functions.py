@@ -67,6 +67,7 @@ def _stepping(api: Api, most: int) -> Iterator[Function]:
     messages: dict[str, Iterator[dict[str, Any]]] = {
         "fire": (_queued(triggerId=one, definitionId=owner) for one, owner in pairs),
         "advance": (_queued(step="run", runId=run) for run in runs),
+        "consult": _again(_queued(step="consult", runId=_nobody())),
         "notify": _again(_queued(step="deliver", webhookId=_nobody(), place="nowhere")),
         "tick": _again(_told("aws.events", {})),
         "settle": _again(_told("aws.codebuild", _ended())),

@@ -89,7 +89,7 @@ def fill_stage() -> None:
     for table in TABLES:
         table.create_table()
     sqs = client("sqs")
-    for kind in ("fire", "steps", "notify"):
+    for kind in ("fire", "steps", "remote", "notify"):
         sqs.create_queue(QueueName=settings.queue(kind))
     client("logs").create_log_group(logGroupName=settings.log_group)
     client("secretsmanager").create_secret(Name=settings.data_key, SecretString="of benchmarks")

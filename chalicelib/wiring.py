@@ -214,6 +214,12 @@ class Wiring:
         return SqsQueue(settings.queue("steps"), settings.region)
 
     @cached_property
+    def remote_queue(self) -> ports.Queue:
+        from chalicelib.integrations.queues import SqsQueue
+
+        return SqsQueue(settings.queue("remote"), settings.region)
+
+    @cached_property
     def notify_queue(self) -> ports.Queue:
         from chalicelib.integrations.queues import SqsQueue
 

@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.settings import settings
 
 Template = dict[str, Any]
-SHARES = {"fire": 20, "steps": 20, "notify": 10}
+SHARES = {"fire": 20, "steps": 15, "remote": 10, "notify": 5}
 """How many percent of the account's places each queue may take; half of them take none."""
 FEWEST, MOST = 2, 1000
 """The smallest and the largest limit of an event source."""

@@ -25,7 +25,7 @@ MENDABLE = {
     "missing_tool": "install it on the runner",
 }
 """Error classes that repeat until a person acts, each with its remedy."""
-FUNCTIONS = {"fire": "fire", "steps": "advance", "notify": "notify"}
+FUNCTIONS = {"fire": "fire", "steps": "advance", "remote": "consult", "notify": "notify"}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ os.environ.update(
 os.environ.pop("AWS_PROFILE", None)
 
 import functools
+import itertools
 import json
 import threading
 import time
@@ -48,6 +49,8 @@ from tests.simulation.seeds import choose_seeds
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TOKEN = "optio_pat_test"
 RUNNER_TOKEN = "optio_pat_runner"
+QUEUES = {"fire": "fire", "steps": "advance", "remote": "consult", "notify": "notify"}
+"""The queues of a stage, each with the function that reads it."""
 
 
 class Stage:
@@ -99,8 +102,7 @@ class Stage:
     def settle(self) -> None:
         """Deliver messages until none is left. A message that comes early has to do no harm."""
         for _ in range(20):
-            queues = {"fire": "fire", "steps": "advance", "notify": "notify"}
-            if not sum(self._deliver(queue, function) for queue, function in queues.items()):
+            if not sum(self._deliver(queue, function) for queue, function in QUEUES.items()):
                 return
 
     @functools.cached_property
@@ -109,9 +111,8 @@ class Stage:
 
     @functools.cached_property
     def _urls(self) -> dict[str, str]:
-        kinds = ("fire", "steps", "notify")
-        names = {kind: settings.queue(kind) for kind in kinds}
-        return {kind: self._sqs.get_queue_url(QueueName=names[kind])["QueueUrl"] for kind in kinds}
+        names = {kind: settings.queue(kind) for kind in QUEUES}
+        return {kind: self._sqs.get_queue_url(QueueName=names[kind])["QueueUrl"] for kind in QUEUES}
 
     def _deliver(self, queue: str, function: str) -> int:
         sqs, url = self._sqs, self._urls[queue]
@@ -198,7 +199,7 @@ def empty_stage() -> prepared.Kept:
     for table in TABLES:
         table.create_table()
     sqs = boto3.client("sqs", region_name=settings.region)
-    for kind in ("fire", "steps", "notify"):
+    for kind in QUEUES:
         sqs.create_queue(QueueName=settings.queue(kind))
         sqs.create_queue(QueueName=f"{settings.queue(kind)}-dead")
     boto3.client("logs", region_name=settings.region).create_log_group(
@@ -262,3 +263,12 @@ def pytest_report_header() -> str:
 
 def pytest_sessionfinish() -> None:
     rights.note()
+
+
+@pytest.fixture
+def punctual(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let delayed messages arrive by the clock of the stage."""
+    asked = itertools.count()
+    clock: Any = lambda: stage.now.timestamp() + next(asked) / 10**6  # noqa: E731
+    monkeypatch.setattr("moto.sqs.models.unix_time", clock)
+    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: clock() * 1000)

@@ -7,6 +7,8 @@ The row stays due, so it is reported as overdue and the ticks send it again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -84,19 +86,43 @@ def _try_again(world: World, trigger_id: str) -> list[Trigger]:
     return [new]
 
 
+@contextmanager
+def left_to_ticks(world: World, step: str) -> Iterator[None]:
+    """Let a failure that passes end the message: ticks find what it was for.
+
+    It would otherwise come back ten times within an hour, and then lie among the dead letters.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not world.passes(error):
+            raise
+        log.exception("step left to the next tick", extra={"step": step})
+
+
+def step_of_run(world: World, run_id: str, step: Callable[[World, str], None]) -> None:
+    """Do a step of a run, and count its failure on the run."""
+    try:
+        step(world, run_id)
+    except Exception as error:
+        log.exception("run not looked after", extra={"run": run_id})
+        run_failed(world, run_id, error)
+
+
 def run_failed(world: World, run_id: str, error: Exception) -> None:
     """Count a failed step of a run and back off; fail the run after ten in a row.
 
     A run with a temporary failure stays due indefinitely.
 
     A run that is not due keeps its due time: the failed message had nothing to do, or failed after
-    the step's own write. So a healthy runner is not declared lost because of a failed read.
+    the step's own write. So a healthy runner is not declared lost because of a failed read. A run
+    that publishes has no runner, and its due time may be the lease of the publish that failed.
     """
     if world.passes(error):
         return
     run = world.runs.get(run_id)
     now = world.now()
-    if run.due_at is None or run.due_at > now:
+    if run.due_at is None or (run.due_at > now and not run.publishes):
         return
     failures = run.failures + 1
     if failures < MOST_FAILURES:

@@ -1,4 +1,8 @@
-"""Opens the pull request of a pushed branch. Safe to interrupt and repeat at any line."""
+"""Opens the pull request of a pushed branch. Safe to interrupt and repeat at any line.
+
+A forge opens a second pull request for a commit once the first is closed. So a publish first takes
+a lease on the run for as long as its function may last, and a concurrent publish does nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from chalicelib.actions import briefs, credentials, failing, leaving, moving
+from chalicelib.actions import briefs, credentials, failing, leaving, moving, sending
 from chalicelib.actions.tidying import Tidying
 from chalicelib.domain import pull_text
 from chalicelib.domain.errors import Superseded
@@ -26,10 +30,7 @@ NO_DRAFTS = (
 
 def publish(world: World, run: Run) -> None:
     """Open the pull request of a pushed run, or find the one that its branch already has."""
-    if run.state is State.PROVISIONING:
-        run = moving.advance(
-            world, run, State.RUNNING, by="pipeline", message="continues at publish", stage=PUBLISH
-        )
+    run = _leased(world, run)
     assert run.repo_url is not None
     tidying = Tidying(run)
     try:
@@ -45,7 +46,28 @@ def publish(world: World, run: Run) -> None:
         _opened(world, run, facts, tidying)
     except Superseded:
         leaving.note_open(world, run.id, facts)
+        _publish_again(world, run.id)
         raise
+
+
+def _leased(world: World, run: Run) -> Run:
+    """Return the run, which is not due before this publish has certainly ended."""
+    until = world.now() + moving.PUBLISH_ENDS
+    if run.state is State.PROVISIONING:
+        words = "goes on at publish"
+        return moving.advance(
+            world, run, State.RUNNING, by="pipeline", message=words, stage=PUBLISH, due_at=until
+        )
+    leased = moving.update(world, run, due_at=until)
+    sending.send_soon(world, [leased])
+    return leased
+
+
+def _publish_again(world: World, run_id: str) -> None:
+    """Publish a run again at once after a concurrent write: its pull request is found."""
+    run = world.runs.get(run_id)
+    if run.publishes:
+        sending.send_soon(world, [moving.update(world, run, due_at=world.now())])
 
 
 def _pull_request(world: World, run: Run, forge: Forge, tidying: Tidying) -> Facts:

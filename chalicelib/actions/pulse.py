@@ -65,6 +65,7 @@ def pulse(world: World) -> Pulse:
         dead_letters={
             "fire": world.fire_queue.dead(),
             "steps": world.steps_queue.dead(),
+            "remote": world.remote_queue.dead(),
             "notify": world.notify_queue.dead(),
         },
     )

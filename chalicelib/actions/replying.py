@@ -32,11 +32,13 @@ def reply(world: World, run: Run) -> None:
     """Update the comment on the run's ticket if its state has changed. Safe to repeat."""
     if run.reply is None or (run.reply.held_until and run.reply.held_until > world.now()):
         return  # the holder of the lease checks for changes when it is done
-    said, fault = replace(run.reply, held_until=world.now() + LEASE), None
+    until, fault = world.now() + LEASE, None
+    said = replace(run.reply, held_until=until, at=until)
     try:
         run = moving.update(world, run, reply=said)
     except Superseded:
         return  # it is still due
+    sending.send_soon(world, [run])  # its watchdog does not wait for the tracker
     try:
         said = _replied(world, run, said)
     except Exception as error:

@@ -21,16 +21,22 @@ MOST_AT_ONCE = 100
 """The occurrences of one trigger that one message handles, and the missed ones that `all` fires."""
 
 
-def fire_due(world: World, pairs: Collection[tuple[str, str]]) -> None:
+def fire_due(
+    world: World, pairs: Collection[tuple[str, str]], *, may_ask_forge: bool = False
+) -> None:
     """Fire the due occurrences of each (trigger id, blueprint id). Safe to repeat at any time.
 
-    A trigger that fails backs off, so that it does not keep others from firing.
+    A trigger that fails backs off, so that it does not keep others from firing. A trigger that has
+    to ask its forge if a branch has moved goes to the function that may wait for the answer.
     """
     committed: list[Trigger | Run] = []
+    handed_on: list[Basis] = []
     begun = world.now()
     try:
-        found = _bases(world, pairs)
-        for basis in sorted(found.values(), key=_turn):
+        for basis in sorted(_bases(world, pairs).values(), key=_turn):
+            if basis.definition.skip_if_unchanged and not may_ask_forge:
+                handed_on += [basis] if _is_due(world, basis) else []
+                continue
             try:
                 _settle(world, basis, committed, begun)
             except Exception as error:
@@ -40,6 +46,8 @@ def fire_due(world: World, pairs: Collection[tuple[str, str]]) -> None:
     finally:
         newest = {row.id: row for row in committed}
         sending.send_soon(world, newest.values())
+    if handed_on:
+        sending.hand_on(world, [_asking(basis) for basis in handed_on])
 
 
 def _bases(world: World, pairs: Collection[tuple[str, str]]) -> dict[str, Basis]:
@@ -56,10 +64,20 @@ def _bases(world: World, pairs: Collection[tuple[str, str]]) -> dict[str, Basis]
         return {}
 
 
-def _turn(basis: Basis) -> tuple[bool, str]:
-    """Return the processing order: triggers that ask a forge come last, as it may not answer."""
+def _is_due(world: World, basis: Basis) -> bool:
+    due_at = basis.trigger.due_at if basis.trigger and basis.definition.enabled else None
+    return due_at is not None and due_at <= world.now() + sending.SHORT_WAIT
+
+
+def _turn(basis: Basis) -> str:
     due = basis.trigger.due_at if basis.trigger else None
-    return basis.definition.skip_if_unchanged, due.isoformat() if due else ""
+    return due.isoformat() if due else ""
+
+
+def _asking(basis: Basis) -> dict[str, str]:
+    assert basis.trigger is not None
+    ids = {"triggerId": basis.trigger.id, "definitionId": basis.trigger.definition_id}
+    return {"step": "fire", **ids}
 
 
 def _settle(world: World, basis: Basis, committed: list[Trigger | Run], begun: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from chalicelib.domain.delivery import Delivery
@@ -12,6 +12,18 @@ from chalicelib.domain.trigger import Trigger
 from chalicelib.ports import Due, Queue, World
 
 Timed = Trigger | Run | Provider | Delivery
+QUEUES = {
+    "trigger": "fire_queue",
+    "run": "steps_queue",
+    "consult": "remote_queue",
+    "provider": "remote_queue",
+    "delivery": "notify_queue",
+}
+"""The queue of each kind of step.
+
+A forge, a tracker or a receiver may answer late or never. Steps that wait for one have queues of
+their own, so that they delay no other step.
+"""
 LONGEST_DELAY = timedelta(seconds=900)
 SHORT_WAIT = timedelta(seconds=1.5)
 SLACK = timedelta(seconds=15)
@@ -21,18 +33,20 @@ SLACK = timedelta(seconds=15)
 def send_soon(world: World, rows: Iterable[Timed]) -> None:
     """Send the messages of committed rows that are due before the next tick can send them."""
     horizon = world.now() + world.policy.interval + SLACK
-    found = [(row, _moment(row)) for row in rows]
-    send(world, [_due(row, moment) for row, moment in found if moment and moment < horizon])
+    send(world, [due for row in rows for due in _dues(row) if due.at < horizon])
 
 
 def send(world: World, rows: Iterable[Due]) -> None:
-    """Send one message for each due row, delayed so that it does not arrive before its due time."""
+    """Send one message for each due row, delayed so that it does not arrive before its due time.
+
+    The index of due rows does not show which step of a run is due: `advance` hands on the others.
+    """
     now = world.now()
     found = list(rows)
-    for kind in ("trigger", "run", "provider", "delivery"):
+    for kind, queue in QUEUES.items():
         messages = [(_message(row), _delay(row.at, now)) for row in found if row.kind == kind]
         if messages:
-            _queue(world, kind).send(messages)
+            _queue(world, queue).send(messages)
 
 
 def send_admit(world: World, queue_keys: Iterable[str]) -> None:
@@ -54,22 +68,29 @@ def reached(world: World, at: datetime) -> bool:
     return rest <= timedelta(0)
 
 
-def _queue(world: World, kind: str) -> Queue:
-    if kind == "delivery":
-        return world.notify_queue
-    return world.fire_queue if kind == "trigger" else world.steps_queue
+def hand_on(world: World, messages: Iterable[dict[str, str]]) -> None:
+    """Send messages to the function that calls forges and trackers."""
+    world.remote_queue.send([(message, timedelta(0)) for message in messages])
 
 
-def _moment(row: Timed) -> datetime | None:
-    return row.wakes_at if isinstance(row, Run) else row.due_at
+def _queue(world: World, name: str) -> Queue:
+    queue: Queue = getattr(world, name)
+    return queue
 
 
-def _due(row: Timed, at: datetime) -> Due:
-    if isinstance(row, Delivery):
-        return Due("delivery", row.place, at, webhook_id=row.webhook_id)
-    if isinstance(row, Trigger):
-        return Due("trigger", row.id, at, row.definition_id)
-    return Due("provider" if isinstance(row, Provider) else "run", row.id, at)
+def _dues(row: Timed) -> Iterator[Due]:
+    """Yield each moment of a row: a run may have two, at which different steps are due."""
+    if isinstance(row, Run):
+        moments = (("run", row.steps_at), ("consult", row.consults_at))
+        yield from (Due(kind, row.id, at) for kind, at in moments if at)
+    elif row.due_at is None:
+        return
+    elif isinstance(row, Delivery):
+        yield Due("delivery", row.place, row.due_at, webhook_id=row.webhook_id)
+    elif isinstance(row, Trigger):
+        yield Due("trigger", row.id, row.due_at, row.definition_id)
+    else:
+        yield Due("provider", row.id, row.due_at)
 
 
 def _message(row: Due) -> dict[str, str]:
@@ -79,7 +100,7 @@ def _message(row: Due) -> dict[str, str]:
         return {"step": "sync", "providerId": row.id}
     if row.kind == "delivery":
         return {"step": "deliver", "webhookId": row.webhook_id or "", "place": row.id}
-    return {"step": "run", "runId": row.id}
+    return {"step": row.kind, "runId": row.id}
 
 
 def _delay(at: datetime, now: datetime) -> timedelta:

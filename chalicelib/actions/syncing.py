@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 """The lease of a sync; longer than its function's timeout."""
 LONGEST = timedelta(seconds=10)
-"""The time for which a sync reads: run steps share its queue, and the last answer may be slow."""
+"""The time for which a sync reads: others wait for its worker, and the last answer may be slow."""
 SHARE = timedelta(seconds=3)
 """The minimum time for the tickets of a page, even if the page arrived late."""
 

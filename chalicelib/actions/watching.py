@@ -9,52 +9,42 @@ from chalicelib.actions import (
     admission,
     briefs,
     launching,
-    leaving,
     moving,
-    publishing,
-    replying,
     sending,
-    tracking,
 )
 from chalicelib.actions.firing import is_active
 from chalicelib.domain import trail
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.run import FOLLOWED, HOLDS_SLOT, PUBLISH, WATCHDOG, Run, State
+from chalicelib.domain.run import WATCHDOG, Run, State
 from chalicelib.ports import World
 
 LONGEST_PATIENCE = timedelta(minutes=10)
 
 
 def look_after(world: World, run_id: str) -> None:
-    """Process a run according to its state. A message too early or too late does nothing."""
+    """Do the due step of a run, and hand on a step that waits for its forge or tracker.
+
+    A message too early or too late does nothing.
+    """
     try:
         run = world.runs.get(run_id)
     except NotFound:
         return
-    if run.wakes_at is None or not sending.reached(world, run.wakes_at):
-        return
     with trail.following(run=run.id, firing=run.firing_id):
-        if run.due_at and run.due_at <= world.now():
+        if run.steps_at and sending.reached(world, run.steps_at):
             with suppress(Superseded):
                 _due(world, briefs.keep_brief(world, run))  # the other writer handles it
-            run = world.runs.get(run_id) if run.reply else run
-        if run.reply and run.reply.at and run.reply.at <= world.now():
-            replying.reply(world, run)
+        if run.consults_at and run.consults_at <= world.now() + sending.SHORT_WAIT:
+            sending.hand_on(world, [{"step": "consult", "runId": run.id}])
 
 
 def _due(world: World, run: Run) -> None:
     if run.state is State.QUEUED:
         _queued(world, run)
-    elif run.stage == PUBLISH and run.state in HOLDS_SLOT:
-        publishing.publish(world, run)
     elif run.state is State.PROVISIONING:
         _unclaimed(world, run)
     elif run.state is State.RUNNING:
         _silent(world, run)
-    elif run.state is State.CANCELLED and run.repo_url:
-        leaving.look_for_open(world, run)
-    elif run.pull is not None and run.state in FOLLOWED:
-        tracking.track(world, run)
     else:
         # It waits for a person. If it stayed due, each tick would send it again.
         moving.update(world, run, due_at=None)

@@ -186,10 +186,31 @@ class Run:
         return bool(self.history) and self.history[0].trigger == "ticket"
 
     @property
-    def wakes_at(self) -> datetime | None:
-        """The next time at which it is processed: its own due time, or that of its comment."""
-        moments = (self.due_at, self.reply.at if self.reply else None)
+    def publishes(self) -> bool:
+        """Return whether opening its pull request is next; no runner works on it."""
+        return self.stage == PUBLISH and self.state in HOLDS_SLOT
+
+    @property
+    def asks_forge(self) -> bool:
+        """Return whether its due step calls its forge."""
+        looks = self.state is State.CANCELLED and self.repo_url is not None
+        return self.publishes or looks or (self.pull is not None and self.state in FOLLOWED)
+
+    @property
+    def steps_at(self) -> datetime | None:
+        """The time of its due step, if that is an admission or the watchdog."""
+        return None if self.asks_forge else self.due_at
+
+    @property
+    def consults_at(self) -> datetime | None:
+        """The time of its next call to its forge or to the tracker of its ticket."""
+        moments = (self.due_at if self.asks_forge else None, self.reply.at if self.reply else None)
         return min((moment for moment in moments if moment), default=None)
+
+    @property
+    def wakes_at(self) -> datetime | None:
+        """The moment in the index of due rows. A reply that hangs hides no watchdog."""
+        return self.steps_at or self.consults_at
 
     def stalled(self, now: datetime, threshold: timedelta) -> bool:
         """Return whether it is running without output for `threshold`; that ends no run."""

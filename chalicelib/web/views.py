@@ -239,6 +239,7 @@ def pulse(thing: Pulse, now: datetime, interval: timedelta) -> answers.PulseView
         "deadLetters": {
             "fire": thing.dead_letters["fire"],
             "steps": thing.dead_letters["steps"],
+            "remote": thing.dead_letters["remote"],
             "notify": thing.dead_letters["notify"],
         },
     }

@@ -323,7 +323,7 @@ def test_the_scheduler_says_how_it_is(stage: Stage):
     assert health["latenessMs"]["count"] == 2
     assert health["latenessMs"]["p99"] is not None
     stage.now += timedelta(minutes=5)
-    assert health["deadLetters"] == {"fire": 0, "steps": 0, "notify": 0}
+    assert health["deadLetters"] == {"fire": 0, "steps": 0, "remote": 0, "notify": 0}
     health = stage.ok("GET", "/api/health/scheduler")
     assert health["status"] == "stopped"
     assert health["oldestOverdue"]["triggerId"] == trigger
@@ -418,5 +418,7 @@ def test_who_asks_a_forge_keeps_nobody_else_of_its_batch_from_firing(
     monkeypatch.setattr(policies, "unchanged", unchanged)
     stage.now += timedelta(minutes=5)
     schedules.fire_due(wiring.world(), pairs)
+    assert order == [False]
 
+    stage.settle()
     assert order == [False, True]

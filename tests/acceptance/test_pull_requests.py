@@ -8,16 +8,19 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
 
 from chalicelib import wiring
+from chalicelib.actions import notifying
 from chalicelib.domain.forge import HOOK_SECRETS
 from chalicelib.integrations.github_client import Client
 from chalicelib.settings import settings
 from tests.conftest import RUNNER_TOKEN, Stage
 from tests.fakes.github import TOKEN, FakeGitHub, app_key
+from tests.fakes.receiver import receiving
 
 SECOND = timedelta(seconds=1)
 SIGNED_WITH = "a secret of the hook"
@@ -164,11 +167,46 @@ def test_the_same_pull_request_is_found_whichever_call_fails(
     assert github.pulls[task["prNumber"]]["labels"] == ["bot"]
 
 
+def test_publishes_that_are_refused_pause_their_definition_and_a_webhook_hears_of_it(
+    stage: Stage, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(notifying, "HEAD_START", timedelta(0))
+    nightly = {"type": "schedule", "config": {"cronExpression": "0 3 * * *"}}
+    first = started(stage, github, triggers=[nightly])
+    task = wiring.world().runs.get(first).definition_id
+    github.fail("POST", "/pulls", 403, message="Resource not accessible", times=100)
+    with receiving() as receiver:
+        stage.ok("POST", "/api/webhooks", {"url": receiver.url, "events": ["definition.paused"]})
+        for number in range(5):
+            if number:
+                stage.ok("POST", f"/api/tasks/{task}/runs", {})
+                stage.settle()
+            pushed(stage, github)
+            stage.settle()
+            later(stage)
+        assert [sent.json["type"] for sent in receiver.sent] == ["definition.paused"]
+    paused = stage.ok("GET", f"/api/tasks/{task}")["task"]
+    assert "5 failures in a row of the class forge_" in paused["pausedReason"]
+
+
+def test_a_pull_request_that_is_open_for_two_months_keeps_the_prompt_of_its_task(
+    stage: Stage, github: FakeGitHub
+):
+    noise = Random(1).randbytes(100_000).hex()
+    run = opened(stage, github, prompt=noise)
+    for _ in range(2):
+        stage.now += timedelta(days=60)
+        later(stage)
+    stored = wiring.world().runs.get(run)
+    assert stored.brief_kept_until == stage.now + settings.retention + timedelta(days=1)
+    assert wiring.world().firings.brief(stored.firing_id).prompt == noise
+
+
 class Died(BaseException):
     """The process is gone."""
 
 
-CALLS = 19
+CALLS = 20
 """How many calls a publish makes: to the forge, to the stores, to the queue."""
 
 
@@ -202,6 +240,7 @@ def test_publish_may_die_after_each_of_its_calls(
         (world.secrets, ("find",)),
         (world.vault, ("get",)),
         (world.steps_queue, ("send",)),
+        (world.remote_queue, ("send",)),
     ):
         for name in names:
             monkeypatch.setattr(store, name, counted(getattr(store, name)))

@@ -13,6 +13,8 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain import mark
 from chalicelib.integrations import trackers
+from chalicelib.settings import settings
+from tests.acceptance.test_builds import Account, ends
 from tests.conftest import RUNNER_TOKEN, Stage
 from tests.fakes.tracker import Answer, Item
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
@@ -118,6 +120,34 @@ def test_a_ticket_whose_prompt_no_row_holds_hears_of_its_task_all_the_same(
     assert noise in claimed(stage)["prompt"]
     (said,) = item.ours
     assert "is working" in github.text(said)
+
+
+def test_a_ticket_hears_of_a_build_that_came_to_nothing(
+    stage: Stage, github: FakeTracker, monkeypatch: pytest.MonkeyPatch
+):
+    account = Account()
+    monkeypatch.setitem(settings.__dict__, "runner", "codebuild")
+    account.plug_in()
+    provided(stage, github)
+    item, _ = fired(stage, github, maxRetries=0)
+
+    ends(stage, account.asked[-1])
+    stage.settle()
+
+    (said,) = item.ours
+    assert "the task failed" in github.text(said)
+
+
+def test_a_task_that_waits_for_two_months_keeps_a_prompt_that_no_row_holds(
+    stage: Stage, github: FakeTracker
+):
+    noise = Random(1).randbytes(100_000).hex()
+    provided(stage, github)
+    fired(stage, github, prompt=noise)
+    for _ in range(2):
+        stage.now += timedelta(days=60)
+        stage.pass_time(MINUTE)
+    assert noise in claimed(stage)["prompt"]
 
 
 def test_a_provider_that_was_told_nothing_changes_no_state(stage: Stage, tracker: FakeTracker):
@@ -282,6 +312,7 @@ def test_one_comment_stays_whichever_call_the_step_dies_after(
     assert not item.open
 
 
+@pytest.mark.usefixtures("punctual")
 def test_a_tracker_that_is_down_is_asked_again_and_never_fails_the_task(
     stage: Stage, tracker: FakeTracker
 ):

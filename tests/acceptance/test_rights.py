@@ -14,7 +14,7 @@ from tests.acceptance.browsing import Browser
 from tests.conftest import Stage
 
 RESOURCES = resources.template()["Resources"]
-QUEUES = ("Fire", "Steps", "Notify")
+QUEUES = ("Fire", "Steps", "Remote", "Notify")
 
 
 def test_a_schedule_fires_and_its_run_moves_with_no_right_beside_those_of_the_policies(

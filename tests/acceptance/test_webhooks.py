@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +24,7 @@ from tests.conftest import Stage
 from tests.contract.test_calls import counted, requests
 from tests.fakes.receiver import Receiver, receiving
 
+pytestmark = pytest.mark.usefixtures("punctual")
 ALL = [
     "task.completed",
     "task.failed",
@@ -35,15 +35,6 @@ ALL = [
     "trigger.failed",
     "definition.paused",
 ]
-
-
-@pytest.fixture(autouse=True)
-def punctual(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let delayed messages arrive by the clock of the stage."""
-    asked = itertools.count()
-    clock: Any = lambda: stage.now.timestamp() + next(asked) / 10**6  # noqa: E731
-    monkeypatch.setattr("moto.sqs.models.unix_time", clock)
-    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: clock() * 1000)
 
 
 @pytest.fixture

@@ -109,5 +109,5 @@ def test_a_step_may_send_its_own_next_message_for_ever(template: Path):
         for name, part in parts.items()
         if part["Type"] == "AWS::Serverless::Function"
     }
-    steps = dict.fromkeys(("Fire", "Advance", "Notify"), "Allow")
+    steps = dict.fromkeys(("Fire", "Advance", "Consult", "Notify"), "Allow")
     assert loops == {**dict.fromkeys(("APIHandler", "Tick", "Settle")), **steps}

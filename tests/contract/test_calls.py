@@ -76,7 +76,7 @@ def minutely(**config: Any) -> dict[str, Any]:
 
 def empty_queues() -> None:
     sqs = boto3.client("sqs", region_name=settings.region)
-    for kind in ("fire", "steps", "notify"):
+    for kind in ("fire", "steps", "remote", "notify"):
         sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=settings.queue(kind))["QueueUrl"])
 
 

@@ -272,6 +272,7 @@ def never_early(history: History) -> Iterator[str]:
 WRITES_BEHIND = {
     "fire": "triggers",
     "run": "runs",
+    "consult": "runs",
     "admit": "runs",
     "sync": "providers",
     "deliver": "deliveries",

@@ -803,6 +803,7 @@ class MemoryWorld:
         self.notify_queue: Any = MemoryQueue()
         self.fire_queue: Any = MemoryQueue()
         self.steps_queue: Any = MemoryQueue()
+        self.remote_queue: Any = MemoryQueue()
         self.logs: Any = MemoryLogs()
         self.outputs: Any = MemoryOutputs()
         self.secrets: Any = MemorySecrets()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SHARE_OF_ERRORS = 0.06
 MOST_ANSWERED_LATE = timedelta(seconds=30)
-LABEL = "agent"
+LABEL, HEAD = "agent", "a"
 PROVIDER = "00000000-0000-4000-8000-00000000000a"
 
 
@@ -114,7 +114,7 @@ class Forge:
         return "main"
 
     def head(self, branch: str) -> str:
-        return "a"
+        return HEAD
 
     def find(self, branch: str, sha: str | None) -> Facts | None:
         """Return what is open of a branch, or what became of this commit of it."""

@@ -39,10 +39,10 @@ from chalicelib.domain.trigger import (
     TriggerType,
 )
 from chalicelib.domain.webhook_signatures import Delivery
-from chalicelib.pipeline import firing, notifying, running
+from chalicelib.pipeline import consulting, firing, notifying, running
 from chalicelib.ports import Limited, Taken, Unreachable
 from tests.simulation.memory import MemoryWorld
-from tests.simulation.outside import LABEL, Outside
+from tests.simulation.outside import HEAD, LABEL, Outside
 from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttling, weather
 
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -73,7 +73,12 @@ class Died(BaseException):
     """The process is gone, in the middle of whatever it did."""
 
 
-HANDLERS = {"fire": firing.fire, "steps": running.advance, "notify": notifying.notify}
+HANDLERS = {
+    "fire": firing.fire,
+    "steps": running.advance,
+    "remote": consulting.consult,
+    "notify": notifying.notify,
+}
 
 
 class Refused(ConnectionError):
@@ -192,6 +197,7 @@ class Simulator:
             setattr(made, name, Faulty(getattr(made, name), self, name))
         made.fire_queue = Faulty(LossyQueue(self, "fire"), self, "fire queue")
         made.steps_queue = Faulty(LossyQueue(self, "steps"), self, "steps queue")
+        made.remote_queue = Faulty(LossyQueue(self, "remote"), self, "remote queue")
         made.providers = Faulty(made.providers, self, "providers")
         if self.outside:
             self.outside.enter(made)
@@ -298,12 +304,18 @@ class Simulator:
     # What happens
 
     def count_sent(self, kind: str, body: dict[str, str]) -> None:
-        """Count a message: those of a tick by what they are about, all others by their step."""
+        """Count a message: those of a tick by what they are about, all others by their step.
+
+        One that is handed on to another queue, once for each message received, is none of its own.
+        """
         process = self.processes[-1] if self.processes else {}
+        about = body.get("runId") or body.get("triggerId")
         if process.get("tick"):
             process["sent"][json.dumps(body, sort_keys=True)] += 1
             most = process["sent"].most_common(1)[0][1]
             self.sent_twice = self.sent_twice or (json.dumps(body) if most > 1 else "")
+        elif kind == "remote" and about in process.get("to_hand_on", ()):
+            process["to_hand_on"].remove(about)
         else:
             self.sent[body.get("step", kind)] += 1
 
@@ -347,6 +359,7 @@ class Simulator:
         ]
         try:
             with self.process():
+                self._note_received(kind, batch)
                 answer = HANDLERS[kind]({"Records": record}, None)["batchItemFailures"]
                 self._mind_end()
             failed = [batch[int(one["itemIdentifier"])] for one in answer]
@@ -355,6 +368,11 @@ class Simulator:
         for one in failed:
             if one.receives + 1 < MOST_RECEIVES:
                 self.post(kind, one.body, VISIBILITY, one.receives + 1)
+
+    def _note_received(self, kind: str, batch: list[Message]) -> None:
+        if kind in ("fire", "steps"):
+            about = [one.body.get("runId") or one.body.get("triggerId") for one in batch]
+            self.processes[-1]["to_hand_on"] = [one for one in about if one]
 
     def _with_it(self, kind: str) -> list[Message]:
         """Return what comes in the same batch: on a quiet queue of AWS, nothing."""
@@ -405,6 +423,8 @@ class Simulator:
         for run in self.all("runs"):
             if run.wakes_at:
                 yield f"run {run.id} ({run.state})", run.wakes_at
+            if run.consults_at and run.state is not State.QUEUED:
+                yield f"reply or look of run {run.id} ({run.state})", run.consults_at
         for provider in self.all("providers") if self.outside else ():
             if provider.due_at:
                 yield f"provider {provider.id}", provider.due_at
@@ -475,6 +495,7 @@ class Simulator:
             error_message="no",
             branch=pushed,
             head_sha=f"{run[:8]}{attempt}" if pushed else None,
+            base_sha=HEAD if outcome == "no_changes" else None,
         )
         if self.outside and end.branch and end.head_sha:
             self.outside.push(end.branch, end.head_sha, attempt)
@@ -514,6 +535,7 @@ class Simulator:
             repo_url=f"https://{host}/acme/r{number % 4}" if number % 2 else None,
             agent_type="command",
             max_retries=2,
+            skip_if_unchanged=self.outside is not None and number == 3,
             max_concurrent=self.rng.choice((1, 2, 3)),
             created_at=self.now(),
             updated_at=self.now(),

@@ -95,7 +95,7 @@ class Throttling:
 
 TARGETS = (
     *("blueprints", "triggers", "firings", "runs", "slots"),
-    *("due index", "fire queue", "steps queue"),
+    *("due index", "fire queue", "steps queue", "remote queue"),
 )
 
 

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import admission, jobs, notifying, reporting, runs, ticking, watching
+from chalicelib.actions import (
+    admission,
+    jobs,
+    notifying,
+    reporting,
+    runs,
+    sending,
+    ticking,
+    watching,
+)
 from chalicelib.domain.blueprint import Blueprint, Kind
 from chalicelib.domain.run import Run, State
 from chalicelib.pipeline import running
@@ -83,6 +92,12 @@ def test_a_failing_read_leaves_the_deadline_of_a_running_run_alone(stage: Stage)
         deliver({"step": "run", "runId": run.id})
     after = stage.world.runs.get(run.id)
     assert (after.state, after.due_at, after.failures) == (State.RUNNING, run.due_at, 0)
+
+
+def test_a_sync_that_was_sent_before_an_upgrade_is_handed_on(stage: Stage):
+    message = {"step": "sync", "providerId": "p"}
+    deliver(message)
+    assert stage.world.remote_queue.sent == [(message, timedelta(0))]
 
 
 def test_a_failing_step_of_a_due_run_is_tried_again_later_by_its_own_message(
@@ -165,7 +180,7 @@ def with_due(world: Any, broken: str | None = None) -> None:
 
 
 def sent(world: Any) -> set[str]:
-    queues = (world.fire_queue, world.steps_queue, world.notify_queue)
+    queues = [getattr(world, name) for name in set(sending.QUEUES.values())]
     rows = [body for queue in queues if isinstance(queue, MemoryQueue) for body, _ in queue.sent]
     keys = ("triggerId", "runId", "providerId", "place")
     return {next(row[key] for key in keys if key in row) for row in rows}
@@ -186,13 +201,13 @@ def test_a_shard_that_cannot_be_read_keeps_no_other_row_from_its_message(
     assert ticking.tick(stage.world) == 4 * 3
 
 
-@pytest.mark.parametrize("queue", ["fire_queue", "steps_queue", "notify_queue"])
+@pytest.mark.parametrize("queue", sorted(set(sending.QUEUES.values())))
 def test_a_queue_that_takes_nothing_keeps_no_other_from_its_messages(stage: Stage, queue: str):
     with_due(stage.world)
     setattr(stage.world, queue, FullQueue())
     with pytest.raises(ticking.Incomplete, match="messages for each due"):
         ticking.tick(stage.world)
-    assert len(sent(stage.world)) == {"fire_queue": 9, "steps_queue": 6, "notify_queue": 9}[queue]
+    assert len(sent(stage.world)) == 9
 
 
 def test_triggers_come_first_and_leave_time_for_the_others(
@@ -202,7 +217,7 @@ def test_triggers_come_first_and_leave_time_for_the_others(
     herd: list[list[datetime] | Exception] = [[NOON] * 100]
     stage.world.triggers = Shards("trigger", herd)
     order: list[str] = []
-    for name in ("fire_queue", "steps_queue", "notify_queue"):
+    for name in sorted(set(sending.QUEUES.values())):
 
         def send(messages: Any, name: str = name) -> None:
             order.append(name)
@@ -212,7 +227,7 @@ def test_triggers_come_first_and_leave_time_for_the_others(
     monkeypatch.setattr(ticking, "AT_ONCE", 10)
     ticking.tick(stage.world)
     assert order[0] == "fire_queue"
-    assert {"steps_queue", "notify_queue"} <= set(order)
+    assert {"steps_queue", "remote_queue", "notify_queue"} <= set(order)
 
 
 def test_a_promise_whose_change_never_comes_is_looked_for_a_few_times(stage: Stage):

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.actions import (
+    consulting,
     credentials,
     failing,
     hints,
@@ -19,7 +20,6 @@ from chalicelib.actions import (
     moving,
     publishing,
     reporting,
-    watching,
 )
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing import Brief
@@ -159,7 +159,7 @@ class Story:
         due = self.run.due_at
         assert at or due, "it is not due"
         self.now = max(self.now, at or due or self.now)
-        watching.look_after(self.world, ID)
+        consulting.consult(self.world, ID)
         return self.run
 
     def opened(self) -> Story:
@@ -200,6 +200,47 @@ def test_tidying_up_changes_no_end_and_warns(forge: ScriptedForge, call: str, ki
     assert f"told to say {kind}" in story.words
     assert forge.calls.count("merge") == (who == "ours")
     assert {"close_issue", "delete_branch"} <= set(forge.calls)
+
+
+def test_two_that_publish_at_once_open_one_pull_request(forge: ScriptedForge):
+    """The forge would open another one once a person has closed the first."""
+    story = Story(forge)
+    real = forge.template
+
+    def template() -> None:
+        forge.template = real  # type: ignore[method-assign]
+        story.look_after(story.now)
+        forge.opened = False
+
+    forge.template = template  # type: ignore[method-assign]
+    story.look_after()
+    assert forge.calls.count("open") == 1
+    assert story.run.state is State.PR_OPENED
+
+
+def test_who_publishes_and_finds_the_run_written_in_between_goes_on_at_once(forge: ScriptedForge):
+    story = Story(forge)
+    forge.meanwhile["open"] = lambda: moving.update(story.world, story.run, waiting_for="x")
+    story.look_after()
+    assert (story.run.state, story.run.due_at) == (State.RUNNING, story.now)
+    story.look_after()
+    assert story.run.state is State.PR_OPENED
+    assert forge.calls.count("open") == 1
+
+
+def test_a_publish_that_fails_unexpectedly_is_tried_again_and_counted(forge: ScriptedForge):
+    story = Story(forge)
+    forge.errors["find"] = RuntimeError("ours")  # type: ignore[assignment]
+    for failures in range(1, 10):
+        story.now = max(story.now, story.run.due_at or story.now)
+        failing.step_of_run(story.world, ID, consulting.consult)
+        assert (story.run.failures, story.run.due_at) == (
+            failures,
+            story.now + failing.backoff(failures),
+        )
+    story.now = story.run.due_at or story.now
+    failing.step_of_run(story.world, ID, consulting.consult)
+    assert (story.run.state, story.run.error_class) == (State.FAILED, "internal")
 
 
 def test_tidying_up_waits_for_what_passes(forge: ScriptedForge):
@@ -294,7 +335,7 @@ def test_events_look_once_in_ten_seconds_and_never_while_the_forge_rests(forge: 
     while story.now < rested - timedelta(seconds=30):
         story.now += timedelta(seconds=20)
         hints.take(story.world, "github", "check_run", payload)
-        watching.look_after(story.world, ID)
+        consulting.consult(story.world, ID)
     assert forge.calls.count("look") == looks
     assert story.run.due_at == rested
 
@@ -413,7 +454,7 @@ def test_a_pull_request_that_another_run_follows_is_not_noted(forge: ScriptedFor
 
     moving.cancel(story.world, story.world.runs.get(OTHER), by="user", message="cancelled")
     story.now += moving.PUBLISH_ENDS
-    watching.look_after(story.world, OTHER)
+    consulting.consult(story.world, OTHER)
 
     run = story.world.runs.get(OTHER)
     assert (run.state, run.pr_number, run.due_at) == (State.CANCELLED, None, None)

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from chalicelib.actions import credentials, moving, publishing, watching
+from chalicelib.actions import consulting, credentials, moving, publishing
 from chalicelib.actions.tidying import Tidying
 from chalicelib.domain.checks import UNKNOWN
 from chalicelib.domain.forge import ForgeError
@@ -223,7 +223,7 @@ class EveryOrder(RuleBasedStateMachine):
         due = was.due_at is not None and was.due_at <= self.forge.now
         if not due or was.state is State.QUEUED:
             return
-        watching.look_after(self.world, was.id)
+        consulting.consult(self.world, was.id)
         if not faulty:
             self._is_as_the_forge_said(was)
 

@@ -113,6 +113,7 @@ class Overdue(TypedDict):
 class DeadLetters(TypedDict):
     fire: Count
     steps: Count
+    remote: Count
     notify: Count
 
 
