@@ -17,6 +17,7 @@ UNUSED = (
     "pydantic/v1",  # the pydantic before this one
     "cffi",  # makes what ships made; `_cffi_backend` is what that runs on
     "pycparser",  # cffi's
+    "dateutil/zoneinfo/*.tar.gz",  # zones: `tzdata` has newer ones
     "*/tests",
     "*/benchmarks",
     "*.dist-info/RECORD",  # what pip would uninstall by
