@@ -1,7 +1,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
-PINNED = requirements requirements-dev requirements-emulator requirements-tools
+PINNED = dev emulator tools
 
 .PHONY: help setup pins audit dev demo redeploy package deploy admin-key destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean
 
@@ -10,40 +10,42 @@ help: ## Show all commands
 
 setup: .venv/.installed ## Make the virtual environment
 
-.venv/.installed: requirements-dev.txt requirements-cli.in pyproject.toml
+.venv/.installed: requirements/dev.txt requirements/cli.in pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, found $$($(PYTHON) --version)"; exit 1; }
 	@echo "making .venv, with all pinned packages: a minute or two, once"
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv-emulator/.installed: requirements-emulator.txt
+.venv-emulator/.installed: requirements/emulator.txt
 	@echo "making .venv-emulator, for the AWS emulator: some seconds, once"
 	$(PYTHON) -m venv .venv-emulator
-	.venv-emulator/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-emulator.txt
+	.venv-emulator/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/emulator.txt
 	@touch $@
 
-.venv-tools/.installed: requirements-tools.txt
+.venv-tools/.installed: requirements/tools.txt
 	$(PYTHON) -m venv .venv-tools
-	.venv-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
+	.venv-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $@
 
-pins: .venv-tools/.installed ## Pin the packages of requirements*.in and their dependencies, with hashes
-	for one in $(PINNED); do .venv-tools/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$one.txt $$one.in || exit 1; done
+pins: .venv-tools/.installed ## Pin the packages of requirements/*.in and their dependencies, with hashes
+	set -e; pin() { .venv-tools/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$2 $$1; }; \
+	pin requirements/runtime.in requirements.txt; \
+	for one in $(PINNED); do pin requirements/$$one.in requirements/$$one.txt; done
 
 audit: .venv-tools/.installed ## Query the database of advisories for all pinned packages
-	@.venv-tools/bin/python -m infra.audit $(PINNED:=.txt)
+	@.venv-tools/bin/python -m infra.release.audit requirements.txt $(PINNED:%=requirements/%.txt)
 
 dev: setup .venv-emulator/.installed ## Run the whole system on this machine (PORT, OPTIO_STATE)
-	@exec $(PY) -m infra.local
+	@exec $(PY) -m infra.dev
 
 demo: setup ## Fire a real task on the running `make dev`, and show it live
-	@$(PY) -m infra.demo
+	@$(PY) -m infra.dev.demo
 
 redeploy: setup ## Bring changed sources to the running `make dev`
-	@$(PY) -m infra.running
+	@$(PY) -m infra.dev.dev_state
 
 package: setup ## Build the deployable package in build/package
 	STAGE=dev AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.package
@@ -58,7 +60,7 @@ destroy: setup ## Remove STAGE from AWS; its data stay, unless DATA=delete
 	@STAGE=$(STAGE) DATA=$(DATA) $(PY) -m infra.release destroy
 
 dead-letters: setup ## Show the dead letters of STAGE (BACK=1 sends them back)
-	@STAGE=$(STAGE) $(PY) -m infra.dead_letters $(if $(BACK),back)
+	@STAGE=$(STAGE) $(PY) -m infra.release.dead_letters $(if $(BACK),back)
 
 check: setup ## Format, lint, types, layers, spelling, prose
 	.venv/bin/ruff format --check .
@@ -119,7 +121,7 @@ fuzz-hooks: setup ## Send a million requests of strangers to webhooks, fifty tho
 		$(PY) -m pytest -q tests/fuzz/test_hooks.py || exit 1; done
 
 rights: setup ## Run the stories of the functions' rights (ALL=1: all); report missing and unused rights
-	@ALL=$(ALL) $(PY) -m tests.rights
+	@ALL=$(ALL) $(PY) -m tests.support.rights
 
 test-agents: setup .venv-emulator/.installed ## The real agent programs, from npm, against a scripted model
 	OPTIO_TEST_AGENTS=1 $(PY) -m pytest tests/agents -m agents
@@ -131,10 +133,10 @@ test-browser: setup .venv-emulator/.installed ## Flows in a real Chromium, with 
 	ALL_SIZES=1 $(PY) -m pytest tests/browser -rs
 
 screenshots: setup ## Take screenshots of all pages of the running `make dev`
-	@$(PY) -m infra.screenshots
+	@$(PY) -m infra.dev.screenshots
 
 docs: setup ## Generate pages from the code: API, data model, senders, index of decisions
-	@STAGE=dev $(PY) -m infra.pages
+	@STAGE=dev $(PY) -m infra.docs.generate_docs
 
 clean: ## Remove build products
 	rm -rf build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

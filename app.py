@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from chalice.app import Chalice
 
-from chalicelib.pipeline import building, consulting, firing, notifying, running
-from chalicelib.web import pages, strays
+from chalicelib.pipeline import (
+    build_events,
+    notification_steps,
+    outside_steps,
+    run_steps,
+    schedule_steps,
+)
+from chalicelib.web import fallback, pages
 from chalicelib.web.api import (
     activity,
-    aliases,
     bulk,
-    checks,
     cloning,
-    documents,
     firings,
+    forge_webhooks,
     health,
-    hints,
     history,
     hooks,
     keys,
+    legacy,
+    openapi,
     prompt_templates,
     repos,
     runner,
@@ -27,6 +32,7 @@ from chalicelib.web.api import (
     tasks,
     tickets,
     triggers,
+    validation,
     webhooks,
 )
 
@@ -34,12 +40,12 @@ app = Chalice(app_name="optio", configure_logs=False)
 
 for room in (
     health,
-    documents,
+    openapi,
     hooks,
     tasks,
     bulk,
     cloning,
-    checks,
+    validation,
     triggers,
     history,
     firings,
@@ -47,16 +53,16 @@ for room in (
     repos,
     secrets,
     tickets,
-    hints,
+    forge_webhooks,
     webhooks,
     keys,
     activity,
     runner,
     sign_in,
-    aliases,
+    legacy,
     pages,
 ):
     app.register_blueprint(room.routes)
-for room in (firing, running, consulting, building, notifying):
+for room in (schedule_steps, run_steps, outside_steps, build_events, notification_steps):
     app.register_blueprint(room.steps)
-app.register_middleware(strays.around(app.routes), "http")
+app.register_middleware(fallback.fallback_middleware(app.routes), "http")

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app import app
-from benchmarks import many
-from benchmarks.gateway import Api, definition, hourly
+from benchmarks import bulk_rows
+from benchmarks.gateway import Api, blueprint, hourly
 from benchmarks.report import Row, spread
 from benchmarks.stage import client, forget, stage
 from chalicelib import wiring
-from chalicelib.actions import ticking
-from chalicelib.pipeline.firing import fire
+from chalicelib.actions.scheduler import tick
+from chalicelib.pipeline.schedule_steps import fire
 from chalicelib.settings import settings
 from chalicelib.storage.records import FiringRecord, RunRecord
 
@@ -34,11 +34,11 @@ def measure(quick: bool) -> Iterable[Row]:
     size = QUICK if quick else SIZE
     with stage() as one:
         moment = _moment(size)
-        made = Api(app, one.admin_key()).post("/api/tasks", definition(hourly(moment)))
-        source = many.original(made)
-        due = {source[1].id, *(one for one, _ in many.due_at(source, size - 1, moment))}
+        made = Api(app, one.admin_key()).post("/api/tasks", blueprint(hourly(moment)))
+        source = bulk_rows.original(made)
+        due = {source[1].id, *(one for one, _ in bulk_rows.due_at(source, size - 1, moment))}
         filled = datetime.now(UTC)
-        sent = ticking.tick(wiring.world())
+        sent = tick.run_tick(wiring.get_world())
         ticked = datetime.now(UTC)
         before = one.cpu()
         cpu = _worked(moment)
@@ -70,7 +70,7 @@ def _work(moment: datetime) -> float:
     forget()
     time.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds() - 1))
     sqs = client("sqs")
-    url = sqs.get_queue_url(QueueName=settings.queue("fire"))["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=settings.queue_name("fire"))["QueueUrl"]
     began, last = time.process_time(), time.monotonic()
     while time.monotonic() - last < IDLE_SECONDS:
         found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from benchmarks import yardstick
-from benchmarks.fresh import package, told
-from benchmarks.functions import functions
+from benchmarks.cold_events import functions
+from benchmarks.cold_process import package, told
 from benchmarks.report import Row
 
 STARTS = 9

@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app import app
-from benchmarks import many
-from benchmarks.gateway import Api, definition, delivery, hook, hourly
+from benchmarks import bulk_rows
+from benchmarks.gateway import Api, blueprint, delivery, hook, hourly
 from benchmarks.memory import given
 from benchmarks.meter import Meter, metered
 from benchmarks.prices import AS_OF, MILLION, PRICES
 from benchmarks.report import Row
 from benchmarks.stage import stage
 from chalicelib import wiring
-from chalicelib.actions import schedules, ticking
-from infra import resources
+from chalicelib.actions.firing import due_schedules
+from chalicelib.actions.scheduler import tick as scheduler_tick
+from infra.package import resources
 
 FIRINGS = 50
 CALL_MS = 8.0
@@ -107,21 +108,21 @@ def measure(quick: bool) -> Iterable[Row]:
     with stage() as one, redirect_stdout(io.StringIO()):
         api = Api(app, one.admin_key())
         now = datetime.now(UTC).replace(second=0, microsecond=0)
-        source = many.original(api.post("/api/tasks", definition(hourly(now))))
-        pairs = many.due_at(source, FIRINGS + 1, now)
-        api.post("/api/tasks", definition(hook("p")))
-        schedules.fire_due(wiring.world(), pairs[:1])
+        source = bulk_rows.original(api.post("/api/tasks", blueprint(hourly(now))))
+        pairs = bulk_rows.due_at(source, FIRINGS + 1, now)
+        api.post("/api/tasks", blueprint(hook("p")))
+        due_schedules.fire_due_triggers(wiring.get_world(), pairs[:1])
         api.send(delivery("p", 0, named=False))
         with metered() as fired:
             for pair in pairs[1:]:
-                schedules.fire_due(wiring.world(), [pair])
+                due_schedules.fire_due_triggers(wiring.get_world(), [pair])
         with metered() as hooked:
             for number in range(FIRINGS):
                 api.send(delivery("p", number + 1, named=False))
     with stage(), redirect_stdout(io.StringIO()) as said:
-        ticking.tick(wiring.world())
+        scheduler_tick.run_tick(wiring.get_world())
         with metered() as ticked:
-            ticking.tick(wiring.world())
+            scheduler_tick.run_tick(wiring.get_world())
     memory = given()
     schedule = invoked(fired, memory["fire"], events=FIRINGS).and_(RECEIVED)
     webhook = invoked(hooked, memory["api_handler"], events=FIRINGS).and_(Use({"requests": 1}))

@@ -13,13 +13,13 @@ from itertools import count
 from pathlib import Path
 
 from app import app
-from benchmarks import many, yardstick
-from benchmarks.gateway import Api, definition, delivery, hook, hourly
+from benchmarks import bulk_rows, yardstick
+from benchmarks.gateway import Api, blueprint, delivery, hook, hourly
 from benchmarks.meter import Meter, metered
 from benchmarks.report import Row
 from benchmarks.stage import Stage, stage
 from chalicelib import wiring
-from chalicelib.actions import schedules
+from chalicelib.actions.firing import due_schedules
 
 BATCH = 10
 RATIOS = {"schedule": 5, f"schedule, {BATCH} a batch": 3.5, "webhook": 7}
@@ -63,22 +63,22 @@ def _ways(one: Stage, most: int) -> dict[str, Callable[[], None]]:
     """Return what fires fifty times: alone, in batches as the queue gives them, by webhook."""
     api = Api(app, one.admin_key())
     now = datetime.now(UTC).replace(second=0, microsecond=0)
-    source = many.original(api.post("/api/tasks", definition(hourly(now))))
-    pairs = iter(many.due_at(source, 2 * most, now))
-    api.post("/api/tasks", definition(hook("p")))
+    source = bulk_rows.original(api.post("/api/tasks", blueprint(hourly(now))))
+    pairs = iter(bulk_rows.due_at(source, 2 * most, now))
+    api.post("/api/tasks", blueprint(hook("p")))
     numbers = count()
 
-    def taken(number: int) -> Iterator[list[many.Pair]]:
+    def taken(number: int) -> Iterator[list[bulk_rows.Pair]]:
         for _ in range(FIRINGS // number):
             yield [next(pairs) for _ in range(number)]
 
     def singly() -> None:
         for batch in taken(1):
-            schedules.fire_due(wiring.world(), batch)
+            due_schedules.fire_due_triggers(wiring.get_world(), batch)
 
     def together() -> None:
         for batch in taken(BATCH):
-            schedules.fire_due(wiring.world(), batch)
+            due_schedules.fire_due_triggers(wiring.get_world(), batch)
 
     def hooked() -> None:
         for _ in range(FIRINGS):

@@ -63,7 +63,7 @@ class Api:
         return json.loads(answer["body"])
 
 
-def definition(*triggers: dict[str, Any]) -> dict[str, Any]:
+def blueprint(*triggers: dict[str, Any]) -> dict[str, Any]:
     """Return a typical blueprint, small enough for rows of one kilobyte."""
     return {
         "type": "repo-blueprint",

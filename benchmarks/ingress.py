@@ -22,9 +22,9 @@ from threading import Lock
 from typing import Any
 
 from app import app
-from benchmarks import many, yardstick
-from benchmarks.fresh import BEFORE, clean, package
-from benchmarks.gateway import Api, definition, delivery, hook
+from benchmarks import bulk_rows, yardstick
+from benchmarks.cold_process import BEFORE, clean, package
+from benchmarks.gateway import Api, blueprint, delivery, hook
 from benchmarks.report import Row, spread
 from benchmarks.stage import Stage, stage
 
@@ -129,8 +129,8 @@ def measure(quick: bool) -> Iterable[Row]:
 
 def _site(one: Stage, number: int) -> Site:
     one.use()
-    made = Api(app, one.admin_key()).post("/api/tasks", definition(hook("first")))
-    return Site(one, ["first", *many.listening(many.original(made), number - 1)])
+    made = Api(app, one.admin_key()).post("/api/tasks", blueprint(hook("first")))
+    return Site(one, ["first", *bulk_rows.listening(bulk_rows.original(made), number - 1)])
 
 
 @contextmanager

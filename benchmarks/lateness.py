@@ -19,8 +19,8 @@ from typing import Any
 import boto3
 
 from chalicelib.settings import settings
-from infra import running
-from infra.demo import Api
+from infra.dev import dev_state
+from infra.dev.demo import Api
 
 SCHEDULES = 50
 MINUTES = 5
@@ -36,8 +36,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def main() -> None:
     """Make the schedules, wait for them, and print what came of each."""
-    state = running.state_folder()
-    card = running.card(state)
+    state = dev_state.state_folder()
+    card = dev_state.card(state)
     api = Api(card["url"], card["token"])
     _warm(api)
     begun = datetime.now(UTC)
@@ -115,10 +115,12 @@ def _lateness(api: Api, task: str, at: datetime) -> float:
 
 def _commits(state: Path, since: datetime) -> list[float]:
     """Return the milliseconds to each commit, from the metrics that the function printed."""
-    os.environ.update(running.card(state)["aws"])
+    os.environ.update(dev_state.card(state)["aws"])
     logs = boto3.client("logs")
     found: list[float] = []
-    for group in logs.describe_log_groups(logGroupNamePrefix=settings.log_of(""))["logGroups"]:
+    for group in logs.describe_log_groups(logGroupNamePrefix=settings.log_group_of(""))[
+        "logGroups"
+    ]:
         pages = logs.get_paginator("filter_log_events").paginate(
             logGroupName=group["logGroupName"], startTime=int(since.timestamp() * 1000)
         )

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fresh import package
-from benchmarks.functions import functions
+from benchmarks.cold_events import functions
+from benchmarks.cold_process import package
 from benchmarks.report import Row
 
 STARTS = 3

@@ -15,7 +15,7 @@ import urllib.parse
 from http.client import HTTPConnection
 from pathlib import Path
 
-from infra import running
+from infra.dev import dev_state
 
 RUNS, DEFINITIONS, TIMES = 10_000, 1_000, 20
 YARDSTICK = "/api/health"
@@ -23,30 +23,30 @@ RATIO = 12
 """Of a page's median to the yardstick's: the same way through front, emulator and function."""
 
 
-def filled(state: Path, runs: int, definitions: int) -> dict[str, str]:
+def filled(state: Path, runs: int, blueprints: int) -> dict[str, str]:
     """Fill the stage, unless it is filled; return the ids that pages are asked for."""
-    kept = state / f"bench-pages-{runs}-{definitions}.json"
+    kept = state / f"bench-pages-{runs}-{blueprints}.json"
     if not kept.exists():
-        os.environ.update(running.card(state)["aws"], STAGE="dev")
-        from benchmarks.filling import fill  # noqa: PLC0415 - reads the environment
+        os.environ.update(dev_state.card(state)["aws"], STAGE="dev")
+        from benchmarks.seed_stage import fill  # noqa: PLC0415 - reads the environment
 
-        kept.write_text(json.dumps(fill(runs, definitions)))
+        kept.write_text(json.dumps(fill(runs, blueprints)))
     ids: dict[str, str] = json.loads(kept.read_text())
     return ids
 
 
 def pages(ids: dict[str, str]) -> list[str]:
     """Return the paths that are measured."""
-    run, definition, talker = ids["run"], ids["definition"], ids["talker"]
+    run, blueprint, talker = ids["run"], ids["definition"], ids["talker"]
     return [
         "/tasks",
         "/tasks?state=failed",
         "/tasks?repo=https://example.invalid/acme/service-1",
-        f"/tasks?definition={definition}",
+        f"/tasks?definition={blueprint}",
         "/tasks?q=bump",
         "/tasks/scheduled",
-        f"/tasks/scheduled/{definition}",
-        f"/tasks/scheduled/{definition}/edit",
+        f"/tasks/scheduled/{blueprint}",
+        f"/tasks/scheduled/{blueprint}/edit",
         f"/tasks/{run}",
         f"/tasks/{talker}",
         f"/tasks/{talker}/log?cursor=-1.25000&many=1",
@@ -97,11 +97,11 @@ def measure(reader: Reader, paths: list[str]) -> list[str]:
 
 def main() -> None:
     """Fill the stage, unless it is filled, and measure."""
-    state = running.state_folder()
-    card = running.card(state)
+    state = dev_state.state_folder()
+    card = dev_state.card(state)
     runs = int(os.environ.get("RUNS") or RUNS)
-    definitions = int(os.environ.get("DEFINITIONS") or DEFINITIONS)
-    ids = filled(state, runs, definitions)
+    blueprints = int(os.environ.get("DEFINITIONS") or DEFINITIONS)
+    ids = filled(state, runs, blueprints)
     slow = measure(Reader(card["url"], card["token"]), pages(ids))
     budget = f"{RATIO} times {YARDSTICK}"
     print(f"NOT within {budget}: {', '.join(slow)}" if slow else f"all within {budget}")

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable
 
 from benchmarks.report import Row
-from chalicelib.runner.log import Log
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.text import Lines
+from chalicelib.runner.output.log import JobLog
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.output.text import LineSplitter
 
 SECRETS, SECRET_BYTES = 50, 64 * 1024
 ROUNDS = 5
@@ -28,7 +28,7 @@ def measure(quick: bool) -> Iterable[Row]:
     lines = _log_lines(random_bytes, 2_000 if quick else 20_000)
     plain, redactor = Redactor(()), Redactor(secrets)
     began = time.process_time()
-    redactor.redact("a first line builds the index")
+    redactor.redact_text("a first line builds the index")
     built = time.process_time() - began
     ratios = []
     for _ in range(ROUNDS):
@@ -56,10 +56,10 @@ def _log_lines(source: random.Random, count: int) -> list[bytes]:
 
 def _seconds(lines: list[bytes], redactor: Redactor) -> float:
     """Return the CPU time of the way from a program's bytes to the lines of its log."""
-    log = Log(redactor)
-    reader = Lines(lambda line: log.add("agent", line), redactor)
+    log = JobLog(redactor)
+    reader = LineSplitter(lambda line: log.add_line("agent", line), redactor)
     began = time.process_time()
     for line in lines:
-        reader.feed(line)
-    reader.close()
+        reader.feed_bytes(line)
+    reader.feed_end()
     return time.process_time() - began

@@ -37,7 +37,7 @@ def _fill(folder: Path, runs: int) -> None:
     emulator = _started(folder, NEVER_SECONDS)
     try:
         fill_stage()
-        from benchmarks.filling import fill  # noqa: PLC0415 - reads the environment
+        from benchmarks.seed_stage import fill  # noqa: PLC0415 - reads the environment
 
         fill(runs, max(10, runs // 10))
     finally:

@@ -17,12 +17,12 @@ from typing import Any
 import boto3
 import psutil
 
-from chalicelib import aws, wiring
+from chalicelib import aws_session, wiring
 from chalicelib.settings import settings
-from chalicelib.storage import connection
-from chalicelib.storage.records import TABLES
-from infra.deploy import Target
-from infra.emulator import Emulator
+from chalicelib.storage.dynamo import connection
+from chalicelib.storage.records import TABLE_RECORDS
+from infra.dev.emulator import Emulator
+from infra.release.deploy import Target
 
 
 class Stage(Emulator):
@@ -76,21 +76,21 @@ def stage() -> Iterator[Stage]:
 
 def forget() -> None:
     """Let this process make new clients, as a cold one does."""
-    connection.connection.cache_clear()
-    wiring.world.cache_clear()
+    connection.get_connection.cache_clear()
+    wiring.get_world.cache_clear()
     boto3.DEFAULT_SESSION = None
-    aws.session.cache_clear()
-    for table in TABLES:
+    aws_session.shared_session.cache_clear()
+    for table in TABLE_RECORDS:
         table._connection = None
 
 
 def fill_stage() -> None:
     """Make the tables, queues and keys of a stage."""
-    for table in TABLES:
+    for table in TABLE_RECORDS:
         table.create_table()
     sqs = client("sqs")
     for kind in ("fire", "steps", "remote", "notify"):
-        sqs.create_queue(QueueName=settings.queue(kind))
+        sqs.create_queue(QueueName=settings.queue_name(kind))
     client("logs").create_log_group(logGroupName=settings.log_group)
     client("secretsmanager").create_secret(Name=settings.data_key, SecretString="of benchmarks")
     client("s3").create_bucket(Bucket=settings.bucket)

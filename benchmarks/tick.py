@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app import app
-from benchmarks import many
-from benchmarks.gateway import Api, definition, minutely
+from benchmarks import bulk_rows
+from benchmarks.gateway import Api, blueprint, minutely
 from benchmarks.meter import Meter, metered, recorded, replayed
 from benchmarks.report import Row
 from benchmarks.stage import Stage, stage
 from chalicelib import wiring
-from chalicelib.actions import ticking
-from chalicelib.storage.rows import trigger_row
+from chalicelib.actions.scheduler import tick
+from chalicelib.storage.blueprint_rows import trigger_record
 
 REGISTERED = (1_000, 10_000, 100_000)
 QUICK = (100, 300, 1_000)
@@ -37,7 +37,7 @@ def measure(quick: bool) -> Iterable[Row]:
         for _ in range(3 if quick else ROUNDS):
             for size, one in stages.items():
                 one.use()
-                ticking.tick(wiring.world())
+                tick.run_tick(wiring.get_world())
                 before = one.cpu()
                 taken[size].append(_ticked())
                 theirs[size].append(1000 * (one.cpu() - before))
@@ -45,20 +45,22 @@ def measure(quick: bool) -> Iterable[Row]:
 
 
 def _register(one: Stage, size: int) -> None:
-    made = Api(app, one.admin_key()).post("/api/tasks", definition(minutely()))
+    made = Api(app, one.admin_key()).post("/api/tasks", blueprint(minutely()))
     far = datetime.now(UTC) + timedelta(days=300)
-    source = many.original(made)
-    many.due_at(source, size - 1, far, owned=False)
-    many.write([many.item(trigger_row(replace(source[1], next_fire_at=far, due_at=far)))])
+    source = bulk_rows.original(made)
+    bulk_rows.due_at(source, size - 1, far, owned=False)
+    bulk_rows.write(
+        [bulk_rows.item(trigger_record(replace(source[1], next_fire_at=far, due_at=far)))]
+    )
 
 
 def _ticked() -> Meter:
     """Tick once, and then with the same answers: waiting for an emulator would chill our caches."""
     with recorded() as answers:
-        assert ticking.tick(wiring.world()) == 0
+        assert tick.run_tick(wiring.get_world()) == 0
     with replayed(answers), metered() as meter:
         for _ in range(TICKS):
-            assert ticking.tick(wiring.world()) == 0
+            assert tick.run_tick(wiring.get_world()) == 0
     return meter
 
 

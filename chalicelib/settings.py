@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from chalicelib.domain.launch import RUNNERS
+from chalicelib.domain.runs.build import RUNNERS
 
-CONFIGURABLE = (
+CONFIGURABLE_VARIABLES = (
     "OPTIO_WORKFLOW_TRIGGER_INTERVAL",
     "OPTIO_MISSED_AFTER",
     "OPTIO_MAX_CONCURRENT",
@@ -47,17 +47,17 @@ class Settings:
             "AWS_DEFAULT_REGION", "us-east-1"
         )
 
-    def table(self, kind: str) -> str:
+    def table_name(self, kind: str) -> str:
         return f"optio-{self.stage}-{kind}"
 
-    def queue(self, kind: str) -> str:
+    def queue_name(self, kind: str) -> str:
         return f"optio-{self.stage}-{kind}"
 
     @property
     def log_group(self) -> str:
         return f"/optio/{self.stage}/runs"
 
-    def log_of(self, function: str) -> str:
+    def log_group_of(self, function: str) -> str:
         """The log group of a function, created by us: Lambda's own would never expire."""
         return f"/optio/{self.stage}/functions/{function}"
 
@@ -106,33 +106,35 @@ class Settings:
     @cached_property
     def shards(self) -> int:
         """The number of partitions of a due index; it may be raised, never lowered."""
-        return self._whole("OPTIO_DUE_SHARDS", 4, least=1, most=64)
+        return self._read_integer("OPTIO_DUE_SHARDS", 4, least=1, most=64)
 
     @cached_property
-    def interval(self) -> timedelta:
+    def tick_interval(self) -> timedelta:
         """The time between ticks: whole minutes, rounded up, from 1 to 7."""
-        asked = self._whole("OPTIO_WORKFLOW_TRIGGER_INTERVAL", 60000, least=1, most=10**9)
+        asked = self._read_integer("OPTIO_WORKFLOW_TRIGGER_INTERVAL", 60000, least=1, most=10**9)
         return timedelta(minutes=min(7, max(1, -(-asked // 60000))))
 
     @cached_property
     def missed_after(self) -> timedelta:
-        return timedelta(seconds=self._whole("OPTIO_MISSED_AFTER", 600, least=60, most=86400))
+        return timedelta(
+            seconds=self._read_integer("OPTIO_MISSED_AFTER", 600, least=60, most=86400)
+        )
 
     @cached_property
     def max_concurrent(self) -> int:
         """The maximum number of runs of the whole stage that work at once."""
-        return self._whole("OPTIO_MAX_CONCURRENT", 5, least=1, most=10000)
+        return self._read_integer("OPTIO_MAX_CONCURRENT", 5, least=1, most=10000)
 
     @cached_property
     def stall_threshold(self) -> timedelta:
         """The time without output after which a running run is shown as stalled."""
-        asked = self._whole("OPTIO_STALL_THRESHOLD_MS", 900_000, least=1000, most=10**9)
+        asked = self._read_integer("OPTIO_STALL_THRESHOLD_MS", 900_000, least=1000, most=10**9)
         return timedelta(milliseconds=asked)
 
     @cached_property
     def pause_after_failures(self) -> int:
         """The number of consecutive failures of one class that pauses a blueprint."""
-        return self._whole("OPTIO_PAUSE_AFTER_FAILURES", 5, least=1, most=50)
+        return self._read_integer("OPTIO_PAUSE_AFTER_FAILURES", 5, least=1, most=50)
 
     @cached_property
     def allowed_private(self) -> tuple[str, ...]:
@@ -146,21 +148,21 @@ class Settings:
         return self.environment.get("OPTIO_ALLOW_FILE_REPOS", "") == "1"
 
     @cached_property
-    def hook_rate(self) -> int:
+    def webhook_rate_per_second(self) -> int:
         """The deliveries per second that one worker accepts for one path."""
-        return self._whole("OPTIO_HOOK_RATE", 50, least=1, most=100_000)
+        return self._read_integer("OPTIO_HOOK_RATE", 50, least=1, most=100_000)
 
     @cached_property
-    def lambda_limit(self) -> int:
+    def account_concurrency(self) -> int:
         """The number of functions that may run at once in the account, shared with the queues."""
-        return self._whole("OPTIO_LAMBDA_LIMIT", 1000, least=1, most=1_000_000)
+        return self._read_integer("OPTIO_LAMBDA_LIMIT", 1000, least=1, most=1_000_000)
 
     @cached_property
     def retention(self) -> timedelta:
         """The time for which ledger and finished runs are kept; longer than any replay window."""
-        return timedelta(days=self._whole("OPTIO_RETENTION_DAYS", 90, least=4, most=3650))
+        return timedelta(days=self._read_integer("OPTIO_RETENTION_DAYS", 90, least=4, most=3650))
 
-    def _whole(self, name: str, default: int, *, least: int, most: int) -> int:
+    def _read_integer(self, name: str, default: int, *, least: int, most: int) -> int:
         text = self.environment.get(name, "").strip()
         if not text:
             return default

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from chalicelib import ports
 
 
-class LogLines(logging.Handler):
+class LogHandler(logging.Handler):
     """The log of a function: JSON on standard output. The first line loads the formatter."""
 
     @cached_property
-    def _lines(self) -> logging.Formatter:
-        from chalicelib.integrations.log_lines import lines
+    def _formatter(self) -> logging.Formatter:
+        from chalicelib.integrations.aws.log_format import make_formatter
 
-        return lines(settings.stage)
+        return make_formatter(settings.stage)
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._lines.format(record)
+        return self._formatter.format(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -39,7 +39,7 @@ def log_as_json() -> None:
     for name in ("chalicelib", "optio"):
         logger = logging.getLogger(name)
         if not logger.handlers:
-            logger.addHandler(LogLines())
+            logger.addHandler(LogHandler())
         logger.setLevel(logging.INFO)
         logger.propagate = False
 
@@ -48,7 +48,7 @@ class Wiring:
     """The real world: tables, queues and services of this stage."""
 
     @property
-    def policy(self) -> ports.Policy:
+    def policy(self) -> ports.StagePolicy:
         return settings
 
     def now(self) -> datetime:
@@ -57,40 +57,40 @@ class Wiring:
     def wait(self, span: timedelta) -> None:
         time.sleep(max(0.0, span.total_seconds()))
 
-    def passes(self, error: Exception) -> bool:
-        from chalicelib.integrations.failures import passes
+    def is_transient(self, error: Exception) -> bool:
+        from chalicelib.integrations.failures import is_transient_failure
 
-        return passes(error)
+        return is_transient_failure(error)
 
     @cached_property
     def expressions(self) -> ports.Expressions:
-        from chalicelib.integrations.expressions import ExpressionEngine
+        from chalicelib.integrations.expressions.engine import ExpressionEngine
 
         return ExpressionEngine()
 
     @cached_property
     def sns(self) -> ports.Sns:
-        from chalicelib.integrations.sns import SnsVerifier
+        from chalicelib.integrations.aws.sns import SnsVerifier
 
         return SnsVerifier()
 
     @cached_property
-    def seals(self) -> ports.Seals:
-        from chalicelib.integrations.seals import StageSeals
+    def encryption(self) -> ports.Encryption:
+        from chalicelib.integrations.aws.encryption import StageEncryption
 
-        return StageSeals(settings.data_key, settings.region)
+        return StageEncryption(settings.data_key, settings.region)
 
     @cached_property
     def metrics(self) -> ports.Metrics:
-        from chalicelib.integrations.metrics import EmbeddedMetrics
+        from chalicelib.integrations.aws.metrics import EmbeddedMetrics
 
         return EmbeddedMetrics(settings.stage)
 
     @cached_property
-    def pulses(self) -> ports.Pulses:
-        from chalicelib.storage.pulses import DynamoPulses
+    def markers(self) -> ports.Markers:
+        from chalicelib.storage.markers import DynamoMarkers
 
-        return DynamoPulses()
+        return DynamoMarkers()
 
     @cached_property
     def prompt_templates(self) -> ports.PromptTemplates:
@@ -112,8 +112,8 @@ class Wiring:
 
     @cached_property
     def firings(self) -> ports.Firings:
-        from chalicelib.storage.blobs import Blobs
         from chalicelib.storage.firings import DynamoFirings
+        from chalicelib.storage.s3.blobs import Blobs
 
         return DynamoFirings(Blobs(settings.bucket, settings.region))
 
@@ -143,7 +143,7 @@ class Wiring:
 
     @cached_property
     def trackers(self) -> ports.Trackers:
-        from chalicelib.integrations.trackers import RealTrackers
+        from chalicelib.integrations.trackers.registry import RealTrackers
 
         return RealTrackers()
 
@@ -160,22 +160,22 @@ class Wiring:
         return DynamoCounters()
 
     @cached_property
-    def webhooks(self) -> ports.Webhooks:
-        from chalicelib.storage.webhooks import DynamoWebhooks
+    def webhook_endpoints(self) -> ports.WebhookEndpoints:
+        from chalicelib.storage.notifications.endpoints import DynamoWebhookEndpoints
 
-        return DynamoWebhooks()
+        return DynamoWebhookEndpoints()
 
     @cached_property
     def deliveries(self) -> ports.Deliveries:
-        from chalicelib.storage.deliveries import DynamoDeliveries
+        from chalicelib.storage.notifications.deliveries import DynamoDeliveries
 
         return DynamoDeliveries()
 
     @cached_property
-    def posts(self) -> ports.Posts:
-        from chalicelib.integrations.posts import GuardedPosts
+    def webhook_sender(self) -> ports.WebhookSender:
+        from chalicelib.integrations.http.webhook_sender import GuardedWebhookSender
 
-        return GuardedPosts()
+        return GuardedWebhookSender()
 
     @cached_property
     def secrets(self) -> ports.Secrets:
@@ -185,7 +185,7 @@ class Wiring:
 
     @cached_property
     def vault(self) -> ports.Vault:
-        from chalicelib.integrations.secrets import SecretsManager
+        from chalicelib.integrations.aws.secrets_manager import SecretsManager
 
         return SecretsManager(settings.secrets_prefix, settings.region, settings.kms_key)
 
@@ -197,54 +197,54 @@ class Wiring:
 
     @cached_property
     def forges(self) -> ports.Forges:
-        from chalicelib.integrations.github import GitHubs
+        from chalicelib.integrations.github.repository import GitHubForges
 
-        return GitHubs(self.now)
-
-    @cached_property
-    def fire_queue(self) -> ports.Queue:
-        from chalicelib.integrations.queues import SqsQueue
-
-        return SqsQueue(settings.queue("fire"), settings.region)
+        return GitHubForges(self.now)
 
     @cached_property
-    def steps_queue(self) -> ports.Queue:
-        from chalicelib.integrations.queues import SqsQueue
+    def fire_queue(self) -> ports.MessageQueue:
+        from chalicelib.integrations.aws.sqs import SqsQueue
 
-        return SqsQueue(settings.queue("steps"), settings.region)
-
-    @cached_property
-    def remote_queue(self) -> ports.Queue:
-        from chalicelib.integrations.queues import SqsQueue
-
-        return SqsQueue(settings.queue("remote"), settings.region)
+        return SqsQueue(settings.queue_name("fire"), settings.region)
 
     @cached_property
-    def notify_queue(self) -> ports.Queue:
-        from chalicelib.integrations.queues import SqsQueue
+    def steps_queue(self) -> ports.MessageQueue:
+        from chalicelib.integrations.aws.sqs import SqsQueue
 
-        return SqsQueue(settings.queue("notify"), settings.region)
+        return SqsQueue(settings.queue_name("steps"), settings.region)
+
+    @cached_property
+    def remote_queue(self) -> ports.MessageQueue:
+        from chalicelib.integrations.aws.sqs import SqsQueue
+
+        return SqsQueue(settings.queue_name("remote"), settings.region)
+
+    @cached_property
+    def notify_queue(self) -> ports.MessageQueue:
+        from chalicelib.integrations.aws.sqs import SqsQueue
+
+        return SqsQueue(settings.queue_name("notify"), settings.region)
 
     @cached_property
     def builds(self) -> ports.Builds:
-        from chalicelib.integrations.builds import CodeBuilds
+        from chalicelib.integrations.aws.codebuild import CodeBuilds
 
         return CodeBuilds(settings.build_project, settings.region)
 
     @cached_property
-    def logs(self) -> ports.Logs:
-        from chalicelib.integrations.logs import CloudWatchLogs
+    def logs(self) -> ports.RunLogs:
+        from chalicelib.integrations.aws.run_logs import CloudWatchLogs
 
         return CloudWatchLogs(settings.log_group, settings.region)
 
     @cached_property
     def outputs(self) -> ports.Outputs:
-        from chalicelib.storage.outputs import S3Outputs
+        from chalicelib.storage.s3.outputs import S3Outputs
 
         return S3Outputs(settings.bucket, settings.region)
 
 
 @cache
-def world() -> Wiring:
+def get_world() -> Wiring:
     """Return the world of this process, created on first use."""
     return Wiring()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.emulator import ROOT
+from infra.dev.emulator import ROOT
 
 BYTECODE = {"PYTHONPYCACHEPREFIX": str(ROOT / "build" / "pycache")}
 """Variables of their environment. Compiling the runner each time takes longer than most jobs."""

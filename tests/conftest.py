@@ -36,15 +36,15 @@ from moto import mock_aws
 
 from app import app
 from chalicelib import wiring
-from chalicelib.domain.access import ALLOWED, Key, Role, Scope, digest_of, key_id
+from chalicelib.domain.access.key import ROLE_SCOPES, ApiKey, Role, Scope, key_id, token_digest
 from chalicelib.settings import settings
-from chalicelib.storage import codec, connection
+from chalicelib.storage.dynamo import codec, connection
 from chalicelib.storage.keys import key_row
-from chalicelib.storage.records import TABLES
+from chalicelib.storage.records import TABLE_RECORDS
 from chalicelib.web.api import hooks
-from tests import prepared, rights
-from tests.lasting import sparing_lasting_programs
 from tests.simulation.seeds import choose_seeds
+from tests.support import prepared, rights
+from tests.support.lasting import sparing_lasting_programs
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TOKEN = "optio_pat_test"
@@ -111,7 +111,7 @@ class Stage:
 
     @functools.cached_property
     def _urls(self) -> dict[str, str]:
-        names = {kind: settings.queue(kind) for kind in QUEUES}
+        names = {kind: settings.queue_name(kind) for kind in QUEUES}
         return {kind: self._sqs.get_queue_url(QueueName=names[kind])["QueueUrl"] for kind in QUEUES}
 
     def _deliver(self, queue: str, function: str) -> int:
@@ -133,10 +133,10 @@ class Stage:
         return len(found)
 
 
-def key_of(token: str, scopes: tuple[Scope, ...], **more: Any) -> Key:
+def key_of(token: str, scopes: tuple[Scope, ...], **more: Any) -> ApiKey:
     """Store a key with this very token; its use was noted a moment ago."""
-    digest = digest_of(token)
-    key = Key(
+    digest = token_digest(token)
+    key = ApiKey(
         id=key_id(digest),
         digest=digest,
         name="of tests",
@@ -146,7 +146,7 @@ def key_of(token: str, scopes: tuple[Scope, ...], **more: Any) -> Key:
         **more,
     )
     row = key_row(key)
-    row.used_at = codec.sortable(NOON + timedelta(days=365))
+    row.used_at = codec.format_sortable(NOON + timedelta(days=365))
     row.save()
     return key
 
@@ -196,12 +196,12 @@ def one_call_at_a_time() -> Iterator[None]:
 @functools.cache
 def empty_stage() -> prepared.Kept:
     """Return what AWS holds of a stage that has just been deployed, with two keys."""
-    for table in TABLES:
+    for table in TABLE_RECORDS:
         table.create_table()
     sqs = boto3.client("sqs", region_name=settings.region)
     for kind in QUEUES:
-        sqs.create_queue(QueueName=settings.queue(kind))
-        sqs.create_queue(QueueName=f"{settings.queue(kind)}-dead")
+        sqs.create_queue(QueueName=settings.queue_name(kind))
+        sqs.create_queue(QueueName=f"{settings.queue_name(kind)}-dead")
     boto3.client("logs", region_name=settings.region).create_log_group(
         logGroupName=settings.log_group
     )
@@ -209,7 +209,7 @@ def empty_stage() -> prepared.Kept:
         Name=settings.data_key, SecretString="a key of tests"
     )
     boto3.client("s3", region_name=settings.region).create_bucket(Bucket=settings.bucket)
-    for token, scopes in ((TOKEN, ALLOWED[Role.ADMIN]), (RUNNER_TOKEN, (Scope.RUNNER,))):
+    for token, scopes in ((TOKEN, ROLE_SCOPES[Role.ADMIN]), (RUNNER_TOKEN, (Scope.RUNNER,))):
         key_of(token, scopes)
     kept = prepared.keep()
     prepared.clear()
@@ -219,14 +219,14 @@ def empty_stage() -> prepared.Kept:
 @pytest.fixture
 def aws() -> Iterator[None]:
     with mock_aws(), one_call_at_a_time(), prepared.sharing_clients():
-        connection.connection.cache_clear()
-        wiring.world.cache_clear()
-        hooks._buckets.cache_clear()
-        for table in TABLES:
+        connection.get_connection.cache_clear()
+        wiring.get_world.cache_clear()
+        hooks._token_buckets.cache_clear()
+        for table in TABLE_RECORDS:
             table._connection = None
         prepared.give(empty_stage())
         yield
-        wiring.world.cache_clear()
+        wiring.get_world.cache_clear()
 
 
 @pytest.fixture

@@ -44,12 +44,12 @@ class Invalid(DomainError):
         self.faults = tuple(faults) or ((Fault(field, message),) if field else ())
 
     @classmethod
-    def of(cls, faults: Iterable[Fault]) -> Invalid:
+    def from_faults(cls, faults: Iterable[Fault]) -> Invalid:
         """Return one error that reports all of these faults, at least one."""
-        told = tuple(faults)
-        return cls(f"{told[0].field}: {told[0].message}", faults=told)
+        fault_list = tuple(faults)
+        return cls(f"{fault_list[0].field}: {fault_list[0].message}", faults=fault_list)
 
-    def within(self, prefix: str) -> Invalid:
+    def below_prefix(self, prefix: str) -> Invalid:
         """Return the same error with its field names below `prefix`."""
         faults = [Fault(f"{prefix}.{fault.field}", fault.message) for fault in self.faults]
         return Invalid(self.message, f"{prefix}.{self.field}" if self.field else prefix, faults)
@@ -64,7 +64,7 @@ class NotFound(DomainError):
         self.key = key
 
 
-class Unsigned(DomainError):
+class InvalidSignature(DomainError):
     """A webhook delivery without a valid signature."""
 
 
@@ -76,20 +76,20 @@ class TooLarge(DomainError):
     """The body is over 1 MiB, as received or decompressed."""
 
 
-class TooMany(DomainError):
+class RateLimited(DomainError):
     """The request cannot be served now; the same request may be repeated after a wait."""
 
     def __init__(self, wait: timedelta) -> None:
         self.wait = wait
-        super().__init__(f"too many requests, try again in {self.seconds} s")
+        super().__init__(f"too many requests, try again in {self.wait_seconds} s")
 
     @property
-    def seconds(self) -> int:
+    def wait_seconds(self) -> int:
         """The wait in whole seconds, at least one."""
         return max(1, -(-self.wait // timedelta(seconds=1)))
 
 
-class NotAllowed(DomainError):
+class MethodNotAllowed(DomainError):
     """The resource exists, but does not support this operation."""
 
 
@@ -101,7 +101,7 @@ class Conflict(DomainError):
         self.faults = (Fault(field, message),) if field else ()
 
 
-class IllegalMove(Conflict):
+class IllegalTransition(Conflict):
     """A run cannot go from its state to the requested one; `why` is a message for the caller."""
 
     def __init__(self, source: str, target: str, why: str = "") -> None:

@@ -13,11 +13,11 @@ class FieldWarning:
     field: str
     message: str
 
-    def within(self, prefix: str) -> FieldWarning:
+    def below_prefix(self, prefix: str) -> FieldWarning:
         """Return the same warning with its field name below `prefix`."""
         return replace(self, field=f"{prefix}.{self.field}" if self.field else prefix)
 
 
 def prefix_warnings(prefix: str, warnings: Iterable[FieldWarning]) -> Iterator[FieldWarning]:
     """Yield the warnings with their field names below `prefix`."""
-    return (warning.within(prefix) for warning in warnings)
+    return (warning.below_prefix(prefix) for warning in warnings)

@@ -14,10 +14,10 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.errors import DomainError, Superseded
-from chalicelib.domain.forge import ForgeError
-from chalicelib.integrations.queues import NotSent
-from chalicelib.ports import Limited, Taken, Throttled, Unreachable
-from chalicelib.ports.services import BuildsFull
+from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.integrations.aws.sqs import MessageNotSent
+from chalicelib.ports import Throttled, TrackerRateLimited, TrackerUnreachable, WriteConflict
+from chalicelib.ports.services import BuildCapacityExceeded
 
 PASSING_STATUSES = frozenset({401, 403, 408, 409, 423, 425, 429})
 """Statuses below 500 that concern rights, conflicts and load, not the request itself."""
@@ -48,9 +48,18 @@ PASSING_PREFIXES = (
     *("AccessDenied", "InternalServer", "Throttl"),
     *("KMS", "Kms", "Xks", "CloudHsm", "CustomKeyStore"),
 )
-PASSING_TYPES = (BuildsFull, HTTPError, Limited, NotSent, OSError, Superseded, Taken, Throttled)
+PASSING_TYPES = (
+    BuildCapacityExceeded,
+    HTTPError,
+    TrackerRateLimited,
+    MessageNotSent,
+    OSError,
+    Superseded,
+    WriteConflict,
+    Throttled,
+)
 """Types that always pass. Timeouts, refused connections and what `requests` raises are OSErrors."""
-OF_FILES = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
+FILE_ERRORS = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
 """OSErrors that are not caused by a network."""
 WRONG_PARAMETERS = (
     boto.MissingParametersError,
@@ -61,12 +70,12 @@ WRONG_PARAMETERS = (
 """Requests that botocore refuses to send. Its other errors are faults of network or machine."""
 
 
-def passes(error: BaseException) -> bool:
+def is_transient_failure(error: BaseException) -> bool:
     """Return whether a failure passes by itself, or with what an operator does for the stage."""
-    if isinstance(error, ForgeError | Unreachable):
+    if isinstance(error, ForgeError | TrackerUnreachable):
         return error.passes
     if isinstance(error, PASSING_TYPES):
-        return not isinstance(error, OF_FILES)
+        return not isinstance(error, FILE_ERRORS)
     if isinstance(error, boto.ClientError):
         return _answer_passes(error.response)
     if isinstance(error, boto.BotoCoreError | ResponseParserError):
@@ -74,7 +83,7 @@ def passes(error: BaseException) -> bool:
     cause = getattr(error, "cause", None) or error.__cause__  # the first is pynamodb's
     if isinstance(error, DomainError) or not isinstance(cause, BaseException):
         return False
-    return passes(cause)
+    return is_transient_failure(cause)
 
 
 def _answer_passes(response: Mapping[str, Any]) -> bool:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from chalice.app import Blueprint, SQSEvent, SQSRecord
+from chalice.app import Blueprint as ChaliceBlueprint
+from chalice.app import SQSEvent, SQSRecord
 
-from chalicelib import wiring
-from chalicelib.domain import trail
+from chalicelib import log_context, wiring
 
 log = logging.getLogger(__name__)
 wiring.log_as_json()
@@ -22,23 +22,23 @@ Message = dict[str, str]
 BatchResponse = dict[str, list[dict[str, str]]]
 
 
-class Steps(Blueprint):
+class Steps(ChaliceBlueprint):
     """A Chalice blueprint whose handlers receive decoded messages and return failed ones only."""
 
-    def step(self, *, queue: str) -> Callable[[Callable[[Message], None]], Any]:
+    def on_message(self, *, queue: str) -> Callable[[Callable[[Message], None]], Any]:
         """Register a handler of one message at a time, so that a slow one delays no other."""
 
         def register(handler: Callable[[Message], None]) -> Any:
             @functools.wraps(handler)
             def consume(event: SQSEvent) -> BatchResponse:
-                failed = [record for record in event if not _handled(handler, record)]
-                return _failures(failed)
+                failed = [record for record in event if not _handle_record(handler, record)]
+                return _batch_response(failed)
 
             return self.on_sqs_message(queue=queue, batch_size=1)(consume)
 
         return register
 
-    def batch_step(
+    def on_batch(
         self, *, queue: str, batch_size: int = 10
     ) -> Callable[[Callable[[list[Message]], None]], Any]:
         """Register a handler of a whole batch, which is retried message by message if it fails."""
@@ -47,25 +47,27 @@ class Steps(Blueprint):
             @functools.wraps(handler)
             def consume(event: SQSEvent) -> BatchResponse:
                 records = list(event)
-                readable = [record for record in records if _decoded(record) is not None]
+                readable = [record for record in records if _decode_record(record) is not None]
                 messages = [json.loads(record.body) for record in readable]
                 try:
-                    with _step(handler.__name__, messages):
+                    with _log_step(handler.__name__, messages):
                         handler(messages)
                     failed = [record for record in records if record not in readable]
                 except Exception:
                     log.exception("batch failed", extra={"step": handler.__name__})
                     failed = [
-                        record for record in records if not _handled(_of_one(handler), record)
+                        record
+                        for record in records
+                        if not _handle_record(_single_message_handler(handler), record)
                     ]
-                return _failures(failed)
+                return _batch_response(failed)
 
             return self.on_sqs_message(queue=queue, batch_size=batch_size)(consume)
 
         return register
 
 
-def _of_one(handler: Callable[[list[Message]], None]) -> Callable[[Message], None]:
+def _single_message_handler(handler: Callable[[list[Message]], None]) -> Callable[[Message], None]:
     @functools.wraps(handler)
     def consume(message: Message) -> None:
         handler([message])
@@ -73,32 +75,34 @@ def _of_one(handler: Callable[[list[Message]], None]) -> Callable[[Message], Non
     return consume
 
 
-def _handled(handler: Callable[[Message], None], record: SQSRecord) -> bool:
-    message = _decoded(record)
+def _handle_record(handler: Callable[[Message], None], record: SQSRecord) -> bool:
+    message = _decode_record(record)
     if message is None:
-        log.error("message cannot be read", extra={"message_id": _id(record)})
+        log.error("message cannot be read", extra={"message_id": _message_id(record)})
         return False
     try:
-        with _step(message.get("step") or handler.__name__, [message]):
+        with _log_step(message.get("step") or handler.__name__, [message]):
             handler(message)
     except Exception:
-        log.exception("step failed", extra={"message_id": _id(record)})
+        log.exception("step failed", extra={"message_id": _message_id(record)})
         return False
     return True
 
 
 @contextmanager
-def _step(name: str, messages: Sequence[Message]) -> Iterator[None]:
+def _log_step(name: str, messages: Sequence[Message]) -> Iterator[None]:
     """Set the correlation id, if all messages have the same, and measure the step's duration."""
-    causes = {message.get(trail.MESSAGE_CAUSE) for message in messages}
+    causes = {message.get(log_context.MESSAGE_CORRELATION_ID) for message in messages}
     began = time.monotonic()
-    with trail.following(step=name, correlation_id=causes.pop() if len(causes) == 1 else None):
+    with log_context.log_context(
+        step=name, correlation_id=causes.pop() if len(causes) == 1 else None
+    ):
         yield
         took = timedelta(seconds=time.monotonic() - began)
-        wiring.world().metrics.worked(name, took)
+        wiring.get_world().metrics.record_step_time(name, took)
 
 
-def _decoded(record: SQSRecord) -> Message | None:
+def _decode_record(record: SQSRecord) -> Message | None:
     try:
         message: Message = json.loads(record.body)
     except ValueError:
@@ -106,9 +110,9 @@ def _decoded(record: SQSRecord) -> Message | None:
     return message if isinstance(message, dict) else None
 
 
-def _id(record: SQSRecord) -> str:
+def _message_id(record: SQSRecord) -> str:
     return str(record.to_dict()["messageId"])
 
 
-def _failures(records: Sequence[SQSRecord]) -> BatchResponse:
-    return {"batchItemFailures": [{"itemIdentifier": _id(record)} for record in records]}
+def _batch_response(records: Sequence[SQSRecord]) -> BatchResponse:
+    return {"batchItemFailures": [{"itemIdentifier": _message_id(record)} for record in records]}

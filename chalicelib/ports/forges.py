@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from chalicelib.domain.forge import Credential, Place
-from chalicelib.domain.pull_request import Facts, Pull
+from chalicelib.domain.pull_requests.forge import ForgeCredential, ForgeLocation
+from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 
 
 class Forge(Protocol):
@@ -16,40 +16,42 @@ class Forge(Protocol):
     bots.
     """
 
-    def token(self) -> str:
+    def get_token(self) -> str:
         """Return a token for git: the stored one, or one minted for the App, valid for minutes."""
 
-    def template(self) -> str | None:
+    def read_template(self) -> str | None:
         """Return the repo's pull request template, None if it has none."""
 
-    def find(self, branch: str, sha: str | None) -> Facts | None:
+    def find_pull_request(self, branch: str, sha: str | None) -> Facts | None:
         """Return the open pull request of a branch, otherwise one whose head is `sha`, or None."""
 
-    def open(self, *, branch: str, base: str, title: str, body: str, draft: bool) -> Facts:
+    def open_pull_request(
+        self, *, branch: str, base: str, title: str, body: str, draft: bool
+    ) -> Facts:
         """Open a pull request, or return the open one of this branch."""
 
-    def ready(self, number: int) -> None:
+    def mark_ready(self, number: int) -> None:
         """Mark a draft as ready for review."""
 
-    def body(self, number: int) -> str:
+    def read_body(self, number: int) -> str:
         """Return the text of a pull request, an empty string if it has none."""
 
-    def rewrite(self, number: int, body: str) -> None:
+    def rewrite_body(self, number: int, body: str) -> None:
         """Replace the text of a pull request."""
 
-    def label(self, number: int, labels: Sequence[str]) -> None:
+    def add_labels(self, number: int, labels: Sequence[str]) -> None:
         """Add labels to a pull request; labels that it already has stay."""
 
-    def look(self, number: int, before: Pull | None) -> Facts:
+    def read_facts(self, number: int, before: PullRequest | None) -> Facts:
         """Return the present facts; parts that may not be read are `unknown`.
 
         Parts that did not change since `before` cost no quota.
         """
 
-    def complaints(self, facts: Facts) -> str:
+    def read_failure_details(self, facts: Facts) -> str:
         """Return the failed checks and the requested changes as text, for the agent."""
 
-    def merge(self, facts: Facts, title: str, message: str) -> bool:
+    def merge_pull_request(self, facts: Facts, title: str, message: str) -> bool:
         """Merge exactly the commit in `facts`; return False if it entered a merge queue instead.
 
         Raises `ForgeError` of the kind `conflict` if the same call may succeed a moment later.
@@ -67,12 +69,14 @@ class Forge(Protocol):
     def default_branch(self) -> str:
         """Return the name of the default branch."""
 
-    def head(self, branch: str) -> str:
+    def read_head(self, branch: str) -> str:
         """Return the full SHA of the commit that a branch points to."""
 
 
 class Forges(Protocol):
     """The forges of all repos."""
 
-    def at(self, place: Place, credential: Credential, bots: Sequence[str] = ()) -> Forge:
+    def open_forge(
+        self, place: ForgeLocation, credential: ForgeCredential, bots: Sequence[str] = ()
+    ) -> Forge:
         """Return a client of one repo; its first request verifies the credential."""

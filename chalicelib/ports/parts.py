@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.firing import Firing
-from chalicelib.domain.trigger import Trigger
+from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.triggers.trigger import Trigger
 
 
-class Taken(Exception):
+class WriteConflict(Exception):
     """A transaction was not written: the named parts were not in the expected state."""
 
     def __init__(self, parts: Collection[str]) -> None:
@@ -23,18 +23,18 @@ class Throttled(Exception):
 
 
 @dataclass(frozen=True)
-class Due:
+class DueRow:
     """A row that is due, with everything that its message needs."""
 
     kind: str
     id: str
     at: datetime
-    definition_id: str | None = None
+    blueprint_id: str | None = None
     webhook_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class TriggerChange:
     """An edit of a trigger: before and after, and the record of the occurrences that it skipped."""
 
     new: Trigger
@@ -43,10 +43,10 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hook:
+class WebhookListener:
     """The trigger that listens at a webhook's path."""
 
     path: str
     trigger_id: str
-    definition_id: str
+    blueprint_id: str
     template_id: str | None = None

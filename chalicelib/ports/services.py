@@ -6,35 +6,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from chalicelib.domain.delivery import Reply
 from chalicelib.domain.errors import Fault
-from chalicelib.domain.firing import Firing
-from chalicelib.domain.launch import BuildEnd
-from chalicelib.domain.log import LogLine, Stream
-from chalicelib.domain.output import Output
-from chalicelib.domain.repo import Repo
-from chalicelib.domain.run import Run, State
-from chalicelib.domain.sns_message import SignedMessage
+from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.notifications.delivery import HttpResult
+from chalicelib.domain.repos.repo import Repo
+from chalicelib.domain.runs.build import BuildEnd
+from chalicelib.domain.runs.log import LogLine, LogStream
+from chalicelib.domain.runs.output import RunOutput
+from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.triggers.sns_message import SignedMessage
 
 
 class BuildRefused(Exception):
     """The request for a build is invalid; repeating it does not help."""
 
 
-class BuildsFull(Exception):
+class BuildCapacityExceeded(Exception):
     """The account's limit of concurrent builds is reached; another build must end first."""
 
 
 class Builds(Protocol):
     """Machines that are started for one job each."""
 
-    def start(self, run: Run, token: str, repo: Repo | None) -> str:
+    def start_build(self, run: Run, token: str, repo: Repo | None) -> str:
         """Start the build of a run's launch and return its id; repeating returns the same build.
 
-        Raises `BuildRefused` or `BuildsFull`.
+        Raises `BuildRefused` or `BuildCapacityExceeded`.
         """
 
-    def end(self, build: str) -> BuildEnd | None:
+    def find_build_end(self, build: str) -> BuildEnd | None:
         """Return the end of a build, None while it runs. An unknown build has ended."""
 
 
@@ -51,46 +51,46 @@ class Vault(Protocol):
         """Remove a value at once; do nothing if there is none."""
 
 
-class Queue(Protocol):
+class MessageQueue(Protocol):
     """Messages to the steps. A message is a hint: it may come late, twice, or never."""
 
-    def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
+    def send_messages(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
         """Send each message, to arrive no earlier than its delay (0 to 900 s, whole seconds).
 
         Raises `ValueError` for a longer delay or a message over 256 KB.
         """
 
-    def dead(self) -> int:
+    def count_dead_letters(self) -> int:
         """Return the approximate number of messages that failed too often."""
 
 
-class Posts(Protocol):
+class WebhookSender(Protocol):
     """Requests to URLs of users. Errors of the target are returned in the reply, not raised."""
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def send_request(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResult:
         """Send one request without following redirects; the reply has its time in milliseconds."""
 
 
-class Logs(Protocol):
+class RunLogs(Protocol):
     """The logs of runs, with one stream for each attempt."""
 
-    def write(self, stream: Stream, lines: Sequence[LogLine]) -> None:
+    def write_lines(self, stream: LogStream, lines: Sequence[LogLine]) -> None:
         """Append lines; a line with a number that is already stored is stored once for readers."""
 
-    def after(self, stream: Stream, seq: int, limit: int) -> list[LogLine]:
+    def read_after(self, stream: LogStream, seq: int, limit: int) -> list[LogLine]:
         """Return at most `limit` lines with numbers above `seq`, oldest first."""
 
-    def before(self, stream: Stream, seq: int | None, limit: int) -> list[LogLine]:
+    def read_before(self, stream: LogStream, seq: int | None, limit: int) -> list[LogLine]:
         """Return the last `limit` lines with numbers below `seq` (all if None), oldest first."""
 
 
 class Outputs(Protocol):
     """The files that agents left. Each method returns a URL that is valid for minutes."""
 
-    def upload(self, run_id: str, attempt: int, output: Output) -> str:
+    def upload_url(self, run_id: str, attempt: int, output: RunOutput) -> str:
         """Return a URL for uploading exactly this file; the signature covers its size and type."""
 
-    def download(self, run_id: str, attempt: int, output: Output) -> str:
+    def download_url(self, run_id: str, attempt: int, output: RunOutput) -> str:
         """Return a URL for downloading a file, which browsers save and do not display."""
 
 
@@ -103,7 +103,7 @@ class Expressions(Protocol):
     def quoted_operands(self, query: str) -> list[str]:
         """Return the names in double quotes that were probably meant as texts."""
 
-    def search(self, query: str, payload: object) -> object:
+    def evaluate_query(self, query: str, payload: object) -> object:
         """Return the value that a query selects, None if there is none.
 
         Raises `Invalid` if the query cannot be applied to the payload or takes too many steps.
@@ -112,7 +112,9 @@ class Expressions(Protocol):
     def check_schema(self, schema: Mapping[str, object]) -> None:
         """Raise `Invalid` unless a value is a JSON Schema without external references."""
 
-    def violations(self, schema: Mapping[str, object], params: Mapping[str, object]) -> list[Fault]:
+    def find_violations(
+        self, schema: Mapping[str, object], params: Mapping[str, object]
+    ) -> list[Fault]:
         """Return the violations of a schema, each with the path of its param.
 
         Raises `Invalid` if the check takes too many steps or too long.
@@ -120,55 +122,56 @@ class Expressions(Protocol):
 
 
 class Sns(Protocol):
-    """Amazon SNS. Both methods raise `TooMany` while it cannot be reached."""
+    """Amazon SNS. Both methods raise `RateLimited` while it cannot be reached."""
 
     def is_authentic(self, message: SignedMessage) -> bool:
         """Return whether Amazon SNS signed a message whose certificate URL was checked."""
 
-    def confirm(self, url: str) -> bool:
+    def confirm_subscription(self, url: str) -> bool:
         """Call a confirmation URL; return whether Amazon SNS accepted it."""
 
 
-class Seals(Protocol):
+class Encryption(Protocol):
     """Encryption of short secrets in rows, with the stage's own key."""
 
-    def seal(self, secret: str, about: str) -> str:
+    def encrypt_secret(self, secret: str, about: str) -> str:
         """Return a secret encrypted as text, bound to the id `about`."""
 
-    def open(self, sealed: str, about: str) -> str:
+    def decrypt_secret(self, sealed: str, about: str) -> str:
         """Return the secret; raise an error for another id or another key."""
 
-    def sign(self, text: str) -> str:
+    def sign_text(self, text: str) -> str:
         """Return the hex HMAC-SHA256 of a text, always the same within a stage."""
 
 
 class Metrics(Protocol):
     """Counters and measurements for dashboards and alarms.
 
-    `committed` takes the milliseconds from the due time (or the start of the message, if later) to
-    the write of an occurrence. `ticked` takes the number of sent messages and the age of the oldest
-    due row. `waited` takes the time from queue to claim, `worked` the duration of a step, and
-    `spent` US dollars.
+    `record_commit_time` takes the milliseconds from the due time (or the start of the message, if
+    later) to
+    the write of an occurrence. `record_tick` takes the number of sent messages and the age of the
+    oldest due row. `record_wait` takes the time from queue to claim, `record_step_time` the
+    duration of a step, and `add_cost` US dollars.
     """
 
-    def fired(self, firing: Firing) -> None: ...
-    def committed(self, milliseconds: int) -> None: ...
-    def rejected(self, reason: str) -> None: ...
-    def ticked(self, sent: int, overdue: timedelta) -> None: ...
-    def runner_missing(self) -> None: ...
-    def moved(self, state: State) -> None: ...
-    def waited(self, span: timedelta) -> None: ...
-    def worked(self, step: str, span: timedelta) -> None: ...
-    def agent_failed(self, error_class: str) -> None: ...
-    def spent(self, dollars: float) -> None: ...
-    def activity_lost(self) -> None: ...
+    def count_firing(self, firing: Firing) -> None: ...
+    def record_commit_time(self, milliseconds: int) -> None: ...
+    def count_rejection(self, reason: str) -> None: ...
+    def record_tick(self, sent: int, overdue: timedelta) -> None: ...
+    def count_missing_runner(self) -> None: ...
+    def count_move(self, state: State) -> None: ...
+    def record_wait(self, span: timedelta) -> None: ...
+    def record_step_time(self, step: str, span: timedelta) -> None: ...
+    def count_agent_failure(self, error_class: str) -> None: ...
+    def add_cost(self, dollars: float) -> None: ...
+    def count_lost_activity(self) -> None: ...
 
 
-class Policy(Protocol):
+class StagePolicy(Protocol):
     """The configuration of the stage."""
 
     @property
-    def interval(self) -> timedelta:
+    def tick_interval(self) -> timedelta:
         """The time between two ticks."""
 
     @property

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from chalicelib.domain.provider import Provider
-from chalicelib.domain.reply_text import Note
-from chalicelib.domain.ticket import Comment, Ticket
+from chalicelib.domain.texts.ticket_comment import CommentText
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.tickets.ticket import Comment, Ticket
 
 
-class Unreachable(Exception):
+class TrackerUnreachable(Exception):
     """A tracker did not answer, or not as expected; the message names a remedy.
 
     `passes` is true for a temporary failure, to be retried after `wait` if the tracker names one.
@@ -36,7 +36,7 @@ class Unreachable(Exception):
         self.status = status
 
 
-class Limited(Exception):
+class TrackerRateLimited(Exception):
     """The rate limit of a tracker is reached; `wait` is the time until it may be called again."""
 
     def __init__(self, wait: timedelta) -> None:
@@ -59,9 +59,12 @@ class TicketPage:
 
 
 class Tracker(Protocol):
-    """The tickets of one provider. Each call raises `Unreachable` or `Limited`."""
+    """The tickets of one provider.
 
-    def changed(
+    Each call raises `TrackerUnreachable` or `TrackerRateLimited`.
+    """
+
+    def iter_changed(
         self, since: datetime | None, position: str | None = None, etag: str | None = None
     ) -> Iterator[TicketPage]:
         """Yield the pages of tickets that changed since a time; all open tickets if it is None.
@@ -71,19 +74,19 @@ class Tracker(Protocol):
         """
         ...
 
-    def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
+    def read_ticket(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return a ticket with its complete body, and its comments, oldest first."""
         ...
 
-    def find(self, ticket_id: str, run_id: str) -> str | None:
+    def find_comment(self, ticket_id: str, run_id: str) -> str | None:
         """Return the id of the comment with the mark of a run, None if there is none."""
         ...
 
-    def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
+    def write_comment(self, ticket_id: str, comment_id: str | None, note: CommentText) -> str:
         """Create a comment, or replace the text of comment `comment_id`; return its id."""
         ...
 
-    def finish(self, ticket_id: str) -> None:
+    def finish_ticket(self, ticket_id: str) -> None:
         """Set the state and the label that the provider configures for finished tickets.
 
         Safe to repeat.
@@ -94,5 +97,5 @@ class Tracker(Protocol):
 class Trackers(Protocol):
     """The trackers of all providers."""
 
-    def open(self, provider: Provider, credential: str, now: datetime) -> Tracker:
+    def open_tracker(self, provider: TicketProvider, credential: str, now: datetime) -> Tracker:
         """Return a client of a provider's tracker; the first request verifies the credential."""

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from chalicelib.runner import processes, users
-from chalicelib.runner.abilities import SANDBOX_CHOICES, NoSandbox
-from chalicelib.runner.api import Api
-from chalicelib.runner.limits import GIB
-from chalicelib.runner.service import Service
+from chalicelib.runner.api import RunnerApi
+from chalicelib.runner.sandbox import job_users, processes
+from chalicelib.runner.sandbox.capabilities import SANDBOX_CHOICES, NoSandbox
+from chalicelib.runner.sandbox.limits import GIB
+from chalicelib.runner.worker import Runner
 
 log = logging.getLogger("chalicelib.runner")
 
@@ -23,12 +23,12 @@ _DESCRIPTOR = "OPTIO_RUNNER_TOKEN_DESCRIPTOR"
 
 
 def main() -> int:
-    arguments = _arguments()
+    arguments = _parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s runner %(message)s")
     if not sys.platform.startswith("linux"):
         log.error("a runner needs Linux: it ends the processes of a job through /proc and prctl")
         return 2
-    token = _token()
+    token = _take_token()
     if not arguments.url or not token:
         log.error("OPTIO_URL (or --url) and OPTIO_RUNNER_TOKEN are needed")
         return 2
@@ -39,22 +39,22 @@ def main() -> int:
         return 2
     processes.hide_memory()
     processes.adopt_orphans()
-    service = Service(
-        api=Api(arguments.url, token),
+    service = Runner(
+        api=RunnerApi(arguments.url, token),
         name=arguments.name,
         concurrency=arguments.concurrency,
         once=arguments.once,
         disk_bytes=int(arguments.disk_gb * GIB),
         sandbox=arguments.sandbox,
-        exposed=tuple(arguments.expose or _paths(os.environ.get("OPTIO_RUNNER_EXPOSE", ""))),
+        exposed=tuple(arguments.expose or _parse_paths(os.environ.get("OPTIO_RUNNER_EXPOSE", ""))),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: service.drain())
+        signal.signal(number, lambda *_: service.drain_workers())
     log.info("runner_started: %s at %s", arguments.name, arguments.url)
     try:
-        users.check()
-        service.run()
-    except (users.NoUser, NoSandbox) as error:
+        job_users.check_users()
+        service.run_workers()
+    except (job_users.NoUser, NoSandbox) as error:
         log.error("%s", error)
         return 2
     log.info("runner_ended")
@@ -66,7 +66,7 @@ def _is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
-def _token() -> str:
+def _take_token() -> str:
     """Return the token, after it has left the environment of this process.
 
     The initial environment of a process stays readable in /proc for its whole life, to root in any
@@ -86,14 +86,14 @@ def _token() -> str:
     return token
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chalicelib.runner", description=__doc__)
     parser.add_argument("--url", default=os.environ.get("OPTIO_URL"), help="the API's address")
-    parser.add_argument("--concurrency", type=_some, default=1, help="how many jobs at once")
+    parser.add_argument("--concurrency", type=_parse_count, default=1, help="how many jobs at once")
     parser.add_argument("--name", default=socket.gethostname(), help="what the API calls it")
     parser.add_argument(
         "--disk-gb",
-        type=_size,
+        type=_parse_size,
         default=os.environ.get("OPTIO_RUNNER_DISK_GB") or "20",
         help="how many GiB one job's directory may take (20)",
     )
@@ -106,7 +106,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--expose",
         action="append",
-        type=_directory,
+        type=_parse_directory,
         metavar="DIR",
         help="a directory of the machine that jobs see, with its own rights; may be repeated",
     )
@@ -114,24 +114,24 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _paths(text: str) -> list[str]:
-    return [_directory(path) for path in text.split(os.pathsep) if path]
+def _parse_paths(text: str) -> list[str]:
+    return [_parse_directory(path) for path in text.split(os.pathsep) if path]
 
 
-def _directory(text: str) -> str:
+def _parse_directory(text: str) -> str:
     if not Path(text).is_absolute() or os.path.normpath(text) == "/":
         raise argparse.ArgumentTypeError("an absolute path of a directory, and not all of it")
     return os.path.normpath(text)
 
 
-def _some(text: str) -> int:
+def _parse_count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return number
 
 
-def _size(text: str) -> float:
+def _parse_size(text: str) -> float:
     number = float(text)
     if not 0 < number < 1 << 20:
         raise argparse.ArgumentTypeError("more than 0")

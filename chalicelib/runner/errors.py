@@ -12,14 +12,14 @@
 
 from __future__ import annotations
 
-TRANSIENT = frozenset({"overloaded", "network", "rate_limit"})
+TRANSIENT_CLASSES = frozenset({"overloaded", "network", "rate_limit"})
 
 
 class JobError(Exception):
     """The base of what ends a job early."""
 
 
-class Failure(JobError):
+class JobFailed(JobError):
     """The job cannot succeed."""
 
     def __init__(self, error_class: str, message: str) -> None:
@@ -28,11 +28,11 @@ class Failure(JobError):
         self.message = message
 
 
-class Overrun(Failure):
+class Overrun(JobFailed):
     """A command of git did not end in its time: something that it opens keeps it waiting."""
 
 
-class Stopped(JobError):
+class JobStopped(JobError):
     """The end of the job is requested."""
 
     def __init__(self, reason: str) -> None:
@@ -44,11 +44,11 @@ class ApiError(Exception):
     """The base of what the API may answer instead of an answer."""
 
 
-class Away(ApiError):
+class ApiUnavailable(ApiError):
     """The API cannot be reached now, or has a fault of its own."""
 
 
-class Refused(ApiError):
+class ApiRejected(ApiError):
     """The API does not accept the request."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -56,5 +56,5 @@ class Refused(ApiError):
         self.status = status
 
 
-class Superseded(ApiError):
+class AttemptSuperseded(ApiError):
     """The run has moved on without this attempt."""

@@ -16,20 +16,29 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.runner import directories, limits, outputs, place, processes, report
-from chalicelib.runner.api import Api
-from chalicelib.runner.beats import PATIENCE, Beats
-from chalicelib.runner.control import Control
-from chalicelib.runner.errors import ApiError, Away, Failure, Refused, Stopped, Superseded
-from chalicelib.runner.log import Log
-from chalicelib.runner.order import Order, named_secrets
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.result import Result
-from chalicelib.runner.stages import Stages
+from chalicelib.runner import report
+from chalicelib.runner.api import RunnerApi
+from chalicelib.runner.errors import (
+    ApiError,
+    ApiRejected,
+    ApiUnavailable,
+    AttemptSuperseded,
+    JobFailed,
+    JobStopped,
+)
+from chalicelib.runner.heartbeat import MAX_OUTAGE, Heartbeat
+from chalicelib.runner.job_control import JobControl
+from chalicelib.runner.job_spec import JobSpec, named_secrets
+from chalicelib.runner.output.log import JobLog
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.phases import JobStages
+from chalicelib.runner.sandbox import directories, limits, processes, workspace
+from chalicelib.runner.work import outputs
+from chalicelib.runner.work.result import JobResult
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN = "the runner was stopped"
+SHUTDOWN_REASON = "the runner was stopped"
 SHUTDOWN_PATIENCE = timedelta(seconds=5)
 
 
@@ -39,75 +48,81 @@ def main() -> int:
     processes.adopt_orphans()
     processes.forbid_new_privileges()
     os.write(0, b"hidden\n")
-    given = _first_line()
-    order = Order.of(given["job"])
-    control = Control(order.timeout)
-    there = place.Place.of(given)
-    limits.apply(given["diskBytes"], own_user=there.user is not None)
+    given = _read_job()
+    order = JobSpec.from_json(given["job"])
+    control = JobControl(order.timeout)
+    there = workspace.JobDirectory.from_json(given)
+    limits.apply_limits(given["diskBytes"], own_user=there.job_user is not None)
     disk = limits.DiskWatch(there.root, given["diskBytes"], control)
-    disk.start()
-    signal.signal(signal.SIGTERM, lambda *_: control.stop(SHUTDOWN))
+    disk.start_watching()
+    signal.signal(signal.SIGTERM, lambda *_: control.request_stop(SHUTDOWN_REASON))
     threading.Thread(target=_watch_runner, args=(control,), daemon=True).start()
-    lines = Log(Redactor([*secrets_of(order), given["token"]]))
-    api = Api(given["url"], given["token"])
-    body = do(order, api, control, lines, there)
-    disk.close()
+    lines = JobLog(Redactor([*secret_values(order), given["token"]]))
+    api = RunnerApi(given["url"], given["token"])
+    body = run_job(order, api, control, lines, there)
+    disk.stop_watching()
     if body is None:
         return 0
-    gone = body["errorMessage"] == SHUTDOWN
-    return 0 if report.send(api, body, *([SHUTDOWN_PATIENCE] if gone else [])) else 1
+    gone = body["errorMessage"] == SHUTDOWN_REASON
+    return 0 if report.send_report(api, body, *([SHUTDOWN_PATIENCE] if gone else [])) else 1
 
 
-def do(
-    order: Order, api: Api, control: Control, lines: Log, there: place.Place
+def run_job(
+    order: JobSpec,
+    api: RunnerApi,
+    control: JobControl,
+    lines: JobLog,
+    there: workspace.JobDirectory,
 ) -> dict[str, object] | None:
     """Do the job and clear up behind it; return the report, or nothing where none is wanted."""
-    beats = Beats(api, order, lines, control)
-    result = Result()
-    stages = Stages(order, there, control, lines, result, beats.confirm, _renewed(api, order))
-    beats.start()
+    beats = Heartbeat(api, order, lines, control)
+    result = JobResult()
+    stages = JobStages(
+        order, there, control, lines, result, beats.wait_until_confirmed, _token_renewer(api, order)
+    )
+    beats.start_beating()
     try:
-        ended = _gone_through(stages, order, control)
+        ended = _run_stages(stages, order, control)
         control.end_stage()
-        if _alone(order, there) and not control.wanted_to_end:
-            result.outputs = outputs.kept(api, order, there, lines)
+        if _end_all_processes(order, there) and not control.stop_requested:
+            result.outputs = outputs.send_outputs(api, order, there, lines)
             _store_work(api, order, result, lines, ended)
         else:
             result.kept = None
     finally:
-        _alone(order, there)
-        there.confinement.close()
-        directories.remove(there.root)
+        _end_all_processes(order, there)
+        there.confinement.end_all()
+        directories.remove_directory(there.root)
     if ended.get("message") == "dropped":
         return None
     if ended:
-        lines.add("error", ended["message"], always=True)
-    shutdown = ended.get("message") == SHUTDOWN
-    beats.close(SHUTDOWN_PATIENCE if shutdown else PATIENCE)
-    stage, done = control.stage, control.stages
-    return report.body_of(order, result, lines, stage=stage, stages=done, **ended)
+        lines.add_line("error", ended["message"], always=True)
+    shutdown = ended.get("message") == SHUTDOWN_REASON
+    beats.stop_beating(SHUTDOWN_PATIENCE if shutdown else MAX_OUTAGE)
+    stage, done = control.stage, control.stage_spans
+    return report.report_body(order, result, lines, stage=stage, stages=done, **ended)
 
 
-def _renewed(api: Api, order: Order) -> Callable[[], str | None]:
+def _token_renewer(api: RunnerApi, order: JobSpec) -> Callable[[], str | None]:
     def token() -> str | None:
         try:
-            return api.git_token(order.run_id, order.attempt)
-        except (Away, Refused, Superseded) as error:
+            return api.fetch_git_token(order.run_id, order.attempt)
+        except (ApiUnavailable, ApiRejected, AttemptSuperseded) as error:
             log.warning("no_new_token: %s", error, extra={"run": order.run_id})
             return None
 
     return token
 
 
-def _gone_through(stages: Stages, order: Order, control: Control) -> dict[str, Any]:
+def _run_stages(stages: JobStages, order: JobSpec, control: JobControl) -> dict[str, Any]:
     """Go through the stages; return how they ended, nothing where all went well."""
     try:
-        stages.go()
-    except Failure as failure:
+        stages.run_all()
+    except JobFailed as failure:
         return {"error_class": failure.error_class, "message": failure.message}
-    except Stopped as stopped:
-        gone = {"error_class": "crash"} if stopped.reason == SHUTDOWN else {}
-        return {"message": stopped.reason, "transient": stopped.reason == SHUTDOWN, **gone}
+    except JobStopped as stopped:
+        gone = {"error_class": "crash"} if stopped.reason == SHUTDOWN_REASON else {}
+        return {"message": stopped.reason, "transient": stopped.reason == SHUTDOWN_REASON, **gone}
     except Exception as error:
         log.exception("job_crashed", extra={"run": order.run_id})
         message = f"the runner failed in {control.stage}: {type(error).__name__}: {error}"
@@ -115,7 +130,9 @@ def _gone_through(stages: Stages, order: Order, control: Control) -> dict[str, A
     return {}
 
 
-def _store_work(api: Api, order: Order, result: Result, lines: Log, ended: dict[str, Any]) -> None:
+def _store_work(
+    api: RunnerApi, order: JobSpec, result: JobResult, lines: JobLog, ended: dict[str, Any]
+) -> None:
     """Upload the work that could not be pushed, and add it to the message of the failure."""
     kept = result.kept
     if kept is None or not kept.files:
@@ -123,28 +140,30 @@ def _store_work(api: Api, order: Order, result: Result, lines: Log, ended: dict[
     try:
         outputs.send_files(api, order, kept.files)
     except ApiError as error:
-        lines.add("error", f"the work could not be kept: {error}")
+        lines.add_line("error", f"the work could not be kept: {error}")
         result.kept = None
         return
     names = " and ".join(output.name for output in kept.files)
-    lines.add("system", f"the work is kept as {names}")
+    lines.add_line("system", f"the work is kept as {names}")
     ended["message"] = f"{ended['message']}; the work is kept as {names}"
 
 
-def _alone(order: Order, there: place.Place) -> bool:
+def _end_all_processes(order: JobSpec, there: workspace.JobDirectory) -> bool:
     """End all that the job has started; return whether nothing of it lives."""
-    ended = processes.end_descendants() and (there.user is None or there.user.end_processes())
+    ended = processes.end_descendants() and (
+        there.job_user is None or there.job_user.end_processes()
+    )
     if not ended:
         log.error("processes_left", extra={"run": order.run_id})
     return ended
 
 
-def secrets_of(order: Order) -> list[str]:
+def secret_values(order: JobSpec) -> list[str]:
     """Return every value that must not be seen."""
     return [value for _, value in named_secrets(order)]
 
 
-def _first_line() -> dict[str, Any]:
+def _read_job() -> dict[str, Any]:
     data = b""
     while not data.endswith(b"\n"):
         piece = os.read(0, 65536)
@@ -155,10 +174,10 @@ def _first_line() -> dict[str, Any]:
     return given
 
 
-def _watch_runner(control: Control) -> None:
+def _watch_runner(control: JobControl) -> None:
     while os.read(0, 4096):
         pass
-    control.stop(SHUTDOWN)
+    control.request_stop(SHUTDOWN_REASON)
 
 
 if __name__ == "__main__":

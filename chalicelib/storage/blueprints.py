@@ -6,19 +6,20 @@ from collections.abc import Sequence
 
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.domain.blueprint import Blueprint
+from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.firing import Claim
-from chalicelib.domain.trigger import Trigger
-from chalicelib.ports import Change
-from chalicelib.storage import claims, codec, pages
+from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.ports import TriggerChange
+from chalicelib.storage import claims
+from chalicelib.storage.blueprint_rows import blueprint_record
+from chalicelib.storage.dynamo import codec, pagination
+from chalicelib.storage.dynamo.transactions import Transaction
 from chalicelib.storage.records import BlueprintRecord, TemplateRecord
-from chalicelib.storage.rows import blueprint_row
-from chalicelib.storage.transactions import Transaction
-from chalicelib.storage.triggers import delete, put_changed, put_new
+from chalicelib.storage.triggers import delete_trigger, put_changed, put_new
 
 
-def _link(transaction: Transaction, new: Blueprint | None, was: Blueprint | None) -> None:
+def _update_links(transaction: Transaction, new: Blueprint | None, was: Blueprint | None) -> None:
     """Update the links of templates, because a linked template cannot be removed."""
     after = new.prompt_template_id if new else None
     before = was.prompt_template_id if was else None
@@ -27,10 +28,10 @@ def _link(transaction: Transaction, new: Blueprint | None, was: Blueprint | None
     if new and after:
         link = TemplateRecord.links.add({new.id})
         there = TemplateRecord.id.exists()
-        transaction.update("template", TemplateRecord(id=after), [link], there)
+        transaction.add_update("template", TemplateRecord(id=after), [link], there)
     if was and before:
         unlink = TemplateRecord.links.delete({was.id})
-        transaction.update("old template", TemplateRecord(id=before), [unlink])
+        transaction.add_update("old template", TemplateRecord(id=before), [unlink])
 
 
 class DynamoBlueprints:
@@ -41,36 +42,44 @@ class DynamoBlueprints:
             record = BlueprintRecord.get(blueprint_id, consistent_read=True)
         except DoesNotExist:
             raise NotFound("task", blueprint_id) from None
-        return codec.load(Blueprint, record.data)
+        return codec.load_json(Blueprint, record.data)
 
-    def add(self, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None) -> None:
+    def add(
+        self, new: Blueprint, triggers: Sequence[Trigger], claim: IdempotencyClaim | None
+    ) -> None:
         transaction = Transaction()
-        transaction.put("definition", blueprint_row(new), BlueprintRecord.id.does_not_exist())
+        transaction.add_put(
+            "definition", blueprint_record(new), BlueprintRecord.id.does_not_exist()
+        )
         for trigger in triggers:
             put_new(transaction, trigger)
-        _link(transaction, new, None)
-        claims.take(transaction, claim, new.created_at)
-        transaction.commit()
+        _update_links(transaction, new, None)
+        claims.take_claim(transaction, claim, new.created_at)
+        transaction.commit_all()
 
-    def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[Change]) -> None:
+    def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[TriggerChange]) -> None:
         transaction = Transaction()
-        transaction.put("definition", blueprint_row(new), BlueprintRecord.version == was.version)
+        transaction.add_put(
+            "definition", blueprint_record(new), BlueprintRecord.version == was.version
+        )
         for change in triggers:
             put_changed(transaction, change)
-        _link(transaction, new, was)
-        transaction.commit()
+        _update_links(transaction, new, was)
+        transaction.commit_all()
 
     def remove(self, old: Blueprint, triggers: Sequence[Trigger]) -> None:
         transaction = Transaction()
-        transaction.delete("definition", blueprint_row(old), BlueprintRecord.version == old.version)
+        transaction.add_delete(
+            "definition", blueprint_record(old), BlueprintRecord.version == old.version
+        )
         for trigger in triggers:
-            delete(transaction, trigger)
-        _link(transaction, None, old)
-        transaction.commit()
+            delete_trigger(transaction, trigger)
+        _update_links(transaction, None, old)
+        transaction.commit_all()
 
-    def newest(
+    def list_newest(
         self, kind: str, before: str | None, limit: int
     ) -> tuple[list[Blueprint], str | None]:
-        rows = pages.newest(BlueprintRecord.newest, kind, before, limit + 1)
-        kept, position = pages.whole(BlueprintRecord, rows, limit)
-        return [codec.load(Blueprint, row.data) for row in kept], position
+        rows = pagination.query_newest(BlueprintRecord.newest, kind, before, limit + 1)
+        records, position = pagination.load_whole_page(BlueprintRecord, rows, limit)
+        return [codec.load_json(Blueprint, row.data) for row in records], position

@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 from pynamodb.exceptions import UpdateError
 from pynamodb.models import Model
 
-from chalicelib.domain.firing import Claim
-from chalicelib.storage.batches import fetch
+from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.storage.dynamo.batch_get import fetch_rows
+from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import ClaimRecord
-from chalicelib.storage.transactions import Transaction, condition_failed
 
 
-def take(transaction: Transaction, claim: Claim | None, now: datetime) -> None:
+def take_claim(transaction: Transaction, claim: IdempotencyClaim | None, now: datetime) -> None:
     """Add a claim, if given, to a transaction, which fails if the claim still binds at `now`."""
     if claim:
         # DynamoDB deletes expired rows late, so the time is also compared.
         expired = ClaimRecord.expires_at <= int(now.timestamp())
-        transaction.put("claim", _record(claim), ClaimRecord.id.does_not_exist() | expired)
+        transaction.add_put("claim", _to_record(claim), ClaimRecord.id.does_not_exist() | expired)
 
 
-def _record(claim: Claim) -> ClaimRecord:
+def _to_record(claim: IdempotencyClaim) -> ClaimRecord:
     return ClaimRecord(
         id=claim.key,
         digest=claim.digest,
@@ -31,22 +31,22 @@ def _record(claim: Claim) -> ClaimRecord:
     )
 
 
-def add(part: str, row: Model, claim: Claim | None, now: datetime) -> None:
-    """Put a new row with its claim; raise `Taken` if either exists."""
+def put_claimed(part: str, row: Model, claim: IdempotencyClaim | None, now: datetime) -> None:
+    """Put a new row with its claim; raise `WriteConflict` if either exists."""
     transaction = Transaction()
-    transaction.put(part, row, type(row).id.does_not_exist())  # type: ignore[attr-defined]
-    take(transaction, claim, now)
-    transaction.commit()
+    transaction.add_put(part, row, type(row).id.does_not_exist())  # type: ignore[attr-defined]
+    take_claim(transaction, claim, now)
+    transaction.commit_all()
 
 
-def read(keys: Collection[str], now: datetime) -> dict[str, Claim]:
+def read_claims(keys: Collection[str], now: datetime) -> dict[str, IdempotencyClaim]:
     """Return the claims with these keys that bind at `now`, in consistent reads."""
-    found = fetch({ClaimRecord: keys})[ClaimRecord] if keys else {}
-    known = {key: _claim(record) for key, record in found.items()}
-    return {key: claim for key, claim in known.items() if not claim.free_at(now)}
+    records = fetch_rows({ClaimRecord: keys})[ClaimRecord] if keys else {}
+    claims = {key: _from_record(record) for key, record in records.items()}
+    return {key: claim for key, claim in claims.items() if not claim.is_free_at(now)}
 
 
-def release(claim: Claim, now: datetime) -> None:
+def release_claim(claim: IdempotencyClaim, now: datetime) -> None:
     """End a claim, unless it has another result by now."""
     try:
         ClaimRecord(id=claim.key).update(
@@ -54,13 +54,13 @@ def release(claim: Claim, now: datetime) -> None:
             condition=ClaimRecord.result == claim.result,
         )
     except UpdateError as error:
-        if not condition_failed(error):
+        if not is_condition_failure(error):
             raise
 
 
-def _claim(record: ClaimRecord) -> Claim:
+def _from_record(record: ClaimRecord) -> IdempotencyClaim:
     expires = record.expires_at
-    return Claim(
+    return IdempotencyClaim(
         key=record.id,
         digest=record.digest,
         result=record.result,

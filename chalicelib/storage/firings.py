@@ -7,12 +7,14 @@ from datetime import datetime
 
 from pynamodb.exceptions import DoesNotExist, PutError
 
-from chalicelib.domain.decision import Decision
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.firing import Brief, Claim, Firing
-from chalicelib.domain.run import Run
-from chalicelib.storage import claims, codec, pages
-from chalicelib.storage.blobs import Blobs
+from chalicelib.domain.firing.decision import Decision
+from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.runs.run import Run
+from chalicelib.storage import claims
+from chalicelib.storage.blueprint_rows import firing_record, trigger_record
+from chalicelib.storage.dynamo import codec, pagination
+from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import (
     BlueprintRecord,
     FiringRecord,
@@ -20,9 +22,8 @@ from chalicelib.storage.records import (
     SlotRecord,
     TriggerRecord,
 )
-from chalicelib.storage.rows import firing_row, trigger_row
-from chalicelib.storage.runs import record_of as run_record
-from chalicelib.storage.transactions import Transaction, condition_failed
+from chalicelib.storage.runs import to_record as run_record
+from chalicelib.storage.s3.blobs import Blobs
 
 
 class DynamoFirings:
@@ -31,85 +32,85 @@ class DynamoFirings:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
-    def commit(self, decision: Decision) -> None:
-        """Write the firing, the run and the trigger, or raise `Taken` and write nothing."""
+    def commit_decision(self, decision: Decision) -> None:
+        """Write the firing, the run and the trigger, or raise `WriteConflict` and write nothing."""
         firing = decision.firing
         transaction = Transaction()
-        row = firing_row(firing, self._kept(decision))
-        transaction.put("firing", row, FiringRecord.id.does_not_exist())
+        row = firing_record(firing, self._stored_brief(decision))
+        transaction.add_put("firing", row, FiringRecord.id.does_not_exist())
         if decision.run:
-            transaction.put("run", run_record(decision.run), RunRecord.id.does_not_exist())
-            _enter(transaction, decision.run, decision.active)
-        if definition := decision.definition:
-            same = BlueprintRecord.version == definition.version
-            transaction.check("definition", BlueprintRecord, definition.id, same)
+            transaction.add_put("run", run_record(decision.run), RunRecord.id.does_not_exist())
+            _count_active(transaction, decision.run, decision.active)
+        if blueprint := decision.blueprint:
+            same = BlueprintRecord.version == blueprint.version
+            transaction.add_check("definition", BlueprintRecord, blueprint.id, same)
         if decision.trigger:
             before, after = decision.trigger
             unchanged = TriggerRecord.version == before.version
             if after is before:
-                transaction.check("trigger", TriggerRecord, before.id, unchanged)
+                transaction.add_check("trigger", TriggerRecord, before.id, unchanged)
             else:
-                transaction.put("trigger", trigger_row(after), unchanged)
-        claims.take(transaction, decision.claim, firing.fired_at)
-        transaction.commit()
+                transaction.add_put("trigger", trigger_record(after), unchanged)
+        claims.take_claim(transaction, decision.claim, firing.fired_at)
+        transaction.commit_all()
 
-    def _kept(self, decision: Decision) -> bytes | None:
+    def _stored_brief(self, decision: Decision) -> bytes | None:
         if decision.brief is None:
             return None
-        packed = codec.pack(decision.brief)
-        return self._blobs.keep(f"firings/{decision.firing.id}", packed)
+        packed = codec.pack_json(decision.brief)
+        return self._blobs.store_content(f"firings/{decision.firing.id}", packed)
 
     def get(self, firing_id: str) -> Firing:
-        return codec.load(Firing, self._row(firing_id).data)
+        return codec.load_json(Firing, self._get_row(firing_id).data)
 
-    def brief(self, firing_id: str) -> Brief | None:
-        kept = self._row(firing_id).brief
-        return codec.unpack(Brief, self._blobs.fetch(kept)) if kept else None
+    def get_brief(self, firing_id: str) -> Brief | None:
+        stored = self._get_row(firing_id).brief
+        return codec.unpack_json(Brief, self._blobs.fetch_content(stored)) if stored else None
 
-    def keep(self, firing_id: str, until: datetime) -> None:
+    def extend_retention(self, firing_id: str, until: datetime) -> None:
         """Extend the expiry of a record and its brief to `until`, if they still exist."""
         try:
-            row = self._row(firing_id)
+            row = self._get_row(firing_id)
         except NotFound:
             return
         if row.brief:
-            self._blobs.renew(row.brief)
+            self._blobs.renew_content(row.brief)
         row.expires_at = max(int(row.expires_at), int(until.timestamp()))
         try:
             row.save(condition=FiringRecord.id.exists())
         except PutError as error:
-            if not condition_failed(error):
+            if not is_condition_failure(error):
                 raise
 
-    def _row(self, firing_id: str) -> FiringRecord:
+    def _get_row(self, firing_id: str) -> FiringRecord:
         try:
             return FiringRecord.get(firing_id, consistent_read=True)
         except DoesNotExist:
             raise NotFound("firing", firing_id) from None
 
-    def claimed(self, key: str, now: datetime) -> Claim | None:
-        return self.claims([key], now).get(key)
+    def find_claim(self, key: str, now: datetime) -> IdempotencyClaim | None:
+        return self.find_claims([key], now).get(key)
 
-    def claims(self, keys: Collection[str], now: datetime) -> dict[str, Claim]:
-        return claims.read(keys, now)
+    def find_claims(self, keys: Collection[str], now: datetime) -> dict[str, IdempotencyClaim]:
+        return claims.read_claims(keys, now)
 
-    def release(self, claim: Claim, now: datetime) -> None:
-        claims.release(claim, now)
+    def release_claim(self, claim: IdempotencyClaim, now: datetime) -> None:
+        claims.release_claim(claim, now)
 
-    def of_definition(
-        self, definition_id: str, before: str | None, limit: int
+    def list_of_blueprint(
+        self, blueprint_id: str, before: str | None, limit: int
     ) -> tuple[list[Firing], str | None]:
-        rows = pages.newest(FiringRecord.of_definition, definition_id, before, limit + 1)
-        return pages.things(Firing, rows, limit)
+        rows = pagination.query_newest(FiringRecord.of_blueprint, blueprint_id, before, limit + 1)
+        return pagination.load_page(Firing, rows, limit)
 
-    def of_trigger(
+    def list_of_trigger(
         self, trigger_id: str, before: str | None, limit: int
     ) -> tuple[list[Firing], str | None]:
-        rows = pages.newest(FiringRecord.of_trigger, trigger_id, before, limit + 1)
-        return pages.things(Firing, rows, limit)
+        rows = pagination.query_newest(FiringRecord.of_trigger, trigger_id, before, limit + 1)
+        return pagination.load_page(Firing, rows, limit)
 
 
-def _enter(transaction: Transaction, run: Run, relied_on: frozenset[str] | None) -> None:
+def _count_active(transaction: Transaction, run: Run, relied_on: frozenset[str] | None) -> None:
     """Add a run to the active ones; require the set that the decision relied on, if any."""
     if run.overlap_key is None:
         return
@@ -118,4 +119,4 @@ def _enter(transaction: Transaction, run: Run, relied_on: frozenset[str] | None)
         held = SlotRecord.held
         condition = held == set(relied_on) if relied_on else held.does_not_exist()
     counter = SlotRecord(id=run.overlap_key)
-    transaction.update("active", counter, [SlotRecord.held.add({run.id})], condition)
+    transaction.add_update("active", counter, [SlotRecord.held.add({run.id})], condition)

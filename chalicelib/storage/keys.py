@@ -7,71 +7,76 @@ from datetime import datetime, timedelta
 
 from pynamodb.exceptions import DoesNotExist, UpdateError
 
-from chalicelib.domain.access import Key
-from chalicelib.domain.firing import Claim
-from chalicelib.storage import claims, codec, pages
+from chalicelib.domain.access.key import ApiKey
+from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.storage import claims
+from chalicelib.storage.dynamo import codec, pagination
+from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import KeyRecord
-from chalicelib.storage.transactions import Transaction, condition_failed
 
-LISTED = "keys"
-SHOWN_EXPIRED = timedelta(days=30)
+KEY_LIST = "keys"
+EXPIRED_KEY_RETENTION = timedelta(days=30)
 """The time for which an expired key is still listed."""
 
 
 class DynamoKeys:
     """The store of API keys. Reads are consistent, so that a revocation takes effect at once."""
 
-    def find(self, id: str) -> Key | None:
+    def find_by_id(self, id: str) -> ApiKey | None:
         try:
-            return _key(KeyRecord.get(id, consistent_read=True))
+            return _from_record(KeyRecord.get(id, consistent_read=True))
         except DoesNotExist:
             return None
 
-    def add(self, new: Key, claim: Claim | None = None) -> None:
+    def add(self, new: ApiKey, claim: IdempotencyClaim | None = None) -> None:
         if claim:
-            claims.add("key", key_row(new), claim, new.created_at)
+            claims.put_claimed("key", key_row(new), claim, new.created_at)
         else:
             key_row(new).save(condition=KeyRecord.id.does_not_exist())
 
     def remove(self, id: str, by: str | None = None) -> None:
         """Remove a key; if `by` is given, only while that key exists.
 
-        Raises `Taken` otherwise: of two keys that remove each other at once, one remains.
+        Raises `WriteConflict` otherwise: of two keys that remove each other at once, one remains.
         """
         transaction = Transaction()
-        transaction.delete("key", KeyRecord(id=id))
+        transaction.add_delete("key", KeyRecord(id=id))
         if by:
-            transaction.check("by", KeyRecord, by, KeyRecord.id.exists())
-        transaction.commit()
+            transaction.add_check("by", KeyRecord, by, KeyRecord.id.exists())
+        transaction.commit_all()
 
     def note_use(self, id: str, at: datetime) -> None:
         """Record the last use of a key; a concurrently revoked key is not created again."""
-        change = KeyRecord.used_at.set(codec.sortable(at))
+        change = KeyRecord.used_at.set(codec.format_sortable(at))
         try:
             KeyRecord(id=id).update(actions=[change], condition=KeyRecord.id.exists())
         except UpdateError as error:
-            if not condition_failed(error):
+            if not is_condition_failure(error):
                 raise
 
-    def newest(self, before: str | None, limit: int) -> tuple[list[Key], str | None]:
-        rows = pages.newest(KeyRecord.newest, LISTED, before, limit + 1)
-        kept, position = pages.page(rows, limit)
-        return [_key(row) for row in kept], position
+    def list_newest(self, before: str | None, limit: int) -> tuple[list[ApiKey], str | None]:
+        rows = pagination.query_newest(KeyRecord.newest, KEY_LIST, before, limit + 1)
+        records, position = pagination.cut_page(rows, limit)
+        return [_from_record(row) for row in records], position
 
 
-def key_row(key: Key) -> KeyRecord:
+def key_row(key: ApiKey) -> KeyRecord:
     """Return the row of a key; sessions are not listed."""
     own = key.parent is None
-    until = key.expires_at + (SHOWN_EXPIRED if own else timedelta(0)) if key.expires_at else None
+    until = (
+        key.expires_at + (EXPIRED_KEY_RETENTION if own else timedelta(0))
+        if key.expires_at
+        else None
+    )
     return KeyRecord(
         id=key.id,
-        library=LISTED if own else None,
-        age=codec.age(key.created_at, key.id),
-        data=codec.dump(key),
+        library=KEY_LIST if own else None,
+        age=codec.age_key(key.created_at, key.id),
+        data=codec.dump_json(key),
         expires_at=int(until.timestamp()) if until else None,
     )
 
 
-def _key(row: KeyRecord) -> Key:
-    key = codec.load(Key, row.data)
-    return replace(key, last_used_at=codec.moment(row.used_at)) if row.used_at else key
+def _from_record(row: KeyRecord) -> ApiKey:
+    key = codec.load_json(ApiKey, row.data)
+    return replace(key, last_used_at=codec.parse_sortable(row.used_at)) if row.used_at else key

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pynamodb.exceptions import DoesNotExist
 
+from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
-from chalicelib.domain.firing import Claim
-from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.ports import Taken
-from chalicelib.storage import claims, codec, pages
+from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.ports import WriteConflict
+from chalicelib.storage import claims
+from chalicelib.storage.dynamo import codec, pagination
+from chalicelib.storage.dynamo.item_size import check_item_size
+from chalicelib.storage.dynamo.transactions import Transaction
 from chalicelib.storage.records import ClaimRecord, TemplateRecord
-from chalicelib.storage.sizes import fitting
-from chalicelib.storage.transactions import Transaction
 
-LIBRARY = "library"
+TEMPLATE_LIST = "library"
 
 
 class DynamoPromptTemplates:
@@ -24,71 +25,73 @@ class DynamoPromptTemplates:
             record = TemplateRecord.get(template_id, consistent_read=True)
         except DoesNotExist:
             raise NotFound("prompt template", template_id) from None
-        return codec.load(PromptTemplate, record.data)
+        return codec.load_json(PromptTemplate, record.data)
 
-    def add(self, new: PromptTemplate, claim: Claim | None) -> None:
+    def add(self, new: PromptTemplate, claim: IdempotencyClaim | None) -> None:
         transaction = Transaction()
-        transaction.put("template", _row(new), TemplateRecord.id.does_not_exist())
-        transaction.put("name", _name(new), ClaimRecord.id.does_not_exist())
-        claims.take(transaction, claim, new.created_at)
+        transaction.add_put("template", _to_record(new), TemplateRecord.id.does_not_exist())
+        transaction.add_put("name", _name_claim(new), ClaimRecord.id.does_not_exist())
+        claims.take_claim(transaction, claim, new.created_at)
         try:
-            transaction.commit()
-        except Taken as taken:
+            transaction.commit_all()
+        except WriteConflict as taken:
             if "claim" in taken.parts:
                 raise
-            raise _taken(new) from taken
+            raise _name_conflict(new) from taken
 
     def put(self, new: PromptTemplate, was: PromptTemplate) -> None:
         transaction = Transaction()
         changes = [
             TemplateRecord.version.set(new.version),
-            TemplateRecord.data.set(fitting(_row(new)).data),
+            TemplateRecord.data.set(check_item_size(_to_record(new)).data),
         ]
         same = TemplateRecord.version == was.version
-        transaction.update("template", TemplateRecord(id=new.id), changes, same)
-        if _name(new).id != _name(was).id:
-            transaction.put("name", _name(new), ClaimRecord.id.does_not_exist())
-            transaction.delete("old name", _name(was))
+        transaction.add_update("template", TemplateRecord(id=new.id), changes, same)
+        if _name_claim(new).id != _name_claim(was).id:
+            transaction.add_put("name", _name_claim(new), ClaimRecord.id.does_not_exist())
+            transaction.add_delete("old name", _name_claim(was))
         try:
-            transaction.commit()
-        except Taken as taken:
+            transaction.commit_all()
+        except WriteConflict as taken:
             if "name" in taken.parts:
-                raise _taken(new) from taken
+                raise _name_conflict(new) from taken
             raise Superseded(f"prompt template {new.id!r} was modified concurrently") from taken
 
     def remove(self, old: PromptTemplate) -> None:
         transaction = Transaction()
         unlinked = TemplateRecord.links.does_not_exist()
-        transaction.delete("template", _row(old), unlinked)
-        transaction.delete("name", _name(old))
+        transaction.add_delete("template", _to_record(old), unlinked)
+        transaction.add_delete("name", _name_claim(old))
         try:
-            transaction.commit()
-        except Taken as taken:
+            transaction.commit_all()
+        except WriteConflict as taken:
             message = f"prompt template {old.name!r} is used by blueprints: unlink them first"
             raise Conflict(message) from taken
 
-    def newest(self, before: str | None, limit: int) -> tuple[list[PromptTemplate], str | None]:
-        rows = pages.newest(TemplateRecord.newest, LIBRARY, before, limit + 1)
-        return pages.things(PromptTemplate, rows, limit)
+    def list_newest(
+        self, before: str | None, limit: int
+    ) -> tuple[list[PromptTemplate], str | None]:
+        rows = pagination.query_newest(TemplateRecord.newest, TEMPLATE_LIST, before, limit + 1)
+        return pagination.load_page(PromptTemplate, rows, limit)
 
 
-def _taken(template: PromptTemplate) -> Conflict:
+def _name_conflict(template: PromptTemplate) -> Conflict:
     return Conflict(
         f"the name {template.name!r} is already used by another prompt template", "name"
     )
 
 
-def _row(template: PromptTemplate) -> TemplateRecord:
+def _to_record(template: PromptTemplate) -> TemplateRecord:
     return TemplateRecord(
         id=template.id,
-        library=LIBRARY,
-        age=codec.age(template.created_at, template.id),
+        library=TEMPLATE_LIST,
+        age=codec.age_key(template.created_at, template.id),
         version=template.version,
-        data=codec.dump(template),
+        data=codec.dump_json(template),
     )
 
 
-def _name(template: PromptTemplate) -> ClaimRecord:
+def _name_claim(template: PromptTemplate) -> ClaimRecord:
     return ClaimRecord(
         id=f"template-name#{template.name.casefold()}", digest="", result=template.id
     )

@@ -6,41 +6,41 @@ from collections.abc import Collection
 
 from pynamodb.exceptions import DeleteError
 
+from chalicelib.domain.access.secret import GLOBAL_SCOPE, Secret
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.repo import repo_id
-from chalicelib.domain.secret import GLOBAL, Secret
-from chalicelib.storage import codec
-from chalicelib.storage.batches import fetch
+from chalicelib.domain.repos.repo import repo_id
+from chalicelib.storage.dynamo import codec
+from chalicelib.storage.dynamo.batch_get import fetch_rows
+from chalicelib.storage.dynamo.transactions import is_condition_failure
 from chalicelib.storage.records import SecretRecord
-from chalicelib.storage.transactions import condition_failed
 
 
 class DynamoSecrets:
     """The store of secrets, without their values."""
 
-    def key(self, name: str, scope: str) -> str:
+    def vault_key(self, name: str, scope: str) -> str:
         """Return the key of a secret's value in the vault."""
-        return f"{GLOBAL if scope == GLOBAL else repo_id(scope)}/{name}"
+        return f"{GLOBAL_SCOPE if scope == GLOBAL_SCOPE else repo_id(scope)}/{name}"
 
-    def find(self, names: Collection[str], scope: str) -> dict[str, Secret]:
-        keys = [self.key(name, scope) for name in names]
-        rows = fetch({SecretRecord: keys})[SecretRecord] if keys else {}
-        found = [codec.load(Secret, row.data) for row in rows.values()]
-        return {secret.name: secret for secret in found}
+    def find_named(self, names: Collection[str], scope: str) -> dict[str, Secret]:
+        keys = [self.vault_key(name, scope) for name in names]
+        rows = fetch_rows({SecretRecord: keys})[SecretRecord] if keys else {}
+        secrets = [codec.load_json(Secret, row.data) for row in rows.values()]
+        return {secret.name: secret for secret in secrets}
 
     def put(self, new: Secret) -> None:
-        SecretRecord(id=self.key(new.name, new.scope), data=codec.dump(new)).save()
+        SecretRecord(id=self.vault_key(new.name, new.scope), data=codec.dump_json(new)).save()
 
     def remove(self, name: str, scope: str) -> None:
-        record = SecretRecord(id=self.key(name, scope))
+        record = SecretRecord(id=self.vault_key(name, scope))
         try:
             record.delete(condition=SecretRecord.id.exists())
         except DeleteError as error:
-            if not condition_failed(error):
+            if not is_condition_failure(error):
                 raise
             raise NotFound("secret", name) from error
 
-    def all(self) -> list[Secret]:
+    def list_all(self) -> list[Secret]:
         """Return all secrets by name. Scans the table, which is small; no frequent path uses it."""
-        found = [codec.load(Secret, row.data) for row in SecretRecord.scan()]
-        return sorted(found, key=lambda secret: (secret.name, secret.scope))
+        secrets = [codec.load_json(Secret, row.data) for row in SecretRecord.scan()]
+        return sorted(secrets, key=lambda secret: (secret.name, secret.scope))

@@ -9,79 +9,89 @@ from typing import Any
 from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import size
 
-from chalicelib.domain.run import STAGE, Run
+from chalicelib.domain.runs.run import STAGE_COUNTER, Run
+from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import RunRecord, SlotRecord
-from chalicelib.storage.runs import record_of
-from chalicelib.storage.transactions import Transaction, condition_failed
+from chalicelib.storage.runs import to_record
 
-MOST_DROPPED = 90
-QUEUE = "queue#"
+MAX_DROPPED = 90
+QUEUE_PREFIX = "queue#"
 """The prefix of the ids of queues that wait for the stage."""
 
 
 class DynamoSlots:
     """The store of slots. A run's move and the change of its slots are one transaction."""
 
-    def take(self, new: Run, was: Run, limits: dict[str, int]) -> None:
-        """Move the run and add it to each counter; raise `Taken` with the run or the full ones."""
+    def take_slots(self, new: Run, was: Run, limits: dict[str, int]) -> None:
+        """Move the run and add it to each counter; raise `WriteConflict` with the run or the full
+        ones.
+        """
         transaction = Transaction()
-        transaction.put("run", record_of(new), RunRecord.version == was.version)
+        transaction.add_put("run", to_record(new), RunRecord.version == was.version)
         for counter, limit in limits.items():
             free = SlotRecord.held.does_not_exist() | (size(SlotRecord.held) < limit)
             hold = SlotRecord.held.add({new.id})
-            transaction.update(counter, SlotRecord(id=counter), [hold], free)
-        transaction.commit()
+            transaction.add_update(counter, SlotRecord(id=counter), [hold], free)
+        transaction.commit_all()
 
-    def move(self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]) -> None:
-        """Move the run, out of some sets and into others; raise `Taken` if it has changed."""
+    def move_run(
+        self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]
+    ) -> None:
+        """Move the run, out of some sets and into others; raise `WriteConflict` if
+        it has changed.
+        """
         transaction = Transaction()
-        transaction.put("run", record_of(new), RunRecord.version == was.version)
+        transaction.add_put("run", to_record(new), RunRecord.version == was.version)
         for counter in leaves:
             let_go = SlotRecord.held.delete({new.id})
-            transaction.update(counter, SlotRecord(id=counter), [let_go])
+            transaction.add_update(counter, SlotRecord(id=counter), [let_go])
         for counter in enters:
             hold = SlotRecord.held.add({new.id})
-            transaction.update(counter, SlotRecord(id=counter), [hold])
-        transaction.commit()
+            transaction.add_update(counter, SlotRecord(id=counter), [hold])
+        transaction.commit_all()
 
-    def hold(self, counter: str, run_ids: Collection[str], until: datetime | None = None) -> None:
+    def hold_runs(
+        self, counter: str, run_ids: Collection[str], until: datetime | None = None
+    ) -> None:
         """Add runs to a set; with `until` it is deleted some time after that."""
         actions: list[Any] = [SlotRecord.held.add(set(run_ids))]
         if until:
             actions.append(SlotRecord.expires_at.set(int(until.timestamp())))
         SlotRecord(id=counter).update(actions=actions)
 
-    def held(self, counter: str) -> frozenset[str]:
+    def held_runs(self, counter: str) -> frozenset[str]:
         for record in SlotRecord.batch_get([counter], consistent_read=True):
             return frozenset(record.held or ())
         return frozenset()
 
-    def drop(self, counter: str, versions: Mapping[str, int | None]) -> None:
-        """Remove runs without a slot; raise `Taken` if one of them has moved since."""
+    def drop_runs(self, counter: str, versions: Mapping[str, int | None]) -> None:
+        """Remove runs without a slot; raise `WriteConflict` if one of them has moved since."""
         transaction = Transaction()
-        for run_id, version in list(versions.items())[:MOST_DROPPED]:
+        for run_id, version in list(versions.items())[:MAX_DROPPED]:
             as_read = RunRecord.version == version if version else RunRecord.id.does_not_exist()
-            transaction.check("run", RunRecord, run_id, as_read)
-        let_go = SlotRecord.held.delete(set(list(versions)[:MOST_DROPPED]))
-        transaction.update(counter, SlotRecord(id=counter), [let_go])
-        transaction.commit()
+            transaction.add_check("run", RunRecord, run_id, as_read)
+        let_go = SlotRecord.held.delete(set(list(versions)[:MAX_DROPPED]))
+        transaction.add_update(counter, SlotRecord(id=counter), [let_go])
+        transaction.commit_all()
 
     def await_stage(self, queue_key: str, rank: str) -> None:
         """Record that a queue waits for the stage, by the most urgent rank reported for it."""
         more_urgent = SlotRecord.rank.does_not_exist() | (SlotRecord.rank > rank)
-        actions: list[Any] = [SlotRecord.waits_for.set(STAGE), SlotRecord.rank.set(rank)]
+        actions: list[Any] = [SlotRecord.waits_for.set(STAGE_COUNTER), SlotRecord.rank.set(rank)]
         try:
-            SlotRecord(id=f"{QUEUE}{queue_key}").update(actions=actions, condition=more_urgent)
+            SlotRecord(id=f"{QUEUE_PREFIX}{queue_key}").update(
+                actions=actions, condition=more_urgent
+            )
         except UpdateError as error:
-            if not condition_failed(error):
+            if not is_condition_failure(error):
                 raise
 
     def awaiting_stage(self, limit: int) -> list[str]:
         """Return the queues that wait for the stage, at most `limit`, the most urgent first."""
-        rows = SlotRecord.stage_queue.query(STAGE, limit=limit)
-        return [row.id.removeprefix(QUEUE) for row in rows]
+        rows = SlotRecord.stage_queue.query(STAGE_COUNTER, limit=limit)
+        return [row.id.removeprefix(QUEUE_PREFIX) for row in rows]
 
     def leave_stage(self, queue_key: str) -> None:
         """Record that a queue no longer waits for the stage."""
         actions: list[Any] = [SlotRecord.waits_for.remove(), SlotRecord.rank.remove()]
-        SlotRecord(id=f"{QUEUE}{queue_key}").update(actions=actions)
+        SlotRecord(id=f"{QUEUE_PREFIX}{queue_key}").update(actions=actions)

@@ -1,3 +1,9 @@
-from chalicelib.late import late
+"""HTTP: the API, the dashboard, and their shared parts.
 
-__getattr__ = late(__name__)
+Decisions do not belong here, nor writes to a store.
+May import wiring, the actions, the ports and the domain.
+"""
+
+from chalicelib.lazy_modules import lazy_submodules
+
+__getattr__ = lazy_submodules(__name__)

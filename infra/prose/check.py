@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from infra.emulator import ROOT
+from infra.dev.emulator import ROOT
 from infra.prose.passages import Kind, Passage, markdown_passages, skip_code
 from infra.prose.python_texts import python_passages
 from infra.prose.rules import Finding, read_rules

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import access
-from chalicelib.domain.access import ALLOWED, Role, Scope, Unauthorized
+from chalicelib.actions.access import keys
+from chalicelib.domain.access.key import ROLE_SCOPES, Role, Scope, Unauthorized
 from chalicelib.storage.records import KeyRecord
-from chalicelib.web.headers import EVERYWHERE, NOTHING_RUNS
-from chalicelib.web.http import REGISTRY, Routes
-from chalicelib.web.operation import Operation
-from chalicelib.web.pages.rendering import asset, assets
-from infra import gateway
+from chalicelib.web.http.headers import COMMON_HEADERS, NO_CONTENT_POLICY
+from chalicelib.web.http.operation import ApiOperation
+from chalicelib.web.http.routes import ALL_ROUTES, Routes
+from chalicelib.web.pages.rendering import asset_path, static_files
+from infra.package import gateway
 from tests.conftest import NOON, TOKEN, Stage, key_of
 
 OPERATIONS = sorted(
-    (one for room in REGISTRY for one in room.operations), key=lambda one: (one.path, one.method)
+    (one for room in ALL_ROUTES for one in room.operations), key=lambda one: (one.path, one.method)
 )
-GUARDED = [one for one in OPERATIONS if one.needs]
+GUARDED = [one for one in OPERATIONS if one.scope]
 OPEN = {
     "/api/health",
     "/api/openapi.json",
@@ -35,11 +35,11 @@ OPEN = {
 }
 
 
-def ids(one: Operation) -> str:
+def ids(one: ApiOperation) -> str:
     return f"{one.method} {one.path}"
 
 
-def tried(stage: Stage, one: Operation, token: str) -> int:
+def tried(stage: Stage, one: ApiOperation, token: str) -> int:
     path = re.sub(r"{\w+}", str(uuid.uuid4()), one.path)
     body = {} if one.method in ("POST", "PUT", "PATCH") else None
     status, answer = stage.call(one.method, path, body, token=token)
@@ -59,8 +59,8 @@ def test_each_operation_lets_in_whom_it_names_and_nobody_else(stage: Stage):
     answers = {
         ids(one): (
             [tried(stage, one, token) for token in bad],
-            tried(stage, one, f"optio_pat_weak_{one.needs}"),
-            tried(stage, one, f"optio_pat_enough_{one.needs}") in (401, 403),
+            tried(stage, one, f"optio_pat_weak_{one.scope}"),
+            tried(stage, one, f"optio_pat_enough_{one.scope}") in (401, 403),
         )
         for one in GUARDED
     }
@@ -78,16 +78,16 @@ def test_the_document_states_the_same_scopes_and_what_is_open(stage: Stage):
         for method, operation in item.items()
     }
     assert told == {
-        (one.method, one.path): [{"key": [one.needs.value]}] if one.needs else []
+        (one.method, one.path): [{"key": [one.scope.value]}] if one.scope else []
         for one in OPERATIONS
     }
     assert {path for (_, path), needs in told.items() if not needs} == OPEN
 
 
 def test_a_route_that_states_no_scope_cannot_be_built():
-    with pytest.raises(TypeError, match="needs"):
-        Routes("probe").at("GET", "/api/probe")  # type: ignore[call-arg]
-    REGISTRY.pop()
+    with pytest.raises(TypeError, match="scope"):
+        Routes("probe").add_route("GET", "/api/probe")  # type: ignore[call-arg]
+    ALL_ROUTES.pop()
 
 
 def made(stage: Stage, **asked: Any) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def made(stage: Stage, **asked: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("role", Role)
 def test_a_role_is_its_scopes(stage: Stage, role: Role):
     answer = made(stage, role=role.value)
-    assert answer["apiKey"]["scopes"] == [scope.value for scope in ALLOWED[role]]
+    assert answer["apiKey"]["scopes"] == [scope.value for scope in ROLE_SCOPES[role]]
     assert re.fullmatch(r"optio_pat_[\w-]{43}", answer["token"])
     may_write = role is not Role.VIEWER
     body = {"type": "standalone", "name": "N", "prompt": "P"}
@@ -132,35 +132,35 @@ def test_a_token_is_told_once_and_kept_nowhere(stage: Stage):
 
 def test_a_revoked_key_and_its_sessions_end_at_once(stage: Stage):
     answer = made(stage, role="viewer")
-    world = wiring.world()
-    session, token = access.open_session(world, answer["token"])
-    assert access.principal_of(world, token).session
+    world = wiring.get_world()
+    session, token = keys.open_session(world, answer["token"])
+    assert keys.principal_of(world, token).session
 
     stage.ok("DELETE", f"/api/auth/api-keys/{answer['apiKey']['id']}")
 
     assert stage.call("GET", "/api/tasks", token=answer["token"])[0] == 401
     with pytest.raises(Unauthorized):
-        access.principal_of(world, token)
+        keys.principal_of(world, token)
     assert stage.call("DELETE", f"/api/auth/api-keys/{answer['apiKey']['id']}")[0] == 404
     assert stage.call("DELETE", f"/api/auth/api-keys/{session.id}")[0] == 404
 
 
 def test_a_session_ends_by_itself_or_when_it_is_closed_and_is_no_bearer(stage: Stage):
-    world = wiring.world()
-    session, token = access.open_session(world, TOKEN)
-    _, other = access.open_session(world, TOKEN)
+    world = wiring.get_world()
+    session, token = keys.open_session(world, TOKEN)
+    _, other = keys.open_session(world, TOKEN)
     assert stage.call("GET", "/api/tasks", token=token)[0] == 401
-    assert access.principal_of(world, token).may(Scope.ADMIN)
-    access.close_session(world, other)
-    access.close_session(world, other)
+    assert keys.principal_of(world, token).has_scope(Scope.ADMIN)
+    keys.close_session(world, other)
+    keys.close_session(world, other)
     with pytest.raises(Unauthorized):
-        access.principal_of(world, other)
+        keys.principal_of(world, other)
     assert session.expires_at
     stage.now = session.expires_at
     with pytest.raises(Unauthorized, match="expired"):
-        access.principal_of(world, token)
+        keys.principal_of(world, token)
     with pytest.raises(Unauthorized):
-        access.open_session(world, token)
+        keys.open_session(world, token)
 
 
 def test_the_last_use_is_written_once_in_five_minutes_and_never_by_a_beat(stage: Stage):
@@ -192,15 +192,15 @@ def test_an_expired_key_says_so_and_no_key_revokes_itself(stage: Stage):
 
 
 def test_of_two_keys_that_revoke_each_other_at_once_one_is_left(stage: Stage):
-    world = wiring.world()
+    world = wiring.get_world()
     tokens = [made(stage, role="admin")["token"] for _ in range(2)]
-    ann, bob = (access.principal_of(world, token) for token in tokens)
+    ann, bob = (keys.principal_of(world, token) for token in tokens)
 
-    access.revoke(world, ann.id, bob)
+    keys.revoke_key(world, ann.id, bob)
     with pytest.raises(Unauthorized, match="revoked during this request"):
-        access.revoke(world, bob.id, ann)  # whose request was let in before
+        keys.revoke_key(world, bob.id, ann)  # whose request was let in before
 
-    assert access.principal_of(world, tokens[1]) == bob
+    assert keys.principal_of(world, tokens[1]) == bob
 
 
 @pytest.mark.parametrize(
@@ -235,18 +235,20 @@ def test_every_answer_carries_the_same_security_headers(
 ):
     answered = stage.headers(method, path, token=token)
     assert answered.pop("Referrer-Policy") in ("no-referrer", "same-origin")  # forms tell their own
-    expected = {name: text for name, text in EVERYWHERE.items() if name != "Referrer-Policy"}
+    expected = {name: text for name, text in COMMON_HEADERS.items() if name != "Referrer-Policy"}
     assert {name: answered.get(name) for name in expected} == expected
     policy = answered["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
 
 
-@pytest.mark.parametrize("name", sorted(assets()))
+@pytest.mark.parametrize("name", sorted(static_files()))
 def test_a_static_file_carries_them_as_well_but_may_be_kept(stage: Stage, name: str):
-    for path in (f"/{asset(name)}", f"/static/old/{name}"):
+    for path in (f"/{asset_path(name)}", f"/static/old/{name}"):
         answered = stage.headers("GET", path, token="")
-        for header, text in (EVERYWHERE | {"Content-Security-Policy": NOTHING_RUNS}).items():
+        for header, text in (
+            COMMON_HEADERS | {"Content-Security-Policy": NO_CONTENT_POLICY}
+        ).items():
             assert header == "Cache-Control" or answered.get(header) == text
         kept = "immutable" if "old" not in path else "no-cache"
         assert kept in answered["Cache-Control"]
@@ -268,10 +270,10 @@ def test_an_answer_without_a_body_and_a_redirect_carry_them_as_well(stage: Stage
 
 def test_what_the_gateway_answers_itself_carries_them_as_well():
     health = {"get": {"x-amazon-apigateway-integration": {}}}
-    definition = gateway.completed({"info": {}, "paths": {"/api/health": health}}, "optio")
-    for answer in definition["x-amazon-apigateway-gateway-responses"].values():
+    blueprint = gateway.completed({"info": {}, "paths": {"/api/health": health}}, "optio")
+    for answer in blueprint["x-amazon-apigateway-gateway-responses"].values():
         sent = answer["responseParameters"]
-        for name, text in EVERYWHERE.items():
+        for name, text in COMMON_HEADERS.items():
             assert sent[f"gatewayresponse.header.{name}"] == f"'{text}'"
         assert sent["gatewayresponse.header.Content-Security-Policy"] == "'sandbox'"
 

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import access
-from chalicelib.domain.access import Scope
+from chalicelib.actions.access import keys
+from chalicelib.domain.access.key import Scope
 from chalicelib.storage.records import KeyRecord
 from chalicelib.web import pages
-from chalicelib.web.pages import TABLE
+from chalicelib.web.pages import PAGE_TABLE
 from chalicelib.web.pages import session as sessions
-from tests.acceptance.browsing import FORM, Answer, Browser
 from tests.conftest import NOON, Stage, key_of
+from tests.support.browser import FORM, Answer, Browser
 
 OPEN = {
     ("GET", "/login"),
@@ -31,20 +31,21 @@ READ_BY_POST = {
     ("POST", "/tasks/scheduled/{task_id}/preview"),
 }
 """Forms that a reader may send: they change only the reader's own data."""
-GUARDED = [(method, path, needs) for method, path, _, _, needs in TABLE if needs]
+GUARDED = [(method, path, needs) for method, path, _, _, needs in PAGE_TABLE if needs]
 CSRF = "a csrf token of tests"
 
 
 def cookie(stage: Stage, name: str, scopes: tuple[Scope, ...]) -> str:
     """Return the cookie of a session of a key with just these scopes."""
     key_of(f"optio_pat_{name}", scopes)
-    _, token = access.open_session(wiring.world(), f"optio_pat_{name}")
+    _, token = keys.open_session(wiring.get_world(), f"optio_pat_{name}")
     return sealed(token, stage.now + timedelta(hours=12))
 
 
 def sealed(token: str, until: object) -> str:
     body = {"token": token, "until": until.isoformat(), "csrf": CSRF}  # type: ignore[attr-defined]
-    return f"{sessions.COOKIE}={wiring.world().seals.seal(json.dumps(body), 'session')}"
+    sealed = wiring.get_world().encryption.encrypt_secret(json.dumps(body), "session")
+    return f"{sessions.COOKIE_NAME}={sealed}"
 
 
 def tried(
@@ -67,15 +68,15 @@ def verdict(answer: Answer) -> str:
 
 def strangers(stage: Stage) -> dict[str, str]:
     """Return cookies that are worth nothing, each for a reason of its own."""
-    world = wiring.world()
+    world = wiring.get_world()
     everything = tuple(Scope)
     key_of("optio_pat_soon_over", everything, expires_at=NOON + timedelta(minutes=1))
-    _, over = access.open_session(world, "optio_pat_soon_over")
+    _, over = keys.open_session(world, "optio_pat_soon_over")
     revoked = key_of("optio_pat_revoked", everything)
-    _, orphan = access.open_session(world, "optio_pat_revoked")
+    _, orphan = keys.open_session(world, "optio_pat_revoked")
     key_of("optio_pat_left", everything)
-    _, left = access.open_session(world, "optio_pat_left")
-    access.close_session(world, left)
+    _, left = keys.open_session(world, "optio_pat_left")
+    keys.close_session(world, left)
     key_of("optio_pat_bearer", everything)
     good = cookie(stage, "tampered", everything)
     later = stage.now + timedelta(hours=12)
@@ -83,14 +84,16 @@ def strangers(stage: Stage) -> dict[str, str]:
     KeyRecord(id=revoked.id).delete()
     return {
         "none": "",
-        "nonsense": f"{sessions.COOKIE}=nonsense",
+        "nonsense": f"{sessions.COOKIE_NAME}=nonsense",
         "tampered": good[:-6] + ("AAAAAA" if not good.endswith("AAAAAA") else "BBBBBB"),
         "expired": sealed(left, NOON),
         "of an expired key": sealed(over, later),
         "of a revoked key": sealed(orphan, later),
         "signed out": sealed(left, later),
         "never opened": sealed("optio_ses_never", later),
-        "sealed for another purpose": (f"{sessions.COOKIE}=" + sessions.link("optio_pat_bearer")),
+        "sealed for another purpose": (
+            f"{sessions.COOKIE_NAME}=" + sessions.sign_in_code("optio_pat_bearer")
+        ),
     }
 
 
@@ -130,27 +133,27 @@ def test_a_key_is_no_cookie_and_a_cookie_no_key(stage: Stage):
     key_of("optio_pat_both", tuple(Scope))
     bearer = {"Authorization": "Bearer optio_pat_both"}
     assert verdict(Browser(stage).send("GET", "/tasks", **bearer)) == "sign in"
-    _, token = access.open_session(wiring.world(), "optio_pat_both")
+    _, token = keys.open_session(wiring.get_world(), "optio_pat_both")
     assert stage.call("GET", "/api/tasks", token=token)[0] == 401
 
 
 def test_only_what_signs_in_is_open_and_every_form_states_more_than_reading():
-    assert {(method, path) for method, path, _, _, needs in TABLE if needs is None} == OPEN
-    assert all(needs is None or isinstance(needs, Scope) for *_, needs in TABLE)
-    by_reader = {(m, p) for m, p, _, _, needs in TABLE if m == "POST" and needs is Scope.READ}
+    assert {(method, path) for method, path, _, _, needs in PAGE_TABLE if needs is None} == OPEN
+    assert all(needs is None or isinstance(needs, Scope) for *_, needs in PAGE_TABLE)
+    by_reader = {(m, p) for m, p, _, _, needs in PAGE_TABLE if m == "POST" and needs is Scope.READ}
     assert by_reader == READ_BY_POST
 
 
 def test_a_page_that_states_no_scope_cannot_be_built():
     with pytest.raises(TypeError, match="needs"):
-        pages._register("GET", "/probe", "runs", "index")  # type: ignore[call-arg]
+        pages._register_page("GET", "/probe", "runs", "index")  # type: ignore[call-arg]
 
 
 def test_a_route_beside_the_two_tables_is_seen():
     from app import app
-    from chalicelib.web.http import REGISTRY
+    from chalicelib.web.http.routes import ALL_ROUTES
 
-    stated = {(method, path) for method, path, *_ in TABLE}
-    stated |= {(one.method, one.path) for room in REGISTRY for one in room.operations}
+    stated = {(method, path) for method, path, *_ in PAGE_TABLE}
+    stated |= {(one.method, one.path) for room in ALL_ROUTES for one in room.operations}
     routed = {(method, path) for path, methods in app.routes.items() for method in methods}
     assert routed - stated == set()

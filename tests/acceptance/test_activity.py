@@ -12,20 +12,20 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import moving
-from chalicelib.domain.access import Scope
+from chalicelib.actions.runs import transitions
+from chalicelib.domain.access.key import Scope
 from chalicelib.settings import settings
 from chalicelib.storage.records import ActivityRecord
-from chalicelib.web.http import REGISTRY
-from chalicelib.web.operation import Operation
-from chalicelib.web.pages import TABLE
-from tests.acceptance.browsing import Browser, task
-from tests.acceptance.test_breaker import BODY, begun, ended
+from chalicelib.web.http.operation import ApiOperation
+from chalicelib.web.http.routes import ALL_ROUTES
+from chalicelib.web.pages import PAGE_TABLE
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage, key_of
 from tests.fakes.receiver import receiving
+from tests.support.browser import Browser, task
+from tests.support.failing_blueprint import BODY, begun, ended
 
 HUSHED = "hushed-value-0123456789"
-OPERATIONS = {(one.method, one.path): one for room in REGISTRY for one in room.operations}
+OPERATIONS = {(one.method, one.path): one for room in ALL_ROUTES for one in room.operations}
 
 
 def recorded(stage: Stage, **asked: str) -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ class Things:
     def __init__(self, stage: Stage, url: str) -> None:
         self.stage, self.url = stage, url
 
-    def definition(self) -> str:
+    def blueprint(self) -> str:
         made: str = self.stage.ok("POST", "/api/tasks", BODY)["task"]["id"]
         return made
 
@@ -61,15 +61,15 @@ class Things:
         return {"task_id": made["task"]["id"], "trigger_id": made["triggers"][0]["id"]}
 
     def failed(self) -> str:
-        job = begun(self.stage, self.definition())
+        job = begun(self.stage, self.blueprint())
         ended(self.stage, job, "agent")
         run: str = job["runId"]
         return run
 
     def pushed(self) -> str:
         run = self.failed()
-        kept = wiring.world().runs.get(run)
-        moving.update(wiring.world(), kept, branch=kept.push_branch)
+        kept = wiring.get_world().runs.get(run)
+        transitions.update_run(wiring.get_world(), kept, branch=kept.push_branch)
         return run
 
     def repo(self) -> str:
@@ -101,7 +101,7 @@ class Things:
         return "NPM"
 
     def firing(self) -> str:
-        made = self.definition()
+        made = self.blueprint()
         self.stage.ok("POST", f"/api/tasks/{made}/runs", {})
         found: str = self.stage.ok("GET", f"/api/tasks/{made}/firings")["firings"][0]["id"]
         return found
@@ -110,15 +110,15 @@ class Things:
 Call = Callable[[Things], tuple[dict[str, str], Any]]
 CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/tasks"): lambda t: ({}, {**BODY, "environment": {"A": HUSHED}}),
-    ("PATCH", "/api/tasks/{task_id}"): lambda t: ({"task_id": t.definition()}, {"prompt": HUSHED}),
-    ("DELETE", "/api/tasks/{task_id}"): lambda t: ({"task_id": t.definition()}, None),
-    ("POST", "/api/tasks/{task_id}/clone"): lambda t: ({"task_id": t.definition()}, None),
+    ("PATCH", "/api/tasks/{task_id}"): lambda t: ({"task_id": t.blueprint()}, {"prompt": HUSHED}),
+    ("DELETE", "/api/tasks/{task_id}"): lambda t: ({"task_id": t.blueprint()}, None),
+    ("POST", "/api/tasks/{task_id}/clone"): lambda t: ({"task_id": t.blueprint()}, None),
     ("POST", "/api/tasks/{task_id}/runs"): lambda t: (
-        {"task_id": t.definition()},
+        {"task_id": t.blueprint()},
         {"params": {"x": HUSHED}},
     ),
     ("POST", "/api/tasks/{task_id}/cancel"): lambda t: (
-        {"task_id": begun(t.stage, t.definition())["runId"]},
+        {"task_id": begun(t.stage, t.blueprint())["runId"]},
         None,
     ),
     ("POST", "/api/tasks/{task_id}/retry"): lambda t: ({"task_id": t.failed()}, None),
@@ -129,7 +129,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/tasks/bulk/retry-failed"): lambda t: ({}, None),
     ("POST", "/api/tasks/bulk/cancel-active"): lambda t: ({}, None),
     ("POST", "/api/tasks/{task_id}/triggers"): lambda t: (
-        {"task_id": t.definition()},
+        {"task_id": t.blueprint()},
         {"type": "webhook", "config": {"path": "p", "secret": HUSHED}},
     ),
     ("PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}"): lambda t: (
@@ -190,7 +190,7 @@ def test_each_writing_operation_leaves_one_entry_without_values(
 ):
     monkeypatch.setitem(settings.__dict__, "allowed_private", ("127.0.0.1",))
     operations = writing(stage)
-    assert all(OPERATIONS[one].recorded for one in operations)
+    assert all(OPERATIONS[one].is_recorded for one in operations)
     legacy = ("/api/task-configs", "/api/jobs", "/api/workflow-runs")
     lacking = {one for one in operations if not one[1].startswith(legacy)} - set(CALLS)
     assert lacking == set(), "say how each operation that writes is called"
@@ -315,13 +315,13 @@ def test_an_entry_that_cannot_be_kept_is_told_whole_in_the_log_and_counted(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     lost: list[bool] = []
-    world = wiring.world()
+    world = wiring.get_world()
 
     def refuse(entry: Any) -> None:
         raise RuntimeError("throttled")
 
     monkeypatch.setattr(world.activity, "add", refuse)
-    monkeypatch.setattr(world.metrics, "activity_lost", lambda: lost.append(True))
+    monkeypatch.setattr(world.metrics, "count_lost_activity", lambda: lost.append(True))
     with caplog.at_level(logging.ERROR):
         made = stage.ok("POST", "/api/tasks", BODY)
     assert lost == [True]
@@ -389,7 +389,9 @@ def test_each_write_of_a_page_leaves_one_entry(stage: Stage):
 
 def test_every_form_that_writes_is_one_that_is_recorded():
     unrecorded = {
-        path for method, path, _, _, needs in TABLE if method == "POST" and needs not in WRITING
+        path
+        for method, path, _, _, needs in PAGE_TABLE
+        if method == "POST" and needs not in WRITING
     }
     previews = {"/tasks/new/preview", "/tasks/scheduled/{task_id}/preview"}
     assert unrecorded == {"/login", "/logout", *previews}
@@ -424,11 +426,11 @@ def test_what_only_reads_is_not_recorded_and_every_other_write_is():
     quiet = {
         (one.method, one.path)
         for one in OPERATIONS.values()
-        if one.method != "GET" and not one.recorded
+        if one.method != "GET" and not one.is_recorded
     }
     assert all(is_no_deed(OPERATIONS[one]) for one in quiet), quiet
 
 
-def is_no_deed(one: Operation) -> bool:
+def is_no_deed(one: ApiOperation) -> bool:
     """A key that only reads writes nothing; calls of runners and senders are runs and firings."""
-    return one.needs in (None, Scope.READ, Scope.RUNNER)
+    return one.scope in (None, Scope.READ, Scope.RUNNER)

@@ -13,12 +13,12 @@ import boto3
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.run import HOLDS_SLOT, Run, State
+from chalicelib.domain.runs.run import HOLDS_SLOT, Run, State
 from chalicelib.settings import settings
 from chalicelib.storage.records import RunRecord
-from chalicelib.storage.runs import run_of
-from tests.acceptance.test_road import claimed, runner
+from chalicelib.storage.runs import from_record
 from tests.conftest import Stage
+from tests.support.runner_calls import claimed, runner
 
 REPOS, PER_REPO, TOGETHER = 10, 2, 5
 
@@ -40,7 +40,7 @@ def asked(stage: Stage, repo: int, priority: int) -> str:
 def messages(stage: Stage) -> Iterator[dict[str, str]]:
     """Deliver one message after the other to the step, until none is left."""
     sqs = boto3.client("sqs", region_name=settings.region)
-    url = sqs.get_queue_url(QueueName=settings.queue("steps"))["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=settings.queue_name("steps"))["QueueUrl"]
     while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1).get("Messages"):
         (message,) = found
         record = {"messageId": "m", "body": message["Body"], "receiptHandle": "h"}
@@ -57,7 +57,7 @@ class Watch:
         self.runs: dict[str, Run] = {}
 
     def look(self) -> None:
-        before, self.runs = self.runs, {row.id: run_of(row) for row in RunRecord.scan()}
+        before, self.runs = self.runs, {row.id: from_record(row) for row in RunRecord.scan()}
         busy = [run for run in self.runs.values() if run.state in HOLDS_SLOT]
         each = Counter(run.repo_url for run in busy)
         assert len(busy) <= TOGETHER
@@ -69,9 +69,9 @@ class Watch:
     def _went_first(self, admitted: Run, full: set[str | None]) -> None:
         """Nothing more urgent was passed over, but where its own repo was full."""
         for other in self.waiting():
-            passed_over = other.rank < admitted.rank
+            passed_over = other.queue_sort_key < admitted.queue_sort_key
             held_back = other.repo_url in full and other.repo_url != admitted.repo_url
-            assert not passed_over or held_back, (other.rank, admitted.rank)
+            assert not passed_over or held_back, (other.queue_sort_key, admitted.queue_sort_key)
 
     def waiting(self) -> list[Run]:
         return [run for run in self.runs.values() if run.state is State.QUEUED]
@@ -85,7 +85,7 @@ class Watch:
 
 def test_slots_of_runs_that_are_gone_are_given_to_what_waits(stage: Stage):
     lost = [f"lost-{number}" for number in range(PER_REPO)]
-    wiring.world().slots.hold("repo#https://git.example.com/acme/r0", lost)
+    wiring.get_world().slots.hold_runs("repo#https://git.example.com/acme/r0", lost)
     run = asked(stage, 0, 100)
     stage.settle()
     assert claimed(stage)["runId"] == run
@@ -131,7 +131,7 @@ def _claims(stage: Stage, watch: Watch) -> list[dict[str, Any]]:
 
 
 def test_a_slot_whose_message_was_lost_is_found_by_the_next_tick(stage: Stage):
-    world = wiring.world()
+    world = wiring.get_world()
     busy = [asked(stage, repo, 100) for repo in range(TOGETHER)]
     stage.settle()
     waits = asked(stage, TOGETHER, 100)

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from chalicelib.web.api.aliases import routes
-from tests.acceptance.test_road import claimed, line, runner
+from chalicelib.web.api.legacy import routes
 from tests.conftest import RUNNER_TOKEN, Stage
+from tests.support.runner_calls import claimed, line, runner
 
 EVERY_HOUR = {"type": "schedule", "config": {"cronExpression": "0 * * * *"}}
 CONFIG = {

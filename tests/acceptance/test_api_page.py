@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 
-from chalicelib.web import api_page
+from chalicelib.web.openapi import docs_page
 from tests.conftest import Stage
 
 
@@ -42,6 +42,6 @@ def test_what_the_document_says_is_text_and_never_markup():
         "paths": {"/<b>": {"get": operation}},
         "components": {"schemas": {"X": {"description": "</pre><script>"}}},
     }
-    html = api_page.page(document, "api/openapi.json")
+    html = docs_page.render_page(document, "api/openapi.json")
     assert "<script" not in html
     assert "<b>GET</b> <code>/&lt;b&gt;</code>" in html

@@ -11,14 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import wiring
-from chalicelib.actions import attempts
-from chalicelib.domain.activity import Origin
-from chalicelib.domain.attempt import OF_ALL, OF_SOURCE, Limit, neighbourhood
+from chalicelib.actions.access import login_limit
+from chalicelib.domain.access.audit import RequestOrigin
+from chalicelib.domain.access.login_limit import (
+    LIMIT_OF_ALL_SOURCES,
+    LIMIT_PER_SOURCE,
+    LoginLimit,
+    client_network,
+)
 from chalicelib.storage.records import ActivityRecord, CounterRecord
-from chalicelib.web import audit
-from tests.acceptance.browsing import Answer, Browser
+from chalicelib.web.http import audit
 from tests.conftest import TOKEN, Stage
-from tests.contract.test_calls import counted, requests
+from tests.support.browser import Answer, Browser
+from tests.support.call_counts import counted, requests
 
 WRONG = "optio_pat_wrong"
 
@@ -26,7 +31,7 @@ WRONG = "optio_pat_wrong"
 @contextmanager
 def coming_from(source: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(audit, "origin_of", lambda request: Origin(source=source))
+        patch.setattr(audit, "origin_of", lambda request: RequestOrigin(source=source))
         yield
 
 
@@ -37,7 +42,7 @@ def tried(stage: Stage, key: str, source: str = "203.0.113.7") -> Answer:
 
 def test_who_tried_too_often_waits_and_then_the_right_key_works(stage: Stage):
     stage.now += timedelta(seconds=100)
-    for _ in range(OF_SOURCE.most):
+    for _ in range(LIMIT_PER_SOURCE.max_attempts):
         assert tried(stage, WRONG).status == 401
 
     refused = tried(stage, TOKEN)
@@ -53,16 +58,16 @@ def test_who_tried_too_often_waits_and_then_the_right_key_works(stage: Stage):
 
 
 def test_one_source_does_not_shut_out_another(stage: Stage):
-    for _ in range(OF_SOURCE.most + 5):
+    for _ in range(LIMIT_PER_SOURCE.max_attempts + 5):
         tried(stage, WRONG)
     assert tried(stage, TOKEN, source="203.0.113.8").status == 303
     assert tried(stage, WRONG, source="203.0.113.8").status == 401
 
 
 def test_a_whole_office_signs_in_from_one_address(stage: Stage):
-    for _ in range(3 * OF_SOURCE.most):
+    for _ in range(3 * LIMIT_PER_SOURCE.max_attempts):
         assert tried(stage, TOKEN).status == 303
-    for _ in range(OF_SOURCE.most):
+    for _ in range(LIMIT_PER_SOURCE.max_attempts):
         assert tried(stage, WRONG).status == 401
     assert tried(stage, TOKEN).status == 429
 
@@ -70,7 +75,9 @@ def test_a_whole_office_signs_in_from_one_address(stage: Stage):
 def test_many_sources_together_cannot_keep_a_right_key_out(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(attempts, "OF_ALL", Limit(most=25, span=timedelta(minutes=1)))
+    monkeypatch.setattr(
+        login_limit, "LIMIT_OF_ALL_SOURCES", LoginLimit(max_attempts=25, span=timedelta(minutes=1))
+    )
     path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
     for _ in range(60):
         tried(stage, WRONG)  # of these, only ten count for all
@@ -93,7 +100,7 @@ def test_many_sources_together_cannot_keep_a_right_key_out(
 
 
 def test_a_link_that_signs_in_counts_as_an_attempt(stage: Stage):
-    for _ in range(OF_SOURCE.most):
+    for _ in range(LIMIT_PER_SOURCE.max_attempts):
         with coming_from("203.0.113.7"):
             assert Browser(stage).use_link("/login?once=guessed").status == 401
     path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
@@ -110,7 +117,7 @@ def test_an_attempt_costs_the_same_right_or_wrong_and_a_refused_one_a_single_wri
     with counted(monkeypatch) as calls:
         tried(stage, WRONG)
     assert requests(calls) == {"UpdateItem": 2, "GetItem": 1, "PutItem": 1}
-    for _ in range(OF_SOURCE.most):
+    for _ in range(LIMIT_PER_SOURCE.max_attempts):
         tried(stage, WRONG)
     kept = len(list(ActivityRecord.scan()))
     with counted(monkeypatch) as calls:
@@ -120,7 +127,7 @@ def test_an_attempt_costs_the_same_right_or_wrong_and_a_refused_one_a_single_wri
 
 
 def test_a_header_cannot_say_where_a_request_comes_from(stage: Stage):
-    for number in range(OF_SOURCE.most):
+    for number in range(LIMIT_PER_SOURCE.max_attempts):
         answer = Browser(stage).send(
             "POST",
             "/login",
@@ -135,13 +142,13 @@ def test_a_header_cannot_say_where_a_request_comes_from(stage: Stage):
 
 
 def test_a_counter_lets_in_as_many_as_it_says_and_ends_by_itself(stage: Stage):
-    counters, until = wiring.world().counters, stage.now + timedelta(minutes=5)
-    assert [counters.take("c", 3, until) for _ in range(5)] == [True] * 3 + [False] * 2
+    counters, until = wiring.get_world().counters, stage.now + timedelta(minutes=5)
+    assert [counters.try_increment("c", 3, until) for _ in range(5)] == [True] * 3 + [False] * 2
     counters.give_back("c")
-    assert [counters.take("c", 3, until) for _ in range(2)] == [True, False]
+    assert [counters.try_increment("c", 3, until) for _ in range(2)] == [True, False]
     for _ in range(9):
         counters.give_back("c")
-    assert [counters.take("c", 3, until) for _ in range(4)] == [True] * 3 + [False]
+    assert [counters.try_increment("c", 3, until) for _ in range(4)] == [True] * 3 + [False]
     counters.give_back("never taken")
     (row,) = CounterRecord.scan()
     assert row.expires_at >= until.timestamp()
@@ -149,11 +156,11 @@ def test_a_counter_lets_in_as_many_as_it_says_and_ends_by_itself(stage: Stage):
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=datetime(2000, 1, 1)))  # noqa: DTZ001
 def test_a_window_ends_within_its_span_and_the_next_one_is_another(now: datetime):
-    for limit in (OF_SOURCE, OF_ALL):
-        name, end = limit.window(now)
+    for limit in (LIMIT_PER_SOURCE, LIMIT_OF_ALL_SOURCES):
+        name, end = limit.window_at(now)
         assert timedelta(0) < end - now <= limit.span
-        assert limit.window(end)[0] != name
-        assert limit.window(end - timedelta(milliseconds=1))[0] == name
+        assert limit.window_at(end)[0] != name
+        assert limit.window_at(end - timedelta(milliseconds=1))[0] == name
 
 
 @pytest.mark.parametrize(
@@ -168,4 +175,4 @@ def test_a_window_ends_within_its_span_and_the_next_one_is_another(now: datetime
     ],
 )
 def test_who_has_one_address_of_a_network_has_them_all(source: str, stands_for: str):
-    assert neighbourhood(source) == stands_for
+    assert client_network(source) == stands_for

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import Browser
-from tests.acceptance.test_road import claimed, line, runner
 from tests.conftest import Stage
+from tests.support.browser import Browser
+from tests.support.runner_calls import claimed, line, runner
 
 BUMP = {
     "name": "Bump",

@@ -8,48 +8,11 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import breaking
-from tests.acceptance.test_road import claimed, runner
+from chalicelib.actions.runs import circuit_breaker
 from tests.conftest import Stage
-
-BODY = {
-    "type": "standalone",
-    "name": "Nightly",
-    "prompt": "Look around",
-    "agentType": "command",
-    "agentCommand": "true",
-    "maxConcurrent": 10,
-    "triggers": [{"type": "schedule", "config": {"cronExpression": "0 3 * * *"}}],
-}
-
-
-@pytest.fixture
-def task(stage: Stage) -> str:
-    made: str = stage.ok("POST", "/api/tasks", BODY)["task"]["id"]
-    return made
-
-
-def begun(stage: Stage, task: str) -> dict[str, Any]:
-    stage.ok("POST", f"/api/tasks/{task}/runs", {})
-    stage.settle()
-    return claimed(stage)
-
-
-def ended(stage: Stage, job: dict[str, Any], kind: str | None) -> None:
-    end = {"outcome": "failed", "errorClass": kind, "errorMessage": f"it was {kind}"}
-    body = {"runId": job["runId"], "attempt": 1, **(end if kind else {"outcome": "no_changes"})}
-    assert runner(stage, "report", body)[0] == 200
-
-
-def ran(stage: Stage, task: str, *kinds: str | None) -> None:
-    for kind in kinds:
-        stage.now += timedelta(minutes=1)
-        ended(stage, begun(stage, task), kind)
-
-
-def shown(stage: Stage, task: str) -> dict[str, Any]:
-    found: dict[str, Any] = stage.ok("GET", f"/api/tasks/{task}")["task"]
-    return found
+from tests.support.failing_blueprint import begun, ended, ran, shown
+from tests.support.failing_blueprint import task as task
+from tests.support.runner_calls import claimed, runner
 
 
 def test_the_fifth_failure_of_a_class_in_a_row_pauses_with_the_reason(stage: Stage, task: str):
@@ -72,7 +35,7 @@ def test_the_fifth_failure_of_a_class_in_a_row_pauses_with_the_reason(stage: Sta
 def test_failures_count_though_very_many_runs_wait_behind_them(
     stage: Stage, task: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(breaking, "PAGE", 4)
+    monkeypatch.setattr(circuit_breaker, "PAGE_SIZE", 4)
     stage.ok("PATCH", f"/api/tasks/{task}", {"maxConcurrent": 1})
     for _ in range(15):
         stage.now += timedelta(seconds=1)
@@ -120,10 +83,10 @@ def test_one_click_resumes_and_only_what_fails_from_then_on_counts(stage: Stage,
 
 def test_a_run_counts_once_however_often_it_is_told_or_tried(stage: Stage, task: str):
     ran(stage, task, *["agent"] * 4)
-    world = wiring.world()
-    (last, *_), _ = world.runs.of_definition(task, None, 1)
+    world = wiring.get_world()
+    (last, *_), _ = world.runs.list_of_blueprint(task, None, 1)
     for _ in range(3):
-        breaking.run_failed(world, last)
+        circuit_breaker.pause_after_failures(world, last)
     stage.ok("POST", f"/api/tasks/{last.id}/retry")
     stage.settle()
     job = claimed(stage)
@@ -144,12 +107,12 @@ def test_the_failures_that_a_lagging_list_does_not_know_yet_are_seen_by_the_next
     stage: Stage, task: str, monkeypatch: pytest.MonkeyPatch
 ):
     ran(stage, task, *["agent"] * 4)
-    runs = wiring.world().runs
-    real = runs.of_definition
+    runs = wiring.get_world().runs
+    real = runs.list_of_blueprint
     blind: Any = lambda *given: ([], None)  # noqa: E731
-    monkeypatch.setattr(runs, "of_definition", blind)
+    monkeypatch.setattr(runs, "list_of_blueprint", blind)
     ran(stage, task, "agent")
     assert shown(stage, task)["enabled"]
-    monkeypatch.setattr(runs, "of_definition", real)
+    monkeypatch.setattr(runs, "list_of_blueprint", real)
     ran(stage, task, "agent")
     assert not shown(stage, task)["enabled"]

@@ -8,51 +8,15 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from chalicelib import wiring
-from chalicelib.actions import watching
-from chalicelib.domain.launch import PASS_LIVES
+from chalicelib.actions.scheduler import run_due
+from chalicelib.domain.runs.build import CLAIM_TOKEN_LIFETIME
 from chalicelib.settings import Settings, settings
-from chalicelib.storage.records import TABLES
+from chalicelib.storage.records import TABLE_RECORDS
 from tests.conftest import RUNNER_TOKEN, Stage
-
-ANSWERED = AWSResponse("https://codebuild.example", 200, {}, None)
-
-
-class Account:
-    """CodeBuild as it answers StartBuild: the same build for the same token and parameters."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.builds: dict[str, dict[str, Any]] = {}
-        self.state: dict[str, Any] = {"buildStatus": "IN_PROGRESS"}
-        self.fault: Exception | None = None
-
-    def plug_in(self) -> None:
-        """Answer what the real client asks, once it has checked and written it."""
-        builds: Any = wiring.world().builds
-        events = builds._client.meta.events
-        events.register("before-call.codebuild.StartBuild", self._start)
-        events.register("before-call.codebuild.BatchGetBuilds", self._get)
-
-    def _start(self, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-        asked = json.loads(params["body"])
-        self.asked.append(asked)
-        if self.fault:
-            raise self.fault
-        known = self.builds.setdefault(asked["idempotencyToken"], asked)
-        assert known == asked, "InvalidInputException: parameter mismatch"
-        return ANSWERED, {"build": {"id": f"optio-test-runner:{asked['idempotencyToken']}"}}
-
-    def _get(self, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-        return ANSWERED, {"builds": [self.state]}
-
-    def token(self, number: int = -1) -> str:
-        variables = self.asked[number]["environmentVariablesOverride"]
-        named = {one["name"]: one["value"] for one in variables}
-        return str(named["OPTIO_RUNNER_TOKEN"])
+from tests.support.build_account import Account, ends, started
 
 
 @pytest.fixture
@@ -63,20 +27,6 @@ def account(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Account:
     return account
 
 
-def started(stage: Stage, **more: Any) -> str:
-    body = {
-        "name": "Fix",
-        "prompt": "Go.",
-        "repoUrl": "acme/web",
-        "agentType": "command",
-        "agentCommand": "true",
-        **more,
-    }
-    made: str = stage.ok("POST", "/api/tasks", body)["task"]["id"]
-    stage.settle()
-    return made
-
-
 def shown(stage: Stage, run: str) -> dict[str, Any]:
     found: dict[str, Any] = stage.ok("GET", f"/api/tasks/{run}")["task"]
     return found
@@ -84,22 +34,6 @@ def shown(stage: Stage, run: str) -> dict[str, Any]:
 
 def claim(stage: Stage, token: str) -> tuple[int, Any]:
     return stage.call("POST", "/api/runner/claim", {"runner": "build"}, token=token)
-
-
-def ends(stage: Stage, asked: dict[str, Any], status: str = "FAILED", phase: Any = None) -> None:
-    """Send EventBridge's event of a build's end, in the form that CodeBuild documents."""
-    detail = {
-        "build-status": status,
-        "project-name": settings.build_project,
-        "build-id": "arn:aws:codebuild:us-east-1:123456789012:build/optio-test-runner:1",
-        "additional-information": {
-            "environment": {"environment-variables": asked["environmentVariablesOverride"]},
-            "phases": [{"phase-type": "SUBMITTED", "phase-status": "SUCCEEDED"}, *(phase or ())],
-        },
-    }
-    client = stage._client
-    event = client.events.generate_cw_event("aws.codebuild", "State Change", detail, [])
-    client.lambda_.invoke("settle", event)
 
 
 PULL = [
@@ -193,10 +127,10 @@ def test_the_token_of_a_build_lies_in_no_table_and_no_queue(stage: Stage, accoun
     started(stage)
     token = account.token()
     signature = token.rpartition(".")[2]
-    rows = [row.to_dynamodb_dict() for table in TABLES for row in table.scan()]
+    rows = [row.to_dynamodb_dict() for table in TABLE_RECORDS for row in table.scan()]
     assert signature not in json.dumps(rows, default=str)
     sqs = boto3.client("sqs", region_name=settings.region)
-    url = sqs.get_queue_url(QueueName=settings.queue("steps"))["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=settings.queue_name("steps"))["QueueUrl"]
     left = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     assert signature not in json.dumps(left)
 
@@ -212,7 +146,7 @@ def test_a_token_that_was_changed_opens_nothing(stage: Stage, account: Account, 
 
 def test_a_token_expires(stage: Stage, account: Account):
     run = started(stage)
-    stage.now += PASS_LIVES + timedelta(seconds=1)
+    stage.now += CLAIM_TOKEN_LIFETIME + timedelta(seconds=1)
     assert claim(stage, account.token())[0] == 204
     assert shown(stage, run)["state"] == "provisioning"
 
@@ -236,7 +170,7 @@ def test_a_build_that_fails_before_its_claim_is_tried_again_and_then_told_truly(
     now = shown(stage, run)
     assert (now["state"], now["errorClass"]) == ("failed", "launch")
     assert "PROVISIONING CLIENT_ERROR" in now["errorMessage"]
-    assert wiring.world().slots.held("stage") == frozenset()
+    assert wiring.get_world().slots.held_runs("stage") == frozenset()
 
 
 def test_the_fifth_build_that_comes_to_nothing_pauses_its_definition(
@@ -349,7 +283,7 @@ def test_a_build_that_only_waited_for_a_machine_costs_no_retry(
 def test_a_launch_that_dies_at_any_line_ends_in_one_build(
     stage: Stage, account: Account, monkeypatch: pytest.MonkeyPatch, line: str
 ):
-    real = wiring.world().builds.start
+    real = wiring.get_world().builds.start_build
     died: list[bool] = []
 
     def dies(*given: Any) -> str:
@@ -360,12 +294,12 @@ def test_a_launch_that_dies_at_any_line_ends_in_one_build(
             real(*given)
         raise SystemExit("out of memory")
 
-    monkeypatch.setattr(wiring.world().builds, "start", dies)
+    monkeypatch.setattr(wiring.get_world().builds, "start_build", dies)
     with pytest.raises(SystemExit):
         started(stage)
     (run,) = stage.ok("GET", "/api/tasks?state=provisioning")["tasks"]
-    watching.look_after(wiring.world(), run["id"])
-    watching.look_after(wiring.world(), run["id"])
+    run_due.handle_due_run(wiring.get_world(), run["id"])
+    run_due.handle_due_run(wiring.get_world(), run["id"])
     assert len(account.builds) == 1
     assert claim(stage, account.token())[0] == 200
 

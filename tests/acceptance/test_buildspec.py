@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import settings
-from infra import resources
-from infra.package import build
-from tests.acceptance.test_builds import Account
+from infra.package import resources
+from infra.package.build import build
 from tests.conftest import Stage
+from tests.support.build_account import Account
 
 
 @contextmanager

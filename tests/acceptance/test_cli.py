@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import boto3
 import pytest
@@ -14,11 +12,13 @@ import requests
 
 from chalicelib import wiring
 from chalicelib.settings import settings
-from tests.acceptance.terminal import Terminal, served
-from tests.acceptance.test_breaker import BODY as BREAKING
-from tests.acceptance.test_breaker import ran
-from tests.acceptance.test_road import claimed, line, runner
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
+from tests.support.cli import Terminal
+from tests.support.cli_findings import findings
+from tests.support.cli_findings import terminal as terminal
+from tests.support.failing_blueprint import BODY as BREAKING
+from tests.support.failing_blueprint import ran
+from tests.support.runner_calls import claimed, line, runner
 
 FILE = """
 repos:
@@ -56,12 +56,6 @@ blueprints:
       - {type: schedule, config: {cronExpression: "0 3 * * *", overlapPolicy: skip}}
 """
 SECRET = "a secret of sixteen"
-
-
-@pytest.fixture
-def terminal(stage: Stage, tmp_path: Path) -> Iterator[Terminal]:
-    with served(stage) as url:
-        yield Terminal(url, tmp_path)
 
 
 def applied(terminal: Terminal, text: str = FILE, *words: str) -> str:
@@ -454,19 +448,13 @@ def test_several_runs_are_cancelled_though_one_of_them_cannot_be(terminal: Termi
     assert "1 of 3 rejected" in errors
 
 
-def findings(terminal: Terminal) -> dict[str, tuple[str, str]]:
-    """Return what the doctor found, each with its verdict and its words."""
-    found = json.loads(terminal.run("doctor", "--json")[1])["findings"]
-    return {one["check"]: (one["verdict"], one["told"]) for one in found}
-
-
 def test_the_doctor_tells_a_stage_that_just_came_up_from_one_whose_ticks_have_stopped(
     terminal: Terminal, stage: Stage
 ):
     verdict, told = findings(terminal)["scheduler"]
     assert verdict == "bad"
     assert "ticks have stopped: there has been none, one is due every 60 s" in told
-    wiring.world().pulses.note("start", stage.now)
+    wiring.get_world().markers.record_time("start", stage.now)
     verdict, told = findings(terminal)["scheduler"]
     assert verdict == "warn"
     assert "waits for its first tick" in told
@@ -491,7 +479,7 @@ def test_the_doctor_finds_dead_letters_and_says_how_to_put_them_back(
     terminal: Terminal, stage: Stage
 ):
     sqs = boto3.client("sqs", region_name=settings.region)
-    dead = sqs.get_queue_url(QueueName=f"{settings.queue('steps')}-dead")["QueueUrl"]
+    dead = sqs.get_queue_url(QueueName=f"{settings.queue_name('steps')}-dead")["QueueUrl"]
     assert "dead letters" not in findings(terminal)
     sqs.send_message(QueueUrl=dead, MessageBody="{}")
     verdict, told = findings(terminal)["dead letters"]

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from optio_cli import config, documents
-from optio_cli.errors import Exit, Failure
-from optio_cli.output import Out
-from tests.acceptance.terminal import Terminal, served
+from optio_cli.core import config
+from optio_cli.core.errors import ExitCode, Failure
+from optio_cli.core.output import CommandOutput
+from optio_cli.files import documents
 from tests.conftest import Stage
+from tests.support.cli import Terminal, served
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def terminal(stage: Stage, tmp_path: Path) -> Iterator[Terminal]:
 )
 def test_a_bad_environment_is_told_in_one_sentence(terminal: Terminal, variables: dict[str, str]):
     code, said, errors = terminal.run("task", "list", **variables)
-    assert code in (Exit.USAGE, Exit.UNAVAILABLE)
+    assert code in (ExitCode.USAGE, ExitCode.UNAVAILABLE)
     assert said == ""
     assert errors.startswith("error: ")
     assert "Traceback" not in errors
@@ -47,15 +48,15 @@ def test_a_machine_without_a_home_may_say_all_by_variables(
 ):
     monkeypatch.delenv("HOME")
     known = {"OPTIO_URL": "https://optio.example", "OPTIO_TOKEN": "optio_pat_x"}
-    assert config.load(known).url == "https://optio.example"
-    assert config.path({}).parts[-3:] == (".config", "optio", "config.json")
+    assert config.load_login(known).url == "https://optio.example"
+    assert config.config_path({}).parts[-3:] == (".config", "optio", "config.json")
 
 
 def test_a_login_that_cannot_be_kept_is_told(tmp_path: Path):
     (tmp_path / "file").write_text("")
     login = config.Login(url="https://optio.example", token="optio_pat_x")
     with pytest.raises(Failure, match=r"config\.json cannot be written"):
-        config.save(login, {"XDG_CONFIG_HOME": str(tmp_path / "file")})
+        config.save_login(login, {"XDG_CONFIG_HOME": str(tmp_path / "file")})
 
 
 def test_a_path_keeps_its_own_query(terminal: Terminal):
@@ -112,7 +113,7 @@ def bomb(form: str) -> str:
 )
 def test_a_file_that_says_something_twice_or_nothing_sendable_is_refused(text: str, told: str):
     with pytest.raises(Failure, match=told):
-        documents.parsed([("a.yaml", text)], {})
+        documents.parse_documents([("a.yaml", text)], {})
 
 
 def test_what_is_merged_in_may_be_overridden():
@@ -124,7 +125,7 @@ blueprints:
 - {<<: *loud, name: a, prompt: x, agentCommand: "echo a"}
 - {<<: *loud, name: b, prompt: x}
 """
-    found = documents.parsed([("a.yaml", text)], {})
+    found = documents.parse_documents([("a.yaml", text)], {})
     assert [one["agentCommand"] for _, one in found.blueprints] == ["echo a", "echo hi"]
 
 
@@ -132,9 +133,9 @@ blueprints:
 def test_nothing_that_is_told_steers_the_terminal(
     capsys: pytest.CaptureFixture[str], said: Callable[[str], str | Text]
 ):
-    out = Out(as_json=False)
-    out.say(said("failed: \u202e\x1b]0;mine\x07[/red]\x9b2J[bold]x\u2066"))
-    out.note("\x1b[2J[/red]")
+    out = CommandOutput(as_json=False)
+    out.print_text(said("failed: \u202e\x1b]0;mine\x07[/red]\x9b2J[bold]x\u2066"))
+    out.print_note("\x1b[2J[/red]")
 
     shown = capsys.readouterr()
     assert shown.out == "failed: ]0;mine[/red]2J[bold]x\n"

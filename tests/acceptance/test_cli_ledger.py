@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.terminal import Terminal, served
 from tests.conftest import Stage
+from tests.support.cli import Terminal, served
 
 NIGHTLY = {"type": "schedule", "config": {"cronExpression": "*/5 * * * *"}}
 HOOK = {"type": "webhook", "config": {"path": "alerts", "filter": "level == 'error'"}}

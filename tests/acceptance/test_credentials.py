@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import app  # noqa: F401 - registers every route
-from chalicelib.web.http import REGISTRY
-from chalicelib.web.openapi import document
-from tests.acceptance.browsing import Browser, browser  # noqa: F401
-from tests.acceptance.test_hooks import definition
+from chalicelib.web.http.routes import ALL_ROUTES
+from chalicelib.web.openapi.document import build_document
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser  # noqa: F401
+from tests.support.signed_deliveries import blueprint
 
 GOOD = "a credential of sixteen"
 KEY = "-----BEGIN KEY-----\nabcd\n-----END KEY-----\n"
@@ -26,11 +26,11 @@ Sent = tuple[int, Any]
 
 
 def hook(stage: Stage, value: str) -> Sent:
-    return stage.call("POST", "/api/tasks", definition(secret=value))
+    return stage.call("POST", "/api/tasks", blueprint(secret=value))
 
 
 def rotated_hook(stage: Stage, value: str) -> Sent:
-    return stage.call("POST", "/api/tasks", definition(secret=[GOOD, value]))
+    return stage.call("POST", "/api/tasks", blueprint(secret=[GOOD, value]))
 
 
 def provider(stage: Stage, value: str) -> Sent:
@@ -61,9 +61,9 @@ SENT: dict[tuple[str, str], tuple[tuple[Callable[[Stage, str], Sent], str], ...]
 
 def request_models() -> dict[str, Any]:
     """Return the schema of every request body, and of what it refers to."""
-    operations = [one for room in REGISTRY for one in room.operations]
-    schemas: dict[str, Any] = document(operations)["components"]["schemas"]
-    waiting = [one.takes for one in operations if one.takes]
+    operations = [one for room in ALL_ROUTES for one in room.operations]
+    schemas: dict[str, Any] = build_document(operations)["components"]["schemas"]
+    waiting = [one.body for one in operations if one.body]
     found: dict[str, Any] = {}
     while waiting:
         name = waiting.pop()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import Browser, browser, schedule, task
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser, schedule, task
 
 __all__ = ["browser"]
 NEW = {"name": "Bump", "prompt": "Bump it", "repoUrl": "acme/web", "cronExpression": "0 9 * * *"}

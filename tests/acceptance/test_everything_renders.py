@@ -20,13 +20,13 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, Phase
 
-from chalicelib.web.pages import TABLE
-from tests.acceptance import odd_values
-from tests.acceptance.browsing import Browser
-from tests.acceptance.odd_values import Body
-from tests.acceptance.terminal import Terminal, served
-from tests.acceptance.test_road import runner
+from chalicelib.web.pages import PAGE_TABLE
 from tests.conftest import TOKEN, Stage
+from tests.support import odd_values
+from tests.support.browser import Browser
+from tests.support.cli import Terminal, served
+from tests.support.odd_values import Body
+from tests.support.runner_calls import runner
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 FEW, MANY = 2, 25
@@ -295,7 +295,7 @@ def expected_texts(shown: Shown) -> dict[str, list[str]]:
 
 def check_pages(shown: Shown, known: dict[str, list[Body]]) -> None:
     """Open every page of the table, its live part, and the forms that edit what is there."""
-    patterns = [pattern for method, pattern, *_ in TABLE if method == "GET"]
+    patterns = [pattern for method, pattern, *_ in PAGE_TABLE if method == "GET"]
     opened = [
         path
         for pattern in patterns

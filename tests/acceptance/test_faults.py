@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import Browser, browser, schedule
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser, schedule
 
 __all__ = ["browser"]
 

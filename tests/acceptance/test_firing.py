@@ -11,28 +11,12 @@ import boto3
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import policies, schedules
-from chalicelib.domain.blueprint import Blueprint
+from chalicelib.actions.firing import due_schedules, policies
+from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.settings import settings
-from tests.acceptance.test_road import claimed, runner
 from tests.conftest import Stage
-
-
-def made(stage: Stage, *, config: dict[str, Any] | None = None, **more: Any) -> tuple[str, str]:
-    """Make a standalone with one schedule, and return the ids of both."""
-    schedule = {"cronExpression": "*/5 * * * *", **(config or {})}
-    body = {
-        "type": "standalone",
-        "name": "Report",
-        "prompt": "Write {{what}}.",
-        "agentType": "command",
-        "agentCommand": "true",
-        "maxConcurrent": 5,
-        "triggers": [{"type": "schedule", "config": schedule, "paramMapping": {"what": "it"}}],
-        **more,
-    }
-    answer = stage.ok("POST", "/api/tasks", body)
-    return answer["task"]["id"], answer["triggers"][0]["id"] if answer["triggers"] else ""
+from tests.support.runner_calls import claimed, runner
+from tests.support.scheduled_blueprint import made
 
 
 def ledger(stage: Stage, task: str) -> list[tuple[str, str, str | None]]:
@@ -192,23 +176,23 @@ def test_a_poisoned_trigger_is_disabled_with_its_reason_and_the_others_fire(
 ):
     bad, trigger = made(stage)
     good, _ = made(stage)
-    from chalicelib.actions import schedules
+    from chalicelib.actions.firing import due_schedules as schedule_firing
 
-    real = schedules.decide
+    real = schedule_firing.decide_firing
 
     def decide(world: Any, basis: Any, occurrence: Any, **more: Any) -> Any:
-        if basis.definition.id == bad:
+        if basis.blueprint.id == bad:
             raise RuntimeError("no luck")
         return real(world, basis, occurrence, **more)
 
-    monkeypatch.setattr(schedules, "decide", decide)
+    monkeypatch.setattr(schedule_firing, "decide_firing", decide)
     stage.pass_time(timedelta(minutes=45))
     assert {row[1:] for row in ledger(stage, bad)} == {("skipped", "missed")}
     assert len(ledger(stage, good)) == 9
     (shown,) = stage.ok("GET", f"/api/tasks/{bad}/triggers")["triggers"]
     assert (shown["enabled"], shown["disabledReason"]) == (False, "RuntimeError: no luck")
 
-    monkeypatch.setattr(schedules, "decide", real)
+    monkeypatch.setattr(schedule_firing, "decide_firing", real)
     stage.ok("PATCH", f"/api/tasks/{bad}/triggers/{trigger}", {"enabled": True})
     assert ledger(stage, bad)[-1][1:] == ("skipped", "paused")
     stage.pass_time(timedelta(minutes=5))
@@ -333,7 +317,7 @@ def test_the_scheduler_says_how_it_is(stage: Stage):
 def test_a_stage_that_just_came_up_is_starting_until_its_first_tick_is_overdue(stage: Stage):
     stage.pass_time(timedelta(minutes=1))
     stage.now += timedelta(hours=8)
-    wiring.world().pulses.note("start", stage.now)
+    wiring.get_world().markers.record_time("start", stage.now)
     health = stage.ok("GET", "/api/health/scheduler")
     assert (health["status"], health["startedAt"]) == ("starting", "2026-05-04T20:01:00Z")
     stage.now += timedelta(minutes=3, seconds=1)
@@ -358,7 +342,7 @@ def test_triggers_that_are_added_at_once_are_all_there_and_never_more_than_allow
 def test_a_run_whose_step_fails_again_and_again_fails_with_its_reason(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
-    from chalicelib.actions import admission
+    from chalicelib.actions.runs import admission
 
     task, _ = made(stage)
     run = stage.ok("POST", f"/api/tasks/{task}/runs", {})["runId"]
@@ -370,7 +354,7 @@ def test_a_run_whose_step_fails_again_and_again_fails_with_its_reason(
     sqs = boto3.client("sqs", region_name=settings.region)
     for url in sqs.list_queues()["QueueUrls"]:
         sqs.purge_queue(QueueUrl=url)
-    monkeypatch.setattr(admission, "admit", admit)
+    monkeypatch.setattr(admission, "admit_queue", admit)
     stage.pass_time(timedelta(minutes=45))
 
     shown = stage.ok("GET", f"/api/tasks/{run}")["task"]
@@ -411,13 +395,13 @@ def test_who_asks_a_forge_keeps_nobody_else_of_its_batch_from_firing(
     pairs = [made(stage, **more)[::-1] for more in (asks, {})]
     order: list[bool] = []
 
-    def unchanged(world: Any, definition: Blueprint) -> bool:
-        order.append(definition.skip_if_unchanged)
+    def unchanged(world: Any, blueprint: Blueprint) -> bool:
+        order.append(blueprint.skip_if_unchanged)
         return False
 
-    monkeypatch.setattr(policies, "unchanged", unchanged)
+    monkeypatch.setattr(policies, "is_unchanged", unchanged)
     stage.now += timedelta(minutes=5)
-    schedules.fire_due(wiring.world(), pairs)
+    due_schedules.fire_due_triggers(wiring.get_world(), pairs)
     assert order == [False]
 
     stage.settle()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,110 +13,25 @@ import pytest
 from standardwebhooks import Webhook
 
 from chalicelib import wiring
-from chalicelib.domain.errors import TooMany
-from chalicelib.domain.webhook_senders import SENDERS
-from chalicelib.domain.webhook_signatures import Delivery
-from chalicelib.web.http import _refusal
+from chalicelib.domain.errors import RateLimited
+from chalicelib.domain.triggers.webhook_senders import SENDERS
+from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
+from chalicelib.web.http.routes import _error_response
 from tests.conftest import Stage
-from tests.shared import shared
-
-SECRET = "a secret of sixteen"
-STANDARD = "whsec_" + base64.b64encode(b"a standard secret").decode()
-
-
-def definition(**hook: Any) -> dict[str, Any]:
-    mapping = hook.pop("paramMapping", None)
-    return {
-        "type": "standalone",
-        "name": "Alert",
-        "prompt": "Look at {{title}}.",
-        "agentType": "command",
-        "agentCommand": "true",
-        "triggers": [
-            {
-                "type": "webhook",
-                "config": {"path": "alerts", "secret": SECRET, **hook},
-                "paramMapping": mapping,
-            }
-        ],
-    }
-
-
-def made(stage: Stage, **hook: Any) -> dict[str, Any]:
-    answer = stage.ok("POST", "/api/tasks", definition(**hook))
-    return {"task": answer["task"]["id"], "trigger": answer["triggers"][0]}
-
-
-def mac(body: bytes, secret: str = SECRET) -> str:
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-
-
-def signed(preset: str, body: bytes, at: int, number: int = 1) -> dict[str, str]:
-    """Return the headers with which a sender of this kind signs."""
-    name = f"delivery-{number}"
-    if preset == "standard-webhooks":
-        return {
-            "webhook-id": name,
-            "webhook-timestamp": str(at),
-            "webhook-signature": standard(name, at, body),
-        }
-    stripe = mac(f"{at}.".encode() + body)
-    slack = mac(f"v0:{at}:".encode() + body)
-    return {
-        "optio": {"X-Optio-Signature": f"sha256={mac(body)}", "X-Optio-Delivery": name},
-        "github": {
-            "X-Hub-Signature-256": f"sha256={mac(body)}",
-            "X-GitHub-Delivery": name,
-            "X-GitHub-Event": "issues",
-        },
-        "gitlab": {"X-Gitlab-Token": SECRET, "X-Gitlab-Event-UUID": name},
-        "sentry": {
-            "Sentry-Hook-Signature": mac(body),
-            "Request-ID": name,
-            "Sentry-Hook-Resource": "issue",
-        },
-        "linear": {"Linear-Signature": mac(body), "Linear-Delivery": name},
-        "jira": {"X-Hub-Signature": f"sha256={mac(body)}", "X-Atlassian-Webhook-Identifier": name},
-        "stripe": {"Stripe-Signature": f"t={at},v0=ignored,v1={stripe}"},
-        "slack": {"X-Slack-Signature": f"v0={slack}", "X-Slack-Request-Timestamp": str(at)},
-        "pagerduty": {"X-PagerDuty-Signature": f"v1=0000,v1={mac(body)}"},
-        "notion": {"X-Notion-Signature": f"sha256={mac(body)}"},
-        "bitbucket": {"X-Hub-Signature": f"sha256={mac(body)}", "X-Request-UUID": name},
-        "gitea": {"X-Gitea-Signature": mac(body), "X-Gitea-Delivery": name},
-        "azure-devops": {"Authorization": f"Basic {basic('optio', SECRET)}"},
-        "sns": {"X-Amz-Sns-Message-Type": "Notification"},
-        "cloudevents": {
-            "Authorization": f"Bearer {SECRET}",
-            "ce-id": name,
-            "ce-source": "/tests",
-            "ce-type": "test",
-            "ce-specversion": "1.0",
-        },
-        "eventgrid": {"Authorization": f"Bearer {SECRET}"},
-        "token": {"Authorization": f"Bearer {SECRET}", "X-Optio-Delivery": name},
-    }[preset]
-
-
-def basic(user: str, password: str) -> str:
-    return base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def standard(name: str, at: int, body: bytes) -> str:
-    key = base64.b64decode(STANDARD.removeprefix("whsec_"))
-    message = f"{name}.{at}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()
-
-
-def post(stage: Stage, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
-    return stage.call("POST", "/api/hooks/alerts", body, token="", **headers)
-
-
-def now(stage: Stage) -> int:
-    return int(stage.now.timestamp())
-
-
-def secret_of(preset: str) -> str:
-    return STANDARD if preset == "standard-webhooks" else SECRET
+from tests.support.shared import shared
+from tests.support.signed_deliveries import (
+    NAMED_BY_TOKEN,
+    SECRET,
+    STANDARD,
+    blueprint,
+    mac,
+    made,
+    now,
+    post,
+    secret_of,
+    signed,
+    standard,
+)
 
 
 def test_a_delivery_fires_what_the_library_says(stage: Stage):
@@ -132,8 +45,6 @@ def test_a_delivery_fires_what_the_library_says(stage: Stage):
     assert stage.ok("GET", f"/api/tasks/{run['id']}")["task"]["prompt"] == "By the library."
 
 
-NAMED_BY_TOKEN = ("gitlab", "token", "cloudevents", "eventgrid", "azure-devops")
-"""Senders that carry a secret and sign nothing."""
 WITH_SECRETS = sorted(name for name, sender in SENDERS.items() if sender.check)
 
 
@@ -213,7 +124,7 @@ def test_any_of_the_secrets_of_a_rotation_is_believed_and_none_is_shown(stage: S
     assert post(stage, b"{}", {"X-Optio-Signature": mac(b"{}", new)})[0] == 202
     stage.ok("PATCH", where, {"config": {"path": "alerts", "secret": "a third and last one"}})
     assert post(stage, b"[]", {"X-Optio-Signature": mac(b"[]", new)})[0] == 401
-    rows = wiring.world().triggers.get(kept["trigger"]["id"])
+    rows = wiring.get_world().triggers.get(kept["trigger"]["id"])
     assert SECRET not in repr(rows)
 
 
@@ -249,7 +160,7 @@ def test_one_delivery_posted_fifty_times_at_once_is_one_task(stage: Stage):
 
 
 def test_of_fifty_who_want_one_path_one_gets_it(stage: Stage):
-    bare = definition()
+    bare = blueprint()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: stage.call("POST", "/api/tasks", bare)[0], range(50)))
     assert sorted(answers) == [201] + [409] * 49
@@ -366,7 +277,7 @@ def test_slack_and_notion_try_an_address_out(stage: Stage):
     assert post(stage, body, signed("slack", body, now(stage))) == (200, {"challenge": "c-1"})
     assert post(stage, body, {})[0] == 401
 
-    asked = definition(signature="notion", path="notes")
+    asked = blueprint(signature="notion", path="notes")
     del asked["triggers"][0]["config"]["secret"]
     answer = stage.ok("POST", "/api/tasks", asked)
     where = f"/api/tasks/{answer['task']['id']}/triggers"
@@ -402,15 +313,15 @@ def test_a_trigger_that_is_paused_while_its_delivery_is_decided_fires_nothing(
 ):
     kept = made(stage)
     where = f"/api/tasks/{kept['task']}/triggers/{kept['trigger']['id']}"
-    firings = wiring.world().firings
-    commit = firings.commit
+    firings = wiring.get_world().firings
+    commit = firings.commit_decision
 
     def paused_before(decision: Any) -> None:
-        monkeypatch.setattr(firings, "commit", commit)
+        monkeypatch.setattr(firings, "commit_decision", commit)
         stage.ok("PATCH", where, {"enabled": False})
         commit(decision)
 
-    monkeypatch.setattr(firings, "commit", paused_before)
+    monkeypatch.setattr(firings, "commit_decision", paused_before)
 
     assert post(stage, b"{}", {"X-Optio-Signature": mac(b"{}")})[0] == 404
     assert stage.ok("GET", f"/api/tasks/{kept['task']}/runs")["runs"] == []
@@ -420,7 +331,7 @@ def test_a_flood_on_one_path_is_told_when_to_come_again(stage: Stage):
     made(stage)
     statuses = [post(stage, b"x", {})[0] for _ in range(101)]
     assert statuses == [401] * 100 + [429]
-    refusal = _refusal(TooMany(timedelta(milliseconds=1200)))
+    refusal = _error_response(RateLimited(timedelta(milliseconds=1200)))
     assert (refusal.status_code, refusal.headers["Retry-After"]) == (429, "2")
     assert stage.call("POST", "/api/hooks/other", b"{}", token="")[0] == 404
     stage.now += timedelta(seconds=1)
@@ -445,7 +356,7 @@ def test_a_flood_on_one_path_is_told_when_to_come_again(stage: Stage):
     ],
 )
 def test_a_hook_that_cannot_work_is_refused(stage: Stage, change: dict[str, Any], field: str):
-    status, answer = stage.call("POST", "/api/tasks", definition(**change))
+    status, answer = stage.call("POST", "/api/tasks", blueprint(**change))
     assert status == 400, answer
     assert any(detail["field"].startswith(field) for detail in answer["details"]), answer
 
@@ -496,9 +407,9 @@ def test_every_published_vector_of_a_signature_is_decided_as_it_says():
         at = datetime.fromtimestamp(int(sent), UTC)
         check, body = SENDERS[schemes[vector["scheme"]]].check, vector["body"].encode()
         assert check is not None
-        delivery = Delivery(headers=headers, body=body)
+        delivery = InboundDelivery(headers=headers, body=body)
         assert check(delivery, vector["secret"], at) is vector["valid"], vector
         for place in range(len(body)) if vector["valid"] else ():
             flipped = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
-            forged = Delivery(headers=headers, body=flipped)
+            forged = InboundDelivery(headers=headers, body=flipped)
             assert not check(forged, vector["secret"], at)

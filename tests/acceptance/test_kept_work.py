@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib.domain.kept_work import MOST_KEPT_BYTES
-from tests.acceptance.browsing import Browser
-from tests.acceptance.test_road import claimed, runner
+from chalicelib.domain.runs.kept_work import MAX_KEPT_BYTES
 from tests.conftest import Stage
+from tests.support.browser import Browser
+from tests.support.runner_calls import claimed, runner
 
 BUMP = {
     "type": "repo-blueprint",
@@ -166,7 +166,7 @@ def test_only_a_patch_cannot_be_resumed(stage: Stage, job: dict[str, Any]):
         pytest.param([{**BUNDLE, "name": "other"}], "keptWork.files.0.name", id="name"),
         pytest.param([BUNDLE, BUNDLE], "keptWork.files.1.name", id="twice"),
         pytest.param([], "keptWork.files", id="none"),
-        pytest.param([{**BUNDLE, "size": MOST_KEPT_BYTES + 1}], "keptWork.files", id="size"),
+        pytest.param([{**BUNDLE, "size": MAX_KEPT_BYTES + 1}], "keptWork.files", id="size"),
     ],
 )
 def test_kept_work_that_cannot_be_is_refused_by_its_field(
@@ -192,7 +192,7 @@ def test_an_agent_cannot_forge_kept_work(stage: Stage, job: dict[str, Any]):
 def test_kept_work_may_be_bigger_than_the_files_of_an_agent_together(
     stage: Stage, job: dict[str, Any]
 ):
-    big = {**BUNDLE, "size": MOST_KEPT_BYTES}
+    big = {**BUNDLE, "size": MAX_KEPT_BYTES}
     files = [big, {"name": "a.md", "size": 10 * 2**20, "contentType": "text/plain"}]
 
     status, _ = runner(stage, "outputs", {"runId": job["runId"], "attempt": 1, "files": files})

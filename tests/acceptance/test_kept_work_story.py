@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.served import Served, served
 from tests.conftest import Stage
-from tests.unit.played import git, origin, tmp
-from tests.unit.test_runner_kept_work import refuse_pushes
+from tests.support.fake_runner_api import git, origin, tmp
+from tests.support.http_stage import Served, served
+from tests.support.refused_pushes import refuse_pushes
 
 __all__ = ["origin", "tmp"]
 PATIENCE_SECONDS = 120

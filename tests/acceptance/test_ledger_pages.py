@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.acceptance.browsing import Browser, browser, shown, task
+from tests.support.browser import Browser, browser, shown, task
 
 __all__ = ["browser"]
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.domain import limits
-from chalicelib.storage import connection
+from chalicelib.storage.dynamo import connection
 from tests.conftest import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,13 +124,13 @@ def put(body: Any, at: tuple[str, ...], value: Any) -> Any:
 
 
 def test_what_is_over_a_bound_is_refused_with_its_field(stage: Stage, document: dict[str, Any]):
-    definition = {
+    blueprint = {
         "type": "standalone",
         "name": "N",
         "prompt": "P",
         "triggers": [{"type": "manual"}],
     }
-    made = stage.ok("POST", "/api/tasks", definition)
+    made = stage.ok("POST", "/api/tasks", blueprint)
     ids = {
         "task_id": made["task"]["id"],
         "trigger_id": made["triggers"][0]["id"],
@@ -140,7 +140,7 @@ def test_what_is_over_a_bound_is_refused_with_its_field(stage: Stage, document: 
         ]["id"],
         "name": "TOKEN",
     }
-    config = {**definition, "type": "repo-blueprint", "repoUrl": "acme/web"}
+    config = {**blueprint, "type": "repo-blueprint", "repoUrl": "acme/web"}
     with_repo = stage.ok("POST", "/api/tasks", config)
     of_config = {
         "task_id": with_repo["task"]["id"],
@@ -171,14 +171,14 @@ def test_what_is_over_a_bound_is_refused_with_its_field(stage: Stage, document: 
 
 
 def test_a_request_holds_at_most_1_mib(stage: Stage):
-    body = json.dumps({"params": {"a": "x" * limits.BODY}}).encode()
+    body = json.dumps({"params": {"a": "x" * limits.MAX_BODY_BYTES}}).encode()
     for path in ("/api/tasks", "/api/hooks/some", "/api/webhooks/github"):
         assert stage.call("POST", path, body)[0] == 413
 
 
 @pytest.mark.parametrize("name", ["cursor", "limit"])
 def test_what_is_asked_for_is_bounded(stage: Stage, name: str):
-    long = "1" * (limits.CURSOR + 1)
+    long = "1" * (limits.MAX_CURSOR_LENGTH + 1)
     status, answer = stage.call("GET", f"/api/tasks?{name}={long}")
     assert (status, answer["details"][0]["field"]) == (400, name)
 
@@ -236,7 +236,7 @@ def test_a_trigger_or_a_template_that_is_too_big_is_refused(stage: Stage):
 def looked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every text that a table is asked for: AWS refuses long ones, and emulators find nothing."""
     texts: list[str] = []
-    real = connection.Shared._make_api_call
+    real = connection.SharedConnection._make_api_call
 
     def told(value: Any) -> Iterator[str]:
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
@@ -250,7 +250,7 @@ def looked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             texts.extend(told(given))
         return real(self, operation, given)
 
-    monkeypatch.setattr(connection.Shared, "_make_api_call", call)
+    monkeypatch.setattr(connection.SharedConnection, "_make_api_call", call)
     return texts
 
 
@@ -273,7 +273,7 @@ def test_nothing_is_found_under_a_name_that_is_longer_than_any_key(
 
 
 def test_a_length_is_that_of_what_was_sent_and_what_is_kept_has_no_space_around(stage: Stage):
-    name = "n" * (limits.NAME - 2)
+    name = "n" * (limits.MAX_NAME_LENGTH - 2)
     made = stage.ok("POST", "/api/prompt-templates", {"name": f" {name}\n", "template": "t"})
     assert made["promptTemplate"]["name"] == name
     for wrong in (f"  {name}\n", "\u0085 \t"):
@@ -309,7 +309,7 @@ def test_very_many_faults_are_told_before_the_gateway_gives_up(stage: Stage, bod
     status, answer = stage.call("POST", "/api/tasks", {"name": "N", "prompt": "P", **body})
 
     assert status == 400
-    assert 0 < len(answer["details"]) <= limits.FAULTS
+    assert 0 < len(answer["details"]) <= limits.MAX_FAULTS
     assert time.process_time() - begun < 8
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.settings import settings
-from tests.acceptance.test_pull_requests import github, pushed, runner, shown
 from tests.conftest import Stage
 from tests.fakes.github import TOKEN, FakeGitHub
+from tests.support.pull_request_stage import github, pushed, runner, shown
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -102,13 +102,13 @@ def test_a_step_that_fails_says_whose_it_was_and_nothing_private(
     (failed,) = lines(capsys)
     assert (failed["level"], failed["run"]) == ("ERROR", run)
     assert failed["exception_name"] == "ZeroDivisionError"
-    assert "watching.py" in failed["exception"]
+    assert "run_due.py" in failed["exception"]
 
 
 def test_each_message_names_what_caused_it(stage: Stage, github: FakeGitHub):
     delivered(stage, github)
     sqs = boto3.client("sqs", region_name=settings.region)
-    url = sqs.get_queue_url(QueueName=settings.queue("steps"))["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=settings.queue_name("steps"))["QueueUrl"]
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     assert json.loads(message["Body"])["correlationId"]
 

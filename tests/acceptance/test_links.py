@@ -14,11 +14,11 @@ import pytest
 
 from app import app
 from chalicelib import wiring
-from chalicelib.domain.log import LogLine, Stream
-from chalicelib.web.pages import TABLE
-from chalicelib.web.urls import Urls
-from tests.acceptance.browsing import Answer, Browser, browser, schedule, task
+from chalicelib.domain.runs.log import LogLine, LogStream
+from chalicelib.web.http.urls import PageUrls
+from chalicelib.web.pages import PAGE_TABLE
 from tests.conftest import Stage
+from tests.support.browser import Answer, Browser, browser, schedule, task
 
 __all__ = ["browser"]
 LINKS = ("href", "src", "action", "hx-get", "data-log", "data-prompt", "data-cron-field")
@@ -117,17 +117,17 @@ def full(browser: Browser) -> dict[str, str]:
     provider = {"source": "github", "config": {"repo": "acme/web"}, "credential": "x"}
     stage.ok("POST", "/api/tickets/providers", provider)
     hooked = stage.ok("POST", "/api/webhooks", {"url": "https://example.com/hook"})
-    said = wiring.world().runs.newest(("repo-task",), None, 1)[0][0]
+    said = wiring.get_world().runs.list_newest(("repo-task",), None, 1)[0][0]
     _say(stage, said.id)
     return {"webhook": hooked["webhook"]["id"]}
 
 
 def _say(stage: Stage, run_id: str) -> None:
-    was = wiring.world().runs.get(run_id)
+    was = wiring.get_world().runs.get(run_id)
     new = replace(was, attempt=1, version=was.version + 1)
-    wiring.world().runs.put(new, was)
+    wiring.get_world().runs.put(new, was)
     lines = [LogLine(seq=n, timestamp=stage.now, log_type="text", content="x") for n in (1, 2)]
-    wiring.world().logs.write(Stream.of(new, 1), lines)
+    wiring.get_world().logs.write_lines(LogStream.of_attempt(new, 1), lines)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_every_link_form_and_file_holds_at_any_address_under_a_strict_policy(
     }
     assert dead == {}
     visited = {pattern_of(urlsplit(path).path) for path in walk.pages}
-    reads = {path for method, path, *_ in TABLE if method == "GET"}
+    reads = {path for method, path, *_ in PAGE_TABLE if method == "GET"}
     unlinked = {"/", "/tasks/{task_id}/outputs/{name}", "/static/{digest}/{name}"}
     assert reads - visited <= unlinked, "no page leads there"
     assert len(walk.pages) > 40
@@ -164,9 +164,9 @@ def _is_strict(path: str, answer: Answer) -> None:
 
 
 def test_links_are_relative_so_that_any_prefix_holds():
-    assert Urls.of("/tasks").to("tasks", "new") == "./tasks/new"
-    assert Urls.of("/tasks/scheduled/x").to("tasks", "a/b") == "../../tasks/a%2Fb"
-    assert Urls.of("/tasks").to("tasks", q="a b", state=None) == "./tasks?q=a+b"
+    assert PageUrls.of_path("/tasks").link_to("tasks", "new") == "./tasks/new"
+    assert PageUrls.of_path("/tasks/scheduled/x").link_to("tasks", "a/b") == "../../tasks/a%2Fb"
+    assert PageUrls.of_path("/tasks").link_to("tasks", q="a b", state=None) == "./tasks?q=a+b"
 
 
 def test_a_write_leads_on_within_the_prefix(browser: Browser, full: Any):

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import wiring
-from chalicelib.actions import bulk, runs
+from chalicelib.actions.runs import bulk, runs
 from chalicelib.domain import limits
-from chalicelib.domain.run import State
+from chalicelib.domain.runs.run import State
 from chalicelib.storage.records import RunRecord
-from chalicelib.web.cursors import decode_cursor, encode_cursor
+from chalicelib.web.http.cursors import decode_cursor, encode_cursor
 from tests.conftest import RUNNER_TOKEN, Stage
 
 
@@ -127,13 +127,13 @@ def test_all_that_waits_or_works_is_cancelled_by_one_call(stage: Stage):
     stage.settle()
     for name in names:
         assert stage.ok("GET", f"/api/tasks/{name}")["task"]["state"] == "cancelled"
-    assert wiring.world().slots.held("stage") == frozenset()
+    assert wiring.get_world().slots.held_runs("stage") == frozenset()
 
 
 def test_a_run_that_moves_meanwhile_is_cancelled_all_the_same(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
-    run, store, raced = task(stage, "fresh"), wiring.world().runs, []
+    run, store, raced = task(stage, "fresh"), wiring.get_world().runs, []
     read = store.get
 
     def get(run_id: str) -> Any:
@@ -144,13 +144,13 @@ def test_a_run_that_moves_meanwhile_is_cancelled_all_the_same(
         return found
 
     monkeypatch.setattr(store, "get", get)
-    runs.cancel(wiring.world(), run)
+    runs.cancel_run(wiring.get_world(), run)
     assert raced == [State.QUEUED]
     assert read(run).state is State.CANCELLED
 
 
 def test_one_call_moves_a_bounded_number(stage: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bulk, "MOST", 2)
+    monkeypatch.setattr(bulk, "MAX_RUNS_PER_REQUEST", 2)
     for number in range(5):
         task(stage, f"t{number}")
     done = [stage.ok("POST", "/api/tasks/bulk/cancel-active")["accepted"] for _ in range(4)]
@@ -162,13 +162,13 @@ def test_one_call_ends_in_seconds_though_each_cancel_is_slow(
 ):
     for number in range(5):
         task(stage, f"t{number}")
-    slow = runs.cancel
+    slow = runs.cancel_run
 
     def cancel(*given: Any) -> Any:
         stage.now += timedelta(seconds=4)
         return slow(*given)
 
-    monkeypatch.setattr(runs, "cancel", cancel)
+    monkeypatch.setattr(runs, "cancel_run", cancel)
     done = [stage.ok("POST", "/api/tasks/bulk/cancel-active")["accepted"] for _ in range(4)]
     assert done == [2, 2, 1, 0]
 
@@ -239,7 +239,7 @@ def test_a_page_of_heavy_things_ends_early_and_the_next_one_goes_on(
     whole = [one["id"] for one in stage.ok("GET", f"{path}&limit=100")[name]]
     assert len(whole) == 7
 
-    monkeypatch.setattr(limits, "ANSWER", 1_000 if kind == "repo-task" else 10_000)
+    monkeypatch.setattr(limits, "MAX_ANSWER_BYTES", 1_000 if kind == "repo-task" else 10_000)
     read: list[str] = []
     sizes: list[int] = []
     cursor = ""

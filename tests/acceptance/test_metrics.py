@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.acceptance.test_firing import made
 from tests.conftest import Stage
+from tests.support.scheduled_blueprint import made
 
 
 def measured(capsys: pytest.CaptureFixture[str], name: str) -> list[float]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import Browser, browser
-from tests.acceptance.test_firing import made
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser
+from tests.support.scheduled_blueprint import made
 
 __all__ = ["browser"]
 SCHEDULE = {"type": "schedule", "config": {"cronExpression": "*/5 * * * *"}}

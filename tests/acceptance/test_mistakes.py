@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.web.models.rules import Ruled
-from tests.acceptance.browsing import Browser, browser
+from chalicelib.web.schemas.requests.cross_field_rules import ModelWithRules
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser
 
 Body = dict[str, Any]
 Change = Callable[[Body], object]
@@ -289,7 +289,7 @@ def test_a_provider_that_becomes_another_place_is_told_with_the_rest(stage: Stag
 
 
 def test_a_rule_that_asks_for_what_is_no_field_is_a_mistake_of_ours():
-    class Odd(Ruled):
+    class Odd(ModelWithRules):
         rules = (lambda asked: [asked.nothing_of_the_kind],)
         name: str = ""
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.run import branch_key
-from tests.acceptance.test_pull_requests import github as github
-from tests.acceptance.test_pull_requests import pushed, runner, shown
+from chalicelib.domain.runs.run import branch_key
 from tests.conftest import Stage
 from tests.fakes.github import FakeGitHub
+from tests.support.pull_request_stage import github as github
+from tests.support.pull_request_stage import pushed, runner, shown
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -100,7 +100,7 @@ def test_the_next_run_works_on_the_open_pull_request(stage: Stage, github: FakeG
     assert (new["state"], new["prNumber"]) == ("pr_opened", task["prNumber"])
     assert len(github.pulls) == 1
     assert shown(stage, first)["state"] == "completed"
-    held = wiring.world().slots.held(branch_key(task["repoUrl"], task["branch"]))
+    held = wiring.get_world().slots.held_runs(branch_key(task["repoUrl"], task["branch"]))
     assert held == {second}, "a branch holds no run that is over, or its row would grow for ever"
     third = deliver(stage, {"n": 3})["taskId"]
     assert deliver(stage, {"n": 4})["taskId"] != third

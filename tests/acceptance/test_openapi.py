@@ -24,13 +24,13 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]):
 
 def test_every_route_is_described_and_no_other(document: dict[str, Any]):
     from app import app
-    from chalicelib.web.pages import TABLE
+    from chalicelib.web.pages import PAGE_TABLE
 
     described = {
         (method.upper(), path) for path, item in document["paths"].items() for method in item
     }
     routed = {(method, path) for path, methods in app.routes.items() for method in methods}
-    shown = {(method, path) for method, path, *_ in TABLE}
+    shown = {(method, path) for method, path, *_ in PAGE_TABLE}
     assert described == routed - shown
     assert not [path for _, path in shown if path.startswith("/api")]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.access import ALLOWED, Role
+from chalicelib.domain.access.key import ROLE_SCOPES, Role
 from chalicelib.settings import settings
-from tests.acceptance.browsing import Browser
-from tests.acceptance.test_road import claimed
 from tests.conftest import Stage, key_of
+from tests.support.browser import Browser
+from tests.support.runner_calls import claimed
 
 TASK = {"name": "N", "prompt": "P", "agentType": "command", "agentCommand": "true"}
 REFUSED = [
@@ -120,7 +120,7 @@ def test_a_forge_or_tracker_where_no_request_may_go_is_refused(stage: Stage, url
 
 
 def test_only_who_keeps_credentials_says_where_that_of_the_forge_is_sent(stage: Stage):
-    key_of("optio_pat_member", ALLOWED[Role.MEMBER])
+    key_of("optio_pat_member", ROLE_SCOPES[Role.MEMBER])
     theirs = {"repoUrl": "https://evil.example/a/b", "forgeApiUrl": "https://evil.example/api/v3"}
     ours = {"repoUrl": "https://git.example/a/b", "forgeApiUrl": "https://git.example/api/v3"}
     made = stage.ok("POST", "/api/repos", ours)["repo"]

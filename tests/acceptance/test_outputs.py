@@ -10,11 +10,11 @@ import pytest
 import requests
 
 from chalicelib import wiring
-from chalicelib.domain.output import Output
-from chalicelib.storage.outputs import S3Outputs
-from tests.acceptance.browsing import Browser
-from tests.acceptance.test_road import claimed, runner
+from chalicelib.domain.runs.output import RunOutput
+from chalicelib.storage.s3.outputs import S3Outputs
 from tests.conftest import Stage
+from tests.support.browser import Browser
+from tests.support.runner_calls import claimed, runner
 
 LOOK = {"type": "standalone", "name": "Look", "prompt": "Look.", "agentType": "command"}
 FILES = [
@@ -73,7 +73,7 @@ def test_a_row_lists_the_newest_files_alone_however_often_a_run_is_tried(
 
     assert runner(stage, "report", {**here, "outcome": "succeeded", "outputs": FILES[:1]})[0] == 200
 
-    tries = wiring.world().runs.get(job["runId"]).attempts
+    tries = wiring.get_world().runs.get(job["runId"]).attempts
     assert [len(one.outputs) for one in tries] == [0, 1]
     assert stage.ok("GET", f"/api/tasks/{job['runId']}")["task"]["outputs"] == FILES[:1]
 
@@ -91,8 +91,8 @@ def test_an_address_is_signed_for_its_size_and_type_and_is_good_for_minutes(
 
 def test_an_address_is_that_of_the_bucket_in_its_own_region(aws: None):
     outputs = S3Outputs("blobs", "eu-central-1")
-    file = Output(name="report.md", size=3)
-    for address in (outputs.upload("r", 1, file), outputs.download("r", 1, file)):
+    file = RunOutput(name="report.md", size=3)
+    for address in (outputs.upload_url("r", 1, file), outputs.download_url("r", 1, file)):
         assert address.startswith("https://blobs.s3.eu-central-1.amazonaws.com/outputs/r/1/")
 
 

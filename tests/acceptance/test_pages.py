@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from app import app
 from chalicelib import wiring
 from chalicelib.domain import limits
-from chalicelib.domain.access import digest_of, key_id
-from chalicelib.domain.log import LogLine, Stream
-from chalicelib.domain.run import State
-from chalicelib.storage.records import PulseRecord
+from chalicelib.domain.access.key import key_id, token_digest
+from chalicelib.domain.runs.log import LogLine, LogStream
+from chalicelib.domain.runs.run import State
+from chalicelib.storage.records import MarkerRecord
 from chalicelib.web import pages
-from chalicelib.web.pages import TABLE
-from chalicelib.web.pages.rendering import asset, assets
-from chalicelib.web.pages.session import COOKIE
-from chalicelib.web.urls import PAGES
-from tests.acceptance.browsing import FORM, Browser, browser, schedule, shown, task
+from chalicelib.web.http.urls import PAGE_ROOTS
+from chalicelib.web.pages import PAGE_TABLE
+from chalicelib.web.pages.rendering import asset_path, static_files
+from chalicelib.web.pages.session import COOKIE_NAME
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
+from tests.support.browser import FORM, Browser, browser, schedule, shown, task
 
 __all__ = ["browser"]
 
@@ -99,7 +99,7 @@ def test_a_session_ends_with_its_time(browser: Browser):
 
 def test_a_session_ends_with_its_key(browser: Browser):
     assert browser.get("/tasks").status == 200
-    wiring.world().keys.remove(key_id(digest_of(TOKEN)))
+    wiring.get_world().keys.remove(key_id(token_digest(TOKEN)))
     assert browser.get("/tasks").status == 303
 
 
@@ -123,7 +123,7 @@ def test_a_viewer_sees_and_changes_nothing(stage: Stage):
 
 
 def test_a_forged_cookie_is_no_session(stage: Stage):
-    assert Browser(stage, cookie=f"{COOKIE}=AAAA").get("/tasks").status == 303
+    assert Browser(stage, cookie=f"{COOKIE_NAME}=AAAA").get("/tasks").status == 303
 
 
 def test_a_link_signs_in_once(stage: Stage):
@@ -148,7 +148,7 @@ def test_a_prefetched_link_still_signs_in(stage: Stage):
 def test_that_a_link_was_used_is_forgotten_when_it_is_worth_nothing(stage: Stage):
     path = stage.ok("POST", "/api/auth/sign-in-links")["path"]
     assert Browser(stage).use_link(path).status == 303
-    (used,) = [row for row in PulseRecord.scan() if row.id.startswith("link#")]
+    (used,) = [row for row in MarkerRecord.scan() if row.id.startswith("link#")]
     assert used.expires_at == int((stage.now + timedelta(minutes=10)).timestamp())
 
 
@@ -167,7 +167,7 @@ def test_a_number_that_no_field_takes_is_told_beside_it(browser: Browser):
 
 
 def test_every_write_needs_the_token_of_the_session(browser: Browser):
-    writes = [path for method, path, *_ in TABLE if method == "POST" and path != "/login"]
+    writes = [path for method, path, *_ in PAGE_TABLE if method == "POST" and path != "/login"]
     assert len(writes) > 5
     for path in writes:
         for token in ("", "wrong"):
@@ -228,13 +228,13 @@ def test_a_login_leads_to_each_page_with_its_filters(stage: Stage):
     for where in ("tasks?state=failed&q=a%20b", "tasks/scheduled/0a-1", "settings/webhooks"):
         answer = Browser(stage).post("/login", key=TOKEN, next=f"/{where}")
         assert answer.headers["Location"] == f"./{where}"
-    parts = {path.split("/")[1] for _, path, *_ in pages.TABLE}
-    assert {part for part in parts if part} - PAGES == {"login", "logout", "static"}
+    parts = {path.split("/")[1] for _, path, *_ in pages.PAGE_TABLE}
+    assert {part for part in parts if part} - PAGE_ROOTS == {"login", "logout", "static"}
 
 
 def test_what_is_served_has_the_hash_of_its_content_and_stays_for_ever(browser: Browser):
-    for name in assets():
-        answer = browser.get(f"/{asset(name)}")
+    for name in static_files():
+        answer = browser.get(f"/{asset_path(name)}")
         assert answer.status == 200
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert browser.get("/static/000000000000/app.css").headers["Cache-Control"] == "no-cache"
@@ -261,24 +261,24 @@ def test_a_schedule_is_made_paused_resumed_run_and_deleted_by_forms_alone(browse
         timezone="Europe/Berlin",
     )
     assert made.status == 303, made.text
-    definition = made.headers["Location"].split("/")[-1].split("?")[0]
-    page = browser.get(f"/tasks/scheduled/{definition}")
+    blueprint = made.headers["Location"].split("/")[-1].split("?")[0]
+    page = browser.get(f"/tasks/scheduled/{blueprint}")
     assert "Every 5 minutes" in page.text
     browser.stage.pass_time(timedelta(minutes=6))
-    (run,) = browser.stage.ok("GET", f"/api/tasks/{definition}/runs")["runs"]
+    (run,) = browser.stage.ok("GET", f"/api/tasks/{blueprint}/runs")["runs"]
     assert "Bump requests" in browser.get(f"/tasks/{run['id']}").text
-    assert browser.post(f"/tasks/scheduled/{definition}", do="pause").status == 303
-    refused = browser.post(f"/tasks/scheduled/{definition}", do="run", params='{"what": "kept"}')
+    assert browser.post(f"/tasks/scheduled/{blueprint}", do="pause").status == 303
+    refused = browser.post(f"/tasks/scheduled/{blueprint}", do="run", params='{"what": "kept"}')
     assert refused.status == 409
     assert "paused" in refused.text
     assert shown('{"what": "kept"}') in refused.text
     browser.stage.pass_time(timedelta(minutes=10))
-    assert browser.post(f"/tasks/scheduled/{definition}", do="resume").status == 303
+    assert browser.post(f"/tasks/scheduled/{blueprint}", do="resume").status == 303
     assert (
         "the blueprint or its trigger was paused"
-        in browser.get(f"/tasks/scheduled/{definition}").text
+        in browser.get(f"/tasks/scheduled/{blueprint}").text
     )
-    started = browser.post(f"/tasks/scheduled/{definition}", do="run", params='{"what": "flask"}')
+    started = browser.post(f"/tasks/scheduled/{blueprint}", do="run", params='{"what": "flask"}')
     run_id = started.headers["Location"].split("/")[-1].split("?")[0]
     assert "Bump flask" in browser.get(f"/tasks/{run_id}").text
     assert browser.post(f"/tasks/{run_id}", do="cancel").status == 303
@@ -286,8 +286,8 @@ def test_a_schedule_is_made_paused_resumed_run_and_deleted_by_forms_alone(browse
     assert browser.post("/tasks", do="retry", run=run_id).headers["Location"] == (
         "./tasks?done=retried-1-0"
     )
-    assert browser.post(f"/tasks/scheduled/{definition}", do="delete").status == 303
-    assert browser.get(f"/tasks/scheduled/{definition}").status == 404
+    assert browser.post(f"/tasks/scheduled/{blueprint}", do="delete").status == 303
+    assert browser.get(f"/tasks/scheduled/{blueprint}").status == 404
 
 
 def test_a_wrong_form_says_what_is_wrong_and_keeps_what_was_typed(browser: Browser):
@@ -308,12 +308,12 @@ def test_a_wrong_form_says_what_is_wrong_and_keeps_what_was_typed(browser: Brows
 
 def test_a_definition_and_its_triggers_are_edited_by_forms(browser: Browser):
     made = browser.stage.ok("POST", "/api/tasks", task(triggers=[schedule()], priority=7))
-    definition, trigger = made["task"]["id"], made["triggers"][0]["id"]
-    where = f"/tasks/scheduled/{definition}"
+    blueprint, trigger = made["task"]["id"], made["triggers"][0]["id"]
+    where = f"/tasks/scheduled/{blueprint}"
     assert "Bump {{what}}" in browser.get(f"{where}/edit").text
     fields = {"repoUrl": "https://example.com/acme/web", "prompt": "New", "priority": "7"}
     assert browser.post(f"{where}/edit", name="Renamed", **fields).status == 303
-    now = browser.stage.ok("GET", f"/api/tasks/{definition}")["task"]
+    now = browser.stage.ok("GET", f"/api/tasks/{blueprint}")["task"]
     assert (now["name"], now["prompt"], now["priority"]) == ("Renamed", "New", 7)
     saved = browser.post(f"{where}/triggers/{trigger}", cronExpression="0 4 * * *")
     assert saved.status == 303, saved.text
@@ -357,7 +357,7 @@ def test_a_template_beyond_the_newest_stays_chosen(
         ids.append(browser.stage.ok("POST", "/api/prompt-templates", asked)["promptTemplate"]["id"])
         browser.stage.now += timedelta(seconds=1)
     kept = browser.stage.ok("POST", "/api/tasks", task(promptTemplateId=ids[0]))["task"]["id"]
-    monkeypatch.setattr(limits, "ANSWER", 1)
+    monkeypatch.setattr(limits, "MAX_ANSWER_BYTES", 1)
     chosen = f'<option value="{ids[0]}" selected>Oldest</option>'
     assert chosen in browser.get(f"/tasks/scheduled/{kept}/edit").text
     assert chosen in browser.get(f"/tasks/new?template={ids[0]}").text
@@ -425,9 +425,9 @@ def test_who_looks_at_a_run_is_brought_its_history_and_what_may_be_done(
     shown = browser.get(f"/tasks/{run}?part=live").text
     assert re.search(r'id="history" hx-swap-oob="true".*Queued', shown, re.DOTALL)
     assert 'id="resume"' not in shown
-    was = wiring.world().runs.get(run)
+    was = wiring.get_world().runs.get(run)
     stuck = replace(was, state=State.NEEDS_ATTENTION, branch="optio/x", version=was.version + 1)
-    wiring.world().runs.put(stuck, was=was)
+    wiring.get_world().runs.put(stuck, was=was)
     shown = browser.get(f"/tasks/{run}?part=live").text
     assert re.search(r'id="resume" hx-swap-oob="true".*<textarea', shown, re.DOTALL)
     assert 'id="resume"' not in browser.get(f"/tasks/{run}?part=live&resume=1").text
@@ -483,14 +483,14 @@ def test_any_text_is_escaped_in_logs_titles_and_errors(browser: Browser, text: s
 
 
 def _shows_only_text(browser: Browser, run_id: str, text: str) -> None:
-    world = wiring.world()
+    world = wiring.get_world()
     was = world.runs.get(run_id)
     new = replace(
         was, title=text, error_message=text, attempt=1, version=was.version + 1, branch=text
     )
     world.runs.put(new, was)
     line = LogLine(seq=1, timestamp=world.now(), log_type="text", content=text)
-    world.logs.write(Stream.of(new, 1), [line])
+    world.logs.write_lines(LogStream.of_attempt(new, 1), [line])
     for path in (f"/tasks/{run_id}", "/tasks"):
         page = browser.get(path).text
         assert text not in page or "<" not in text
@@ -498,7 +498,7 @@ def _shows_only_text(browser: Browser, run_id: str, text: str) -> None:
 
 
 def test_every_page_is_registered_and_none_is_in_the_description():
-    assert {path for _, path, *_ in TABLE} <= set(app.routes)
+    assert {path for _, path, *_ in PAGE_TABLE} <= set(app.routes)
 
 
 def test_a_list_is_as_it_was_asked_for_after_many_were_retried(browser: Browser):
@@ -510,7 +510,7 @@ def test_a_list_is_as_it_was_asked_for_after_many_were_retried(browser: Browser)
 
 def test_a_resume_needs_a_prompt_and_keeps_to_the_branch(browser: Browser):
     made = browser.stage.ok("POST", "/api/tasks", {**task(name="n"), "type": "repo-task"})["task"]
-    world, key = wiring.world(), made["id"]
+    world, key = wiring.get_world(), made["id"]
     was = world.runs.get(key)
     stuck = replace(was, state=State.NEEDS_ATTENTION, branch="optio/x", version=was.version + 1)
     world.runs.put(stuck, was)
@@ -526,7 +526,7 @@ def test_a_resume_needs_a_prompt_and_keeps_to_the_branch(browser: Browser):
 
 def test_a_log_is_opened_around_a_line_and_searched(browser: Browser):
     made = browser.stage.ok("POST", "/api/tasks", {**task(name="n"), "type": "repo-task"})["task"]
-    world, key = wiring.world(), made["id"]
+    world, key = wiring.get_world(), made["id"]
     was = world.runs.get(key)
     new = replace(was, attempt=1, version=was.version + 1)
     world.runs.put(new, was)
@@ -534,7 +534,7 @@ def test_a_log_is_opened_around_a_line_and_searched(browser: Browser):
         LogLine(seq=n, timestamp=world.now(), log_type="text", content=f"said {n}")
         for n in range(1, 1001)
     ]
-    world.logs.write(Stream.of(new, 1), said)
+    world.logs.write_lines(LogStream.of_attempt(new, 1), said)
     page = browser.get(f"/tasks/{key}?at=1.500").text
     assert 'id="L1.500"' in page
     assert page.count('class="line ') == 200

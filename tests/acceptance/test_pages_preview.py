@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.acceptance.browsing import Browser, browser, schedule, shown, task
+from tests.support.browser import Browser, browser, schedule, shown, task
 
 __all__ = ["browser"]
 SCHEMA = {"type": "object", "properties": {"what": {"type": "string"}, "deep": {"type": "boolean"}}}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import Browser, browser, task
+from tests.support.browser import Browser, browser, task
 
 __all__ = ["browser"]
 NAMES = ("onOpenPr", "maxOpenPrs", "skipIfUnchanged", "draft", "partialWork", "prLabels")

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.acceptance.browsing import Browser, browser, task
-from tests.acceptance.test_hooks import mac
+from tests.support.browser import Browser, browser, task
+from tests.support.signed_deliveries import mac
 
 __all__ = ["browser"]
 BODY = json.dumps({"title": "down"}).encode()

@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import syncing
-from tests.acceptance.browsing import Browser, browser, schedule, task
+from chalicelib.actions.tickets import sync
 from tests.conftest import TOKEN, Stage
-from tests.contract.test_calls import counted, requests
 from tests.fakes.receiver import Receiver, receiving
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
+from tests.support.browser import Browser, browser, schedule, task
+from tests.support.call_counts import counted, requests
 
 __all__ = ["browser"]
 
@@ -40,15 +40,15 @@ def test_a_provider_is_added_read_renamed_paused_and_removed(browser: Browser, g
     assert "Healthy" in page
     assert "synced <time" in page
     assert CREDENTIAL not in page
-    (one,) = wiring.world().providers.all()
+    (one,) = wiring.get_world().providers.list_all()
     renamed = browser.post("/tickets", id=one.id, name="Our tickets", credential="")
     assert renamed.status == 303, renamed.text
     assert "Our tickets" in browser.get("/tickets").text
-    assert wiring.world().vault.get(one.secret_key) == CREDENTIAL
-    assert wiring.world().providers.get(one.id).config.items() >= github.config.items()
+    assert wiring.get_world().vault.get(one.secret_key) == CREDENTIAL
+    assert wiring.get_world().providers.get(one.id).config.items() >= github.config.items()
     answering = {"comments": "off", "doneState": "closed"}
     assert browser.post("/tickets", id=one.id, name="Our tickets", **answering).status == 303
-    config = wiring.world().providers.get(one.id).config
+    config = wiring.get_world().providers.get(one.id).config
     assert config == {**github.config, **answering}
     assert "no comments · closed when done" in browser.get("/tickets").text
     browser.post("/tickets", id=one.id, do="pause")
@@ -68,7 +68,7 @@ def test_a_provider_that_fails_says_why_and_is_brought_back(browser: Browser, gi
     browser.stage.pass_time(timedelta(minutes=6))
     page = browser.get("/tickets").text
     assert "syncs in a row failed" in page
-    (one,) = wiring.world().providers.all()
+    (one,) = wiring.get_world().providers.list_all()
     assert f"tickets/{one.id}/re-enable" in page
     browser.post("/tickets", id=one.id, name=one.name, credential=CREDENTIAL)
     assert browser.post(f"/tickets/{one.id}/re-enable").status == 303
@@ -111,7 +111,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(browser: Browser):
     page = browser.get("/settings").text
     assert token[0] not in page
     assert "CI" in page
-    (key,) = [one for one in wiring.world().keys.newest(None, 9)[0] if one.name == "CI"]
+    (key,) = [one for one in wiring.get_world().keys.list_newest(None, 9)[0] if one.name == "CI"]
     assert key.expires_at == browser.stage.now + timedelta(days=30)
     assert browser.post("/settings", id=key.id, do="revoke").status == 303
     status, _ = browser.stage.call("GET", "/api/tasks", token=token[0])
@@ -121,7 +121,9 @@ def test_a_key_is_shown_once_works_and_is_revoked(browser: Browser):
 def test_a_key_of_a_runner_does_jobs_and_nothing_else(browser: Browser):
     made = browser.post("/settings", name="Builder", role="runner", days="", do="make")
     assert made.status == 200, made.text
-    (key,) = [one for one in wiring.world().keys.newest(None, 9)[0] if one.name == "Builder"]
+    (key,) = [
+        one for one in wiring.get_world().keys.list_newest(None, 9)[0] if one.name == "Builder"
+    ]
     assert [str(scope) for scope in key.scopes] == ["runner"]
     assert key.expires_at is None
 
@@ -138,9 +140,9 @@ def test_a_wrong_key_keeps_what_was_typed(browser: Browser, days: str):
 def test_nobody_revokes_the_key_of_the_own_session(browser: Browser):
     own = re.search(r"\(yours\)", browser.get("/settings").text)
     assert own
-    from chalicelib.domain.access import digest_of, key_id
+    from chalicelib.domain.access.key import key_id, token_digest
 
-    answer = browser.post("/settings", id=key_id(digest_of(TOKEN)), do="revoke")
+    answer = browser.post("/settings", id=key_id(token_digest(TOKEN)), do="revoke")
     assert answer.status == 409
     assert browser.get("/tasks").status == 200
 
@@ -167,7 +169,7 @@ def test_a_webhook_is_made_tried_out_changed_and_removed(browser: Browser, recei
     assert made.status == 200, made.text
     secret = re.search(r"whsec_[\w+/=]{20,}", made.text)
     assert secret
-    (one,) = wiring.world().webhooks.all()
+    (one,) = wiring.get_world().webhook_endpoints.list_all()
     where = f"/settings/webhooks/{one.id}"
     assert secret[0] not in browser.get(where).text
     assert "The office" in browser.get("/settings/webhooks").text
@@ -179,7 +181,7 @@ def test_a_webhook_is_made_tried_out_changed_and_removed(browser: Browser, recei
     assert "Delivered" in page
     changed = browser.post(where, do="save", url="", description="Home", events=["task.failed"])
     assert changed.status == 303, changed.text
-    (now,) = wiring.world().webhooks.all()
+    (now,) = wiring.get_world().webhook_endpoints.list_all()
     assert (now.description, [str(e) for e in now.events]) == ("Home", ["task.failed"])
     rotated = browser.post(where, do="rotate")
     again = re.search(r"whsec_[\w+/=]{20,}", rotated.text)
@@ -261,7 +263,7 @@ def test_a_long_first_look_tells_how_far_it_came(browser: Browser, github: FakeT
         stage.now += timedelta(seconds=4)
 
     github.broken = answer
-    syncing.sync(wiring.world(), made["id"])
+    sync.sync_provider(wiring.get_world(), made["id"])
     (shown,) = stage.ok("GET", "/api/tickets/providers")["providers"]
     read = shown["progress"]["tickets"]
     assert shown["progress"]["reading"] == "backlog"
@@ -277,6 +279,6 @@ def test_a_long_first_look_tells_how_far_it_came(browser: Browser, github: FakeT
     page = browser.get("/tickets?part=live").text
     assert "so far" not in page
     assert "part=live" not in page
-    (definition,) = stage.ok("GET", "/api/tasks?type=all")["tasks"]
-    ledger = stage.ok("GET", f"/api/tasks/{definition['id']}/firings")["firings"]
+    (blueprint,) = stage.ok("GET", "/api/tasks?type=all")["tasks"]
+    ledger = stage.ok("GET", f"/api/tasks/{blueprint['id']}/firings")["firings"]
     assert [one["reason"] for one in ledger] == ["backlog"] * 10

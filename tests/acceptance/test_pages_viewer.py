@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.acceptance.browsing import Browser, schedule, task
 from tests.conftest import Stage
+from tests.support.browser import Browser, schedule, task
 
 HOOK = {"type": "webhook", "config": {"path": "alerts"}}
 BUTTON = re.compile(r"<button(?! type=.button)[^>]*>")

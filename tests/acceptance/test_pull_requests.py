@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from random import Random
@@ -14,90 +13,26 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import notifying
-from chalicelib.domain.forge import HOOK_SECRETS
-from chalicelib.integrations.github_client import Client
+from chalicelib.actions.notifications import announce
+from chalicelib.domain.pull_requests.forge import WEBHOOK_SECRET_NAMES
+from chalicelib.integrations.github.client import GitHubClient
 from chalicelib.settings import settings
-from tests.conftest import RUNNER_TOKEN, Stage
+from tests.conftest import Stage
 from tests.fakes.github import TOKEN, FakeGitHub, app_key
 from tests.fakes.receiver import receiving
+from tests.support.pull_request_stage import (
+    SIGNED_WITH,
+    change_repo,
+    later,
+    opened,
+    pushed,
+    runner,
+    shown,
+    started,
+)
+from tests.support.pull_request_stage import github as github
 
 SECOND = timedelta(seconds=1)
-SIGNED_WITH = "a secret of the hook"
-
-
-@pytest.fixture
-def github(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
-    monkeypatch.setitem(vars(settings), "allowed_private", ("127.0.0.1",))
-    with FakeGitHub() as fake:
-        stage.ok("PUT", "/api/secrets/GITHUB_TOKEN", {"value": TOKEN})
-        stage.ok("PUT", f"/api/secrets/{HOOK_SECRETS['github']}", {"value": SIGNED_WITH})
-        repo = {"repoUrl": fake.repo_url, "forgeApiUrl": f"{fake.url}/api/v3"}
-        stage.ok("POST", "/api/repos", repo)
-        yield fake
-
-
-def change_repo(stage: Stage, **fields: object) -> None:
-    (repo,) = stage.ok("GET", "/api/repos")["repos"]
-    stage.ok("PATCH", f"/api/repos/{repo['id']}", fields)
-
-
-def started(stage: Stage, github: FakeGitHub, **more: object) -> str:
-    body = {
-        "type": "repo-blueprint",
-        "name": "Bump",
-        "prompt": "Bump it, see #7 @ann",
-        "repoUrl": github.repo_url,
-        "repoBranch": "main",
-        "agentType": "command",
-        "agentCommand": "true",
-        **more,
-    }
-    task = stage.ok("POST", "/api/tasks", body)["task"]["id"]
-    run = stage.ok("POST", f"/api/tasks/{task}/runs", {})["runId"]
-    stage.settle()
-    return str(run)
-
-
-def runner(stage: Stage, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-    return stage.call("POST", f"/api/runner/{path}", body, token=RUNNER_TOKEN)
-
-
-def pushed(stage: Stage, github: FakeGitHub, sha: str = "a" * 40, **more: Any) -> dict[str, Any]:
-    """Let a runner claim, push and report; return the job that it was given."""
-    status, answer = runner(stage, "claim", {"runner": "r1"})
-    assert status == 200, answer
-    job: dict[str, Any] = answer["job"]
-    github.push(job["repo"]["pushBranch"], sha)
-    end = {
-        "runId": job["runId"],
-        "attempt": job["attempt"],
-        "outcome": "succeeded",
-        "branch": job["repo"]["pushBranch"],
-        "headSha": sha,
-        "resultSummary": "Bumped.",
-        "agent": {"costUsd": 0.25},
-        **more,
-    }
-    assert runner(stage, "report", end)[0] == 200
-    return job
-
-
-def shown(stage: Stage, run: str) -> dict[str, Any]:
-    task: dict[str, Any] = stage.ok("GET", f"/api/tasks/{run}")["task"]
-    return task
-
-
-def opened(stage: Stage, github: FakeGitHub, **more: object) -> str:
-    run = started(stage, github, **more)
-    pushed(stage, github)
-    stage.settle()
-    assert shown(stage, run)["state"] == "pr_opened"
-    return run
-
-
-def later(stage: Stage, seconds: int = 60) -> None:
-    stage.pass_time(timedelta(seconds=seconds))
 
 
 def test_a_pushed_branch_becomes_one_pull_request_that_says_what_it_is(
@@ -170,10 +105,10 @@ def test_the_same_pull_request_is_found_whichever_call_fails(
 def test_publishes_that_are_refused_pause_their_definition_and_a_webhook_hears_of_it(
     stage: Stage, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(notifying, "HEAD_START", timedelta(0))
+    monkeypatch.setattr(announce, "ANNOUNCEMENT_HEAD_START", timedelta(0))
     nightly = {"type": "schedule", "config": {"cronExpression": "0 3 * * *"}}
     first = started(stage, github, triggers=[nightly])
-    task = wiring.world().runs.get(first).definition_id
+    task = wiring.get_world().runs.get(first).blueprint_id
     github.fail("POST", "/pulls", 403, message="Resource not accessible", times=100)
     with receiving() as receiver:
         stage.ok("POST", "/api/webhooks", {"url": receiver.url, "events": ["definition.paused"]})
@@ -197,9 +132,9 @@ def test_a_pull_request_that_is_open_for_two_months_keeps_the_prompt_of_its_task
     for _ in range(2):
         stage.now += timedelta(days=60)
         later(stage)
-    stored = wiring.world().runs.get(run)
+    stored = wiring.get_world().runs.get(run)
     assert stored.brief_kept_until == stage.now + settings.retention + timedelta(days=1)
-    assert wiring.world().firings.brief(stored.firing_id).prompt == noise
+    assert wiring.get_world().firings.get_brief(stored.firing_id).prompt == noise
 
 
 class Died(BaseException):
@@ -230,17 +165,17 @@ def test_publish_may_die_after_each_of_its_calls(
 
         return call
 
-    world: Any = wiring.world()
-    monkeypatch.setattr(Client, "ask", counted(Client.ask))
+    world: Any = wiring.get_world()
+    monkeypatch.setattr(GitHubClient, "send_request", counted(GitHubClient.send_request))
     for store, names in (
         (world.runs, ("get", "put")),
-        (world.slots, ("hold", "held", "move")),
-        (world.firings, ("get", "brief")),
-        (world.repos, ("find",)),
-        (world.secrets, ("find",)),
+        (world.slots, ("hold_runs", "held_runs", "move_run")),
+        (world.firings, ("get", "get_brief")),
+        (world.repos, ("find_by_url",)),
+        (world.secrets, ("find_named",)),
         (world.vault, ("get",)),
-        (world.steps_queue, ("send",)),
-        (world.remote_queue, ("send",)),
+        (world.steps_queue, ("send_messages",)),
+        (world.remote_queue, ("send_messages",)),
     ):
         for name in names:
             monkeypatch.setattr(store, name, counted(getattr(store, name)))
@@ -593,9 +528,9 @@ def test_a_signed_delivery_is_looked_into_at_once(stage: Stage, github: FakeGitH
 
 
 def test_a_hook_without_a_secret_of_ours_is_refused(stage: Stage, github: FakeGitHub):
-    stage.ok("DELETE", f"/api/secrets/{HOOK_SECRETS['github']}")
+    stage.ok("DELETE", f"/api/secrets/{WEBHOOK_SECRET_NAMES['github']}")
 
     status, answer = delivery(stage, "push", {})
 
     assert status == 401
-    assert HOOK_SECRETS["github"] in answer["error"]
+    assert WEBHOOK_SECRET_NAMES["github"] in answer["error"]

@@ -12,14 +12,14 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from moto import mock_aws
 
-from chalicelib.domain.access import Role, digest_of, key_id
+from chalicelib.domain.access.key import Role, key_id, token_digest
 from chalicelib.settings import settings
 from chalicelib.storage.keys import DynamoKeys
-from chalicelib.storage.records import TABLES, KeyRecord
-from infra import changes, deploy, leftovers, release, terminal
-from infra.cloud_runner import cloud_runner
-from infra.deploy import Target
-from infra.resources import _table
+from chalicelib.storage.records import TABLE_RECORDS, KeyRecord
+from infra.package.cloud_runner import cloud_runner
+from infra.package.resources import _table
+from infra.release import change_sets, deploy, operator_cli, orphaned_resources, release
+from infra.release.deploy import Target
 
 QUEUE = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {}}}}
 
@@ -28,11 +28,11 @@ QUEUE = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {}}}}
 def target(deployable: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     monkeypatch.setenv("STAGE", "test")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setattr(changes, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(change_sets, "LOOK_SECONDS", 0.01)
     # moto reads no condition of a bucket's policy: it would refuse us, TLS or not.
     monkeypatch.setattr(deploy, "_made", lambda s3, bucket: s3.create_bucket(Bucket=bucket))
     with mock_aws():
-        yield terminal.target()
+        yield operator_cli.target()
 
 
 def table_of(template: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_a_stack_that_was_only_proposed_is_created_not_updated(
     )
     assert target.status() == "REVIEW_IN_PROGRESS"
     assert not target.exists()
-    found = changes.propose(target, QUEUE, {})
+    found = change_sets.propose(target, QUEUE, {})
     assert found
     assert found.creates
 
@@ -139,8 +139,8 @@ def test_the_reason_of_a_failure_is_of_this_attempt_not_of_an_older_one(
 
     monkeypatch.setattr(Target, "client", lambda self, service: Formation())
     monkeypatch.setattr(Target, "status", lambda self: "UPDATE_ROLLBACK_COMPLETE")
-    with pytest.raises(changes.Undeployable, match="RunsTable: only one index at a time"):
-        changes._await(target, "UPDATE_COMPLETE", failed=("ROLLBACK_COMPLETE",))
+    with pytest.raises(change_sets.Undeployable, match="RunsTable: only one index at a time"):
+        change_sets._await(target, "UPDATE_COMPLETE", failed=("ROLLBACK_COMPLETE",))
 
 
 def test_what_an_earlier_stage_left_is_found_and_deleted_among_hundreds_of_others(
@@ -155,7 +155,7 @@ def test_what_an_earlier_stage_left_is_found_and_deleted_among_hundreds_of_other
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         )
-    made = table_of(_table(TABLES[0]))
+    made = table_of(_table(TABLE_RECORDS[0]))
     dynamodb.create_table(**made)
     s3.create_bucket(Bucket="optio-test-blobs")
     for number in range(3):
@@ -164,10 +164,12 @@ def test_what_an_earlier_stage_left_is_found_and_deleted_among_hundreds_of_other
 
     with pytest.raises(SystemExit, match=f"{made['TableName']}.*optio-test-blobs.*data-key"):
         release.deploy(target)
-    leftovers.delete(target)
-    leftovers.delete(target)
-    assert not leftovers.of(target)
-    assert len(list(leftovers._pages(target, "dynamodb", "list_tables", "TableNames"))) == 120
+    orphaned_resources.delete(target)
+    orphaned_resources.delete(target)
+    assert not orphaned_resources.of(target)
+    assert (
+        len(list(orphaned_resources._pages(target, "dynamodb", "list_tables", "TableNames"))) == 120
+    )
 
 
 def test_a_stage_in_another_region_has_buckets_of_its_own(
@@ -194,9 +196,9 @@ def test_a_region_of_the_profile_is_taken_and_none_is_asked_for(
     (tmp_path / "config").write_text("[profile work]\nregion = eu-north-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     with pytest.raises(SystemExit, match="set AWS_REGION"):
-        terminal.target()
+        operator_cli.target()
     monkeypatch.setenv("AWS_PROFILE", "work")
-    terminal.target()
+    operator_cli.target()
     assert settings.region == os.environ["AWS_DEFAULT_REGION"] == "eu-north-1"
 
 
@@ -210,7 +212,7 @@ def test_whoever_holds_the_account_gets_another_admin_key_of_a_stage_that_is_the
     KeyRecord.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
     release.key(target)
     (token,) = re.findall(r"once: (\S+)", capsys.readouterr().out)
-    kept = DynamoKeys().find(key_id(digest_of(token)))
+    kept = DynamoKeys().find_by_id(key_id(token_digest(token)))
     assert kept
     assert kept.role is Role.ADMIN
 
@@ -219,7 +221,7 @@ def test_whoever_holds_the_account_gets_another_admin_key_of_a_stage_that_is_the
 def test_a_name_that_is_no_stage_is_refused(stage: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STAGE", stage)
     with pytest.raises(SystemExit, match="set STAGE=name"):
-        terminal.target()
+        operator_cli.target()
 
 
 def test_without_credentials_a_command_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch):
@@ -256,9 +258,9 @@ def test_what_only_gets_the_tag_of_the_new_package_is_no_change_to_look_at(
         for name, scope in (("RunsTable", ["Tags"]), ("KeysTable", ["Properties", "Tags"]))
     ]
     settled = {"Status": "CREATE_COMPLETE"}
-    monkeypatch.setattr(changes, "_settled", lambda formation, identity: settled)
-    monkeypatch.setattr(changes, "_all_changes", lambda formation, identity: found)
-    proposal = changes.propose(target, QUEUE, {"package": "new"})
+    monkeypatch.setattr(change_sets, "_settled", lambda formation, identity: settled)
+    monkeypatch.setattr(change_sets, "_all_changes", lambda formation, identity: found)
+    proposal = change_sets.propose(target, QUEUE, {"package": "new"})
     assert proposal
     assert [step.name for step in proposal.steps] == ["KeysTable"]
 
@@ -267,7 +269,7 @@ def test_what_only_gets_the_tag_of_the_new_package_is_no_change_to_look_at(
 def half_upgraded(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Return a table of a stage, and one that an upgrade left which was rolled back."""
     says(monkeypatch, "y")
-    old, new = (_table(one) for one in (KeyRecord, TABLES[0]))
+    old, new = (_table(one) for one in (KeyRecord, TABLE_RECORDS[0]))
     release.upgrade(target, {"Resources": {"KeysTable": old}}, {})
     target.client("dynamodb").create_table(**table_of(new))
 
@@ -284,7 +286,7 @@ def test_an_empty_table_of_an_upgrade_that_failed_is_in_the_way_of_no_other(
 ):
     with pytest.raises(InterruptedError):
         release.deploy(target)
-    assert leftovers.of(target).tables == [half_upgraded[0]]
+    assert orphaned_resources.of(target).tables == [half_upgraded[0]]
     assert f"left the table {half_upgraded[1]}, empty" in capsys.readouterr().out
 
 
@@ -297,7 +299,7 @@ def test_a_table_with_rows_that_is_no_part_of_the_stage_is_not_touched(
         SystemExit, match=f"{half_upgraded[1]} does not belong to the stage and holds"
     ):
         release.deploy(target)
-    assert set(leftovers.of(target).tables) == set(half_upgraded)
+    assert set(orphaned_resources.of(target).tables) == set(half_upgraded)
 
 
 @pytest.mark.parametrize(

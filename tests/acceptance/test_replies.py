@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain import mark
-from chalicelib.integrations import trackers
+from chalicelib.domain.firing import run_marker
+from chalicelib.integrations.trackers import registry
 from chalicelib.settings import settings
-from tests.acceptance.test_builds import Account, ends
 from tests.conftest import RUNNER_TOKEN, Stage
 from tests.fakes.tracker import Answer, Item
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
+from tests.support.build_account import Account, ends
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -191,8 +191,8 @@ def test_a_comment_of_ours_carries_the_mark_that_the_loop_guard_knows(
     claimed(stage)
     (said,) = item.ours
     raw = said.text if isinstance(said.text, str) else tracker.text(said)
-    assert mark.marks(raw) == [run]
-    assert mark.marks("\n".join(f"> {line}" for line in raw.splitlines())) == []
+    assert run_marker.marked_run_ids(raw) == [run]
+    assert run_marker.marked_run_ids("\n".join(f"> {line}" for line in raw.splitlines())) == []
 
 
 @pytest.mark.parametrize("shape", [("comment", "body"), ("data", "body")], ids=["github", "linear"])
@@ -209,7 +209,7 @@ def test_a_comment_of_ours_never_fires_the_definition_it_came_from(
     outer, inner = shape
     payload = {"action": "created", outer: {inner: said.text}}
     assert stage.call("POST", "/api/hooks/comments", payload, token="")[1]["skipped"] == "loop"
-    quoted = {outer: {inner: f"> {mark.plain(run)}\n\nWhat is this?"}}
+    quoted = {outer: {inner: f"> {run_marker.visible_marker(run)}\n\nWhat is this?"}}
     assert stage.call("POST", "/api/hooks/comments", quoted, token="")[0] == 202
 
 
@@ -252,17 +252,17 @@ class Dying:
 
     def __init__(self, fatal: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fatal, self.calls, self.on = fatal, 0, False
-        runs: Any = wiring.world().runs
+        runs: Any = wiring.get_world().runs
         monkeypatch.setattr(runs, "put", self.counted(runs.put))
-        opened = trackers.RealTrackers.open
+        opened = registry.RealTrackers.open_tracker
 
         def open_(real: Any, *given: Any) -> Any:
             made: Any = opened(real, *given)
-            for name in ("find", "say", "finish"):
+            for name in ("find_comment", "write_comment", "finish_ticket"):
                 setattr(made, name, self.counted(getattr(made, name)))
             return made
 
-        monkeypatch.setattr(trackers.RealTrackers, "open", open_)
+        monkeypatch.setattr(registry.RealTrackers, "open_tracker", open_)
 
     def counted(self, real: Any) -> Any:
         def call(*given: Any, **named: Any) -> Any:
@@ -417,7 +417,7 @@ def test_a_reply_beside_it_costs_nobody_the_end_of_a_job(
     provided(stage, github)
     _, run = fired(stage, github)
     job = claimed(stage)
-    runs: Any = wiring.world().runs
+    runs: Any = wiring.get_world().runs
     real, times = runs.get, iter(range(3))
 
     def get(run_id: str) -> Any:

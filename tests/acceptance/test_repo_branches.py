@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import Browser, browser
-from tests.acceptance.test_pull_requests import (
+from tests.conftest import Stage
+from tests.fakes.github import FakeGitHub
+from tests.support.browser import Browser, browser
+from tests.support.pull_request_stage import (
     change_repo,
     github,
     later,
@@ -17,8 +19,6 @@ from tests.acceptance.test_pull_requests import (
     shown,
     started,
 )
-from tests.conftest import Stage
-from tests.fakes.github import FakeGitHub
 
 pytestmark = pytest.mark.usefixtures("loopback")
 __all__ = ["browser", "github"]

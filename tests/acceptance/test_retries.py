@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_road import NIGHTLY, claimed, line, runner
 from tests.conftest import Stage
+from tests.support.runner_calls import NIGHTLY, claimed, line, runner
 
 HOOK = {"type": "webhook", "config": {"path": "alerts", "secret": "0123456789abcdef"}}
 
 
 def started(stage: Stage, **changes: object) -> str:
-    definition = {**NIGHTLY, "triggers": [], **changes}
-    task = stage.ok("POST", "/api/tasks", definition)["task"]["id"]
+    blueprint = {**NIGHTLY, "triggers": [], **changes}
+    task = stage.ok("POST", "/api/tasks", blueprint)["task"]["id"]
     run: str = stage.ok("POST", f"/api/tasks/{task}/runs", {"params": {"what": "it"}})["runId"]
     stage.settle()
     return run
@@ -161,14 +161,14 @@ def test_a_resumed_run_has_its_retries_again(stage: Stage):
 
 
 def test_an_agent_is_told_which_params_came_from_outside(stage: Stage):
-    definition = {
+    blueprint = {
         **NIGHTLY,
         "agentType": "claude-code",
         "agentCommand": None,
         "prompt": "Mend {{title}}",
         "triggers": [HOOK],
     }
-    task = stage.ok("POST", "/api/tasks", definition)["task"]["id"]
+    task = stage.ok("POST", "/api/tasks", blueprint)["task"]["id"]
     by_hand = stage.ok("POST", f"/api/tasks/{task}/runs", {"params": {"title": "x"}})["runId"]
     stage.settle()
     job = claimed(stage)

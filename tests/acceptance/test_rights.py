@@ -8,10 +8,10 @@ from functools import cache
 
 import pytest
 
-from infra import resources
-from tests import policies, rights
-from tests.acceptance.browsing import Browser
+from infra.package import resources
 from tests.conftest import Stage
+from tests.support import policies, rights
+from tests.support.browser import Browser
 
 RESOURCES = resources.template()["Resources"]
 QUEUES = ("Fire", "Steps", "Remote", "Notify")

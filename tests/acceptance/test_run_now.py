@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.number_text import format_dollars
-from optio_cli.output import ago, readable
-from tests.acceptance.browsing import Browser, browser
-from tests.acceptance.terminal import Terminal, served
-from tests.acceptance.test_road import claimed, runner
+from chalicelib.domain.texts.number_text import format_dollars
+from optio_cli.core.output import format_value, relative_time
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser
+from tests.support.cli import Terminal, served
+from tests.support.runner_calls import claimed, runner
 
 __all__ = ["browser"]
 
@@ -247,7 +247,7 @@ def test_a_notice_is_news_for_a_minute_and_while_the_run_is_not_over(browser: Br
     ],
 )
 def test_the_command_line_writes_values_for_people(value: object, text: str):
-    assert readable(value) == text
+    assert format_value(value) == text
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_amounts_are_written_for_people(amount: float, text: str):
     ],
 )
 def test_a_distance_of_time_is_told_in_one_unit(distance: timedelta, text: str):
-    assert ago((datetime.now(UTC) - distance).isoformat()) == text
+    assert relative_time((datetime.now(UTC) - distance).isoformat()) == text
 
 
 def test_a_list_of_runs_shows_an_error_on_one_line(terminal: Terminal, stage: Stage):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import Browser, browser
-from tests.acceptance.terminal import Terminal
-from tests.acceptance.test_cli import findings, terminal
-from tests.acceptance.test_road import runner
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser
+from tests.support.cli import Terminal
+from tests.support.cli_findings import findings, terminal
+from tests.support.runner_calls import runner
 
 __all__ = ["browser", "terminal"]
 

@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from chalicelib.settings import settings
-from chalicelib.storage.records import TABLES
-from tests.acceptance.test_road import NIGHTLY, claimed, line, runner
+from chalicelib.storage.records import TABLE_RECORDS
 from tests.conftest import Stage
+from tests.support.runner_calls import NIGHTLY, claimed, line, runner
 
 REPO = "https://git.example.com/acme/web"
 CANARY = "canary-5f3c1b2a"
@@ -109,7 +109,7 @@ def test_a_canary_is_found_nowhere_but_with_the_runner_that_claimed(stage: Stage
     runner(stage, "report", {"runId": run, "attempt": 1, "outcome": "failed"})
     stage.settle()
 
-    seen = [str(row.attribute_values) for table in TABLES for row in table.scan()]
+    seen = [str(row.attribute_values) for table in TABLE_RECORDS for row in table.scan()]
     shown = (f"/api/tasks/{run}", f"/api/tasks/{run}/events", f"/api/tasks/{run}/logs")
     seen += [json.dumps(stage.ok("GET", path)) for path in ("/api/secrets", *shown)]
     sqs = boto3.client("sqs", region_name=settings.region)

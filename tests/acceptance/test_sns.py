@@ -18,11 +18,11 @@ from cryptography.x509.oid import NameOID
 from requests.adapters import BaseAdapter
 
 from chalicelib import wiring
-from chalicelib.domain.sns_message import SIGNED_FIELDS
-from chalicelib.integrations import outgoing
-from chalicelib.integrations.sns import SnsVerifier
-from tests.acceptance.test_hooks import definition
+from chalicelib.domain.triggers.sns_message import SIGNED_FIELDS
+from chalicelib.integrations.aws.sns import SnsVerifier
+from chalicelib.integrations.http import guarded as guarded_http
 from tests.conftest import Stage
+from tests.support.signed_deliveries import blueprint
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
 HOST = "https://sns.eu-west-1.amazonaws.com"
@@ -97,20 +97,20 @@ def certificate_of(key: rsa.RSAPrivateKey, until: timedelta = timedelta(days=30)
 @pytest.fixture
 def amazon(stage: Stage, key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> Amazon:
     made = Amazon(key=key, certificate=certificate_of(key))
-    monkeypatch.setattr(wiring.world(), "sns", SnsVerifier())
+    monkeypatch.setattr(wiring.get_world(), "sns", SnsVerifier())
 
     def session() -> requests.Session:
-        guarded = outgoing.guard(requests.Session())
+        guarded = guarded_http.guard_session(requests.Session())
         guarded.mount("https://", made)
         return guarded
 
-    monkeypatch.setattr("chalicelib.integrations.sns.outgoing.session", session)
+    monkeypatch.setattr("chalicelib.integrations.aws.sns.guarded.make_session", session)
     return made
 
 
 def hook(stage: Stage, **more: Any) -> str:
     """Make a webhook for the topic; return the id of its task."""
-    body = definition(signature="sns", topicArns=[TOPIC], **more)
+    body = blueprint(signature="sns", topicArns=[TOPIC], **more)
     del body["triggers"][0]["config"]["secret"]
     made: str = stage.ok("POST", "/api/tasks", body)["task"]["id"]
     return made
@@ -269,7 +269,7 @@ def test_an_old_message_is_refused(stage: Stage, amazon: Amazon):
 def test_a_webhook_of_sns_names_its_topics_and_has_no_secret(
     stage: Stage, change: dict[str, Any], named: str
 ):
-    body = definition(signature="sns")
+    body = blueprint(signature="sns")
     del body["triggers"][0]["config"]["secret"]
     body["triggers"][0]["config"] |= change
     status, answer = stage.call("POST", "/api/tasks", body)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.history import STAGES_KEPT_OF, Attempt, StageSpan, with_stages
-from tests.acceptance.browsing import Browser
-from tests.acceptance.test_road import claimed, runner
+from chalicelib.domain.runs.attempt import MAX_ATTEMPTS_WITH_STAGES, Attempt, StageSpan, with_stages
 from tests.conftest import Stage
+from tests.support.browser import Browser
+from tests.support.runner_calls import claimed, runner
 
 BUMP = {
     "type": "repo-blueprint",
@@ -94,12 +94,12 @@ def test_a_beat_without_news_of_stages_writes_nothing(stage: Stage, job: dict[st
     body = {"runId": job["runId"], "attempt": 1, "stage": "clone"}
     body["stages"] = [span("clone", 0, None)]
     runner(stage, "beat", body)
-    version = wiring.world().runs.get(job["runId"]).version
+    version = wiring.get_world().runs.get(job["runId"]).version
 
     for _ in range(3):
         runner(stage, "beat", body)
 
-    assert wiring.world().runs.get(job["runId"]).version == version
+    assert wiring.get_world().runs.get(job["runId"]).version == version
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_only_the_newest_attempts_keep_their_stages(stage: Stage):
     now = stage.now
     spans = (StageSpan(stage="clone", started_at=now, ended_at=now + timedelta(seconds=1)),)
     attempts: tuple[Attempt, ...] = ()
-    for number in range(1, 2 * STAGES_KEPT_OF + 1):
+    for number in range(1, 2 * MAX_ATTEMPTS_WITH_STAGES + 1):
         attempts = (*attempts, Attempt(number=number, started_at=now, runner="r1"))
         attempts = with_stages(attempts, number, spans)
 
     kept = [attempt.number for attempt in attempts if attempt.stages]
-    assert kept == list(range(STAGES_KEPT_OF + 1, 2 * STAGES_KEPT_OF + 1))
+    assert kept == list(range(MAX_ATTEMPTS_WITH_STAGES + 1, 2 * MAX_ATTEMPTS_WITH_STAGES + 1))

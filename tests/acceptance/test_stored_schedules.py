@@ -8,22 +8,22 @@ from datetime import timedelta
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import zone_updates
-from chalicelib.domain.trigger import Trigger
-from tests.acceptance.browsing import Browser, browser
-from tests.acceptance.test_firing import made
+from chalicelib.actions.blueprints import time_zone_updates
+from chalicelib.domain.triggers.trigger import Trigger
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser
+from tests.support.scheduled_blueprint import made
 
 __all__ = ["browser"]
 
 
 def store(trigger_id: str, **schedule: str) -> Trigger:
     """Overwrite fields of a stored schedule, past every check."""
-    triggers = wiring.world().triggers
+    triggers = wiring.get_world().triggers
     was = triggers.get(trigger_id)
     assert was.schedule is not None
     new = replace(was, version=was.version + 1, schedule=replace(was.schedule, **schedule))
-    triggers.note(new, was)
+    triggers.save_progress(new, was)
     return new
 
 
@@ -81,17 +81,17 @@ def test_new_zone_data_moves_stored_times_once(stage: Stage):
     config = {"cronExpression": "0 13 * * *", "timezone": "Europe/Berlin", "jitterSeconds": 60}
     _, trigger = made(stage, config=config)
     _, other = made(stage)
-    world = wiring.world()
+    world = wiring.get_world()
     right = world.triggers.get(trigger)
     untouched = world.triggers.get(other)
     assert right.next_fire_at
     hour = timedelta(hours=1)
     late = right.next_fire_at + hour
-    wrong = replace(right, version=2, next_fire_at=late, due_at=late + right.jitter)
-    world.triggers.note(wrong, right)
+    wrong = replace(right, version=2, next_fire_at=late, due_at=late + right.own_jitter)
+    world.triggers.save_progress(wrong, right)
 
-    assert zone_updates.correct_next_times(world, "2099a") == 1
-    assert zone_updates.correct_next_times(world, "2099a") == 0
+    assert time_zone_updates.correct_next_times(world, "2099a") == 1
+    assert time_zone_updates.correct_next_times(world, "2099a") == 0
 
     moved = world.triggers.get(trigger)
     assert (moved.next_fire_at, moved.due_at) == (right.next_fire_at, right.due_at)
@@ -101,11 +101,11 @@ def test_new_zone_data_moves_stored_times_once(stage: Stage):
 def test_the_first_tick_after_an_update_corrects_what_is_stored(stage: Stage):
     config = {"cronExpression": "0 13 * * *", "timezone": "Europe/Berlin"}
     _, trigger = made(stage, config=config)
-    world = wiring.world()
+    world = wiring.get_world()
     right = world.triggers.get(trigger)
     assert right.next_fire_at
     late = right.next_fire_at + timedelta(hours=1)
-    world.triggers.note(replace(right, version=2, next_fire_at=late, due_at=late), right)
+    world.triggers.save_progress(replace(right, version=2, next_fire_at=late, due_at=late), right)
 
     stage.pass_time(timedelta(minutes=1))
 

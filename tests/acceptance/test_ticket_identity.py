@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ticket import Ticket
-from chalicelib.integrations.linear import LinearIssues
-from chalicelib.ports import Unreachable
-from tests.acceptance.test_tickets import fired, github, provided, tracker, waiting
+from chalicelib.domain.tickets.ticket import Ticket
+from chalicelib.integrations.trackers.linear import LinearIssues
+from chalicelib.ports import TrackerUnreachable
 from tests.conftest import Stage
 from tests.fakes.trackers import FAKES, FakeTracker, serving
+from tests.support.ticket_stage import fired, github, provided, tracker, waiting
 
 __all__ = ["github", "tracker"]
 pytestmark = pytest.mark.usefixtures("loopback")
@@ -52,7 +52,7 @@ def test_a_claim_under_the_shown_key_still_counts(
     stage.pass_time(MINUTE)
     item = tracker.add("agent")
     with monkeypatch.context() as older:
-        older.setattr(Ticket, "identities", property(lambda ticket: (ticket.occurrence,)))
+        older.setattr(Ticket, "claim_identities", property(lambda ticket: (ticket.occurrence,)))
         stage.pass_time(2 * MINUTE)
     tracker.label(item, "agent", "more")
     stage.pass_time(2 * MINUTE)
@@ -88,15 +88,15 @@ def test_a_list_that_repeats_itself_ends_with_an_error(
 
 def test_a_list_of_linear_that_repeats_itself_ends_with_an_error():
     class Repeating:
-        def send(self, *_: object, **__: object) -> Any:
+        def send_request(self, *_: object, **__: object) -> Any:
             page = {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "again"}}
             return {"data": {"issues": page, "issue": {"comments": page}}}
 
     issues = LinearIssues(Repeating(), {})  # type: ignore[arg-type]
-    with pytest.raises(Unreachable, match="leads back to a page that was read before"):
-        list(issues.changed(None))
-    with pytest.raises(Unreachable, match="leads back"):
-        issues.find("1", "run")
+    with pytest.raises(TrackerUnreachable, match="leads back to a page that was read before"):
+        list(issues.iter_changed(None))
+    with pytest.raises(TrackerUnreachable, match="leads back"):
+        issues.find_comment("1", "run")
 
 
 def test_a_data_source_in_a_wiki_is_no_ticket(stage: Stage, notion: FakeTracker):

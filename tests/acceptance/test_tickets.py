@@ -4,73 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import providers
-from chalicelib.domain.forge import HOOK_SECRETS
+from chalicelib.actions.tickets import providers
+from chalicelib.domain.pull_requests.forge import WEBHOOK_SECRET_NAMES
 from tests.conftest import Stage
 from tests.fakes.trackers import CREDENTIAL, FAKES, FakeTracker, serving
+from tests.support.ticket_stage import fired, ledger, provided, waiting
+from tests.support.ticket_stage import github as github
+from tests.support.ticket_stage import tracker as tracker
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(params=sorted(FAKES))
-def tracker(request: pytest.FixtureRequest, stage: Stage) -> Iterator[FakeTracker]:
-    with serving(FAKES[request.param](lambda: stage.now)) as fake:
-        yield fake
-
-
-@pytest.fixture
-def github(stage: Stage) -> Iterator[FakeTracker]:
-    with serving(FAKES["github"](lambda: stage.now)) as fake:
-        yield fake
-
-
-def provided(stage: Stage, fake: FakeTracker, **more: Any) -> dict[str, Any]:
-    body = {"source": fake.source, "config": fake.config, "credential": CREDENTIAL, **more}
-    made: dict[str, Any] = stage.ok("POST", "/api/tickets/providers", body)["provider"]
-    return made
-
-
-def waiting(stage: Stage, fake: FakeTracker, *labels: str, **config: Any) -> dict[str, Any]:
-    """Make a blueprint whose trigger waits for labels."""
-    body = {
-        "type": "standalone",
-        "name": "Fix",
-        "title": "{{ticketTitle}}",
-        "prompt": "Do {{title}}: {{body}} {{#each comments}}{{this.body}}{{/each}}",
-        "agentType": "command",
-        "agentCommand": "true",
-        "triggers": [
-            {"type": "ticket", "config": {"source": fake.source, "labels": list(labels), **config}}
-        ],
-    }
-    made: dict[str, Any] = stage.ok("POST", "/api/tasks", body)
-    return made
-
-
-def ledger(stage: Stage, made: dict[str, Any]) -> list[dict[str, Any]]:
-    found, cursor = [], ""
-    while cursor is not None:
-        path = f"/api/tasks/{made['task']['id']}/firings?limit=100" + (
-            f"&cursor={cursor}" if cursor else ""
-        )
-        page = stage.ok("GET", path)
-        found += page["firings"]
-        cursor = page["nextCursor"]
-    return found
-
-
-def fired(stage: Stage, made: dict[str, Any]) -> Counter[str]:
-    return Counter(f["occurrence"] for f in ledger(stage, made) if f["outcome"] == "fired")
 
 
 def test_what_was_there_before_is_backlog_and_claims_the_ticket(stage: Stage, tracker: FakeTracker):
@@ -177,16 +127,16 @@ def test_a_credential_never_comes_back_and_lies_in_no_row(stage: Stage, github: 
     answers = str([made, stage.ok("GET", "/api/tickets/providers")])
     rows = str([row.data for row in ProviderRecord.scan()])
     assert CREDENTIAL not in answers + rows
-    assert wiring.world().vault.get(f"providers/{made['id']}") == CREDENTIAL
+    assert wiring.get_world().vault.get(f"providers/{made['id']}") == CREDENTIAL
 
     stage.call("DELETE", f"/api/tickets/providers/{made['id']}")
-    assert wiring.world().vault.get(f"providers/{made['id']}") is None
+    assert wiring.get_world().vault.get(f"providers/{made['id']}") is None
 
 
 def test_a_provider_whose_sync_ends_meanwhile_is_removed_all_the_same(
     stage: Stage, github: FakeTracker, monkeypatch: pytest.MonkeyPatch
 ):
-    made, store, synced = provided(stage, github)["id"], wiring.world().providers, []
+    made, store, synced = provided(stage, github)["id"], wiring.get_world().providers, []
     read = store.get
 
     def get(provider_id: str) -> Any:
@@ -197,7 +147,7 @@ def test_a_provider_whose_sync_ends_meanwhile_is_removed_all_the_same(
         return found
 
     monkeypatch.setattr(store, "get", get)
-    providers.remove(wiring.world(), made)
+    providers.remove_provider(wiring.get_world(), made)
     assert synced == [None]
     assert stage.ok("GET", "/api/tickets/providers")["providers"] == []
 
@@ -291,7 +241,7 @@ def test_a_signed_hint_of_the_tracker_is_looked_into_at_once(stage: Stage, sourc
         fake.add("agent")
 
         assert hint(signature) == 401  # nobody has kept its secret yet
-        stage.ok("PUT", f"/api/secrets/{HOOK_SECRETS[source]}", {"value": secret})
+        stage.ok("PUT", f"/api/secrets/{WEBHOOK_SECRET_NAMES[source]}", {"value": secret})
         stage.now += timedelta(seconds=5)
         assert hint(prefix + "0" * 64) == 401
         stage.settle()

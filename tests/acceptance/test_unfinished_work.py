@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_pull_requests import (
+from tests.conftest import Stage
+from tests.fakes.github import FakeGitHub
+from tests.support.pull_request_stage import (
     change_repo,
     github,
     later,
@@ -15,8 +17,6 @@ from tests.acceptance.test_pull_requests import (
     shown,
     started,
 )
-from tests.conftest import Stage
-from tests.fakes.github import FakeGitHub
 
 pytestmark = pytest.mark.usefixtures("loopback")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.browsing import Browser, browser, shown  # noqa: F401
-from tests.acceptance.terminal import Terminal, served
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser, shown  # noqa: F401
+from tests.support.cli import Terminal, served
 
 OPEN, SECRET = "deploys-of-acme", "a secret of sixteen"
 QUOTED = 'data.level == "error"'

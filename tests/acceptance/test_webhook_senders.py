@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import limits
-from chalicelib.domain.access import Scope
-from chalicelib.domain.webhook_senders import SENDERS
-from tests.acceptance.browsing import Browser, browser  # noqa: F401
-from tests.acceptance.test_hooks import SECRET, definition, mac, made, now, post, signed
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.triggers.webhook_senders import SENDERS
 from tests.conftest import Stage
+from tests.support.browser import Browser, browser  # noqa: F401
+from tests.support.signed_deliveries import SECRET, blueprint, mac, made, now, post, signed
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -130,7 +130,7 @@ def deliver(stage: Stage, body: bytes, headers: dict[str, str]) -> tuple[int, An
     return post(stage, body, headers)
 
 
-BOMB = gzip.compress(b" " * (200 * limits.BODY), mtime=0)
+BOMB = gzip.compress(b" " * (200 * limits.MAX_BODY_BYTES), mtime=0)
 REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
     (b'{"title": "\xe9"}', {}, 400, "the body is not valid UTF-8"),
     (b"\xff\xfe{", {"Content-Type": "application/json; charset=utf-16"}, 400, "not valid utf-16"),
@@ -153,7 +153,7 @@ def test_a_signed_delivery_that_cannot_be_read_is_refused_and_recorded_once(
 ):
     kept = made(stage)
     told = {"X-Optio-Signature": mac(body), "X-Optio-Delivery": "d-1", **headers}
-    assert len(body) <= limits.BODY
+    assert len(body) <= limits.MAX_BODY_BYTES
     for _ in range(2):
         code, answer = deliver(stage, body, told)
         assert (code, said in answer["error"]) == (status, True), answer
@@ -201,7 +201,7 @@ def test_the_first_token_of_notion_stays_until_an_admin_decides(
     stage: Stage,
     browser: Browser,  # noqa: F811
 ):
-    asked = definition(signature="notion", path="notes")
+    asked = blueprint(signature="notion", path="notes")
     del asked["triggers"][0]["config"]["secret"]
     made_now = stage.ok("POST", "/api/tasks", asked)
     where = f"/api/tasks/{made_now['task']['id']}/triggers"

@@ -13,16 +13,17 @@ import pytest
 from standardwebhooks import Webhook as Library
 
 from chalicelib import wiring
-from chalicelib.actions import delivering, moving, notifying
-from chalicelib.domain.delivery import BACKOFFS, Reply
-from chalicelib.domain.run import State
+from chalicelib.actions.notifications import announce, deliver
+from chalicelib.actions.runs import transitions
+from chalicelib.domain.notifications.delivery import RETRY_DELAYS, HttpResult
+from chalicelib.domain.runs.run import State
 from chalicelib.settings import settings
-from chalicelib.storage.records import DeliveryRecord, WebhookRecord
-from tests.acceptance.test_breaker import BODY, begun, ended, ran, shown
-from tests.acceptance.test_builds import Account, ends, started
+from chalicelib.storage.records import DeliveryRecord, WebhookEndpointRecord
 from tests.conftest import Stage
-from tests.contract.test_calls import counted, requests
 from tests.fakes.receiver import Receiver, receiving
+from tests.support.build_account import Account, ends, started
+from tests.support.call_counts import counted, requests
+from tests.support.failing_blueprint import BODY, begun, ended, ran, shown
 
 pytestmark = pytest.mark.usefixtures("punctual")
 ALL = [
@@ -90,7 +91,7 @@ def test_a_webhook_is_made_shown_changed_and_removed_and_its_secret_is_told_once
 
     listed = stage.ok("GET", "/api/webhooks")["webhooks"]
     assert listed == [edited] == [stage.ok("GET", where)["webhook"]]
-    stored = str([row.attribute_values for row in WebhookRecord.scan()])
+    stored = str([row.attribute_values for row in WebhookEndpointRecord.scan()])
     for hidden in (secret, secret.removeprefix("whsec_"), "hush"):
         assert hidden not in str(listed)
         assert hidden not in stored
@@ -174,7 +175,7 @@ def test_a_notice_carries_names_and_links_and_nothing_that_was_written_for_the_a
     made = stage.ok("POST", "/api/tasks", {**BODY, "prompt": "the secret plan {{x}}"})["task"]
     stage.ok("POST", f"/api/tasks/{made['id']}/runs", {"params": {"x": "of params"}})
     later(stage)
-    from tests.acceptance.test_road import claimed
+    from tests.support.runner_calls import claimed
 
     job = claimed(stage)
     ended(stage, job, "setup")
@@ -225,13 +226,13 @@ def test_where_nobody_listens_telling_costs_one_read_in_a_while_and_no_message(
             ended(stage, job, "agent")
         return Counter(requests(calls))
 
-    world = wiring.world()
+    world = wiring.get_world()
     quiet = calls_of_a_failure()
     again = calls_of_a_failure()
     assert quiet - again == {"Query": 1}
-    world.webhooks._known = None  # type: ignore[attr-defined]
+    world.webhook_endpoints._known = None  # type: ignore[attr-defined]
     assert calls_of_a_failure() - again == {"Query": 1}
-    monkeypatch.setattr(world.webhooks, "lately", list)
+    monkeypatch.setattr(world.webhook_endpoints, "list_cached", list)
     assert calls_of_a_failure() == again
     assert world.notify_queue.__dict__.get("_url") is None  # nothing was ever sent to it
 
@@ -264,16 +265,16 @@ def test_what_cannot_be_promised_is_not_done(
 ):
     hooked(stage, receiver)
     job = begun(stage, task)
-    world = wiring.world()
+    world = wiring.get_world()
 
     def refuse(messages: Any) -> None:
         raise RuntimeError("the queue is away")
 
     run = world.runs.get(job["runId"])
     with monkeypatch.context() as patch:
-        patch.setattr(world.notify_queue, "send", refuse)
+        patch.setattr(world.notify_queue, "send_messages", refuse)
         with pytest.raises(RuntimeError, match="away"):
-            moving.advance(world, run, State.FAILED, by="test", message="m")
+            transitions.transition_run(world, run, State.FAILED, by="test", message="m")
     assert world.runs.get(job["runId"]) == run
     ended(stage, job, "agent")
     later(stage, 3)
@@ -302,14 +303,14 @@ def test_a_pause_that_is_promised_again_is_told_once(
     stage: Stage, receiver: Receiver, task: str, monkeypatch: pytest.MonkeyPatch
 ):
     hooked(stage, receiver, events=["definition.paused"])
-    real, edits = wiring.world().blueprints.put, []
+    real, edits = wiring.get_world().blueprints.put, []
 
     def put(*given: Any) -> None:
         if not edits and not given[0].enabled:
             edits.append(stage.ok("PATCH", f"/api/tasks/{task}", {"name": "Edited meanwhile"}))
         real(*given)
 
-    monkeypatch.setattr(wiring.world().blueprints, "put", put)
+    monkeypatch.setattr(wiring.get_world().blueprints, "put", put)
     ran(stage, task, *["agent"] * 5)
     assert edits
     assert not shown(stage, task)["enabled"]
@@ -358,7 +359,7 @@ def test_what_happened_is_told_though_its_lambda_died_between_the_write_and_the_
 ):
     hooked(stage, receiver)
     job = begun(stage, task)
-    world, put = wiring.world(), wiring.world().slots.move
+    world, put = wiring.get_world(), wiring.get_world().slots.move_run
 
     def die(*given: Any, **named: Any) -> None:
         put(*given, **named)
@@ -366,9 +367,9 @@ def test_what_happened_is_told_though_its_lambda_died_between_the_write_and_the_
 
     run = world.runs.get(job["runId"])
     with monkeypatch.context() as patch:
-        patch.setattr(world.slots, "move", die)
+        patch.setattr(world.slots, "move_run", die)
         with pytest.raises(RuntimeError, match="killed"):
-            moving.advance(world, run, State.FAILED, by="test", message="m")
+            transitions.transition_run(world, run, State.FAILED, by="test", message="m")
     later(stage, 3)
     assert told(receiver) == ["task.failed"]
 
@@ -378,16 +379,16 @@ def test_what_was_promised_and_never_happened_is_not_told(
 ):
     hooked(stage, receiver)
     job = begun(stage, task)
-    world = wiring.world()
+    world = wiring.get_world()
 
     def die(*given: Any, **named: Any) -> None:
         raise RuntimeError("the function was killed")
 
     run = world.runs.get(job["runId"])
     with monkeypatch.context() as patch:
-        patch.setattr(world.slots, "move", die)
+        patch.setattr(world.slots, "move_run", die)
         with pytest.raises(RuntimeError, match="killed"):
-            moving.advance(world, run, State.FAILED, by="test", message="m")
+            transitions.transition_run(world, run, State.FAILED, by="test", message="m")
     for _ in range(30):
         later(stage, 30)
     assert told(receiver) == []
@@ -401,16 +402,18 @@ def test_a_repeated_promise_makes_no_second_delivery(
 ):
     webhook, _ = hooked(stage, receiver)
     messages: list[Any] = []
-    real = notifying.tell
+    real = announce.resolve_intent
     monkeypatch.setattr(
-        notifying, "tell", lambda world, message: (messages.append(message), real(world, message))
+        announce,
+        "resolve_intent",
+        lambda world, message: (messages.append(message), real(world, message)),
     )
     ran(stage, task, "agent")
     later(stage, 3)
     assert messages
     for _ in range(3):
         stage.now += timedelta(seconds=30)
-        real(wiring.world(), messages[0])
+        real(wiring.get_world(), messages[0])
     later(stage)
     assert told(receiver) == ["task.failed"]
     assert len(logged(stage, webhook)) == 1
@@ -420,7 +423,7 @@ def test_a_try_whose_sender_died_is_made_again_under_the_same_id(
     stage: Stage, receiver: Receiver, task: str, monkeypatch: pytest.MonkeyPatch
 ):
     webhook, _ = hooked(stage, receiver)
-    real = wiring.world().deliveries.put
+    real = wiring.get_world().deliveries.put
     died: list[bool] = []
 
     def put(new: Any, was: Any) -> None:
@@ -430,7 +433,7 @@ def test_a_try_whose_sender_died_is_made_again_under_the_same_id(
         real(new, was)
 
     with monkeypatch.context() as patch:
-        patch.setattr(wiring.world().deliveries, "put", put)
+        patch.setattr(wiring.get_world().deliveries, "put", put)
         ran(stage, task, "agent")
         with pytest.raises(SystemExit):
             later(stage, 3)
@@ -451,19 +454,19 @@ def test_a_delivery_that_cannot_even_be_sent_is_given_up_and_keeps_nobody_busy_f
     def refuse(sealed: str, about: str) -> str:
         raise ValueError("sealed with another key")
 
-    monkeypatch.setattr(wiring.world().seals, "open", refuse)
+    monkeypatch.setattr(wiring.get_world().encryption, "decrypt_secret", refuse)
     stage.now += timedelta(seconds=3)
-    world = wiring.world()
-    for _ in range(2 * len(BACKOFFS)):
-        for due in list(world.deliveries.due(stage.now + timedelta(minutes=2))):
+    world = wiring.get_world()
+    for _ in range(2 * len(RETRY_DELAYS)):
+        for due in list(world.deliveries.iter_due(stage.now + timedelta(minutes=2))):
             stage.now = max(stage.now, due.at)
             with suppress(ValueError):
-                delivering.deliver(world, due.webhook_id or "", due.id)
+                deliver.deliver_next(world, due.webhook_id or "", due.id)
         stage.now += timedelta(minutes=2)
         if not logged(stage, webhook):
             notify_once(stage)
     (delivery,) = logged(stage, webhook)
-    assert (delivery["status"], delivery["attempt"]) == ("failed", len(BACKOFFS) + 1)
+    assert (delivery["status"], delivery["attempt"]) == ("failed", len(RETRY_DELAYS) + 1)
 
 
 def notify_once(stage: Stage) -> None:
@@ -479,7 +482,7 @@ def test_a_delivery_is_tried_again_with_growing_patience_then_given_up(
     ran(stage, task, "agent")
     later(stage, 3)
     assert len(receiver.sent) == 1
-    for number, wait in enumerate(BACKOFFS, start=1):
+    for number, wait in enumerate(RETRY_DELAYS, start=1):
         (delivery,) = logged(stage, webhook)
         assert (delivery["status"], delivery["attempt"]) == ("pending", number)
         assert delivery["nextAttemptAt"]
@@ -494,7 +497,7 @@ def test_a_delivery_is_tried_again_with_growing_patience_then_given_up(
         None,
     )
     stage.pass_time(timedelta(minutes=5))
-    assert len(receiver.sent) == len(BACKOFFS) + 1
+    assert len(receiver.sent) == len(RETRY_DELAYS) + 1
     assert len({sent.headers["webhook-id"] for sent in receiver.sent}) == 1
     assert stage.ok("GET", f"/api/webhooks/{webhook}")["webhook"]["failures"] == 1
 
@@ -534,7 +537,7 @@ def test_who_is_gone_is_disabled_at_once_with_the_reason_and_can_be_enabled_agai
 def test_after_five_deliveries_in_a_row_that_nobody_took_a_webhook_is_disabled(
     stage: Stage, receiver: Receiver, task: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("chalicelib.domain.delivery.BACKOFFS", ())
+    monkeypatch.setattr("chalicelib.domain.notifications.delivery.RETRY_DELAYS", ())
     receiver.answers = [(500, {})] * 4 + [(200, {})] + [(500, {})] * 9
     webhook, _ = hooked(stage, receiver, events=["task.failed"])
     for expected in (1, 2, 3, 4, 0, 1, 2, 3, 4):
@@ -586,7 +589,7 @@ def test_no_request_goes_where_none_may_go_though_its_name_was_fine_when_it_was_
     monkeypatch.setitem(settings.__dict__, "allowed_private", ())
     delivery = stage.ok("POST", f"/api/webhooks/{webhook}/test")["delivery"]
     assert delivery["status"] == "failed"
-    assert "no public address" in delivery["error"]
+    assert "not a public address" in delivery["error"]
     assert receiver.sent == []
 
 
@@ -620,18 +623,18 @@ def test_slack_gets_a_message_that_slack_shows(stage: Stage, monkeypatch: pytest
     posted: list[tuple[str, Any, Any]] = []
 
     class Slack:
-        def post(self, url: str, body: bytes, headers: Any) -> Reply:
+        def send_request(self, url: str, body: bytes, headers: Any) -> HttpResult:
             import json
 
             posted.append((url, json.loads(body), headers))
-            return Reply(code=200)
+            return HttpResult(code=200)
 
-    monkeypatch.setitem(wiring.world().__dict__, "posts", Slack())
+    monkeypatch.setitem(wiring.get_world().__dict__, "webhook_sender", Slack())
     url = "https://hooks.slack.com/services/T0000/B0000/hushhush"
     answer = stage.ok("POST", "/api/webhooks", {"url": url, "events": ["task.failed"]})
     assert answer["webhook"]["kind"] == "slack"
     assert answer["webhook"]["url"] == "https://hooks.slack.com/services/…"
-    rows = str([row.attribute_values for row in WebhookRecord.scan()])
+    rows = str([row.attribute_values for row in WebhookEndpointRecord.scan()])
     assert "hushhush" not in rows
     name = "Deps <!channel> & <https://evil.example|click>"
     task = stage.ok("POST", "/api/tasks", {**BODY, "name": name})["task"]["id"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.agents.test_programs import KEY, QUICK_SECONDS, run
 from tests.e2e.conftest import until
-from tests.shared import ROOT
-from tests.unit.played import PlayedApi, api, git, job, origin, tmp
+from tests.support.agent_runs import KEY, QUICK_SECONDS, run
+from tests.support.fake_runner_api import PlayedApi, api, git, job, origin, tmp
+from tests.support.shared import ROOT
 
 __all__ = ["api", "origin", "tmp"]
 

@@ -10,17 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.served import served
-from tests.agents.model import CONTENT, DONE, FILE, INPUT_TOKENS, Model, scripted_model
-from tests.agents.programs import program
 from tests.conftest import Stage
-from tests.unit.played import PlayedApi, api, do, git, job, origin, tmp
+from tests.support.agent_programs import program
+from tests.support.agent_runs import KEY, QUICK_SECONDS, run
+from tests.support.fake_runner_api import PlayedApi, api, git, job, origin, tmp
+from tests.support.http_stage import served
+from tests.support.scripted_model import CONTENT, DONE, FILE, INPUT_TOKENS, Model, scripted_model
 
 __all__ = ["api", "origin", "tmp"]
 
 pytestmark = pytest.mark.agents
-KEY = "sk-test-0123456789abcdef"
-QUICK_SECONDS = 30
 
 
 @pytest.fixture
@@ -42,12 +41,6 @@ def given(kind: str, base: str) -> dict[str, Any]:
         "environment": environment,
         "secrets": secrets,
     }
-
-
-def run(kind: str, api: PlayedApi, tmp: Path, order: dict[str, Any], monkeypatch: Any) -> Any:
-    monkeypatch.setenv("PATH", f"{program(kind)}:{os.environ['PATH']}")
-    started = time.monotonic()
-    return do(api, tmp, order), time.monotonic() - started
 
 
 KINDS = pytest.mark.parametrize("kind", ["claude-code", "codex"])

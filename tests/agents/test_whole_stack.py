@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.agents.model import CONTENT, DONE, FILE, INPUT_TOKENS, Model, scripted_model
-from tests.agents.programs import program
 from tests.e2e.conftest import System, git, until
-from tests.e2e.test_whole_road import origin
+from tests.support.agent_programs import program
+from tests.support.local_origin import origin
+from tests.support.scripted_model import CONTENT, DONE, FILE, INPUT_TOKENS, Model, scripted_model
 
 __all__ = ["origin"]
 

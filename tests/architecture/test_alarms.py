@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import settings
-from infra import resources, watch
+from infra.package import monitoring, resources
 
 FIVE_MINUTES = 300
 HOUR, DAY = 3600, 24 * 3600
@@ -132,8 +132,8 @@ def test_a_daily_schedule_that_is_late_by_minutes_raises_an_alarm_at_once_and_al
 def test_a_tick_that_comes_seldom_lets_firings_be_as_late_as_it_makes_them(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setitem(vars(settings), "interval", timedelta(minutes=7))
-    assert watch._very_late_milliseconds() == 8 * 60_000
+    monkeypatch.setitem(vars(settings), "tick_interval", timedelta(minutes=7))
+    assert monitoring._very_late_milliseconds() == 8 * 60_000
 
 
 @pytest.mark.parametrize("name", sorted(ALARMS))
@@ -148,7 +148,7 @@ def test_no_alarm_looks_back_farther_than_cloudwatch_does(name: str):
 def test_a_tick_that_stays_away_raises_its_alarm_within_four_intervals(
     monkeypatch: pytest.MonkeyPatch, minutes: int
 ):
-    monkeypatch.setitem(vars(settings), "interval", timedelta(minutes=minutes))
+    monkeypatch.setitem(vars(settings), "tick_interval", timedelta(minutes=minutes))
     alarm = resources.template()["Resources"]["TickMissedAlarm"]["Properties"]
     assert alarm["Period"] == minutes * 60
     came = [1.0] * 10

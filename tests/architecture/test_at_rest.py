@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import settings
-from chalicelib.storage.records import TABLES
-from infra import resources
+from chalicelib.storage.records import TABLE_RECORDS
+from infra.package import resources
 
 Part = dict[str, Any]
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0f1e2d3c"
@@ -115,7 +115,7 @@ def test_the_log_of_a_run_is_kept_for_as_long_as_the_run(
 
 def test_rows_that_end_are_removed_by_the_table_itself():
     made = {part["Properties"].get("TableName"): part["Properties"] for part in parts().values()}
-    ends = [one for one in TABLES if "expires_at" in one.get_attributes()]
+    ends = [one for one in TABLE_RECORDS if "expires_at" in one.get_attributes()]
     assert len(ends) > 2
     for one in ends:
         told = made[one.Meta.table_name]["TimeToLiveSpecification"]

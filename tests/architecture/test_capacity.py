@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from chalicelib.settings import settings
-from infra import capacity, release, resources, terminal
+from infra.package import capacity, resources
+from infra.release import operator_cli, release
 
 
 def at_once(limit: int) -> dict[str, int]:
     """Return how many batches of each queue may be worked on at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(vars(settings), "lambda_limit", limit)
+        patch.setitem(vars(settings), "account_concurrency", limit)
         told = {kind: capacity.of_queue(kind) for kind in capacity.SHARES}
     return {kind: one["ScalingConfig"]["MaximumConcurrency"] for kind, one in told.items()}
 
@@ -68,7 +69,7 @@ def test_a_deploy_asks_the_account_unless_it_is_told(
     monkeypatch.setenv("STAGE", "test")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("OPTIO_LAMBDA_LIMIT", chosen)
-    vars(settings).pop("lambda_limit", None)
+    vars(settings).pop("account_concurrency", None)
     built = {}
 
     def build(out: object) -> str:
@@ -77,13 +78,13 @@ def test_a_deploy_asks_the_account_unless_it_is_told(
 
     monkeypatch.setattr(release, "build", build)
     with mock_aws():
-        target = terminal.target()
+        target = operator_cli.target()
         clients = {"lambda": Functions()}
         real = target.client
         monkeypatch.setattr(target, "client", lambda name: clients.get(name) or real(name))
         with pytest.raises(InterruptedError):
             release.deploy(target)
-    vars(settings).pop("lambda_limit", None)
+    vars(settings).pop("account_concurrency", None)
     assert built == {"limit": taken}
     assert f"{taken} functions may run at once in this account: a new" in capsys.readouterr().out
 

@@ -7,24 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import typer
-
-from optio_cli.errors import Exit
+from optio_cli.core.errors import ExitCode
 from optio_cli.main import app
+from tests.support.cli_commands import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text()
-
-
-def commands() -> set[str]:
-    found = set()
-    groups = [("", app), *((f"{one.name} ", one.typer_instance) for one in app.registered_groups)]
-    for prefix, group in groups:
-        assert isinstance(group, typer.Typer)
-        for one in group.registered_commands:
-            assert one.callback is not None
-            found.add(f"optio {prefix}{one.name or one.callback.__name__}")
-    return found
 
 
 def test_each_command_has_its_row():
@@ -33,7 +21,7 @@ def test_each_command_has_its_row():
 
 def test_each_exit_code_has_its_row():
     told = re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.MULTILINE)
-    assert {name: int(code) for code, name in told} == {one.name: one.value for one in Exit}
+    assert {name: int(code) for code, name in told} == {one.name: one.value for one in ExitCode}
 
 
 def test_each_command_prints_json_when_asked():
@@ -49,4 +37,4 @@ def test_the_installed_command_explains_itself_and_tells_wrong_usage_by_its_exit
     optio = Path(sys.executable).parent / "optio"
     said = subprocess.run([optio, "--help"], capture_output=True, text=True, check=True).stdout
     assert "Schedule coding agents" in said
-    assert subprocess.run([optio, "no-such"], capture_output=True).returncode == Exit.USAGE
+    assert subprocess.run([optio, "no-such"], capture_output=True).returncode == ExitCode.USAGE

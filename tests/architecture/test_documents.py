@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from infra import data_model
-from infra import pages as infra_pages
-from tests import pages
+from infra.docs import data_model
+from infra.docs import generate_docs as infra_pages
+from tests.support import documents
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -94,11 +94,11 @@ def test_the_threat_model_knows_every_actor():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_stands_where_a_test_finds_it(page: Path):
-    outside = pages.FENCE.sub("", page.read_text())
+    outside = documents.FENCE.sub("", page.read_text())
     typed = r"^(?: {4}|\t)\$? ?((?:curl|make|optio|pip|git|docker|python) .*)"
     told = re.findall(typed, outside, re.M)
     assert told == [], "put it into a fence: ```sh, with what it needs where no test can run it"
-    for block in pages.blocks(page):
+    for block in documents.blocks(page):
         assert block.text.strip()
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import indexes, resources
+from infra.package import resources
+from infra.release import indexes
 
 NAMES = st.sets(st.sampled_from("abcdef"), max_size=5)
 TABLES = st.dictionaries(st.sampled_from(["Runs", "Keys", "Slots"]), NAMES, max_size=3)

@@ -16,8 +16,8 @@ import pytest
 from chalice.app import SQSEventConfig
 
 from app import app
-from infra import resources, slim
-from infra.package import build, tick_sentence
+from infra.package import prune, resources
+from infra.package.build import build, tick_sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
@@ -28,16 +28,16 @@ for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
     if not module.name.endswith("__main__"):
         vars(importlib.import_module(module.name))
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from chalicelib.integrations.log_lines import lines
-from chalicelib.integrations.metrics import EmbeddedMetrics
-from chalicelib.web.http import REGISTRY
-from chalicelib.web.openapi import document
-document([one for room in REGISTRY for one in room.operations])
-lines("prod").format(logging.makeLogRecord({"msg": "said"}))
+from chalicelib.integrations.aws.log_format import make_formatter
+from chalicelib.integrations.aws.metrics import EmbeddedMetrics
+from chalicelib.web.http.routes import ALL_ROUTES
+from chalicelib.web.openapi.document import build_document
+build_document([one for room in ALL_ROUTES for one in room.operations])
+make_formatter("prod").format(logging.makeLogRecord({"msg": "said"}))
 AESGCM(AESGCM.generate_key(256)).encrypt(bytes(12), b"", None)
 nacl.public.SealedBox(nacl.public.PrivateKey.generate().public_key).encrypt(b"")
 jsonschema.validate({}, {"type": "object"})
-EmbeddedMetrics("prod").ticked(1, datetime.timedelta())
+EmbeddedMetrics("prod").record_tick(1, datetime.timedelta())
 """
 FUNCTIONS = CONFIG["stages"]["dev"]["lambda_functions"]
 TEMPLATE = resources.template()["Resources"]
@@ -84,7 +84,9 @@ def test_two_parts_of_the_template_may_not_share_a_name():
         resources.joined([{"A": {}}, {"A": {}}])
 
 
-@pytest.mark.parametrize("room", ["domain.run", "actions.firing", "ports", "runner.service"])
+@pytest.mark.parametrize(
+    "room", ["domain.runs.run", "actions.firing.firing", "ports", "runner.worker"]
+)
 def test_the_core_and_the_runner_load_nothing_of_aws(room: str):
     heavy = ["boto3", "botocore", "pynamodb", "chalice", "pydantic"]
     program = f"import chalicelib.{room}, sys; print([m for m in {heavy} if m in sys.modules])"
@@ -155,7 +157,7 @@ def test_the_package_is_small_and_knows_the_services_it_calls_and_no_others(
         names = archive.namelist()
         archive.extractall(tmp_path / "unpacked")
     described = {name.split("/")[2] for name in names if re.match(r"botocore/data/[^/]+/", name)}
-    assert described == slim.services(ROOT / "chalicelib")
+    assert described == prune.services(ROOT / "chalicelib")
     assert {"dynamodb", "sqs", "logs", "s3", "secretsmanager"} <= described
     assert {"botocore/data/endpoints.json", "botocore/data/partitions.json"} <= set(names)
     program = f"import sys; sys.path.insert(0, {str(tmp_path / 'unpacked')!r}); {WHOLE}"
@@ -180,7 +182,7 @@ def test_nothing_that_stays_asks_for_what_the_package_leaves_out(prod: Path, tmp
     with zipfile.ZipFile(prod / "raw" / "deployment.zip") as archive:
         archive.extractall(tmp_path / "fat")
     fat = tmp_path / "fat"
-    left_out = {str(path.relative_to(fat)) for path in slim.unused(fat)}
+    left_out = {str(path.relative_to(fat)) for path in prune.unused(fat)}
     utilities = "aws_lambda_powertools/utilities"
     assert {"cffi", "pydantic/v1", "croniter/tests", f"{utilities}/parser"} < left_out
     assert not {f"{utilities}/typing", "github"} & left_out
@@ -217,8 +219,10 @@ def _loaded_with(file: Path, root: Path) -> Iterator[str]:
 def test_every_client_of_the_service_names_what_it_talks_to():
     for file in (ROOT / "chalicelib").rglob("*.py"):
         text = file.read_text()
-        assert len(re.findall(r"\baws\.client\(", text)) == len(slim.CLIENT.findall(text)), file
-        if file.name != "aws.py":
+        assert len(re.findall(r"\baws_session\.make_client\(", text)) == len(
+            prune.CLIENT.findall(text)
+        ), file
+        if file.name != "aws_session.py":
             assert not re.search(r"boto3|create_client|get_session", text), file
 
 

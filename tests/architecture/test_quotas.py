@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import settings
-from chalicelib.web.strays import STRAY
-from infra import resources
-from tests.policies import FUNCTIONS, statements
+from chalicelib.web.fallback import CATCH_ALL
+from infra.package import resources
+from tests.support.policies import FUNCTIONS, statements
 
 STAGE, REGION, ACCOUNT, PARTITION = "s" * 20, "ap-southeast-1", "1" * 12, "aws-us-gov"
 """The longest that there are."""
@@ -68,7 +68,7 @@ def test_the_policy_of_a_function_is_one_that_iam_takes(function: str):
 
 def test_the_api_has_as_many_parts_of_paths_as_a_gateway_takes_and_one_variable_at_each_place():
     below = defaultdict(set)
-    for path in [*resources.app.routes, STRAY]:
+    for path in [*resources.app.routes, CATCH_ALL]:
         parts = [part for part in path.split("/") if part]
         for depth, part in enumerate(parts):
             below[tuple(parts[:depth])].add(part)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.settings import settings
-from infra import resources
-from infra.emulator import ROOT
-from infra.package import build
+from infra.dev.emulator import ROOT
+from infra.package import resources
+from infra.package.build import build
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0f1e2d3c-0000-4000-8000-000000000000"
 REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-2")

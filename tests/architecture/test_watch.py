@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.firing import Firing, Outcome
-from chalicelib.domain.run import State
-from chalicelib.integrations.metrics import EmbeddedMetrics
+from chalicelib.domain.firing.firing import Firing, Outcome
+from chalicelib.domain.runs.run import State
+from chalicelib.integrations.aws.metrics import EmbeddedMetrics
 from chalicelib.settings import settings
-from infra import resources
+from infra.package import resources
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "operations.md").read_text()
 TEMPLATE = resources.template()["Resources"]
@@ -65,17 +65,17 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, list[str]]]
     )
     a_second = timedelta(seconds=1)
     given = {
-        "fired": (fired,),
-        "committed": (3,),
-        "rejected": ("signature",),
-        "ticked": (3, a_second),
-        "runner_missing": (),
-        "activity_lost": (),
-        "moved": (State.RUNNING,),
-        "waited": (a_second,),
-        "worked": ("admit", a_second),
-        "agent_failed": ("overloaded",),
-        "spent": (0.25,),
+        "count_firing": (fired,),
+        "record_commit_time": (3,),
+        "count_rejection": ("signature",),
+        "record_tick": (3, a_second),
+        "count_missing_runner": (),
+        "count_lost_activity": (),
+        "count_move": (State.RUNNING,),
+        "record_wait": (a_second,),
+        "record_step_time": ("admit", a_second),
+        "count_agent_failure": ("overloaded",),
+        "add_cost": (0.25,),
     }
     ways = {name for name in vars(EmbeddedMetrics) if not name.startswith("_")}
     assert set(given) == ways, "give each metric an example above"
@@ -112,7 +112,7 @@ def test_each_metric_is_on_the_dashboard_and_has_its_row_in_the_page(
             charted[search[2]] = ["stage", search[1]]
     assert {name: set(where) for name, where in charted.items()} == {
         name: set(where) for name, (_, where) in told.items()
-    }, "each metric has a chart in `_of_work` of infra/watch.py, by its dimension"
+    }, "each metric has a chart in `_of_work` of infra/package/monitoring.py, by its dimension"
     rows = re.findall(r"^\| `(\w+)` \| (\w+|-) \|", PAGE, re.MULTILINE)
     assert dict(rows) == {
         name: next((one for one in where if one != "stage"), "-")

@@ -28,14 +28,14 @@ def _newest() -> str:
 
 
 def test_the_pinned_zone_data_is_the_newest():
-    pinned = re.search(r"^tzdata==(\S+)$", (ROOT / "requirements.in").read_text(), re.M)
-    assert pinned, "requirements.in pins tzdata"
+    pinned = re.search(r"^tzdata==(\S+)$", (ROOT / "requirements" / "runtime.in").read_text(), re.M)
+    assert pinned, "requirements/runtime.in pins tzdata"
     newest = _newest()
     assert pinned[1] == newest, (
         f"tzdata {newest} is out, {pinned[1]} is pinned: clocks of some zones changed. "
-        "Write it into requirements.in and run make pins"
+        "Write it into requirements/runtime.in and run make pins"
     )
 
 
 def test_the_installed_zone_data_is_the_pinned():
-    assert f"tzdata=={tzdata.__version__}\n" in (ROOT / "requirements.in").read_text()
+    assert f"tzdata=={tzdata.__version__}\n" in (ROOT / "requirements" / "runtime.in").read_text()

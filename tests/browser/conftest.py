@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from infra.emulator import ROOT
-from infra.screenshots import CHROMIUM, FLAGS
+from infra.dev.emulator import ROOT
+from infra.dev.screenshots import CHROMIUM, FLAGS
 from tests.e2e.conftest import System, system
-from tests.lasting import starting_lasting_programs
+from tests.support.lasting import starting_lasting_programs
 
 __all__ = ["system"]
 PICTURES = ROOT / "build" / "browser"

@@ -295,10 +295,10 @@ def test_axe_finds_nothing_serious_on_any_page(
     provider = {"source": "github", "config": {"repo": "acme/web"}, "credential": "x"}
     system.send("POST", "/api/tickets/providers", {**provider, "enabled": False})
     told = system.ok("POST", "/api/webhooks", {"url": "https://example.com/hook"})["webhook"]["id"]
-    definition = f"/tasks/scheduled/{task}"
+    blueprint = f"/tasks/scheduled/{task}"
     paths = (
         *("/welcome", "/tasks", "/tasks?state=failed", "/tasks?q=nothing-like-it", "/tasks/new"),
-        *("/tasks/scheduled", definition, f"{definition}/edit", f"{definition}/triggers/{trigger}"),
+        *("/tasks/scheduled", blueprint, f"{blueprint}/edit", f"{blueprint}/triggers/{trigger}"),
         *(f"/tasks/{run}", "/templates", "/repos", "/secrets", "/tickets", "/activity"),
         *("/settings", "/settings/webhooks", f"/settings/webhooks/{told}", "/tasks/nothing"),
     )

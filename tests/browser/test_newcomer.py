@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from infra.demo import example
+from infra.dev.demo import example
 from tests.browser.conftest import accessible
 from tests.e2e.conftest import System
 
@@ -33,7 +33,7 @@ def test_a_newcomer_gets_from_nothing_to_a_run_and_its_reasons(
     page.get_by_role("button", name="Create Schedule").click()
     page.get_by_role("heading", name="Greet the world").wait_for()
     accessible(page)
-    definition = page.url
+    blueprint = page.url
 
     page.locator(".ledger a").first.wait_for(timeout=90_000)
     page.locator(".ledger a").first.click()
@@ -41,7 +41,7 @@ def test_a_newcomer_gets_from_nothing_to_a_run_and_its_reasons(
     page.locator(".lead .state", has_text="Completed").wait_for(timeout=60_000)
     accessible(page)
 
-    page.goto(definition)
+    page.goto(blueprint)
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_text("Paused. No trigger fires until you resume").first.wait_for()
     page.get_by_role("button", name="Resume", exact=True).click()
@@ -52,5 +52,5 @@ def test_a_newcomer_gets_from_nothing_to_a_run_and_its_reasons(
     for path in ("/tasks", "/tasks/scheduled", "/templates", "/repos", "/secrets"):
         page.goto(path)
         accessible(page)
-    task = definition.split("?")[0].rsplit("/", 1)[1]
+    task = blueprint.split("?")[0].rsplit("/", 1)[1]
     system.ok("PATCH", f"/api/tasks/{task}", {"enabled": False})

@@ -10,8 +10,8 @@ import boto3
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import runs
-from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.actions.runs import runs
+from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.settings import settings
 from chalicelib.storage.records import FiringRecord
 from tests.conftest import NOON
@@ -32,15 +32,15 @@ def test_a_brief_that_is_kept_longer_is_written_again_with_all_that_it_holds(aws
         created_at=NOON,
         updated_at=NOON,
     )
-    run = runs.start(world, task, {}, stored=False)
-    before = world.firings.brief(run.firing_id)
+    run = runs.start_run(world, task, {}, stored=False)
+    before = world.firings.get_brief(run.firing_id)
     written = stored_at()
     time.sleep(1.1)
 
     until = world.now() + timedelta(days=300)
-    world.firings.keep(run.firing_id, until)
+    world.firings.extend_retention(run.firing_id, until)
 
-    assert world.firings.brief(run.firing_id) == before
+    assert world.firings.get_brief(run.firing_id) == before
     assert FiringRecord.get(run.firing_id).expires_at == int(until.timestamp())
     assert (size > 1000) is bool(written)
     assert all(now > then for now, then in zip(stored_at(), written, strict=True))
@@ -53,5 +53,5 @@ def stored_at() -> list[object]:
 
 def test_a_record_that_is_gone_is_not_made_again(aws: None):
     world = wiring.Wiring()
-    world.firings.keep("00000000-0000-4000-8000-000000000000", world.now())
+    world.firings.extend_retention("00000000-0000-4000-8000-000000000000", world.now())
     assert not list(FiringRecord.scan())

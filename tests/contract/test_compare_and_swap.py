@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from chalicelib import ports, wiring
-from chalicelib.domain.blueprint import Blueprint, Kind
-from chalicelib.domain.decision import Basis, Decision
+from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
+from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
-from chalicelib.domain.firing import Brief, Claim, Firing, Outcome
-from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.domain.run import Run, State, move, queued
-from chalicelib.domain.trigger import HookConfig, Overlap, ScheduleConfig, Trigger
+from chalicelib.domain.firing.decision import Decision, FiringContext
+from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Outcome
+from chalicelib.domain.repos.repo import Repo, repo_id
+from chalicelib.domain.runs.run import Run, State, move_run
+from chalicelib.domain.triggers.trigger import Overlap, ScheduleSettings, Trigger, WebhookSettings
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
-
-URL = "https://git.example.com/acme/web"
+from tests.support.stored_runs import URL, new_id, run
 
 
 @pytest.fixture(params=["dynamodb", "memory"])
@@ -29,14 +27,10 @@ def world(request: pytest.FixtureRequest) -> ports.World:
     if request.param == "memory":
         return MemoryWorld(lambda: NOON, lambda span: None)
     request.getfixturevalue("aws")
-    return wiring.world()
+    return wiring.get_world()
 
 
-def new_id() -> str:
-    return str(uuid.uuid4())
-
-
-def definition(**more: object) -> Blueprint:
+def blueprint(**more: object) -> Blueprint:
     fields = {
         "id": new_id(),
         "kind": Kind.REPO_BLUEPRINT,
@@ -53,8 +47,8 @@ def definition(**more: object) -> Blueprint:
 def trigger(owner: Blueprint, **more: object) -> Trigger:
     fields = {
         "id": new_id(),
-        "definition_id": owner.id,
-        "definition_kind": owner.kind,
+        "blueprint_id": owner.id,
+        "blueprint_kind": owner.kind,
         "type": "manual",
         "created_at": NOON,
         "updated_at": NOON,
@@ -72,38 +66,25 @@ def firing(**more: object) -> Firing:
     return Firing(**(fields | more))
 
 
-def run(**more: object) -> Run:
-    fields = {
-        "id": new_id(),
-        "type": "repo-task",
-        "title": "Nightly",
-        "firing_id": new_id(),
-        "repo_url": URL,
-        "created_at": NOON,
-        "updated_at": NOON,
-    }
-    return queued(Run(**(fields | more)), by="test", message="made")
-
-
 def stored(world: ports.World, thing: Run) -> Run:
     ledger = firing(id=thing.firing_id, run_id=thing.id)
-    world.firings.commit(Decision(firing=ledger, run=thing, brief=Brief(prompt="Bump")))
+    world.firings.commit_decision(Decision(firing=ledger, run=thing, brief=Brief(prompt="Bump")))
     return world.runs.get(thing.id)
 
 
 def working(was: Run) -> Run:
-    return move(was, State.PROVISIONING, by="test", message="admitted", at=NOON)
+    return move_run(was, State.PROVISIONING, by="test", message="admitted", at=NOON)
 
 
-def claim(key: str = "key#1", **more: object) -> Claim:
+def claim(key: str = "key#1", **more: object) -> IdempotencyClaim:
     fields = {"digest": "d", "result": "r", "expires_at": NOON + timedelta(hours=1)}
-    return Claim(key=key, **(fields | more))
+    return IdempotencyClaim(key=key, **(fields | more))
 
 
 def test_a_run_is_moved_by_the_first_and_not_by_the_second(world: ports.World):
     was = stored(world, run())
     world.runs.put(working(was), was)
-    late = move(was, State.CANCELLED, by="late", message="too late", at=NOON)
+    late = move_run(was, State.CANCELLED, by="late", message="too late", at=NOON)
 
     with pytest.raises(Superseded):
         world.runs.put(late, was)
@@ -114,27 +95,29 @@ def test_a_run_is_moved_by_the_first_and_not_by_the_second(world: ports.World):
 def test_a_firing_is_committed_once_and_the_second_leaves_no_run(world: ports.World):
     first, second = run(), run()
     ledger = firing(run_id=first.id)
-    world.firings.commit(Decision(firing=ledger, run=first, brief=Brief(prompt="one")))
+    world.firings.commit_decision(Decision(firing=ledger, run=first, brief=Brief(prompt="one")))
 
-    with pytest.raises(ports.Taken) as refused:
-        world.firings.commit(Decision(firing=ledger, run=second, brief=Brief(prompt="two")))
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.firings.commit_decision(
+            Decision(firing=ledger, run=second, brief=Brief(prompt="two"))
+        )
 
     assert refused.value.parts == {"firing"}
     with pytest.raises(NotFound):
         world.runs.get(second.id)
-    kept = world.firings.brief(ledger.id)
+    kept = world.firings.get_brief(ledger.id)
     assert kept is not None
     assert kept.prompt == "one"
 
 
 def test_a_firing_under_a_changed_definition_writes_nothing(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     world.blueprints.add(owner, [], None)
     world.blueprints.put(replace(owner, name="Changed", version=owner.version + 1), owner, [])
     late, ledger = run(), firing()
 
-    with pytest.raises(ports.Taken) as refused:
-        world.firings.commit(Decision(firing=ledger, run=late, definition=owner))
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.firings.commit_decision(Decision(firing=ledger, run=late, blueprint=owner))
 
     assert refused.value.parts == {"definition"}
     for get in (lambda: world.runs.get(late.id), lambda: world.firings.get(ledger.id)):
@@ -143,16 +126,16 @@ def test_a_firing_under_a_changed_definition_writes_nothing(world: ports.World):
 
 
 def test_a_firing_moves_its_trigger_on_only_from_where_it_stood(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     was = trigger(owner)
     world.blueprints.add(owner, [was], None)
     after = replace(was, version=was.version + 1, enabled=False)
-    world.firings.commit(Decision(firing=firing(), trigger=(was, after)))
+    world.firings.commit_decision(Decision(firing=firing(), trigger=(was, after)))
     assert world.triggers.get(was.id) == after
 
     ledger = firing()
-    with pytest.raises(ports.Taken) as refused:
-        world.firings.commit(Decision(firing=ledger, trigger=(was, after)))
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.firings.commit_decision(Decision(firing=ledger, trigger=(was, after)))
 
     assert refused.value.parts == {"trigger"}
     with pytest.raises(NotFound):
@@ -160,34 +143,36 @@ def test_a_firing_moves_its_trigger_on_only_from_where_it_stood(world: ports.Wor
 
 
 def test_a_claim_binds_until_it_expires(world: ports.World):
-    world.firings.commit(Decision(firing=firing(), claim=claim(result="first")))
-    with pytest.raises(ports.Taken) as refused:
-        world.firings.commit(Decision(firing=firing(), claim=claim(result="second")))
+    world.firings.commit_decision(Decision(firing=firing(), claim=claim(result="first")))
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.firings.commit_decision(Decision(firing=firing(), claim=claim(result="second")))
     assert refused.value.parts == {"claim"}
-    bound = world.firings.claimed("key#1", NOON)
+    bound = world.firings.find_claim("key#1", NOON)
     assert bound is not None
     assert bound.result == "first"
 
     later = NOON + timedelta(hours=1)
-    assert world.firings.claimed("key#1", later) is None
+    assert world.firings.find_claim("key#1", later) is None
     again = claim(result="third", expires_at=later + timedelta(hours=1))
-    world.firings.commit(Decision(firing=firing(fired_at=later), claim=again))
-    bound = world.firings.claimed("key#1", later)
+    world.firings.commit_decision(Decision(firing=firing(fired_at=later), claim=again))
+    bound = world.firings.find_claim("key#1", later)
     assert bound is not None
     assert bound.result == "third"
 
 
 def test_a_definition_is_changed_by_the_first_with_its_triggers_or_not_at_all(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     was = trigger(owner)
     world.blueprints.add(owner, [was], None)
     first = replace(owner, name="First", version=2)
     world.blueprints.put(first, owner, [])
     paused = replace(was, enabled=False, version=2)
 
-    with pytest.raises(ports.Taken) as refused:
+    with pytest.raises(ports.WriteConflict) as refused:
         world.blueprints.put(
-            replace(owner, name="Second", version=2), owner, [ports.Change(new=paused, was=was)]
+            replace(owner, name="Second", version=2),
+            owner,
+            [ports.TriggerChange(new=paused, was=was)],
         )
 
     assert refused.value.parts == {"definition"}
@@ -196,24 +181,24 @@ def test_a_definition_is_changed_by_the_first_with_its_triggers_or_not_at_all(wo
 
 
 def test_a_definition_made_twice_under_one_key_is_made_once(world: ports.World):
-    first, second = definition(), definition()
+    first, second = blueprint(), blueprint()
     world.blueprints.add(first, [], claim(result=first.id))
 
-    with pytest.raises(ports.Taken):
+    with pytest.raises(ports.WriteConflict):
         world.blueprints.add(second, [trigger(second)], claim(result=second.id))
 
     with pytest.raises(NotFound):
         world.blueprints.get(second.id)
-    assert world.triggers.of(second) == []
+    assert world.triggers.list_of_blueprint(second) == []
 
 
 def test_a_definition_that_changed_is_not_removed(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     was = trigger(owner)
     world.blueprints.add(owner, [was], None)
     now = replace(owner, version=2)
     world.blueprints.put(now, owner, [])
-    with pytest.raises(ports.Taken):
+    with pytest.raises(ports.WriteConflict):
         world.blueprints.remove(owner, [was])
     assert world.triggers.get(was.id) == was
 
@@ -224,23 +209,23 @@ def test_a_definition_that_changed_is_not_removed(world: ports.World):
 
 
 def test_a_trigger_is_changed_and_removed_only_as_it_was_read(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     was = trigger(owner)
     world.blueprints.add(owner, [was], None)
     now = replace(was, enabled=False, version=2)
-    world.triggers.put(ports.Change(new=now, was=was), owner, owner)
+    world.triggers.put(ports.TriggerChange(new=now, was=was), owner, owner)
 
-    with pytest.raises(ports.Taken):
-        world.triggers.put(ports.Change(new=replace(was, version=2), was=was), owner, owner)
+    with pytest.raises(ports.WriteConflict):
+        world.triggers.put(ports.TriggerChange(new=replace(was, version=2), was=was), owner, owner)
     with pytest.raises(Superseded):
-        world.triggers.note(replace(was, version=2), was)
-    with pytest.raises(ports.Taken):
+        world.triggers.save_progress(replace(was, version=2), was)
+    with pytest.raises(ports.WriteConflict):
         world.triggers.remove(was, owner, owner)
     changed = replace(owner, version=2)
-    with pytest.raises(ports.Taken):
+    with pytest.raises(ports.WriteConflict):
         world.triggers.remove(now, changed, changed)
     assert world.triggers.get(was.id) == now
-    assert world.triggers.of(replace(owner, trigger_ids=(was.id,))) == [now]
+    assert world.triggers.list_of_blueprint(replace(owner, trigger_ids=(was.id,))) == [now]
 
     world.triggers.remove(now, owner, changed)
     assert world.blueprints.get(owner.id) == changed
@@ -249,13 +234,13 @@ def test_a_trigger_is_changed_and_removed_only_as_it_was_read(world: ports.World
 
 
 def test_a_trigger_of_a_changed_or_removed_definition_is_not_made(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     world.blueprints.add(owner, [], None)
     world.triggers.add(trigger(owner), owner, owner, None)
     world.blueprints.remove(owner, [])
     orphan = trigger(owner)
 
-    with pytest.raises(ports.Taken) as refused:
+    with pytest.raises(ports.WriteConflict) as refused:
         world.triggers.add(orphan, owner, owner, None)
 
     assert refused.value.parts == {"definition"}
@@ -265,41 +250,41 @@ def test_a_trigger_of_a_changed_or_removed_definition_is_not_made(world: ports.W
 
 def test_the_last_slot_goes_to_one_of_two(world: ports.World):
     first, second = stored(world, run()), stored(world, run())
-    world.slots.take(working(first), first, {"repo": 1, "stage": 5})
+    world.slots.take_slots(working(first), first, {"repo": 1, "stage": 5})
 
-    with pytest.raises(ports.Taken) as refused:
-        world.slots.take(working(second), second, {"repo": 1, "stage": 5})
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.slots.take_slots(working(second), second, {"repo": 1, "stage": 5})
 
     assert refused.value.parts == {"repo"}
     assert world.runs.get(second.id).state is State.QUEUED
-    assert world.slots.held("repo") == {first.id}
-    assert world.slots.held("stage") == {first.id}
+    assert world.slots.held_runs("repo") == {first.id}
+    assert world.slots.held_runs("stage") == {first.id}
 
 
 def test_a_slot_taken_twice_for_one_run_is_one_slot(world: ports.World):
     was = stored(world, run())
-    world.slots.take(working(was), was, {"repo": 2})
-    with pytest.raises(ports.Taken) as refused:
-        world.slots.take(working(was), was, {"repo": 2})
+    world.slots.take_slots(working(was), was, {"repo": 2})
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.slots.take_slots(working(was), was, {"repo": 2})
     assert refused.value.parts == {"run"}
-    assert world.slots.held("repo") == {was.id}
+    assert world.slots.held_runs("repo") == {was.id}
 
 
 def test_a_slot_is_freed_by_the_move_that_wins(world: ports.World):
     was = stored(world, run())
     held = working(was)
-    world.slots.take(held, was, {"repo": 1})
-    over = move(held, State.CANCELLED, by="test", message="over", at=NOON)
+    world.slots.take_slots(held, was, {"repo": 1})
+    over = move_run(held, State.CANCELLED, by="test", message="over", at=NOON)
 
     stale = replace(held, version=99)
-    with pytest.raises(ports.Taken):
-        world.slots.move(over, stale, leaves=["repo"], enters=["active"])
-    assert world.slots.held("repo") == {was.id}
-    assert world.slots.held("active") == frozenset()
+    with pytest.raises(ports.WriteConflict):
+        world.slots.move_run(over, stale, leaves=["repo"], enters=["active"])
+    assert world.slots.held_runs("repo") == {was.id}
+    assert world.slots.held_runs("active") == frozenset()
 
-    world.slots.move(over, held, leaves=["repo"], enters=["active"])
-    assert world.slots.held("repo") == frozenset()
-    assert world.slots.held("active") == {was.id}
+    world.slots.move_run(over, held, leaves=["repo"], enters=["active"])
+    assert world.slots.held_runs("repo") == frozenset()
+    assert world.slots.held_runs("active") == {was.id}
 
 
 def test_one_url_is_one_repo_changed_only_as_it_was_read(world: ports.World):
@@ -314,78 +299,78 @@ def test_one_url_is_one_repo_changed_only_as_it_was_read(world: ports.World):
         world.repos.put(replace(repo, version=2), repo)
     with pytest.raises(Superseded):
         world.repos.remove(repo)
-    assert world.repos.find(URL) == now
+    assert world.repos.find_by_url(URL) == now
 
     world.repos.remove(now)
-    assert world.repos.find(URL) is None
+    assert world.repos.find_by_url(URL) is None
 
 
 def hook(owner: Blueprint, path: str = "alerts") -> Trigger:
-    return trigger(owner, type="webhook", hook=HookConfig(path=path))
+    return trigger(owner, type="webhook", webhook=WebhookSettings(path=path))
 
 
 def test_a_path_belongs_to_the_first_who_names_it_until_it_is_given_up(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     first, second = hook(owner), hook(owner)
     world.blueprints.add(owner, [first], None)
 
-    with pytest.raises(ports.Taken) as refused:
+    with pytest.raises(ports.WriteConflict) as refused:
         world.triggers.add(second, owner, owner, None)
     assert refused.value.parts == {"path alerts"}
-    found = world.triggers.hook("alerts")
+    found = world.triggers.find_listener("alerts")
     assert found is not None
-    assert (found.trigger_id, found.definition_id) == (first.id, owner.id)
+    assert (found.trigger_id, found.blueprint_id) == (first.id, owner.id)
 
-    moved = replace(first, version=2, hook=HookConfig(path="other"))
-    world.triggers.put(ports.Change(new=moved, was=first), owner, owner)
-    assert world.triggers.hook("alerts") is None
+    moved = replace(first, version=2, webhook=WebhookSettings(path="other"))
+    world.triggers.put(ports.TriggerChange(new=moved, was=first), owner, owner)
+    assert world.triggers.find_listener("alerts") is None
     world.triggers.add(second, owner, owner, None)
     world.triggers.remove(second, owner, owner)
-    assert world.triggers.hook("alerts") is None
+    assert world.triggers.find_listener("alerts") is None
     world.blueprints.remove(owner, [moved])
-    assert world.triggers.hook("other") is None
+    assert world.triggers.find_listener("other") is None
 
 
 def test_a_decision_that_relies_on_the_active_runs_falls_when_they_changed(world: ports.World):
     one, two, three = (run(overlap_key="active#d") for _ in range(3))
-    world.firings.commit(Decision(firing=firing(), run=one, active=frozenset()))
+    world.firings.commit_decision(Decision(firing=firing(), run=one, active=frozenset()))
 
-    with pytest.raises(ports.Taken) as refused:
-        world.firings.commit(Decision(firing=firing(), run=two, active=frozenset()))
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.firings.commit_decision(Decision(firing=firing(), run=two, active=frozenset()))
 
     assert refused.value.parts == {"active"}
-    world.firings.commit(Decision(firing=firing(), run=two, active=frozenset({one.id})))
-    world.firings.commit(Decision(firing=firing(), run=three))
-    assert world.slots.held("active#d") == {one.id, two.id, three.id}
+    world.firings.commit_decision(Decision(firing=firing(), run=two, active=frozenset({one.id})))
+    world.firings.commit_decision(Decision(firing=firing(), run=three))
+    assert world.slots.held_runs("active#d") == {one.id, two.id, three.id}
 
 
 def test_a_delivery_only_checks_its_trigger_and_falls_when_that_changed(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     was = hook(owner)
     world.blueprints.add(owner, [was], None)
-    world.firings.commit(Decision(firing=firing(), trigger=(was, was), definition=owner))
+    world.firings.commit_decision(Decision(firing=firing(), trigger=(was, was), blueprint=owner))
     assert world.triggers.get(was.id) == was
     paused = replace(was, enabled=False, version=2)
-    world.triggers.put(ports.Change(new=paused, was=was), owner, owner)
+    world.triggers.put(ports.TriggerChange(new=paused, was=was), owner, owner)
 
-    with pytest.raises(ports.Taken) as refused:
-        world.firings.commit(Decision(firing=firing(), trigger=(was, was)))
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.firings.commit_decision(Decision(firing=firing(), trigger=(was, was)))
 
     assert refused.value.parts == {"trigger"}
 
 
 def test_what_a_pause_passed_over_is_written_with_the_resume_or_not_at_all(world: ports.World):
-    owner = definition()
+    owner = blueprint()
     was = trigger(owner)
     world.blueprints.add(owner, [was], None)
-    gap = firing(trigger_id=was.id, definition_id=owner.id)
-    change = ports.Change(new=replace(was, version=2), was=was, gap=gap)
+    gap = firing(trigger_id=was.id, blueprint_id=owner.id)
+    change = ports.TriggerChange(new=replace(was, version=2), was=was, gap=gap)
     world.triggers.put(change, owner, owner)
 
-    with pytest.raises(ports.Taken):
+    with pytest.raises(ports.WriteConflict):
         world.triggers.put(replace(change, gap=firing(id=new_id())), owner, owner)
 
-    found, _ = world.firings.of_trigger(was.id, None, 10)
+    found, _ = world.firings.list_of_trigger(was.id, None, 10)
     assert [one.id for one in found] == [gap.id]
 
 
@@ -397,7 +382,7 @@ def library(**more: object) -> PromptTemplate:
 def test_a_template_stays_while_a_definition_is_linked_to_it(world: ports.World):
     text = library()
     world.prompt_templates.add(text, None)
-    owner = definition(prompt_template_id=text.id)
+    owner = blueprint(prompt_template_id=text.id)
     world.blueprints.add(owner, [], None)
 
     with pytest.raises(Conflict):
@@ -411,8 +396,8 @@ def test_a_template_stays_while_a_definition_is_linked_to_it(world: ports.World)
 
     world.blueprints.remove(owner, [])
     world.prompt_templates.remove(edited)
-    with pytest.raises(ports.Taken) as refused:
-        world.blueprints.add(definition(prompt_template_id=text.id), [], None)
+    with pytest.raises(ports.WriteConflict) as refused:
+        world.blueprints.add(blueprint(prompt_template_id=text.id), [], None)
     assert refused.value.parts == {"template"}
 
 
@@ -428,42 +413,44 @@ def test_no_two_templates_have_one_name(world: ports.World):
 
     world.prompt_templates.put(replace(first, name="Free", version=2), first)
     world.prompt_templates.add(library(), None)
-    names, _ = world.prompt_templates.newest(None, 10)
+    names, _ = world.prompt_templates.list_newest(None, 10)
     assert {one.name for one in names} == {"Free", "Other", "Bump"}
 
 
 def test_what_a_firing_is_decided_from_is_read_together(world: ports.World):
     text = library()
     world.prompt_templates.add(text, None)
-    owner = definition(prompt_template_id=text.id, tracks_active=True)
-    minding = ScheduleConfig(cron="* * * * *", overlap=Overlap.SKIP)
+    owner = blueprint(prompt_template_id=text.id, tracks_active=True)
+    minding = ScheduleSettings(cron="* * * * *", overlap=Overlap.SKIP)
     was = trigger(owner, type="schedule", schedule=minding, next_fire_at=NOON, due_at=NOON)
     world.blueprints.add(owner, [was], None)
-    world.slots.hold(owner.active_key, ["a-run"])
+    world.slots.hold_runs(owner.active_key, ["a-run"])
 
-    bases = world.triggers.bases([(was.id, owner.id), (new_id(), new_id())])
+    bases = world.triggers.read_contexts([(was.id, owner.id), (new_id(), new_id())])
 
     assert bases == {
-        was.id: Basis(definition=owner, trigger=was, template=text, active=frozenset({"a-run"}))
+        was.id: FiringContext(
+            blueprint=owner, trigger=was, template=text, active=frozenset({"a-run"})
+        )
     }
-    assert world.triggers.oldest_due(NOON) == ports.Due("trigger", was.id, NOON, owner.id)
+    assert world.triggers.oldest_due(NOON) == ports.DueRow("trigger", was.id, NOON, owner.id)
     assert world.triggers.oldest_due(NOON - timedelta(seconds=1)) is None
 
 
 def test_a_lost_slot_is_dropped_only_while_its_run_stands_where_it_was_read(world: ports.World):
     was = stored(world, run())
-    world.slots.hold("repo", [was.id, "gone"])
+    world.slots.hold_runs("repo", [was.id, "gone"])
     held = working(was)
     world.runs.put(held, was)
 
-    with pytest.raises(ports.Taken):
-        world.slots.drop("repo", {was.id: was.version, "gone": None})
-    assert world.slots.held("repo") == {was.id, "gone"}
-    with pytest.raises(ports.Taken):
-        world.slots.drop("repo", {was.id: None})
+    with pytest.raises(ports.WriteConflict):
+        world.slots.drop_runs("repo", {was.id: was.version, "gone": None})
+    assert world.slots.held_runs("repo") == {was.id, "gone"}
+    with pytest.raises(ports.WriteConflict):
+        world.slots.drop_runs("repo", {was.id: None})
 
-    world.slots.drop("repo", {was.id: held.version, "gone": None})
-    assert world.slots.held("repo") == frozenset()
+    world.slots.drop_runs("repo", {was.id: held.version, "gone": None})
+    assert world.slots.held_runs("repo") == frozenset()
 
 
 def test_queues_wait_for_the_stage_by_their_most_urgent_rank(world: ports.World):
@@ -485,6 +472,6 @@ def test_queues_wait_for_the_stage_by_their_most_urgent_rank(world: ports.World)
 
 
 def test_the_first_rank_of_a_queue_is_that_of_its_most_urgent_run(world: ports.World):
-    assert world.runs.first_rank("repo#https://git.example.com/acme/none") is None
+    assert world.runs.first_sort_key("repo#https://git.example.com/acme/none") is None
     first = stored(world, run())
-    assert world.runs.first_rank(first.queue_key) == first.rank
+    assert world.runs.first_sort_key(first.queue_id) == first.queue_sort_key

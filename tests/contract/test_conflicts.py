@@ -12,11 +12,11 @@ import pytest
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import wiring
-from chalicelib.domain.run import queued, touch
-from chalicelib.domain.secret import GLOBAL, Secret
-from chalicelib.storage import connection
+from chalicelib.domain.access.secret import GLOBAL_SCOPE, Secret
+from chalicelib.domain.runs.run import queue_run, with_changes
+from chalicelib.storage.dynamo import connection
 from tests.conftest import NOON
-from tests.contract.test_compare_and_swap import run
+from tests.support.stored_runs import run
 
 Busy = Callable[[str, int], None]
 
@@ -31,7 +31,10 @@ def busy(aws: None, monkeypatch: pytest.MonkeyPatch) -> Busy:
         if not left.get(model.name):
             return real(self, model, *rest)
         left[model.name] -= 1
-        error = {"Code": connection.CONFLICT, "Message": "Transaction is ongoing for the item"}
+        error = {
+            "Code": connection.TRANSACTION_CONFLICT,
+            "Message": "Transaction is ongoing for the item",
+        }
         return SimpleNamespace(status_code=400), {"Error": error, "ResponseMetadata": {}}
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_request", request)
@@ -39,30 +42,30 @@ def busy(aws: None, monkeypatch: pytest.MonkeyPatch) -> Busy:
 
 
 def test_a_write_waits_for_the_transaction_that_writes_its_item(busy: Busy):
-    runs = wiring.world().runs
-    was = queued(run(), by="test", message="")
+    runs = wiring.get_world().runs
+    was = queue_run(run(), by="test", message="")
     busy("PutItem", 3)
     with pytest.raises(Exception, match="modified concurrently"):
-        runs.put(touch(was, at=NOON), was)  # it is not there: its own condition decides
+        runs.put(with_changes(was, at=NOON), was)  # it is not there: its own condition decides
 
 
 def test_a_counter_waits_in_the_same_way(busy: Busy):
-    slots = wiring.world().slots
+    slots = wiring.get_world().slots
     busy("UpdateItem", 2)
 
-    slots.hold("stage", ["a"], NOON + timedelta(hours=1))
+    slots.hold_runs("stage", ["a"], NOON + timedelta(hours=1))
 
-    assert slots.held("stage") == {"a"}
+    assert slots.held_runs("stage") == {"a"}
 
 
 def test_a_removal_waits_in_the_same_way(busy: Busy):
-    secrets = wiring.world().secrets
-    secrets.put(Secret(name="TOKEN", scope=GLOBAL, created_at=NOON, updated_at=NOON))
+    secrets = wiring.get_world().secrets
+    secrets.put(Secret(name="TOKEN", scope=GLOBAL_SCOPE, created_at=NOON, updated_at=NOON))
     busy("DeleteItem", 1)
 
-    secrets.remove("TOKEN", GLOBAL)
+    secrets.remove("TOKEN", GLOBAL_SCOPE)
 
-    assert secrets.all() == []
+    assert secrets.list_all() == []
 
 
 def test_a_conflict_without_end_is_told(busy: Busy, monkeypatch: pytest.MonkeyPatch):
@@ -70,4 +73,4 @@ def test_a_conflict_without_end_is_told(busy: Busy, monkeypatch: pytest.MonkeyPa
     busy("UpdateItem", 1000)
 
     with pytest.raises(PynamoDBException, match="Transaction is ongoing"):
-        wiring.world().slots.hold("stage", ["a"])
+        wiring.get_world().slots.hold_runs("stage", ["a"])

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.forge import Credential, ForgeError, Place
-from chalicelib.domain.pull_request import seen
-from chalicelib.integrations.github import GitHub, GitHubs
+from chalicelib.domain.pull_requests.forge import ForgeCredential, ForgeError, ForgeLocation
+from chalicelib.domain.pull_requests.pull_request import with_facts
+from chalicelib.integrations.github.repository import GitHubForges, GitHubRepo
 from tests.fakes.github import TOKEN, FakeGitHub, app_key
-from tests.shared import shared
+from tests.support.shared import shared
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -26,13 +26,15 @@ def fake() -> Iterator[FakeGitHub]:
 
 
 @pytest.fixture
-def github(fake: FakeGitHub) -> GitHub:
-    place = Place(api_url=f"{fake.url}/api/v3", slug=fake.slug)
-    return GitHubs(lambda: NOON).at(place, Credential(token=TOKEN))
+def github(fake: FakeGitHub) -> GitHubRepo:
+    place = ForgeLocation(api_url=f"{fake.url}/api/v3", slug=fake.slug)
+    return GitHubForges(lambda: NOON).open_forge(place, ForgeCredential(token=TOKEN))
 
 
-def opened(github: GitHub) -> int:
-    facts = github.open(branch="optio/task-1", base="main", title="t", body="b", draft=False)
+def opened(github: GitHubRepo) -> int:
+    facts = github.open_pull_request(
+        branch="optio/task-1", base="main", title="t", body="b", draft=False
+    )
     return facts.number
 
 
@@ -47,45 +49,45 @@ def test_what_goes_over_the_wire_is_as_github_describes_it(fake: FakeGitHub):
     assert fake.description.answer("GET", "/repos/a/b/pulls/1", 200, {"number": 1}) == []
 
 
-def test_a_second_opening_finds_the_first_one(github: GitHub, fake: FakeGitHub):
+def test_a_second_opening_finds_the_first_one(github: GitHubRepo, fake: FakeGitHub):
     assert opened(github) == opened(github)
     assert len(fake.pulls) == 1
 
 
-def test_the_hundred_and_first_check_counts_too(github: GitHub, fake: FakeGitHub):
+def test_the_hundred_and_first_check_counts_too(github: GitHubRepo, fake: FakeGitHub):
     number = opened(github)
     for index in range(100):
         fake.check("a" * 40, "success", name=f"check {index}")
-    pull = seen(None, github.look(number, None), NOON)
-    assert pull.facts.checks == "success"
+    pull = with_facts(None, github.read_facts(number, None), NOON)
+    assert pull.facts.check_state == "success"
 
     fake.check("a" * 40, "failure", name="the last one")
 
-    assert github.look(number, pull).checks == "failure"
+    assert github.read_facts(number, pull).check_state == "failure"
 
 
-def test_checks_of_an_older_commit_say_nothing_of_a_new_one(github: GitHub, fake: FakeGitHub):
+def test_checks_of_an_older_commit_say_nothing_of_a_new_one(github: GitHubRepo, fake: FakeGitHub):
     number = opened(github)
     fake.check("a" * 40, "failure")
-    pull = seen(None, github.look(number, None), NOON)
-    assert pull.facts.checks == "failure"
+    pull = with_facts(None, github.read_facts(number, None), NOON)
+    assert pull.facts.check_state == "failure"
 
     fake.push("optio/task-1", "d" * 40)
 
-    assert github.look(number, pull).checks == "none"
+    assert github.read_facts(number, pull).check_state == "none"
 
 
-def test_only_the_commit_that_was_judged_is_merged(github: GitHub, fake: FakeGitHub):
-    facts = github.look(opened(github), None)
+def test_only_the_commit_that_was_judged_is_merged(github: GitHubRepo, fake: FakeGitHub):
+    facts = github.read_facts(opened(github), None)
     fake.push("optio/task-1", "d" * 40)
 
     with pytest.raises(ForgeError, match="Head branch was modified") as caught:
-        github.merge(facts, "t", "m")
+        github.merge_pull_request(facts, "t", "m")
 
     assert caught.value.kind == "conflict"
 
 
-def test_a_branch_that_is_gone_is_as_good_as_deleted(github: GitHub, fake: FakeGitHub):
+def test_a_branch_that_is_gone_is_as_good_as_deleted(github: GitHubRepo, fake: FakeGitHub):
     github.delete_branch("optio/task-1")
     github.delete_branch("optio/task-1")
 
@@ -93,35 +95,37 @@ def test_a_branch_that_is_gone_is_as_good_as_deleted(github: GitHub, fake: FakeG
 
 
 def test_a_forge_that_cannot_be_reached_is_asked_again():
-    place = Place(api_url="http://127.0.0.1:9/api/v3", slug="a/b")
+    place = ForgeLocation(api_url="http://127.0.0.1:9/api/v3", slug="a/b")
 
     with pytest.raises(ForgeError, match="cannot be reached") as caught:
-        GitHubs(lambda: NOON).at(place, Credential(token=TOKEN)).find("x", None)
+        GitHubForges(lambda: NOON).open_forge(
+            place, ForgeCredential(token=TOKEN)
+        ).find_pull_request("x", None)
 
     assert caught.value.passes
 
 
 def test_an_apps_token_is_kept_and_renewed_before_it_ends(fake: FakeGitHub):
     now = [NOON]
-    forges = GitHubs(lambda: now[0])
-    place = Place(api_url=f"{fake.url}/api/v3", slug=fake.slug)
-    app = Credential(app_id="1", app_key=app_key())
+    forges = GitHubForges(lambda: now[0])
+    place = ForgeLocation(api_url=f"{fake.url}/api/v3", slug=fake.slug)
+    app = ForgeCredential(app_id="1", app_key=app_key())
 
-    assert forges.at(place, app).head("main") == "b" * 40
-    forges.at(place, app).head("main")
+    assert forges.open_forge(place, app).read_head("main") == "b" * 40
+    forges.open_forge(place, app).read_head("main")
     assert fake.minted == 1
     now[0] = NOON + timedelta(minutes=56)
-    forges.at(place, app).head("main")
+    forges.open_forge(place, app).read_head("main")
 
     assert fake.minted == 2
     assert "BEGIN" not in repr(app)
 
 
 def test_a_key_that_is_none_says_so(fake: FakeGitHub):
-    place = Place(api_url=f"{fake.url}/api/v3", slug=fake.slug)
-    app = Credential(app_id="1", app_key="no key")
+    place = ForgeLocation(api_url=f"{fake.url}/api/v3", slug=fake.slug)
+    app = ForgeCredential(app_id="1", app_key="no key")
 
     with pytest.raises(ForgeError, match="credential") as caught:
-        GitHubs(lambda: NOON).at(place, app).token()
+        GitHubForges(lambda: NOON).open_forge(place, app).get_token()
 
     assert (caught.value.kind, caught.value.passes) == ("unauthorized", False)

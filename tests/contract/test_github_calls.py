@@ -13,14 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from chalicelib.domain.forge import Credential, ForgeError, Place
-from chalicelib.domain.provider import Provider
-from chalicelib.domain.pull_request import seen
-from chalicelib.domain.reply_text import Note, Piece
-from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.integrations.github import GitHub, GitHubs
-from chalicelib.integrations.github_issues import GitHubIssues, open_tracker
-from chalicelib.ports import Limited, Unreachable
+from chalicelib.domain.pull_requests.forge import ForgeCredential, ForgeError, ForgeLocation
+from chalicelib.domain.pull_requests.pull_request import with_facts
+from chalicelib.domain.texts.ticket_comment import CommentText, TextPart
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.tickets.ticket import Comment, Ticket
+from chalicelib.integrations.github.issues import GitHubIssues, open_tracker
+from chalicelib.integrations.github.repository import GitHubForges, GitHubRepo
+from chalicelib.ports import TrackerRateLimited, TrackerUnreachable
 from tests.fakes.github import TOKEN, FakeGitHub, app_key
 from tests.fakes.tracker import Said
 
@@ -37,20 +37,20 @@ def fake() -> Iterator[FakeGitHub]:
         yield made
 
 
-def repo_at(fake: FakeGitHub, slug: str = "acme/web", *bots: str) -> GitHub:
-    place = Place(api_url=f"{fake.url}/api/v3", slug=slug)
-    return GitHubs(lambda: NOON).at(place, Credential(token=TOKEN), bots)
+def repo_at(fake: FakeGitHub, slug: str = "acme/web", *bots: str) -> GitHubRepo:
+    place = ForgeLocation(api_url=f"{fake.url}/api/v3", slug=slug)
+    return GitHubForges(lambda: NOON).open_forge(place, ForgeCredential(token=TOKEN), bots)
 
 
-def opened(github: GitHub) -> int:
-    facts = github.open(branch=BRANCH, base="main", title="t", body="b", draft=False)
+def opened(github: GitHubRepo) -> int:
+    facts = github.open_pull_request(branch=BRANCH, base="main", title="t", body="b", draft=False)
     return facts.number
 
 
 def tracker(base: str, **more: str) -> GitHubIssues:
     config = {"repo": "acme/web", "baseUrl": base, "doneState": "closed", **more}
     moments = {"created_at": NOON, "updated_at": NOON}
-    provider = Provider(id="p", name="P", source="github", config=config, **moments)
+    provider = TicketProvider(id="p", name="P", source="github", config=config, **moments)
     return open_tracker(provider, TOKEN, NOON)
 
 
@@ -66,15 +66,15 @@ def test_a_repo_that_was_renamed_or_moved_is_worked_with_as_before(
     fake.review(number, "CHANGES_REQUESTED", "No.")
     fake.issue("Bug", [])
 
-    assert github.find(BRANCH, "a" * 40) is not None
+    assert github.find_pull_request(BRANCH, "a" * 40) is not None
     assert opened(github) == number
-    github.label(number, ["bot"])
-    github.rewrite(number, "new")
-    github.ready(number)
-    facts = github.look(number, None)
-    assert (facts.reviews, github.body(number)) == ("changes_requested", "new")
-    assert "ann says:\nNo." in github.complaints(facts)
-    assert github.merge(facts, "t", "m")
+    github.add_labels(number, ["bot"])
+    github.rewrite_body(number, "new")
+    github.mark_ready(number)
+    facts = github.read_facts(number, None)
+    assert (facts.reviews, github.read_body(number)) == ("changes_requested", "new")
+    assert "ann says:\nNo." in github.read_failure_details(facts)
+    assert github.merge_pull_request(facts, "t", "m")
     github.delete_branch(BRANCH)
     assert (fake.pulls[number]["merged"], BRANCH in fake.heads) == (True, False)
     assert fake.pulls[number]["labels"] == ["bot"]
@@ -82,10 +82,10 @@ def test_a_repo_that_was_renamed_or_moved_is_worked_with_as_before(
 
 def test_an_app_mints_its_token_at_a_renamed_repo(fake: FakeGitHub):
     fake.rename("acme/site")
-    place = Place(api_url=f"{fake.url}/api/v3", slug="acme/web")
-    app = Credential(app_id="1", app_key=app_key())
+    place = ForgeLocation(api_url=f"{fake.url}/api/v3", slug="acme/web")
+    app = ForgeCredential(app_id="1", app_key=app_key())
 
-    assert GitHubs(lambda: NOON).at(place, app).head("main") == "b" * 40
+    assert GitHubForges(lambda: NOON).open_forge(place, app).read_head("main") == "b" * 40
 
 
 @pytest.mark.parametrize("keeps_query", [True, False])
@@ -94,7 +94,7 @@ def test_every_issue_of_a_renamed_repo_is_listed_once(fake: FakeGitHub, keeps_qu
     fake.issues_of_tests(250)
     fake.rename("acme/site")
 
-    pages = list(tracker(f"{fake.url}/api/v3").changed(NOON))
+    pages = list(tracker(f"{fake.url}/api/v3").iter_changed(NOON))
 
     numbers = [ticket.number for page in pages for ticket in page.tickets]
     assert sorted(set(numbers)) == sorted(fake.book.items)
@@ -106,11 +106,11 @@ def test_comments_and_ends_of_tickets_reach_a_renamed_repo(fake: FakeGitHub):
     fake.rename("acme/site")
     issues = tracker(f"{fake.url}/api/v3")
     ticket = f"acme/web#{number}"
-    note = Note(run_id=RUN, lines=((Piece("Done."),),))
+    note = CommentText(run_id=RUN, lines=((TextPart("Done."),),))
 
-    made = issues.say(ticket, None, note)
-    assert issues.say(ticket, made, note) == made
-    issues.finish(ticket)
+    made = issues.write_comment(ticket, None, note)
+    assert issues.write_comment(ticket, made, note) == made
+    issues.finish_ticket(ticket)
 
     item = fake.book.items[number]
     assert (item.open, len(item.ours), item.ours[0].edits) == (False, 1, 1)
@@ -153,20 +153,24 @@ def answering(answer: Callable[[str, str], tuple[int, dict[str, str], bytes]]) -
         server.server_close()
 
 
-def github_at(url: str) -> GitHub:
-    return GitHubs(lambda: NOON).at(Place(api_url=url, slug="a/b"), Credential(token=TOKEN))
+def github_at(url: str) -> GitHubRepo:
+    return GitHubForges(lambda: NOON).open_forge(
+        ForgeLocation(api_url=url, slug="a/b"), ForgeCredential(token=TOKEN)
+    )
 
 
-CALLS: dict[str, Callable[[GitHub], object]] = {
-    "find": lambda github: github.find("x", None),
-    "open": lambda github: github.open(branch="x", base="y", title="t", body="b", draft=False),
-    "look": lambda github: github.look(1, None),
-    "label": lambda github: github.label(1, ["a"]),
-    "rewrite": lambda github: github.rewrite(1, "b"),
+CALLS: dict[str, Callable[[GitHubRepo], object]] = {
+    "find": lambda github: github.find_pull_request("x", None),
+    "open": lambda github: github.open_pull_request(
+        branch="x", base="y", title="t", body="b", draft=False
+    ),
+    "look": lambda github: github.read_facts(1, None),
+    "label": lambda github: github.add_labels(1, ["a"]),
+    "rewrite": lambda github: github.rewrite_body(1, "b"),
     "close": lambda github: github.close_issue(1),
     "delete": lambda github: github.delete_branch("x"),
-    "head": lambda github: github.head("x"),
-    "ready": lambda github: github.ready(1),
+    "head": lambda github: github.read_head("x"),
+    "ready": lambda github: github.mark_ready(1),
 }
 JSON = {"Content-Type": "application/json"}
 NO_SUCCESS = {
@@ -214,7 +218,10 @@ def test_a_redirect_keeps_method_body_and_query(status: int):
 
     with answering(answer) as (url, asked):
         github = github_at(url)
-        assert github.open(branch="x", base="y", title="t", body="b", draft=False).number == 1
+        assert (
+            github.open_pull_request(branch="x", base="y", title="t", body="b", draft=False).number
+            == 1
+        )
         asked.clear()
         github._pulls_of("a", "x")
 
@@ -226,7 +233,7 @@ def test_a_redirect_keeps_method_body_and_query(status: int):
 def test_a_redirect_in_a_circle_ends():
     led = answering(lambda method, path: (301, {"Location": path}, b"{}"))
     with led as (url, asked), pytest.raises(ForgeError, match="circle"):
-        github_at(url).head("x")
+        github_at(url).read_head("x")
 
     assert len(asked) <= 6
 
@@ -243,10 +250,10 @@ def test_a_list_of_issues_that_does_not_go_on_ends_with_an_error():
         return 200, {**JSON, "Link": f'<http://x{path}>; rel="next"'}, listed(1)
 
     with answering(answer) as (url, asked):
-        with pytest.raises(Unreachable, match="read before"):
-            list(tracker(url).changed(NOON))
-        with pytest.raises(Unreachable, match="read before"):
-            tracker(url).find("acme/web#1", RUN)
+        with pytest.raises(TrackerUnreachable, match="read before"):
+            list(tracker(url).iter_changed(NOON))
+        with pytest.raises(TrackerUnreachable, match="read before"):
+            tracker(url).find_comment("acme/web#1", RUN)
 
     assert len(asked) <= 6
 
@@ -255,11 +262,13 @@ def test_a_list_of_issues_that_does_not_go_on_ends_with_an_error():
 def test_no_ticket_is_called_done_that_was_not_closed(answer: str):
     with answering(lambda method, path: NO_SUCCESS[answer]) as (url, _):
         for call in (
-            lambda issues: issues.finish("acme/web#1"),
-            lambda issues: issues.say("acme/web#1", None, Note(run_id=RUN, lines=())),
-            lambda issues: list(issues.changed(NOON)),
+            lambda issues: issues.finish_ticket("acme/web#1"),
+            lambda issues: issues.write_comment(
+                "acme/web#1", None, CommentText(run_id=RUN, lines=())
+            ),
+            lambda issues: list(issues.iter_changed(NOON)),
         ):
-            with pytest.raises(Unreachable) as caught:
+            with pytest.raises(TrackerUnreachable) as caught:
                 call(tracker(url))
             assert str(caught.value)
 
@@ -268,9 +277,9 @@ def test_an_abuse_answer_without_headers_is_waited_for():
     said = b'{"message": "You have triggered an abuse detection mechanism. Please wait."}'
     with answering(lambda method, path: (403, JSON, said)) as (url, _):
         with pytest.raises(ForgeError) as caught:
-            github_at(url).head("x")
-        with pytest.raises(Limited):
-            tracker(url).finish("acme/web#1")
+            github_at(url).read_head("x")
+        with pytest.raises(TrackerRateLimited):
+            tracker(url).finish_ticket("acme/web#1")
 
     assert (caught.value.kind, caught.value.passes) == ("rate_limited", True)
     assert caught.value.wait == timedelta(minutes=1)
@@ -293,9 +302,9 @@ def test_a_merge_takes_a_method_that_the_repo_allows(
 ):
     fake.methods = allowed
     github = repo_at(fake)
-    facts = github.look(opened(github), None)
+    facts = github.read_facts(opened(github), None)
 
-    assert github.merge(facts, "t", "m")
+    assert github.merge_pull_request(facts, "t", "m")
 
     (done,) = fake.merged
     assert done["merge_method"] in allowed
@@ -304,10 +313,10 @@ def test_a_merge_takes_a_method_that_the_repo_allows(
 
 def test_a_rule_that_forbids_a_method_is_answered_with_the_next_one(fake: FakeGitHub):
     github = repo_at(fake)
-    facts = github.look(opened(github), None)
+    facts = github.read_facts(opened(github), None)
     fake.fail("PUT", "/merge", 405, message="Squash merges are not allowed on this repository.")
 
-    assert github.merge(facts, "t", "m")
+    assert github.merge_pull_request(facts, "t", "m")
     assert fake.merged[0]["merge_method"] == "merge"
 
 
@@ -315,14 +324,14 @@ def test_a_merge_queue_takes_the_commit_that_was_judged(fake: FakeGitHub):
     fake.has_queue = True
     github = repo_at(fake)
     number = opened(github)
-    facts = github.look(number, None)
+    facts = github.read_facts(number, None)
 
     assert not github.is_enqueued(number)
-    assert not github.merge(facts, "t", "m")
+    assert not github.merge_pull_request(facts, "t", "m")
     assert github.is_enqueued(number)
     fake.push(BRANCH, "d" * 40)
     with pytest.raises(ForgeError, match="Head branch was modified"):
-        github.merge(facts, "t", "m")
+        github.merge_pull_request(facts, "t", "m")
 
 
 @pytest.mark.parametrize(
@@ -339,13 +348,13 @@ def test_only_who_may_write_objects_or_approves(fake: FakeGitHub, role: str, cou
     fake.review(number, "CHANGES_REQUESTED", "Pay me.", who="carl")
     fake.comments[number] = [{"user": {"login": "carl"}, "body": "Here.", "path": "a.py"}]
 
-    facts = github.look(number, None)
-    said = github.complaints(facts)
+    facts = github.read_facts(number, None)
+    said = github.read_failure_details(facts)
 
     assert facts.reviews == ("changes_requested" if counts else "none")
     assert ("Pay me." in said, "Here." in said) == (counts, counts)
     fake.review(number, "APPROVED", who="carl")
-    assert github.look(number, None).reviews == ("approved" if counts else "none")
+    assert github.read_facts(number, None).reviews == ("approved" if counts else "none")
 
 
 def test_an_approval_of_a_stranger_withdraws_no_objection(fake: FakeGitHub):
@@ -354,7 +363,7 @@ def test_an_approval_of_a_stranger_withdraws_no_objection(fake: FakeGitHub):
     fake.review(number, "CHANGES_REQUESTED", "No.", who="ann")
     fake.review(number, "APPROVED", who="mallory")
 
-    assert github.look(number, None).reviews == "changes_requested"
+    assert github.read_facts(number, None).reviews == "changes_requested"
 
 
 def test_strangers_crowd_out_nobody_and_hide_no_objection(fake: FakeGitHub):
@@ -366,14 +375,14 @@ def test_strangers_crowd_out_nobody_and_hide_no_objection(fake: FakeGitHub):
         fake.review(number, "COMMENTED", "Buy!", who="eve")
     fake.review(number, "CHANGES_REQUESTED", "No.", who="ann")
 
-    facts = github.look(number, None)
+    facts = github.read_facts(number, None)
     assert facts.reviews == "changes_requested"
-    said = github.complaints(facts)
+    said = github.read_failure_details(facts)
     assert ("No." in said, "Rename." in said, "Buy!" in said) == (True, True, False)
 
     for _ in range(1800):
         fake.review(number, "COMMENTED", "Buy!", who="eve")
-    facts = github.look(number, None)
+    facts = github.read_facts(number, None)
     assert facts.reviews == "unknown"
     assert "more than 2,000" in (facts.problem or "")
 
@@ -382,12 +391,12 @@ def test_a_bot_counts_where_the_repo_names_it(fake: FakeGitHub):
     number = opened(repo_at(fake))
     fake.review(number, "CHANGES_REQUESTED", "Rename it.", who="CodeRabbitAI[bot]")
 
-    assert repo_at(fake).look(number, None).reviews == "none"
+    assert repo_at(fake).read_facts(number, None).reviews == "none"
     named = repo_at(fake, "acme/web", "coderabbitai[bot]")
-    facts = named.look(number, None)
+    facts = named.read_facts(number, None)
     assert facts.reviews == "changes_requested"
-    assert "Rename it." in named.complaints(facts)
-    assert repo_at(fake, "acme/web", "coderabbitai").look(number, None).reviews == "none"
+    assert "Rename it." in named.read_failure_details(facts)
+    assert repo_at(fake, "acme/web", "coderabbitai").read_facts(number, None).reviews == "none"
 
 
 def test_whose_permission_cannot_be_asked_is_unknown_and_steers_nobody(fake: FakeGitHub):
@@ -397,26 +406,26 @@ def test_whose_permission_cannot_be_asked_is_unknown_and_steers_nobody(fake: Fak
     must = "Must have push access to view collaborator permission."
     fake.fail("GET", "/permission", 403, message=must, times=9)
 
-    facts = github.look(number, None)
+    facts = github.read_facts(number, None)
 
     assert facts.reviews == "unknown"
     assert "Must have push access" in (facts.problem or "")
-    assert "Pay me." not in github.complaints(facts)
+    assert "Pay me." not in github.read_failure_details(facts)
 
 
 def test_a_permission_is_asked_once_in_minutes_and_then_again(fake: FakeGitHub):
     now = [NOON]
-    place = Place(api_url=f"{fake.url}/api/v3", slug=fake.slug)
-    github = GitHubs(lambda: now[0]).at(place, Credential(token=TOKEN))
+    place = ForgeLocation(api_url=f"{fake.url}/api/v3", slug=fake.slug)
+    github = GitHubForges(lambda: now[0]).open_forge(place, ForgeCredential(token=TOKEN))
     number = opened(github)
     fake.review(number, "APPROVED", who="ann")
-    pull = seen(None, github.look(number, None), NOON)
+    pull = with_facts(None, github.read_facts(number, None), NOON)
     assert pull.facts.reviews == "approved"
 
     fake.permissions["ann"] = "read"
-    assert github.look(number, pull).reviews == "approved"
+    assert github.read_facts(number, pull).reviews == "approved"
     now[0] += timedelta(minutes=6)
-    assert github.look(number, pull).reviews == "none"
+    assert github.read_facts(number, pull).reviews == "none"
 
     asked = [path for _, path, _ in fake.calls if path.endswith("/permission")]
     assert len(asked) == 2
@@ -427,28 +436,28 @@ def test_the_newest_run_of_a_check_counts(fake: FakeGitHub):
     number = opened(github)
     fake.check("a" * 40, "cancelled")
     fake.check("a" * 40, "success", beside=True)
-    facts = github.look(number, None)
-    assert facts.checks == "success"
-    assert "cancelled" not in github.complaints(facts)
+    facts = github.read_facts(number, None)
+    assert facts.check_state == "success"
+    assert "cancelled" not in github.read_failure_details(facts)
 
     fake.check("a" * 40, "failure", app="another")
     fake.check("a" * 40, "success", beside=True)
-    assert github.look(number, None).checks == "failure"
+    assert github.read_facts(number, None).check_state == "failure"
     fake.check("a" * 40, "stale")
-    facts = github.look(number, None)
-    assert (facts.checks, facts.pending_checks) == ("pending", "'ci'")
+    facts = github.read_facts(number, None)
+    assert (facts.check_state, facts.pending_checks) == ("pending", "'ci'")
 
 
 def issue_of(fake: FakeGitHub, *labels: str, **more: Any) -> Ticket:
     number = fake.issue("Bug", list(labels))
     for name, value in more.items():
         setattr(fake.book.items[number], name, value)
-    (page,) = tracker(f"{fake.url}/api/v3").changed(NOON)
+    (page,) = tracker(f"{fake.url}/api/v3").iter_changed(NOON)
     return next(ticket for ticket in page.tickets if ticket.number == number)
 
 
 def read(fake: FakeGitHub, ticket: Ticket, **config: str) -> tuple[Ticket, list[Comment]]:
-    return tracker(f"{fake.url}/api/v3", **config).whole(ticket)
+    return tracker(f"{fake.url}/api/v3", **config).read_ticket(ticket)
 
 
 @pytest.mark.parametrize(
@@ -502,7 +511,9 @@ def test_what_cannot_be_asked_about_an_issue_fires_nothing_and_is_told(
         assert read(fake, ticket)[0].labels == ("agent",)  # it needs not be asked
         return
 
-    with pytest.raises(Unreachable, match="labels and comments count cannot be asked") as caught:
+    with pytest.raises(
+        TrackerUnreachable, match="labels and comments count cannot be asked"
+    ) as caught:
         read(fake, ticket)
 
     assert caught.value.passes is (status == 502)

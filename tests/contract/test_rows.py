@@ -7,23 +7,19 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import (
-    access,
-    blueprint,
-    firing,
-    prompt_template,
-    provider,
-    repo,
-    run,
-    secret,
-    trigger,
-)
-from chalicelib.storage import codec
-from chalicelib.storage.runs import record_of, run_of
+from chalicelib.domain.access import key, secret
+from chalicelib.domain.blueprints import blueprint, prompt_template
+from chalicelib.domain.firing import firing
+from chalicelib.domain.repos import repo
+from chalicelib.domain.runs import run
+from chalicelib.domain.tickets import provider
+from chalicelib.domain.triggers import trigger
+from chalicelib.storage.dynamo import codec
+from chalicelib.storage.runs import from_record, to_record
 from tests.conftest import NOON
 
 ID = "3f0d4a52-2c06-4f0c-9d55-1e1b8e3f0a11"
-RUN = run.queued(
+RUN = run.queue_run(
     run.Run(id=ID, type="repo-task", title="t", firing_id=ID, created_at=NOON, updated_at=NOON),
     by="schedule",
     message="fired by schedule",
@@ -51,11 +47,11 @@ FIXED: dict[type, dict[str, object]] = {
     },
     trigger.Trigger: {"version": 1, "enabled": True},
     firing.Firing: {"trigger_type": "manual"},
-    provider.Provider: {"version": 1, "enabled": True},
+    provider.TicketProvider: {"version": 1, "enabled": True},
     prompt_template.PromptTemplate: {"version": 1, "kind": "prompt"},
     repo.Repo: {"version": 1, "max_concurrent_tasks": 2, "max_auto_resumes": 10},
     secret.Secret: {},
-    access.Key: {},
+    key.ApiKey: {},
 }
 """Defaults that are left out of rows, besides empty values. Rows are read by them indefinitely."""
 
@@ -68,21 +64,21 @@ def test_a_default_that_rows_leave_out_is_what_it_was_when_they_were_written(kin
 
 
 def test_a_row_says_nothing_of_what_is_as_its_default_says():
-    text = codec.dump(RUN, without=("history", "attempts"))
-    assert set(codec.load(dict[str, object], text)) == {
+    text = codec.dump_json(RUN, without=("history", "attempts"))
+    assert set(codec.load_json(dict[str, object], text)) == {
         one.name for one in fields(run.Run) if one.default is MISSING
     }
-    assert codec.load(run.Run, text) == replace(RUN, history=())
+    assert codec.load_json(run.Run, text) == replace(RUN, history=())
 
 
 def test_a_run_is_read_as_it_was_written_its_history_too():
-    moved = run.move(RUN, run.State.CANCELLED, by="user", message="no", at=NOON)
+    moved = run.move_run(RUN, run.State.CANCELLED, by="user", message="no", at=NOON)
     for one in (RUN, moved, replace(moved, priority=0, max_retries=0, title="")):
-        assert run_of(record_of(one)) == one
+        assert from_record(to_record(one)) == one
 
 
 def test_a_history_that_was_written_whole_is_read_as_well():
-    row = record_of(RUN)
-    row.history = codec.dump((RUN.history, RUN.attempts))
+    row = to_record(RUN)
+    row.history = codec.dump_json((RUN.history, RUN.attempts))
     assert '"from_state"' in row.history
-    assert run_of(row) == RUN
+    assert from_record(row) == RUN

@@ -7,11 +7,11 @@ import gzip
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
-from chalicelib.integrations import linear
+from chalicelib.integrations.trackers import linear
 from tests.conftest import NOON
 from tests.fakes.linear import OWN
 from tests.fakes.trackers import FAKES
-from tests.shared import shared
+from tests.support.shared import shared
 
 NONSENSE = {
     "github": [("PATCH", "/repos/acme/web/issues/1", {"state": "half open"})],

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import wiring
 from chalicelib.domain.errors import Conflict
-from chalicelib.integrations import secrets
+from chalicelib.integrations.aws import secrets_manager
 from tests.conftest import Stage
 
 GOING = {
@@ -40,7 +40,7 @@ class Going:
             return real(client, operation, given)
 
         monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-        monkeypatch.setattr(secrets, "PAUSE_SECONDS", 0.01)
+        monkeypatch.setattr(secrets_manager, "PAUSE_SECONDS", 0.01)
 
 
 def test_a_name_is_free_again_though_its_secret_is_still_going(
@@ -53,12 +53,12 @@ def test_a_name_is_free_again_though_its_secret_is_still_going(
 
     stage.ok("PUT", where, {"value": "the second value"})
 
-    world = wiring.world()
-    assert world.vault.get(world.secrets.key("API_KEY", "global")) == "the second value"
+    world = wiring.get_world()
+    assert world.vault.get(world.secrets.vault_key("API_KEY", "global")) == "the second value"
 
 
 def test_a_secret_that_is_going_is_not_there(aws: None, monkeypatch: pytest.MonkeyPatch):
-    vault = wiring.world().vault
+    vault = wiring.get_world().vault
     Going(monkeypatch, stays=1)
     vault.put("a", "value")
     vault.remove("a")
@@ -67,9 +67,9 @@ def test_a_secret_that_is_going_is_not_there(aws: None, monkeypatch: pytest.Monk
 
 
 def test_a_secret_that_does_not_go_is_told(aws: None, monkeypatch: pytest.MonkeyPatch):
-    vault = wiring.world().vault
+    vault = wiring.get_world().vault
     Going(monkeypatch, stays=10_000)
-    monkeypatch.setattr(secrets, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(secrets_manager, "PATIENCE_SECONDS", 0.05)
     vault.put("a", "value")
     vault.remove("a")
 

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 
-from infra.emulator import ROOT
+from infra.dev.emulator import ROOT
 from tests.bytecode import BYTECODE
-from tests.lasting import starting_lasting_programs
+from tests.support.lasting import starting_lasting_programs
 
 START_SECONDS = 300
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class System:
         }
         with (self.state / "dev.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "infra.local"],
+                [sys.executable, "-m", "infra.dev"],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.architecture.test_cli import commands
 from tests.e2e.conftest import System, until
-from tests.pages import ROOT
+from tests.support.cli_commands import commands
+from tests.support.documents import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.emulator import ROOT, Emulator
+from infra.dev.emulator import ROOT, Emulator
 from tests.bytecode import BYTECODE
 
 pytestmark = pytest.mark.slow
@@ -101,8 +101,8 @@ def account(tmp_path: Path) -> Iterator[Account]:
 
 OLDER = """
 import copy
-from infra.deploy import Target
-from infra.release import upgrade
+from infra.release.deploy import Target
+from infra.release.release import upgrade
 target = Target({endpoint!r}, "prod")
 older = copy.deepcopy(target.template())
 runs = older["Resources"]["RunsTable"]["Properties"]

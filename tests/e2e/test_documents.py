@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import pages
 from tests.e2e.conftest import System
+from tests.support import documents
 
 pytestmark = pytest.mark.slow
 
-PAGES = [pages.ROOT / "README.md", *sorted((pages.ROOT / "docs").rglob("*.md"))]
-SPOKEN = [page for page in PAGES if pages.script(page).strip()]
+PAGES = [documents.ROOT / "README.md", *sorted((documents.ROOT / "docs").rglob("*.md"))]
+SPOKEN = [page for page in PAGES if documents.script(page).strip()]
 SECRET = "a secret of sixteen"
 
 
@@ -47,5 +47,5 @@ def test_what_a_page_says_to_type_works(
     system: System, variables: dict[str, str], tmp_path: Path, page: Path
 ):
     here = {"http://127.0.0.1:8000": system.card["url"], ".optio/": f"{system.state}/"}
-    done = pages.typed(pages.script(page), pages.ROOT, tmp_path, here, **variables)
+    done = documents.typed(documents.script(page), documents.ROOT, tmp_path, here, **variables)
     assert done.returncode == 0, done.stdout + done.stderr + system.story()

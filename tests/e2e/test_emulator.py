@@ -21,7 +21,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.emulator import FAKE, Emulator
+from infra.dev.emulator import FAKE, Emulator
 
 MOST_LOST_SECONDS = 5
 KILLS = 2
@@ -242,7 +242,7 @@ def test_a_kill_loses_at_most_five_seconds_and_never_half_a_transaction(tmp_path
 def test_an_emulator_ends_with_who_started_it_and_saves_what_it_holds(tmp_path: Path):
     starting = (
         "import os, sys, time, pathlib\n"
-        "from infra.emulator import Emulator\n"
+        "from infra.dev.emulator import Emulator\n"
         "emulator = Emulator(pathlib.Path(sys.argv[1]))\n"
         "emulator.start()\n"
         "print(emulator.pid, emulator.credentials['AWS_SECRET_ACCESS_KEY'], flush=True)\n"

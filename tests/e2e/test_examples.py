@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from tests import pages
 from tests.e2e.conftest import System, git, until
-from tests.e2e.test_pull_request import github
 from tests.fakes.github import TOKEN, FakeGitHub
 from tests.fakes.trackers import FAKES, serving
+from tests.support import documents
+from tests.support.local_github import github
 
 pytestmark = pytest.mark.slow
 
 __all__ = ["github"]
 
-FOLDER = pages.ROOT / "examples"
+FOLDER = documents.ROOT / "examples"
 OVER = ("completed", "pr_opened", "failed", "cancelled", "needs_attention")
 
 
@@ -35,17 +35,17 @@ class Reader:
         self.home.mkdir()
         self.folder = tmp / "examples"
         shutil.copytree(FOLDER, self.folder, ignore=shutil.ignore_patterns(".sample-repo"))
-        self.types(FOLDER / "README.md", pages.ROOT)
+        self.types(FOLDER / "README.md", documents.ROOT)
 
     def types(self, page: Path, folder: Path, instead: dict[str, str] | None = None) -> str:
         card = self.system.card
         here = {
             "http://127.0.0.1:8000": card["url"],
             ".optio/": f"{self.system.state}/",
-            ".venv/bin/": f"{pages.ROOT}/.venv/bin/",
+            ".venv/bin/": f"{documents.ROOT}/.venv/bin/",
             **(instead or {}),
         }
-        done = pages.typed(pages.script(page), folder, self.home, here, GITHUB_TOKEN=TOKEN)
+        done = documents.typed(documents.script(page), folder, self.home, here, GITHUB_TOKEN=TOKEN)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.storage.records import TABLES
-from tests.acceptance.served import Served, served
+from chalicelib.storage.records import TABLE_RECORDS
 from tests.conftest import Stage
 from tests.simulation.checks import NO_SLOTS
-from tests.unit.played import alive, git, origin, tmp
+from tests.support.fake_runner_api import alive, git, origin, tmp
+from tests.support.http_stage import Served, served
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def lasting(server: Served, task: str, tmp: Path) -> float:
 
 
 def slots() -> set[str]:
-    (table,) = (table for table in TABLES if table.Meta.table_name.endswith("slots"))
+    (table,) = (table for table in TABLE_RECORDS if table.Meta.table_name.endswith("slots"))
     rows = [row.attribute_values for row in table.scan()]
     held = [row.get("held") or () for row in rows if not row["id"].startswith(NO_SLOTS)]
     return {str(run) for runs in held for run in runs}

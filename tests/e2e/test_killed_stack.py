@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.emulator import ROOT
+from infra.dev.emulator import ROOT
 from tests.e2e.conftest import System, until
 
 pytestmark = pytest.mark.slow

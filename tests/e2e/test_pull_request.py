@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import System, git, until
 from tests.fakes.github import TOKEN, FakeGitHub
+from tests.support.local_github import github as github
 
 pytestmark = pytest.mark.slow
 
@@ -28,23 +27,6 @@ case "$asked" in
 esac
 echo "done"
 """
-
-
-@pytest.fixture
-def github(tmp_path: Path) -> Iterator[FakeGitHub]:
-    work, root = tmp_path / "work", tmp_path / "served"
-    work.mkdir()
-    (root / "acme").mkdir(parents=True)
-    (work / "readme.md").write_text("web\n")
-    git(work, "init", "--quiet", "--initial-branch=main")
-    git(work, "add", "--all")
-    me = ("-c", "user.name=Me", "-c", "user.email=me@localhost")
-    git(work, *me, "commit", "--quiet", "--message", "Begin")
-    bare = root / "acme" / "web"
-    git(work, "clone", "--quiet", "--bare", ".", str(bare))
-    git(bare, "config", "http.receivepack", "true")
-    with FakeGitHub(git_root=root) as fake:
-        yield fake
 
 
 def hint(system: System, github: FakeGitHub, event: str, **more: Any) -> list[str]:
@@ -68,7 +50,7 @@ def set_up(system: System, github: FakeGitHub) -> str:
     api = f"{github.url}/api/v3"
     repo = {"repoUrl": github.repo_url, "forgeApiUrl": api, "autoMerge": True, "autoResume": True}
     system.ok("POST", "/api/repos", repo)
-    definition = {
+    blueprint = {
         "type": "repo-blueprint",
         "name": "Write notes",
         "title": "{{ticketTitle}}",
@@ -80,7 +62,7 @@ def set_up(system: System, github: FakeGitHub) -> str:
         "onOpenPr": "skip",
         "triggers": [{"type": "ticket", "config": {"source": "github", "labels": ["optio"]}}],
     }
-    task = system.ok("POST", "/api/tasks", definition)["task"]["id"]
+    task = system.ok("POST", "/api/tasks", blueprint)["task"]["id"]
     config = {"baseUrl": api, "repo": github.slug, "doneState": "closed", "doneLabel": "done"}
     provider = {"source": "github", "config": config, "credential": TOKEN}
     made = system.ok("POST", "/api/tickets/providers", provider)["provider"]["id"]

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-import pytest
 
 from tests.e2e.conftest import System, git, until
+from tests.support.local_origin import origin as origin
 
 AGENT = """
 set -e
@@ -27,20 +27,7 @@ echo "done"
 TAKEN_OVER = timedelta(minutes=2)
 
 
-@pytest.fixture
-def origin(tmp_path: Path) -> Path:
-    work, bare = tmp_path / "work", tmp_path / "origin"
-    work.mkdir()
-    (work / "notes.txt").write_text("first\n")
-    git(work, "init", "--quiet", "--initial-branch=main")
-    git(work, "add", "--all")
-    me = ("-c", "user.name=Me", "-c", "user.email=me@localhost")
-    git(work, *me, "commit", "--quiet", "--message", "Begin")
-    git(work, "clone", "--quiet", "--bare", ".", str(bare))
-    return bare
-
-
-def definition(origin: Path, **more: object) -> dict[str, Any]:
+def blueprint(origin: Path, **more: object) -> dict[str, Any]:
     return {
         "type": "repo-blueprint",
         "name": "One more line",
@@ -66,7 +53,7 @@ def test_a_schedule_becomes_one_branch_though_the_runner_is_killed(system: Syste
         "config": {"cronExpression": "* * * * *"},
         "paramMapping": {"what": "a line"},
     }
-    task = system.ok("POST", "/api/tasks", definition(origin, triggers=[every_minute]))["task"]
+    task = system.ok("POST", "/api/tasks", blueprint(origin, triggers=[every_minute]))["task"]
 
     def first_run() -> Any:
         runs = system.ok("GET", f"/api/tasks/{task['id']}/runs")["runs"]
@@ -111,7 +98,7 @@ def test_a_schedule_becomes_one_branch_though_the_runner_is_killed(system: Syste
 
 
 def test_everything_is_there_again_after_a_stop(system: System, origin: Path):
-    made = system.ok("POST", "/api/tasks", definition(origin, agentCommand="echo two >> notes.txt"))
+    made = system.ok("POST", "/api/tasks", blueprint(origin, agentCommand="echo two >> notes.txt"))
     task = made["task"]
 
     system.stop()
@@ -132,7 +119,7 @@ def test_everything_is_there_again_after_a_stop(system: System, origin: Path):
 def test_a_signed_delivery_of_a_mebibyte_becomes_a_task_and_nothing_else_does(system: System):
     secret = "a secret of sixteen"
     hook = {"type": "webhook", "config": {"path": "alerts", "secret": secret}}
-    definition = {
+    blueprint = {
         "type": "standalone",
         "name": "Alert",
         "prompt": "Look at {{title}}",
@@ -140,7 +127,7 @@ def test_a_signed_delivery_of_a_mebibyte_becomes_a_task_and_nothing_else_does(sy
         "agentCommand": "cat",
         "triggers": [hook],
     }
-    task = system.ok("POST", "/api/tasks", definition)["task"]
+    task = system.ok("POST", "/api/tasks", blueprint)["task"]
     noise = hashlib.shake_256(b"seed").hexdigest((2**20 - 40) // 2)
     payload = {"title": "été", "noise": noise}
     body = json.dumps(payload).encode()
@@ -181,14 +168,14 @@ def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):
 
 
 def test_a_file_of_a_standalone_is_kept_and_read_at_its_signed_address(system: System):
-    definition = {
+    blueprint = {
         "type": "standalone",
         "name": "Report",
         "prompt": "Report",
         "agentType": "command",
         "agentCommand": 'printf "a report" > "$OPTIO_OUTPUT/über uns.txt"',
     }
-    task = system.ok("POST", "/api/tasks", definition)["task"]
+    task = system.ok("POST", "/api/tasks", blueprint)["task"]
     run = system.ok("POST", f"/api/tasks/{task['id']}/runs", {})["runId"]
 
     def ended() -> Any:

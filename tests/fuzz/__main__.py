@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chalicelib.domain.access import Scope
-from infra.demo import running
-from infra.running import state_folder
+from chalicelib.domain.access.key import Scope
+from infra.dev.demo import running
+from infra.dev.dev_state import state_folder
 from tests.fuzz.run import fuzz
+from tests.fuzz.schemathesis_report import table
 from tests.fuzz.seeds import seed
-from tests.fuzz.told import table
 
 
 def main() -> None:

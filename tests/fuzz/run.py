@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bytecode import BYTECODE
-from tests.fuzz.told import Row, Told, rows
+from tests.fuzz.schemathesis_report import Row, Told, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = Path(__file__).with_name("schemathesis.toml")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.access import Scope
-from tests.acceptance.served import served
+from chalicelib.domain.access.key import Scope
 from tests.conftest import Stage, key_of
 from tests.fuzz.run import fuzz
+from tests.fuzz.schemathesis_report import table
 from tests.fuzz.seeds import seed
-from tests.fuzz.told import table
+from tests.support.http_stage import served
 
 EXAMPLES = 8
 

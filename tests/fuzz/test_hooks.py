@@ -20,13 +20,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from chalicelib import wiring
-from chalicelib.domain.firing import Outcome, run_id
-from chalicelib.domain.webhook_senders import SENDERS as KNOWN
+from chalicelib.domain.firing.firing import Outcome, run_id
+from chalicelib.domain.triggers.webhook_senders import SENDERS as KNOWN
 from chalicelib.storage.records import FiringRecord, RunRecord
 from chalicelib.web.api import hooks
-from chalicelib.web.flood import Buckets
-from tests.acceptance.test_hooks import NAMED_BY_TOKEN, now, secret_of, signed
+from chalicelib.web.http.rate_limit import TokenBuckets
 from tests.conftest import Stage
+from tests.support.signed_deliveries import NAMED_BY_TOKEN, now, secret_of, signed
 
 REQUESTS = int(os.environ.get("OPTIO_FUZZED_HOOKS", "10000"))
 SENDERS = sorted(name for name, sender in KNOWN.items() if sender.check)
@@ -117,11 +117,11 @@ class Ingress:
 
 @pytest.fixture
 def ingress(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Ingress:
-    monkeypatch.setattr(hooks, "_buckets", cache(lambda: Buckets(10**9)))
+    monkeypatch.setattr(hooks, "_token_buckets", cache(lambda: TokenBuckets(10**9)))
     made = Ingress(stage)
-    world = wiring.world()
+    world = wiring.get_world()
     # Where a hook leads does not change meanwhile, and looking it up is what takes longest.
-    monkeypatch.setattr(world.triggers, "hook", cache(world.triggers.hook))
+    monkeypatch.setattr(world.triggers, "find_listener", cache(world.triggers.find_listener))
     return made
 
 
@@ -163,7 +163,7 @@ def test_no_request_brings_a_5xx_and_none_without_a_signature_a_task(ingress: In
     rows = {row.id for row in FiringRecord.scan()}
     assert rows >= ingress.believed
     # A delivery that was signed and could not be read leaves a record of its own.
-    others = [wiring.world().firings.get(key) for key in rows - ingress.believed]
+    others = [wiring.get_world().firings.get(key) for key in rows - ingress.believed]
     assert len(others) <= ingress.refused
     assert all(firing.outcome is Outcome.FAILED for firing in others)
     runs = {row.id for row in RunRecord.scan()}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.actions.jobs import BEAT_NOTED_EVERY
-from chalicelib.actions.moving import SILENCE
-from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, WATCHDOG, Run, State
-from chalicelib.storage import codec
+from chalicelib.actions.jobs.jobs import HEARTBEAT_WRITE_INTERVAL
+from chalicelib.actions.runs.transitions import MAX_SILENCE
+from chalicelib.domain.runs.run import ACTIVE_STATES, HOLDS_SLOT, WATCHDOG_SOURCE, Run, State
+from chalicelib.storage.dynamo import codec
 from tests.simulation.simulator import Simulator
 from tests.simulation.weather import MOST_SKEW
 
@@ -55,12 +55,12 @@ def miscounted(log: list[list[tuple[str, str, Any, Any]]]) -> Iterator[str]:
 
 
 def _miscounted(run: Run, held: Mapping[str, frozenset[str]]) -> Iterator[str]:
-    works, active = run.state in HOLDS_SLOT, run.state in ACTIVE
-    expected = dict.fromkeys(run.counters, works)
+    works, active = run.state in HOLDS_SLOT, run.state in ACTIVE_STATES
+    expected = dict.fromkeys(run.slot_ids, works)
     if run.overlap_key:
         expected[run.overlap_key] = active
-    if run.definition_id:
-        expected[f"open_prs#{run.definition_id}"] = run.has_open_pr
+    if run.blueprint_id:
+        expected[f"open_prs#{run.blueprint_id}"] = run.has_open_pr
     for counter, counted in expected.items():
         if (run.id in held.get(counter, ())) is not counted:
             yield f"run {run.id} is {run.state} and {'not ' if counted else ''}counted in {counter}"
@@ -73,7 +73,7 @@ def too_long(simulator: Simulator) -> Iterator[str]:
         for key, row in rows.items():
             whole = sorted(row) if isinstance(row, frozenset) else row
             parts = whole if isinstance(whole, list | tuple) else (whole,)
-            length = sum(len(codec.dump(part)) for part in parts if part is not None)
+            length = sum(len(codec.dump_json(part)) for part in parts if part is not None)
             if length > most:
                 yield f"{key} of {table} has {length} characters"
 
@@ -83,12 +83,12 @@ def healthy_runner_lost(simulator: Simulator) -> Iterator[str]:
 
     The last answer may have been given in the same moment in which the run was taken.
     """
-    patience = SILENCE - BEAT_NOTED_EVERY - 2 * MOST_SKEW
+    patience = MAX_SILENCE - HEARTBEAT_WRITE_INTERVAL - 2 * MOST_SKEW
     for commit in simulator.world.tables.log:
         for table, key, was, new in commit:
             if table != "runs" or was is None or was.state is not State.RUNNING:
                 continue
-            if new.state is State.RUNNING or new.history[-1].trigger != WATCHDOG:
+            if new.state is State.RUNNING or new.history[-1].trigger != WATCHDOG_SOURCE:
                 continue
             heard = simulator.heard.get((key, was.attempt), ())
             waits = sorted(new.updated_at - at for at in heard if at <= new.updated_at)

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from chalicelib.actions.moving import RUNNER_WAIT, SILENCE
-from chalicelib.domain import schedule as schedules
-from chalicelib.domain.firing import Firing, Outcome, moment_text
-from chalicelib.domain.run import ACTIVE, HOLDS_SLOT, MOVES, WATCHDOG, Run, State
-from chalicelib.domain.trigger import Overlap, Trigger
+from chalicelib.actions.runs.transitions import MAX_SILENCE, RUNNER_REMINDER_INTERVAL
+from chalicelib.domain.firing.firing import Firing, Outcome
+from chalicelib.domain.ids import format_moment
+from chalicelib.domain.runs.run import ACTIVE_STATES, HOLDS_SLOT, MOVES, WATCHDOG_SOURCE, Run, State
+from chalicelib.domain.triggers import schedule as schedules
+from chalicelib.domain.triggers.trigger import Overlap, Trigger
 from tests.simulation.bounds import out_of_bounds
 from tests.simulation.outside import untrue_outside
 from tests.simulation.simulator import Simulator
@@ -77,12 +78,12 @@ def covered(history: History) -> Iterator[str]:
                 if firing.count is not None and firing.count != len(named(firing, due)):
                     yield f"a gap of {firing.count} has {len(named(firing, due))} occurrences"
         for moment in sorted(due - set(told)):
-            yield f"{moment_text(moment)} of {trigger.schedule.cron!r} vanished"
+            yield f"{format_moment(moment)} of {trigger.schedule.cron!r} vanished"
         for moment, times in told.items():
             if times > 1:
-                yield f"{moment_text(moment)} of {trigger.schedule.cron!r} has {times} records"
+                yield f"{format_moment(moment)} of {trigger.schedule.cron!r} has {times} records"
             if moment not in due:
-                yield f"{moment_text(moment)} was never due"
+                yield f"{format_moment(moment)} was never due"
 
 
 def named(firing: Firing, due: set[datetime]) -> list[datetime]:
@@ -96,19 +97,23 @@ def named(firing: Firing, due: set[datetime]) -> list[datetime]:
 def occurrences(history: History, trigger: Trigger) -> Iterator[datetime]:
     """Yield what was due of a trigger: by each of its schedules, from its edit to the next one."""
     versions = list(history.versions("triggers", trigger.id)) or [trigger]
-    edits = [(a, b) for a, b in pairwise(versions) if b.schedule.times != a.schedule.times]
+    edits = [
+        (a, b)
+        for a, b in pairwise(versions)
+        if b.schedule.timing_fields != a.schedule.timing_fields
+    ]
     # What fires up to an edit is due by the old schedule, jitter included; the rest by the new.
-    starts = [_since(new, new.updated_at - new.jitter) for _, new in edits]
-    starts.insert(0, versions[0].created_at - versions[0].jitter)
-    timings = [versions[0].timing, *(new.timing for _, new in edits)]
-    ends = [*(_since(new, new.updated_at - old.jitter) for old, new in edits), None]
+    starts = [_since(new, new.updated_at - new.own_jitter) for _, new in edits]
+    starts.insert(0, versions[0].created_at - versions[0].own_jitter)
+    timings = [versions[0].cron_schedule, *(new.cron_schedule for _, new in edits)]
+    ends = [*(_since(new, new.updated_at - old.own_jitter) for old, new in edits), None]
     for start, end, timing in zip(starts, ends, timings, strict=True):
         until = end
         if until is None:
             # The last schedule is followed up to the pointer, which has to be in the future.
             pointer = versions[-1].next_fire_at
             until = (pointer or history.now) - timedelta(microseconds=1)
-        yield from schedules.occurrences(timing, after=start, until=until)
+        yield from schedules.iter_occurrences(timing, after=start, until=until)
 
 
 def _since(trigger: Trigger, moment: datetime) -> datetime:
@@ -145,7 +150,7 @@ NO_SLOTS = ("queue#", "branch#")
 def settled(history: History) -> Iterator[str]:
     """In the end every run is final, every slot free, and nothing is overdue."""
     for run in history.runs:
-        if not run.final:
+        if not run.is_final:
             yield f"run {run.id} hangs in {run.state}, due at {run.due_at}"
         elif run.due_at is not None:
             yield f"run {run.id} is {run.state} and still due"
@@ -196,10 +201,10 @@ def never_too_many(history: History) -> Iterator[str]:
         repos = Counter(run.repo_url for run in working.values() if run.repo_url)
         if repos and max(repos.values()) > LIMIT_PER_REPO:
             yield f"{max(repos.values())} runs of one repo work at once"
-        owners = Counter(run.definition_id for run in working.values())
+        owners = Counter(run.blueprint_id for run in working.values())
         for owner, number in owners.items():
             # Each minds its own limit when it starts; one that waited in a buffer has the least.
-            limits = [run.max_concurrent for run in working.values() if run.definition_id == owner]
+            limits = [run.max_concurrent for run in working.values() if run.blueprint_id == owner]
             if number > max(limits):
                 yield f"{number} runs of one definition work at once"
 
@@ -212,7 +217,7 @@ def not_while_paused(history: History) -> Iterator[str]:
             if kind != "firings" or was is not None or new[0].outcome is not Outcome.FIRED:
                 continue
             firing = new[0]
-            owner = state.get(("blueprints", firing.definition_id))
+            owner = state.get(("blueprints", firing.blueprint_id))
             trigger = state.get(("triggers", firing.trigger_id))
             if owner is not None and not owner.enabled:
                 yield f"{firing.occurrence} fired while its definition was paused"
@@ -232,10 +237,10 @@ def not_overlapping(history: History) -> Iterator[str]:
         for kind, key, was, new in commit:
             if kind != "runs":
                 continue
-            owner = new.definition_id
-            others = [k for k, run in active.items() if k != key and run.definition_id == owner]
+            owner = new.blueprint_id
+            others = [k for k, run in active.items() if k != key and run.blueprint_id == owner]
             trigger = triggers.get(new.trigger_id or "")
-            policy = trigger.overlap if trigger else Overlap.ALLOW
+            policy = trigger.overlap_policy if trigger else Overlap.ALLOW
             if was is None and policy is Overlap.SKIP and others:
                 yield f"run {key} started beside {len(others)} others although it skips"
             if was is None and policy is Overlap.BUFFER_ONE and len(others) > 1:
@@ -244,7 +249,7 @@ def not_overlapping(history: History) -> Iterator[str]:
             if starts and new.cancels:
                 yield f"run {key} started before the others were cancelled"
             active.pop(key, None)
-            if new.state in ACTIVE:
+            if new.state in ACTIVE_STATES:
                 active[key] = new
 
 
@@ -313,9 +318,9 @@ def nothing_given_up_early(history: History) -> Iterator[str]:
         for table, key, was, new in commit:
             if table != "runs" or was is None or was.state is new.state:
                 continue
-            by_watchdog = new.history[-1].trigger == WATCHDOG
+            by_watchdog = new.history[-1].trigger == WATCHDOG_SOURCE
             since = {State.RUNNING: was.beat_at, State.PROVISIONING: was.provisioned_at}
-            patience = {State.RUNNING: SILENCE, State.PROVISIONING: RUNNER_WAIT}
+            patience = {State.RUNNING: MAX_SILENCE, State.PROVISIONING: RUNNER_REMINDER_INTERVAL}
             if by_watchdog and was.state in patience:
                 waited = new.updated_at - (since[was.state] or was.updated_at)
                 if waited < patience[was.state] - CLOCKS_APART:

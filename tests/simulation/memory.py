@@ -12,23 +12,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.blueprint import Blueprint
-from chalicelib.domain.decision import Basis, Decision
+from chalicelib.domain.access.secret import Secret
+from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
-from chalicelib.domain.firing import Brief, Claim, Firing
-from chalicelib.domain.log import LogLine, Stream
-from chalicelib.domain.output import Output
-from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.domain.provider import Provider
-from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.domain.run import Run, State
-from chalicelib.domain.secret import Secret
-from chalicelib.domain.trigger import Overlap, Trigger
-from chalicelib.integrations.expressions import ExpressionEngine
-from chalicelib.integrations.failures import passes
-from chalicelib.integrations.sns import SnsVerifier
-from chalicelib.integrations.trackers import RealTrackers
-from chalicelib.ports import Change, Due, Hook, Taken
+from chalicelib.domain.firing.decision import Decision, FiringContext
+from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.repos.repo import Repo, repo_id
+from chalicelib.domain.runs.log import LogLine, LogStream
+from chalicelib.domain.runs.output import RunOutput
+from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.triggers.trigger import Overlap, Trigger
+from chalicelib.integrations.aws.sns import SnsVerifier
+from chalicelib.integrations.expressions.engine import ExpressionEngine
+from chalicelib.integrations.failures import is_transient_failure
+from chalicelib.integrations.trackers.registry import RealTrackers
+from chalicelib.ports import DueRow, TriggerChange, WebhookListener, WriteConflict
 
 GONE = object()
 Condition = Callable[[Any], bool]
@@ -47,7 +47,7 @@ class Write:
 
 @dataclass
 class Tables:
-    """Rows by table and key. A commit happens as a whole or raises `Taken`."""
+    """Rows by table and key. A commit happens as a whole or raises `WriteConflict`."""
 
     now: Callable[[], datetime]
     lag: Callable[[], timedelta] = timedelta
@@ -94,7 +94,7 @@ class Tables:
             write.part for write in found if not write.condition(self.get(write.table, write.key))
         ]
         if lost:
-            raise Taken(lost)
+            raise WriteConflict(lost)
         changed = []
         for write in found:
             if write.new is None:
@@ -139,7 +139,7 @@ def without_id(key: str) -> Callable[[Any], Any]:
 
 
 def unbound(now: datetime) -> Condition:
-    return lambda row: row is None or row.free_at(now)
+    return lambda row: row is None or row.is_free_at(now)
 
 
 def page_of(rows: Iterable[Any], at: str, before: str | None, limit: int) -> Any:
@@ -155,36 +155,36 @@ def age(row: Any, at: str) -> str:
 
 def written_new(trigger: Trigger) -> Iterator[Write]:
     yield Write("trigger", "triggers", trigger.id, absent, put(trigger))
-    if trigger.hook:
-        path = trigger.hook.path
+    if trigger.webhook:
+        path = trigger.webhook.path
         yield Write(f"path {path}", "hooks", path, absent, put(_hook(trigger)))
 
 
-def written_change(change: Change) -> Iterator[Write]:
+def written_change(change: TriggerChange) -> Iterator[Write]:
     new, was = change.new, change.was
     yield Write("trigger", "triggers", new.id, at_version(was.version), put(new))
     if change.gap:
         yield Write("firing", "firings", change.gap.id, absent, put((change.gap, None)))
-    if new.hook and was.hook and new.hook.path != was.hook.path:
-        path = new.hook.path
+    if new.webhook and was.webhook and new.webhook.path != was.webhook.path:
+        path = new.webhook.path
         yield Write(f"path {path}", "hooks", path, absent, put(_hook(new)))
-        yield Write("old path", "hooks", was.hook.path, anything, drop)
-    elif new.hook and new.template_id != was.template_id:
-        yield Write("path", "hooks", new.hook.path, anything, put(_hook(new)))
+        yield Write("old path", "hooks", was.webhook.path, anything, drop)
+    elif new.webhook and new.template_id != was.template_id:
+        yield Write("path", "hooks", new.webhook.path, anything, put(_hook(new)))
 
 
 def written_away(trigger: Trigger) -> Iterator[Write]:
     yield Write("trigger", "triggers", trigger.id, at_version(trigger.version), drop)
-    if trigger.hook:
-        yield Write("path", "hooks", trigger.hook.path, anything, drop)
+    if trigger.webhook:
+        yield Write("path", "hooks", trigger.webhook.path, anything, drop)
 
 
-def _hook(trigger: Trigger) -> Hook:
-    assert trigger.hook is not None
-    return Hook(
-        path=trigger.hook.path,
+def _hook(trigger: Trigger) -> WebhookListener:
+    assert trigger.webhook is not None
+    return WebhookListener(
+        path=trigger.webhook.path,
         trigger_id=trigger.id,
-        definition_id=trigger.definition_id,
+        blueprint_id=trigger.blueprint_id,
         template_id=trigger.template_id,
     )
 
@@ -221,7 +221,9 @@ class MemoryBlueprints:
         found: Blueprint = row
         return found
 
-    def add(self, new: Blueprint, triggers: Sequence[Trigger], claim: Claim | None) -> None:
+    def add(
+        self, new: Blueprint, triggers: Sequence[Trigger], claim: IdempotencyClaim | None
+    ) -> None:
         writes = [Write("definition", "blueprints", new.id, absent, put(new)), *linked(new, None)]
         for trigger in triggers:
             writes += written_new(trigger)
@@ -230,7 +232,7 @@ class MemoryBlueprints:
             writes.append(Write("claim", "claims", claim.key, free, put(claim)))
         self._tables.commit(writes)
 
-    def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[Change]) -> None:
+    def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[TriggerChange]) -> None:
         same = at_version(was.version)
         writes = [Write("definition", "blueprints", new.id, same, put(new)), *linked(new, was)]
         for change in triggers:
@@ -244,7 +246,7 @@ class MemoryBlueprints:
             writes += written_away(trigger)
         self._tables.commit(writes)
 
-    def newest(self, kind: str, before: str | None, limit: int) -> Any:
+    def list_newest(self, kind: str, before: str | None, limit: int) -> Any:
         rows = [row for row in self._tables.indexed("blueprints") if row.kind.value == kind]
         return page_of(rows, "created_at", before, limit)
 
@@ -260,54 +262,56 @@ class MemoryTriggers:
         found: Trigger = row
         return found
 
-    def of(self, definition: Blueprint) -> list[Trigger]:
-        ids = definition.trigger_ids
+    def list_of_blueprint(self, blueprint: Blueprint) -> list[Trigger]:
+        ids = blueprint.trigger_ids
         found = [row for key in ids if (row := self._tables.get("triggers", key))]
         return sorted(found, key=lambda row: (row.created_at, row.id))
 
-    def bases(
+    def read_contexts(
         self, pairs: Collection[tuple[str, str]], template_id: str | None = None
-    ) -> dict[str, Basis]:
+    ) -> dict[str, FiringContext]:
         found = {}
         for trigger_id, _ in pairs:
             trigger = self._tables.get("triggers", trigger_id)
-            owner = trigger and self._tables.get("blueprints", trigger.definition_id)
+            owner = trigger and self._tables.get("blueprints", trigger.blueprint_id)
             if trigger is None or owner is None:
                 continue
             kept = self._tables.get("templates", owner.prompt_template_id or "")
-            minds = trigger.overlap is not Overlap.ALLOW
+            minds = trigger.overlap_policy is not Overlap.ALLOW
             held = self._tables.get("slots", owner.active_key) if minds else None
-            found[trigger_id] = Basis(
-                definition=owner,
+            found[trigger_id] = FiringContext(
+                blueprint=owner,
                 trigger=trigger,
                 template=kept[0] if kept else None,
                 active=held or frozenset(),
             )
         return found
 
-    def hook(self, path: str) -> Hook | None:
-        found: Hook | None = self._tables.get("hooks", path)
+    def find_listener(self, path: str) -> WebhookListener | None:
+        found: WebhookListener | None = self._tables.get("hooks", path)
         return found
 
-    def add(self, new: Trigger, was: Blueprint, owner: Blueprint, claim: Claim | None) -> None:
+    def add(
+        self, new: Trigger, was: Blueprint, owner: Blueprint, claim: IdempotencyClaim | None
+    ) -> None:
         writes = [self._owner(was, owner), *written_new(new)]
         if claim:
             free = unbound(new.created_at)
             writes.append(Write("claim", "claims", claim.key, free, put(claim)))
         self._tables.commit(writes)
 
-    def put(self, change: Change, was: Blueprint, owner: Blueprint) -> None:
+    def put(self, change: TriggerChange, was: Blueprint, owner: Blueprint) -> None:
         self._tables.commit([self._owner(was, owner), *written_change(change)])
 
     def _owner(self, was: Blueprint, owner: Blueprint) -> Write:
         new = None if owner == was else put(owner)
         return Write("definition", "blueprints", was.id, at_version(was.version), new)
 
-    def note(self, new: Trigger, was: Trigger) -> None:
+    def save_progress(self, new: Trigger, was: Trigger) -> None:
         same = at_version(was.version)
         try:
             self._tables.commit([Write("trigger", "triggers", new.id, same, put(new))])
-        except Taken as taken:
+        except WriteConflict as taken:
             raise Superseded(f"trigger {new.id!r} was modified concurrently") from taken
 
     def remove(self, old: Trigger, was: Blueprint, owner: Blueprint) -> None:
@@ -316,19 +320,19 @@ class MemoryTriggers:
     def due_shards(self) -> int:
         return 1
 
-    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
+    def iter_due(self, until: datetime, shard: int | None = None) -> Iterator[DueRow]:
         rows = [
             row for row in self._tables.indexed("triggers") if row.due_at and row.due_at <= until
         ]
         for row in sorted(rows, key=lambda row: row.due_at):
-            yield Due("trigger", row.id, row.due_at, row.definition_id)
+            yield DueRow("trigger", row.id, row.due_at, row.blueprint_id)
 
-    def of_source(self, source: str) -> list[tuple[str, str]]:
+    def list_of_source(self, source: str) -> list[tuple[str, str]]:
         rows = [row for row in self._tables.indexed("triggers") if row.ticket]
-        return [(row.id, row.definition_id) for row in rows if row.ticket.source == source]
+        return [(row.id, row.blueprint_id) for row in rows if row.ticket.source == source]
 
-    def oldest_due(self, until: datetime) -> Due | None:
-        return next(self.due(until), None)
+    def oldest_due(self, until: datetime) -> DueRow | None:
+        return next(self.iter_due(until), None)
 
 
 class MemoryTemplates:
@@ -342,7 +346,7 @@ class MemoryTemplates:
         found: PromptTemplate = row[0]
         return found
 
-    def add(self, new: PromptTemplate, claim: Claim | None) -> None:
+    def add(self, new: PromptTemplate, claim: IdempotencyClaim | None) -> None:
         writes = [
             Write("template", "templates", new.id, absent, put((new, frozenset()))),
             Write("name", "names", new.name.casefold(), absent, put(new.id)),
@@ -352,7 +356,7 @@ class MemoryTemplates:
             writes.append(Write("claim", "claims", claim.key, free, put(claim)))
         try:
             self._tables.commit(writes)
-        except Taken as taken:
+        except WriteConflict as taken:
             if "claim" in taken.parts:
                 raise
             raise Conflict(f"the name {new.name!r} is already used") from taken
@@ -367,7 +371,7 @@ class MemoryTemplates:
             writes.append(Write("old name", "names", was.name.casefold(), anything, drop))
         try:
             self._tables.commit(writes)
-        except Taken as taken:
+        except WriteConflict as taken:
             if "name" in taken.parts:
                 raise Conflict(f"the name {new.name!r} is already used") from taken
             raise Superseded(f"prompt template {new.id!r} was modified concurrently") from taken
@@ -382,10 +386,10 @@ class MemoryTemplates:
         ]
         try:
             self._tables.commit(writes)
-        except Taken as taken:
+        except WriteConflict as taken:
             raise Conflict(f"prompt template {old.name!r} is used by blueprints") from taken
 
-    def newest(self, before: str | None, limit: int) -> Any:
+    def list_newest(self, before: str | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("templates")]
         return page_of(rows, "created_at", before, limit)
 
@@ -394,7 +398,7 @@ class MemoryFirings:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def commit(self, decision: Decision) -> None:
+    def commit_decision(self, decision: Decision) -> None:
         self._tables.commit(self.writes(decision))
 
     def writes(self, decision: Decision) -> list[Write]:
@@ -405,7 +409,7 @@ class MemoryFirings:
             writes.append(Write("run", "runs", run.id, absent, put(run)))
             if run.overlap_key:
                 writes.append(_entered(run, decision.active))
-        if owner := decision.definition:
+        if owner := decision.blueprint:
             same = at_version(owner.version)
             writes.append(Write("definition", "blueprints", owner.id, same))
         if decision.trigger:
@@ -421,10 +425,10 @@ class MemoryFirings:
     def get(self, firing_id: str) -> Firing:
         return self._row(firing_id)[0]
 
-    def brief(self, firing_id: str) -> Brief | None:
+    def get_brief(self, firing_id: str) -> Brief | None:
         return self._row(firing_id)[1]
 
-    def keep(self, firing_id: str, until: datetime) -> None: ...
+    def extend_retention(self, firing_id: str, until: datetime) -> None: ...
 
     def _row(self, firing_id: str) -> tuple[Firing, Brief | None]:
         row = self._tables.get("firings", firing_id)
@@ -433,25 +437,25 @@ class MemoryFirings:
         found: tuple[Firing, Brief | None] = row
         return found
 
-    def claimed(self, key: str, now: datetime) -> Claim | None:
+    def find_claim(self, key: str, now: datetime) -> IdempotencyClaim | None:
         row = self._tables.get("claims", key)
-        return None if row is None or row.free_at(now) else row
+        return None if row is None or row.is_free_at(now) else row
 
-    def claims(self, keys: Collection[str], now: datetime) -> dict[str, Claim]:
-        found = {key: self.claimed(key, now) for key in keys}
+    def find_claims(self, keys: Collection[str], now: datetime) -> dict[str, IdempotencyClaim]:
+        found = {key: self.find_claim(key, now) for key in keys}
         return {key: claim for key, claim in found.items() if claim}
 
-    def release(self, claim: Claim, now: datetime) -> None:
+    def release_claim(self, claim: IdempotencyClaim, now: datetime) -> None:
         free = replace(claim, expires_at=now)
         same = Write("claim", "claims", claim.key, lambda row: row == claim, put(free))
         self._tables.commit([same])
 
-    def of_definition(self, definition_id: str, before: str | None, limit: int) -> Any:
+    def list_of_blueprint(self, blueprint_id: str, before: str | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("firings")]
-        found = [row for row in rows if row.definition_id == definition_id]
+        found = [row for row in rows if row.blueprint_id == blueprint_id]
         return page_of(found, "fired_at", before, limit)
 
-    def of_trigger(self, trigger_id: str, before: str | None, limit: int) -> Any:
+    def list_of_trigger(self, trigger_id: str, before: str | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("firings")]
         found = [row for row in rows if row.trigger_id == trigger_id]
         return page_of(found, "fired_at", before, limit)
@@ -482,52 +486,54 @@ class MemoryRuns:
     def put(self, new: Run, was: Run) -> None:
         try:
             self._tables.commit([Write("run", "runs", new.id, at_version(was.version), put(new))])
-        except Taken as taken:
+        except WriteConflict as taken:
             raise Superseded(f"task {new.id!r} was modified concurrently") from taken
 
-    def waiting(self, key: str) -> Iterator[str]:
+    def iter_waiting(self, key: str) -> Iterator[str]:
         waiting = (State.QUEUED, State.PROVISIONING)
         found = [row for row in self._tables.indexed("runs") if row.state in waiting]
         rows = [row for row in found if waits_in(row) == key]
-        for row in sorted(rows, key=lambda row: row.rank):
+        for row in sorted(rows, key=lambda row: row.queue_sort_key):
             yield row.id
 
-    def first_rank(self, key: str) -> str | None:
-        found = next(self.waiting(key), None)
-        return self.get(found).rank if found else None
+    def first_sort_key(self, key: str) -> str | None:
+        found = next(self.iter_waiting(key), None)
+        return self.get(found).queue_sort_key if found else None
 
-    def several(self, run_ids: Sequence[str]) -> list[Run]:
+    def get_many(self, run_ids: Sequence[str]) -> list[Run]:
         rows = (self._tables.get("runs", run_id) for run_id in run_ids)
         return [row for row in rows if row is not None]
 
-    def newest(self, kinds: Collection[str], before: str | None, limit: int) -> Any:
+    def list_newest(self, kinds: Collection[str], before: str | None, limit: int) -> Any:
         rows = [row for row in self._tables.indexed("runs") if row.type in kinds]
         return page_of(rows, "created_at", before, limit)
 
-    def of_definition(self, definition_id: str, before: str | None, limit: int) -> Any:
-        rows = [r for r in self._tables.indexed("runs") if r.definition_id == definition_id]
+    def list_of_blueprint(self, blueprint_id: str, before: str | None, limit: int) -> Any:
+        rows = [r for r in self._tables.indexed("runs") if r.blueprint_id == blueprint_id]
         return page_of(rows, "created_at", before, limit)
 
-    def in_state(self, kinds: Collection[str], state: State, before: str | None, limit: int) -> Any:
+    def list_in_state(
+        self, kinds: Collection[str], state: State, before: str | None, limit: int
+    ) -> Any:
         rows = [r for r in self._tables.indexed("runs") if r.type in kinds and r.state is state]
         return page_of(rows, "created_at", before, limit)
 
-    def of_repo(self, url: str, before: str | None, limit: int) -> Any:
+    def list_of_repo(self, url: str, before: str | None, limit: int) -> Any:
         rows = [r for r in self._tables.indexed("runs") if r.repo_url == url]
         return page_of(rows, "created_at", before, limit)
 
     def due_shards(self) -> int:
         return 1
 
-    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
-        rows = [r for r in self._tables.indexed("runs") if r.wakes_at and r.wakes_at <= until]
-        for row in sorted(rows, key=lambda row: row.wakes_at):
-            yield Due("run", row.id, row.wakes_at)
+    def iter_due(self, until: datetime, shard: int | None = None) -> Iterator[DueRow]:
+        rows = [r for r in self._tables.indexed("runs") if r.next_due_at and r.next_due_at <= until]
+        for row in sorted(rows, key=lambda row: row.next_due_at):
+            yield DueRow("run", row.id, row.next_due_at)
 
 
 def waits_in(run: Run) -> str | None:
     if run.state is State.QUEUED:
-        return run.queue_key
+        return run.queue_id
     return f"pool#{run.pool}" if run.state is State.PROVISIONING else None
 
 
@@ -535,7 +541,7 @@ class MemorySlots:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def take(self, new: Run, was: Run, limits: dict[str, int]) -> None:
+    def take_slots(self, new: Run, was: Run, limits: dict[str, int]) -> None:
         writes = [Write("run", "runs", new.id, at_version(was.version), put(new))]
         for counter, limit in limits.items():
             writes.append(
@@ -549,20 +555,24 @@ class MemorySlots:
             )
         self._tables.commit(writes)
 
-    def move(self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]) -> None:
+    def move_run(
+        self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]
+    ) -> None:
         writes = [Write("run", "runs", new.id, at_version(was.version), put(new))]
         writes += [Write(key, "slots", key, anything, without_id(new.id)) for key in leaves]
         writes += [Write(key, "slots", key, anything, with_id(new.id)) for key in enters]
         self._tables.commit(writes)
 
-    def hold(self, counter: str, run_ids: Collection[str], until: datetime | None = None) -> None:
+    def hold_runs(
+        self, counter: str, run_ids: Collection[str], until: datetime | None = None
+    ) -> None:
         self._set(counter, lambda row: row | set(run_ids))
 
-    def held(self, counter: str) -> frozenset[str]:
+    def held_runs(self, counter: str) -> frozenset[str]:
         found: frozenset[str] = self._tables.get("slots", counter) or frozenset()
         return found
 
-    def drop(self, counter: str, versions: Mapping[str, int | None]) -> None:
+    def drop_runs(self, counter: str, versions: Mapping[str, int | None]) -> None:
         writes = [
             Write("run", "runs", key, at_version(version) if version else absent)
             for key, version in versions.items()
@@ -602,14 +612,14 @@ class MemoryRepos:
         found: Repo = row
         return found
 
-    def find(self, url: str) -> Repo | None:
+    def find_by_url(self, url: str) -> Repo | None:
         found: Repo | None = self._tables.get("repos", repo_id(url))
         return found
 
-    def add(self, new: Repo, claim: Claim | None = None) -> None:
+    def add(self, new: Repo, claim: IdempotencyClaim | None = None) -> None:
         try:
             self._tables.commit([Write("repo", "repos", new.id, absent, put(new))])
-        except Taken as taken:
+        except WriteConflict as taken:
             raise Conflict(f"the repo {new.url} exists already") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
@@ -621,10 +631,10 @@ class MemoryRepos:
     def _change(self, write: Write) -> None:
         try:
             self._tables.commit([write])
-        except Taken as taken:
+        except WriteConflict as taken:
             raise Superseded("the repo was modified concurrently") from taken
 
-    def all(self) -> list[Repo]:
+    def list_all(self) -> list[Repo]:
         return sorted(self._tables.all("repos"), key=lambda repo: str(repo.url))
 
 
@@ -632,11 +642,11 @@ class MemorySecrets:
     def __init__(self) -> None:
         self._names: dict[str, Secret] = {}
 
-    def key(self, name: str, scope: str) -> str:
+    def vault_key(self, name: str, scope: str) -> str:
         return f"{scope}/{name}"
 
-    def find(self, names: Collection[str], scope: str) -> dict[str, Secret]:
-        keys = {name: self.key(name, scope) for name in names}
+    def find_named(self, names: Collection[str], scope: str) -> dict[str, Secret]:
+        keys = {name: self.vault_key(name, scope) for name in names}
         return {name: self._names[key] for name, key in keys.items() if key in self._names}
 
 
@@ -658,39 +668,39 @@ class MemoryProviders:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def get(self, provider_id: str) -> Provider:
-        found: Provider | None = self._tables.get("providers", provider_id)
+    def get(self, provider_id: str) -> TicketProvider:
+        found: TicketProvider | None = self._tables.get("providers", provider_id)
         if found is None:
             raise NotFound("provider", provider_id)
         return found
 
-    def add(self, new: Provider, claim: Claim | None = None) -> None:
+    def add(self, new: TicketProvider, claim: IdempotencyClaim | None = None) -> None:
         absent = Write("provider", "providers", new.id, lambda row: row is None, put(new))
         self._tables.commit([absent])
 
-    def put(self, new: Provider, was: Provider) -> None:
+    def put(self, new: TicketProvider, was: TicketProvider) -> None:
         same = at_version(was.version)
         try:
             self._tables.commit([Write("provider", "providers", new.id, same, put(new))])
-        except Taken as taken:
+        except WriteConflict as taken:
             raise Superseded(f"provider {new.id!r} was modified concurrently") from taken
 
-    def all(self) -> list[Provider]:
+    def list_all(self) -> list[TicketProvider]:
         return self._tables.all("providers")
 
     def due_shards(self) -> int:
         return 1
 
-    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
+    def iter_due(self, until: datetime, shard: int | None = None) -> Iterator[DueRow]:
         rows = [r for r in self._tables.all("providers") if r.due_at and r.due_at <= until]
         for row in sorted(rows, key=lambda row: row.due_at):
-            yield Due("provider", row.id, row.due_at)
+            yield DueRow("provider", row.id, row.due_at)
 
 
 class MemoryWebhooks:
     """No endpoint subscribes to a storm's notifications."""
 
-    def lately(self) -> list[Any]:
+    def list_cached(self) -> list[Any]:
         return []
 
 
@@ -698,7 +708,7 @@ class MemoryDeliveries:
     def due_shards(self) -> int:
         return 1
 
-    def due(self, until: datetime, shard: int | None = None) -> Iterator[Due]:
+    def iter_due(self, until: datetime, shard: int | None = None) -> Iterator[DueRow]:
         yield from ()
 
 
@@ -706,68 +716,68 @@ class MemoryPulses:
     def __init__(self) -> None:
         self._last: dict[str, datetime] = {}
 
-    def note(self, name: str, at: datetime) -> None:
+    def record_time(self, name: str, at: datetime) -> None:
         self._last[name] = at
 
-    def last(self, name: str) -> datetime | None:
+    def last_time(self, name: str) -> datetime | None:
         return self._last.get(name)
 
 
 class OpenSeals:
     """Seals that keep nothing secret."""
 
-    def seal(self, secret: str, about: str) -> str:
+    def encrypt_secret(self, secret: str, about: str) -> str:
         return f"{about}|{secret}"
 
-    def open(self, sealed: str, about: str) -> str:
+    def decrypt_secret(self, sealed: str, about: str) -> str:
         return sealed.removeprefix(f"{about}|")
 
-    def sign(self, text: str) -> str:
+    def sign_text(self, text: str) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 class NoMetrics:
-    def fired(self, firing: Firing) -> None: ...
-    def committed(self, milliseconds: int) -> None: ...
-    def rejected(self, reason: str) -> None: ...
-    def ticked(self, sent: int, overdue: timedelta) -> None: ...
-    def runner_missing(self) -> None: ...
-    def moved(self, state: State) -> None: ...
-    def waited(self, span: timedelta) -> None: ...
-    def worked(self, step: str, span: timedelta) -> None: ...
-    def agent_failed(self, error_class: str) -> None: ...
-    def spent(self, dollars: float) -> None: ...
-    def activity_lost(self) -> None: ...
+    def count_firing(self, firing: Firing) -> None: ...
+    def record_commit_time(self, milliseconds: int) -> None: ...
+    def count_rejection(self, reason: str) -> None: ...
+    def record_tick(self, sent: int, overdue: timedelta) -> None: ...
+    def count_missing_runner(self) -> None: ...
+    def count_move(self, state: State) -> None: ...
+    def record_wait(self, span: timedelta) -> None: ...
+    def record_step_time(self, step: str, span: timedelta) -> None: ...
+    def count_agent_failure(self, error_class: str) -> None: ...
+    def add_cost(self, dollars: float) -> None: ...
+    def count_lost_activity(self) -> None: ...
 
 
 class MemoryLogs:
-    def write(self, stream: Stream, lines: Sequence[LogLine]) -> None: ...
+    def write_lines(self, stream: LogStream, lines: Sequence[LogLine]) -> None: ...
 
-    def after(self, stream: Stream, seq: int, limit: int) -> list[LogLine]:
+    def read_after(self, stream: LogStream, seq: int, limit: int) -> list[LogLine]:
         return []
 
-    def before(self, stream: Stream, seq: int | None, limit: int) -> list[LogLine]:
+    def read_before(self, stream: LogStream, seq: int | None, limit: int) -> list[LogLine]:
         return []
 
 
 class MemoryOutputs:
-    def upload(self, run_id: str, attempt: int, output: Output) -> str:
+    def upload_url(self, run_id: str, attempt: int, output: RunOutput) -> str:
         return f"memory:{run_id}/{attempt}/{output.name}"
 
-    download = upload
+    download_url = upload_url
 
 
 @dataclass
 class MemoryQueue:
     sent: list[tuple[dict[str, str], timedelta]] = field(default_factory=list)
 
-    def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
+    def send_messages(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
         self.sent += messages
 
 
 @dataclass(frozen=True)
 class FixedPolicy:
-    interval: timedelta = timedelta(minutes=1)
+    tick_interval: timedelta = timedelta(minutes=1)
     missed_after: timedelta = timedelta(minutes=10)
     max_concurrent: int = 4
     runner: str = "self-hosted"
@@ -786,9 +796,9 @@ class MemoryWorld:
         self.policy = FixedPolicy()
         self.expressions = ExpressionEngine()
         self.sns = SnsVerifier()
-        self.seals = OpenSeals()
+        self.encryption = OpenSeals()
         self.metrics = NoMetrics()
-        self.pulses: Any = MemoryPulses()
+        self.markers: Any = MemoryPulses()
         self.prompt_templates: Any = MemoryTemplates(self.tables)
         self.blueprints: Any = MemoryBlueprints(self.tables)
         self.triggers: Any = MemoryTriggers(self.tables)
@@ -798,7 +808,7 @@ class MemoryWorld:
         self.repos: Any = MemoryRepos(self.tables)
         self.providers: Any = MemoryProviders(self.tables)
         self.trackers: Any = RealTrackers()
-        self.webhooks: Any = MemoryWebhooks()
+        self.webhook_endpoints: Any = MemoryWebhooks()
         self.deliveries: Any = MemoryDeliveries()
         self.notify_queue: Any = MemoryQueue()
         self.fire_queue: Any = MemoryQueue()
@@ -816,5 +826,5 @@ class MemoryWorld:
     def wait(self, span: timedelta) -> None:
         self._wait(span)
 
-    def passes(self, error: Exception) -> bool:
-        return passes(error)
+    def is_transient(self, error: Exception) -> bool:
+        return is_transient_failure(error)

@@ -13,19 +13,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.actions import hints, launching, providers
+from chalicelib.actions.jobs import builds
+from chalicelib.actions.pull_requests import forge_events
+from chalicelib.actions.tickets import providers
+from chalicelib.domain.access.secret import GLOBAL_SCOPE
 from chalicelib.domain.errors import DomainError
-from chalicelib.domain.forge import TOKEN, ForgeError, Place
-from chalicelib.domain.launch import BuildEnd
-from chalicelib.domain.provider import Provider
-from chalicelib.domain.pull_request import Facts, Pull
-from chalicelib.domain.reply_text import Note
-from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.domain.run import Run, State
-from chalicelib.domain.secret import GLOBAL
-from chalicelib.domain.ticket import Comment, Ticket
-from chalicelib.ports import Limited, TicketPage, Unreachable
-from chalicelib.ports.services import BuildsFull
+from chalicelib.domain.pull_requests.forge import TOKEN, ForgeError, ForgeLocation
+from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
+from chalicelib.domain.repos.repo import Repo, repo_id
+from chalicelib.domain.runs.build import BuildEnd
+from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.texts.ticket_comment import CommentText
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.tickets.ticket import Comment, Ticket
+from chalicelib.ports import TicketPage, TrackerRateLimited, TrackerUnreachable
+from chalicelib.ports.services import BuildCapacityExceeded
 from tests.simulation.weather import MOST_SKEW
 
 if TYPE_CHECKING:
@@ -91,11 +93,11 @@ def _limited() -> Exception:
 
 
 def _unreachable() -> Exception:
-    return Unreachable("the tracker answered 502", passes=True)
+    return TrackerUnreachable("the tracker answered 502", passes=True)
 
 
 def _rests() -> Exception:
-    return Limited(timedelta(minutes=2))
+    return TrackerRateLimited(timedelta(minutes=2))
 
 
 class Forge:
@@ -104,19 +106,19 @@ class Forge:
     def __init__(self, outside: Outside, slug: str) -> None:
         self._outside, self._slug = outside, slug
 
-    def token(self) -> str:
+    def get_token(self) -> str:
         return "t"
 
-    def template(self) -> str | None:
+    def read_template(self) -> str | None:
         return None
 
     def default_branch(self) -> str:
         return "main"
 
-    def head(self, branch: str) -> str:
+    def read_head(self, branch: str) -> str:
         return HEAD
 
-    def find(self, branch: str, sha: str | None) -> Facts | None:
+    def find_pull_request(self, branch: str, sha: str | None) -> Facts | None:
         """Return what is open of a branch, or what became of this commit of it."""
         found = [one.facts for one in self._outside.branches if self._is(one, branch)]
         last = next((one for one in reversed(found) if one.state == "open"), None)
@@ -126,8 +128,10 @@ class Forge:
     def _is(self, one: Branch, branch: str) -> bool:
         return one.slug == self._slug and one.branch == branch
 
-    def open(self, *, branch: str, base: str, title: str, body: str, draft: bool) -> Facts:
-        if found := self.find(branch, None):
+    def open_pull_request(
+        self, *, branch: str, base: str, title: str, body: str, draft: bool
+    ) -> Facts:
+        if found := self.find_pull_request(branch, None):
             return found  # as the adapter does where the forge says that it exists already
         number = len(self._outside.branches) + 1
         facts = Facts(
@@ -151,18 +155,18 @@ class Forge:
     def _change(self, number: int, **changes: Any) -> None:
         self._outside.change(self._of(number), **changes)
 
-    def ready(self, number: int) -> None:
+    def mark_ready(self, number: int) -> None:
         self._change(number, draft=False)
 
-    def body(self, number: int) -> str:
+    def read_body(self, number: int) -> str:
         return ""
 
-    def rewrite(self, number: int, body: str) -> None: ...
-    def label(self, number: int, labels: Sequence[str]) -> None: ...
+    def rewrite_body(self, number: int, body: str) -> None: ...
+    def add_labels(self, number: int, labels: Sequence[str]) -> None: ...
     def delete_branch(self, branch: str) -> None: ...
     def close_issue(self, number: int) -> None: ...
 
-    def look(self, number: int, before: Pull | None) -> Facts:
+    def read_facts(self, number: int, before: PullRequest | None) -> Facts:
         """Return the facts, of which a replica may know only those of a moment ago."""
         one = self._of(number)
         since = self._outside.simulator.clock - (one.changed_at or self._outside.simulator.clock)
@@ -170,13 +174,13 @@ class Forge:
         stale = late and self._outside.is_harsh() and self._outside.rng.random() < 0.5
         return one.before if stale and one.before else one.facts
 
-    def complaints(self, facts: Facts) -> str:
+    def read_failure_details(self, facts: Facts) -> str:
         return "a test fails"
 
     def is_enqueued(self, number: int) -> bool:
         return False
 
-    def merge(self, facts: Facts, title: str, message: str) -> bool:
+    def merge_pull_request(self, facts: Facts, title: str, message: str) -> bool:
         if self._of(facts.number).facts.state != "open":
             raise ForgeError("conflict", "Base branch was modified. Review and try the merge again")
         self._change(facts.number, state="merged")
@@ -189,7 +193,7 @@ class Tracker:
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
 
-    def changed(
+    def iter_changed(
         self, since: datetime | None, position: str | None = None, etag: str | None = None
     ) -> Iterator[TicketPage]:
         found = [one.ticket for one in self._outside.tickets.values()]
@@ -201,20 +205,20 @@ class Tracker:
             if start >= int(position or 0):
                 yield TicketPage(left, following)
 
-    def whole(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
+    def read_ticket(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         return self._outside.tickets[ticket.external_id].ticket, []
 
-    def find(self, ticket_id: str, run_id: str) -> str | None:
+    def find_comment(self, ticket_id: str, run_id: str) -> str | None:
         said = self._outside.tickets[ticket_id].comments
         return next((key for key, run in said.items() if run == run_id), None)
 
-    def say(self, ticket_id: str, comment_id: str | None, note: Note) -> str:
+    def write_comment(self, ticket_id: str, comment_id: str | None, note: CommentText) -> str:
         said = self._outside.tickets[ticket_id].comments
         key = comment_id or f"c{len(said)}"
         said[key] = note.run_id
         return key
 
-    def finish(self, ticket_id: str) -> None:
+    def finish_ticket(self, ticket_id: str) -> None:
         self._outside.tickets[ticket_id].finished = True
 
 
@@ -224,10 +228,10 @@ class Builds:
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
 
-    def start(self, run: Run, token: str, repo: Repo | None) -> str:
+    def start_build(self, run: Run, token: str, repo: Repo | None) -> str:
         outside = self._outside
         if outside.is_harsh() and outside.rng.random() < 0.1:
-            raise BuildsFull("the account has no room")
+            raise BuildCapacityExceeded("the account has no room")
         if token in outside.builds:
             return outside.builds[token]
         build = outside.builds[token] = f"optio:{len(outside.builds)}"
@@ -239,7 +243,7 @@ class Builds:
         simulator.at(simulator.clock + begins, lambda: outside.begin(build, token, run.id, launch))
         return build
 
-    def end(self, build: str) -> BuildEnd | None:
+    def find_build_end(self, build: str) -> BuildEnd | None:
         return self._outside.ends[build]
 
 
@@ -265,18 +269,18 @@ class Outside:
 
     def enter(self, world: Any) -> None:
         """Let the world lead here, and keep what opens it."""
-        world.secrets._names[world.secrets.key(TOKEN, GLOBAL)] = True
-        world.vault.put(world.secrets.key(TOKEN, GLOBAL), "t")
+        world.secrets._names[world.secrets.vault_key(TOKEN, GLOBAL_SCOPE)] = True
+        world.vault.put(world.secrets.vault_key(TOKEN, GLOBAL_SCOPE), "t")
         world.forges = self
         world.trackers = self
         world.builds = Strangers(self, Builds(self), (ConnectionError,))
         if self.uses_builds:
             world.policy = replace(world.policy, runner="codebuild")
 
-    def at(self, place: Place, credential: Any, bots: Sequence[str] = ()) -> Any:
+    def open_forge(self, place: ForgeLocation, credential: Any, bots: Sequence[str] = ()) -> Any:
         return Strangers(self, Forge(self, place.slug), (_away, _limited))
 
-    def open(self, provider: Provider, credential: str, now: datetime) -> Any:
+    def open_tracker(self, provider: TicketProvider, credential: str, now: datetime) -> Any:
         return Strangers(self, Tracker(self), (_unreachable, _rests))
 
     def settle_in(self) -> None:
@@ -288,14 +292,14 @@ class Outside:
             merges, resumes = self.rng.random() < 0.5, self.rng.random() < 0.7
             repo = Repo(id=repo_id(url), url=url, auto_merge=merges, auto_resume=resumes, **moments)
             world.repos.add(repo)
-        provider = Provider(
+        provider = TicketProvider(
             id=PROVIDER,
             name="P",
             source="github",
             config={"repo": "acme/r1"},
             **moments,
         )
-        providers.create(world, provider, "t")
+        providers.create_provider(world, provider, "t")
         self.simulator.later(30, 120, self.people)
 
     # What people do there
@@ -354,7 +358,9 @@ class Outside:
     def _hint(self, payload: dict[str, Any]) -> None:
         with self.simulator.one_process():
             self.done["hints"] += len(
-                hints.take(self.simulator.world, "github", "pull_request", payload)
+                forge_events.handle_forge_event(
+                    self.simulator.world, "github", "pull_request", payload
+                )
             )
 
     def write_ticket(self) -> None:
@@ -389,14 +395,14 @@ class Outside:
             if not self.is_harsh() or self.rng.random() < 0.8:
                 self.simulator.later(0, 10, lambda: self._settle(ended))
 
-        by = launching.pass_of(self.simulator.world, token)
+        by = builds.claim_token_of(self.simulator.world, token)
         assert by is not None
         claimed: Any = None
         if not self.is_harsh() or self.rng.random() < 0.9:
             for _ in range(5):  # a runner asks again where it gets no answer
                 answered = False
                 with self.simulator.one_process():
-                    claimed = launching.claim(self.simulator.world, build, by)
+                    claimed = builds.claim_build_job(self.simulator.world, build, by)
                     answered = True
                 if answered:
                     break
@@ -407,7 +413,7 @@ class Outside:
 
     def _settle(self, ended: BuildEnd) -> None:
         with self.simulator.one_process(), suppress(DomainError):
-            launching.settle(self.simulator.world, ended)
+            builds.handle_build_end(self.simulator.world, ended)
             self.done["builds"] += 1
 
 
@@ -440,5 +446,9 @@ def _unseen_tickets(simulator: Simulator, outside: Outside) -> Iterator[str]:
     for trigger in simulator.all("triggers"):
         for said in outside.tickets.values():
             came_after = said.ticket.updated_at > trigger.created_at + MOST_SKEW
-            if trigger.ticket and came_after and (trigger.id, said.ticket.occurrence) not in told:
-                yield f"{said.ticket.occurrence} is in no record of trigger {trigger.id}"
+            if (
+                trigger.ticket
+                and came_after
+                and (trigger.id, said.ticket.occurrence_name) not in told
+            ):
+                yield f"{said.ticket.occurrence_name} is in no record of trigger {trigger.id}"

@@ -11,10 +11,10 @@ from unittest.mock import patch
 from botocore.endpoint import Endpoint
 
 from chalicelib import wiring
-from chalicelib.domain.blueprint import Blueprint
-from chalicelib.domain.firing import Firing
-from chalicelib.domain.trigger import Trigger
-from chalicelib.storage import codec, connection
+from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.storage.dynamo import codec, connection
 from chalicelib.storage.records import (
     BlueprintRecord,
     FiringRecord,
@@ -22,7 +22,7 @@ from chalicelib.storage.records import (
     SlotRecord,
     TriggerRecord,
 )
-from chalicelib.storage.runs import run_of
+from chalicelib.storage.runs import from_record
 from tests.simulation.memory import FixedPolicy, MemoryLogs, NoMetrics
 from tests.simulation.simulator import Faulty, LossyQueue, Simulator
 
@@ -61,14 +61,14 @@ class RealSimulator(Simulator):
 
     def all(self, table: str) -> list[Any]:
         if table == "runs":
-            return [run_of(row) for row in RunRecord.scan()]
+            return [from_record(row) for row in RunRecord.scan()]
         if table == "firings":
-            return [(codec.load(Firing, row.data), None) for row in FiringRecord.scan()]
+            return [(codec.load_json(Firing, row.data), None) for row in FiringRecord.scan()]
         kind, record = {
             "blueprints": (Blueprint, BlueprintRecord),
             "triggers": (Trigger, TriggerRecord),
         }[table]
-        return [codec.load(kind, row.data) for row in record.scan()]
+        return [codec.load_json(kind, row.data) for row in record.scan()]
 
     def edit(self, owner: Blueprint) -> None:
         """Without a log of commits the schedule of a given time would be unknown afterwards."""

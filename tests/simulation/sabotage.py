@@ -10,28 +10,20 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib.actions import (
-    admission,
-    definitions,
-    failing,
-    hooks,
-    jobs,
-    moving,
-    reporting,
-    schedules,
-    sending,
-    syncing,
-    tickets,
-    ticking,
-    timing,
-    tracking,
-    watching,
-)
-from chalicelib.domain import firing as firings
-from chalicelib.domain import provider as providers_of_domain
+from chalicelib.actions import due_messages
+from chalicelib.actions.blueprints import blueprints, next_fire
+from chalicelib.actions.firing import due_schedules, inbound_webhooks, trigger_failures
+from chalicelib.actions.jobs import jobs, reports
+from chalicelib.actions.pull_requests import track as pull_request_tracking
+from chalicelib.actions.runs import admission, step_failures, transitions
+from chalicelib.actions.scheduler import run_due
+from chalicelib.actions.scheduler import tick as scheduler_tick
+from chalicelib.actions.tickets import sync, tickets
 from chalicelib.domain.errors import DomainError
-from chalicelib.domain.run import STAGE, State
-from chalicelib.ports import Change
+from chalicelib.domain.firing import firing as firings
+from chalicelib.domain.runs.run import STAGE_COUNTER, State
+from chalicelib.domain.tickets import provider as providers_of_domain
+from chalicelib.ports import TriggerChange
 from tests.simulation import memory, outside
 from tests.simulation.memory import (
     MemoryFirings,
@@ -78,7 +70,7 @@ def in_two_calls() -> Any:
         second = [one for one in self.writes(decision) if one.part in ("run", "active")]
         self._tables.commit(second)
 
-    return patch.object(MemoryFirings, "commit", commit)
+    return patch.object(MemoryFirings, "commit_decision", commit)
 
 
 @breaks("the trigger moves on before its occurrence is written")
@@ -92,21 +84,23 @@ def advance_first() -> Iterator[None]:
             decision = replace(decision, trigger=None)
         self._tables.commit(self.writes(decision))
 
-    with patch.object(MemoryFirings, "commit", commit):
+    with patch.object(MemoryFirings, "commit_decision", commit):
         yield
 
 
 @breaks("an edit of a trigger is no condition of what it fires")
 def no_trigger_condition() -> Any:
-    def owning(definition: Any, *given: Any) -> Any:
-        return replace(real(definition, *given), version=definition.version)
+    def owning(blueprint: Any, *given: Any) -> Any:
+        return replace(real(blueprint, *given), version=blueprint.version)
 
-    real = definitions._owning
-    return _both(patch.object(definitions, "_owning", owning), without_condition("trigger"))
+    real = blueprints._with_trigger_ids
+    return _both(
+        patch.object(blueprints, "_with_trigger_ids", owning), without_condition("trigger")
+    )
 
 
 @breaks("the definition's version is not a condition of a firing")
-def no_definition_condition() -> Any:
+def no_blueprint_condition() -> Any:
     return without_condition("definition")
 
 
@@ -150,8 +144,8 @@ def no_run_condition() -> Any:
         row = self._tables.get("runs", new.id)
         real(self, new, replace(was, version=row.version), **counters)
 
-    real = MemorySlots.move
-    return _both(patch.object(MemoryRuns, "put", put), patch.object(MemorySlots, "move", move))
+    real = MemorySlots.move_run
+    return _both(patch.object(MemoryRuns, "put", put), patch.object(MemorySlots, "move_run", move))
 
 
 @breaks("a slot is freed in a second call, after the move")
@@ -162,8 +156,8 @@ def slots_apart() -> Any:
         for counter in leaves:
             self._set(counter, memory.without_id(new.id))
 
-    real = MemorySlots.move
-    return patch.object(MemorySlots, "move", move)
+    real = MemorySlots.move_run
+    return patch.object(MemorySlots, "move_run", move)
 
 
 @breaks("a slot is taken without looking whether one is free")
@@ -171,13 +165,13 @@ def no_limits() -> Any:
     def take(self: MemorySlots, new: Any, was: Any, limits: dict[str, int]) -> None:
         real(self, new, was, dict.fromkeys(limits, 10**6))
 
-    real = MemorySlots.take
-    return patch.object(MemorySlots, "take", take)
+    real = MemorySlots.take_slots
+    return patch.object(MemorySlots, "take_slots", take)
 
 
 @breaks("nobody looks after a run whose runner fell silent")
 def no_watchdog() -> Any:
-    return patch.object(watching, "_silent", lambda world, run: None)
+    return patch.object(run_due, "_handle_silent", lambda world, run: None)
 
 
 @breaks("nobody looks after a run that no runner asked for")
@@ -187,78 +181,81 @@ def no_runner_wait() -> Any:
             changes["due_at"] = None
         return real(world, run, to, **changes)
 
-    real = moving.advance
-    return patch.object(moving, "advance", advance)
+    real = transitions.transition_run
+    return patch.object(transitions, "transition_run", advance)
 
 
 @breaks("the tick does not look at runs, so that a lost message is lost")
 def tick_without_runs() -> Any:
     def tick(world: Any) -> int:
-        rows = list(world.triggers.due(world.now() + 2 * world.policy.interval))
-        sending.send(world, rows)
+        rows = list(world.triggers.iter_due(world.now() + 2 * world.policy.tick_interval))
+        due_messages.enqueue_rows(world, rows)
         return len(rows)
 
-    return patch.object(ticking, "tick", tick)
+    return patch.object(scheduler_tick, "run_tick", tick)
 
 
 @breaks("the tick asks only for what is due from now on")
 def tick_with_lower_bound() -> Any:
     def tick(world: Any) -> int:
         now = world.now()
-        rows = [*world.triggers.due(now + 2 * world.policy.interval)]
-        rows += world.runs.due(now + 2 * world.policy.interval)
-        sending.send(world, [row for row in rows if row.at >= now])
+        rows = [*world.triggers.iter_due(now + 2 * world.policy.tick_interval)]
+        rows += world.runs.iter_due(now + 2 * world.policy.tick_interval)
+        due_messages.enqueue_rows(world, [row for row in rows if row.at >= now])
         return len(rows)
 
-    return patch.object(ticking, "tick", tick)
+    return patch.object(scheduler_tick, "run_tick", tick)
 
 
 @breaks("a resume writes no record of what the pause passed over")
 def no_gap_of_a_pause() -> Any:
-    def changed(*given: Any) -> Change:
+    def changed(*given: Any) -> TriggerChange:
         return replace(real(*given), gap=None)
 
-    real = timing.changed
-    return patch.object(timing, "changed", changed)
+    real = next_fire.reschedule
+    return patch.object(next_fire, "reschedule", changed)
 
 
 @breaks("what an outage swallowed leaves no record")
 def no_gap_of_an_outage() -> Any:
     def decision(world: Any, basis: Any, trigger: Any) -> Any:
-        missed = trigger.undecided(world.now() - world.policy.missed_after - trigger.jitter)
+        missed = trigger.find_undecided(
+            world.now() - world.policy.missed_after - trigger.own_jitter
+        )
         if missed:
             trigger = replace(trigger, next_fire_at=missed.last)
         return real(world, basis, trigger)
 
-    real = schedules._decision
+    real = due_schedules._decide_occurrence
     return _both(
-        patch.object(schedules, "_missed", lambda world, trigger: None),
-        patch.object(schedules, "_decision", decision),
+        patch.object(due_schedules, "_find_missed", lambda world, trigger: None),
+        patch.object(due_schedules, "_decide_occurrence", decision),
     )
 
 
 @breaks("a message that comes early fires early")
 def early() -> Any:
-    return patch.object(sending, "reached", lambda world, at: True)
+    return patch.object(due_messages, "wait_until_due", lambda world, at: True)
 
 
 @breaks("a pause does not take a trigger out of the due index, nor is it looked at")
 def pause_is_a_word() -> Any:
-    def changed(world: Any, was: Any, new: Any, before: Any, after: Any) -> Change:
+    def changed(world: Any, was: Any, new: Any, before: Any, after: Any) -> TriggerChange:
         new = replace(new, version=was.version + 1, updated_at=world.now())
-        return Change(new=replace(new, due_at=new.next_fire_at), was=was)
+        return TriggerChange(new=replace(new, due_at=new.next_fire_at), was=was)
 
-    real = MemoryTriggers.bases
+    real = MemoryTriggers.read_contexts
 
     def bases(self: MemoryTriggers, *given: Any) -> Any:
         found = real(self, *given)
         return {
-            key: replace(basis, definition=replace(basis.definition, enabled=True))
+            key: replace(basis, blueprint=replace(basis.blueprint, enabled=True))
             for key, basis in found.items()
         }
 
     return _both(
-        patch.object(timing, "changed", changed), patch.object(MemoryTriggers, "bases", bases)
+        patch.object(next_fire, "reschedule", changed),
+        patch.object(MemoryTriggers, "read_contexts", bases),
     )
 
 
@@ -268,8 +265,8 @@ def no_claim() -> Any:
         found = real(world, *given)
         return replace(found, claim=None, identity=f"{found.identity} {world.now()}")
 
-    real = hooks._occurrence
-    return patch.object(hooks, "_occurrence", occurrence)
+    real = inbound_webhooks._make_occurrence
+    return patch.object(inbound_webhooks, "_make_occurrence", occurrence)
 
 
 @breaks("a run that replaces others starts before they are cancelled")
@@ -290,8 +287,8 @@ def late_reports() -> Any:
         world.runs.put(replace(moved, attempt=attempt, version=moved.version + 1), moved)
         return moved
 
-    real = reporting.report
-    return patch.object(reporting, "report", report)
+    real = reports.report_attempt
+    return patch.object(reports, "report_attempt", report)
 
 
 @breaks("a failed firing backs off to before its moment")
@@ -302,10 +299,10 @@ def backs_off_too_early() -> Any:
             return []
         due = world.now() + timedelta(seconds=5)
         new = replace(trigger, version=trigger.version + 1, due_at=due)
-        world.triggers.note(new, trigger)
+        world.triggers.save_progress(new, trigger)
         return [new]
 
-    return patch.object(failing, "trigger_failed", trigger_failed)
+    return patch.object(trigger_failures, "count_trigger_failure", trigger_failed)
 
 
 @breaks("a message that finds nothing due sends the next one")
@@ -315,8 +312,8 @@ def renews_itself() -> Iterator[None]:
         real(world, basis, committed, begun)
         committed.append(basis.trigger)
 
-    real = schedules._settle
-    with patch.object(schedules, "_settle", settle):
+    real = due_schedules._fire_due_occurrences
+    with patch.object(due_schedules, "_fire_due_occurrences", settle):
         yield
 
 
@@ -324,17 +321,17 @@ def renews_itself() -> Iterator[None]:
 def deadline_is_pulled() -> Any:
     def run_failed(world: Any, run_id: str, error: Exception) -> None:
         run = world.runs.get(run_id)
-        if not run.final:
-            moving.update(world, run, due_at=world.now() + timedelta(seconds=5))
+        if not run.is_final:
+            transitions.update_run(world, run, due_at=world.now() + timedelta(seconds=5))
 
-    return patch.object(failing, "run_failed", run_failed)
+    return patch.object(step_failures, "count_run_failure", run_failed)
 
 
 @breaks("failures that pass are counted like any other")
 def weather_is_counted() -> Any:
     return _both(
-        patch.object(memory.MemoryWorld, "passes", lambda self, error: False),
-        patch.object(failing, "MOST_FAILURES", 4),
+        patch.object(memory.MemoryWorld, "is_transient", lambda self, error: False),
+        patch.object(trigger_failures, "MAX_FAILURES", 4),
     )
 
 
@@ -347,15 +344,15 @@ def ledger_is_rewritten() -> Any:
         world.tables.commit([Write("firing", "firings", row[0].id, anything, memory.put(noted))])
         return new
 
-    real = moving.advance
-    return patch.object(moving, "advance", advance)
+    real = transitions.transition_run
+    return patch.object(transitions, "transition_run", advance)
 
 
 @breaks("an overdue row is sent once an hour", seen_as="in the storm")
 def rarely_sent() -> Any:
     return _both(
-        patch.object(ticking, "FIRST_DISTANCES", ()),
-        patch.object(ticking, "LONGEST_DISTANCE", timedelta(hours=1)),
+        patch.object(scheduler_tick, "FIRST_RESEND_DISTANCES", ()),
+        patch.object(scheduler_tick, "MAX_RESEND_DISTANCE", timedelta(hours=1)),
     )
 
 
@@ -365,8 +362,8 @@ def sent_late() -> Any:
         return self.began - row.at > timedelta(minutes=4)
 
     return _both(
-        patch.object(sending, "send_soon", lambda world, rows: None),
-        patch.object(ticking._Tick, "_is_wanted", is_wanted),
+        patch.object(due_messages, "enqueue_if_due_soon", lambda world, rows: None),
+        patch.object(scheduler_tick._Tick, "_is_wanted", is_wanted),
     )
 
 
@@ -375,17 +372,17 @@ def sends_twice() -> Any:
     def send(self: Any, rows: list[Any]) -> None:
         real(self, [*rows, *rows])
 
-    real = ticking._Tick._send
-    return patch.object(ticking._Tick, "_send", send)
+    real = scheduler_tick._Tick._send_rows
+    return patch.object(scheduler_tick._Tick, "_send_rows", send)
 
 
 @breaks("a run that is admitted is not counted in the stage", seen_as="and not counted in stage")
 def uncounted() -> Any:
     def take(self: MemorySlots, new: Any, was: Any, limits: dict[str, int]) -> None:
-        real(self, new, was, {key: limit for key, limit in limits.items() if key != STAGE})
+        real(self, new, was, {key: limit for key, limit in limits.items() if key != STAGE_COUNTER})
 
-    real = MemorySlots.take
-    return patch.object(MemorySlots, "take", take)
+    real = MemorySlots.take_slots
+    return patch.object(MemorySlots, "take_slots", take)
 
 
 @breaks("a run that ends stays among the active ones", seen_as="and counted in")
@@ -393,8 +390,8 @@ def stays_active() -> Any:
     def move(self: MemorySlots, new: Any, was: Any, *, leaves: Any, enters: Any) -> None:
         real(self, new, was, leaves=set(leaves) - {was.overlap_key}, enters=enters)
 
-    real = MemorySlots.move
-    return patch.object(MemorySlots, "move", move)
+    real = MemorySlots.move_run
+    return patch.object(MemorySlots, "move_run", move)
 
 
 @breaks("the title of a run grows with each move", seen_as="characters")
@@ -403,40 +400,40 @@ def grows() -> Any:
         changes["title"] = run.title + 1000 * message
         return real(world, run, to, message=message, **changes)
 
-    real = moving.advance
-    return patch.object(moving, "advance", advance)
+    real = transitions.transition_run
+    return patch.object(transitions, "transition_run", advance)
 
 
 @breaks("a beat is answered and not written down", seen_as="was heard of")
 def beats_unwritten() -> Any:
-    return patch.object(jobs, "_note", lambda *given, **named: None)
+    return patch.object(jobs, "_note_heartbeat", lambda *given, **named: None)
 
 
 @breaks("a definition is paused for runs that went well", seen_as="which is no failure")
 def paused_for_nothing() -> Any:
     def advance(world: Any, run: Any, to: Any, **changes: Any) -> Any:
         new = real(world, run, to, **changes)
-        if to is State.COMPLETED and new.definition_id:
-            owner = world.blueprints.get(new.definition_id)
+        if to is State.COMPLETED and new.blueprint_id:
+            owner = world.blueprints.get(new.blueprint_id)
             broken_by = new.history[-1].id
             paused = replace(owner, enabled=False, paused_reason="no", broken_by=broken_by)
-            definitions.change(world, owner, paused)
+            blueprints.change_blueprint(world, owner, paused)
         return new
 
-    real = moving.advance
-    return patch.object(moving, "advance", advance)
+    real = transitions.transition_run
+    return patch.object(transitions, "transition_run", advance)
 
 
 @breaks("a reply does not look for the comment that is there", seen_as="comments of run")
 def comments_again() -> Any:
-    return patch.object(outside.Tracker, "find", lambda *given: None)
+    return patch.object(outside.Tracker, "find_comment", lambda *given: None)
 
 
 @breaks("errors of a tracker that pass are counted against it", seen_as="provider")
 def tracker_is_counted() -> Any:
     return _both(
-        patch.object(syncing, "unanswered", syncing.failed),
-        patch.object(providers_of_domain, "MOST_FAILURES", 2),
+        patch.object(sync, "delay_after_outage", sync.fail_sync),
+        patch.object(providers_of_domain, "MAX_FAILURES", 2),
     )
 
 
@@ -446,26 +443,26 @@ def tickets_passed_over() -> Any:
         with suppress(Exception):
             yield from real(*given)
 
-    real = tickets.settle
-    return patch.object(tickets, "settle", settle)
+    real = tickets.fire_matching_tickets
+    return patch.object(tickets, "fire_matching_tickets", settle)
 
 
 @breaks("open pull requests are not counted", seen_as="not counted in open_prs")
 def open_prs_uncounted() -> Any:
-    return patch.object(moving, "_pr", lambda one, other: [])
+    return patch.object(transitions, "_open_pr_sets", lambda one, other: [])
 
 
 @breaks("a run is done as soon as it was looked at", seen_as="and its pull request open")
 def done_at_once() -> Any:
     def track(world: Any, run: Any) -> None:
-        moving.advance(world, run, State.COMPLETED, by="pull request", message="done")
+        transitions.transition_run(world, run, State.COMPLETED, by="pull request", message="done")
 
-    return patch.object(tracking, "track", track)
+    return patch.object(pull_request_tracking, "track_pull_request", track)
 
 
 @breaks("a publish opens a pull request whatever there is", seen_as="pull requests were opened")
 def opened_again() -> Any:
-    return patch.object(outside.Forge, "find", lambda *given: None)
+    return patch.object(outside.Forge, "find_pull_request", lambda *given: None)
 
 
 SIMULATOR: list[Any] = []

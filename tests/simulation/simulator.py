@@ -22,25 +22,28 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, hooks, jobs, redelivering, reporting, runs
-from chalicelib.actions.ticking import Incomplete
-from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.actions.blueprints import blueprints
+from chalicelib.actions.firing import inbound_webhooks, redelivery
+from chalicelib.actions.jobs import jobs, reports
+from chalicelib.actions.runs import runs
+from chalicelib.actions.scheduler.tick import IncompleteTick
+from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import DomainError
-from chalicelib.domain.firing import Claim
-from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.run import Run, State
-from chalicelib.domain.trigger import (
+from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.triggers.trigger import (
     CatchUp,
-    HookConfig,
     Overlap,
-    ScheduleConfig,
-    TicketConfig,
+    ScheduleSettings,
+    TicketSettings,
     Trigger,
     TriggerType,
+    WebhookSettings,
 )
-from chalicelib.domain.webhook_signatures import Delivery
-from chalicelib.pipeline import consulting, firing, notifying, running
-from chalicelib.ports import Limited, Taken, Unreachable
+from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
+from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
+from chalicelib.ports import TrackerRateLimited, TrackerUnreachable, WriteConflict
 from tests.simulation.memory import MemoryWorld
 from tests.simulation.outside import HEAD, LABEL, Outside
 from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttling, weather
@@ -74,10 +77,10 @@ class Died(BaseException):
 
 
 HANDLERS = {
-    "fire": firing.fire,
-    "steps": running.advance,
-    "remote": consulting.consult,
-    "notify": notifying.notify,
+    "fire": schedule_steps.fire,
+    "steps": run_steps.advance,
+    "remote": outside_steps.consult,
+    "notify": notification_steps.notify,
 }
 
 
@@ -134,7 +137,7 @@ class LossyQueue:
     def __init__(self, simulator: Simulator, kind: str) -> None:
         self._simulator, self._kind = simulator, kind
 
-    def send(self, messages: Any) -> None:
+    def send_messages(self, messages: Any) -> None:
         for body, delay in messages:
             assert timedelta(0) <= delay <= timedelta(seconds=900)
             self._simulator.count_sent(self._kind, body)
@@ -193,7 +196,7 @@ class Simulator:
         made.tables.now = lambda: self.clock
         made.tables.lag, made.tables.is_stale = self._lag, self._is_stale
         made.tables.before_commit = self._conflict
-        for name in ("blueprints", "triggers", "firings", "runs", "slots", "repos", "pulses"):
+        for name in ("blueprints", "triggers", "firings", "runs", "slots", "repos", "markers"):
             setattr(made, name, Faulty(getattr(made, name), self, name))
         made.fire_queue = Faulty(LossyQueue(self, "fire"), self, "fire queue")
         made.steps_queue = Faulty(LossyQueue(self, "steps"), self, "steps queue")
@@ -297,7 +300,14 @@ class Simulator:
     @contextmanager
     def one_process(self) -> Iterator[None]:
         """Do something in a process of its own, whose failures others have to bear."""
-        passing = (ConnectionError, DomainError, ForgeError, Limited, Taken, Unreachable)
+        passing = (
+            ConnectionError,
+            DomainError,
+            ForgeError,
+            TrackerRateLimited,
+            WriteConflict,
+            TrackerUnreachable,
+        )
         with suppress(Died, *passing), self.process():
             yield
 
@@ -421,8 +431,8 @@ class Simulator:
             if trigger.due_at:
                 yield f"trigger {trigger.id}", trigger.due_at
         for run in self.all("runs"):
-            if run.wakes_at:
-                yield f"run {run.id} ({run.state})", run.wakes_at
+            if run.next_due_at:
+                yield f"run {run.id} ({run.state})", run.next_due_at
             if run.consults_at and run.state is not State.QUEUED:
                 yield f"reply or look of run {run.id} ({run.state})", run.consults_at
         for provider in self.all("providers") if self.outside else ():
@@ -430,8 +440,8 @@ class Simulator:
                 yield f"provider {provider.id}", provider.due_at
 
     def tick_once(self) -> None:
-        with self.process(tick=True), suppress(Died, Refused, Incomplete):
-            firing.tick(TICK, None)
+        with self.process(tick=True), suppress(Died, Refused, IncompleteTick):
+            schedule_steps.tick(TICK, None)
 
     # Runners
 
@@ -439,7 +449,7 @@ class Simulator:
         """Ask for work; do it well, badly, or vanish."""
         job = None
         with suppress(Died, Refused, DomainError), self.process():
-            job = jobs.claim(self.world, name)
+            job = jobs.claim_job(self.world, name)
         if job is None:
             self.later(5, 20, lambda: self.runner(name))
             return
@@ -475,7 +485,7 @@ class Simulator:
         began = self.clock  # a stall is part of the call: the runner was alive when it began
         try:
             with self.process():
-                stop = jobs.beat(self.world, run, attempt, "agent", ())
+                stop = jobs.record_heartbeat(self.world, run, attempt, "agent", ())
                 self.heard.setdefault((run, attempt), []).append(began)
         except (Died, Refused):
             pass
@@ -489,7 +499,7 @@ class Simulator:
     def finish(self, name: str, run: str, attempt: int, tries: int = 0) -> None:
         outcome = self.ids.choice(("succeeded", "no_changes", "failed", "failed"))
         pushed = self.branches.get((run, attempt)) if outcome == "succeeded" else None
-        end = reporting.Report(
+        end = reports.AttemptReport(
             outcome=outcome,
             transient=self.ids.random() < 0.7,
             error_message="no",
@@ -501,7 +511,7 @@ class Simulator:
             self.outside.push(end.branch, end.head_sha, attempt)
         try:
             with self.process():
-                reporting.report(self.world, run, attempt, end)
+                reports.report_attempt(self.world, run, attempt, end)
         except (Died, Refused):
             if tries < 5:
                 self.later(1, 10, lambda: self.finish(name, run, attempt, tries + 1))
@@ -540,7 +550,7 @@ class Simulator:
             created_at=self.now(),
             updated_at=self.now(),
         )
-        schedule = ScheduleConfig(
+        schedule = ScheduleSettings(
             cron=CRONS[self.rng.randrange(len(CRONS))],
             overlap=self.rng.choice(list(Overlap)) if number % 3 else Overlap.ALLOW,
             catch_up=self.rng.choice(list(CatchUp)),
@@ -551,18 +561,18 @@ class Simulator:
             # A twin that fires at the same moments: what both rely on, only one may find so.
             triggers.append(self.trigger(owner, TriggerType.SCHEDULE, schedule=schedule))
         if number % 2 == 0:
-            hook = HookConfig(path=f"p{number}")
-            triggers.append(self.trigger(owner, TriggerType.WEBHOOK, hook=hook))
+            hook = WebhookSettings(path=f"p{number}")
+            triggers.append(self.trigger(owner, TriggerType.WEBHOOK, webhook=hook))
         if self.outside and number < 2:
-            config = TicketConfig(source="github", labels=(LABEL,), include_backlog=number == 0)
+            config = TicketSettings(source="github", labels=(LABEL,), include_backlog=number == 0)
             triggers.append(self.trigger(owner, TriggerType.TICKET, ticket=config))
-        definitions.create(self.world, owner, triggers)
+        blueprints.create_blueprint(self.world, owner, triggers)
 
     def trigger(self, owner: Blueprint, kind: TriggerType, **more: Any) -> Trigger:
         return Trigger(
             id=self.new_id(),
-            definition_id=owner.id,
-            definition_kind=owner.kind.value,
+            blueprint_id=owner.id,
+            blueprint_kind=owner.kind.value,
             type=kind,
             created_at=self.now(),
             updated_at=self.now(),
@@ -581,7 +591,7 @@ class Simulator:
         due = [one for one in self.all("triggers") if one.due_at]
         if due and self.rng.random() < 0.5:
             near = min(due, key=lambda one: (abs(one.due_at - self.clock), one.id))
-            owner = next(one for one in owners if one.id == near.definition_id)
+            owner = next(one for one in owners if one.id == near.blueprint_id)
         for _ in range(self.rng.choice((1, 1, 2, 3))):  # several people, at once
             soon = timedelta(seconds=self.rng.uniform(0, 2))
             self.at(self.clock + soon, lambda: self.deed(owner), telling=2)
@@ -605,19 +615,19 @@ class Simulator:
             does(owner)
 
     def redeliver(self, owner: Blueprint) -> None:
-        page, _ = self.world.firings.of_definition(owner.id, None, 20)
+        page, _ = self.world.firings.list_of_blueprint(owner.id, None, 20)
         if page:
-            redelivering.redeliver(self.world, self.rng.choice(page).id)
+            redelivery.redeliver_firing(self.world, self.rng.choice(page).id)
 
     def remove(self, owner: Blueprint) -> None:
         """Remove a trigger, or the whole blueprint, which is made again after a while."""
-        found = self.world.triggers.of(self.world.blueprints.get(owner.id))
+        found = self.world.triggers.list_of_blueprint(self.world.blueprints.get(owner.id))
         if len(found) > 1 and self.rng.random() < 0.7:
-            definitions.remove_trigger(self.world, self.rng.choice(found))
+            blueprints.remove_trigger(self.world, self.rng.choice(found))
             return
         number = int(str(owner.name).removeprefix("d"))
         self.later(10, 600, lambda: self.make_again(number))
-        definitions.remove(self.world, owner.id)
+        blueprints.remove_blueprint(self.world, owner.id)
 
     def make_again(self, number: int) -> None:
         there = any(one.name == f"d{number}" for one in self.all("blueprints"))
@@ -627,19 +637,19 @@ class Simulator:
 
     def pause(self, owner: Blueprint) -> None:
         was = self.world.blueprints.get(owner.id)
-        definitions.change(self.world, was, replace(was, enabled=not was.enabled))
+        blueprints.change_blueprint(self.world, was, replace(was, enabled=not was.enabled))
 
     def pause_trigger(self, owner: Blueprint) -> None:
-        found = self.world.triggers.of(self.world.blueprints.get(owner.id))
+        found = self.world.triggers.list_of_blueprint(self.world.blueprints.get(owner.id))
         if not found:
             return
         was = self.rng.choice([one for one in found if one.schedule] or found)
-        definitions.change_trigger(self.world, was, replace(was, enabled=not was.enabled))
+        blueprints.change_trigger(self.world, was, replace(was, enabled=not was.enabled))
 
     def edit(self, owner: Blueprint) -> None:
         found = [
             one
-            for one in self.world.triggers.of(self.world.blueprints.get(owner.id))
+            for one in self.world.triggers.list_of_blueprint(self.world.blueprints.get(owner.id))
             if one.schedule
         ]
         if not found:
@@ -647,20 +657,22 @@ class Simulator:
         was = self.rng.choice(found)
         cron = CRONS[self.rng.randrange(len(CRONS))]
         schedule = replace(was.schedule, cron=cron, catch_up=self.rng.choice(list(CatchUp)))
-        definitions.change_trigger(self.world, was, replace(was, schedule=schedule))
+        blueprints.change_trigger(self.world, was, replace(was, schedule=schedule))
 
     def by_hand(self, owner: Blueprint) -> None:
         was = self.world.blueprints.get(owner.id)
         key = f"key#{owner.id}#{self.rng.randrange(10)}"
-        claim = Claim(key=key, digest="d", result="", expires_at=self.now() + 24 * 60 * MINUTE)
-        run = runs.start(self.world, was, {"n": 1}, claim=claim)
+        claim = IdempotencyClaim(
+            key=key, digest="d", result="", expires_at=self.now() + 24 * 60 * MINUTE
+        )
+        run = runs.start_run(self.world, was, {"n": 1}, claim=claim)
         self.accepted.setdefault(key, set()).add(run.id)
 
     def cancel(self, owner: Blueprint) -> None:
-        page, _ = self.world.runs.of_definition(owner.id, None, 20)
+        page, _ = self.world.runs.list_of_blueprint(owner.id, None, 20)
         if page:
             run = self.rng.choice(page)
-            does = self.rng.choice((runs.cancel, runs.retry))
+            does = self.rng.choice((runs.cancel_run, runs.retry_run))
             does(self.world, run.id)
 
     def sender(self) -> None:
@@ -673,10 +685,10 @@ class Simulator:
             self.at(self.clock, lambda: self.send(path, name, 0))
 
     def send(self, path: str, name: str, tries: int) -> None:
-        delivery = Delivery(headers={"x-optio-delivery": name}, body=b'{"n": 1}')
+        delivery = InboundDelivery(headers={"x-optio-delivery": name}, body=b'{"n": 1}')
         try:
             with self.process():
-                received = hooks.receive(self.world, path, delivery)
+                received = inbound_webhooks.receive_delivery(self.world, path, delivery)
             if received.firing:
                 asked = f"{path} of {received.firing.trigger_id} {name}"
                 self.accepted.setdefault(asked, set()).add(received.firing.id)
@@ -752,7 +764,7 @@ class Simulator:
         for owner in owners:
             was = self.world.blueprints.get(owner.id)
             if was.enabled is not enabled:
-                definitions.change(self.world, was, replace(was, enabled=enabled))
+                blueprints.change_blueprint(self.world, was, replace(was, enabled=enabled))
 
     def until(self, moment: datetime) -> None:
         while self.events and self.events[0].at <= moment:
@@ -769,7 +781,7 @@ class Simulator:
             self.outside.merge_all()
         for run in self.all("runs"):
             if run.state is State.NEEDS_ATTENTION and not run.has_open_pr:
-                runs.cancel(self.world, run.id)
+                runs.cancel_run(self.world, run.id)
 
     def settle_down(self) -> None:
         """Stop users, pause everything, let what runs end, and resume at last."""
@@ -780,19 +792,19 @@ class Simulator:
         for _ in range(144):  # a whole day: what was queued in the storm waits for its slot
             self.attend()
             self.until(self.clock + 10 * MINUTE)
-            if all(run.final for run in self.all("runs")):
+            if all(run.is_final for run in self.all("runs")):
                 break
         self.set_enabled(owners, True)
         for trigger in self.all("triggers"):
             if not trigger.enabled:
-                definitions.change_trigger(self.world, trigger, replace(trigger, enabled=True))
+                blueprints.change_trigger(self.world, trigger, replace(trigger, enabled=True))
 
 
 @contextmanager
 def patched(simulator: Simulator) -> Iterator[None]:
     """Let the handlers find the simulated stage where they look for the real one."""
-    real = wiring.world
-    wiring.world = lambda: simulator.world  # type: ignore[assignment]
+    real = wiring.get_world
+    wiring.get_world = lambda: simulator.world  # type: ignore[assignment]
     disabled, random_id = logging.root.manager.disable, uuid.uuid4
     chosen = random.Random(f"uuid4 {simulator.seed}")
     uuid.uuid4 = lambda: uuid.UUID(int=chosen.getrandbits(128), version=4)
@@ -800,5 +812,5 @@ def patched(simulator: Simulator) -> Iterator[None]:
     try:
         yield
     finally:
-        wiring.world, uuid.uuid4 = real, random_id
+        wiring.get_world, uuid.uuid4 = real, random_id
         logging.disable(disabled)

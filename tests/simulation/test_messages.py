@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.actions import definitions
-from chalicelib.domain.blueprint import Blueprint, Kind
-from chalicelib.domain.trigger import Overlap, ScheduleConfig, TriggerType
+from chalicelib.actions.blueprints import blueprints
+from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
+from chalicelib.domain.triggers.trigger import Overlap, ScheduleSettings, TriggerType
 from tests.simulation.simulator import CALM, MINUTE, SECOND, START, Simulator, patched
 
 AT_MOST = 3
@@ -44,10 +44,10 @@ class OneSchedule(Simulator):
             agent_type="command",
             **moments,
         )
-        every_minute = ScheduleConfig(cron="* * * * *", overlap=Overlap.SKIP)
+        every_minute = ScheduleSettings(cron="* * * * *", overlap=Overlap.SKIP)
         trigger = self.trigger(owner, TriggerType.SCHEDULE, schedule=every_minute)
         with patched(self):
-            definitions.create(self.world, owner, [trigger])
+            blueprints.create_blueprint(self.world, owner, [trigger])
             self.at(START + SECOND, self.tick)
             self.until(START + timedelta(hours=hours))
 

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from tests.shared import ROOT
 from tests.simulation.checks import broken
 from tests.simulation.real import RealSimulator
 from tests.simulation.sabotage import ALL, caught_by
 from tests.simulation.seeds import choose_seeds
 from tests.simulation.simulator import Simulator
+from tests.support.shared import ROOT
 
 SEEDS = int(os.environ.get("SEEDS", "40"))
 SEED_FROM = choose_seeds()

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from tests.shared import ROOT
 from tests.simulation import storms
 from tests.simulation.seeds import FRESH_ABOVE, choose_seeds, fresh_seed
 from tests.simulation.simulator import Simulator
+from tests.support.shared import ROOT
 
 
 def test_fresh_seeds_differ_and_are_above_those_that_tests_name():

@@ -89,7 +89,7 @@ class Throttling:
 
     def meets(self, name: str, method: str, at: datetime) -> bool:
         """Return whether a call to a store or queue may be refused."""
-        of_index = self.target == "due index" and method == "due"
+        of_index = self.target == "due index" and method == "iter_due"
         return self.begins <= at < self.ends and (of_index or self.target == name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.played import api, origin, tmp
-from tests.unit.tracked import short
+from tests.support.fake_runner_api import api, origin, tmp
+from tests.support.fake_tracker_stage import short
 
 __all__ = ["api", "origin", "short", "tmp"]

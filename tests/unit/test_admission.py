@@ -9,9 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.actions import admission, jobs, moving, reporting, runs, watching
-from chalicelib.domain.blueprint import Blueprint, Kind
-from chalicelib.domain.run import HOLDS_SLOT, Run, State
+from chalicelib.actions.jobs import jobs, reports
+from chalicelib.actions.runs import admission, runs, transitions
+from chalicelib.actions.scheduler import run_due
+from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
+from chalicelib.domain.runs.run import HOLDS_SLOT, Run, State
 from tests.conftest import NOON
 from tests.simulation.memory import FixedPolicy, MemoryRuns, MemoryWorld
 
@@ -49,7 +51,7 @@ def asked(world: MemoryWorld, repo: int, priority: int = 100) -> Run:
         created_at=world.now(),
         updated_at=world.now(),
     )
-    return runs.start(world, task, {}, stored=False)
+    return runs.start_run(world, task, {}, stored=False)
 
 
 def deliver(world: MemoryWorld) -> None:
@@ -57,7 +59,7 @@ def deliver(world: MemoryWorld) -> None:
     while world.steps_queue.sent:
         body, _ = world.steps_queue.sent.pop(0)
         if body["step"] == "admit":
-            admission.admit(world, body["key"])
+            admission.admit_queue(world, body["key"])
 
 
 def all_runs(world: MemoryWorld) -> list[Run]:
@@ -76,7 +78,11 @@ def nobody_better_waits(world: MemoryWorld, admitted: Run, before: list[Run]) ->
         for url in {run.repo_url for run in before}
         if sum(run.repo_url == url for run in working(world)) >= PER_REPO
     }
-    better = [run for run in before if run.rank < admitted.rank and run.state is State.QUEUED]
+    better = [
+        run
+        for run in before
+        if run.queue_sort_key < admitted.queue_sort_key and run.state is State.QUEUED
+    ]
     still = [world.runs.get(run.id) for run in better]
     return all(run.state is not State.QUEUED or run.repo_url in full for run in still)
 
@@ -87,7 +93,7 @@ def test_limits_are_never_exceeded_and_the_most_urgent_goes_first(seed: int):
     world = small_world()
     for _ in range(TASKS):
         run = asked(world, rng.randrange(REPOS), rng.choice((1, 50, 100)))
-        admission.admit(world, run.queue_key)
+        admission.admit_queue(world, run.queue_id)
 
     done: list[str] = []
     while len(done) < TASKS:
@@ -96,12 +102,14 @@ def test_limits_are_never_exceeded_and_the_most_urgent_goes_first(seed: int):
         assert len(busy) == min(STAGE, TASKS - len(done)) or _all_full(world)
         assert max(sum(r.repo_url == b.repo_url for r in busy) for b in busy) <= PER_REPO
         waiting = [run for run in all_runs(world) if run.state is State.QUEUED]
-        job = jobs.claim(world, "r1")
+        job = jobs.claim_job(world, "r1")
         if job is None:
             over = rng.choice([run for run in busy if run.state is State.RUNNING])
         else:
             over = world.runs.get(job.run.id)
-        reporting.report(world, over.id, over.attempt, reporting.Report(outcome="succeeded"))
+        reports.report_attempt(
+            world, over.id, over.attempt, reports.AttemptReport(outcome="succeeded")
+        )
         done.append(over.id)
         deliver(world)
         fresh = {run.id for run in waiting} - {
@@ -125,7 +133,7 @@ def test_a_run_that_the_index_does_not_know_yet_starts_with_its_own_message():
     world.tables.lag = lambda: timedelta(hours=1)
     run = asked(world, 1)
 
-    watching.look_after(world, run.id)  # type: ignore[arg-type]
+    run_due.handle_due_run(world, run.id)  # type: ignore[arg-type]
 
     assert world.runs.get(run.id).state is State.PROVISIONING
 
@@ -133,18 +141,18 @@ def test_a_run_that_the_index_does_not_know_yet_starts_with_its_own_message():
 def test_thousands_that_wait_for_a_full_repo_are_not_read(monkeypatch: pytest.MonkeyPatch):
     world = small_world()
     waiting = [asked(world, 1) for _ in range(2000)]
-    admission.admit(world, waiting[0].queue_key)
+    admission.admit_queue(world, waiting[0].queue_id)
     other = asked(world, 2)
-    world.slots.await_stage(waiting[0].queue_key, waiting[0].rank)
+    world.slots.await_stage(waiting[0].queue_id, waiting[0].queue_sort_key)
     read: list[str] = []
-    real = MemoryRuns.several
+    real = MemoryRuns.get_many
 
     def several(self: MemoryRuns, run_ids: list[str]) -> list[Run]:
         read.extend(run_ids)
         return real(self, run_ids)
 
-    monkeypatch.setattr(MemoryRuns, "several", several)
-    admission.admit(world, other.queue_key)
+    monkeypatch.setattr(MemoryRuns, "get_many", several)
+    admission.admit_queue(world, other.queue_id)
 
     assert world.runs.get(other.id).state is State.PROVISIONING
     assert len(read) < 10
@@ -156,29 +164,29 @@ def test_thousands_of_queues_that_wait_for_the_stage_go_by_rank_in_bounded_passe
     world = small_world()
     busy = [asked(world, number) for number in range(STAGE)]
     for run in busy:
-        admission.admit(world, run.queue_key)
+        admission.admit_queue(world, run.queue_id)
     rng = random.Random(7)
     waiting = [asked(world, number, rng.choice((1, 50, 100))) for number in range(100, 4100)]
     for run in waiting:
-        world.slots.await_stage(run.queue_key, run.rank)
+        world.slots.await_stage(run.queue_id, run.queue_sort_key)
     asked_for: list[str] = []
-    real = MemoryRuns.waiting
-    by_key = {run.queue_key: run for run in waiting}
+    real = MemoryRuns.iter_waiting
+    by_key = {run.queue_id: run for run in waiting}
 
     def one_waits(self: MemoryRuns, key: str) -> Iterator[str]:
         asked_for.append(key)
         run = by_key.get(key)
         return iter([run.id]) if run else real(self, key)
 
-    monkeypatch.setattr(MemoryRuns, "waiting", one_waits)
-    best = sorted(waiting, key=lambda run: run.rank)
+    monkeypatch.setattr(MemoryRuns, "iter_waiting", one_waits)
+    best = sorted(waiting, key=lambda run: run.queue_sort_key)
     for number in range(3):
         over = working(world)[0]
-        moved = moving.fail(world, over, by="user", error_class="x", message="no")
+        moved = transitions.fail_run(world, over, by="user", error_class="x", message="no")
         asked_for.clear()
-        admission.admit(world, moved.queue_key)
+        admission.admit_queue(world, moved.queue_id)
         assert world.runs.get(best[number].id).state is State.PROVISIONING
-        assert len(set(asked_for)) <= admission.QUEUES_AT_ONCE + 1
+        assert len(set(asked_for)) <= admission.MAX_QUEUES_PER_PASS + 1
     assert len(working(world)) == STAGE
 
 
@@ -189,27 +197,27 @@ def test_queues_that_wait_for_something_else_leave_so_that_others_are_seen():
         run = asked(world, repo, priority=1)
         later = replace(run, not_before=world.now() + timedelta(days=1))  # type: ignore[operator]
         world.tables.rows["runs"][run.id] = later
-        world.slots.await_stage(run.queue_key, run.rank)
+        world.slots.await_stage(run.queue_id, run.queue_sort_key)
         blocked.append(run)
     free = asked(world, 100)
-    world.slots.await_stage(free.queue_key, free.rank)
-    admission.admit(world, blocked[0].queue_key)
+    world.slots.await_stage(free.queue_id, free.queue_sort_key)
+    admission.admit_queue(world, blocked[0].queue_id)
     assert world.runs.get(free.id).state is State.PROVISIONING
     assert world.slots.awaiting_stage(100) == []
 
 
 def test_more_queues_than_one_message_may_look_at_are_gone_on_with_by_the_next():
     world = small_world()
-    looked_at = admission.QUEUES_AT_ONCE * admission.MOST_PASSES
+    looked_at = admission.MAX_QUEUES_PER_PASS * admission.MAX_PASSES
     for repo in range(looked_at + 30):
         run = asked(world, repo, priority=1)
         later = replace(run, not_before=world.now() + timedelta(days=1))  # type: ignore[operator]
         world.tables.rows["runs"][run.id] = later
-        world.slots.await_stage(run.queue_key, run.rank)
+        world.slots.await_stage(run.queue_id, run.queue_sort_key)
     free = asked(world, 1000)
-    world.slots.await_stage(free.queue_key, free.rank)
+    world.slots.await_stage(free.queue_id, free.queue_sort_key)
     world.steps_queue.sent.clear()
-    admission.admit(world, "repo#https://git.example.com/acme/r0")
+    admission.admit_queue(world, "repo#https://git.example.com/acme/r0")
     assert len(world.steps_queue.sent) == 1
     deliver(world)
     assert world.runs.get(free.id).state is State.PROVISIONING
@@ -219,18 +227,18 @@ def test_more_queues_than_one_message_may_look_at_are_gone_on_with_by_the_next()
 def test_a_tick_wakes_the_first_queue_only_where_a_slot_is_free():
     world = small_world()
     for number in range(STAGE):
-        admission.admit(world, asked(world, number).queue_key)
+        admission.admit_queue(world, asked(world, number).queue_id)
     waits = asked(world, 100)
-    admission.admit(world, waits.queue_key)
-    assert world.slots.awaiting_stage(10) == [waits.queue_key]
+    admission.admit_queue(world, waits.queue_id)
+    assert world.slots.awaiting_stage(10) == [waits.queue_id]
     world.steps_queue.sent.clear()
-    admission.wake(world)
+    admission.wake_waiting_queue(world)
     assert world.steps_queue.sent == []
 
-    moving.fail(world, working(world)[0], by="user", error_class="x", message="no")
+    transitions.fail_run(world, working(world)[0], by="user", error_class="x", message="no")
     world.steps_queue.sent.clear()
-    admission.wake(world)
-    assert [body["key"] for body, _ in world.steps_queue.sent] == [waits.queue_key]
+    admission.wake_waiting_queue(world)
+    assert [body["key"] for body, _ in world.steps_queue.sent] == [waits.queue_id]
     deliver(world)
     assert world.runs.get(waits.id).state is State.PROVISIONING
 
@@ -240,13 +248,13 @@ def test_the_first_of_a_queue_asks_each_minute_while_the_stage_has_room(stage_is
     world = small_world()
     for number in range(STAGE if stage_is_full else 1):
         for _ in range(PER_REPO if number == 0 else 1):
-            admission.admit(world, asked(world, number).queue_key)
+            admission.admit_queue(world, asked(world, number).queue_id)
     first, second = asked(world, 0), asked(world, 0)
     for run in (first, second):
         old = replace(run, queued_at=NOON - timedelta(hours=1))
         later = old if run is first else replace(old, priority=500)
         world.tables.rows["runs"][run.id] = later
-        watching.look_after(world, run.id)
+        run_due.handle_due_run(world, run.id)
     waits = [world.runs.get(run.id).due_at - world.now() for run in (first, second)]  # type: ignore
     minutes = [round(wait / timedelta(minutes=1)) for wait in waits]
     assert minutes == [10 if stage_is_full else 1, 10]

@@ -12,10 +12,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chalicelib.integrations.agents import AGENTS
-from chalicelib.integrations.agents.resets import reset_of
-from chalicelib.integrations.agents.sentences import IN_WORDS, SENTENCES, classify, table
-from tests.shared import ROOT
-from tests.unit.test_agents_streams import read
+from chalicelib.integrations.agents.rate_limit_resets import parse_reset_time
+from chalicelib.integrations.agents.sentences import (
+    CLASS_PHRASES,
+    SENTENCES,
+    classify_error,
+    sentence_table,
+)
+from tests.support.agent_streams import read
+from tests.support.shared import ROOT
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)  # a Monday
 
@@ -63,30 +68,30 @@ HEARD = [
 
 @pytest.mark.parametrize("program, error_class, text", [*EXAMPLES, *HEARD])
 def test_a_sentence_of_a_program_has_its_class(program: str, error_class: str, text: str):
-    assert classify(program, text) == error_class
-    assert error_class in IN_WORDS
+    assert classify_error(program, text) == error_class
+    assert error_class in CLASS_PHRASES
 
 
 def test_a_programs_own_sentence_comes_before_the_status_and_that_before_common_words():
     busy = "Server is temporarily limiting requests (not your usage limit)"
 
-    assert classify("claude-code", busy, 429) == "overloaded"
-    assert classify("claude-code", "no words for it", 529) == "overloaded"
-    assert classify("opencode", "the quota of the network", 401) == "credential"
-    assert classify("opencode", "no words for it", 418) == "agent"
+    assert classify_error("claude-code", busy, 429) == "overloaded"
+    assert classify_error("claude-code", "no words for it", 529) == "overloaded"
+    assert classify_error("opencode", "the quota of the network", 401) == "credential"
+    assert classify_error("opencode", "no words for it", 418) == "agent"
 
 
 def test_every_agent_with_a_program_has_its_sentences_and_says_its_name():
     programs = set(AGENTS) - {"command"}
 
     assert set(SENTENCES) == programs
-    assert {kind: getattr(AGENTS[kind].parser(), "program", "") for kind in programs} == {
+    assert {kind: getattr(AGENTS[kind].make_parser(), "program", "") for kind in programs} == {
         kind: kind for kind in programs
     }
 
 
 def test_the_page_about_agents_shows_every_sentence():
-    assert table() in (ROOT / "docs" / "guides" / "agents.md").read_text()
+    assert sentence_table() in (ROOT / "docs" / "guides" / "agents.md").read_text()
 
 
 LIMITS = [
@@ -121,7 +126,7 @@ LIMITS = [
 
 @pytest.mark.parametrize("text, moment", LIMITS)
 def test_the_end_of_a_limit_is_understood(text: str, moment: str):
-    assert reset_of(text, NOW) == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert parse_reset_time(text, NOW) == datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +145,7 @@ def test_the_end_of_a_limit_is_understood(text: str, moment: str):
     ],
 )
 def test_a_sentence_without_a_future_end_has_none(text: str):
-    assert reset_of(text, NOW) is None
+    assert parse_reset_time(text, NOW) is None
 
 
 ZONES = ["UTC", "Asia/Seoul", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe",
@@ -205,7 +210,7 @@ def test_a_moment_that_a_program_writes_is_the_moment_that_is_read(
 
     text = write(local) + (f" ({zone})" if named else "") + " · /upgrade to Max"
 
-    assert reset_of(text, now, UTC if named else ZoneInfo(zone)) == target
+    assert parse_reset_time(text, now, UTC if named else ZoneInfo(zone)) == target
 
 
 @given(
@@ -228,12 +233,12 @@ def test_a_wait_that_a_program_writes_is_the_wait_that_is_read(
 
     text = f"{trigger} {('' if words == 'tight' else ' ').join(said)}. Upgrade for more."
 
-    assert reset_of(text, now) == now + wait
+    assert parse_reset_time(text, now) == now + wait
 
 
 @given(st.text(max_size=40), st.sampled_from(["try again in ", "resets ", "resets Dec ", "until "]))
 def test_no_text_breaks_the_reading_and_what_is_read_lies_ahead(text: str, before: str):
-    found = reset_of(before + text, NOW, ZoneInfo("Asia/Kolkata"))
+    found = parse_reset_time(before + text, NOW, ZoneInfo("Asia/Kolkata"))
 
     assert found is None or found > NOW
 
@@ -253,10 +258,10 @@ def test_a_date_without_a_year_is_the_nearest_of_its_name(
     now = datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=12)
 
     if expected is None:
-        found = reset_of(text, now)
+        found = parse_reset_time(text, now)
         assert found is None or found - now > timedelta(days=300)
     else:
-        assert reset_of(text, now) == expected
+        assert parse_reset_time(text, now) == expected
 
 
 def limited(**info: object) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.integrations.agents import AGENTS, agent_for
-from chalicelib.integrations.agents.base import AgentEnd, Line, Task
+from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask
+from tests.support.agent_streams import MINIATURES, read
 
 SHARED = Path(os.environ.get("OPTIO_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 STREAMS = SHARED / "data" / "agent-streams"
@@ -19,15 +20,7 @@ recorded = pytest.mark.skipif(
 )
 
 
-def read(kind: str, stream: str, exit_code: int = 0, tail: str = "") -> tuple[AgentEnd, list[Line]]:
-    agent = agent_for(kind)
-    assert agent is not None
-    parser = agent.parser()
-    lines = [line for raw in stream.splitlines() for line in parser.feed(raw)]
-    return parser.end(exit_code, tail), lines
-
-
-def replay(kind: str, name: str) -> tuple[AgentEnd, list[Line]]:
+def replay(kind: str, name: str) -> tuple[AgentResult, list[AgentLine]]:
     meta = STREAMS / f"{name}.meta.json"
     code = json.loads(meta.read_text())["exit_code"] if meta.exists() else 1
     stderr = (STREAMS / f"{name}.stderr").read_text(errors="replace")
@@ -127,13 +120,13 @@ def test_a_stream_that_claude_recovered_is_a_good_run_with_its_tokens(name: str)
 def test_opencode_is_given_up_when_it_would_retry_for_ever():
     agent = agent_for("opencode")
     assert agent is not None
-    parser = agent.parser()
+    parser = agent.make_parser()
 
     fed = 0
     for line in (STREAMS / "opencode-cut.jsonl").read_text().splitlines():
-        parser.feed(line)
+        parser.feed_line(line)
         fed += 1
-        if parser.hopeless:
+        if parser.abort_reason:
             break
 
     assert fed < 100
@@ -159,10 +152,10 @@ def test_errors_on_the_way_do_not_spoil_a_good_run_of_codex():
 """
     end, lines = read("codex", stream)
 
-    assert end == AgentEnd(
+    assert end == AgentResult(
         ok=True, session_id="t1", turns=1, summary="done", input_tokens=10, output_tokens=2
     )
-    assert lines == [Line("system", "Reconnecting... 1/2"), Line("text", "done")]
+    assert lines == [AgentLine("system", "Reconnecting... 1/2"), AgentLine("text", "done")]
 
 
 def test_gemini_that_exits_0_with_an_error_has_failed():
@@ -192,7 +185,7 @@ def test_pieces_of_a_message_of_gemini_become_one_line():
 """
     end, lines = read("gemini", stream)
 
-    assert lines == [Line("text", "the secret")]
+    assert lines == [AgentLine("text", "the secret")]
     assert end.summary == "the secret"
 
 
@@ -224,7 +217,7 @@ def test_neither_prompt_nor_key_is_an_argument(kind: str):
     assert agent is not None
     keys = {"OPENAI_API_KEY": "sk-secret", "ANTHROPIC_API_KEY": "sk-secret"}
 
-    call = agent.invocation(Task(command="true", model="m1", max_turns=5), keys)
+    call = agent.build_invocation(AgentTask(command="true", model="m1", max_turns=5), keys)
 
     assert "sk-secret" not in " ".join(call.argv)
     assert "sk-secret" not in "".join(call.files.values())
@@ -233,7 +226,7 @@ def test_neither_prompt_nor_key_is_an_argument(kind: str):
 def test_a_command_is_judged_by_its_exit_code():
     end, lines = read("command", "one\ntwo", exit_code=3)
 
-    assert lines == [Line("agent", "one"), Line("agent", "two")]
+    assert lines == [AgentLine("agent", "one"), AgentLine("agent", "two")]
     assert end.error_class == "agent"
     assert end.error_message == "the agent failed: the command exited 3: one\ntwo"
 
@@ -264,7 +257,7 @@ def test_an_unknown_agent_is_nothing():
 def test_a_program_that_would_hang_without_a_key_is_not_started(
     kind: str, model: str | None, environment: dict[str, str], lacks: tuple[str, ...]
 ):
-    call = AGENTS[kind].invocation(Task(model=model), environment)
+    call = AGENTS[kind].build_invocation(AgentTask(model=model), environment)
 
     assert call.lacks == lacks
 
@@ -284,43 +277,6 @@ def test_claude_tells_when_a_reached_limit_ends_and_a_warning_is_no_limit():
     assert warned.resets_at is None
 
 
-MINIATURES = {
-    "gemini": '{"type":"init","session_id":"s1","model":"m1"}\n'
-    '{"type":"tool_use","tool_name":"shell","parameters":{"command":"ls"}}\n'
-    '{"type":"tool_result","output":"a file"}\n'
-    '{"type":"message","role":"assistant","content":"done","delta":true}\n'
-    '{"type":"result","status":"success","stats":{"input_tokens":10,"output_tokens":2,'
-    '"tool_calls":1,"models":{"m1":{"total_tokens":12}}}}',
-    "opencode": '{"type":"tool_use","sessionID":"s1","part":{"tool":"shell","state":'
-    '{"input":{"command":"ls"},"output":"a file"}}}\n'
-    '{"type":"step_finish","sessionID":"s1","part":{"reason":"tool-calls","cost":0.25,'
-    '"tokens":{"input":3,"output":1,"reasoning":0,"cache":{"read":2,"write":0}}}}\n'
-    '{"type":"text","sessionID":"s1","part":{"text":"done"}}\n'
-    '{"type":"step_finish","sessionID":"s1","part":{"reason":"stop","cost":0.25,'
-    '"tokens":{"input":5,"output":0,"reasoning":1,"cache":{"read":0,"write":0}}}}',
-    "copilot": '{"type":"assistant.turn_start","data":{}}\n'
-    '{"type":"tool.execution_start","data":{"toolName":"shell","arguments":{"command":"ls"}}}\n'
-    '{"type":"tool.execution_complete","data":{"result":{"content":"a file"}}}\n'
-    '{"type":"assistant.turn_start","data":{}}\n'
-    '{"type":"assistant.message","data":{"model":"m1","content":"done"}}\n'
-    '{"type":"result","sessionId":"s1","exitCode":0}',
-    "claude-code": '{"type":"system","subtype":"init","session_id":"s1","model":"m1"}\n'
-    '{"type":"assistant","message":{"content":[{"type":"tool_use","name":"shell",'
-    '"input":{"command":"ls"}}]}}\n'
-    '{"type":"user","message":{"content":[{"type":"tool_result","content":"a file"}]}}\n'
-    '{"type":"assistant","message":{"content":[{"type":"text","text":"done"}]}}\n'
-    '{"type":"result","subtype":"success","is_error":false,"num_turns":2,"session_id":"s1",'
-    '"result":"done","total_cost_usd":0.5,'
-    '"modelUsage":{"m1":{"inputTokens":10,"outputTokens":2}}}',
-    "codex": '{"type":"thread.started","thread_id":"s1"}\n{"type":"turn.started"}\n'
-    '{"type":"item.started","item":{"type":"command_execution","command":"ls"}}\n'
-    '{"type":"item.completed","item":{"type":"command_execution","command":"ls",'
-    '"aggregated_output":"a file"}}\n'
-    '{"type":"item.completed","item":{"type":"agent_message","text":"done"}}\n'
-    '{"type":"turn.completed","usage":{"input_tokens":10,"output_tokens":2}}',
-}
-
-
 @pytest.mark.parametrize("kind", sorted(MINIATURES))
 def test_a_small_run_of_each_program_is_read_whole(kind: str):
     end, lines = read(kind, MINIATURES[kind])
@@ -329,7 +285,11 @@ def test_a_small_run_of_each_program_is_read_whole(kind: str):
     assert (end.input_tokens, end.output_tokens) in ((10, 2), (None, None))
     assert (end.input_tokens is None) == (kind == "copilot")
     assert end.cost_usd == (0.5 if kind in ("claude-code", "opencode") else None)
-    wanted = [Line("tool_use", "shell: ls"), Line("tool_result", "a file"), Line("text", "done")]
+    wanted = [
+        AgentLine("tool_use", "shell: ls"),
+        AgentLine("tool_result", "a file"),
+        AgentLine("text", "done"),
+    ]
     assert [line for line in lines if line.type != "system"] == wanted
 
 

@@ -11,7 +11,7 @@ from chalice.app import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.web import audit
+from chalicelib.web.http import audit
 
 ID = "11111111-2222-4333-8444-555555555555"
 OTHER = "99999999-2222-4333-8444-555555555555"
@@ -53,23 +53,23 @@ def answered(body: object, **headers: str) -> Response:
 )
 def test_an_action_is_called_by_its_route(method: str, path: str, action: str):
     params = {"any": ID} if "{" in path else {}
-    deed = audit.of_route(request(method), path, params, answered({}))
-    assert deed.action == action
+    deed = audit.action_of_route(request(method), path, params, answered({}))
+    assert deed.qualified_name == action
 
 
 def test_the_thing_is_that_of_the_path_or_the_one_that_was_made():
-    made = audit.of_route(
+    made = audit.action_of_route(
         request("POST", b'{"name": "N", "prompt": "hushed"}'),
         "/api/tasks",
         {},
         answered({"task": {"id": ID, "name": "N"}, "triggers": [{"id": OTHER}]}),
     )
     assert (made.object_id, made.object_name, made.fields) == (ID, "N", ("name", "prompt"))
-    run = audit.of_route(
+    run = audit.action_of_route(
         request("POST"), "/api/tasks/{task_id}/runs", {"task_id": ID}, answered({"runId": OTHER})
     )
     assert (run.object_id, run.root_id) == (OTHER, ID)
-    tried = audit.of_route(
+    tried = audit.action_of_route(
         request("POST"),
         "/api/webhooks/{webhook_id}/test",
         {"webhook_id": ID},
@@ -114,8 +114,8 @@ def test_the_thing_is_that_of_the_path_or_the_one_that_was_made():
 def test_a_form_is_called_as_the_api_calls_what_it_does(
     pattern: str, params: dict[str, str], form: dict[str, str], action: str, about: str | None
 ):
-    deed = audit.of_page(pattern, params, form, answered(None, Location=f"../tasks/{OTHER}"))
-    assert (deed.action, deed.object_id) == (action, about)
+    deed = audit.action_of_page(pattern, params, form, answered(None, Location=f"../tasks/{OTHER}"))
+    assert (deed.qualified_name, deed.object_id) == (action, about)
     assert "value" not in dict(form) or "x" not in deed.fields
 
 
@@ -138,13 +138,13 @@ def test_nothing_that_is_sent_or_answered_keeps_a_deed_from_its_record(
 ):
     given = {str(number): text for number, text in enumerate(params)}
     for path in ("/api/tasks", "/api/tasks/{task_id}/triggers/{trigger_id}"):
-        deed = audit.of_route(request("POST", body), path, given, answered(answer))
-        assert len(deed.fields) <= audit.MOST_FIELDS
-        assert all(len(name) <= audit.LONGEST_FIELD for name in deed.fields)
+        deed = audit.action_of_route(request("POST", body), path, given, answered(answer))
+        assert len(deed.fields) <= audit.MAX_FIELDS
+        assert all(len(name) <= audit.MAX_FIELD_LENGTH for name in deed.fields)
 
 
 def test_a_body_that_is_nested_without_end_has_no_fields():
-    deed = audit.of_route(
+    deed = audit.action_of_route(
         request("POST", b"[" * 200_000), "/api/tasks/{t}/cancel", {"t": ID}, answered({})
     )
     assert deed.fields == ()
@@ -153,4 +153,4 @@ def test_a_body_that_is_nested_without_end_has_no_fields():
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=60), max_size=5))
 def test_no_form_keeps_a_deed_from_its_record(form: dict[str, str]):
     for pattern, params in (("/repos", {}), ("/tasks/scheduled/{task_id}", {"t": ID})):
-        assert audit.of_page(pattern, params, form, answered(None)).kind is not None
+        assert audit.action_of_page(pattern, params, form, answered(None)).kind is not None

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from infra import audit
+from infra.release import audit
 
 ROOT = Path(__file__).resolve().parents[2]
-PINNED = sorted(ROOT.glob("requirements*.txt"))
+PINNED = [ROOT / "requirements.txt", *sorted(ROOT.glob("requirements/*.txt"))]
 
 
 PINS = "a==1 \\\n    --hash=sha256:00\nb[x]==2 \\\n    --hash=sha256:00\n"
@@ -100,12 +100,9 @@ def test_everything_is_pinned_with_hashes_and_names_no_registry(file: Path):
 
 
 def test_what_is_named_is_what_is_pinned():
-    for names in ROOT.glob("requirements*.in"):
-        file = (
-            names.with_suffix(".txt")
-            if names.stem != "requirements-cli"
-            else PINNED[0].with_name("requirements-dev.txt")
-        )
+    pinned_in = {"runtime": "requirements.txt", "cli": "requirements/dev.txt"}
+    for names in ROOT.glob("requirements/*.in"):
+        file = ROOT / pinned_in.get(names.stem, f"requirements/{names.stem}.txt")
         pins = set(re.findall(r"^([\w.-]+==[^\s;]+)", file.read_text().lower(), re.M))
         for line in names.read_text().lower().splitlines():
             if line and not line.startswith(("#", "-r")):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from benchmarks.report import Row, percentile, table
-from tests.shared import ROOT
+from tests.support.shared import ROOT
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.limits import QUERY, SCHEMA_SECONDS
-from chalicelib.integrations.expressions import ExpressionEngine
+from chalicelib.domain.limits import MAX_QUERY_LENGTH, MAX_SCHEMA_SECONDS
+from chalicelib.integrations.expressions.engine import ExpressionEngine
 
 DEEP: list[Any] = [[[number] * 50 for number in range(1000)]]
 MANY = "[" + ",".join(["@"] * 50) + "] | [*].[" + ",".join(["@"] * 50) + "][]"
@@ -23,25 +23,25 @@ MANY = "[" + ",".join(["@"] * 50) + "] | [*].[" + ",".join(["@"] * 50) + "][]"
 def test_a_query_pays_for_the_whole_depth_of_what_it_compares(rest: str):
     engine = ExpressionEngine()
     query = f"{MANY} | {rest} | length(@)"
-    assert len(query) <= QUERY
+    assert len(query) <= MAX_QUERY_LENGTH
     payload = {"a": DEEP, "b": json.loads(json.dumps(DEEP)), "c": [DEEP]}
     small = {"a": [[1]], "b": [[1]], "c": [[[1]]]}
-    assert engine.search(query, small) in (0, 2500)
+    assert engine.evaluate_query(query, small) in (0, 2500)
     with pytest.raises(Invalid, match="steps"):
-        engine.search(query, payload)
+        engine.evaluate_query(query, payload)
 
 
 def test_values_are_compared_as_before():
     engine = ExpressionEngine()
     for left, right in (([1, {"a": [2]}], [1, {"a": [2]}]), ({"a": 1}, {"a": 2}), ([], {}), (1, 1)):
         payload = {"a": left, "b": right, "c": [left, [right]]}
-        assert engine.search("a == b", payload) is (left == right)
-        assert engine.search("a != b", payload) is (left != right)
-        assert engine.search("contains(c, a)", payload) is True
-        assert engine.search("contains(c, b)", payload) is (right in [left, [right]])
-    assert engine.search("a == `true`", {"a": 1}) is False
-    assert engine.search("a < b", {"a": 1, "b": 2}) is True
-    assert engine.search("a < b", {"a": [1], "b": [2]}) is None
+        assert engine.evaluate_query("a == b", payload) is (left == right)
+        assert engine.evaluate_query("a != b", payload) is (left != right)
+        assert engine.evaluate_query("contains(c, a)", payload) is True
+        assert engine.evaluate_query("contains(c, b)", payload) is (right in [left, [right]])
+    assert engine.evaluate_query("a == `true`", {"a": 1}) is False
+    assert engine.evaluate_query("a < b", {"a": 1, "b": 2}) is True
+    assert engine.evaluate_query("a < b", {"a": [1], "b": [2]}) is None
 
 
 def references(*kinds: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +70,6 @@ def test_a_check_against_a_schema_ends_after_a_second(schema: dict[str, Any], va
     engine = ExpressionEngine()
     engine.check_schema(schema)
     begun = time.thread_time()
-    faults = engine.violations(schema, {"x": value})
-    assert time.thread_time() - begun < 2.5 * SCHEMA_SECONDS
+    faults = engine.find_violations(schema, {"x": value})
+    assert time.thread_time() - begun < 2.5 * MAX_SCHEMA_SECONDS
     assert faults

@@ -13,19 +13,30 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib import wiring
-from chalicelib.actions import breaking, definitions, failing, moving, refusing, schedules, ticking
-from chalicelib.actions import runs as run_actions
+from chalicelib.actions.blueprints import blueprints
+from chalicelib.actions.firing import due_schedules, trigger_failures
+from chalicelib.actions.jobs import refusals
+from chalicelib.actions.runs import circuit_breaker, transitions
+from chalicelib.actions.runs import runs as run_actions
+from chalicelib.actions.scheduler import tick
 from chalicelib.domain import limits
-from chalicelib.domain.blueprint import Blueprint, Kind
+from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.run import Run, State
-from chalicelib.domain.trigger import CatchUp, Overlap, ScheduleConfig, Trigger, TriggerType
-from chalicelib.pipeline import notifying as announcing
-from chalicelib.pipeline import running
+from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.triggers.trigger import (
+    CatchUp,
+    Overlap,
+    ScheduleSettings,
+    Trigger,
+    TriggerType,
+)
+from chalicelib.pipeline import notification_steps as announcing
+from chalicelib.pipeline import run_steps
 from tests.conftest import NOON
 from tests.simulation.memory import NoMetrics
-from tests.unit.test_core_faults import MINUTE, SECOND, Stage, deliver, fail_once
+from tests.support.core_owner import owner
+from tests.support.core_stage import MINUTE, SECOND, Stage, deliver, fail_once
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
@@ -51,7 +62,7 @@ class Overdue(NoMetrics):
     def __init__(self) -> None:
         self.longest = timedelta(0)
 
-    def ticked(self, sent: int, overdue: timedelta) -> None:
+    def record_tick(self, sent: int, overdue: timedelta) -> None:
         self.longest = max(self.longest, overdue)
 
 
@@ -59,39 +70,24 @@ class Overdue(NoMetrics):
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     made = Stage()
     made.world.metrics = Overdue()
-    monkeypatch.setattr(wiring, "world", lambda: made.world)
+    monkeypatch.setattr(wiring, "get_world", lambda: made.world)
     return made
 
 
-def owner(**more: Any) -> Blueprint:
-    return Blueprint(
-        id="d",
-        kind=Kind.STANDALONE,
-        name="Watch",
-        title="Watch",
-        prompt="Go.",
-        agent_type="command",
-        agent_command="true",
-        created_at=NOON,
-        updated_at=NOON,
-        **more,
-    )
-
-
 def scheduled(stage: Stage) -> Trigger:
-    every_five = ScheduleConfig(
+    every_five = ScheduleSettings(
         cron="*/5 * * * *", overlap=Overlap.ALLOW, catch_up=CatchUp.ONE, jitter_seconds=0
     )
     trigger = Trigger(
         id="t",
-        definition_id="d",
-        definition_kind="standalone",
+        blueprint_id="d",
+        blueprint_kind="standalone",
         type=TriggerType.SCHEDULE,
         schedule=every_five,
         created_at=NOON,
         updated_at=NOON,
     )
-    definitions.create(stage.world, owner(), [trigger])
+    blueprints.create_blueprint(stage.world, owner(), [trigger])
     found: Trigger = stage.world.triggers.get("t")
     return found
 
@@ -110,23 +106,23 @@ def let_pass(stage: Stage, span: timedelta) -> None:
     """Let ticks and the messages of schedules come, as they do on AWS."""
     until = stage.now + span
     while stage.now < until:
-        ticking.tick(stage.world)
+        tick.run_tick(stage.world)
         ends = min(until, stage.now + MINUTE)
         while stage.now < ends:
             messages = stage.world.fire_queue.sent
             stage.world.fire_queue.sent = [(b, delay - SECOND) for b, delay in messages if delay]
             pairs = {(b["triggerId"], b["definitionId"]) for b, delay in messages if not delay}
             if pairs:
-                schedules.fire_due(stage.world, pairs)
+                due_schedules.fire_due_triggers(stage.world, pairs)
             stage.now = min(ends, stage.now + SECOND)
 
 
 @pytest.mark.parametrize("error", OUTAGES[:1] + OUTAGES[-1:], ids=str)
-@pytest.mark.parametrize("call", ["bases", "note", "commit"])
+@pytest.mark.parametrize("call", ["read_contexts", "save_progress", "commit_decision"])
 def test_hours_of_an_outage_leave_a_schedule_enabled(stage: Stage, error: Exception, call: str):
     scheduled(stage)
-    store = stage.world.firings if call == "commit" else stage.world.triggers
-    with away(store, call, error), away(stage.world.firings, "commit", error):
+    store = stage.world.firings if call == "commit_decision" else stage.world.triggers
+    with away(store, call, error), away(stage.world.firings, "commit_decision", error):
         let_pass(stage, timedelta(minutes=25))
         trigger = stage.world.triggers.get("t")
         assert (trigger.enabled, trigger.failures) == (True, 0)
@@ -142,8 +138,8 @@ def test_hours_of_an_outage_leave_a_schedule_enabled(stage: Stage, error: Except
 def test_one_lost_race_makes_a_schedule_seconds_late(stage: Stage):
     scheduled(stage)
     stage.now = NOON + 5 * MINUTE
-    fail_once(stage.world.firings, "commit")
-    schedules.fire_due(stage.world, [("t", "d")])
+    fail_once(stage.world.firings, "commit_decision")
+    due_schedules.fire_due_triggers(stage.world, [("t", "d")])
     trigger = stage.world.triggers.get("t")
     assert (trigger.due_at, trigger.failures) == (stage.now + 5 * SECOND, 0)
     message = {"triggerId": "t", "definitionId": "d"}
@@ -153,9 +149,9 @@ def test_one_lost_race_makes_a_schedule_seconds_late(stage: Stage):
 def test_a_bug_that_comes_again_disables_a_schedule_at_the_tenth_time(stage: Stage):
     scheduled(stage)
     stage.now = NOON + 5 * MINUTE
-    for _ in range(failing.MOST_FAILURES):
+    for _ in range(trigger_failures.MAX_FAILURES):
         assert stage.world.triggers.get("t").enabled
-        failing.trigger_failed(stage.world, "t", KeyError("x"))
+        trigger_failures.count_trigger_failure(stage.world, "t", KeyError("x"))
         stage.now += 10 * MINUTE
     assert not stage.world.triggers.get("t").enabled
     assert "KeyError" in stage.world.triggers.get("t").disabled_reason
@@ -163,10 +159,10 @@ def test_a_bug_that_comes_again_disables_a_schedule_at_the_tenth_time(stage: Sta
 
 @pytest.mark.parametrize("error", OUTAGES, ids=str)
 def test_an_outage_fails_no_run_and_leaves_it_due(stage: Stage, error: Exception):
-    run = run_actions.start(stage.world, owner(), {}, stored=False)
+    run = run_actions.start_run(stage.world, owner(), {}, stored=False)
     for _ in range(25):
         stage.now += 5 * MINUTE
-        with away(stage.world.runs, "put", error), away(stage.world.slots, "take", error):
+        with away(stage.world.runs, "put", error), away(stage.world.slots, "take_slots", error):
             deliver({"step": "run", "runId": run.id})
     after = stage.world.runs.get(run.id)
     assert (after.state, after.failures, after.due_at) == (State.QUEUED, 0, run.due_at)
@@ -175,22 +171,24 @@ def test_an_outage_fails_no_run_and_leaves_it_due(stage: Stage, error: Exception
 
 
 def test_a_bug_that_comes_again_fails_a_run(stage: Stage):
-    run = run_actions.start(stage.world, owner(), {}, stored=False)
-    for _ in range(failing.MOST_FAILURES):
+    run = run_actions.start_run(stage.world, owner(), {}, stored=False)
+    for _ in range(trigger_failures.MAX_FAILURES):
         stage.now += 11 * MINUTE
-        with away(stage.world.slots, "take", KeyError("x")):
+        with away(stage.world.slots, "take_slots", KeyError("x")):
             deliver({"step": "run", "runId": run.id})
     assert stage.world.runs.get(run.id).state is State.FAILED
 
 
 def test_a_forge_without_a_token_is_waited_for_ever_longer(stage: Stage):
-    run = run_actions.start(stage.world, owner(), {}, stored=False)
+    run = run_actions.start_run(stage.world, owner(), {}, stored=False)
     waits = []
     for _ in range(40):
-        run = moving.advance(
+        run = transitions.transition_run(
             stage.world, run, State.PROVISIONING, by="admission", message="admitted"
         )
-        refusing.without_token(stage.world, run, ForgeError("unavailable", "502", passes=True))
+        refusals.refuse_without_token(
+            stage.world, run, ForgeError("unavailable", "502", passes=True)
+        )
         run = stage.world.runs.get(run.id)
         assert run.state is State.QUEUED
         assert run.not_before is not None
@@ -214,7 +212,7 @@ def failed(number: int, **more: Any) -> Run:
         updated_at=at,
         completed_at=at,
         state=State.FAILED,
-        definition_id="d",
+        blueprint_id="d",
         error_class="agent",
     )
     return replace(moved(run), **more)
@@ -222,7 +220,7 @@ def failed(number: int, **more: Any) -> Run:
 
 def moved(run: Run) -> Run:
     queued = replace(run, state=State.RUNNING)
-    return moving.move(queued, State.FAILED, by="runner", message="no", at=run.created_at)
+    return transitions.move_run(queued, State.FAILED, by="runner", message="no", at=run.created_at)
 
 
 def put_all(stage: Stage, runs: list[Run]) -> None:
@@ -231,7 +229,7 @@ def put_all(stage: Stage, runs: list[Run]) -> None:
 
 
 def test_the_breaker_reads_runs_as_they_are_before_it_pauses(stage: Stage):
-    definitions.create(stage.world, owner(), [])
+    blueprints.create_blueprint(stage.world, owner(), [])
     runs = [failed(number) for number in range(6)]
     put_all(stage, runs)
     shown = list(runs)
@@ -241,12 +239,12 @@ def test_the_breaker_reads_runs_as_they_are_before_it_pauses(stage: Stage):
         shown[3] = late
         page = (list(reversed(shown)), None)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(stage.world.runs, "of_definition", lambda *given, page=page: page)
-            breaking.run_failed(stage.world, runs[5])
+            patch.setattr(stage.world.runs, "list_of_blueprint", lambda *given, page=page: page)
+            circuit_breaker.pause_after_failures(stage.world, runs[5])
         assert stage.world.blueprints.get("d").enabled
 
     put_all(stage, [runs[3]])
-    breaking.run_failed(stage.world, runs[5])
+    circuit_breaker.pause_after_failures(stage.world, runs[5])
     assert not stage.world.blueprints.get("d").enabled
 
 
@@ -259,16 +257,16 @@ def test_the_breaker_reads_runs_as_they_are_before_it_pauses(stage: Stage):
     ],
 )
 def test_a_forge_that_is_away_says_nothing_of_a_definition(stage: Stage, kind: dict[str, str]):
-    definitions.create(stage.world, owner(), [])
+    blueprints.create_blueprint(stage.world, owner(), [])
     away_runs = [failed(number, **kind) for number in range(6)]
     put_all(stage, away_runs)
-    breaking.run_failed(stage.world, away_runs[5])
+    circuit_breaker.pause_after_failures(stage.world, away_runs[5])
     assert stage.world.blueprints.get("d").enabled
 
     # Nor does it end a row of failures that do.
     more = [failed(number) for number in (10, 11, 13, 14, 15)]
     put_all(stage, [*more, failed(12, **kind)])
-    breaking.run_failed(stage.world, more[-1])
+    circuit_breaker.pause_after_failures(stage.world, more[-1])
     assert not stage.world.blueprints.get("d").enabled
 
 
@@ -279,8 +277,8 @@ def test_an_admission_in_an_outage_ends_up_among_no_dead_letters(
     stage: Stage, error: Exception, dead: bool
 ):
     record = {"messageId": "1", "body": '{"step": "admit", "key": "repo#x"}', "receiptHandle": "r"}
-    with away(stage.world.slots, "held", error):
-        failed = running.advance({"Records": [record]}, None)["batchItemFailures"]
+    with away(stage.world.slots, "held_runs", error):
+        failed = run_steps.advance({"Records": [record]}, None)["batchItemFailures"]
     assert bool(failed) is dead
 
 
@@ -305,29 +303,31 @@ def test_an_announced_change_is_checked_again_after_an_outage(
 
 def crowded(stage: Stage, working: int, ended: int = 0) -> Blueprint:
     minding = replace(owner(), tracks_active=True)
-    definitions.create(stage.world, minding, [])
+    blueprints.create_blueprint(stage.world, minding, [])
     held = []
     for number in range(working + ended):
         state = State.RUNNING if number < working else State.COMPLETED
         other = replace(failed(number), state=state)
         stage.world.tables.rows["runs"][other.id] = other
         held.append(other.id)
-    stage.world.slots.hold(minding.active_key, held)
+    stage.world.slots.hold_runs(minding.active_key, held)
     stored = replace(stage.world.blueprints.get("d"), tracks_active=True)
     stage.world.tables.rows["blueprints"]["d"] = stored
     return stored
 
 
 def test_a_definition_whose_row_of_active_runs_is_full_starts_no_more(stage: Stage):
-    definition = crowded(stage, limits.ACTIVE)
+    blueprint = crowded(stage, limits.MAX_ACTIVE_RUNS)
     with pytest.raises(
         Conflict, match="1,000 tasks of this blueprint are already queued or running"
     ):
-        run_actions.start(stage.world, definition, {})
-    assert len(stage.world.slots.held(definition.active_key)) == limits.ACTIVE
+        run_actions.start_run(stage.world, blueprint, {})
+    assert len(stage.world.slots.held_runs(blueprint.active_key)) == limits.MAX_ACTIVE_RUNS
 
 
-@pytest.mark.parametrize("working, ended", [(limits.ACTIVE - 1, 0), (10, limits.ACTIVE)])
+@pytest.mark.parametrize(
+    "working, ended", [(limits.MAX_ACTIVE_RUNS - 1, 0), (10, limits.MAX_ACTIVE_RUNS)]
+)
 def test_runs_that_have_ended_fill_no_row(stage: Stage, working: int, ended: int):
-    definition = crowded(stage, working, ended)
-    assert run_actions.start(stage.world, definition, {}).state is State.QUEUED
+    blueprint = crowded(stage, working, ended)
+    assert run_actions.start_run(stage.world, blueprint, {}).state is State.QUEUED

@@ -11,7 +11,7 @@ from benchmarks import cost
 from benchmarks.cost import Use, idle, invoked
 from benchmarks.meter import Meter
 from benchmarks.prices import MILLION, PRICES
-from chalicelib.integrations.metrics import EmbeddedMetrics
+from chalicelib.integrations.aws.metrics import EmbeddedMetrics
 
 
 def test_each_price_says_where_it_is_from():
@@ -63,5 +63,5 @@ def test_each_metric_of_a_tick_is_paid_for_once_however_often_it_is_measured(
 ):
     told = EmbeddedMetrics("prod")
     for _ in range(3):
-        told.ticked(1, timedelta())
+        told.record_tick(1, timedelta())
     assert cost.metrics(f"a line\n{capsys.readouterr().out}") == 2

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.cron import Cron, parse_cron
-from chalicelib.domain.cron_description import describe_cron
 from chalicelib.domain.errors import Invalid
-from tests.unit.test_cron_oracle import random_expression
+from chalicelib.domain.texts.cron_description import describe_cron
+from chalicelib.domain.triggers.cron import Cron, parse_cron
+from tests.support.cron_expressions import random_expression
 
 USUAL = [
     ("* * * * *", "Every minute"),

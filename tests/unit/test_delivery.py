@@ -11,16 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Library
 
-from chalicelib.domain import delivery as deliveries
-from chalicelib.domain import webhook as webhooks
-from chalicelib.domain.delivery import BACKOFFS, LONGEST_WAIT, Delivery, Reply, Standing
-from chalicelib.domain.notice import Event, Notice
-from chalicelib.domain.webhook import Webhook
-from chalicelib.domain.webhook_signatures import standard_signature
+from chalicelib.domain.notifications import delivery as deliveries
+from chalicelib.domain.notifications import endpoint as webhooks
+from chalicelib.domain.notifications.delivery import (
+    MAX_RETRY_DELAY,
+    RETRY_DELAYS,
+    Delivery,
+    HttpResult,
+    Standing,
+)
+from chalicelib.domain.notifications.endpoint import WebhookEndpoint
+from chalicelib.domain.notifications.notification import Event, Notification
+from chalicelib.domain.triggers.webhook_signatures import standard_signature
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-NOTICE = Notice(id="n1", event=Event.FAILED, at=NOW, data={"task": {"id": "t1"}})
-WEBHOOK = Webhook(
+NOTICE = Notification(id="n1", event=Event.FAILED, at=NOW, data={"task": {"id": "t1"}})
+WEBHOOK = WebhookEndpoint(
     id="w1",
     url="sealed",
     address="https://example.com/x",
@@ -30,7 +36,7 @@ WEBHOOK = Webhook(
     updated_at=NOW,
 )
 replies = st.builds(
-    Reply,
+    HttpResult,
     code=st.none() | st.integers(100, 599),
     error=st.none() | st.just("no connection"),
     retry_after=st.sampled_from(["", "0", "7", "999999999999", "soon", "-1"])
@@ -39,12 +45,12 @@ replies = st.builds(
 
 
 def made() -> Delivery:
-    return deliveries.to("w1", NOTICE, NOW)
+    return deliveries.delivery_for("w1", NOTICE, NOW)
 
 
 @given(st.lists(replies, min_size=1, max_size=20))
 def test_whatever_a_receiver_answers_a_delivery_ends_after_few_tries_that_grow_apart(
-    answers: list[Reply],
+    answers: list[HttpResult],
 ):
     one, now = made(), NOW
     for reply in answers:
@@ -52,56 +58,65 @@ def test_whatever_a_receiver_answers_a_delivery_ends_after_few_tries_that_grow_a
             break
         now = max(now, one.due_at)
         before = len(one.tries)
-        one = deliveries.begun(one, now, timedelta(seconds=90))
+        one = deliveries.start_attempt(one, now, timedelta(seconds=90))
         assert one.due_at == now + timedelta(seconds=90)
-        one = deliveries.ended(one, reply, now, now)
+        one = deliveries.finish_attempt(one, reply, now, now)
         assert len(one.tries) == before + 1
         if one.standing is Standing.PENDING:
             assert one.due_at is not None
-            assert BACKOFFS[before] <= one.due_at - now <= max(LONGEST_WAIT, BACKOFFS[before])
+            assert (
+                RETRY_DELAYS[before]
+                <= one.due_at - now
+                <= max(MAX_RETRY_DELAY, RETRY_DELAYS[before])
+            )
         else:
             assert one.due_at is None
-    assert len(one.tries) <= len(BACKOFFS) + 1
-    delivered = any(one.taken for one in one.tries)
+    assert len(one.tries) <= len(RETRY_DELAYS) + 1
+    delivered = any(one.is_accepted for one in one.tries)
     assert (one.standing is Standing.DELIVERED) == delivered
-    if len(answers) > len(BACKOFFS):
+    if len(answers) > len(RETRY_DELAYS):
         assert one.standing is not Standing.PENDING
 
 
 def test_a_sender_that_dies_each_time_does_not_try_for_ever():
     one, now = made(), NOW
-    for number in range(len(BACKOFFS) + 1):
-        one = deliveries.begun(one, now, timedelta(seconds=90))
+    for number in range(len(RETRY_DELAYS) + 1):
+        one = deliveries.start_attempt(one, now, timedelta(seconds=90))
         assert (len(one.tries), one.due_at) == (number, now + timedelta(seconds=90))
         now += timedelta(seconds=90)
-    one = deliveries.begun(one, now, timedelta(seconds=90))
+    one = deliveries.start_attempt(one, now, timedelta(seconds=90))
     assert (one.standing, one.due_at) == (Standing.FAILED, None)
-    assert [tried.error for tried in one.tries] == [deliveries.INTERRUPTED] * (len(BACKOFFS) + 1)
+    assert [tried.error for tried in one.tries] == [deliveries.INTERRUPTED_MESSAGE] * (
+        len(RETRY_DELAYS) + 1
+    )
 
 
 def test_the_same_notice_is_the_same_delivery_and_another_webhook_has_another():
-    assert made().id == deliveries.to("w1", NOTICE, NOW + timedelta(hours=1)).id
-    assert made().place == deliveries.to("w1", NOTICE, NOW + timedelta(hours=1)).place
-    assert made().id != deliveries.to("w2", NOTICE, NOW).id
+    assert made().id == deliveries.delivery_for("w1", NOTICE, NOW + timedelta(hours=1)).id
+    assert (
+        made().list_position
+        == deliveries.delivery_for("w1", NOTICE, NOW + timedelta(hours=1)).list_position
+    )
+    assert made().id != deliveries.delivery_for("w2", NOTICE, NOW).id
 
 
 def test_a_webhook_is_disabled_once_and_says_why_first():
     one = WEBHOOK
-    for number in range(1, webhooks.MOST_FAILURES):
-        one = webhooks.missed(one, f"it answered {500 + number}", gone=False)
+    for number in range(1, webhooks.MAX_FAILURES):
+        one = webhooks.mark_undelivered(one, f"it answered {500 + number}", gone=False)
         assert (one.enabled, one.disabled_reason) == (True, None)
-    one = webhooks.missed(one, "it answered 599", gone=False)
+    one = webhooks.mark_undelivered(one, "it answered 599", gone=False)
     assert not one.enabled
     assert "it answered 599" in str(one.disabled_reason)
-    late = webhooks.missed(one, "it answered 501", gone=False)
+    late = webhooks.mark_undelivered(one, "it answered 501", gone=False)
     assert late.disabled_reason == one.disabled_reason
-    assert webhooks.taken(one).failures == 0
+    assert webhooks.mark_delivered(one).failures == 0
 
 
 def test_only_what_is_enabled_and_asked_for_is_wanted():
-    assert WEBHOOK.wants(Event.FAILED)
-    assert not WEBHOOK.wants(Event.COMPLETED)
-    assert not replace(WEBHOOK, enabled=False).wants(Event.FAILED)
+    assert WEBHOOK.is_subscribed_to(Event.FAILED)
+    assert not WEBHOOK.is_subscribed_to(Event.COMPLETED)
+    assert not replace(WEBHOOK, enabled=False).is_subscribed_to(Event.FAILED)
 
 
 @given(
@@ -113,7 +128,7 @@ def test_only_what_is_enabled_and_asked_for_is_wanted():
 def test_a_signature_is_that_of_the_library_of_the_standard(
     secret: bytes, body: str, sent: datetime, name: object
 ):
-    text = webhooks.secret_of(secret)
+    text = webhooks.format_secret(secret)
     moment = sent.replace(tzinfo=UTC, microsecond=0)
     ours = standard_signature(text, str(name), str(int(moment.timestamp())), body.encode())
     assert ours == Library(text).sign(str(name), moment, body)
@@ -128,7 +143,7 @@ def test_a_signature_is_that_of_the_published_vector():
 
 
 def test_a_secret_is_one_of_the_standard():
-    secret = webhooks.secret_of(b"\x01" * webhooks.SECRET_BYTES)
+    secret = webhooks.format_secret(b"\x01" * webhooks.SECRET_BYTES)
     assert base64.b64decode(secret.removeprefix("whsec_"), validate=True) == b"\x01" * 24
 
 
@@ -144,5 +159,5 @@ def test_a_secret_is_one_of_the_standard():
     ],
 )
 def test_what_is_shown_of_a_url(url: str, shown: str):
-    assert webhooks.address_of(url) == shown
-    assert webhooks.is_slack(url) == ("/services/…" in shown)
+    assert webhooks.visible_url(url) == shown
+    assert webhooks.is_slack_url(url) == ("/services/…" in shown)

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from chalicelib.domain.run import MOVES, State
-from chalicelib.domain.template import render
-from chalicelib.domain.trigger import CatchUp, Overlap
+from chalicelib.domain.blueprints.template import render_template
+from chalicelib.domain.runs.run import MOVES, State
+from chalicelib.domain.triggers.trigger import CatchUp, Overlap
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -48,7 +48,7 @@ def test_each_example_of_the_page_of_templates_renders_as_it_says():
     assert len(examples) > 5
     for template, result in examples:
         text, expected = (cell.strip().strip("`") for cell in (template, result))
-        assert render(text, values).text == expected
+        assert render_template(text, values).text == expected
 
 
 def test_each_setting_has_its_row():
@@ -72,8 +72,8 @@ def test_each_policy_of_schedules_is_explained():
 def test_the_page_of_notifications_verifies_a_signature_and_names_each_event():
     import time
 
-    from chalicelib.domain.notice import Event
-    from chalicelib.domain.webhook_signatures import standard_signature
+    from chalicelib.domain.notifications.notification import Event
+    from chalicelib.domain.triggers.webhook_signatures import standard_signature
 
     page = (DOCS / "guides" / "notifications.md").read_text()
     found = re.search(r"```python\n(.*?)\n```", page, re.DOTALL)

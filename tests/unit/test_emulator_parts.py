@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.emulator_parts import MAGIC, dump_part, load_part
+from infra.dev.emulator_parts import MAGIC, dump_part, load_part
 
 
 class AccountScopedDict:

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from optio_cli import documents
+from optio_cli.files import documents
 
 characters = st.sampled_from(
     " \n\r\t\x85\u2028\u2029\ufeff\0\x1b\x7f\x9f\u200dab:#-|>'\"\\{[&*!%@,~é"
@@ -19,10 +19,10 @@ characters = st.sampled_from(
 @example("\ufeffmark\n")
 def test_a_text_is_read_as_it_was_written(text: str):
     sections = {"templates": [{"name": text, "template": text}]}
-    written = documents.dumped(sections)
-    assert yaml.load(written, Loader=documents.Loader) == sections
+    written = documents.dump_document(sections)
+    assert yaml.load(written, Loader=documents.StrictLoader) == sections
 
 
 def test_a_text_of_several_lines_is_a_block_that_people_read():
-    written = documents.dumped({"templates": [{"name": "x", "template": "one\ntwo 👩‍🚀\n"}]})
+    written = documents.dump_document({"templates": [{"name": "x", "template": "one\ntwo 👩‍🚀\n"}]})
     assert "template: |\n      one\n      two 👩‍🚀\n" in written

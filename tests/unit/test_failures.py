@@ -25,11 +25,11 @@ from pynamodb.exceptions import (
     TransactWriteError,
 )
 
-from chalicelib.domain.errors import Conflict, IllegalMove, Invalid, NotFound, Superseded
-from chalicelib.domain.forge import ForgeError
-from chalicelib.integrations.failures import passes
-from chalicelib.integrations.queues import NotSent
-from chalicelib.ports import Limited, Taken, Throttled, Unreachable
+from chalicelib.domain.errors import Conflict, IllegalTransition, Invalid, NotFound, Superseded
+from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.integrations.aws.sqs import MessageNotSent
+from chalicelib.integrations.failures import is_transient_failure
+from chalicelib.ports import Throttled, TrackerRateLimited, TrackerUnreachable, WriteConflict
 
 ANSWERS: list[AWSResponse] = []
 
@@ -118,7 +118,7 @@ def test_an_answer_of_aws_passes_unless_it_is_about_what_was_asked(
     error = answered(*call, code, status)
     assert isinstance(error, ClientError)
     assert error.response["Error"]["Code"] == code
-    assert passes(error) is expected
+    assert is_transient_failure(error) is expected
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_a_cancelled_transaction_passes_when_each_of_its_reasons_does(
         "ResponseMetadata": {"HTTPStatusCode": 400},
     }
     error = ClientError(response, "TransactWriteItems")
-    assert passes(error) is expected
-    assert passes(TransactWriteError("no", error)) is expected
+    assert is_transient_failure(error) is expected
+    assert is_transient_failure(TransactWriteError("no", error)) is expected
 
 
 def wrapped(cause: BaseException) -> Exception:
@@ -173,12 +173,12 @@ WAIT = timedelta(minutes=1)
         QueryError("no", boto.EndpointConnectionError(endpoint_url="https://aws")),
         wrapped(THROTTLED),
         ResponseParserError("not JSON"),
-        NotSent("refused twice"),
+        MessageNotSent("refused twice"),
         Throttled("a part only"),
-        Taken(["run"]),
+        WriteConflict(["run"]),
         Superseded("changed"),
-        Limited(WAIT),
-        Unreachable("503", passes=True),
+        TrackerRateLimited(WAIT),
+        TrackerUnreachable("503", passes=True),
         ForgeError("unavailable", "503", passes=True),
         requests.ConnectionError("reset"),
         requests.ReadTimeout("slow"),
@@ -190,7 +190,7 @@ WAIT = timedelta(minutes=1)
     ids=lambda error: type(error).__name__,
 )
 def test_load_networks_and_lost_races_pass(error: Exception):
-    assert passes(error)
+    assert is_transient_failure(error)
 
 
 @pytest.mark.parametrize(
@@ -199,12 +199,12 @@ def test_load_networks_and_lost_races_pass(error: Exception):
         GetError("no", REFUSED),
         wrapped(REFUSED),
         wrapped(KeyError("x")),
-        Unreachable("401"),
+        TrackerUnreachable("401"),
         ForgeError("unauthorized", "401"),
         Invalid("no such zone"),
         NotFound("task", "x"),
         Conflict("is there"),
-        IllegalMove("completed", "running"),
+        IllegalTransition("completed", "running"),
         KeyError("x"),
         TypeError("x"),
         UnicodeDecodeError("utf-8", b"", 0, 1, "x"),
@@ -215,7 +215,7 @@ def test_load_networks_and_lost_races_pass(error: Exception):
     ids=lambda error: type(error).__name__,
 )
 def test_what_comes_again_with_each_try_does_not_pass(error: Exception):
-    assert not passes(error)
+    assert not is_transient_failure(error)
 
 
 OF_PARAMETERS = {
@@ -239,4 +239,6 @@ def test_of_all_that_botocore_raises_by_itself_only_wrong_parameters_do_not_pass
     }
     assert len(known) > 60
     made = {name: kind.__new__(kind) for name, kind in known.items()}
-    assert {name for name, error in made.items() if not passes(error)} == OF_PARAMETERS
+    assert {
+        name for name, error in made.items() if not is_transient_failure(error)
+    } == OF_PARAMETERS

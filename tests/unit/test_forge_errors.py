@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.runner.forge_errors import kind_of, refusal_words
-from chalicelib.runner.git import Said
+from chalicelib.runner.repository.forge_errors import error_class_of, refusal_words
+from chalicelib.runner.repository.git import GitResult
 
 BROKE = "send-pack: unexpected disconnect\nfatal: the remote end hung up unexpectedly\n"
 
@@ -42,15 +42,15 @@ BROKE = "send-pack: unexpected disconnect\nfatal: the remote end hung up unexpec
 def test_the_class_follows_the_status_and_then_the_words_of_git(
     text: str, pushing: str, cloning: str
 ):
-    said = Said(128, "", text)
+    said = GitResult(128, "", text)
 
-    assert (kind_of(said, "push"), kind_of(said, "clone")) == (pushing, cloning)
+    assert (error_class_of(said, "push"), error_class_of(said, "clone")) == (pushing, cloning)
 
 
 def test_a_long_refusal_keeps_its_beginning_and_its_end_within_the_bound_of_a_message():
     lines = ["remote: POLICY 17: no binaries", *(f"remote: {'x' * 500} {n}" for n in range(90))]
 
-    words = refusal_words(Said(1, "", "\n".join([*lines, " ! [remote rejected] a -> b"])))
+    words = refusal_words(GitResult(1, "", "\n".join([*lines, " ! [remote rejected] a -> b"])))
 
     assert words.startswith("remote: POLICY 17: no binaries\n")
     assert words.endswith(" ! [remote rejected] a -> b")
@@ -59,5 +59,5 @@ def test_a_long_refusal_keeps_its_beginning_and_its_end_within_the_bound_of_a_me
 
 
 def test_a_short_refusal_is_whole_and_a_silent_one_says_its_exit_code():
-    assert refusal_words(Said(1, "", "one\n\ntwo\n")) == "one\ntwo"
-    assert refusal_words(Said(7, "", "")) == "git exited 7"
+    assert refusal_words(GitResult(1, "", "one\n\ntwo\n")) == "one\ntwo"
+    assert refusal_words(GitResult(7, "", "")) == "git exited 7"

@@ -11,22 +11,18 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.actions import (
-    consulting,
-    credentials,
-    failing,
-    hints,
-    leaving,
-    moving,
-    publishing,
-    reporting,
-)
+from chalicelib.actions.access import forge_credentials
+from chalicelib.actions.firing import trigger_failures
+from chalicelib.actions.jobs import reports
+from chalicelib.actions.pull_requests import forge_events, left_open, publish
+from chalicelib.actions.runs import step_failures, transitions
+from chalicelib.actions.scheduler import outside_calls
 from chalicelib.domain.errors import Superseded
-from chalicelib.domain.firing import Brief
-from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.pull_request import Facts, Pull
-from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.domain.run import PUBLISH, Run, State, branch_key, queued
+from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
+from chalicelib.domain.repos.repo import Repo, repo_id
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, State, branch_key, queue_run
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld, Write, absent, put
 
@@ -66,18 +62,18 @@ class ScriptedForge:
         if name in self.errors:
             raise self.errors[name]
 
-    def find(self, branch: str, sha: str | None) -> Facts | None:
+    def find_pull_request(self, branch: str, sha: str | None) -> Facts | None:
         self._called("find")
         return self.facts if self.opened else None
 
-    def template(self) -> str | None:
+    def read_template(self) -> str | None:
         self._called("template")
         return None
 
     def default_branch(self) -> str:
         return "main"
 
-    def open(self, *, draft: bool, **more: Any) -> Facts:
+    def open_pull_request(self, *, draft: bool, **more: Any) -> Facts:
         self._called("open")
         if draft and not self.drafts:
             raise ForgeError("invalid", "Draft pull requests are not supported in this repository.")
@@ -86,20 +82,20 @@ class ScriptedForge:
         self.meanwhile.get("open", lambda: None)()
         return self.facts
 
-    def body(self, number: int) -> str:
+    def read_body(self, number: int) -> str:
         return ""
 
-    def label(self, number: int, labels: Any) -> None:
+    def add_labels(self, number: int, labels: Any) -> None:
         self._called("label")
 
-    def look(self, number: int, before: Pull | None) -> Facts:
+    def read_facts(self, number: int, before: PullRequest | None) -> Facts:
         self._called("look")
         return self.facts
 
-    def complaints(self, facts: Facts) -> str:
+    def read_failure_details(self, facts: Facts) -> str:
         return "wrong"
 
-    def merge(self, facts: Facts, title: str, message: str) -> bool:
+    def merge_pull_request(self, facts: Facts, title: str, message: str) -> bool:
         self._called("merge")
         self.said = (title, message)
         self.facts = replace(self.facts, state="merged")
@@ -124,7 +120,7 @@ class Story:
         self.world: Any = MemoryWorld(lambda: self.now, lambda span: None)
         told = Brief(**{"params": TICKET, "pr_labels": ("bot",), **brief})
         self.world.firings = SimpleNamespace(
-            brief=lambda firing_id: told,
+            get_brief=lambda firing_id: told,
             get=lambda firing_id: SimpleNamespace(trigger_type="ticket"),
         )
         moments = {"created_at": NOON, "updated_at": NOON}
@@ -140,11 +136,11 @@ class Story:
             head_sha="a",
             **moments,
         )
-        new = put(queued(run, by="ticket", message="x"))
+        new = put(queue_run(run, by="ticket", message="x"))
         self.world.tables.commit([Write("run", "runs", run.id, absent, new)])
         for state in (State.PROVISIONING, State.RUNNING):
-            moving.advance(self.world, self.run, state, by="test", message="on")
-        moving.update(self.world, self.run, stage=PUBLISH, due_at=self.now)
+            transitions.transition_run(self.world, self.run, state, by="test", message="on")
+        transitions.update_run(self.world, self.run, stage=PUBLISH_PHASE, due_at=self.now)
 
     @property
     def run(self) -> Run:
@@ -159,7 +155,7 @@ class Story:
         due = self.run.due_at
         assert at or due, "it is not due"
         self.now = max(self.now, at or due or self.now)
-        consulting.consult(self.world, ID)
+        outside_calls.consult(self.world, ID)
         return self.run
 
     def opened(self) -> Story:
@@ -173,8 +169,8 @@ class Story:
 def forge() -> Iterator[ScriptedForge]:
     made = ScriptedForge()
     with (
-        patch.object(credentials, "forge_of", lambda world, url: made),
-        patch("chalicelib.actions.replying.reply", lambda world, run: None),
+        patch.object(forge_credentials, "open_forge_of", lambda world, url: made),
+        patch("chalicelib.actions.tickets.comments.comment_on_ticket", lambda world, run: None),
     ):
         yield made
 
@@ -193,7 +189,7 @@ def test_tidying_up_changes_no_end_and_warns(forge: ScriptedForge, call: str, ki
         forge.facts = replace(forge.facts, state="merged")
 
     for _ in range(4):
-        if not story.run.final:
+        if not story.run.is_final:
             story.look_after()
 
     assert (story.run.state, story.run.pr_state) == (State.COMPLETED, "merged"), story.words
@@ -205,14 +201,14 @@ def test_tidying_up_changes_no_end_and_warns(forge: ScriptedForge, call: str, ki
 def test_two_that_publish_at_once_open_one_pull_request(forge: ScriptedForge):
     """The forge would open another one once a person has closed the first."""
     story = Story(forge)
-    real = forge.template
+    real = forge.read_template
 
     def template() -> None:
-        forge.template = real  # type: ignore[method-assign]
+        forge.read_template = real  # type: ignore[method-assign]
         story.look_after(story.now)
         forge.opened = False
 
-    forge.template = template  # type: ignore[method-assign]
+    forge.read_template = template  # type: ignore[method-assign]
     story.look_after()
     assert forge.calls.count("open") == 1
     assert story.run.state is State.PR_OPENED
@@ -220,7 +216,9 @@ def test_two_that_publish_at_once_open_one_pull_request(forge: ScriptedForge):
 
 def test_who_publishes_and_finds_the_run_written_in_between_goes_on_at_once(forge: ScriptedForge):
     story = Story(forge)
-    forge.meanwhile["open"] = lambda: moving.update(story.world, story.run, waiting_for="x")
+    forge.meanwhile["open"] = lambda: transitions.update_run(
+        story.world, story.run, waiting_for="x"
+    )
     story.look_after()
     assert (story.run.state, story.run.due_at) == (State.RUNNING, story.now)
     story.look_after()
@@ -233,13 +231,13 @@ def test_a_publish_that_fails_unexpectedly_is_tried_again_and_counted(forge: Scr
     forge.errors["find"] = RuntimeError("ours")  # type: ignore[assignment]
     for failures in range(1, 10):
         story.now = max(story.now, story.run.due_at or story.now)
-        failing.step_of_run(story.world, ID, consulting.consult)
+        step_failures.step_of_run(story.world, ID, outside_calls.consult)
         assert (story.run.failures, story.run.due_at) == (
             failures,
-            story.now + failing.backoff(failures),
+            story.now + trigger_failures.failure_backoff(failures),
         )
     story.now = story.run.due_at or story.now
-    failing.step_of_run(story.world, ID, consulting.consult)
+    step_failures.step_of_run(story.world, ID, outside_calls.consult)
     assert (story.run.state, story.run.error_class) == (State.FAILED, "internal")
 
 
@@ -285,9 +283,9 @@ def test_a_forge_that_is_down_for_a_day_fails_nothing_and_counts_apart(forge: Sc
     assert story.run.waiting_for == "the forge"
     assert (story.run.failures, story.run.forge_failures > 100) == (0, True)
 
-    failing.run_failed(story.world, ID, RuntimeError("once"))
+    step_failures.count_run_failure(story.world, ID, RuntimeError("once"))
     story.now = story.run.due_at or story.now
-    failing.run_failed(story.world, ID, RuntimeError("once"))
+    step_failures.count_run_failure(story.world, ID, RuntimeError("once"))
     assert story.run.state is State.RUNNING
     forge.errors.clear()
     story.look_after()
@@ -302,7 +300,7 @@ def test_refusals_of_the_forge_and_a_fault_of_ours_fail_no_followed_run(forge: S
         story.look_after()
     story.now = story.run.due_at or story.now
 
-    failing.run_failed(story.world, ID, RuntimeError("once"))
+    step_failures.count_run_failure(story.world, ID, RuntimeError("once"))
 
     assert story.run.state is State.PR_OPENED
     assert story.run.failures == 1
@@ -311,7 +309,7 @@ def test_refusals_of_the_forge_and_a_fault_of_ours_fail_no_followed_run(forge: S
 def test_events_look_once_in_ten_seconds_and_never_while_the_forge_rests(forge: ScriptedForge):
     story = Story(forge).opened()
     key = branch_key(URL, BRANCH)
-    assert ID in story.world.slots.held(key)
+    assert ID in story.world.slots.held_runs(key)
     forge.facts = replace(forge.facts, runs="pending")
     story.look_after()
     payload = {
@@ -322,7 +320,9 @@ def test_events_look_once_in_ten_seconds_and_never_while_the_forge_rests(forge: 
 
     for second in range(200):
         story.now += timedelta(milliseconds=100)
-        assert hints.take(story.world, "github", "check_run", payload) == [ID], second
+        assert forge_events.handle_forge_event(story.world, "github", "check_run", payload) == [
+            ID
+        ], second
         if (story.run.due_at or story.now) <= story.now:
             story.look_after()
     assert 1 <= forge.calls.count("look") - looks <= 3
@@ -334,8 +334,8 @@ def test_events_look_once_in_ten_seconds_and_never_while_the_forge_rests(forge: 
     looks = forge.calls.count("look")
     while story.now < rested - timedelta(seconds=30):
         story.now += timedelta(seconds=20)
-        hints.take(story.world, "github", "check_run", payload)
-        consulting.consult(story.world, ID)
+        forge_events.handle_forge_event(story.world, "github", "check_run", payload)
+        outside_calls.consult(story.world, ID)
     assert forge.calls.count("look") == looks
     assert story.run.due_at == rested
 
@@ -364,7 +364,7 @@ def test_what_the_queue_took_is_followed_and_what_it_dropped_is_told(forge: Scri
     story = Story(forge).opened()
     enqueued = True
     with (
-        patch.object(forge, "merge", lambda facts, title, message: False),
+        patch.object(forge, "merge_pull_request", lambda facts, title, message: False),
         patch.object(forge, "is_enqueued", lambda number: enqueued),
     ):
         story.look_after()
@@ -399,13 +399,13 @@ def test_a_repo_without_drafts_gets_a_pull_request_that_nobody_merges_by_itself(
     assert ("the repo does not support drafts" in story.words) is wanted
 
     for _ in range(5):
-        if not story.run.final:
+        if not story.run.is_final:
             story.look_after()
     assert (story.run.state is State.COMPLETED) is not wanted
 
 
 def cancelled(story: Story) -> None:
-    moving.cancel(story.world, story.run, by="user", message="cancelled")
+    transitions.cancel_run(story.world, story.run, by="user", message="cancelled")
 
 
 def test_a_pull_request_that_opens_while_its_run_is_cancelled_is_noted(forge: ScriptedForge):
@@ -425,11 +425,11 @@ def test_a_pull_request_that_opens_while_its_run_is_cancelled_is_noted(forge: Sc
 def test_it_is_noted_though_whoever_opened_it_died(forge: ScriptedForge):
     story = Story(forge)
     forge.meanwhile["open"] = lambda: cancelled(story)
-    dies = patch.object(leaving, "note_open", side_effect=KeyboardInterrupt)
+    dies = patch.object(left_open, "note_open", side_effect=KeyboardInterrupt)
     with dies, pytest.raises(KeyboardInterrupt):
         story.look_after()
     assert (story.run.state, story.run.pr_number) == (State.CANCELLED, None)
-    assert story.run.due_at == NOON + moving.PUBLISH_ENDS
+    assert story.run.due_at == NOON + transitions.PUBLISH_GRACE
 
     forge.errors["find"] = refused("unavailable", passes=True)
     story.look_after()
@@ -448,13 +448,18 @@ def test_a_pull_request_that_another_run_follows_is_not_noted(forge: ScriptedFor
     other = replace(other, works_on=BRANCH, branch=None, version=1)
     story.world.tables.commit([Write("run", "runs", OTHER, absent, put(other))])
     for state in (State.PROVISIONING, State.RUNNING):
-        moving.advance(
-            story.world, story.world.runs.get(OTHER), state, by="test", message="on", stage=PUBLISH
+        transitions.transition_run(
+            story.world,
+            story.world.runs.get(OTHER),
+            state,
+            by="test",
+            message="on",
+            stage=PUBLISH_PHASE,
         )
 
-    moving.cancel(story.world, story.world.runs.get(OTHER), by="user", message="cancelled")
-    story.now += moving.PUBLISH_ENDS
-    consulting.consult(story.world, OTHER)
+    transitions.cancel_run(story.world, story.world.runs.get(OTHER), by="user", message="cancelled")
+    story.now += transitions.PUBLISH_GRACE
+    outside_calls.consult(story.world, OTHER)
 
     run = story.world.runs.get(OTHER)
     assert (run.state, run.pr_number, run.due_at) == (State.CANCELLED, None, None)
@@ -498,18 +503,18 @@ def test_nothing_is_opened_for_a_run_that_was_cancelled_before(forge: ScriptedFo
     cancelled(story)
 
     with pytest.raises(Superseded):
-        publishing.publish(story.world, stale)
+        publish.publish_run(story.world, stale)
 
     assert "open" not in forge.calls
 
 
 def test_an_update_counts_a_pull_request_that_was_reopened_and_not_one_that_closed():
     story = Story(ScriptedForge())
-    run = moving.update(story.world, story.run, definition_id="d", pr_state="closed")
-    run = moving.update(story.world, run, pr_state="open")
-    assert story.world.slots.held("open_prs#d") == {ID}
-    moving.update(story.world, run, pr_state="closed")
-    assert story.world.slots.held("open_prs#d") == set()
+    run = transitions.update_run(story.world, story.run, blueprint_id="d", pr_state="closed")
+    run = transitions.update_run(story.world, run, pr_state="open")
+    assert story.world.slots.held_runs("open_prs#d") == {ID}
+    transitions.update_run(story.world, run, pr_state="closed")
+    assert story.world.slots.held_runs("open_prs#d") == set()
 
 
 def test_a_resumed_agent_that_changes_nothing_hands_its_pull_request_to_a_person(
@@ -517,12 +522,14 @@ def test_a_resumed_agent_that_changes_nothing_hands_its_pull_request_to_a_person
 ):
     story = Story(forge).opened()
     backoff = timedelta(0)
-    moving.requeue(story.world, story.run, by="test", message="resumed", backoff=backoff)
+    transitions.requeue_run(story.world, story.run, by="test", message="resumed", backoff=backoff)
     for state in (State.PROVISIONING, State.RUNNING):
-        moving.advance(story.world, story.run, state, by="test", message="on")
+        transitions.transition_run(story.world, story.run, state, by="test", message="on")
 
-    report = reporting.Report(outcome="no_changes", base_sha="a", result_summary="It is right.")
-    reporting.report(story.world, ID, story.run.attempt, report)
+    report = reports.AttemptReport(
+        outcome="no_changes", base_sha="a", result_summary="It is right."
+    )
+    reports.report_attempt(story.world, ID, story.run.attempt, report)
 
     run, why = story.run, "the agent changed nothing, and the pull request is still open"
     assert (run.state, run.error_message) == (State.NEEDS_ATTENTION, why)

@@ -9,17 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.firing import Brief
-from chalicelib.domain.mark import marks
-from chalicelib.domain.pull_text import body, merge_message, merge_title, title
-from chalicelib.domain.reply_text import Note, Piece, markdown
-from chalicelib.domain.run import Run
-from chalicelib.domain.ticket import Origin, origin
+from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.firing.run_marker import marked_run_ids
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.texts.pull_request_body import (
+    merge_message,
+    merge_title,
+    pull_request_body,
+    pull_request_title,
+)
+from chalicelib.domain.texts.ticket_comment import CommentText, TextPart, to_markdown
+from chalicelib.domain.tickets.ticket import TicketOrigin, ticket_origin
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 OURS = "00000000-0000-4000-8000-000000000001"
 FORGED = "<!-- optio:task/00000000-0000-4000-8000-000000000009 -->"
-TICKET = Origin(source="github", external_id="a/b#12", number=12)
+TICKET = TicketOrigin(source="github", external_id="a/b#12", number=12)
 
 # As GitHub documents them, written down apart from the code: keywords, forms of a reference.
 KEYWORD = r"(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)"
@@ -46,7 +51,7 @@ def run_of(text: str) -> Run:
         created_at=NOON,
         updated_at=NOON,
         result_summary=text,
-        definition_name=text,
+        blueprint_name=text,
         model_used=text,
         error_message=text,
     )
@@ -55,34 +60,36 @@ def run_of(text: str) -> Run:
 @given(text=foreign)
 def test_no_text_of_others_does_anything_at_a_forge(text: str):
     run = run_of(text)
-    said = body(run, asked=text, trigger="manual", ticket=None, task_url=None, template=None)
-    note = Note(run_id=OURS, lines=((Piece(text.replace("\n", " ")),),))
+    said = pull_request_body(
+        run, prompt=text, trigger="manual", ticket=None, task_url=None, template=None
+    )
+    note = CommentText(run_id=OURS, lines=((TextPart(text.replace("\n", " ")),),))
     for made in (
-        title(run),
+        pull_request_title(run),
         merge_title(run, 5).removesuffix(" (#5)"),
         merge_message(run, None, None),
         said,
-        markdown(note),
+        to_markdown(note),
     ):
         assert not CLOSES.search(made), made
         assert not MENTION.search(made), made
-    assert marks(said) == [OURS]
-    assert "\n" not in title(run)
-    assert len(title(run)) <= 250
+    assert marked_run_ids(said) == [OURS]
+    assert "\n" not in pull_request_title(run)
+    assert len(pull_request_title(run)) <= 250
 
 
 def test_what_is_ours_still_closes_its_own_ticket():
     assert merge_message(run_of("fixes #7"), TICKET, None).endswith("Closes #12")
     assert CLOSES.findall(merge_message(run_of("fixes #7"), TICKET, None)) == ["Closes #12"]
-    assert title(run_of("Bump it")) == "Bump it"
-    assert title(run_of(" \n")) == f"Task {OURS}"
+    assert pull_request_title(run_of("Bump it")) == "Bump it"
+    assert pull_request_title(run_of(" \n")) == f"Task {OURS}"
 
 
 @pytest.mark.parametrize("url", ["https://x.example/ closes #7", "javascript:x", "", "https://a@b"])
 def test_a_ticket_is_named_by_its_address_only_where_it_is_one(url: str):
-    ticket = Origin(source="linear", external_id="OPS-1 fixes #7 @ann", url=url)
-    said = body(
-        run_of("t"), asked="x", trigger="ticket", ticket=ticket, task_url=None, template=None
+    ticket = TicketOrigin(source="linear", external_id="OPS-1 fixes #7 @ann", url=url)
+    said = pull_request_body(
+        run_of("t"), prompt="x", trigger="ticket", ticket=ticket, task_url=None, template=None
     )
 
     assert not CLOSES.search(said)
@@ -98,15 +105,15 @@ TOLD = (
 def test_only_the_firing_of_a_ticket_tells_of_one():
     url = "https://github.com/acme/web"
     for brief in (Brief(params=TOLD), Brief(payload=TOLD), Brief(params=TOLD, payload=TOLD)):
-        assert origin(brief, url, of_ticket=False) is None
-        found = origin(brief, url, of_ticket=True)
+        assert ticket_origin(brief, url, of_ticket=False) is None
+        found = ticket_origin(brief, url, of_ticket=True)
         assert found is not None
         assert found.number == 7
 
 
 def test_params_that_a_mapping_picked_tell_of_no_other_ticket():
     payload = TOLD.replace("7", "3")
-    found = origin(
+    found = ticket_origin(
         Brief(params=TOLD, payload=payload), "https://github.com/acme/web", of_ticket=True
     )
 

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.web.headers import EVERYWHERE
-from infra import proxy
-from infra.proxy import Front
+from chalicelib.web.http.headers import COMMON_HEADERS
+from infra.dev import proxy
+from infra.dev.proxy import Front
 
 
 class Stage:
@@ -207,7 +207,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(running: tuple[in
     ((status, headers, body),) = exchanged(port, head, methods="POST")
     assert (status, json.loads(body)["error"]) == (413, "the request is too large")
     assert headers["Connection"] == "close"
-    assert {name: headers[name] for name in EVERYWHERE} == EVERYWHERE
+    assert {name: headers[name] for name in COMMON_HEADERS} == COMMON_HEADERS
     assert stage.received == []
 
 
@@ -296,4 +296,4 @@ def test_a_stack_that_is_down_is_told_with_the_headers_of_every_answer():
         with Front(port, int(closed.getsockname()[1]), "a", "api"):
             ((status, headers, body),) = exchanged(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (status, json.loads(body)["error"]) == (502, "the stack is not up")
-    assert {name: headers[name] for name in EVERYWHERE} == EVERYWHERE
+    assert {name: headers[name] for name in COMMON_HEADERS} == COMMON_HEADERS

@@ -16,25 +16,26 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.actions import hooks
-from chalicelib.domain import cron, json_text, limits, schedule
-from chalicelib.domain.cron_description import describe_cron
-from chalicelib.domain.errors import Invalid, NotJson, Unsigned
-from chalicelib.domain.sns_message import read_signed_message
-from chalicelib.domain.template import check_template, compile_template, render
-from chalicelib.domain.webhook_body import read_payload
-from chalicelib.domain.webhook_events import (
+from chalicelib.actions.firing import inbound_webhooks
+from chalicelib.domain import limits, strict_json
+from chalicelib.domain.blueprints.template import check_template, compile_template, render_template
+from chalicelib.domain.errors import Invalid, InvalidSignature, NotJson
+from chalicelib.domain.texts.cron_description import describe_cron
+from chalicelib.domain.triggers import cron, schedule
+from chalicelib.domain.triggers.sns_message import read_signed_message
+from chalicelib.domain.triggers.webhook_body import read_payload
+from chalicelib.domain.triggers.webhook_events import (
     answer_challenge,
     delivery_id,
     event_names,
     is_ping,
     is_within_age,
 )
-from chalicelib.domain.webhook_senders import SENDERS
-from chalicelib.domain.webhook_signatures import Delivery
-from chalicelib.integrations.expressions import ExpressionEngine
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.text import Lines
+from chalicelib.domain.triggers.webhook_senders import SENDERS
+from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
+from chalicelib.integrations.expressions.engine import ExpressionEngine
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.output.text import LineSplitter
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -58,13 +59,15 @@ pieces = st.sampled_from(
 @example("{{a." + "9" * 5000 + "}}", [1])
 def test_a_template_renders_or_says_why_not(text: str, value: object):
     with suppress(Invalid):
-        rendered = render(text, {"a": value, "b": [value]})
-        assert len(rendered.text.encode("utf-8", "replace")) <= limits.OUTPUT
+        rendered = render_template(text, {"a": value, "b": [value]})
+        assert len(rendered.text.encode("utf-8", "replace")) <= limits.MAX_RENDERED_BYTES
 
 
 @given(st.lists(pieces | st.text(max_size=5), max_size=20).map("".join))
-@example("{{#each a}}" * limits.BLOCKS + "{{this}}" + "{{/each}}" * limits.BLOCKS)
-@example("{{#if a}}x{{else}}" * limits.BLOCKS + "{{/if}}" * limits.BLOCKS)
+@example(
+    "{{#each a}}" * limits.MAX_TEMPLATE_DEPTH + "{{this}}" + "{{/each}}" * limits.MAX_TEMPLATE_DEPTH
+)
+@example("{{#if a}}x{{else}}" * limits.MAX_TEMPLATE_DEPTH + "{{/if}}" * limits.MAX_TEMPLATE_DEPTH)
 @settings(deadline=None)
 def test_what_was_checked_compiles(text: str):
     try:
@@ -77,7 +80,7 @@ def test_what_was_checked_compiles(text: str):
 def test_loops_that_print_nothing_end_too():
     text = "{{#each a}}" * 6 + "{{/each}}" * 6
     with pytest.raises(Invalid, match="over 1 MB"):
-        render(text, {"a": list(range(1000))})
+        render_template(text, {"a": list(range(1000))})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_loops_that_print_nothing_end_too():
 def test_no_template_takes_long(text: str):
     begun = time.process_time()
     with suppress(Invalid):
-        render(text, {"a": list(range(100_000)), "b": {}})
+        render_template(text, {"a": list(range(100_000)), "b": {}})
     assert time.process_time() - begun < 2
 
 
@@ -112,7 +115,7 @@ def test_a_cron_expression_has_a_next_time_and_words_or_is_refused(text: str):
         cron.parse_cron(text)
     except Invalid:
         return
-    found = schedule.Schedule(cron=text, timezone="UTC", jitter=timedelta(0))
+    found = schedule.CronSchedule(cron=text, timezone="UTC", jitter=timedelta(0))
     moment = schedule.next_after(found, NOON)
     assert moment is not None
     assert moment > NOON
@@ -136,7 +139,7 @@ headers = st.dictionaries(
 def test_no_delivery_is_believed_by_chance_and_none_breaks_a_check(
     given_headers: dict[str, str], body: bytes, payload: object, name: str
 ):
-    sender, delivery = SENDERS[name], Delivery(headers=given_headers, body=body)
+    sender, delivery = SENDERS[name], InboundDelivery(headers=given_headers, body=body)
     for secret in ("a secret of sixteen", "whsec_QUJD") if sender.check else ():
         assert not sender.check(delivery, secret, NOON)
     assert is_within_age(sender, payload, NOON) in (True, False)
@@ -145,7 +148,7 @@ def test_no_delivery_is_believed_by_chance_and_none_breaks_a_check(
     assert isinstance(names, frozenset)
     assert is_ping(sender, [], names, payload) in (True, False)
     answer_challenge(sender, payload, signed=True)
-    with pytest.raises(Unsigned):
+    with pytest.raises(InvalidSignature):
         read_signed_message(payload, ())
     for kind in ("application/json", "text/plain; charset=utf-16", "application/cloudevents+json"):
         described = replace(delivery, headers={**given_headers, "content-type": kind})
@@ -171,7 +174,7 @@ queries = st.lists(
 @example("to_number(a)", {"a": "1e999"})
 def test_a_query_finds_what_can_be_written_or_says_why_not(query: str, payload: object):
     with suppress(Invalid):
-        found = ExpressionEngine().search(query, payload)
+        found = ExpressionEngine().evaluate_query(query, payload)
         assert json.loads(json.dumps(found)) == found
 
 
@@ -179,7 +182,7 @@ def test_a_query_finds_what_can_be_written_or_says_why_not(query: str, payload: 
 def test_a_query_that_doubles_gives_up(step: str):
     query = " | ".join(["[@]", *[step] * 45])
     with pytest.raises(Invalid, match=r"steps|applied"):
-        ExpressionEngine().search(query, ["x"] * 10)
+        ExpressionEngine().evaluate_query(query, ["x"] * 10)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ def test_a_query_that_doubles_gives_up(step: str):
 def test_a_query_makes_no_text_that_is_larger_than_any_request(query: str, payload: object):
     tracemalloc.start()
     with suppress(Invalid):
-        json.dumps(ExpressionEngine().search(query, payload))
+        json.dumps(ExpressionEngine().evaluate_query(query, payload))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50 * 1024 * 1024
@@ -202,14 +205,14 @@ def test_a_query_makes_no_text_that_is_larger_than_any_request(query: str, paylo
 def test_a_mapping_picks_out_no_more_than_a_firing_may_hold():
     world: Any = SimpleNamespace(expressions=ExpressionEngine())
     paths = {f"p{number}": "$.a" for number in range(100)}
-    assert hooks.mapped(world, paths, {"a": "x" * 1000})["p99"] == "x" * 1000
+    assert inbound_webhooks.map_params(world, paths, {"a": "x" * 1000})["p99"] == "x" * 1000
     with pytest.raises(Invalid, match="may have at most"):
-        hooks.mapped(world, paths, {"a": "x" * 900_000})
+        inbound_webhooks.map_params(world, paths, {"a": "x" * 900_000})
 
 
 @given(values)
 def test_json_is_read_as_it_was_written(value: object):
-    assert json_text.read(json.dumps(value)) == json.loads(
+    assert strict_json.parse_json(json.dumps(value)) == json.loads(
         json.dumps(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     )
 
@@ -217,7 +220,7 @@ def test_json_is_read_as_it_was_written(value: object):
 @given(st.text(max_size=40) | st.sampled_from(STRANGE))
 def test_what_is_read_can_be_written_again(text: str):
     try:
-        found = json_text.read(text)
+        found = strict_json.parse_json(text)
     except Invalid:
         return
     json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
@@ -229,10 +232,10 @@ def test_json_nests_up_to_the_limit(opening: str, closing: str):
     def nested(depth: int) -> str:
         return opening * depth + "1" + closing * depth
 
-    json_text.read(nested(limits.DEPTH))
-    for depth in (limits.DEPTH + 1, 900, 100_000):
+    strict_json.parse_json(nested(limits.MAX_JSON_DEPTH))
+    for depth in (limits.MAX_JSON_DEPTH + 1, 900, 100_000):
         with pytest.raises(Invalid):
-            json_text.read(nested(depth))
+            strict_json.parse_json(nested(depth))
 
 
 printable = st.characters(exclude_categories=("Cc", "Cs"), include_characters="\n")
@@ -244,15 +247,15 @@ def test_no_cutting_of_a_log_lets_a_secret_through(secret: str, before: str, aft
     redactor = Redactor([secret])
     said = f"{before}{secret}{after}"
     shown: list[str] = []
-    lines = Lines(shown.append, redactor)
+    lines = LineSplitter(shown.append, redactor)
     for start in range(0, len(said.encode()), cut):
-        lines.feed(said.encode()[start : start + cut])
-    lines.close()
+        lines.feed_bytes(said.encode()[start : start + cut])
+    lines.feed_end()
     long = [line.strip() for line in secret.splitlines() if len(line.strip()) >= 8]
     parts = (long or [line.strip() for line in secret.splitlines()]) if "\n" in secret else [secret]
     for part in parts:
         assert len(part) < 4 or part not in "\n".join(shown).replace("***", "\0")
-    assert redactor.redact(redactor.redact(said)) == redactor.redact(said)
+    assert redactor.redact_text(redactor.redact_text(said)) == redactor.redact_text(said)
 
 
 @pytest.mark.parametrize("piece", ["[", "(", "{a:", "!", "a[?", "[]"])
@@ -263,4 +266,4 @@ def test_a_query_that_only_opens_is_refused_before_it_is_parsed(piece: str):
 
 def test_a_look_up_costs_as_much_as_what_is_printed_meanwhile():
     with pytest.raises(Invalid, match="its loops take too long"):
-        render("{{#each a}}{{#if b}}{{/if}}{{/each}}", {"a": [0] * 70_000})
+        render_template("{{#each a}}{{#if b}}{{/if}}{{/each}}", {"a": [0] * 70_000})

@@ -15,21 +15,22 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, ticking
-from chalicelib.domain import delivery as deliveries
-from chalicelib.domain.blueprint import Blueprint, Kind
-from chalicelib.domain.forge import TOKEN
-from chalicelib.domain.history import Reply
-from chalicelib.domain.notice import Event, Notice
-from chalicelib.domain.provider import Provider
-from chalicelib.domain.pull_request import Facts, Pull
-from chalicelib.domain.run import PUBLISH, Run, State, queued
-from chalicelib.domain.secret import GLOBAL
-from chalicelib.domain.trigger import ScheduleConfig, Trigger, TriggerType
-from chalicelib.pipeline import consulting, firing, notifying, running
+from chalicelib.actions.blueprints import blueprints
+from chalicelib.actions.scheduler import tick
+from chalicelib.domain.access.secret import GLOBAL_SCOPE
+from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
+from chalicelib.domain.notifications import delivery as deliveries
+from chalicelib.domain.notifications.notification import Event, Notification
+from chalicelib.domain.pull_requests.forge import TOKEN
+from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
+from chalicelib.domain.runs.attempt import TicketComment
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, State, queue_run
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.triggers.trigger import ScheduleSettings, Trigger, TriggerType
+from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
-from tests.simulation.told import LISTENER, OneListener, ToldDeliveries
+from tests.simulation.notification_storm import LISTENER, OneListener, ToldDeliveries
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 FUNCTION_LASTS = timedelta(seconds=60)
@@ -38,10 +39,10 @@ URL = "https://github.com/acme/web"
 MOMENTS: dict[str, Any] = {"created_at": NOON, "updated_at": NOON}
 OPEN = Facts(number=1, url=f"{URL}/pull/1", state="open", head_sha="a")
 HANDLERS: dict[str, Callable[[Any, Any], Any]] = {
-    "fire_queue": firing.fire,
-    "steps_queue": running.advance,
-    "remote_queue": consulting.consult,
-    "notify_queue": notifying.notify,
+    "fire_queue": schedule_steps.fire,
+    "steps_queue": run_steps.advance,
+    "remote_queue": outside_steps.consult,
+    "notify_queue": notification_steps.notify,
 }
 
 
@@ -59,7 +60,7 @@ class Queue:
         self.free_at = [NOON] * WORKERS
         self.waits: list[timedelta] = []
 
-    def send(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
+    def send_messages(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
         for body, delay in messages:
             heapq.heappush(self.pending, (self._stage.now + delay, next(self._numbers), body))
 
@@ -77,12 +78,12 @@ class Stage:
         self.world: Any = MemoryWorld(lambda: self.now, self._wait)
         self.queues = {name: Queue(self) for name in HANDLERS}
         vars(self.world).update(self.queues)
-        self.world.secrets._names[self.world.secrets.key(TOKEN, GLOBAL)] = True
-        self.world.vault.put(self.world.secrets.key(TOKEN, GLOBAL), "t")
-        self.world.forges = SimpleNamespace(at=lambda *given: self._silent("forge"))
-        self.world.trackers = SimpleNamespace(open=lambda *given: self._silent("tracker"))
-        self.world.posts = self._silent("receiver")
-        self.world.webhooks = OneListener()
+        self.world.secrets._names[self.world.secrets.vault_key(TOKEN, GLOBAL_SCOPE)] = True
+        self.world.vault.put(self.world.secrets.vault_key(TOKEN, GLOBAL_SCOPE), "t")
+        self.world.forges = SimpleNamespace(open_forge=lambda *given: self._silent("forge"))
+        self.world.trackers = SimpleNamespace(open_tracker=lambda *given: self._silent("tracker"))
+        self.world.webhook_sender = self._silent("receiver")
+        self.world.webhook_endpoints = OneListener()
         self.world.deliveries = ToldDeliveries(self.world.tables)
 
     def _wait(self, span: timedelta) -> None:
@@ -109,7 +110,7 @@ class Stage:
                 if tick_at > end:
                     return
                 self.now = tick_at
-                ticking.tick(self.world)
+                tick.run_tick(self.world)
                 tick_at += MINUTE
                 continue
             if queue.next_at > end:
@@ -131,33 +132,33 @@ class Stage:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     made = Stage()
-    monkeypatch.setattr(wiring, "world", lambda: made.world)
+    monkeypatch.setattr(wiring, "get_world", lambda: made.world)
     return made
 
 
 def a_run(name: str, **more: Any) -> Run:
     run = Run(id=name, type="repo-task", title="T", firing_id="f", repo_url=URL, **MOMENTS)
     ids = {"id": f"00000000-0000-4000-8000-{int(name):012d}"}
-    return replace(queued(replace(run, **ids), by="ticket", message="x"), **more)
+    return replace(queue_run(replace(run, **ids), by="ticket", message="x"), **more)
 
 
 def fill(stage: Stage, each: int) -> None:
     """Make every call to an outside server due at once, `each` of them."""
-    pull = Pull(facts=OPEN, opened_at=NOON, changed_at=NOON, head_seen_at=NOON)
+    pull = PullRequest(facts=OPEN, opened_at=NOON, changed_at=NOON, head_seen_at=NOON)
     kinds: tuple[dict[str, Any], ...] = (
         {"state": State.PR_OPENED, "pull": pull, "due_at": NOON},
-        {"state": State.RUNNING, "stage": PUBLISH, "due_at": NOON},
+        {"state": State.RUNNING, "stage": PUBLISH_PHASE, "due_at": NOON},
         {"state": State.CANCELLED, "due_at": NOON},
     )
     for number, kind in enumerate(kinds):
         for one in range(each):
             stage.store(a_run(f"{number}{one:03d}1", **kind))
     for one in range(each):
-        provider = Provider(id=f"p{one}", name="P", source="github", due_at=NOON, **MOMENTS)
+        provider = TicketProvider(id=f"p{one}", name="P", source="github", due_at=NOON, **MOMENTS)
         stage.world.providers.add(provider)
         stage.world.vault.put(provider.secret_key, "t")
-        notice = Notice(id=f"n{one}", event=Event.FAILED, at=NOON, data={})
-        stage.world.deliveries.add(deliveries.to(LISTENER.id, notice, NOON))
+        notice = Notification(id=f"n{one}", event=Event.FAILED, at=NOON, data={})
+        stage.world.deliveries.add(deliveries.delivery_for(LISTENER.id, notice, NOON))
 
 
 def schedule(stage: Stage, number: int, **more: Any) -> None:
@@ -167,17 +168,17 @@ def schedule(stage: Stage, number: int, **more: Any) -> None:
     owner = Blueprint(id=f"d{number}", **{**named, **does, **MOMENTS, **more})
     trigger = Trigger(
         id=f"t{number}",
-        definition_id=owner.id,
-        definition_kind=owner.kind.value,
+        blueprint_id=owner.id,
+        blueprint_kind=owner.kind.value,
         type=TriggerType.SCHEDULE,
-        schedule=ScheduleConfig(cron="* * * * *"),
+        schedule=ScheduleSettings(cron="* * * * *"),
         **MOMENTS,
     )
-    definitions.create(stage.world, owner, [trigger])
+    blueprints.create_blueprint(stage.world, owner, [trigger])
 
 
-def of_definition(stage: Stage, number: int) -> list[Run]:
-    found = [run for run in stage.world.tables.all("runs") if run.definition_id == f"d{number}"]
+def of_blueprint(stage: Stage, number: int) -> list[Run]:
+    found = [run for run in stage.world.tables.all("runs") if run.blueprint_id == f"d{number}"]
     return sorted(found, key=lambda run: run.created_at)
 
 
@@ -187,7 +188,7 @@ def test_forge_tracker_and_receiver_that_hang_delay_no_firing_and_no_admission(s
     stage.let_pass(5 * MINUTE)
 
     assert stage.asked == {"forge", "tracker", "receiver"}
-    runs = of_definition(stage, 1)
+    runs = of_blueprint(stage, 1)
     assert [run.created_at for run in runs] == [NOON + n * MINUTE for n in range(1, 6)]
     admitted = [event.created_at for event in runs[0].history if event.to_state == "provisioning"]
     assert admitted[0] - runs[0].created_at <= SECOND
@@ -205,7 +206,7 @@ def test_a_tracker_that_hangs_delays_no_watchdog_of_the_run_that_it_hears_of(
     brief = SimpleNamespace(params='{"ticketSource": "github", "ticketExternalId": "acme/web#7"}')
     stage.world.firings.brief = lambda firing_id: brief
     works: dict[str, Any] = {"state": State.RUNNING, "beat_at": NOON, "attempt": 1}
-    run = a_run("77", due_at=due, reply=Reply(at=NOON), **works)
+    run = a_run("77", due_at=due, reply=TicketComment(at=NOON), **works)
     stage.store(run)
     stage.let_pass(7 * MINUTE)
     lost = [one for one in stage.world.runs.get(run.id).history if one.to_state is State.QUEUED]
@@ -216,10 +217,10 @@ def test_a_forge_that_is_asked_whether_a_branch_has_moved_delays_no_other_firing
     for number in range(4):
         repo: dict[str, Any] = {"kind": Kind.REPO_BLUEPRINT, "repo_url": URL}
         schedule(stage, number, skip_if_unchanged=True, **repo)
-        done = a_run(str(number + 1), definition_id=f"d{number}", state=State.COMPLETED)
+        done = a_run(str(number + 1), blueprint_id=f"d{number}", state=State.COMPLETED)
         stage.store(replace(done, head_sha="a"))
     schedule(stage, 9)
     stage.let_pass(5 * MINUTE)
     assert "forge" in stage.asked
-    assert len(of_definition(stage, 9)) == 5
+    assert len(of_blueprint(stage, 9)) == 5
     assert max(stage.queues["fire_queue"].waits) <= SECOND

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from chalicelib.runner import processes
-from tests.lasting import starting_lasting_programs
+from chalicelib.runner.sandbox import processes
+from tests.support.lasting import starting_lasting_programs
 
 
 def test_a_job_ends_its_own_programs_and_not_those_of_the_session():

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib.settings import Settings
-from infra import local, release, running
-from infra.changes import Undeployable
-from infra.deploy import Target
-from infra.emulator import ROOT
-from infra.proxy import Front
+from infra.dev import dev, dev_state
+from infra.dev.emulator import ROOT
+from infra.dev.proxy import Front
+from infra.release import release
+from infra.release.change_sets import Undeployable
+from infra.release.deploy import Target
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_a_port_that_is_taken_is_named_with_its_remedy(tmp_path: Path):
         port = other.getsockname()[1]
 
         with pytest.raises(SystemExit, match=f"port {port} is taken: set PORT"):
-            local._check(port)
+            dev._check(port)
 
 
 def test_a_tool_that_is_missing_is_named(
@@ -44,26 +45,26 @@ def test_a_tool_that_is_missing_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(SystemExit, match="git is missing: install it"):
-        local._check(free)
+        dev._check(free)
 
 
 def test_a_state_folder_that_is_in_use_is_left_alone(tmp_path: Path):
     (tmp_path / "dev.json").write_text(json.dumps({"pid": os.getpid()}))
-    with local._hold(tmp_path):
+    with dev._hold(tmp_path):
         for _ in range(2):
             with pytest.raises(
                 SystemExit, match=f"in use by process {os.getpid()}: set OPTIO_STATE"
             ):
-                local._hold(tmp_path)
-    local._hold(tmp_path).close()
+                dev._hold(tmp_path)
+    dev._hold(tmp_path).close()
 
 
 def test_what_a_killed_start_left_is_no_obstacle_even_if_its_number_was_given_again(
     tmp_path: Path,
 ):
     holding = (
-        "import sys, time; from pathlib import Path; from infra import local\n"
-        "lock = local._hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from infra.dev import dev\n"
+        "lock = dev._hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
     program = [sys.executable, "-c", holding, str(tmp_path)]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE) as other:
@@ -71,15 +72,15 @@ def test_what_a_killed_start_left_is_no_obstacle_even_if_its_number_was_given_ag
         assert other.stdout.readline() == b"held\n"
         (tmp_path / "dev.json").write_text(json.dumps({"pid": os.getpid()}))
         with pytest.raises(SystemExit, match="is in use"):
-            local._hold(tmp_path)
+            dev._hold(tmp_path)
         other.kill()
-    local._hold(tmp_path).close()
+    dev._hold(tmp_path).close()
 
 
 def test_a_redeploy_that_makes_the_api_anew_is_followed_by_the_front(
     tmp_path: Path, free: int, monkeypatch: pytest.MonkeyPatch
 ):
-    stack = local.LocalStack(free, tmp_path)
+    stack = dev.LocalStack(free, tmp_path)
     monkeypatch.setattr(stack, "_deploy", lambda: {"RestAPIId": "new"})
     with Front(free, 1, "old", "api") as front:
         stack._front = front
@@ -111,7 +112,7 @@ def test_what_needs_a_running_system_says_so_where_there_is_none(tmp_path: Path)
         if left:
             (tmp_path / "dev.json").write_text(json.dumps(left))
         with pytest.raises(SystemExit, match="nothing is running: start `make dev`"):
-            running.card(tmp_path)
+            dev_state.card(tmp_path)
 
 
 def test_a_change_of_the_sources_is_told_to_the_process_that_runs(
@@ -122,7 +123,7 @@ def test_a_change_of_the_sources_is_told_to_the_process_that_runs(
     monkeypatch.setenv("OPTIO_STATE", str(tmp_path))
     (tmp_path / "dev.json").write_text(json.dumps({"pid": os.getpid()}))
     try:
-        running.main()
+        dev_state.main()
     finally:
         signal.signal(signal.SIGHUP, before)
     assert told == [signal.SIGHUP]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import package_cache
+from infra.package import cache
 
 Tree = tuple[Path, Path, list[int]]
 
@@ -14,7 +14,12 @@ Tree = tuple[Path, Path, list[int]]
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     root, out = tmp_path / "root", tmp_path / "out"
-    for name in ("app.py", "requirements.txt", "chalicelib/domain/run.py", ".chalice/config.json"):
+    for name in (
+        "app.py",
+        "requirements.txt",
+        "chalicelib/domain/runs/run.py",
+        ".chalice/config.json",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
     out.mkdir()
@@ -22,21 +27,21 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
 
     def build(folder: Path) -> str:
         builds.append(len(builds))
-        for name in package_cache.OUTPUTS:
+        for name in cache.OUTPUTS:
             (folder / name).write_text(f"{name} {len(builds)}")
-        return package_cache.digest(folder)
+        return cache.digest(folder)
 
-    monkeypatch.setattr(package_cache, "ROOT", root)
-    monkeypatch.setattr(package_cache, "build", build)
+    monkeypatch.setattr(cache, "ROOT", root)
+    monkeypatch.setattr(cache, "build", build)
     return root, out, builds
 
 
 def test_the_same_sources_are_built_once(tree: Tree):
     root, out, builds = tree
-    first = package_cache.build_if_changed(out)
+    first = cache.build_if_changed(out)
     (root / "chalicelib" / "__pycache__").mkdir()
     (root / "chalicelib" / "__pycache__" / "run.pyc").write_text("x")
-    assert package_cache.build_if_changed(out) == first
+    assert cache.build_if_changed(out) == first
     assert len(builds) == 1
 
 
@@ -45,15 +50,17 @@ def _add(root: Path) -> None:
 
 
 def _change(root: Path) -> None:
-    (root / "chalicelib" / "domain" / "run.py").write_text("other")
+    (root / "chalicelib" / "domain" / "runs" / "run.py").write_text("other")
 
 
 def _remove(root: Path) -> None:
-    (root / "chalicelib" / "domain" / "run.py").unlink()
+    (root / "chalicelib" / "domain" / "runs" / "run.py").unlink()
 
 
 def _rename(root: Path) -> None:
-    (root / "chalicelib" / "domain" / "run.py").rename(root / "chalicelib" / "domain" / "walk.py")
+    (root / "chalicelib" / "domain" / "runs" / "run.py").rename(
+        root / "chalicelib" / "domain" / "walk.py"
+    )
 
 
 def _pin(root: Path) -> None:
@@ -63,27 +70,27 @@ def _pin(root: Path) -> None:
 @pytest.mark.parametrize("act", [_add, _change, _remove, _rename, _pin])
 def test_any_change_of_the_sources_is_built(tree: Tree, act: object):
     root, out, builds = tree
-    first = package_cache.build_if_changed(out)
+    first = cache.build_if_changed(out)
     assert callable(act)
     act(root)
-    assert package_cache.build_if_changed(out) != first
+    assert cache.build_if_changed(out) != first
     assert len(builds) == 2
 
 
 def test_a_setting_and_a_damaged_package_are_built(tree: Tree, monkeypatch: pytest.MonkeyPatch):
     _, out, builds = tree
-    package_cache.build_if_changed(out)
+    cache.build_if_changed(out)
     monkeypatch.setenv("OPTIO_MAX_CONCURRENT", "7")
-    package_cache.build_if_changed(out)
+    cache.build_if_changed(out)
     assert len(builds) == 2
     (out / "deployment.zip").write_text("torn")
-    package_cache.build_if_changed(out)
+    cache.build_if_changed(out)
     assert len(builds) == 3
 
 
 def test_a_build_that_failed_is_never_taken_for_one(tree: Tree, monkeypatch: pytest.MonkeyPatch):
     root, out, builds = tree
-    package_cache.build_if_changed(out)
+    cache.build_if_changed(out)
     _change(root)
 
     def fail(folder: Path) -> str:
@@ -91,8 +98,8 @@ def test_a_build_that_failed_is_never_taken_for_one(tree: Tree, monkeypatch: pyt
         raise SystemExit("not built")
 
     with monkeypatch.context() as patch:
-        patch.setattr(package_cache, "build", fail)
+        patch.setattr(cache, "build", fail)
         with pytest.raises(SystemExit):
-            package_cache.build_if_changed(out)
-    package_cache.build_if_changed(out)
+            cache.build_if_changed(out)
+    cache.build_if_changed(out)
     assert len(builds) == 2

@@ -10,26 +10,31 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from chalicelib.domain.checks import CheckRun, checks_of, reviews_of, statuses_of
-from chalicelib.domain.forge import Place, place, refusal
-from chalicelib.domain.mark import marks
-from chalicelib.domain.pull_request import (
+from chalicelib.domain.firing.run_marker import marked_run_ids
+from chalicelib.domain.pull_requests.checks import (
+    CheckRun,
+    commit_status_state,
+    overall_check_state,
+    review_state,
+)
+from chalicelib.domain.pull_requests.forge import ForgeLocation, forge_error, forge_location
+from chalicelib.domain.pull_requests.pull_request import (
     CHECKS_GRACE,
     Facts,
+    MergePolicy,
     Move,
-    Policy,
-    Pull,
+    PullRequest,
+    judge_pull_request,
     next_look,
-    seen,
-    verdict,
+    with_facts,
 )
-from chalicelib.domain.pull_text import body, renewed
-from chalicelib.domain.run import Run
-from chalicelib.domain.ticket import Origin
-from chalicelib.domain.trial import Trial
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.test_result import RepoTestRun
+from chalicelib.domain.texts.pull_request_body import pull_request_body, replace_report
+from chalicelib.domain.tickets.ticket import TicketOrigin
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-ALL = Policy(auto_merge=True, auto_resume=True)
+ALL = MergePolicy(auto_merge=True, auto_resume=True)
 GREEN = Facts(
     number=1,
     url="u",
@@ -42,8 +47,10 @@ GREEN = Facts(
 )
 
 
-def decided(facts: Facts, *, after: timedelta = timedelta(0), policy: Policy = ALL) -> Move:
-    return verdict(seen(None, facts, NOON), policy, NOON + after, attended=False).move
+def decided(facts: Facts, *, after: timedelta = timedelta(0), policy: MergePolicy = ALL) -> Move:
+    return judge_pull_request(
+        with_facts(None, facts, NOON), policy, NOON + after, attended=False
+    ).move
 
 
 @pytest.mark.parametrize(
@@ -104,12 +111,12 @@ def test_check_runs_in_one_word(runs: list[tuple[str, str | None]], expected: st
         CheckRun(id=number, name=f"check {number}", status=status, conclusion=end)
         for number, (status, end) in enumerate(runs)
     ]
-    assert checks_of(named) == expected
+    assert overall_check_state(named) == expected
 
 
 def test_a_combined_status_without_any_status_is_none_though_github_says_pending():
-    assert statuses_of("pending", 0) == "none"
-    assert [statuses_of(s, 1) for s in ("success", "pending", "failure", "error")] == [
+    assert commit_status_state("pending", 0) == "none"
+    assert [commit_status_state(s, 1) for s in ("success", "pending", "failure", "error")] == [
         *("success", "pending", "failure", "failure")
     ]
 
@@ -150,15 +157,15 @@ def test_a_combined_status_without_any_status_is_none_though_github_says_pending
 def test_reviews_in_one_word(
     reviews: list[tuple[int, str, str]], asked: bool, expected: tuple[str, int | None]
 ):
-    assert reviews_of(reviews, asked=asked, counts=lambda who: True) == expected
+    assert review_state(reviews, review_requested=asked, counts=lambda who: True) == expected
 
 
 def test_a_look_comes_soon_while_something_happens_and_ever_more_rarely_after():
-    pull = seen(None, GREEN, NOON)
+    pull = with_facts(None, GREEN, NOON)
     waits = [next_look(pull, NOON + timedelta(minutes=m)).total_seconds() for m in (0, 10, 60, 999)]
 
     assert waits == [30, 30, 180, 600]
-    again = seen(pull, replace(GREEN, runs="pending"), NOON + timedelta(hours=5))
+    again = with_facts(pull, replace(GREEN, runs="pending"), NOON + timedelta(hours=5))
     assert next_look(again, NOON + timedelta(hours=5)) == timedelta(seconds=30)
 
 
@@ -168,17 +175,17 @@ def test_a_look_comes_soon_while_something_happens_and_ever_more_rarely_after():
         (
             "https://github.com/acme/web",
             None,
-            Place(api_url="https://api.github.com", slug="acme/web"),
+            ForgeLocation(api_url="https://api.github.com", slug="acme/web"),
         ),
         (
             "ssh://git@github.com/acme/web",
             None,
-            Place(api_url="https://api.github.com", slug="acme/web"),
+            ForgeLocation(api_url="https://api.github.com", slug="acme/web"),
         ),
         (
             "https://ghe.acme.com/a/b",
             "https://ghe.acme.com/api/v3",
-            Place(api_url="https://ghe.acme.com/api/v3", slug="a/b"),
+            ForgeLocation(api_url="https://ghe.acme.com/api/v3", slug="a/b"),
         ),
         ("https://ghe.acme.com/a/b", None, None),
         ("https://gitlab.com/a/b/c", None, None),
@@ -186,9 +193,9 @@ def test_a_look_comes_soon_while_something_happens_and_ever_more_rarely_after():
     ],
 )
 def test_a_forge_is_github_or_what_its_repo_names(
-    url: str, api: str | None, expected: Place | None
+    url: str, api: str | None, expected: ForgeLocation | None
 ):
-    assert place(url, api) == expected
+    assert forge_location(url, api) == expected
 
 
 @pytest.mark.parametrize(
@@ -240,7 +247,9 @@ def test_a_forge_is_github_or_what_its_repo_names(
 def test_each_refusal_is_what_it_is(
     status: int, said: str, headers: dict[str, str], kind: str, passes: bool, wait: int | None
 ):
-    error = refusal(status, said, headers, Place(api_url="https://api.github.com", slug="a/b"))
+    error = forge_error(
+        status, said, headers, ForgeLocation(api_url="https://api.github.com", slug="a/b")
+    )
 
     assert (error.kind, error.passes) == (kind, passes)
     assert (error.wait and error.wait.total_seconds()) == wait
@@ -253,10 +262,10 @@ class EveryOrder(RuleBasedStateMachine):
         super().__init__()
         self.now = NOON
         self.truth = replace(GREEN, runs="none", mergeable=None)
-        self.pull: Pull = seen(None, self.truth, NOON)
+        self.pull: PullRequest = with_facts(None, self.truth, NOON)
         self.state = "pr_opened"
         self.head = 0
-        self.policy = Policy(auto_merge=True, auto_resume=True, max_auto_resumes=3)
+        self.policy = MergePolicy(auto_merge=True, auto_resume=True, max_auto_resumes=3)
 
     @property
     def over(self) -> bool:
@@ -299,9 +308,9 @@ class EveryOrder(RuleBasedStateMachine):
     def it_is_looked_at(self) -> None:
         if self.over or self.state == "working":
             return
-        self.pull = seen(self.pull, self.truth, self.now)
+        self.pull = with_facts(self.pull, self.truth, self.now)
         attended = self.state == "needs_attention"
-        found = verdict(self.pull, self.policy, self.now, attended=attended)
+        found = judge_pull_request(self.pull, self.policy, self.now, attended=attended)
         if found.move is Move.MERGE:
             self._may_merge(attended)
             self.truth = replace(self.truth, state="merged")
@@ -317,8 +326,8 @@ class EveryOrder(RuleBasedStateMachine):
             self.state = {
                 Move.COMPLETE: "completed",
                 Move.FAIL: "failed",
-                Move.ATTEND: "needs_attention",
-                Move.RIGHT: "pr_opened",
+                Move.NEEDS_ATTENTION: "needs_attention",
+                Move.RECOVERED: "pr_opened",
                 Move.WAIT: self.state,
             }[found.move]
         self._is_as_the_facts_say(found.move)
@@ -340,8 +349,8 @@ class EveryOrder(RuleBasedStateMachine):
         assert not attended
         assert facts.mergeable is True
         assert facts.reviews in ("none", "approved")
-        assert facts.checks in ("none", "success")
-        if facts.checks == "none":
+        assert facts.check_state in ("none", "success")
+        if facts.check_state == "none":
             assert self.now - self.pull.head_seen_at >= CHECKS_GRACE
 
     def _is_as_the_facts_say(self, move: Move) -> None:
@@ -349,7 +358,7 @@ class EveryOrder(RuleBasedStateMachine):
             assert self.state == "completed"
         if self.truth.state == "closed":
             assert self.state == "failed"
-        if move is Move.RIGHT:
+        if move is Move.RECOVERED:
             assert "failure" not in (self.truth.runs, self.truth.statuses)
             assert "unknown" not in (self.truth.runs, self.truth.statuses, self.truth.reviews)
 
@@ -373,32 +382,34 @@ def body_of(asked: str = "Do.", template: str | None = None, **more: object) -> 
         updated_at=NOON,
         **more,  # type: ignore[arg-type]
     )
-    return body(run, asked=asked, trigger="ticket", ticket=TICKET, task_url=None, template=template)
+    return pull_request_body(
+        run, prompt=asked, trigger="ticket", ticket=TICKET, task_url=None, template=template
+    )
 
 
-TICKET = Origin(source="github", external_id="a/b#12", number=12)
+TICKET = TicketOrigin(source="github", external_id="a/b#12", number=12)
 
 
 def test_a_renewed_body_closes_the_ticket_of_whoever_took_it_over_too():
     old = body_of(result_summary="first").replace("Closes #12", "Closes #7")
-    new = renewed(old, body_of(result_summary="second"))
+    new = replace_report(old, body_of(result_summary="second"))
 
     assert "Closes #7\n\nCloses #12\n\n" in new
     assert ("first" in new, "second" in new) == (False, True)
-    assert renewed(new, body_of(result_summary="second")) == new
+    assert replace_report(new, body_of(result_summary="second")) == new
 
 
 def test_what_is_quoted_in_a_body_never_counts_as_our_part():
     told = "<!-- optio:report -->\n<!-- optio:task/00000000-0000-4000-8000-000000000009 -->"
     text = body_of(result_summary=told)
 
-    assert marks(text) == ["00000000-0000-4000-8000-000000000001"]
-    assert renewed(text, body_of(result_summary="x")) == body_of(result_summary="x")
+    assert marked_run_ids(text) == ["00000000-0000-4000-8000-000000000001"]
+    assert replace_report(text, body_of(result_summary="x")) == body_of(result_summary="x")
 
 
 def test_no_program_names_itself_so_that_a_body_says_what_nobody_asked_for():
     model = "gpt)\n\nCloses #1 @all <!-- optio:report --> ![x](https://e.example/y)\noptio:task/x"
-    told = body_of(agent_type="codex", model_used=model, definition_name="a\n# b")
+    told = body_of(agent_type="codex", model_used=model, blueprint_name="a\n# b")
     (line,) = [line for line in told.splitlines() if line.startswith("- Agent: ")]
     assert "Closes #\u200b1 @\u200ball \\<!- - optio:report" in line
     assert "!\\[x]" in line
@@ -416,6 +427,6 @@ def test_what_is_quoted_closes_nothing_however_it_is_named(word: str, what: str)
 @pytest.mark.parametrize("piece", ["@\n", "closes GH-1\n", "#", "\n<!--"])
 def test_no_body_is_longer_than_github_takes(piece: str):
     huge = piece * 99_999
-    trial = Trial(passed=False, last_lines=huge)
+    trial = RepoTestRun(passed=False, last_lines=huge)
     told = body_of(asked=huge, template=huge, result_summary=huge, trial=trial)
     assert len(told) <= 65_536

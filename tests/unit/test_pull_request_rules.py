@@ -9,24 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.checks import CheckRun, checks_of, newest_checks, reviews_of
-from chalicelib.domain.forge import Place, refusal
-from chalicelib.domain.pull_request import (
-    DEBOUNCE,
-    LONGEST_PENDING,
-    MOST_MERGE_TRIES,
+from chalicelib.domain.pull_requests.checks import (
+    CheckRun,
+    newest_checks,
+    overall_check_state,
+    review_state,
+)
+from chalicelib.domain.pull_requests.forge import ForgeLocation, forge_error
+from chalicelib.domain.pull_requests.pull_request import (
+    EVENT_DEBOUNCE,
+    MAX_MERGE_ATTEMPTS,
+    MAX_PENDING_TIME,
     Facts,
+    MergePolicy,
     Move,
-    Policy,
-    Pull,
-    next_hinted_look,
+    PullRequest,
+    judge_pull_request,
+    next_look_after_event,
     renamed_to,
-    seen,
-    verdict,
+    with_facts,
 )
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-ALL = Policy(auto_merge=True, auto_resume=True)
+ALL = MergePolicy(auto_merge=True, auto_resume=True)
 GREEN = Facts(
     number=1,
     url="https://github.com/acme/web/pull/1",
@@ -39,60 +44,60 @@ GREEN = Facts(
 )
 
 
-def decided(pull: Pull, now: datetime = NOON, *, attended: bool = False) -> Move:
-    return verdict(pull, ALL, now, attended=attended).move
+def decided(pull: PullRequest, now: datetime = NOON, *, attended: bool = False) -> Move:
+    return judge_pull_request(pull, ALL, now, attended=attended).move
 
 
 def test_a_merge_that_a_rule_forbids_is_tried_once_for_each_state_of_things():
-    pull = seen(None, GREEN, NOON)
+    pull = with_facts(None, GREEN, NOON)
     assert decided(pull) is Move.MERGE
 
     refused = pull.with_refused_merge("At least 1 approving review is required", final=True)
-    found = verdict(refused, ALL, NOON, attended=False)
-    assert found.move is Move.ATTEND
+    found = judge_pull_request(refused, ALL, NOON, attended=False)
+    assert found.move is Move.NEEDS_ATTENTION
     assert "At least 1 approving review is required" in found.reason
     for minute in range(1, 1440):
         later = NOON + timedelta(minutes=minute)
-        assert decided(seen(refused, GREEN, later), later, attended=True) is Move.WAIT
+        assert decided(with_facts(refused, GREEN, later), later, attended=True) is Move.WAIT
 
-    moved = seen(refused, replace(GREEN, review_id=None, head_sha="b"), NOON)
-    assert decided(moved, attended=True) is Move.RIGHT
+    moved = with_facts(refused, replace(GREEN, review_id=None, head_sha="b"), NOON)
+    assert decided(moved, attended=True) is Move.RECOVERED
     assert decided(moved) is Move.MERGE
 
 
 def test_a_merge_that_came_in_between_is_tried_a_few_times():
-    pull = seen(None, GREEN, NOON)
-    for _ in range(MOST_MERGE_TRIES - 1):
+    pull = with_facts(None, GREEN, NOON)
+    for _ in range(MAX_MERGE_ATTEMPTS - 1):
         pull = pull.with_refused_merge("Base branch was modified", final=False)
         assert decided(pull) is Move.MERGE
     pull = pull.with_refused_merge("Base branch was modified", final=False)
 
-    assert decided(pull) is Move.ATTEND
+    assert decided(pull) is Move.NEEDS_ATTENTION
 
 
 def test_what_waits_in_the_queue_is_not_merged_again():
-    pull = replace(seen(None, GREEN, NOON), enqueued_sha="a")
+    pull = replace(with_facts(None, GREEN, NOON), enqueued_sha="a")
 
     assert decided(pull) is Move.WAIT
     assert pull.waits_for == "the merge queue"
-    assert decided(seen(pull, replace(GREEN, head_sha="b"), NOON)) is Move.MERGE
+    assert decided(with_facts(pull, replace(GREEN, head_sha="b"), NOON)) is Move.MERGE
 
 
 def test_what_was_to_be_a_draft_is_never_merged_by_itself():
-    assert decided(replace(seen(None, GREEN, NOON), wants_draft=True)) is Move.WAIT
+    assert decided(replace(with_facts(None, GREEN, NOON), wants_draft=True)) is Move.WAIT
 
 
 def test_checks_that_never_end_are_told_to_a_person_by_name():
     facts = replace(GREEN, runs="pending", pending_runs=("ci", "lint"))
-    pull = seen(None, facts, NOON)
+    pull = with_facts(None, facts, NOON)
     assert pull.waits_for == "the checks 'ci', 'lint'"
 
-    assert decided(pull, NOON + LONGEST_PENDING - timedelta(seconds=1)) is Move.WAIT
-    found = verdict(pull, ALL, NOON + LONGEST_PENDING, attended=False)
-    assert (found.move, "'ci', 'lint'" in found.reason) == (Move.ATTEND, True)
-    assert decided(pull, NOON + LONGEST_PENDING, attended=True) is Move.WAIT
-    ended = seen(pull, GREEN, NOON + LONGEST_PENDING)
-    assert decided(ended, NOON + LONGEST_PENDING, attended=True) is Move.RIGHT
+    assert decided(pull, NOON + MAX_PENDING_TIME - timedelta(seconds=1)) is Move.WAIT
+    found = judge_pull_request(pull, ALL, NOON + MAX_PENDING_TIME, attended=False)
+    assert (found.move, "'ci', 'lint'" in found.reason) == (Move.NEEDS_ATTENTION, True)
+    assert decided(pull, NOON + MAX_PENDING_TIME, attended=True) is Move.WAIT
+    ended = with_facts(pull, GREEN, NOON + MAX_PENDING_TIME)
+    assert decided(ended, NOON + MAX_PENDING_TIME, attended=True) is Move.RECOVERED
 
 
 runs = st.lists(
@@ -122,7 +127,7 @@ def test_only_the_newest_run_of_each_check_decides(runs: list[CheckRun], order: 
     assert set(newest_checks(runs)) == set(first.values())
     good = {"success", "neutral", "skipped"}
     green = all(run.status == "completed" and run.conclusion in good for run in first.values())
-    assert (checks_of(runs) in ("success", "none")) == green
+    assert (overall_check_state(runs) in ("success", "none")) == green
 
 
 reviews = st.lists(
@@ -143,25 +148,27 @@ def test_strangers_change_no_verdict(reviews: list[tuple[int, str, str]], asked:
     def everybody(who: str) -> bool:
         return True
 
-    told = reviews_of(reviews, asked=asked, counts=people.__contains__)
-    assert told == reviews_of(theirs, asked=asked, counts=everybody)
+    told = review_state(reviews, review_requested=asked, counts=people.__contains__)
+    assert told == review_state(theirs, review_requested=asked, counts=everybody)
 
 
 def test_two_hundred_events_call_for_a_look_in_ten_seconds_at_most():
-    pull = seen(None, GREEN, NOON)
+    pull = with_facts(None, GREEN, NOON)
 
     for second in range(10):
-        assert next_hinted_look(pull, NOON + timedelta(seconds=second)) == NOON + DEBOUNCE
-    assert next_hinted_look(pull, NOON + timedelta(minutes=1)) == NOON + timedelta(minutes=1)
+        assert (
+            next_look_after_event(pull, NOON + timedelta(seconds=second)) == NOON + EVENT_DEBOUNCE
+        )
+    assert next_look_after_event(pull, NOON + timedelta(minutes=1)) == NOON + timedelta(minutes=1)
 
 
 def test_no_event_looks_before_the_forges_own_wait_ends():
     until = NOON + timedelta(minutes=30)
-    pull = replace(seen(None, GREEN, NOON), left_alone_until=until)
+    pull = replace(with_facts(None, GREEN, NOON), left_alone_until=until)
 
-    assert next_hinted_look(pull, NOON + timedelta(minutes=2)) == until
-    assert next_hinted_look(pull, until + timedelta(minutes=1)) == until + timedelta(minutes=1)
-    assert seen(pull, GREEN, until).left_alone_until is None
+    assert next_look_after_event(pull, NOON + timedelta(minutes=2)) == until
+    assert next_look_after_event(pull, until + timedelta(minutes=1)) == until + timedelta(minutes=1)
+    assert with_facts(pull, GREEN, until).left_alone_until is None
 
 
 @pytest.mark.parametrize(
@@ -193,7 +200,9 @@ def test_a_new_name_is_read_from_where_the_pull_request_is(url: str, repo: str, 
     ],
 )
 def test_each_refusal_has_its_own_true_message(status: int, said: str, kind: str):
-    error = refusal(status, said, {}, Place(api_url="https://api.github.com", slug="a/b"))
+    error = forge_error(
+        status, said, {}, ForgeLocation(api_url="https://api.github.com", slug="a/b")
+    )
 
     assert (error.kind, error.passes) == (kind, kind == "rate_limited")
     assert said in str(error)

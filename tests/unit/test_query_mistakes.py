@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.integrations.expressions import ExpressionEngine
+from chalicelib.integrations.expressions.engine import ExpressionEngine
 
 
 @pytest.mark.parametrize(

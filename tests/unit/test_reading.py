@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.actions import providers, syncing
+from chalicelib.actions.tickets import providers, sync
 from tests.conftest import NOON
 from tests.fakes.trackers import CREDENTIAL, FAKES, serving
-from tests.unit.tracked import ANSWER, Slow, filled, listings
+from tests.support.fake_tracker_stage import ANSWER, Slow, filled, listings
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -32,14 +32,14 @@ def test_a_first_look_at_6000_tickets_ends_and_settles_each_once(place: Slow):
     told = []
 
     place.sync()
-    while place.provider.progress:
+    while place.provider.long_listing:
         assert place.provider.last_error is None
-        told.append(place.provider.progress.count)
+        told.append(place.provider.long_listing.count)
         place.sync()
 
     assert place.outcomes() == {(place.name(item), "backlog"): 1 for item in wanted}
     assert place.outcomes("gt") == {(place.name(item), "fired"): 1 for item in wanted}
-    assert place.longest <= syncing.LONGEST + syncing.SHARE + 3 * ANSWER
+    assert place.longest <= sync.MAX_SYNC_DURATION + sync.MAX_CHANGES_DURATION + 3 * ANSWER
     assert told == sorted(told)
     assert told[-1] > 3000
     fired = 2 if place.tracker.source in ("linear", "notion") else 1
@@ -63,7 +63,7 @@ def test_changes_beyond_one_sync_are_read_to_their_end_and_not_again(place: Slow
 
     place.answer = answer
     place.sync()
-    assert place.provider.progress is not None
+    assert place.provider.long_listing is not None
     assert place.provider.cursor == cursor
     place.read()
 
@@ -82,7 +82,7 @@ def test_a_page_costs_one_write_and_one_read_of_claims(
 ):
     filled(place, 60, each=1000)
     counts: Counter[str] = Counter()
-    for store, name in ((place.world.providers, "put"), (place.world.firings, "claims")):
+    for store, name in ((place.world.providers, "put"), (place.world.firings, "find_claims")):
         real = getattr(store, name)
 
         def counted(*given: Any, real: Any = real, name: str = name) -> Any:
@@ -90,11 +90,11 @@ def test_a_page_costs_one_write_and_one_read_of_claims(
             return real(*given)
 
         monkeypatch.setattr(store, name, counted)
-    monkeypatch.setattr(place.world.providers, "all", None)
+    monkeypatch.setattr(place.world.providers, "list_all", None)
     place.read()
 
     pages = listings(place) - 1
-    assert counts["claims"] == pages
+    assert counts["find_claims"] == pages
     first_cursor = 1
     assert counts["put"] == pages - 1 + 2 * place.syncs + first_cursor
 
@@ -119,9 +119,9 @@ def test_tickets_that_nothing_comes_of_do_not_hold_up_a_page(place: Slow):
     filled(place, 23)
     place.greedy()
     greedy = place.trigger("gt")
-    definition = place.world.blueprints.get("g")
-    broken = replace(definition, prompt="{{title}}", enabled=False, version=definition.version + 1)
-    place.world.blueprints.put(broken, definition, [])
+    blueprint = place.world.blueprints.get("g")
+    broken = replace(blueprint, prompt="{{title}}", enabled=False, version=blueprint.version + 1)
+    place.world.blueprints.put(broken, blueprint, [])
     assert greedy.enabled
 
     def answer() -> None:
@@ -155,7 +155,7 @@ def test_a_page_that_always_fails_keeps_what_was_read_and_says_why(place: Slow, 
 
     place.answer = lambda: None
     asked = listings(place)
-    providers.enable(place.world, "p")
+    providers.enable_provider(place.world, "p")
     place.read()
     assert listings(place) - asked <= (40 - stood) // 5 + 4
     assert len(place.outcomes()) == 40
@@ -170,17 +170,19 @@ def test_a_limit_in_the_midst_is_waited_for_whoever_asks_meanwhile(place: Slow):
     limited = place.now
     assert "rate limit" in (place.provider.last_error or "")
     assert place.provider.failures == 0
-    assert place.provider.progress is not None
+    assert place.provider.long_listing is not None
 
     assert providers.sync_now(place.world) == 1
     due = place.provider.due_at
     assert due is not None
     assert due - limited >= timedelta(seconds=100)
-    syncing.sync(place.world, "p")
+    sync.sync_provider(place.world, "p")
     assert place.provider.due_at == due
 
     for enabled in (False, True):
-        providers.change(place.world, place.provider, replace(place.provider, enabled=enabled))
+        providers.change_provider(
+            place.world, place.provider, replace(place.provider, enabled=enabled)
+        )
     assert place.provider.due_at == due
 
     place.read()
@@ -197,7 +199,7 @@ def test_who_asks_while_a_sync_reads_starts_no_second_one(place: Slow):
         if len(asked) < 3:
             asked.append(providers.sync_now(place.world))
             before = len(place.tracker.requests)
-            syncing.sync(place.world, "p")
+            sync.sync_provider(place.world, "p")
             assert len(place.tracker.requests) == before
 
     place.answer = answer
@@ -219,7 +221,7 @@ def test_what_is_edited_in_the_midst_begins_anew_and_nothing_fires_twice(place: 
         calls += 1
         if calls == 20:
             was = place.provider
-            providers.change(place.world, was, replace(was, name="Other"), CREDENTIAL)
+            providers.change_provider(place.world, was, replace(was, name="Other"), CREDENTIAL)
 
     place.answer = answer
     place.sync()
@@ -240,7 +242,9 @@ def test_a_pause_in_the_midst_is_obeyed_and_gone_on_from(place: Slow):
         nonlocal calls
         calls += 1
         if calls == 5:
-            providers.change(place.world, place.provider, replace(place.provider, enabled=False))
+            providers.change_provider(
+                place.world, place.provider, replace(place.provider, enabled=False)
+            )
 
     place.answer = answer
     place.sync()
@@ -248,7 +252,7 @@ def test_a_pause_in_the_midst_is_obeyed_and_gone_on_from(place: Slow):
     assert (place.provider.enabled, place.provider.reading) == (False, False)
     stood = place.provider.look
     assert stood is not None
-    providers.change(place.world, place.provider, replace(place.provider, enabled=True))
+    providers.change_provider(place.world, place.provider, replace(place.provider, enabled=True))
     place.read()
     assert len(place.outcomes()) == 60
     assert place.provider.last_error is None
@@ -266,7 +270,7 @@ def test_a_trigger_in_the_midst_has_a_look_of_its_own(place: Slow, edited: bool)
         assert was.ticket is not None
         config = replace(was.ticket, labels=("agent", "more"), looked=())
         new = replace(was, ticket=config, version=was.version + 1, updated_at=place.now)
-        place.world.triggers.note(new, was)
+        place.world.triggers.save_progress(new, was)
     for _ in range(3):
         place.read()
     assert place.outcomes() == {(place.name(item), "backlog"): 1 for item in wanted}

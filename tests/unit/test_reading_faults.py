@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.actions import providers, syncing
+from chalicelib.actions.tickets import providers, sync
 from tests.conftest import NOON
 from tests.fakes.notion import FakeNotion
 from tests.fakes.trackers import CREDENTIAL, FAKES, serving
-from tests.unit.tracked import BEFORE, MINUTE, Slow, filled, listings
+from tests.support.fake_tracker_stage import BEFORE, MINUTE, Slow, filled, listings
 
 pytestmark = pytest.mark.usefixtures("loopback", "short")
 
@@ -87,23 +87,25 @@ class Trouble:
 
     def hint(self, which: int) -> None:
         providers.sync_now(self.place.world)
-        syncing.sync(self.place.world, "p")
+        sync.sync_provider(self.place.world, "p")
 
     def rename(self, which: int) -> None:
         was = self.place.provider
-        providers.change(self.place.world, was, replace(was, name=f"P{which}"))
+        providers.change_provider(self.place.world, was, replace(was, name=f"P{which}"))
 
     def renew(self, which: int) -> None:
-        providers.change(self.place.world, self.place.provider, self.place.provider, CREDENTIAL)
+        providers.change_provider(
+            self.place.world, self.place.provider, self.place.provider, CREDENTIAL
+        )
 
     def pause(self, which: int) -> None:
         was = self.place.provider
-        providers.change(self.place.world, was, replace(was, enabled=False))
+        providers.change_provider(self.place.world, was, replace(was, enabled=False))
 
     def resume(self, which: int) -> None:
         self.pause(which)
         was = self.place.provider
-        providers.change(self.place.world, was, replace(was, enabled=True))
+        providers.change_provider(self.place.world, was, replace(was, enabled=True))
 
     def die(self, which: int) -> None:
         self.fatal = True
@@ -141,13 +143,13 @@ def lived_through(place: Slow, trouble: Trouble) -> None:
     quiet = 0
     for _ in range(200):
         if not place.provider.enabled:
-            providers.enable(place.world, "p")
+            providers.enable_provider(place.world, "p")
         try:
             place.sync()
         except Died:
-            place.now += syncing.LEASE
+            place.now += sync.LEASE_DURATION
         over = trouble.answers > max(trouble.due, default=0)
-        quiet = quiet + 1 if over and place.provider.progress is None else 0
+        quiet = quiet + 1 if over and place.provider.long_listing is None else 0
         if quiet == 4:
             return
     pytest.fail("it does not come to rest")
@@ -223,7 +225,7 @@ def test_a_position_that_is_never_known_again_disables_with_the_reason(place: Sl
     assert place.provider.disabled_reason
     assert len(place.outcomes()) <= 60
 
-    providers.enable(place.world, "p")
+    providers.enable_provider(place.world, "p")
     place.read()
     assert len(place.outcomes()) == 60
     assert place.provider.failures == 0

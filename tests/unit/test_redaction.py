@@ -15,11 +15,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.runner.log import Log
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.secret_forms import list_forms
-from chalicelib.runner.secret_index import SecretIndex
-from chalicelib.runner.text import LINE_BYTES, Lines
+from chalicelib.runner.output.log import JobLog
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.output.secret_forms import list_forms
+from chalicelib.runner.output.secret_index import SecretIndex
+from chalicelib.runner.output.text import LINE_BYTES, LineSplitter
 
 PASSWORD = 'it\'s "100%" `safe` & <sound> $HOME\\x, or {not}!'
 TOKEN = "ghp_Zk7qX2mR9vLw4TfB8nYc1JsD6aHuEoPi3G5t"
@@ -29,9 +29,9 @@ values = st.text(visible, min_size=8, max_size=60)
 
 def shown(text: str, *secrets: str) -> str:
     lines: list[str] = []
-    reader = Lines(lines.append, Redactor(secrets))
-    reader.feed(text.encode())
-    reader.close()
+    reader = LineSplitter(lines.append, Redactor(secrets))
+    reader.feed_bytes(text.encode())
+    reader.feed_end()
     return "\n".join(lines)
 
 
@@ -137,7 +137,7 @@ def test_of_many_secrets_that_begin_alike_each_is_found(number: int):
     secrets = [f"sk-ant-api03-{place:05}-{TOKEN}" for place in range(number)]
     redactor = Redactor(secrets)
     for secret in secrets[:: max(1, number // 20)]:
-        assert redactor.redact(f"x{secret}y") == "x***y"
+        assert redactor.redact_text(f"x{secret}y") == "x***y"
 
 
 LARGE = "".join(f"{number:05}x{number * 7919 % 99991:05}/" for number in range(5000))
@@ -147,18 +147,18 @@ def test_a_part_of_a_large_secret_is_found():
     redactor = Redactor([LARGE[:60_000]])
     for start in range(0, 59_000, 3977):
         part = LARGE[start : start + 64]
-        assert "***" in redactor.redact(f"line: {part}")
-        assert len(redactor.redact(f"line: {part}")) < 10 + 12
+        assert "***" in redactor.redact_text(f"line: {part}")
+        assert len(redactor.redact_text(f"line: {part}")) < 10 + 12
     encoded = base64.b64encode(LARGE[:60_000].encode()).decode()
-    kept = [redactor.redact(line) for line in wrap(encoded, 76)]
+    kept = [redactor.redact_text(line) for line in wrap(encoded, 76)]
     assert all(len(line) <= 2 * len("***") for line in kept[:-1])
 
 
 def test_a_secret_at_the_place_where_a_line_is_cut_shows_no_half():
     for shift in range(-45, 5):
-        log = Log(Redactor([TOKEN]))
-        log.add("agent", "x" * (LINE_BYTES + shift) + TOKEN + "y" * 50_000)
-        (entry,) = log.batch()
+        log = JobLog(Redactor([TOKEN]))
+        log.add_line("agent", "x" * (LINE_BYTES + shift) + TOKEN + "y" * 50_000)
+        (entry,) = log.next_batch()
         assert not any(TOKEN[at : at + 5] in entry.content for at in range(len(TOKEN) - 5))
         line = shown("x" * (LINE_BYTES + shift) + TOKEN + "y" * 50_000 + "\n", TOKEN)
         assert not any(TOKEN[at : at + 5] in line for at in range(len(TOKEN) - 5))
@@ -221,31 +221,31 @@ def test_a_strict_search_takes_no_ordinary_part_for_a_secret():
 def test_of_a_line_that_is_written_over_the_last_state_is_kept(said: str, lines: list[str]):
     assert shown(said).splitlines() == lines
     pieces: list[str] = []
-    reader = Lines(pieces.append, None)
+    reader = LineSplitter(pieces.append, None)
     for char in said:
-        reader.feed(char.encode())
-    reader.close()
+        reader.feed_bytes(char.encode())
+    reader.feed_end()
     assert pieces == lines
 
 
 def test_a_question_is_shown_while_its_program_waits_for_an_answer():
     lines: list[str] = []
-    reader = Lines(lines.append, Redactor([TOKEN]))
-    reader.feed(b"ready\nPassword: ")
+    reader = LineSplitter(lines.append, Redactor([TOKEN]))
+    reader.feed_bytes(b"ready\nPassword: ")
     reader.flush_unfinished()
     assert lines == ["ready", "Password: "]
-    reader.feed(f"token {TOKEN[:20]}".encode())
+    reader.feed_bytes(f"token {TOKEN[:20]}".encode())
     reader.flush_unfinished()
     assert lines[2:] == ["token "]
-    reader.feed(f"{TOKEN[20:]}\n".encode())
+    reader.feed_bytes(f"{TOKEN[20:]}\n".encode())
     reader.flush_unfinished()
     assert lines[3:] == ["***"]
 
 
 def test_lines_of_a_protocol_are_never_shown_by_halves():
     lines: list[str] = []
-    reader = Lines(lines.append, None)
-    reader.feed(b'{"type":')
+    reader = LineSplitter(lines.append, None)
+    reader.feed_bytes(b'{"type":')
     reader.flush_unfinished()
-    reader.feed(b'"end"}\n')
+    reader.feed_bytes(b'"end"}\n')
     assert lines == ['{"type":"end"}']

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.repo import normal_url, repo_id
+from chalicelib.domain.repos.repo import normal_url, repo_id
 
 WORD = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,11}", fullmatch=True)
 HOST = st.builds("{}.{}.{}".format, WORD, WORD, st.sampled_from(("com", "dev", "internal")))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.actions import ticking
-from chalicelib.actions.ticking import sends_passed
+from chalicelib.actions.scheduler import tick
+from chalicelib.actions.scheduler.tick import sends_passed
 from tests.conftest import NOON
-from tests.unit.test_core_faults import MINUTE, SECOND, Shards, Stage, with_due
+from tests.support.core_stage import MINUTE, SECOND, Shards, Stage, with_due
 
 MOMENTS = [0, 1, 2, 4, *range(8, 200, 8)]
 """Minutes after its moment at which a row is sent again, written out."""
@@ -39,7 +39,7 @@ def test_a_row_that_hangs_for_90_minutes_is_sent_at_each_moment_once(offsets: li
     minutes = []
     for minute, offset in enumerate(offsets):
         stage.now = NOON + minute * MINUTE + offset * SECOND
-        ticking.tick(stage.world)
+        tick.run_tick(stage.world)
         minutes += [minute] * len(sent)
         sent.clear()
     assert minutes == [0, 1, 2, 4, 8, *range(16, 91, 8)]
@@ -50,12 +50,12 @@ def test_a_lost_tick_loses_no_moment(ticks: set[int]):
     stage = Stage()
     stage.now = NOON - 5 * MINUTE
     sent = hanging(stage)
-    ticking.tick(stage.world)
+    tick.run_tick(stage.world)
     before = -5 * MINUTE
     for minute in sorted(ticks):
         overdue = minute * MINUTE
         stage.now = NOON + overdue
-        ticking.tick(stage.world)
+        tick.run_tick(stage.world)
         assert bool(sent) is (sends_passed(overdue) > sends_passed(before))
         sent.clear()
         before = overdue
@@ -65,45 +65,47 @@ def test_a_repeated_tick_sends_nothing_twice():
     stage = Stage()
     stage.now = NOON - 5 * MINUTE
     sent = hanging(stage, 10)
-    ticking.tick(stage.world)
+    tick.run_tick(stage.world)
     stage.now = NOON + SECOND
-    ticking.tick(stage.world)
+    tick.run_tick(stage.world)
     stage.now += 3 * SECOND
-    ticking.tick(stage.world)
+    tick.run_tick(stage.world)
     assert len(sent) == 10
 
 
 def test_rows_that_a_tick_had_no_time_for_come_with_the_next(monkeypatch: pytest.MonkeyPatch):
     stage = Stage()
     stage.now = NOON + 9 * MINUTE
-    stage.world.pulses.note("tick", stage.now - MINUTE)
+    stage.world.markers.record_time("tick", stage.now - MINUTE)
     sent = hanging(stage)
     stage.world.deliveries = Shards("delivery", [[NOON + MINUTE] * 50 + [NOON + 6 * MINUTE] * 50])
-    real = stage.world.notify_queue.send
+    real = stage.world.notify_queue.send_messages
 
     def slowly(messages: Any) -> None:
         real(messages)
         stage.now += 30 * SECOND
 
-    monkeypatch.setattr(ticking, "AT_ONCE", 10)
-    stage.world.notify_queue.send = slowly
-    assert ticking.tick(stage.world) == 20
-    assert stage.world.pulses.last("behind") == NOON + 8 * MINUTE
-    stage.world.notify_queue.send = real
+    monkeypatch.setattr(tick, "MAX_ROWS_PER_SEND", 10)
+    stage.world.notify_queue.send_messages = slowly
+    assert tick.run_tick(stage.world) == 20
+    assert stage.world.markers.last_time("behind") == NOON + 8 * MINUTE
+    stage.world.notify_queue.send_messages = real
     sent.clear()
     stage.now = NOON + 10 * MINUTE
-    assert ticking.tick(stage.world) == 100
-    assert stage.world.pulses.last("behind") > NOON + timedelta(days=1000)
+    assert tick.run_tick(stage.world) == 100
+    assert stage.world.markers.last_time("behind") > NOON + timedelta(days=1000)
     stage.now = NOON + 10.5 * MINUTE
-    assert ticking.tick(stage.world) == 0
+    assert tick.run_tick(stage.world) == 0
 
 
 def test_overdue_rows_show_although_they_are_not_sent(monkeypatch: pytest.MonkeyPatch):
     stage = Stage()
     hanging(stage)
     seen = []
-    monkeypatch.setattr(stage.world.metrics, "ticked", lambda sent, overdue: seen.append(overdue))
+    monkeypatch.setattr(
+        stage.world.metrics, "record_tick", lambda sent, overdue: seen.append(overdue)
+    )
     for minute in range(30):
         stage.now = NOON + minute * MINUTE
-        ticking.tick(stage.world)
+        tick.run_tick(stage.world)
     assert seen == [minute * MINUTE for minute in range(30)]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.retry import FIRST, LONGEST, LONGEST_LIMIT, backoff
-from chalicelib.integrations.agents.resets import reset_of
+from chalicelib.domain.runs.retry import FIRST_DELAY, MAX_DELAY, MAX_RATE_LIMIT_DELAY, retry_backoff
+from chalicelib.integrations.agents.rate_limit_resets import parse_reset_time
 from tests.conftest import NOON
-from tests.unit.test_prompt import RUN
+from tests.support.sample_run import RUN
 
 
 @given(st.integers(0, 40), st.uuids())
@@ -21,23 +21,23 @@ def test_the_wait_doubles_up_to_half_an_hour_with_a_quarter_of_jitter(
     count: int, run_id: uuid.UUID
 ):
     run = replace(RUN, id=str(run_id), retry_count=count)
-    least = min(LONGEST, FIRST * 2 ** min(count, 20))
+    least = min(MAX_DELAY, FIRST_DELAY * 2 ** min(count, 20))
 
-    assert least <= backoff(run, NOON) <= least * 1.25
-    assert backoff(run, NOON) == backoff(run, NOON)
+    assert least <= retry_backoff(run, NOON) <= least * 1.25
+    assert retry_backoff(run, NOON) == retry_backoff(run, NOON)
 
 
 def test_runs_that_fail_together_do_not_come_back_together():
     runs = [replace(RUN, id=str(uuid.UUID(int=number))) for number in range(50)]
 
-    assert len({backoff(run, NOON) for run in runs}) > 40
+    assert len({retry_backoff(run, NOON) for run in runs}) > 40
 
 
 @given(st.integers(60, 8 * 86400))
 def test_no_try_comes_before_a_limit_ends(seconds: int):
     limit = timedelta(seconds=seconds)
 
-    assert limit <= backoff(RUN, NOON, NOON + limit) <= limit + FIRST
+    assert limit <= retry_backoff(RUN, NOON, NOON + limit) <= limit + FIRST_DELAY
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_no_try_comes_before_a_limit_ends(seconds: int):
     [
         pytest.param(timedelta(hours=-1), id="in the past"),
         pytest.param(timedelta(seconds=1), id="sooner than the backoff"),
-        pytest.param(LONGEST_LIMIT + timedelta(seconds=1), id="too far away to be true"),
+        pytest.param(MAX_RATE_LIMIT_DELAY + timedelta(seconds=1), id="too far away to be true"),
     ],
 )
 def test_some_ends_change_nothing(limit: timedelta):
-    assert backoff(RUN, NOON, NOON + limit) == backoff(RUN, NOON)
+    assert retry_backoff(RUN, NOON, NOON + limit) == retry_backoff(RUN, NOON)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_some_ends_change_nothing(limit: timedelta):
     ],
 )
 def test_the_end_of_a_limit_is_read_from_what_programs_say(text: str, wait: timedelta):
-    assert reset_of(text, datetime(2026, 5, 4, 12, tzinfo=UTC)) == NOON + wait
+    assert parse_reset_time(text, datetime(2026, 5, 4, 12, tzinfo=UTC)) == NOON + wait
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_the_end_of_a_limit_is_read_from_what_programs_say(text: str, wait: time
     ],
 )
 def test_a_message_without_an_end_has_none(text: str):
-    assert reset_of(text, NOON) is None
+    assert parse_reset_time(text, NOON) is None
 
 
 @given(st.text())
 def test_no_text_breaks_the_reading(text: str):
     for prefix in ("try again in ", "resets ", "limit reached|"):
-        reset_of(prefix + text, NOON)
+        parse_reset_time(prefix + text, NOON)

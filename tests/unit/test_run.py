@@ -8,11 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.errors import IllegalMove
-from chalicelib.domain.run import FINAL, HOLDS_SLOT, MOVES, Run, State, move, queued, touch
+from chalicelib.domain.errors import IllegalTransition
+from chalicelib.domain.runs.run import (
+    FINAL_STATES,
+    HOLDS_SLOT,
+    MOVES,
+    Run,
+    State,
+    move_run,
+    queue_run,
+    with_changes,
+)
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-RUN = queued(
+RUN = queue_run(
     Run(
         id="2f1e7f0e-7a4b-5c55-8d4d-3b0f3b2f1c11",
         type="repo-task",
@@ -21,7 +30,7 @@ RUN = queued(
         created_at=NOON,
         updated_at=NOON,
         repo_url="https://example.com/acme/web",
-        definition_id="d",
+        blueprint_id="d",
         due_at=NOON,
     ),
     by="schedule",
@@ -42,19 +51,19 @@ def test_whatever_is_tried_the_history_is_a_path_of_the_table(targets: list[Stat
         at = NOON + timedelta(seconds=step)
         if target in MOVES[run.state]:
             before = run.version
-            run = move(run, target, by="test", message="", at=at)
+            run = move_run(run, target, by="test", message="", at=at)
             assert run.version == before + 1
         else:
-            with pytest.raises(IllegalMove):
-                move(run, target, by="test", message="", at=at)
+            with pytest.raises(IllegalTransition):
+                move_run(run, target, by="test", message="", at=at)
 
     assert run.history[-1].to_state == run.state
     for earlier, later in zip(run.history, run.history[1:], strict=False):
         assert later.from_state == earlier.to_state
         assert later.to_state in MOVES[earlier.to_state]
     assert len({event.id for event in run.history}) == len(run.history)
-    assert (run.completed_at is not None) == (run.state in FINAL)
-    if len(run.history) > 1 and run.final:
+    assert (run.completed_at is not None) == (run.state in FINAL_STATES)
+    if len(run.history) > 1 and run.is_final:
         assert run.due_at is None
 
 
@@ -63,19 +72,23 @@ def test_completed_is_the_only_state_that_nothing_leaves():
 
 
 def test_a_touch_keeps_state_and_history_and_makes_a_new_version():
-    touched = touch(RUN, at=NOON, stage="clone")
+    touched = with_changes(RUN, at=NOON, stage="clone")
 
     assert (touched.state, touched.history) == (RUN.state, RUN.history)
     assert (touched.version, touched.stage) == (RUN.version + 1, "clone")
 
 
 def test_a_run_is_held_in_the_counters_of_its_repo_and_its_definition():
-    assert RUN.counters == ("repo#https://example.com/acme/web", "definition#d", "stage")
+    assert RUN.slot_ids == ("repo#https://example.com/acme/web", "definition#d", "stage")
     assert State.QUEUED not in HOLDS_SLOT
 
 
 def test_lower_priority_numbers_rank_first_and_then_the_older():
-    urgent = touch(RUN, at=NOON, priority=1, queued_at=NOON + timedelta(hours=1))
-    younger = touch(RUN, at=NOON, queued_at=NOON + timedelta(microseconds=1))
+    urgent = with_changes(RUN, at=NOON, priority=1, queued_at=NOON + timedelta(hours=1))
+    younger = with_changes(RUN, at=NOON, queued_at=NOON + timedelta(microseconds=1))
 
-    assert sorted([younger, RUN, urgent], key=lambda run: run.rank) == [urgent, RUN, younger]
+    assert sorted([younger, RUN, urgent], key=lambda run: run.queue_sort_key) == [
+        urgent,
+        RUN,
+        younger,
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.played import (
+from tests.support.fake_runner_api import (
     DAEMON,
     PYTHON,
     PlayedApi,

@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from datetime import UTC, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from chalicelib.integrations.agents import AGENTS
-from chalicelib.runner.agent import EndGrace, zone_of
-from chalicelib.runner.control import Control
-from chalicelib.runner.order import Order
-from tests.unit.played import PlayedApi, alive, do, git, job
-from tests.unit.test_agents_streams import MINIATURES
+from chalicelib.runner.agent import EndGrace, time_zone_of
+from chalicelib.runner.job_control import JobControl
+from chalicelib.runner.job_spec import JobSpec
+from tests.support.agent_streams import MINIATURES
+from tests.support.fake_runner_api import PlayedApi, alive, do, git, job
+from tests.support.runner_programs import PROGRAMS, order_for, put_program
 
-PROGRAMS = {
-    "claude-code": "claude",
-    "codex": "codex",
-    "gemini": "gemini",
-    "opencode": "opencode",
-    "copilot": "copilot",
-}
-KEYS = {"OPENAI_API_KEY": "sk-0123456789", "ANTHROPIC_API_KEY": "sk-9876543210"}
 HANGS = "sleep 300 & wait\n"
 HOLDS_OUT = "trap '' TERM\n(trap '' TERM; while :; do sleep 1; done) &\nwhile :; do sleep 1; done\n"
-
-
-def put_program(
-    tmp: Path, kind: str, stream: str, after: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Put a program into the PATH: it changes the repo, prints `stream` and does `after`."""
-    folder = tmp / "bin"
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o755)
-    printed = "\n".join(f"printf '%s\\n' {shlex.quote(line)}" for line in stream.splitlines())
-    script = folder / PROGRAMS[kind]
-    script.write_text(
-        '#!/bin/bash\n[ "$1" = --version ] && { echo 1.0; exit; }\n'
-        f"echo done > work.txt\n{printed}\n{after}"
-    )
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-
-def order_for(kind: str, origin: Path, **changes: Any) -> dict[str, Any]:
-    agent = {"type": kind, "command": None, "model": None, "maxTurns": None}
-    return job("", origin, **{"agent": agent, "secrets": KEYS, "endGraceSeconds": 0.5, **changes})
 
 
 @pytest.mark.parametrize("kind", sorted(PROGRAMS))
@@ -113,41 +82,41 @@ def test_a_program_that_begins_new_work_after_its_end_is_left_to_end_it(
 
 
 def test_the_grace_is_cut_short_where_the_time_of_the_run_is_nearly_over():
-    parser = AGENTS["claude-code"].parser()
-    parser.feed('{"type":"result","subtype":"success","result":"done"}')
+    parser = AGENTS["claude-code"].make_parser()
+    parser.feed_line('{"type":"result","subtype":"success","result":"done"}')
 
-    assert not EndGrace(parser, Control(timedelta(minutes=5)), 60).is_over()
-    assert EndGrace(parser, Control(timedelta(0)), 60).is_over()
+    assert not EndGrace(parser, JobControl(timedelta(minutes=5)), 60).is_over()
+    assert EndGrace(parser, JobControl(timedelta(0)), 60).is_over()
 
 
 def test_the_grace_lasts_30_seconds_unless_an_order_says_otherwise():
-    order = Order.of(job("true"))
+    order = JobSpec.from_json(job("true"))
 
     assert order.end_grace == timedelta(seconds=30)
 
 
 @pytest.mark.parametrize("kind", sorted(PROGRAMS))
 def test_only_the_last_event_of_a_good_run_is_its_end(kind: str):
-    parser = AGENTS[kind].parser()
+    parser = AGENTS[kind].make_parser()
     ended = []
     for line in MINIATURES[kind].splitlines():
-        parser.feed(line)
-        ended.append(parser.ended)
+        parser.feed_line(line)
+        ended.append(parser.has_ended)
 
     assert ended == [False] * (len(ended) - 1) + [True]
 
 
 def test_without_an_end_there_is_no_grace():
-    parser = AGENTS["claude-code"].parser()
-    grace = EndGrace(parser, Control(timedelta(minutes=5)), 0)
+    parser = AGENTS["claude-code"].make_parser()
+    grace = EndGrace(parser, JobControl(timedelta(minutes=5)), 0)
 
     assert not grace.is_over()
-    parser.feed('{"type":"result","subtype":"success","result":"done"}')
+    parser.feed_line('{"type":"result","subtype":"success","result":"done"}')
     assert grace.is_over()
 
 
 def test_a_program_tells_the_time_in_its_own_zone():
-    assert zone_of({"TZ": "Asia/Seoul"}) == ZoneInfo("Asia/Seoul")
-    assert zone_of({"TZ": "/etc/passwd"}) == UTC
-    assert zone_of({"TZ": "Middle/Earth"}) == UTC
-    assert zone_of({}) is not None
+    assert time_zone_of({"TZ": "Asia/Seoul"}) == ZoneInfo("Asia/Seoul")
+    assert time_zone_of({"TZ": "/etc/passwd"}) == UTC
+    assert time_zone_of({"TZ": "Middle/Earth"}) == UTC
+    assert time_zone_of({}) is not None

@@ -54,7 +54,7 @@ def test_the_unit_starts_a_runner_that_drains():
 
 
 def test_the_capabilities_of_the_unit_are_those_that_the_runner_asks_for():
-    words = (ROOT / "chalicelib" / "runner" / "users.py").read_text()
+    words = (ROOT / "chalicelib" / "runner" / "sandbox" / "job_users.py").read_text()
     for name in unit()["Service"]["CapabilityBoundingSet"].replace("CAP_", "").split():
         assert name in words
 

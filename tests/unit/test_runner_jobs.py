@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.played import (
+from tests.support.fake_runner_api import (
     DAEMON,
     PYTHON,
     ROOT,

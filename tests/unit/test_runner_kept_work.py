@@ -15,29 +15,23 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runner import kept_work
-from chalicelib.runner.errors import Failure, Overrun
-from chalicelib.runner.order import EarlierWork
-from chalicelib.runner.outputs import Left, clean_content
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.result import Result
-from chalicelib.runner.snapshot import Snapshot
-from chalicelib.runner.work_delivery import WorkDelivery
-from tests.unit.played import PlayedApi, asleep, do, git, job, start, until
-from tests.unit.repositories import Job, make_origin
-from tests.unit.test_runner_end import order_for, put_program
-from tests.unit.test_runner_hunt import served
+from chalicelib.runner.errors import JobFailed, Overrun
+from chalicelib.runner.job_spec import EarlierWork
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.work import kept_work
+from chalicelib.runner.work.delivery import WorkDelivery
+from chalicelib.runner.work.outputs import FileLeftOut, clean_content
+from chalicelib.runner.work.result import JobResult
+from chalicelib.runner.work.snapshot import Snapshot
+from tests.support.fake_runner_api import PlayedApi, asleep, do, git, job, start, until
+from tests.support.private_forge import served
+from tests.support.refused_pushes import refuse_pushes
+from tests.support.repositories import Job, make_origin
+from tests.support.runner_programs import order_for, put_program
 
 BRANCH = "optio/task-ab12cd34"
 COMMIT = "git -c user.name=a -c user.email=a@b commit -qm"
 SECRET = "hunter2-hunter2-hunter2"
-
-
-def refuse_pushes(origin: Path, words: str = "echo signed commits only >&2") -> Path:
-    hook = origin / "hooks" / "pre-receive"
-    hook.write_text(f"#!/bin/sh\n{words}\nexit 1\n")
-    hook.chmod(0o755)
-    return hook
 
 
 def take_without_an_answer(origin: Path) -> Path:
@@ -442,7 +436,7 @@ def test_a_push_that_is_too_large_is_refused_and_not_a_matter_of_the_network(
 
 
 def test_a_patch_that_cannot_be_cleaned_is_left_out():
-    with pytest.raises(Left):
+    with pytest.raises(FileLeftOut):
         clean_content(b"\xff" + SECRET.encode(), Redactor([SECRET]))
 
 
@@ -466,7 +460,7 @@ class SlowFiles(WorkDelivery):
         assert isinstance(self.place, Job)
         if reads_files:
             raise Overrun("push", "git did not end within 30 s")
-        return self.place.take(reads_files=False)
+        return self.place.take_back(reads_files=False)
 
 
 def test_commits_are_kept_where_the_files_keep_git_waiting(tmp_path: Path):
@@ -475,9 +469,9 @@ def test_commits_are_kept_where_the_files_keep_git_waiting(tmp_path: Path):
     parts: dict[str, Any] = dict.fromkeys(("order", "confirm", "renewed", "environment"))
     parts |= {"place": job, "control": job.git.control, "log": job.log, "git": job.git}
     parts |= {"repo": job.repo, "start": job.start, "state": job.state}
-    delivery = SlowFiles(**parts, result=Result(), scanned=())
+    delivery = SlowFiles(**parts, result=JobResult(), scanned=())
 
-    delivery.keep(Overrun("push", "git did not end within 600 s"))
+    delivery.keep_work(Overrun("push", "git did not end within 600 s"))
 
     assert delivery.result.kept is not None
     assert [output.name for output in delivery.result.kept.files] == ["work.bundle", "work.patch"]
@@ -534,7 +528,7 @@ def test_kept_work_is_pushed_where_the_branch_contains_it(
     begin = partial(kept_work.begin_at_base, second.git, second.repo, second.workspace)
 
     if stat is None:
-        with pytest.raises(Failure, match="has other commits by now"):
+        with pytest.raises(JobFailed, match="has other commits by now"):
             begin(second.start, work, bundle)
     else:
         start = begin(second.start, work, bundle)

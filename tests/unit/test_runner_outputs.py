@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runner.redact import Redactor
-from tests.unit.played import PlayedApi, do, job
+from chalicelib.runner.output.redact import Redactor
+from tests.support.fake_runner_api import PlayedApi, do, job
 
 SECRET = "s3cr3t-k3y-0123"
 
@@ -144,6 +144,6 @@ def test_an_api_that_takes_no_files_ends_no_job(api: PlayedApi, tmp: Path):
 
 @pytest.mark.parametrize("code", ["utf-8", "utf-16", "utf-16-be", "utf-32"])
 def test_a_secret_is_found_in_bytes_of_each_code(code: str):
-    found = Redactor([SECRET]).finds(b"\xff" + f"key: {SECRET}.".encode(code))
+    found = Redactor([SECRET]).contains_secret(b"\xff" + f"key: {SECRET}.".encode(code))
 
     assert found == (code != "utf-32")

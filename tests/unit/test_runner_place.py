@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.runner import directories, limits
+from chalicelib.runner.sandbox import directories, limits
 
 
 @pytest.fixture(autouse=True)
@@ -22,21 +22,21 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_directory_without_rights_is_removed():
-    root, lock = directories.new_root()
+    root, lock = directories.make_root()
     deep = root / "a" / "b"
     deep.mkdir(parents=True)
     (deep / "file").write_text("x")
     for each in (deep, deep.parent):
         each.chmod(0)
 
-    directories.remove(root)
+    directories.remove_directory(root)
     os.close(lock)
 
     assert not root.exists()
 
 
 def test_directories_that_are_nested_deeper_than_any_path_are_removed():
-    root, lock = directories.new_root()
+    root, lock = directories.make_root()
     here = os.open(root, os.O_RDONLY)
     for _ in range(3000):
         os.mkdir("nested", dir_fd=here)
@@ -45,7 +45,7 @@ def test_directories_that_are_nested_deeper_than_any_path_are_removed():
         here = below
     os.close(here)
 
-    directories.remove(root)
+    directories.remove_directory(root)
     os.close(lock)
 
     assert not root.exists()
@@ -70,11 +70,11 @@ def test_removing_touches_nothing_outside_while_a_program_swaps_directories_for_
     (outside / "b" / "x").write_text("kept")
     outside.chmod(0o755)
     until = time.monotonic() + 3
-    root, lock = directories.new_root()
+    root, lock = directories.make_root()
     with subprocess.Popen([sys.executable, "-c", swap, str(root), str(outside)]) as attacker:
         try:
             while time.monotonic() < until:
-                directories.remove(root)
+                directories.remove_directory(root)
                 root.mkdir(exist_ok=True)
         finally:
             attacker.kill()
@@ -88,7 +88,7 @@ def test_removing_touches_nothing_outside_while_a_program_swaps_directories_for_
 def test_a_link_in_the_place_of_the_directory_is_removed_itself(tmp_path: Path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "kept")
-    directories.remove(tmp_path / "link")
+    directories.remove_directory(tmp_path / "link")
 
     assert not (tmp_path / "link").is_symlink()
     assert (tmp_path / "kept").is_dir()
@@ -96,10 +96,10 @@ def test_a_link_in_the_place_of_the_directory_is_removed_itself(tmp_path: Path):
 
 def test_what_a_link_points_to_stays(tmp_path: Path):
     (tmp_path / "kept").mkdir()
-    root, lock = directories.new_root()
+    root, lock = directories.make_root()
     (root / "link").symlink_to(tmp_path / "kept")
 
-    directories.remove(root)
+    directories.remove_directory(root)
     os.close(lock)
 
     assert not root.exists()
@@ -107,8 +107,8 @@ def test_what_a_link_points_to_stays(tmp_path: Path):
 
 
 def test_only_what_no_runner_holds_is_stale():
-    held, lock = directories.new_root()
-    stale, unlocked = directories.new_root()
+    held, lock = directories.make_root()
+    stale, unlocked = directories.make_root()
     os.close(unlocked)
 
     directories.remove_stale()
@@ -120,9 +120,9 @@ def test_only_what_no_runner_holds_is_stale():
 
 def test_removing_changes_no_rights_outside_even_where_nothing_is_left(tmp_path: Path):
     tmp_path.chmod(0o1777)
-    root, lock = directories.new_root()
-    directories.remove(root)
-    directories.remove(root)
+    root, lock = directories.make_root()
+    directories.remove_directory(root)
+    directories.remove_directory(root)
     os.close(lock)
 
     assert tmp_path.stat().st_mode & 0o7777 == 0o1777
@@ -130,7 +130,7 @@ def test_removing_changes_no_rights_outside_even_where_nothing_is_left(tmp_path:
 
 @pytest.mark.parametrize("lock", ["a pipe", "a link to a pipe", "none", "a file"])
 def test_what_lies_in_a_leftover_neither_blocks_nor_keeps_it(tmp_path: Path, lock: str):
-    root, unlocked = directories.new_root()
+    root, unlocked = directories.make_root()
     os.close(unlocked)
     if lock == "a pipe":
         os.mkfifo(root / ".lock")
@@ -147,11 +147,11 @@ def test_what_lies_in_a_leftover_neither_blocks_nor_keeps_it(tmp_path: Path, loc
 
 def test_a_removal_that_was_killed_half_way_is_completed():
     """The lock is the directory's own, so it lasts as long as something is left."""
-    root, unlocked = directories.new_root()
+    root, unlocked = directories.make_root()
     os.close(unlocked)
     (root / "home").mkdir()
     (root / "home" / "file").touch()
-    tools, lock = directories.new_root(directories.TOOLS_PREFIX)
+    tools, lock = directories.make_root(directories.TOOLS_PREFIX)
     os.close(lock)
 
     directories.remove_stale()
@@ -161,7 +161,7 @@ def test_a_removal_that_was_killed_half_way_is_completed():
 
 
 def test_what_a_runner_of_an_earlier_version_holds_stays():
-    root, unlocked = directories.new_root()
+    root, unlocked = directories.make_root()
     os.close(unlocked)
     with (root / ".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -195,13 +195,13 @@ def test_runners_that_start_at_once_take_no_directory_from_each_other():
 
     sweeper = threading.Thread(target=sweep)
     sweeper.start()
-    made = [directories.new_root() for _ in range(200)]
+    made = [directories.make_root() for _ in range(200)]
     over.set()
     sweeper.join()
 
     assert all(root.is_dir() for root, _ in made)
     for root, lock in made:
-        directories.remove(root)
+        directories.remove_directory(root)
         os.close(lock)
 
 
@@ -219,8 +219,8 @@ def test_a_deleted_file_that_is_open_or_mapped_counts(tmp_path: Path):
         assert process.stdout.readline() == b"on\n"
         # The duplicate that `mmap` makes of its descriptor is open too: both ways give one number.
         assert limits.unlinked_size(tmp_path, [process.pid]) == 2 << 20
-        assert limits.size(tmp_path) < 1 << 20
-        assert limits._mapped(process.pid, tmp_path.stat().st_dev).popitem()[1] == 1 << 20
+        assert limits.disk_usage(tmp_path) < 1 << 20
+        assert limits._mapped_sizes(process.pid, tmp_path.stat().st_dev).popitem()[1] == 1 << 20
     finally:
         process.kill()
         process.communicate()
@@ -237,4 +237,4 @@ def test_the_size_counts_directories_deeper_than_the_longest_path(tmp_path: Path
     os.close(file)
     os.close(here)
 
-    assert limits.size(tmp_path) >= 1 << 20
+    assert limits.disk_usage(tmp_path) >= 1 << 20

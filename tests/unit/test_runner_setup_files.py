@@ -11,17 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.blueprint import AGENTS
-from chalicelib.runner.errors import Failure
-from chalicelib.runner.setup_files import (
-    FILES,
+from chalicelib.domain.blueprints.blueprint import AGENTS
+from chalicelib.runner.errors import JobFailed
+from chalicelib.runner.sandbox.setup_files import (
     MAX_BYTES,
+    VARIABLE_FILES,
     make_setup_files,
     parse_path,
     parse_variables,
     read_setup_files,
 )
-from tests.unit.played import PlayedApi, do, git, job
+from tests.support.fake_runner_api import PlayedApi, do, git, job
 
 NAMES = st.from_regex(r"\A[A-Za-z_][A-Za-z0-9_]{0,20}\Z").map(lambda name: f"MY_{name}")
 TEXTS = st.text(
@@ -55,7 +55,7 @@ def test_any_other_text_is_read_or_refused_by_its_line(text: str):
     variables, failure = {}, None
     try:
         variables = parse_variables(text)
-    except Failure as refused:
+    except JobFailed as refused:
         failure = refused
     assert failure is None or failure.error_class == "setup"
     assert failure is None or "of what setup wrote to $OPTIO_ENV" in failure.message
@@ -99,7 +99,7 @@ def test_a_table_of_files(text: str, expected: dict[str, str]):
     ],
 )
 def test_what_is_refused_names_the_line_and_repeats_no_value(text: str, words: str):
-    with pytest.raises(Failure) as refused:
+    with pytest.raises(JobFailed) as refused:
         parse_variables(text, {"NPM_TOKEN"})
     assert words in refused.value.message
     assert "hunter2" not in refused.value.message
@@ -107,24 +107,26 @@ def test_what_is_refused_names_the_line_and_repeats_no_value(text: str, words: s
 
 def test_every_variable_that_an_agent_takes_its_credential_from_is_refused():
     from chalicelib.integrations.agents import agent_for
-    from chalicelib.integrations.agents.base import Task
+    from chalicelib.integrations.agents.base import AgentTask
 
     names = {
         name
         for kind in AGENTS
         if (agent := agent_for(kind)) is not None
-        for name in agent.invocation(Task(command="x", model=None, max_turns=None), {}).lacks
+        for name in agent.build_invocation(
+            AgentTask(command="x", model=None, max_turns=None), {}
+        ).lacks
     }
     assert "OPENAI_API_KEY" in names
     for name in names:
-        with pytest.raises(Failure, match="not for setup to change"):
+        with pytest.raises(JobFailed, match="not for setup to change"):
             parse_variables(f"{name}=x")
 
 
 def test_the_last_directory_comes_first_in_the_path():
     assert parse_path("/a/bin\r\n\n/b/bin\n") == ("/b/bin", "/a/bin")
     for text in ("bin", "/a:/b"):
-        with pytest.raises(Failure, match=r"line 1 of what setup wrote to .OPTIO_PATH"):
+        with pytest.raises(JobFailed, match=r"line 1 of what setup wrote to .OPTIO_PATH"):
             parse_path(text)
 
 
@@ -148,7 +150,7 @@ def replaced(path: Path, kind: str, tmp: Path) -> None:
         path.write_bytes(b"A=\0")
 
 
-@pytest.mark.parametrize("name", sorted(FILES.values()))
+@pytest.mark.parametrize("name", sorted(VARIABLE_FILES.values()))
 @pytest.mark.parametrize(
     "kind",
     [
@@ -161,7 +163,7 @@ def test_what_is_no_plain_file_is_refused_at_once(kind: str, name: str, tmp_path
     make_setup_files(folder, None)
     replaced(folder / name, kind, tmp_path)
 
-    with pytest.raises(Failure) as refused:
+    with pytest.raises(JobFailed) as refused:
         read_setup_files(folder, os.geteuid(), ())
 
     assert refused.value.error_class == "setup"

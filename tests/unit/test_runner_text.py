@@ -11,26 +11,26 @@ from urllib.parse import quote
 
 import pytest
 
-from chalicelib.domain import json_text
-from chalicelib.integrations.agents.base import AgentEnd
-from chalicelib.runner.log import Log
-from chalicelib.runner.order import Order
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.report import body_of
-from chalicelib.runner.result import Result
-from chalicelib.runner.text import LINE_BYTES, Lines
-from chalicelib.web import models, runner_models
-from chalicelib.web.runner_models import RUN
+from chalicelib.domain import strict_json
+from chalicelib.integrations.agents.base import AgentResult
+from chalicelib.runner.job_spec import JobSpec
+from chalicelib.runner.output.log import JobLog
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.output.text import LINE_BYTES, LineSplitter
+from chalicelib.runner.report import report_body
+from chalicelib.runner.work.result import JobResult
+from chalicelib.web.schemas import requests, runner_requests
+from chalicelib.web.schemas.runner_requests import RUN
 
 SECRET = 'p4ss/wörd "of+the" king=='
 
 
 def lines_of(*pieces: bytes, secrets: tuple[str, ...] = ()) -> list[str]:
     heard: list[str] = []
-    lines = Lines(heard.append, Redactor(secrets))
+    lines = LineSplitter(heard.append, Redactor(secrets))
     for piece in pieces:
-        lines.feed(piece)
-    lines.close()
+        lines.feed_bytes(piece)
+    lines.feed_end()
     return heard
 
 
@@ -108,9 +108,9 @@ def test_of_two_secrets_that_begin_alike_the_longer_is_redacted_whole():
 
 def test_a_line_comes_as_soon_as_it_ends():
     heard: list[str] = []
-    lines = Lines(heard.append, Redactor(["secret-value"]))
+    lines = LineSplitter(heard.append, Redactor(["secret-value"]))
 
-    lines.feed(b"a line\nsecr")
+    lines.feed_bytes(b"a line\nsecr")
 
     assert heard == ["a line"]
 
@@ -139,13 +139,13 @@ def test_a_long_line_is_cut_with_a_notice():
 
 
 def test_a_full_log_says_so_once():
-    log = Log(Redactor([]), total_bytes=25)
+    log = JobLog(Redactor([]), total_bytes=25)
 
     for _ in range(5):
-        log.add("agent", "0123456789")
-    log.add("error", "the end", always=True)
+        log.add_line("agent", "0123456789")
+    log.add_line("error", "the end", always=True)
 
-    contents = [entry.content for entry in log.batch()]
+    contents = [entry.content for entry in log.next_batch()]
     assert contents[:2] == ["0123456789"] * 2
     assert len(contents) == 4
     assert "full" in contents[2]
@@ -153,37 +153,41 @@ def test_a_full_log_says_so_once():
 
 
 def test_lines_are_numbered_and_kept_until_they_are_sent():
-    log = Log(Redactor([]))
+    log = JobLog(Redactor([]))
     for number in range(5):
-        log.add("agent", str(number))
+        log.add_line("agent", str(number))
 
-    first = log.batch(limit=250)
-    assert log.batch(limit=250) == first
-    log.forget(first)
+    first = log.next_batch(limit=250)
+    assert log.next_batch(limit=250) == first
+    log.forget_batch(first)
 
     assert [entry.seq for entry in first] == [1, 2]
-    assert [entry.seq for entry in log.batch()] == [3, 4, 5]
+    assert [entry.seq for entry in log.next_batch()] == [3, 4, 5]
 
 
 def test_a_report_is_taken_whatever_a_program_says_of_itself():
     words: list[Any] = [{"a": 1}, 7, "x" * 999, "a\n\x1b[1mb", "\ud800", "", None]
     numbers: list[Any] = [math.nan, math.inf, -1, 10**30, "7", True, {}, None]
-    said = [AgentEnd(ok=True, session_id=word, model=word) for word in words]
+    said = [AgentResult(ok=True, session_id=word, model=word) for word in words]
     said += [
-        AgentEnd(ok=True, input_tokens=n, output_tokens=n, cost_usd=n, turns=n) for n in numbers
+        AgentResult(ok=True, input_tokens=n, output_tokens=n, cost_usd=n, turns=n) for n in numbers
     ]
-    order = Order.of({"runId": RUN, "attempt": 1})
+    order = JobSpec.from_json({"runId": RUN, "attempt": 1})
     for agent in said:
-        body = body_of(order, Result(outcome="succeeded", agent=agent), Log(Redactor(())), stage="")
-        read = json_text.read(json.dumps(body))
-        models.parsed(runner_models.Report, {**read, "stage": None})
+        body = report_body(
+            order, JobResult(outcome="succeeded", agent=agent), JobLog(Redactor(())), stage=""
+        )
+        read = strict_json.parse_json(json.dumps(body))
+        requests.parse_request(runner_requests.Report, {**read, "stage": None})
         assert not (agent.turns or agent.cost_usd) or not any(read["agent"].values())
 
 
 def test_a_count_that_a_program_tells_as_a_fraction_is_taken_as_a_whole_number():
-    agent = AgentEnd(ok=True, input_tokens=7.0, turns=2.5, cost_usd=0.25)  # type: ignore[arg-type]
-    order = Order.of({"runId": RUN, "attempt": 1})
-    body = body_of(order, Result(outcome="succeeded", agent=agent), Log(Redactor(())), stage="")
-    read = models.parsed(runner_models.Report, {**body, "stage": None}).agent
+    agent = AgentResult(ok=True, input_tokens=7.0, turns=2.5, cost_usd=0.25)  # type: ignore[arg-type]
+    order = JobSpec.from_json({"runId": RUN, "attempt": 1})
+    body = report_body(
+        order, JobResult(outcome="succeeded", agent=agent), JobLog(Redactor(())), stage=""
+    )
+    read = requests.parse_request(runner_requests.Report, {**body, "stage": None}).agent
     assert read is not None
     assert (read.input_tokens, read.turns, read.cost_usd) == (7, 2, 0.25)

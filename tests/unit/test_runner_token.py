@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.github import FakeGitHub
-from tests.unit.played import PlayedApi, api, do, git, job, origin, tmp
+from tests.support.fake_runner_api import PlayedApi, api, do, git, job, origin, tmp
 
 __all__ = ["api", "origin", "tmp"]
 FIRST, SECOND = "ghs_the_first_token", "ghs_the_second_token"

@@ -12,25 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.runner import users
-from chalicelib.runner.api import Api
-from chalicelib.runner.service import Service
-from chalicelib.runner.tools import found
-from chalicelib.runner.users import User
+from chalicelib.runner.api import RunnerApi
+from chalicelib.runner.sandbox import job_users
+from chalicelib.runner.sandbox.agent_programs import find_programs
+from chalicelib.runner.sandbox.job_users import JobUser
+from chalicelib.runner.worker import Runner
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs jobs as another user")
 
 
 @pytest.fixture
-def user() -> Iterator[User | None]:
-    with users.taken() as (user, _):
+def user() -> Iterator[JobUser | None]:
+    with job_users.lease_user() as (user, _):
         yield user
 
 
 @as_root
 @pytest.mark.parametrize("closed_too", [False, True])
 def test_a_program_of_a_project_runs_with_what_lies_beside_it(
-    closed_too: bool, tmp: Path, monkeypatch: pytest.MonkeyPatch, user: User | None
+    closed_too: bool, tmp: Path, monkeypatch: pytest.MonkeyPatch, user: JobUser | None
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp))
     closed, modules = tmp / "closed", tmp / "node_modules"
@@ -49,7 +49,7 @@ def test_a_program_of_a_project_runs_with_what_lies_beside_it(
         modules.chmod(0o700)
     monkeypatch.setenv("PATH", f"{closed}:{program.parent}:/usr/bin:/bin")
 
-    tools = found(user, ("tool",))
+    tools = find_programs(user, ("tool",))
 
     try:
         assert tools.unusable == {}
@@ -57,7 +57,7 @@ def test_a_program_of_a_project_runs_with_what_lies_beside_it(
         copied = (tools.directory / "bin" / "tool").resolve() != program
         assert copied is closed_too
     finally:
-        tools.remove()
+        tools.remove_copies()
 
 
 NODE = shutil.which("node")
@@ -101,7 +101,7 @@ def installed(prefix: Path, *, globally: bool) -> Path:
 @pytest.mark.skipif(NODE is None, reason="NO node ON THIS MACHINE: npm's layout is not tried")
 @pytest.mark.parametrize("globally", [False, True], ids=["of a project", "globally"])
 def test_an_npm_package_under_a_closed_home_is_copied_with_what_it_looks_for(
-    globally: bool, tmp: Path, monkeypatch: pytest.MonkeyPatch, user: User | None
+    globally: bool, tmp: Path, monkeypatch: pytest.MonkeyPatch, user: JobUser | None
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp))
     home = tmp / "home"
@@ -109,22 +109,22 @@ def test_an_npm_package_under_a_closed_home_is_copied_with_what_it_looks_for(
     home.chmod(0o700)
     monkeypatch.setenv("PATH", f"{binaries}:{os.environ['PATH']}")
 
-    tools = found(user, ("tool",))
+    tools = find_programs(user, ("tool",))
 
     try:
         assert tools.unusable == {}
         assert tools.directory is not None
-        monkeypatch.setenv("PATH", tools.path())
+        monkeypatch.setenv("PATH", tools.search_path())
         assert shutil.which("tool") == str(tools.directory / "bin" / "tool")
         assert ran_as("tool", user) == "tool 1.2.3"
         for each in tools.directory.rglob("*"):
             assert each.is_symlink() or (each.stat().st_uid, each.stat().st_mode & 0o022) == (0, 0)
     finally:
-        tools.remove()
+        tools.remove_copies()
     assert not tools.directory.exists()
 
 
-def ran_as(name: str, user: User | None) -> str:
+def ran_as(name: str, user: JobUser | None) -> str:
     assert user is not None
     done = subprocess.run(
         [name],
@@ -142,7 +142,7 @@ def ran_as(name: str, user: User | None) -> str:
 
 @as_root
 def test_a_program_that_fails_though_it_is_open_is_named_with_its_words(
-    tmp: Path, monkeypatch: pytest.MonkeyPatch, user: User | None
+    tmp: Path, monkeypatch: pytest.MonkeyPatch, user: JobUser | None
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp))
     program = tmp / "tool"
@@ -150,7 +150,7 @@ def test_a_program_that_fails_though_it_is_open_is_named_with_its_words(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp}:{os.environ['PATH']}")
 
-    tools = found(user, ("tool", "another"))
+    tools = find_programs(user, ("tool", "another"))
 
     assert list(tools.unusable) == ["tool"]
     assert "exited 127: no such library" in tools.unusable["tool"]
@@ -159,7 +159,7 @@ def test_a_program_that_fails_though_it_is_open_is_named_with_its_words(
 
 @as_root
 def test_a_single_file_under_a_closed_home_is_copied_alone(
-    tmp: Path, monkeypatch: pytest.MonkeyPatch, user: User | None
+    tmp: Path, monkeypatch: pytest.MonkeyPatch, user: JobUser | None
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp))
     home = tmp / "home"
@@ -170,19 +170,19 @@ def test_a_single_file_under_a_closed_home_is_copied_alone(
     home.chmod(0o700)
     monkeypatch.setenv("PATH", f"{home}:{os.environ['PATH']}")
 
-    tools = found(user, ("tool",))
+    tools = find_programs(user, ("tool",))
 
     try:
-        monkeypatch.setenv("PATH", tools.path())
+        monkeypatch.setenv("PATH", tools.search_path())
         assert (tools.unusable, ran_as("tool", user)) == ({}, "tool 7")
         assert tools.directory is not None
         assert not list(tools.directory.rglob("private"))
     finally:
-        tools.remove()
+        tools.remove_copies()
 
 
 def test_who_is_not_root_tries_nothing():
-    assert found(None, ("sh",)).path() == os.environ["PATH"]
+    assert find_programs(None, ("sh",)).search_path() == os.environ["PATH"]
 
 
 @as_root
@@ -192,15 +192,15 @@ def test_a_runner_that_starts_beside_leaves_the_trial_of_a_program_alone(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp))
     told = []
 
-    def looked(user: User | None, **_: object) -> None:
-        users.end_stale()  # as another runner does when it starts
-        with users.taken() as (other, _):
+    def looked(user: JobUser | None, **_: object) -> None:
+        job_users.end_stale()  # as another runner does when it starts
+        with job_users.lease_user() as (other, _):
             told.append((user, other))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chalicelib.runner.tools.found", looked)
+    monkeypatch.setattr("chalicelib.runner.sandbox.agent_programs.find_programs", looked)
     with pytest.raises(KeyboardInterrupt):
-        Service(Api("http://127.0.0.1:9", "token"), "one").run()
+        Runner(RunnerApi("http://127.0.0.1:9", "token"), "one").run_workers()
     ((trying, other),) = told
     assert trying is not None
     assert other != trying

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runner.control import Control
-from chalicelib.runner.git import Git
-from chalicelib.runner.log import Log
-from chalicelib.runner.redact import Redactor
-from chalicelib.runner.sealing import copy_sealed
-from tests.unit.played import DAEMON, PYTHON, PlayedApi, alive, do, git, job
+from chalicelib.runner.job_control import JobControl
+from chalicelib.runner.output.log import JobLog
+from chalicelib.runner.output.redact import Redactor
+from chalicelib.runner.repository.git import Git
+from chalicelib.runner.work.sealing import copy_sealed
+from tests.support.fake_runner_api import DAEMON, PYTHON, PlayedApi, alive, do, git, job
 
 
 def judged(
@@ -84,7 +84,7 @@ def test_what_a_job_of_the_same_user_did_to_our_repository_is_not_pushed_from(
         path.mkdir()
         return path
 
-    ours = Git(Control(timedelta(minutes=1)), Log(Redactor([])), private, None)
+    ours = Git(JobControl(timedelta(minutes=1)), JobLog(Redactor([])), private, None)
     sha = git("rev-parse", "main", cwd=origin)
     (origin / "shallow").write_text("")
     (origin / "hooks").mkdir(exist_ok=True)

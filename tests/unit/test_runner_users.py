@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runner import place, users
+from chalicelib.runner.sandbox import job_users, workspace
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs jobs as another user")
-@pytest.mark.parametrize("tries", [users.check, place.base])
+@pytest.mark.parametrize("tries", [job_users.check_users, workspace.base_directory])
 def test_what_is_tried_as_another_user_is_held_against_who_ends_all_of_that_users(
     monkeypatch: pytest.MonkeyPatch, tries: Any
 ):
     real, held = subprocess.run, []
 
     def run(*given: Any, **named: Any) -> Any:
-        lock = users._lock(named["user"])
+        lock = job_users._try_lock(named["user"])
         held.append(lock is None)
         if lock is not None:
             os.close(lock)

@@ -14,20 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.cron import Cron, parse_cron
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schedule import (
-    Schedule,
+from chalicelib.domain.triggers.cron import Cron, parse_cron
+from chalicelib.domain.triggers.schedule import (
+    CronSchedule,
     correct_instant,
     count_occurrences,
+    iter_occurrences,
     jitter_of,
     next_after,
     nth_newest,
-    occurrences,
-    preview,
+    preview_fires,
 )
-from chalicelib.domain.time_zones import parse_zone
-from tests.shared import shared
+from chalicelib.domain.triggers.time_zones import parse_zone
+from tests.support.shared import shared
 
 
 def utc(text: str) -> datetime:
@@ -35,8 +35,8 @@ def utc(text: str) -> datetime:
 
 
 def firings(cron: str, zone: str, after: str, until: str) -> list[str]:
-    schedule = Schedule(cron=cron, timezone=zone)
-    found = occurrences(schedule, after=utc(after), until=utc(until))
+    schedule = CronSchedule(cron=cron, timezone=zone)
+    found = iter_occurrences(schedule, after=utc(after), until=utc(until))
     return [f"{moment:%Y-%m-%dT%H:%MZ}" for moment in found]
 
 
@@ -84,7 +84,7 @@ DECIDED = {
 
 
 def _expected(row: dict[str, object]) -> bool:
-    schedule = Schedule(cron=str(row["expr"]), timezone=str(row["tz"]))
+    schedule = CronSchedule(cron=str(row["expr"]), timezone=str(row["tz"]))
     moment = utc(str(row["start"]))
     for text in row["expected"]:  # type: ignore[attr-defined]
         found = next_after(schedule, moment)
@@ -202,11 +202,11 @@ def test_daylight_saving_follows_cron_8(
 
 
 def test_bounds_are_inclusive_and_a_schedule_may_be_over():
-    schedule = Schedule(
+    schedule = CronSchedule(
         cron="0 9 * * *", start_at=utc("2026-05-04T09:00Z"), end_at=utc("2026-05-05T09:00Z")
     )
 
-    assert preview(schedule, utc("2026-01-01T00:00Z")) == [
+    assert preview_fires(schedule, utc("2026-01-01T00:00Z")) == [
         utc("2026-05-04T09:00Z"),
         utc("2026-05-05T09:00Z"),
     ]
@@ -214,31 +214,33 @@ def test_bounds_are_inclusive_and_a_schedule_may_be_over():
 
 
 def test_bounds_hold_for_the_moment_at_which_it_fires():
-    jittered = Schedule(
+    jittered = CronSchedule(
         cron="0 9 * * *",
         jitter=timedelta(minutes=5),
         start_at=utc("2026-05-04T09:05Z"),
         end_at=utc("2026-05-06T09:04Z"),
     )
 
-    assert preview(jittered, utc("2026-01-01T00:00Z")) == [
+    assert preview_fires(jittered, utc("2026-01-01T00:00Z")) == [
         utc("2026-05-04T09:05Z"),
         utc("2026-05-05T09:05Z"),
     ]
-    assert preview(jittered, utc("2026-05-05T09:02Z")) == [utc("2026-05-05T09:05Z")]
-    assert preview(jittered, utc("2026-05-05T09:05Z")) == []
+    assert preview_fires(jittered, utc("2026-05-05T09:02Z")) == [utc("2026-05-05T09:05Z")]
+    assert preview_fires(jittered, utc("2026-05-05T09:05Z")) == []
     exact = replace(jittered, end_at=utc("2026-05-06T09:05Z"))
-    assert preview(exact, utc("2026-05-05T09:05Z")) == [utc("2026-05-06T09:05Z")]
+    assert preview_fires(exact, utc("2026-05-05T09:05Z")) == [utc("2026-05-06T09:05Z")]
     late = replace(jittered, start_at=utc("2026-05-04T09:06Z"))
-    assert preview(late, utc("2026-01-01T00:00Z")) == [utc("2026-05-05T09:05Z")]
+    assert preview_fires(late, utc("2026-01-01T00:00Z")) == [utc("2026-05-05T09:05Z")]
 
 
 def test_jitter_shows_in_the_preview_and_stays_out_of_the_arithmetic():
     offset = jitter_of("trigger", 300)
-    schedule = Schedule(cron="0 9 * * *", jitter=offset)
+    schedule = CronSchedule(cron="0 9 * * *", jitter=offset)
 
     assert timedelta(0) <= offset <= timedelta(seconds=300)
-    assert preview(schedule, utc("2026-05-04T00:00Z"), 1) == [utc("2026-05-04T09:00Z") + offset]
+    assert preview_fires(schedule, utc("2026-05-04T00:00Z"), 1) == [
+        utc("2026-05-04T09:00Z") + offset
+    ]
     assert next_after(schedule, utc("2026-05-04T09:00Z")) == utc("2026-05-05T09:00Z")
 
 
@@ -324,9 +326,9 @@ def test_every_minute_of_any_three_days_agrees_with_a_walk_minute_by_minute(
 ):
     after = utc(f"{day}T00:00Z")
     until = after + timedelta(days=3)
-    schedule = Schedule(cron=expression, timezone=zone)
+    schedule = CronSchedule(cron=expression, timezone=zone)
 
-    found = set(occurrences(schedule, after=after, until=until))
+    found = set(iter_occurrences(schedule, after=after, until=until))
 
     assert found == _oracle(expression, parse_zone(zone), after, until)
 
@@ -352,9 +354,9 @@ def test_a_long_pause_costs_one_look_for_each_of_its_occurrences(
 
     monkeypatch.setattr(Cron, "iterate_after", counted)
     begun = datetime(2026, 3, 1, tzinfo=UTC)
-    paused = Schedule(cron=cron, timezone="America/New_York")
+    paused = CronSchedule(cron=cron, timezone="America/New_York")
 
-    found = list(occurrences(paused, after=begun, until=begun + timedelta(days=30)))
+    found = list(iter_occurrences(paused, after=begun, until=begun + timedelta(days=30)))
 
     assert len(found) > 2000
     assert looks <= len(found) + 3
@@ -379,9 +381,9 @@ def test_a_count_is_the_length_of_the_list(
 ):
     after = utc(f"{day}T00:00Z") + timedelta(seconds=ahead)
     until = after + timedelta(seconds=length)
-    schedule = Schedule(cron=expression, timezone=zone)
+    schedule = CronSchedule(cron=expression, timezone=zone)
 
-    found = list(occurrences(schedule, after=after, until=until))
+    found = list(iter_occurrences(schedule, after=after, until=until))
 
     assert count_occurrences(schedule, after=after, until=until) == len(found)
     for number in (1, 2, len(found)):
@@ -391,7 +393,7 @@ def test_a_count_is_the_length_of_the_list(
 
 @pytest.mark.parametrize("cron", ["* * * * *", "0-59 0-23 * * *"])
 def test_years_of_a_minutely_schedule_are_counted_at_once(cron: str):
-    schedule = Schedule(cron=cron, timezone="America/New_York")
+    schedule = CronSchedule(cron=cron, timezone="America/New_York")
     after, until = utc("2020-01-01T05:00Z"), utc("2026-01-01T05:00Z")
     begun = time.process_time()
 
@@ -424,6 +426,6 @@ def test_years_of_a_minutely_schedule_are_counted_at_once(cron: str):
 def test_a_stored_time_is_corrected_to_the_nearest_of_todays_data(
     cron: str, stored: str, decided: str | None, corrected: str
 ):
-    schedule = Schedule(cron=cron, timezone="Europe/Berlin")
+    schedule = CronSchedule(cron=cron, timezone="Europe/Berlin")
     found = correct_instant(schedule, utc(stored), utc(decided) if decided else None)
     assert found == utc(corrected)

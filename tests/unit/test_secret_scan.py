@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from chalicelib.runner.secret_scan import Scanner
-from tests.unit.repositories import BRANCH, Job, git, make_origin, need
+from chalicelib.runner.work.secret_scan import SecretScanner
+from tests.support.repositories import BRANCH, Job, git, make_origin, need
 
 VALUE = "k3y/with+odd=parts#9"
 NAMED = [("NPM_TOKEN", VALUE), ("OTHER", "another-value-77")]
@@ -158,10 +158,10 @@ def test_what_setup_wrote_is_neither_pushed_nor_in_the_way(job: Job):
 
 
 def test_the_last_half_of_two_values_under_one_name_is_looked_for():
-    scanner = Scanner([("ENV", "first-value-1"), ("ENV", "second-value-2")])
+    scanner = SecretScanner([("ENV", "first-value-1"), ("ENV", "second-value-2")])
 
-    assert scanner.find(b"a second-value-2 b") == "ENV"
-    assert scanner.find(b"nothing") is None
+    assert scanner.find_secret(b"a second-value-2 b") == "ENV"
+    assert scanner.find_secret(b"nothing") is None
 
 
 def test_a_secret_in_a_file_of_lfs_is_found(tmp_path: Path):

@@ -21,7 +21,7 @@ from chalicelib.settings import Settings
 def test_the_tick_is_a_whole_number_of_minutes_from_one_to_seven(asked: str, minutes: int):
     settings = Settings({"OPTIO_WORKFLOW_TRIGGER_INTERVAL": asked})
 
-    assert settings.interval == timedelta(minutes=minutes)
+    assert settings.tick_interval == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize("text", ["-1", "0", "many", "1.5"])
@@ -33,6 +33,6 @@ def test_a_setting_that_makes_no_sense_is_named(text: str):
 def test_every_name_carries_the_stage():
     settings = Settings({"STAGE": "prod"})
 
-    assert settings.table("runs") == "optio-prod-runs"
-    assert settings.queue("fire") == "optio-prod-fire"
+    assert settings.table_name("runs") == "optio-prod-runs"
+    assert settings.queue_name("fire") == "optio-prod-fire"
     assert settings.log_group == "/optio/prod/runs"

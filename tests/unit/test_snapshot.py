@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.runner import push, shell
-from tests.unit.repositories import BRANCH, Job, commit_files, git, make_origin
+from chalicelib.runner.sandbox import shell
+from chalicelib.runner.work import push
+from tests.support.repositories import BRANCH, Job, commit_files, git, make_origin
 
 FILES: dict[str, str | bytes] = {
     "README": "hello\n",
@@ -355,8 +356,8 @@ def test_records_of_programs_are_named_and_no_work(job: Job, prefix: str, agent:
 
 def test_very_many_references_are_looked_at_together(job: Job, monkeypatch: pytest.MonkeyPatch):
     started = []
-    run = shell.run
-    monkeypatch.setattr(shell, "run", lambda *a, **k: started.append(1) or run(*a, **k))
+    run = shell.run_program
+    monkeypatch.setattr(shell, "run_program", lambda *a, **k: started.append(1) or run(*a, **k))
     snapshot = job.agent(
         "echo x > x; git add x; tree=$(git write-tree); git rm -qf x;"
         "for n in $(seq 60); do sha=$(git commit-tree -p HEAD -m $n $tree);"
@@ -576,6 +577,6 @@ def test_a_git_that_is_silent_for_long_is_read_to_its_end(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(shell, "UNFINISHED_SHOWN_AFTER_MS", 50)
-    output = job.git.read("sh", "-c", "printf a; sleep 0.5; printf b", cwd=job.workspace)
+    output = job.git.read_bytes("sh", "-c", "printf a; sleep 0.5; printf b", cwd=job.workspace)
 
     assert output.data == b"ab"

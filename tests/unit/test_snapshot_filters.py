@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.runner import kept_work
-from tests.unit.repositories import BRANCH, Job, commit_files, git, make_origin, need
+from chalicelib.runner.work import kept_work
+from tests.support.repositories import BRANCH, Job, commit_files, git, make_origin, need
 
 SECRET = "PASSWORD=correct-horse-battery\n"
 ROT13 = "git config filter.rot.clean 'tr a-z n-za-m'; git config filter.rot.smudge 'tr a-z n-za-m'"

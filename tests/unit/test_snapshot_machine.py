@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.unit.repositories import BRANCH, Job, git, make_origin
+from tests.support.repositories import BRANCH, Job, git, make_origin
 
 CANARY = "canary-value-0123456789"
 FILES: dict[str, str | bytes] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.runner.errors import Overrun
-from tests.unit.repositories import Job, git, make_origin
+from tests.support.repositories import Job, git, make_origin
 
 FILES: dict[str, str | bytes] = {
     "README": "hello\n",
@@ -119,10 +119,7 @@ def test_a_filter_that_hangs_costs_its_files_and_no_others(tmp_path: Path):
         "git config filter.slow.smudge cat;"
         "git config filter.slow.clean 'if [ -e ../hang ]; then sleep 1000; fi; cat'"
     )
-    job.run(
-        "echo z > c; git add c; git commit -qm c;"
-        "echo one > a.slow; echo two > b.slow; touch ../hang"
-    )
+    job.run("echo z > c; git add c; git commit -qm c;echo one > a.slow; echo two > b.slow; touch ../hang")
     job.seconds = 8
 
     snapshot = job.take()
@@ -151,7 +148,7 @@ def test_a_command_of_git_ends_in_its_time(job: Job):
     pipe = job.root / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(Overrun, match="git did not end within 0 s"):
-        job.git.read("cat", str(pipe), cwd=job.workspace, seconds=0.3)
+        job.git.read_bytes("cat", str(pipe), cwd=job.workspace, seconds=0.3)
 
 
 def test_ignore_rules_of_the_home_are_those_after_setup(job: Job):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.repositories import BRANCH, Job, commit_files, git, make_origin
+from tests.support.repositories import BRANCH, Job, commit_files, git, make_origin
 
 IDENTITY = "git -c user.name=a -c user.email=a@b"
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.emulator import ROOT
-from infra.snapshots import NoReadableSnapshot, Snapshots
+from infra.dev.emulator import ROOT
+from infra.dev.snapshots import NoReadableSnapshot, Snapshots
 
 
 def saved(snapshots: Snapshots, **contents: bytes) -> None:
@@ -100,7 +100,7 @@ def test_a_state_of_which_nothing_can_be_read_is_never_taken_for_an_empty_one(tm
 SAVING = """
 import sys
 from pathlib import Path
-from infra.snapshots import Snapshots
+from infra.dev.snapshots import Snapshots
 snapshots = Snapshots(Path(sys.argv[1]))
 number = 0
 while True:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.actions import providers, syncing
+from chalicelib.actions.tickets import providers, sync
 from tests.conftest import NOON
 from tests.fakes.trackers import FAKES, serving
-from tests.unit.tracked import Place
+from tests.support.fake_tracker_stage import Place
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -62,7 +62,7 @@ def test_each_of_250_tickets_fires_once_through_pages_outages_and_limits(place: 
     assert "401" in (place.provider.disabled_reason or "")
 
     tracker.broken = lambda: None
-    providers.enable(place.world, "p")
+    providers.enable_provider(place.world, "p")
     place.minutes(1)
     place.now += timedelta(days=21)
     for item in later[25:]:
@@ -77,7 +77,7 @@ def test_a_sync_that_dies_at_any_call_loses_nothing_and_doubles_nothing(place: P
         place.tracker.add("agent")
     for fatal in range(1, 40):
         survived = _dies_at(place, fatal)
-        place.now += syncing.LEASE
+        place.now += sync.LEASE_DURATION
         if survived:
             break
         if fatal % 7 == 0:
@@ -111,25 +111,25 @@ def test_a_first_sync_that_dies_at_its_end_loses_no_ticket_of_the_next_minutes(
 
 def test_syncs_that_never_end_are_told(place: Place):
     for _ in range(2):
-        place.now += syncing.LEASE
+        place.now += sync.LEASE_DURATION
         assert not _dies_at(place, 2)
     assert "was interrupted" in (place.provider.last_error or "")
 
-    place.now += syncing.LEASE
-    syncing.sync(place.world, "p")
+    place.now += sync.LEASE_DURATION
+    sync.sync_provider(place.world, "p")
     assert place.provider.last_error is None
 
 
 def test_a_first_look_asks_once_for_each_page_what_was_fired(place: Place):
     for _ in range(120):
         place.tracker.add("other")
-    claims, asked = place.world.firings.claims, []
+    claims, asked = place.world.firings.find_claims, []
 
     def counted(keys: Any, now: Any) -> Any:
         asked.append(len(keys))
         return claims(keys, now)
 
-    place.world.firings.claims = counted
+    place.world.firings.find_claims = counted
     place.minutes(1)
 
     # A claim may be under the id that stays, or under the key that was shown when it was made.
@@ -154,31 +154,31 @@ def _dies_at(place: Place, fatal: int) -> bool:
         return done
 
     place.world.tables.commit = commit
-    place.world.trackers.open = _counting(place.world.trackers, count)
+    place.world.trackers.open_tracker = _counting(place.world.trackers, count)
     try:
-        syncing.sync(place.world, "p")
+        sync.sync_provider(place.world, "p")
     except Died:
         return False
     finally:
         place.world.tables.commit = real_commit
-        del place.world.trackers.open
+        del place.world.trackers.open_tracker
         place.tracker.answer = real_answer  # type: ignore[method-assign]
     return calls < fatal
 
 
 def _counting(trackers: Any, count: Any) -> Any:
-    opened = type(trackers).open
+    opened = type(trackers).open_tracker
 
     def open_(*given: Any) -> Any:
         tracker = opened(trackers, *given)
-        send = tracker.changed
+        send = tracker.iter_changed
 
         def changed(*asked: Any) -> Iterator[Any]:
             for page in send(*asked):
                 count()
                 yield page
 
-        tracker.changed = changed
+        tracker.iter_changed = changed
         return tracker
 
     return open_

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.blueprints.template import (
+    check_template,
+    find_printed_names,
+    render_template,
+)
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.template import check_template, find_printed_names, render
 
 VALUES = {
     "name": "Ada",
@@ -65,22 +69,24 @@ VALUES = {
     ],
 )
 def test_the_language_of_the_contract(text: str, expected: str):
-    assert render(text, VALUES).text == expected
+    assert render_template(text, VALUES).text == expected
 
 
 @pytest.mark.parametrize("value", [None, False, "", "false", "0", 0, [], {}])
 def test_what_is_false(value: object):
-    assert render("{{#if x}}y{{else}}n{{/if}}", {"x": value}).text == "n"
+    assert render_template("{{#if x}}y{{else}}n{{/if}}", {"x": value}).text == "n"
 
 
 def test_a_name_may_be_written_in_any_letters():
     names = ("größe", "名前", "\N{MATHEMATICAL BOLD CAPITAL A}")
-    rendered = render(" ".join(f"{{{{{name}}}}}" for name in names), dict.fromkeys(names, "x"))
+    rendered = render_template(
+        " ".join(f"{{{{{name}}}}}" for name in names), dict.fromkeys(names, "x")
+    )
     assert (rendered.text, rendered.missing, rendered.unused) == ("x x x", (), ())
 
 
 def test_the_preview_can_say_what_was_missing_and_what_was_unused():
-    rendered = render("{{name}} {{gone}} {{a.z}}", {"name": "x", "a": {}, "idle": 1})
+    rendered = render_template("{{name}} {{gone}} {{a.z}}", {"name": "x", "a": {}, "idle": 1})
 
     assert rendered.missing == ("gone", "a.z")
     assert rendered.unused == ("idle",)
@@ -118,7 +124,7 @@ def test_the_preview_can_say_what_was_missing_and_what_was_unused():
 )
 def test_a_template_that_does_not_parse_says_where_and_why(text: str, message: str):
     with pytest.raises(Invalid) as caught:
-        render(text, {})
+        render_template(text, {})
 
     assert message in caught.value.message
 
@@ -137,7 +143,7 @@ def test_a_name_of_a_loop_is_refused_where_it_is_always_empty(text: str, message
         check_template(text)
 
     assert message in caught.value.message
-    assert render(text, {}).text.strip() in ("", "a"), "a stored one goes on rendering"
+    assert render_template(text, {}).text.strip() in ("", "a"), "a stored one goes on rendering"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +167,7 @@ def test_a_bomb_ends_at_a_megabyte():
     bomb = "{{#each l}}{{#each l}}{{#each l}}{{big}}{{/each}}{{/each}}{{/each}}"
 
     with pytest.raises(Invalid, match="1 MB"):
-        render(bomb, {"l": list(range(100)), "big": "x" * 1000})
+        render_template(bomb, {"l": list(range(100)), "big": "x" * 1000})
 
 
 hostile = st.text(st.sampled_from("{}%#-_.'\"|()[] \nabi/ef"), max_size=40)
@@ -169,18 +175,18 @@ hostile = st.text(st.sampled_from("{}%#-_.'\"|()[] \nabi/ef"), max_size=40)
 
 @given(hostile)
 def test_no_value_is_ever_read_as_a_template(value: str):
-    assert render("<{{x}}>", {"x": value}).text == f"<{value}>"
+    assert render_template("<{{x}}>", {"x": value}).text == f"<{value}>"
 
 
 @given(hostile.filter(lambda text: "{{" not in text))
 def test_text_without_tags_is_printed_as_it_stands(text: str):
-    assert render(text, {}).text == text
+    assert render_template(text, {}).text == text
 
 
 @given(hostile)
 def test_any_text_renders_or_is_refused_with_a_line(text: str):
     try:
-        render(text, {"a": 1})
+        render_template(text, {"a": 1})
     except Invalid as refused:
         message = refused.message
     else:
@@ -194,4 +200,6 @@ def test_what_is_not_text_prints_as_json(value: object):
     if value is None:
         expected = ""
 
-    assert render("{{x}}", {"x": value}).text.replace(", ", ",") == str(expected).replace(", ", ",")
+    assert render_template("{{x}}", {"x": value}).text.replace(", ", ",") == str(expected).replace(
+        ", ", ","
+    )

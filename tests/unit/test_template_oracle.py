@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.template import render
+from chalicelib.domain.blueprints.template import render_template
 
 VALUES: dict[str, Any] = {
     "name": "Ada",
@@ -164,7 +164,7 @@ def test_a_template_prints_what_it_was_built_to_print():
     for _ in range(600):
         ours, _, printed = builder.parts(3, None)
         # The angles keep tags from being alone on the only line.
-        shown = render(f"<{ours}>", VALUES).text
+        shown = render_template(f"<{ours}>", VALUES).text
         assert shown == f"<{printed}>", f"{ours!r} (OPTIO_TEMPLATE_SEED={seed})"
 
 
@@ -207,4 +207,6 @@ def test_a_template_prints_what_handlebars_prints(tmp_path: Path):
     )
 
     for (ours, _, _), printed in zip(built, json.loads(done.stdout), strict=True):
-        assert render(ours, VALUES).text == printed, f"{ours!r} (OPTIO_TEMPLATE_SEED={seed})"
+        assert render_template(ours, VALUES).text == printed, (
+            f"{ours!r} (OPTIO_TEMPLATE_SEED={seed})"
+        )

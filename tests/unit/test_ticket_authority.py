@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.github_issues import FakeGitHub
 from tests.fakes.tracker import serving
-from tests.unit.tracked import Place
+from tests.support.fake_tracker_stage import Place
 
 pytestmark = pytest.mark.usefixtures("loopback")
 

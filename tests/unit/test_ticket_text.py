@@ -10,9 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.label import normal_label
-from chalicelib.integrations.atlassian_document import DEEPEST, TOO_DEEP, to_markdown
-from chalicelib.integrations.markup_limits import LONGEST_TEXT
-from chalicelib.integrations.notion_blocks import LEFT_OUT, MOST_BLOCKS, MOST_REQUESTS, BlockReader
+from chalicelib.integrations.trackers.atlassian_document import (
+    MAX_DEPTH,
+    TOO_DEEP_NOTICE,
+    to_markdown,
+)
+from chalicelib.integrations.trackers.markup_limits import MAX_TEXT_LENGTH
+from chalicelib.integrations.trackers.notion_blocks import (
+    LEFT_OUT_NOTICE,
+    MAX_BLOCKS,
+    MAX_REQUESTS,
+    BlockReader,
+)
 
 Node = dict[str, Any]
 
@@ -135,11 +144,11 @@ def test_a_document_that_is_none_raises_nothing(thing: Any, kind: str):
 
 def test_a_document_that_is_too_deep_or_too_long_says_so():
     deep = node("paragraph", text("bottom"))
-    for _ in range(DEEPEST * 3):
+    for _ in range(MAX_DEPTH * 3):
         deep = node("blockquote", deep)
-    assert TOO_DEEP in to_markdown(doc(deep))
-    long = to_markdown(doc(node("paragraph", text("x" * 3 * LONGEST_TEXT))))
-    assert len(long) <= LONGEST_TEXT
+    assert TOO_DEEP_NOTICE in to_markdown(doc(deep))
+    long = to_markdown(doc(node("paragraph", text("x" * 3 * MAX_TEXT_LENGTH))))
+    assert len(long) <= MAX_TEXT_LENGTH
     assert long.endswith("300,000 characters in all. Read it in Jira.]")
 
 
@@ -208,12 +217,12 @@ def test_a_page_of_notion_without_an_end_is_left_with_a_word():
         for number in range(10**6):
             yield block(f"{above}.{number}", "toggle", True, rich_text=rich("again"))
 
-    assert BlockReader(endless).read_page("page").endswith(LEFT_OUT)
-    assert len(asked) <= MOST_REQUESTS
+    assert BlockReader(endless).read_page("page").endswith(LEFT_OUT_NOTICE)
+    assert len(asked) <= MAX_REQUESTS
 
-    flat = [block(str(number), "paragraph", rich_text=rich("x")) for number in range(MOST_BLOCKS)]
-    assert LEFT_OUT not in read({"page": flat})
-    assert read({"page": [*flat, flat[0]]}).endswith(LEFT_OUT)
+    flat = [block(str(number), "paragraph", rich_text=rich("x")) for number in range(MAX_BLOCKS)]
+    assert LEFT_OUT_NOTICE not in read({"page": flat})
+    assert read({"page": [*flat, flat[0]]}).endswith(LEFT_OUT_NOTICE)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import pytest
 import tzdata
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schedule import Schedule, next_after
-from chalicelib.domain.time_zones import available_zones, parse_zone
+from chalicelib.domain.triggers.schedule import CronSchedule, next_after
+from chalicelib.domain.triggers.time_zones import available_zones, parse_zone
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -51,10 +51,10 @@ def test_every_zone_of_the_shipped_data_but_one_is_taken():
 STORY = """
 import zoneinfo
 from datetime import UTC, datetime
-from chalicelib.domain.schedule import Schedule, next_after
+from chalicelib.domain.triggers.schedule import CronSchedule, next_after
 noon = datetime(2026, 12, 1, 12, tzinfo=UTC)
 print(zoneinfo.ZoneInfo("America/Vancouver").utcoffset(datetime(2026, 12, 1)))
-print(next_after(Schedule(cron="0 9 * * *", timezone="America/Vancouver"), noon).isoformat())
+print(next_after(CronSchedule(cron="0 9 * * *", timezone="America/Vancouver"), noon).isoformat())
 """
 
 
@@ -76,7 +76,7 @@ def test_the_machines_own_zone_files_decide_nothing(tmp_path: Path):
 
     machine, ours = done.stdout.splitlines()
     assert machine == "9:00:00", "the machine's file was read by zoneinfo, as it should be here"
-    right = next_after(Schedule(cron="0 9 * * *", timezone="America/Vancouver"), NOON)
+    right = next_after(CronSchedule(cron="0 9 * * *", timezone="America/Vancouver"), NOON)
     assert right is not None
     assert ours == right.isoformat()
 
@@ -92,6 +92,6 @@ def test_the_machines_own_zone_files_decide_nothing(tmp_path: Path):
     ],
 )
 def test_nine_o_clock_is_where_the_data_of_the_pin_puts_it(zone: str, expected: str):
-    found = next_after(Schedule(cron="0 9 * * *", timezone=zone), NOON)
+    found = next_after(CronSchedule(cron="0 9 * * *", timezone=zone), NOON)
     assert found is not None
     assert f"{found:%H:%M}" == expected

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from chalicelib.domain.provider import Provider, failed
-from chalicelib.integrations.tracker_http import refusal
-from chalicelib.ports import Limited, Unreachable
+from chalicelib.domain.tickets.provider import TicketProvider, fail_sync
+from chalicelib.integrations.trackers.http import tracker_error
+from chalicelib.ports import TrackerRateLimited, TrackerUnreachable
 from tests.conftest import NOON
 
 RESET = str(int((NOON + timedelta(minutes=5)).timestamp()))
@@ -40,9 +40,9 @@ RESET = str(int((NOON + timedelta(minutes=5)).timestamp()))
 def test_each_trackers_own_way_to_limit_is_waited_for(
     status: int, headers: dict[str, str], text: str, seconds: int
 ):
-    error = refusal("T", status, CaseInsensitiveDict(headers), text, NOON)
+    error = tracker_error("T", status, CaseInsensitiveDict(headers), text, NOON)
 
-    assert isinstance(error, Limited)
+    assert isinstance(error, TrackerRateLimited)
     assert error.wait.total_seconds() == seconds
 
 
@@ -60,18 +60,18 @@ def test_each_trackers_own_way_to_limit_is_waited_for(
     ],
 )
 def test_each_refusal_is_what_it_is_and_says_what_to_mend(status: int, passes: bool, told: str):
-    error = refusal("T", status, CaseInsensitiveDict(), "what it said", NOON)
+    error = tracker_error("T", status, CaseInsensitiveDict(), "what it said", NOON)
 
-    assert isinstance(error, Unreachable)
+    assert isinstance(error, TrackerUnreachable)
     assert error.passes is passes
     assert told in str(error)
 
 
 def test_a_tracker_that_is_down_and_says_for_how_long_is_left_alone_so_long():
     headers = CaseInsensitiveDict({"Retry-After": "600"})
-    error = refusal("T", 503, headers, "", NOON)
-    assert isinstance(error, Unreachable)
-    provider = Provider(id="p", name="P", source="jira", created_at=NOON, updated_at=NOON)
+    error = tracker_error("T", 503, headers, "", NOON)
+    assert isinstance(error, TrackerUnreachable)
+    provider = TicketProvider(id="p", name="P", source="jira", created_at=NOON, updated_at=NOON)
 
-    assert failed(provider, "down", NOON, error.wait).due_at == NOON + timedelta(minutes=10)
-    assert failed(provider, "down", NOON).due_at == NOON + timedelta(minutes=1)
+    assert fail_sync(provider, "down", NOON, error.wait).due_at == NOON + timedelta(minutes=10)
+    assert fail_sync(provider, "down", NOON).due_at == NOON + timedelta(minutes=1)

@@ -12,13 +12,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from chalicelib.actions import consulting, credentials, moving, publishing
-from chalicelib.actions.tidying import Tidying
-from chalicelib.domain.checks import UNKNOWN
-from chalicelib.domain.forge import ForgeError
-from chalicelib.domain.pull_request import CHECKS_GRACE, Facts, Pull
-from chalicelib.domain.repo import Repo, repo_id
-from chalicelib.domain.run import Run, State, queued
+from chalicelib.actions.access import forge_credentials
+from chalicelib.actions.pull_requests import publish
+from chalicelib.actions.pull_requests.cleanup import Tidying
+from chalicelib.actions.runs import transitions
+from chalicelib.actions.scheduler import outside_calls
+from chalicelib.domain.pull_requests.checks import UNKNOWN
+from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.domain.pull_requests.pull_request import CHECKS_GRACE, Facts, PullRequest
+from chalicelib.domain.repos.repo import Repo, repo_id
+from chalicelib.domain.runs.run import Run, State, queue_run
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld, Write, absent, put
 
@@ -53,14 +56,14 @@ class PlayedForge:
             wait = timedelta(minutes=30) if fault == "rate_limited" else None
             raise ForgeError(fault, f"made to fail with {fault}", passes=REFUSALS[fault], wait=wait)
 
-    def look(self, number: int, before: Pull | None) -> Facts:
+    def read_facts(self, number: int, before: PullRequest | None) -> Facts:
         self._asked()
         if self.truth.head_sha != self.answered.head_sha:
             self.seen_at = self.now
         self.answered = self.truth
         return self.truth
 
-    def find(self) -> Facts:
+    def find_pull_request(self) -> Facts:
         """Return the facts in a list of pull requests: none of checks and reviews."""
         bare = {"runs": UNKNOWN, "statuses": UNKNOWN, "reviews": UNKNOWN, "review_id": None}
         if self.truth.head_sha != self.answered.head_sha:
@@ -68,21 +71,21 @@ class PlayedForge:
         self.answered = replace(self.truth, mergeable=None, **bare)
         return self.answered
 
-    def merge(self, facts: Facts, title: str, message: str) -> bool:
+    def merge_pull_request(self, facts: Facts, title: str, message: str) -> bool:
         self._asked()
         truth = self.truth
         if facts.head_sha != truth.head_sha or truth.mergeable is not True or truth.draft:
             raise ForgeError("refused", "not mergeable")
         assert truth.state == "open"
-        assert facts.checks in ("none", "success")
+        assert facts.check_state in ("none", "success")
         assert facts.reviews in ("none", "approved")
-        if facts.checks == "none":
+        if facts.check_state == "none":
             assert self.now - self.seen_at >= CHECKS_GRACE
         self.merges += 1
         self.truth = replace(truth, state="merged")
         return True
 
-    def complaints(self, facts: Facts) -> str:
+    def read_failure_details(self, facts: Facts) -> str:
         self._asked()
         return "it said this"
 
@@ -101,7 +104,7 @@ class EveryOrder(RuleBasedStateMachine):
         super().__init__()
         self.forge = PlayedForge()
         self.world: Any = MemoryWorld(lambda: self.forge.now, lambda span: None)
-        self.world.firings = SimpleNamespace(brief=lambda firing_id: None)
+        self.world.firings = SimpleNamespace(get_brief=lambda firing_id: None)
         moments = {"created_at": NOON, "updated_at": NOON}
         self.world.repos.add(
             Repo(id=repo_id(URL), url=URL, auto_merge=True, auto_resume=True, **moments)
@@ -117,9 +120,11 @@ class EveryOrder(RuleBasedStateMachine):
             branch="optio/task-00000000",
             **moments,
         )
-        row = Write("run", "runs", run.id, absent, put(queued(run, by="manual", message="x")))
+        row = Write("run", "runs", run.id, absent, put(queue_run(run, by="manual", message="x")))
         self.world.tables.commit([row])
-        self.patched = patch.object(credentials, "forge_of", lambda world, url: self.forge)
+        self.patched = patch.object(
+            forge_credentials, "open_forge_of", lambda world, url: self.forge
+        )
         self.patched.start()
         self._work()
 
@@ -135,8 +140,10 @@ class EveryOrder(RuleBasedStateMachine):
         """Let the agent push, and the pull request be found, as after a claim."""
         self.attempts += 1
         for state in (State.PROVISIONING, State.RUNNING):
-            moving.advance(self.world, self.run, state, by="test", message="on")
-        publishing._opened(self.world, self.run, self.forge.find(), Tidying(self.run))
+            transitions.transition_run(self.world, self.run, state, by="test", message="on")
+        publish._record_opened(
+            self.world, self.run, self.forge.find_pull_request(), Tidying(self.run)
+        )
 
     def _push(self) -> None:
         self.heads += 1
@@ -188,7 +195,7 @@ class EveryOrder(RuleBasedStateMachine):
 
     @rule(merge=st.booleans(), resume=st.booleans(), most=st.integers(0, 3))
     def the_policy_changes(self, merge: bool, resume: bool, most: int) -> None:
-        was = self.world.repos.find(URL)
+        was = self.world.repos.find_by_url(URL)
         new = replace(
             was,
             auto_merge=merge,
@@ -207,7 +214,7 @@ class EveryOrder(RuleBasedStateMachine):
     def a_hint_comes(self) -> None:
         run = self.run
         if run.pull and run.state in (State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED):
-            moving.update(self.world, run, due_at=self.forge.now)
+            transitions.update_run(self.world, run, due_at=self.forge.now)
             self._looked_after()
 
     @rule(pushes=st.booleans())
@@ -223,7 +230,7 @@ class EveryOrder(RuleBasedStateMachine):
         due = was.due_at is not None and was.due_at <= self.forge.now
         if not due or was.state is State.QUEUED:
             return
-        consulting.consult(self.world, was.id)
+        outside_calls.consult(self.world, was.id)
         if not faulty:
             self._is_as_the_forge_said(was)
 
@@ -239,7 +246,7 @@ class EveryOrder(RuleBasedStateMachine):
         else:
             assert run.state in (State.PR_OPENED, State.NEEDS_ATTENTION, State.QUEUED)
             if (was.state, run.state) == (State.NEEDS_ATTENTION, State.PR_OPENED):
-                assert truth.checks not in ("failure", UNKNOWN)
+                assert truth.check_state not in ("failure", UNKNOWN)
                 assert truth.reviews not in ("changes_requested", UNKNOWN)
                 assert truth.mergeable is True
 
@@ -247,7 +254,7 @@ class EveryOrder(RuleBasedStateMachine):
     def what_is_shown_is_an_answer_of_the_forge_or_unknown(self) -> None:
         run, told = self.run, self.forge.answered
         assert run.pr_state == told.state
-        assert run.pr_checks_status in (told.checks, UNKNOWN)
+        assert run.pr_checks_status in (told.check_state, UNKNOWN)
         assert run.pr_review_status in (told.reviews, UNKNOWN)
 
     @invariant()
@@ -269,7 +276,7 @@ class EveryOrder(RuleBasedStateMachine):
     @invariant()
     def an_end_has_cleared_up(self) -> None:
         if self.forge.merges and self.run.state is State.COMPLETED:
-            assert self.forge.branch_gone or not self.world.repos.find(URL).auto_merge
+            assert self.forge.branch_gone or not self.world.repos.find_by_url(URL).auto_merge
 
 
 EveryOrder.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid, NotJson
-from chalicelib.domain.webhook_body import CHARSETS, read_payload
-from chalicelib.domain.webhook_senders import SENDERS
-from chalicelib.domain.webhook_signatures import Delivery
+from chalicelib.domain.triggers.webhook_body import KNOWN_CHARSETS, read_payload
+from chalicelib.domain.triggers.webhook_senders import SENDERS
+from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
 
 OPTIO = SENDERS["optio"]
 LABELS = ("utf-8", "UTF8", "us-ascii", "iso-8859-1", "latin1", "windows-1252", "utf-16", "utf-16be")
 
 
-def delivery(body: bytes, *, whole: bool = True, **headers: str) -> Delivery:
+def delivery(body: bytes, *, whole: bool = True, **headers: str) -> InboundDelivery:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Delivery(headers=named, body=body, is_base64=whole)
+    return InboundDelivery(headers=named, body=body, is_base64=whole)
 
 
 @given(st.text(max_size=40), st.sampled_from(LABELS), st.booleans(), st.booleans())
@@ -56,6 +56,6 @@ def test_no_bytes_and_no_declaration_bring_another_error(body: bytes, encoding: 
 
 
 def test_every_charset_that_is_read_is_one_of_pythons_text_encodings():
-    for name in CHARSETS:
+    for name in KNOWN_CHARSETS:
         assert codecs.lookup(name).name == name
         assert "{}".encode(name).decode(name) == "{}"

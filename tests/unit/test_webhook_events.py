@@ -9,9 +9,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.actions.hooks import mapped
-from chalicelib.domain.webhook_events import matches_event
-from chalicelib.web.flood import Buckets
+from chalicelib.actions.firing.inbound_webhooks import map_params
+from chalicelib.domain.triggers.webhook_events import matches_event
+from chalicelib.web.http.rate_limit import TokenBuckets
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
 
@@ -38,7 +38,10 @@ def test_a_mapping_finds_what_lies_at_its_path_and_nothing_else(
     if written.startswith("["):
         written = f"@{written}"
 
-    assert mapped(WORLD, {"x": f"$.{written}", "all": "$"}, payload) == {"x": found, "all": payload}
+    assert map_params(WORLD, {"x": f"$.{written}", "all": "$"}, payload) == {
+        "x": found,
+        "all": payload,
+    }
 
 
 def test_events_are_named_whole_or_by_their_kind():
@@ -68,22 +71,22 @@ def test_a_pattern_matches_what_a_shell_would_match(pattern: str, name: str):
 
 @given(st.lists(st.floats(0, 3), max_size=300), st.integers(1, 20))
 def test_a_bucket_gives_no_more_than_its_rate_and_its_depth(gaps: list[float], rate: int):
-    buckets, now, taken, waited = Buckets(rate), NOON, 0, 0.0
+    buckets, now, taken, waited = TokenBuckets(rate), NOON, 0, 0.0
     for gap in gaps:
         now += timedelta(seconds=gap)
         waited += gap
-        wait = buckets.take("p", now)
+        wait = buckets.take_token("p", now)
         taken += not wait
         assert timedelta(0) <= wait <= timedelta(seconds=1 / rate)
         assert taken <= 2 * rate + waited * rate + 1e-3
 
 
 def test_buckets_forget_paths_that_nobody_asks_for():
-    buckets = Buckets(1)
+    buckets = TokenBuckets(1)
     for number in range(10_050):
-        buckets.take(f"p{number}", NOON)
+        buckets.take_token(f"p{number}", NOON)
     assert len(buckets._kept) == 10_000
 
 
 def test_a_payload_keeps_its_numbers_as_they_came():
-    assert json.dumps(mapped(WORLD, {"n": "$.n"}, json.loads('{"n": 1.0}'))) == '{"n": 1.0}'
+    assert json.dumps(map_params(WORLD, {"n": "$.n"}, json.loads('{"n": 1.0}'))) == '{"n": 1.0}'

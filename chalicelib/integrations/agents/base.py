@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from chalicelib.integrations.agents.sentences import IN_WORDS
+from chalicelib.integrations.agents.sentences import CLASS_PHRASES
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class AgentTask:
     """Options of an agent's call, apart from the prompt."""
 
     command: str | None = None
@@ -38,7 +38,7 @@ class Invocation:
 
 
 @dataclass(frozen=True)
-class Line:
+class AgentLine:
     """One line of a run's log, as the agent meant it."""
 
     type: str
@@ -46,7 +46,7 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AgentEnd:
+class AgentResult:
     """How an agent's work ended, and what it cost."""
 
     ok: bool
@@ -63,12 +63,12 @@ class AgentEnd:
     resets_at: datetime | None = None
     """The end of a reached limit, if the program reports it."""
 
-    def failed(self, error_class: str, detail: str) -> AgentEnd:
+    def as_failure(self, error_class: str, detail: str) -> AgentResult:
         """Return the same end as a failure: its class in words, then the program's own message.
 
         The end of a limit belongs to the failure of that limit alone.
         """
-        words = IN_WORDS.get(error_class, IN_WORDS["agent"])
+        words = CLASS_PHRASES.get(error_class, CLASS_PHRASES["agent"])
         return replace(
             self,
             ok=False,
@@ -78,7 +78,7 @@ class AgentEnd:
         )
 
 
-class Parser(Protocol):
+class AgentParser(Protocol):
     """Reads one run of an agent."""
 
     @property
@@ -86,25 +86,25 @@ class Parser(Protocol):
         """The number of calls of the model so far, if the agent reports it."""
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the program has printed its structured end and begun nothing since."""
 
     @property
-    def hopeless(self) -> str | None:
+    def abort_reason(self) -> str | None:
         """Why the agent should be ended now, or nothing."""
 
-    def feed(self, line: str) -> list[Line]:
+    def feed_line(self, line: str) -> list[AgentLine]:
         """Return the log lines for one line of standard output."""
 
-    def end(self, exit_code: int, tail: str) -> AgentEnd:
+    def judge_end(self, exit_code: int, tail: str) -> AgentResult:
         """Judge the whole; `tail` is what the program last wrote outside its format."""
 
 
 class Agent(Protocol):
     """A kind of agent program."""
 
-    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+    def build_invocation(self, task: AgentTask, environment: Mapping[str, str]) -> Invocation:
         """Return how to start it, given the environment it will see."""
 
-    def parser(self) -> Parser:
+    def make_parser(self) -> AgentParser:
         """Return a new reader for one run."""

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
-from chalicelib.integrations.agents.streams import (
-    Event,
-    JsonLines,
-    call_of,
-    text_of,
+from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
+from chalicelib.integrations.agents.json_lines import (
+    JsonEvent,
+    JsonLinesParser,
+    describe_call,
+    to_integer,
+    to_text,
     unstarted_servers,
-    whole,
 )
 
 _ERRORS = {
@@ -30,7 +30,7 @@ _INPUT_OF_USAGE = ("input_tokens", "cache_read_input_tokens", "cache_creation_in
 """Parts of the input: the first is what no cache has. Other programs count them as one."""
 
 
-class ClaudeCodeParser(JsonLines):
+class ClaudeCodeParser(JsonLinesParser):
     """Ends with a `result` event; an API error has the subtype "success" and `is_error`."""
 
     program = "claude-code"
@@ -38,96 +38,100 @@ class ClaudeCodeParser(JsonLines):
 
     def __init__(self) -> None:
         super().__init__()
-        self._result: Event | None = None
+        self._result: JsonEvent | None = None
         self._error: str | None = None
         self._limits: dict[str, datetime] = {}
 
-    def lines(self, event: Event) -> Iterator[Line]:
+    def iter_lines(self, event: JsonEvent) -> Iterator[AgentLine]:
         kind = event["type"]
         if kind == "system" and event.get("subtype") == "init":
             self.session_id, self.model = event.get("session_id"), event.get("model")
-            yield Line("system", f"claude-code {event.get('claude_code_version', '')} {self.model}")
+            yield AgentLine(
+                "system", f"claude-code {event.get('claude_code_version', '')} {self.model}"
+            )
             yield from unstarted_servers(event.get("mcp_servers"))
         elif kind == "rate_limit_event":
-            self._limited(event.get("rate_limit_info") or {})
+            self._note_limit(event.get("rate_limit_info") or {})
         elif kind in ("assistant", "user"):
             self._error = event.get("error") if kind == "assistant" else self._error
-            yield from _message(kind, event.get("message") or {})
-        elif kind == "result" and not self.ended:  # a program that is ended may print another
+            yield from _message_lines(kind, event.get("message") or {})
+        elif kind == "result" and not self.has_ended:  # a program that is ended may print another
             self._result = event
-            self.turns = whole(event.get("num_turns"))
+            self.turns = to_integer(event.get("num_turns"))
 
-    def _limited(self, told: Event) -> None:
+    def _note_limit(self, told: JsonEvent) -> None:
         """Note when a limit ends that stops the work: a warning and paid overage do not."""
         paid = told.get("isUsingOverage") or str(told.get("overageStatus")).startswith("allowed")
         stops = told.get("status") == "rejected" and not paid and told.get("resetsAt")
         kind = str(told.get("rateLimitType"))
         self._limits.pop(kind, None)
         if stops:
-            self._limits[kind] = datetime.fromtimestamp(whole(told["resetsAt"]), UTC)
+            self._limits[kind] = datetime.fromtimestamp(to_integer(told["resetsAt"]), UTC)
 
-    def end(self, exit_code: int, tail: str) -> AgentEnd:
+    def judge_end(self, exit_code: int, tail: str) -> AgentResult:
         result = self._result
         if result is None:
-            return self.no_end(exit_code, tail)
-        end = replace(self._costs(result), resets_at=max(self._limits.values(), default=None))
+            return self.result_without_end(exit_code, tail)
+        end = replace(self._with_costs(result), resets_at=max(self._limits.values(), default=None))
         subtype = str(result.get("subtype"))
         if not result.get("is_error") and subtype == "success":
             return replace(end, resets_at=None)
-        said = text_of(result.get("result")) or text_of(result.get("errors"))
+        said = to_text(result.get("result")) or to_text(result.get("errors"))
         if subtype == "error_max_turns":
-            return end.failed("turn_limit", said or subtype)
+            return end.as_failure("turn_limit", said or subtype)
         default = "overloaded" if self._error in _BROKEN else "agent"
         status = result.get("api_error_status")
-        by_words = self.class_of(said, status if isinstance(status, int) else None, default)
-        return end.failed(_ERRORS.get(self._error or "") or by_words, said or subtype)
+        by_words = self.error_class_of(said, status if isinstance(status, int) else None, default)
+        return end.as_failure(_ERRORS.get(self._error or "") or by_words, said or subtype)
 
-    def _costs(self, result: Event) -> AgentEnd:
+    def _with_costs(self, result: JsonEvent) -> AgentResult:
         """The end with its tokens, by model: `usage` is zero after a fallen-back stream."""
-        models: dict[str, Event] = result.get("modelUsage") or {}
+        models: dict[str, JsonEvent] = result.get("modelUsage") or {}
         usage = result.get("usage") or {}
-        used = max(models, key=lambda name: whole(models[name].get("outputTokens")), default=None)
+        used = max(
+            models, key=lambda name: to_integer(models[name].get("outputTokens")), default=None
+        )
         denied = [str(each.get("tool_name")) for each in result.get("permission_denials") or []]
-        return AgentEnd(
+        return AgentResult(
             ok=True,
             session_id=result.get("session_id") or self.session_id,
             model=used or self.model,
             input_tokens=sum(_sum(each, _INPUT) for each in models.values())
             or _sum(usage, _INPUT_OF_USAGE),
-            output_tokens=sum(whole(each.get("outputTokens")) for each in models.values())
-            or whole(usage.get("output_tokens")),
+            output_tokens=sum(to_integer(each.get("outputTokens")) for each in models.values())
+            or to_integer(usage.get("output_tokens")),
             cost_usd=result.get("total_cost_usd"),
             turns=self.turns,
-            summary=text_of(result.get("result")) or None,
+            summary=to_text(result.get("result")) or None,
             refused_tools=tuple(dict.fromkeys(denied)),
         )
 
 
-def _sum(counts: Event, names: Iterable[str]) -> int:
-    return sum(whole(counts.get(name)) for name in names)
+def _sum(counts: JsonEvent, names: Iterable[str]) -> int:
+    return sum(to_integer(counts.get(name)) for name in names)
 
 
-def _message(kind: str, message: Event) -> Iterator[Line]:
+def _message_lines(kind: str, message: JsonEvent) -> Iterator[AgentLine]:
     content = message.get("content")
     if isinstance(content, str):
-        yield Line("text" if kind == "assistant" else "agent", content)
+        yield AgentLine("text" if kind == "assistant" else "agent", content)
         return
     for part in content or []:
         match part.get("type"):
             case "text":
-                yield Line("text", part.get("text") or "")
+                yield AgentLine("text", part.get("text") or "")
             case "thinking":
-                yield Line("thinking", part.get("thinking") or "")
+                yield AgentLine("thinking", part.get("thinking") or "")
             case "tool_use":
-                yield Line("tool_use", call_of(part.get("name"), part.get("input")))
+                yield AgentLine("tool_use", describe_call(part.get("name"), part.get("input")))
             case "tool_result":
-                yield Line("tool_result", text_of(part.get("content")))
+                yield AgentLine("tool_result", to_text(part.get("content")))
 
 
 class ClaudeCode:
     """The runner is the sandbox, so every tool is allowed; root needs IS_SANDBOX for that."""
 
-    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+    def build_invocation(self, task: AgentTask, environment: Mapping[str, str]) -> Invocation:
         argv = ["claude", "-p", "--output-format", "stream-json", "--verbose"]
         argv += ["--dangerously-skip-permissions"]
         argv += ["--model", task.model] if task.model else []
@@ -140,5 +144,5 @@ class ClaudeCode:
         }
         return Invocation(argv=tuple(argv), environment=quiet)
 
-    def parser(self) -> ClaudeCodeParser:
+    def make_parser(self) -> ClaudeCodeParser:
         return ClaudeCodeParser()

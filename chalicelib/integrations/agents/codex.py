@@ -6,11 +6,16 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
-from chalicelib.integrations.agents.streams import Event, JsonLines, text_of, whole
+from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
+from chalicelib.integrations.agents.json_lines import (
+    JsonEvent,
+    JsonLinesParser,
+    to_integer,
+    to_text,
+)
 
 
-class CodexParser(JsonLines):
+class CodexParser(JsonLinesParser):
     """Ends with `turn.completed` or `turn.failed`; events of type `error` occur in good runs.
 
     A turn of codex is a whole conversation, so each answer that used a tool counts as one.
@@ -22,10 +27,10 @@ class CodexParser(JsonLines):
     def __init__(self) -> None:
         super().__init__()
         self._error: str | None = None
-        self._usage: Event | None = None
+        self._usage: JsonEvent | None = None
         self._failed: str | None = None
 
-    def lines(self, event: Event) -> Iterator[Line]:
+    def iter_lines(self, event: JsonEvent) -> Iterator[AgentLine]:
         match event["type"]:
             case "thread.started":
                 self.session_id = event.get("thread_id")
@@ -35,54 +40,56 @@ class CodexParser(JsonLines):
             case "turn.completed":
                 self._usage = event.get("usage") or {}
             case "turn.failed":
-                self._failed = text_of((event.get("error") or {}).get("message")) or "turn failed"
-                yield Line("error", self._failed)
+                self._failed = to_text((event.get("error") or {}).get("message")) or "turn failed"
+                yield AgentLine("error", self._failed)
             case "error":
-                self._error = text_of(event.get("message"))
-                yield Line("system", self._error)
+                self._error = to_text(event.get("message"))
+                yield AgentLine("system", self._error)
             case "item.started" | "item.completed":
-                yield from self._item(event["type"] == "item.completed", event.get("item") or {})
+                yield from self._item_lines(
+                    event["type"] == "item.completed", event.get("item") or {}
+                )
 
-    def _item(self, completed: bool, item: Event) -> Iterator[Line]:
+    def _item_lines(self, completed: bool, item: JsonEvent) -> Iterator[AgentLine]:
         if completed and item.get("type") not in ("agent_message", "reasoning", "error"):
             self.turns += 1
         match item.get("type"), completed:
             case "agent_message", True:
-                self.summary = text_of(item.get("text"))
-                yield Line("text", self.summary)
+                self.summary = to_text(item.get("text"))
+                yield AgentLine("text", self.summary)
             case "reasoning", True:
-                yield Line("thinking", text_of(item.get("text")))
+                yield AgentLine("thinking", to_text(item.get("text")))
             case "command_execution", False:
-                yield Line("tool_use", f"shell: {item.get('command')}")
+                yield AgentLine("tool_use", f"shell: {item.get('command')}")
             case "command_execution", True:
                 failed = f"\nexit code {item['exit_code']}" if item.get("exit_code") else ""
-                yield Line("tool_result", f"{text_of(item.get('aggregated_output'))}{failed}")
+                yield AgentLine("tool_result", f"{to_text(item.get('aggregated_output'))}{failed}")
             case "error", True:
-                yield Line("system", text_of(item.get("message")))
+                yield AgentLine("system", to_text(item.get("message")))
             case _, True:
                 rest = {key: item[key] for key in item if key not in ("id", "type")}
-                yield Line("tool_use", f"{item.get('type')}: {text_of(rest)}")
+                yield AgentLine("tool_use", f"{item.get('type')}: {to_text(rest)}")
 
-    def is_end(self, event: Event) -> bool:
+    def is_end(self, event: JsonEvent) -> bool:
         return event["type"] in ("turn.completed", "turn.failed")
 
-    def end(self, exit_code: int, tail: str) -> AgentEnd:
+    def judge_end(self, exit_code: int, tail: str) -> AgentResult:
         failed = self._failed or (self._error if self._usage is None else None)
         if failed is not None:
-            return self.so_far().failed(self.class_of(failed), failed)
+            return self.partial_result().as_failure(self.error_class_of(failed), failed)
         if self._usage is None:
-            return self.no_end(exit_code, tail)
+            return self.result_without_end(exit_code, tail)
         return replace(
-            self.so_far(),
-            input_tokens=whole(self._usage.get("input_tokens")),
-            output_tokens=whole(self._usage.get("output_tokens")),
+            self.partial_result(),
+            input_tokens=to_integer(self._usage.get("input_tokens")),
+            output_tokens=to_integer(self._usage.get("output_tokens")),
         )
 
 
 class Codex:
     """The runner is the sandbox; codex's own needs kernel features that containers lack."""
 
-    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+    def build_invocation(self, task: AgentTask, environment: Mapping[str, str]) -> Invocation:
         argv = ["codex", "exec", "--json", "--skip-git-repo-check"]
         argv += ["--dangerously-bypass-approvals-and-sandbox"]
         argv += ["-m", task.model] if task.model else []
@@ -91,15 +98,15 @@ class Codex:
         return Invocation(
             argv=(*argv, "-"),
             environment={"CODEX_API_KEY": key} if key else {},
-            files={".codex/config.toml": _settings(base)},
+            files={".codex/config.toml": _provider_settings(base)},
             lacks=() if key else ("OPENAI_API_KEY", "CODEX_API_KEY"),
         )
 
-    def parser(self) -> CodexParser:
+    def make_parser(self) -> CodexParser:
         return CodexParser()
 
 
-def _settings(base_url: str) -> str:
+def _provider_settings(base_url: str) -> str:
     """A provider of our own: the built-in one retries for minutes, and that cannot be changed."""
     return (
         'model_provider = "optio"\ncheck_for_update_on_startup = false\n\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
+from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
 
 SUMMARY_BYTES = 4096
 
@@ -13,31 +13,31 @@ class CommandParser:
     """Every line is output; the exit code is all the structure there is."""
 
     turns = 0
-    ended = False
-    hopeless: str | None = None
+    has_ended = False
+    abort_reason: str | None = None
 
     def __init__(self) -> None:
         self._tail = ""
 
-    def feed(self, line: str) -> list[Line]:
+    def feed_line(self, line: str) -> list[AgentLine]:
         self._tail = f"{self._tail}{line}\n"[-SUMMARY_BYTES:]
-        return [Line("agent", line)]
+        return [AgentLine("agent", line)]
 
-    def end(self, exit_code: int, tail: str) -> AgentEnd:
+    def judge_end(self, exit_code: int, tail: str) -> AgentResult:
         said = self._tail.strip() or tail
-        end = AgentEnd(ok=True, summary=said or None)
+        end = AgentResult(ok=True, summary=said or None)
         if exit_code == 0:
             return end
         error_class = "missing_tool" if exit_code == 127 else "agent"
         last = "\n".join(said.splitlines()[-15:])
-        return end.failed(error_class, f"the command exited {exit_code}: {last}".rstrip(": "))
+        return end.as_failure(error_class, f"the command exited {exit_code}: {last}".rstrip(": "))
 
 
 class Command:
     """`bash -c` of the blueprint's own command."""
 
-    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+    def build_invocation(self, task: AgentTask, environment: Mapping[str, str]) -> Invocation:
         return Invocation(argv=("bash", "-c", task.command or "exit 0"), merged=True)
 
-    def parser(self) -> CommandParser:
+    def make_parser(self) -> CommandParser:
         return CommandParser()

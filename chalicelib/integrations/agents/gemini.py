@@ -7,16 +7,22 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
-from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
+from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
+from chalicelib.integrations.agents.json_lines import (
+    JsonEvent,
+    JsonLinesParser,
+    describe_call,
+    to_integer,
+    to_text,
+)
 
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """By itself it tries ten times, which takes five minutes."""
 _STOPPED = re.compile(r"loop detected|session turns", re.IGNORECASE)
 """Words of an `error` event after which the work is unfinished, although success follows."""
 
 
-class GeminiParser(JsonLines):
+class GeminiParser(JsonLinesParser):
     """Ends with a `result` event; exits 0 on a failed stream and when terminated."""
 
     program = "gemini"
@@ -24,71 +30,75 @@ class GeminiParser(JsonLines):
 
     def __init__(self) -> None:
         super().__init__()
-        self._result: Event | None = None
+        self._result: JsonEvent | None = None
         self._error = ""
         self._stopped = ""
         self._said = ""
 
-    def lines(self, event: Event) -> Iterator[Line]:
+    def iter_lines(self, event: JsonEvent) -> Iterator[AgentLine]:
         kind = event["type"]
         if kind in self.work_events:
             self._stopped = ""
         if kind == "message" and event.get("role") == "assistant":
-            self._said += text_of(event.get("content"))
+            self._said += to_text(event.get("content"))
             if event.get("delta"):
                 return
-        yield from self._flushed()
+        yield from self._flush_message()
         match kind:
             case "init":
                 self.session_id, self.model = event.get("session_id"), event.get("model")
             case "tool_use":
                 self.turns += 1
-                yield Line("tool_use", call_of(event.get("tool_name"), event.get("parameters")))
+                yield AgentLine(
+                    "tool_use", describe_call(event.get("tool_name"), event.get("parameters"))
+                )
             case "tool_result":
-                yield Line("tool_result", text_of(event.get("output") or event.get("error")))
+                yield AgentLine("tool_result", to_text(event.get("output") or event.get("error")))
             case "error":
-                self._error = text_of(event.get("message"))
+                self._error = to_text(event.get("message"))
                 self._stopped = self._error if _STOPPED.search(self._error) else ""
-                yield Line("error", self._error)
-            case "result" if not self.ended:
+                yield AgentLine("error", self._error)
+            case "result" if not self.has_ended:
                 self._result = event
 
-    def _flushed(self) -> Iterator[Line]:
+    def _flush_message(self) -> Iterator[AgentLine]:
         """The pieces of a message as one line: a secret cut in two must not escape redaction."""
         if self._said:
             self.summary, self._said = self._said, ""
-            yield Line("text", self.summary)
+            yield AgentLine("text", self.summary)
 
-    def end(self, exit_code: int, tail: str) -> AgentEnd:
+    def judge_end(self, exit_code: int, tail: str) -> AgentResult:
         result = self._result
         if result is None:
-            return self.no_end(exit_code, tail)
+            return self.result_without_end(exit_code, tail)
         stats = result.get("stats") or {}
-        models: dict[str, Event] = stats.get("models") or {}
-        used = max(models, key=lambda name: whole(models[name].get("total_tokens")), default=None)
+        models: dict[str, JsonEvent] = stats.get("models") or {}
+        used = max(
+            models, key=lambda name: to_integer(models[name].get("total_tokens")), default=None
+        )
         end = replace(
-            self.so_far(),
+            self.partial_result(),
             model=used or self.model,
-            input_tokens=whole(stats.get("input_tokens")),
-            output_tokens=whole(stats.get("output_tokens")),
-            turns=whole(stats.get("tool_calls")) + 1,
+            input_tokens=to_integer(stats.get("input_tokens")),
+            output_tokens=to_integer(stats.get("output_tokens")),
+            turns=to_integer(stats.get("tool_calls")) + 1,
         )
         if result.get("status") == "success" and not self._stopped:
             return end
-        said = self._stopped or text_of((result.get("error") or {}).get("message")) or self._error
-        return end.failed(self.class_of(said), said or str(result.get("status")))
+        said = self._stopped or to_text((result.get("error") or {}).get("message")) or self._error
+        return end.as_failure(self.error_class_of(said), said or str(result.get("status")))
 
 
 class Gemini:
     """Settings are a file: there is no flag for updates, telemetry and the turn limit."""
 
-    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+    def build_invocation(self, task: AgentTask, environment: Mapping[str, str]) -> Invocation:
         argv = ("gemini", "--yolo", "--output-format", "stream-json")
         settings: dict[str, object] = {
             "general": {
                 "disableAutoUpdate": True,
                 "enableAutoUpdate": False,
-                "maxAttempts": MOST_ATTEMPTS,
+                "maxAttempts": MAX_ATTEMPTS,
             },
             "privacy": {"usageStatisticsEnabled": False},
             "telemetry": {"enabled": False},
@@ -103,5 +113,5 @@ class Gemini:
             files={".gemini/settings.json": json.dumps(settings)},
         )
 
-    def parser(self) -> GeminiParser:
+    def make_parser(self) -> GeminiParser:
         return GeminiParser()

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from chalicelib.integrations.agents.base import AgentEnd, Invocation, Line, Task
-from chalicelib.integrations.agents.streams import Event, JsonLines, call_of, text_of, whole
+from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
+from chalicelib.integrations.agents.json_lines import (
+    JsonEvent,
+    JsonLinesParser,
+    describe_call,
+    to_integer,
+    to_text,
+)
 
-GOOD_REASONS = frozenset({"stop", "other"})
+SUCCESS_REASONS = frozenset({"stop", "other"})
 """Of a last step: what a provider that names no reason of its own has answered in full."""
-GOES_ON = frozenset({"tool-calls", "unknown"})
-EMPTY_STEPS = 20
+CONTINUE_REASONS = frozenset({"tool-calls", "unknown"})
+MAX_EMPTY_STEPS = 20
 """After so many answers without a token in a row the program never stops by itself."""
 
 
-KEYS = {
+PROVIDER_KEYS = {
     "anthropic": ("ANTHROPIC_API_KEY",),
     "openai": ("OPENAI_API_KEY",),
     "google": ("GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY", "GOOGLE_API_KEY"),
@@ -27,10 +33,10 @@ KEYS = {
 }
 """Credentials that a provider's models need; the program itself reports those of others."""
 
-OTHER_WAYS = ("OPENCODE_AUTH_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_CONFIG")
+OTHER_CREDENTIALS = ("OPENCODE_AUTH_CONTENT", "OPENCODE_CONFIG_CONTENT", "OPENCODE_CONFIG")
 
 
-class OpenCodeParser(JsonLines):
+class OpenCodeParser(JsonLinesParser):
     """Has no final event: the last step's reason and the sums of all steps are its end."""
 
     program = "opencode"
@@ -43,82 +49,84 @@ class OpenCodeParser(JsonLines):
         self._input = self._output = self._empty = 0
         self._cost = 0.0
 
-    def lines(self, event: Event) -> Iterator[Line]:
+    def iter_lines(self, event: JsonEvent) -> Iterator[AgentLine]:
         self.session_id = event.get("sessionID") or self.session_id
         part = event.get("part") or {}
         match event["type"]:
             case "text":
-                self.summary = text_of(part.get("text"))
-                yield Line("text", self.summary)
+                self.summary = to_text(part.get("text"))
+                yield AgentLine("text", self.summary)
             case "reasoning":
-                yield Line("thinking", text_of(part.get("text")))
+                yield AgentLine("thinking", to_text(part.get("text")))
             case "tool_use":
                 state = part.get("state") or {}
-                yield Line("tool_use", call_of(part.get("tool"), state.get("input")))
-                yield Line("tool_result", text_of(state.get("output") or state.get("error")))
+                yield AgentLine("tool_use", describe_call(part.get("tool"), state.get("input")))
+                yield AgentLine("tool_result", to_text(state.get("output") or state.get("error")))
             case "step_finish":
-                self._count(part)
+                self._add_usage(part)
             case "error":
                 error = event.get("error") or {}
                 data = error.get("data") or {}
-                self._error = (text_of(data.get("message") or error), data.get("statusCode"))
-                yield Line("error", self._error[0])
+                self._error = (to_text(data.get("message") or error), data.get("statusCode"))
+                yield AgentLine("error", self._error[0])
 
-    def _count(self, part: Event) -> None:
+    def _add_usage(self, part: JsonEvent) -> None:
         tokens = part.get("tokens") or {}
         cache = tokens.get("cache") or {}
-        output = whole(tokens.get("output")) + whole(tokens.get("reasoning"))
+        output = to_integer(tokens.get("output")) + to_integer(tokens.get("reasoning"))
         self.turns += 1
         self._error = None  # what was answered after an error has overcome it
         self._reason = part.get("reason")
-        self._input += sum(map(whole, (tokens.get("input"), cache.get("read"), cache.get("write"))))
+        self._input += sum(
+            map(to_integer, (tokens.get("input"), cache.get("read"), cache.get("write")))
+        )
         self._output += output
         self._cost += float(part.get("cost") or 0)
         self._empty = 0 if output or self._reason != "unknown" else self._empty + 1
-        if self._empty >= EMPTY_STEPS:
-            self.hopeless = f"the model's stream was cut {self._empty} times in a row"
+        if self._empty >= MAX_EMPTY_STEPS:
+            self.abort_reason = f"the model's stream was cut {self._empty} times in a row"
 
-    def is_end(self, event: Event) -> bool:
+    def is_end(self, event: JsonEvent) -> bool:
         if event["type"] == "step_finish":
-            return self._reason not in GOES_ON
+            return self._reason not in CONTINUE_REASONS
         return bool(event["type"] == "error")
 
-    def end(self, exit_code: int, tail: str) -> AgentEnd:
+    def judge_end(self, exit_code: int, tail: str) -> AgentResult:
         end = replace(
-            self.so_far(),
+            self.partial_result(),
             input_tokens=self._input,
             output_tokens=self._output,
             cost_usd=round(self._cost, 6),
         )
-        if self.hopeless:
-            return end.failed("network", self.hopeless)
+        if self.abort_reason:
+            return end.as_failure("network", self.abort_reason)
         if self._error is not None:
             said, status = self._error
-            return end.failed(self.class_of(said, status), said)
+            return end.as_failure(self.error_class_of(said, status), said)
         if self._reason == "length":
-            return end.failed("context", "the last answer was cut at its maximal length")
+            return end.as_failure("context", "the last answer was cut at its maximal length")
         if self._reason == "content-filter":
-            return end.failed("agent", "the provider's content filter stopped the last answer")
-        if self._reason not in GOOD_REASONS or not (exit_code == 0 or self.ended):
-            failed = self.no_end(exit_code, tail)
+            return end.as_failure("agent", "the provider's content filter stopped the last answer")
+        if self._reason not in SUCCESS_REASONS or not (exit_code == 0 or self.has_ended):
+            failed = self.result_without_end(exit_code, tail)
             said = f"exit code {exit_code}" + (f": {tail}" if tail else "")
-            return end.failed(failed.error_class or "no_output", said)
+            return end.as_failure(failed.error_class or "no_output", said)
         return end
 
 
 class OpenCode:
     """The model is `provider/model`; keys come by each provider's own variable."""
 
-    def invocation(self, task: Task, environment: Mapping[str, str]) -> Invocation:
+    def build_invocation(self, task: AgentTask, environment: Mapping[str, str]) -> Invocation:
         argv = ("opencode", "run", "--format", "json")
         quiet = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_PERMISSION": '{"*":"allow"}'}
-        keys = KEYS.get((task.model or "").partition("/")[0], ())
-        known = any(environment.get(name) for name in (*keys, *OTHER_WAYS))
+        keys = PROVIDER_KEYS.get((task.model or "").partition("/")[0], ())
+        known = any(environment.get(name) for name in (*keys, *OTHER_CREDENTIALS))
         return Invocation(
             argv=(*argv, "-m", task.model) if task.model else argv,
             environment=quiet,
             lacks=() if known else keys,
         )
 
-    def parser(self) -> OpenCodeParser:
+    def make_parser(self) -> OpenCodeParser:
         return OpenCodeParser()

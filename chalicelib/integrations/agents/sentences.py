@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-IN_WORDS = {
+CLASS_PHRASES = {
     "agent": "the agent failed",
     "credential": "the agent's credential was not accepted",
     "rate_limit": "the model's rate limit was reached",
@@ -101,7 +101,7 @@ SENTENCES: Mapping[str, Sequence[Sentence]] = {
     ),
 }  # fmt: skip
 
-COMMON: Sequence[Sentence] = (
+COMMON_SENTENCES: Sequence[Sentence] = (
     _S("rate_limit", r"\b429\b|rate.?limit|too many requests|usage limit|quota|RESOURCE_EXHAUSTED",
        "429 Too Many Requests"),
     _S("overloaded", r"\b5(00|02|03|04|29)\b|overloaded|high demand|internal server error"
@@ -126,13 +126,19 @@ _BY_STATUS = {
 }
 
 
-def classify(program: str, text: str, status: int | None = None, default: str = "agent") -> str:
+def classify_error(
+    program: str, text: str, status: int | None = None, default: str = "agent"
+) -> str:
     """Return the class of an error from the program's message and the model's status."""
-    own = _matching(SENTENCES.get(program, ()), text)
-    return next(own, None) or _class_of_status(status) or next(_matching(COMMON, text), default)
+    own = _matching_classes(SENTENCES.get(program, ()), text)
+    return (
+        next(own, None)
+        or _class_of_status(status)
+        or next(_matching_classes(COMMON_SENTENCES, text), default)
+    )
 
 
-def _matching(sentences: Sequence[Sentence], text: str) -> Iterator[str]:
+def _matching_classes(sentences: Sequence[Sentence], text: str) -> Iterator[str]:
     for sentence in sentences:
         if re.search(sentence.pattern, text, re.IGNORECASE):
             yield sentence.error_class
@@ -144,7 +150,7 @@ def _class_of_status(status: int | None) -> str | None:
     return "overloaded" if status >= 500 else _BY_STATUS.get(status)
 
 
-def table() -> str:
+def sentence_table() -> str:
     """Return the sentences as the rows of a Markdown table, for `docs/agents.md`."""
     rows = [
         f"| {program} | `{sentence.error_class}` | {sentence.example} |"

@@ -6,13 +6,19 @@ conditions. The tables of a deployed stage are created from these models.
 
 from __future__ import annotations
 
-from chalicelib.storage.connection import Row
+from chalicelib.storage.dynamo.connection import Row
 from chalicelib.storage.records.activity import ActivityRecord, CounterRecord
-from chalicelib.storage.records.definitions import (
+from chalicelib.storage.records.blueprints import (
     BlueprintRecord,
-    HookRecord,
     TemplateRecord,
     TriggerRecord,
+    WebhookListenerRecord,
+)
+from chalicelib.storage.records.configuration import (
+    KeyRecord,
+    MarkerRecord,
+    RepoRecord,
+    SecretRecord,
 )
 from chalicelib.storage.records.firings import (
     ClaimRecord,
@@ -23,51 +29,45 @@ from chalicelib.storage.records.runs import (
     RunRecord,
     SlotRecord,
 )
-from chalicelib.storage.records.settled import (
-    KeyRecord,
-    PulseRecord,
-    RepoRecord,
-    SecretRecord,
-)
-from chalicelib.storage.records.webhooks import DeliveryRecord, WebhookRecord
+from chalicelib.storage.records.webhooks import DeliveryRecord, WebhookEndpointRecord
 
-TABLES: tuple[type[Row], ...] = (
+TABLE_RECORDS: tuple[type[Row], ...] = (
     BlueprintRecord,
     TriggerRecord,
     FiringRecord,
     RunRecord,
-    HookRecord,
+    WebhookListenerRecord,
     TemplateRecord,
-    PulseRecord,
+    MarkerRecord,
     SlotRecord,
     ClaimRecord,
     RepoRecord,
     SecretRecord,
     KeyRecord,
     ProviderRecord,
-    WebhookRecord,
+    WebhookEndpointRecord,
     DeliveryRecord,
     ActivityRecord,
     CounterRecord,
 )
 
 __all__ = [
-    "TABLES",
+    "TABLE_RECORDS",
     "ActivityRecord",
     "BlueprintRecord",
     "ClaimRecord",
     "CounterRecord",
     "DeliveryRecord",
     "FiringRecord",
-    "HookRecord",
     "KeyRecord",
+    "MarkerRecord",
     "ProviderRecord",
-    "PulseRecord",
     "RepoRecord",
     "RunRecord",
     "SecretRecord",
     "SlotRecord",
     "TemplateRecord",
     "TriggerRecord",
-    "WebhookRecord",
+    "WebhookEndpointRecord",
+    "WebhookListenerRecord",
 ]

@@ -8,14 +8,14 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.settings import settings
-from chalicelib.storage.connection import Row
-from chalicelib.storage.records.base import Settled, index
+from chalicelib.storage.dynamo.connection import Row
+from chalicelib.storage.records.base import TableMeta, index_meta
 
-SHOWN = ["data", "actor_id", "action"]
+PROJECTED_FIELDS = ["data", "actor_id", "action"]
 
 
 class ActivityOfObject(GlobalSecondaryIndex[Any]):
-    Meta = index("of_object", IncludeProjection(SHOWN))
+    Meta = index_meta("of_object", IncludeProjection(PROJECTED_FIELDS))
     object_id = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)
 
@@ -23,26 +23,26 @@ class ActivityOfObject(GlobalSecondaryIndex[Any]):
 class ActivityBelow(GlobalSecondaryIndex[Any]):
     """Records of the parts of an object."""
 
-    Meta = index("below", IncludeProjection(SHOWN))
+    Meta = index_meta("below", IncludeProjection(PROJECTED_FIELDS))
     root_id = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)
 
 
 class ActivityOfActor(GlobalSecondaryIndex[Any]):
-    Meta = index("of_actor", IncludeProjection(["data", "action"]))
+    Meta = index_meta("of_actor", IncludeProjection(["data", "action"]))
     actor_id = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)
 
 
 class ActivityOfAction(GlobalSecondaryIndex[Any]):
-    Meta = index("of_action", IncludeProjection(["data"]))
+    Meta = index_meta("of_action", IncludeProjection(["data"]))
     action = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)
 
 
 class ActivityRecord(Row):
-    class Meta(Settled):
-        table_name = settings.table("activity")
+    class Meta(TableMeta):
+        table_name = settings.table_name("activity")
 
     library = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)
@@ -61,8 +61,8 @@ class ActivityRecord(Row):
 class CounterRecord(Row):
     """The number of attempts within a time window."""
 
-    class Meta(Settled):
-        table_name = settings.table("counters")
+    class Meta(TableMeta):
+        table_name = settings.table_name("counters")
 
     id = UnicodeAttribute(hash_key=True)
     hits = NumberAttribute()

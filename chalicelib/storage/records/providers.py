@@ -8,19 +8,19 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.settings import settings
-from chalicelib.storage.connection import Row
-from chalicelib.storage.records.base import Settled, index
+from chalicelib.storage.dynamo.connection import Row
+from chalicelib.storage.records.base import TableMeta, index_meta
 
 
 class ProviderDueIndex(GlobalSecondaryIndex[Any]):
-    Meta = index("due", KeysOnlyProjection())
+    Meta = index_meta("due", KeysOnlyProjection())
     due_shard = UnicodeAttribute(hash_key=True)
     due_at = UnicodeAttribute(range_key=True)
 
 
 class ProviderRecord(Row):
-    class Meta(Settled):
-        table_name = settings.table("providers")
+    class Meta(TableMeta):
+        table_name = settings.table_name("providers")
 
     id = UnicodeAttribute(hash_key=True)
     version = NumberAttribute()

@@ -12,38 +12,38 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
 from chalicelib.settings import settings
-from chalicelib.storage.connection import Row
-from chalicelib.storage.records.base import Settled, index
+from chalicelib.storage.dynamo.connection import Row
+from chalicelib.storage.records.base import TableMeta, index_meta
 
 
 class RunDueIndex(GlobalSecondaryIndex[Any]):
-    Meta = index("due", KeysOnlyProjection())
+    Meta = index_meta("due", KeysOnlyProjection())
     due_shard = UnicodeAttribute(hash_key=True)
     due_at = UnicodeAttribute(range_key=True)
 
 
 class WaitingRuns(GlobalSecondaryIndex[Any]):
-    Meta = index("waiting", KeysOnlyProjection())
+    Meta = index_meta("waiting", KeysOnlyProjection())
     waits_in = UnicodeAttribute(hash_key=True)
     rank = UnicodeAttribute(range_key=True)
 
 
 class NewestRuns(GlobalSecondaryIndex[Any]):
-    Meta = index("newest", IncludeProjection(["data"]))
+    Meta = index_meta("newest", IncludeProjection(["data"]))
     list_shard = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)
 
 
-class RunsOfDefinition(GlobalSecondaryIndex[Any]):
-    Meta = index("of_definition", IncludeProjection(["data"]))
-    definition_id = UnicodeAttribute(hash_key=True)
+class RunsOfBlueprint(GlobalSecondaryIndex[Any]):
+    Meta = index_meta("of_definition", IncludeProjection(["data"]))
+    blueprint_id = UnicodeAttribute(hash_key=True, attr_name="definition_id")
     age = UnicodeAttribute(range_key=True)
 
 
 class RunsInState(GlobalSecondaryIndex[Any]):
     """A sparse index: a run enters with its first change, so that firing does not pay for it."""
 
-    Meta = index("in_state", KeysOnlyProjection())
+    Meta = index_meta("in_state", KeysOnlyProjection())
     in_state = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)
 
@@ -51,14 +51,14 @@ class RunsInState(GlobalSecondaryIndex[Any]):
 class RunsOfRepo(GlobalSecondaryIndex[Any]):
     """A sparse index, for the same reason."""
 
-    Meta = index("of_repo", KeysOnlyProjection())
+    Meta = index_meta("of_repo", KeysOnlyProjection())
     of_repo_url = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)
 
 
 class RunRecord(Row):
-    class Meta(Settled):
-        table_name = settings.table("runs")
+    class Meta(TableMeta):
+        table_name = settings.table_name("runs")
 
     id = UnicodeAttribute(hash_key=True)
     version = NumberAttribute()
@@ -67,7 +67,7 @@ class RunRecord(Row):
     history = UnicodeAttribute()
     list_shard = UnicodeAttribute()
     age = UnicodeAttribute()
-    definition_id = UnicodeAttribute(null=True)
+    blueprint_id = UnicodeAttribute(null=True, attr_name="definition_id")
     due_shard = UnicodeAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
     waits_in = UnicodeAttribute(null=True)
@@ -78,7 +78,7 @@ class RunRecord(Row):
     due = RunDueIndex()
     waiting = WaitingRuns()
     newest = NewestRuns()
-    of_definition = RunsOfDefinition()
+    of_blueprint = RunsOfBlueprint()
     by_state = RunsInState()
     by_repo = RunsOfRepo()
 
@@ -86,7 +86,7 @@ class RunRecord(Row):
 class StageQueue(GlobalSecondaryIndex[Any]):
     """The queues that wait for a slot of the stage, by the rank of their most urgent run."""
 
-    Meta = index("stage_queue", KeysOnlyProjection())
+    Meta = index_meta("stage_queue", KeysOnlyProjection())
     waits_for = UnicodeAttribute(hash_key=True)
     rank = UnicodeAttribute(range_key=True)
 
@@ -97,8 +97,8 @@ class SlotRecord(Row):
     A row may instead represent a queue that waits for a stage slot: one row for each queue.
     """
 
-    class Meta(Settled):
-        table_name = settings.table("slots")
+    class Meta(TableMeta):
+        table_name = settings.table_name("slots")
 
     id = UnicodeAttribute(hash_key=True)
     held = UnicodeSetAttribute(null=True)

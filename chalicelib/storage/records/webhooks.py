@@ -8,15 +8,15 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.settings import settings
-from chalicelib.storage.connection import Row
-from chalicelib.storage.records.base import Settled, index
+from chalicelib.storage.dynamo.connection import Row
+from chalicelib.storage.records.base import TableMeta, index_meta
 
 
-class WebhookRecord(Row):
+class WebhookEndpointRecord(Row):
     """All endpoints of a stage share one partition, so that one query reads them."""
 
-    class Meta(Settled):
-        table_name = settings.table("webhooks")
+    class Meta(TableMeta):
+        table_name = settings.table_name("webhooks")
 
     library = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
@@ -25,14 +25,14 @@ class WebhookRecord(Row):
 
 
 class DeliveryDueIndex(GlobalSecondaryIndex[Any]):
-    Meta = index("due", KeysOnlyProjection())
+    Meta = index_meta("due", KeysOnlyProjection())
     due_shard = UnicodeAttribute(hash_key=True)
     due_at = UnicodeAttribute(range_key=True)
 
 
 class DeliveryRecord(Row):
-    class Meta(Settled):
-        table_name = settings.table("deliveries")
+    class Meta(TableMeta):
+        table_name = settings.table_name("deliveries")
 
     webhook_id = UnicodeAttribute(hash_key=True)
     age = UnicodeAttribute(range_key=True)

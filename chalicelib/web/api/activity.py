@@ -3,51 +3,65 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import activity
-from chalicelib.domain.access import Scope
-from chalicelib.domain.activity import Entry
-from chalicelib.web import answers, views
-from chalicelib.web.cursors import encode_cursor
-from chalicelib.web.http import PAGE, Answer, Routes, answer, cursor_of, limit_of, query
+from chalicelib.actions.access import audit_log
+from chalicelib.domain.access.audit import AuditRecord
+from chalicelib.domain.access.key import Scope
+from chalicelib.web.http.cursors import encode_cursor
+from chalicelib.web.http.routes import (
+    PAGE_PARAMETERS,
+    Answer,
+    Routes,
+    json_answer,
+    page_cursor,
+    page_limit,
+    query_param,
+)
+from chalicelib.web.mapping import resource_views
+from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
 
 
-def view(entry: Entry) -> answers.ActivityView:
+def audit_record_view(entry: AuditRecord) -> responses.ActivityView:
     """Return an entry in the form of the API."""
     return {
         "id": entry.id,
-        "at": views.moment(entry.at),
+        "at": resource_views.format_optional_moment(entry.at),
         "action": entry.action,
         "objectId": entry.object_id,
         "objectName": entry.object_name,
         "partOf": entry.root_id,
         "fields": list(entry.fields),
-        "actor": _actor(entry),
+        "actor": _actor_view(entry),
         "session": entry.session,
         "source": entry.source,
         "userAgent": entry.agent,
     }
 
 
-def _actor(entry: Entry) -> answers.ActorView | None:
+def _actor_view(entry: AuditRecord) -> responses.ActorView | None:
     if entry.actor_id is None:
         return None
     return {"id": entry.actor_id, "name": entry.actor_name or ""}
 
 
-@routes.at("GET", "/api/activity", needs=Scope.ADMIN, query=("object", "actor", "action", *PAGE))
-def index() -> Answer[answers.ActivityList]:
+@routes.add_route(
+    "GET", "/api/activity", scope=Scope.ADMIN, query=("object", "actor", "action", *PAGE_PARAMETERS)
+)
+def list_activity() -> Answer[responses.ActivityList]:
     """List changes, newest first; filters select one object, one API key or one action."""
     request = routes.current_request
-    found, position = activity.newest(
-        wiring.world(),
-        object_id=query(request, "object") or None,
-        actor_id=query(request, "actor") or None,
-        action=query(request, "action") or None,
-        before=cursor_of(request),
-        limit=limit_of(request),
+    found, position = audit_log.list_records(
+        wiring.get_world(),
+        object_id=query_param(request, "object") or None,
+        actor_id=query_param(request, "actor") or None,
+        action=query_param(request, "action") or None,
+        before=page_cursor(request),
+        limit=page_limit(request),
     )
-    return answer(
-        {"activity": [view(entry) for entry in found], "nextCursor": encode_cursor(position)}
+    return json_answer(
+        {
+            "activity": [audit_record_view(entry) for entry in found],
+            "nextCursor": encode_cursor(position),
+        }
     )

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import bulk
-from chalicelib.domain.access import Scope
-from chalicelib.web import answers
-from chalicelib.web.http import Answer, Routes, answer
+from chalicelib.actions.runs import bulk
+from chalicelib.domain.access.key import Scope
+from chalicelib.web.http.routes import Answer, Routes, json_answer
+from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/tasks/bulk/retry-failed", needs=Scope.RUN, status=202)
-def retry_failed() -> Answer[answers.Accepted]:
+@routes.add_route("POST", "/api/tasks/bulk/retry-failed", scope=Scope.RUN, status=202)
+def retry_failed() -> Answer[responses.Accepted]:
     """Retry at most 100 failed runs; repeat the request until it returns 0."""
-    return answer({"accepted": bulk.retry_failed(wiring.world())}, 202)
+    return json_answer({"accepted": bulk.retry_failed(wiring.get_world())}, 202)
 
 
-@routes.at("POST", "/api/tasks/bulk/cancel-active", needs=Scope.RUN, status=202)
-def cancel_active() -> Answer[answers.Accepted]:
+@routes.add_route("POST", "/api/tasks/bulk/cancel-active", scope=Scope.RUN, status=202)
+def cancel_active() -> Answer[responses.Accepted]:
     """Cancel at most 100 active runs; repeat the request until it returns 0."""
-    return answer({"accepted": bulk.cancel_active(wiring.world())}, 202)
+    return json_answer({"accepted": bulk.cancel_active(wiring.get_world())}, 202)

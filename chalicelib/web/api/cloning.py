@@ -5,23 +5,24 @@ from __future__ import annotations
 import uuid
 
 from chalicelib import wiring
-from chalicelib.actions import cloning, save_warnings
-from chalicelib.domain.access import Scope
-from chalicelib.web import answers, views
-from chalicelib.web.api.tasks import definition_of
-from chalicelib.web.http import Answer, Routes, answer, claim_of
+from chalicelib.actions.blueprints import clone, save_warnings
+from chalicelib.domain.access.key import Scope
+from chalicelib.web.api.tasks import get_blueprint
+from chalicelib.web.http.routes import Answer, Routes, idempotency_claim, json_answer
+from chalicelib.web.mapping import resource_views
+from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/clone", needs=Scope.WRITE, status=201)
-def clone(task_id: str) -> Answer[answers.ClonedAnswer]:
+@routes.add_route("POST", "/api/tasks/{task_id}/clone", scope=Scope.WRITE, status=201)
+def clone_task(task_id: str) -> Answer[responses.ClonedAnswer]:
     """Create a paused copy of a blueprint and of its triggers except webhooks."""
-    world = wiring.world()
+    world = wiring.get_world()
     new_id = str(uuid.uuid4())
-    claim = claim_of(routes.current_request, new_id)
-    made, triggers = cloning.clone(world, definition_of(task_id), new_id, claim)
-    shown = [views.trigger(trigger, world.now()) for trigger in triggers]
-    warnings = views.warnings(save_warnings.find_warnings(world, made, triggers))
-    view = views.blueprint(made)
-    return answer({"task": view, "triggers": shown, "warnings": warnings}, 201)
+    claim = idempotency_claim(routes.current_request, new_id)
+    made, triggers = clone.clone_blueprint(world, get_blueprint(task_id), new_id, claim)
+    shown = [resource_views.trigger_view(trigger, world.now()) for trigger in triggers]
+    warnings = resource_views.warning_views(save_warnings.find_warnings(world, made, triggers))
+    view = resource_views.blueprint_view(made)
+    return json_answer({"task": view, "triggers": shown, "warnings": warnings}, 201)

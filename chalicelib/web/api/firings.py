@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import redelivering
-from chalicelib.domain.access import Scope
-from chalicelib.domain.blueprint import Kind
+from chalicelib.actions.firing import redelivery
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.firing import Firing
-from chalicelib.web import answers, views
-from chalicelib.web.api.hooks import told
-from chalicelib.web.http import Answer, Routes, answer, claim_of, known_id
+from chalicelib.domain.firing.firing import Firing
+from chalicelib.web.api.hooks import firing_response
+from chalicelib.web.http.routes import Answer, Routes, idempotency_claim, json_answer, parse_id
+from chalicelib.web.mapping import resource_views
+from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/firings/{firing_id}", needs=Scope.READ)
-def show(firing_id: str) -> Answer[answers.FiringAnswer]:
+@routes.add_route("GET", "/api/firings/{firing_id}", scope=Scope.READ)
+def show_firing(firing_id: str) -> Answer[responses.FiringAnswer]:
     """Return a firing with its params and its payload."""
-    store = wiring.world().firings
-    firing = store.get(known_id("firing", firing_id))
-    return answer({"firing": views.whole_firing(firing, store.brief(firing.id))})
+    store = wiring.get_world().firings
+    firing = store.get(parse_id("firing", firing_id))
+    return json_answer(
+        {"firing": resource_views.full_firing_view(firing, store.get_brief(firing.id))}
+    )
 
 
-@routes.at("POST", "/api/firings/{firing_id}/redeliver", needs=Scope.RUN, status=202, or_else=200)
-def redeliver(firing_id: str) -> Answer[answers.Told]:
+@routes.add_route(
+    "POST", "/api/firings/{firing_id}/redeliver", scope=Scope.RUN, status=202, alt_status=200
+)
+def redeliver_firing(firing_id: str) -> Answer[responses.Told]:
     """Fire the stored occurrence again with the current configuration."""
-    claim = claim_of(routes.current_request, "")
-    world = wiring.world()
-    firing = redelivering.redeliver(world, known_id("firing", firing_id), claim)
-    return told(firing, _kind(firing))
+    claim = idempotency_claim(routes.current_request, "")
+    world = wiring.get_world()
+    firing = redelivery.redeliver_firing(world, parse_id("firing", firing_id), claim)
+    return firing_response(firing, _blueprint_kind(firing))
 
 
-def _kind(firing: Firing) -> str:
-    if firing.definition_id is None:
+def _blueprint_kind(firing: Firing) -> str:
+    if firing.blueprint_id is None:
         return Kind.REPO_BLUEPRINT.value
     try:
-        return wiring.world().blueprints.get(firing.definition_id).kind.value
+        return wiring.get_world().blueprints.get(firing.blueprint_id).kind.value
     except NotFound:
         return Kind.REPO_BLUEPRINT.value

@@ -5,48 +5,66 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import logs as reading
-from chalicelib.actions import outputs
-from chalicelib.domain.access import Scope
-from chalicelib.domain.errors import NotAllowed
-from chalicelib.domain.log import Wanted
-from chalicelib.domain.run import Run
-from chalicelib.web import answers, run_views
-from chalicelib.web.api.tasks import found
-from chalicelib.web.http import PAGE, Answer, Routes, answer, led_to, limit_of, query
+from chalicelib.actions.jobs import outputs
+from chalicelib.actions.runs import logs as reading
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.errors import MethodNotAllowed
+from chalicelib.domain.runs.log import LineFilter
+from chalicelib.domain.runs.run import Run
+from chalicelib.web.api.tasks import get_task_or_run
+from chalicelib.web.http.routes import (
+    PAGE_PARAMETERS,
+    Answer,
+    Routes,
+    json_answer,
+    page_limit,
+    query_param,
+    redirect_to,
+)
+from chalicelib.web.mapping import run_views
+from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
 
 
-def _run(task_id: str) -> Run:
-    thing = found(task_id)
+def _get_run(task_id: str) -> Run:
+    thing = get_task_or_run(task_id)
     if not isinstance(thing, Run):
-        raise NotAllowed("this task is a blueprint; only a run has a history")
+        raise MethodNotAllowed("this task is a blueprint; only a run has a history")
     return thing
 
 
-@routes.at("GET", "/api/tasks/{task_id}/events", needs=Scope.READ)
-def events(task_id: str) -> Answer[answers.EventList]:
+@routes.add_route("GET", "/api/tasks/{task_id}/events", scope=Scope.READ)
+def list_events(task_id: str) -> Answer[responses.EventList]:
     """List the changes of a run's state, oldest first."""
-    return answer({"events": [run_views.event(event) for event in _run(task_id).history]})
+    return json_answer(
+        {"events": [run_views.event_view(event) for event in _get_run(task_id).history]}
+    )
 
 
-@routes.at("GET", "/api/tasks/{task_id}/logs", needs=Scope.READ, query=(*PAGE, "logType", "search"))
-def logs(task_id: str) -> Answer[answers.LogPage]:
+@routes.add_route(
+    "GET",
+    "/api/tasks/{task_id}/logs",
+    scope=Scope.READ,
+    query=(*PAGE_PARAMETERS, "logType", "search"),
+)
+def list_log_lines(task_id: str) -> Answer[responses.LogPage]:
     """Return lines of a run's log, oldest first; a cursor is `attempt.seq`, with `-` to go back.
 
     Without a cursor the newest page is returned. `nextCursor` also continues into the next attempt.
     A search reads some thousand lines per request, so its page may be short although more follow.
     """
     request = routes.current_request
-    run = _run(task_id)
-    limit = limit_of(request, 200)
-    wanted = Wanted(log_type=query(request, "logType"), text=query(request, "search"))
-    page = reading.page(wiring.world(), run, query(request, "cursor"), limit, wanted)
-    return answer(run_views.log_page(page))
+    run = _get_run(task_id)
+    limit = page_limit(request, 200)
+    wanted = LineFilter(
+        log_type=query_param(request, "logType"), text=query_param(request, "search")
+    )
+    page = reading.read_page(wiring.get_world(), run, query_param(request, "cursor"), limit, wanted)
+    return json_answer(run_views.log_page_view(page))
 
 
-@routes.at("GET", "/api/tasks/{task_id}/outputs/{name}", needs=Scope.READ, status=302)
-def output(task_id: str, name: str) -> Response:
+@routes.add_route("GET", "/api/tasks/{task_id}/outputs/{name}", scope=Scope.READ, status=302)
+def download_output(task_id: str, name: str) -> Response:
     """Redirect to an output file of the run; its URL is valid for five minutes."""
-    return led_to(outputs.address(wiring.world(), _run(task_id), name))
+    return redirect_to(outputs.download_url(wiring.get_world(), _get_run(task_id), name))

@@ -3,68 +3,71 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import access
-from chalicelib.domain.access import Key, Scope
-from chalicelib.web import answers, models, views
-from chalicelib.web.cursors import encode_cursor
-from chalicelib.web.http import (
-    PAGE,
+from chalicelib.actions.access import keys
+from chalicelib.domain.access.key import ApiKey, Scope
+from chalicelib.web.http.cursors import encode_cursor
+from chalicelib.web.http.routes import (
+    PAGE_PARAMETERS,
     Answer,
     Routes,
-    answer,
-    body_of,
-    caller,
-    claim_of,
-    cursor_of,
-    known_id,
-    limit_of,
+    current_caller,
+    idempotency_claim,
+    json_answer,
+    json_body,
+    page_cursor,
+    page_limit,
+    parse_id,
 )
+from chalicelib.web.mapping import resource_views
+from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/auth/api-keys", needs=Scope.ADMIN, query=PAGE)
-def index() -> Answer[answers.KeyList]:
+@routes.add_route("GET", "/api/auth/api-keys", scope=Scope.ADMIN, query=PAGE_PARAMETERS)
+def list_keys() -> Answer[responses.KeyList]:
     """List the API keys, newest first, without their tokens."""
     request = routes.current_request
-    before = cursor_of(request)
-    found, position = wiring.world().keys.newest(before, limit_of(request))
-    return answer({"apiKeys": [_view(key) for key in found], "nextCursor": encode_cursor(position)})
+    before = page_cursor(request)
+    found, position = wiring.get_world().keys.list_newest(before, page_limit(request))
+    return json_answer(
+        {"apiKeys": [_key_view(key) for key in found], "nextCursor": encode_cursor(position)}
+    )
 
 
-@routes.at("POST", "/api/auth/api-keys", needs=Scope.ADMIN, takes="NewKey", status=201)
-def create() -> Answer[answers.NewKeyAnswer]:
+@routes.add_route("POST", "/api/auth/api-keys", scope=Scope.ADMIN, body="NewKey", status=201)
+def create_key() -> Answer[responses.NewKeyAnswer]:
     """Create an API key; its token is returned only here."""
-    asked = models.parsed(models.NewKey, body_of(routes.current_request))
-    key, token = access.make(
-        wiring.world(),
+    asked = requests.parse_request(requests.NewKey, json_body(routes.current_request))
+    key, token = keys.create_key(
+        wiring.get_world(),
         asked.name,
         role=asked.role,
         scopes=asked.scopes,
         expires_at=asked.expires_at,
-        by=caller().id,
-        claim=claim_of(routes.current_request, ""),
+        by=current_caller().id,
+        claim=idempotency_claim(routes.current_request, ""),
     )
-    return answer({"apiKey": _view(key), "token": token}, 201)
+    return json_answer({"apiKey": _key_view(key), "token": token}, 201)
 
 
-@routes.at("DELETE", "/api/auth/api-keys/{key}", needs=Scope.ADMIN, status=204)
-def revoke(key: str) -> Answer[None]:
+@routes.add_route("DELETE", "/api/auth/api-keys/{key}", scope=Scope.ADMIN, status=204)
+def revoke_key(key: str) -> Answer[None]:
     """Revoke an API key and its sessions immediately."""
-    access.revoke(wiring.world(), known_id("API key", key), caller())
-    return answer(None, 204)
+    keys.revoke_key(wiring.get_world(), parse_id("API key", key), current_caller())
+    return json_answer(None, 204)
 
 
-def _view(key: Key) -> answers.KeyView:
+def _key_view(key: ApiKey) -> responses.KeyView:
     return {
         "id": key.id,
         "name": key.name,
         "role": key.role,
         "scopes": list(key.scopes),
         "createdBy": key.created_by,
-        "createdAt": views.moment(key.created_at),
-        "updatedAt": views.moment(key.updated_at),
-        "expiresAt": views.moment(key.expires_at),
-        "expired": key.expired(wiring.world().now()),
-        "lastUsedAt": views.moment(key.last_used_at),
+        "createdAt": resource_views.format_optional_moment(key.created_at),
+        "updatedAt": resource_views.format_optional_moment(key.updated_at),
+        "expiresAt": resource_views.format_optional_moment(key.expires_at),
+        "expired": key.is_expired(wiring.get_world().now()),
+        "lastUsedAt": resource_views.format_optional_moment(key.last_used_at),
     }

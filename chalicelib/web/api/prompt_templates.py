@@ -7,98 +7,106 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chalicelib import wiring
-from chalicelib.actions import library, previewing
-from chalicelib.domain.access import Scope
-from chalicelib.domain.prompt_template import PromptTemplate
-from chalicelib.web import answers, models, views
-from chalicelib.web.cursors import encode_cursor
-from chalicelib.web.http import (
-    PAGE,
+from chalicelib.actions.blueprints import prompt_templates
+from chalicelib.actions.firing import preview
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.blueprints.prompt_template import PromptTemplate
+from chalicelib.web.http.cursors import encode_cursor
+from chalicelib.web.http.routes import (
+    PAGE_PARAMETERS,
     Answer,
     Routes,
-    answer,
-    body_of,
-    claim_of,
-    cursor_of,
-    known_id,
-    limit_of,
-    query,
+    idempotency_claim,
+    json_answer,
+    json_body,
+    page_cursor,
+    page_limit,
+    parse_id,
+    query_param,
 )
+from chalicelib.web.mapping import resource_views
+from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
 
 
-def _found(template_id: str) -> PromptTemplate:
-    return wiring.world().prompt_templates.get(known_id("prompt template", template_id))
+def _get_template(template_id: str) -> PromptTemplate:
+    return wiring.get_world().prompt_templates.get(parse_id("prompt template", template_id))
 
 
-@routes.at("GET", "/api/prompt-templates", needs=Scope.READ, query=("kind", *PAGE))
-def index() -> Answer[answers.PromptTemplateList]:
+@routes.add_route(
+    "GET", "/api/prompt-templates", scope=Scope.READ, query=("kind", *PAGE_PARAMETERS)
+)
+def list_templates() -> Answer[responses.PromptTemplateList]:
     """List the prompt templates, newest first."""
     request = routes.current_request
-    kind, limit = query(request, "kind"), limit_of(request)
-    position = cursor_of(request)
+    kind, limit = query_param(request, "kind"), page_limit(request)
+    position = page_cursor(request)
     kept: list[PromptTemplate] = []
     while len(kept) < limit:
         asked = limit - len(kept)
-        page, position = wiring.world().prompt_templates.newest(position, asked)
+        page, position = wiring.get_world().prompt_templates.list_newest(position, asked)
         kept += [one for one in page if not kind or one.kind == kind]
         if position is None or len(page) < asked:  # the end, or the most that one response may hold
             break
-    shown = [views.prompt_template_summary(one) for one in kept]
-    return answer({"promptTemplates": shown, "nextCursor": encode_cursor(position)})
+    shown = [resource_views.prompt_template_summary(one) for one in kept]
+    return json_answer({"promptTemplates": shown, "nextCursor": encode_cursor(position)})
 
 
-@routes.at(
-    "POST", "/api/prompt-templates", needs=Scope.WRITE, takes="NewPromptTemplate", status=201
+@routes.add_route(
+    "POST", "/api/prompt-templates", scope=Scope.WRITE, body="NewPromptTemplate", status=201
 )
-def create() -> Answer[answers.PromptTemplateAnswer]:
+def create_template() -> Answer[responses.PromptTemplateAnswer]:
     """Create a prompt template."""
-    request, world = routes.current_request, wiring.world()
-    asked = models.parsed(models.NewPromptTemplate, body_of(request))
+    request, world = routes.current_request, wiring.get_world()
+    asked = requests.parse_request(requests.NewPromptTemplate, json_body(request))
     now = world.now()
     new = PromptTemplate(id=str(uuid.uuid4()), created_at=now, updated_at=now, **asked.model_dump())
-    kept = library.create(world, new, claim_of(request, new.id))
-    return answer({"promptTemplate": views.prompt_template(kept)}, 201)
+    kept = prompt_templates.create_template(world, new, idempotency_claim(request, new.id))
+    return json_answer({"promptTemplate": resource_views.prompt_template_view(kept)}, 201)
 
 
-@routes.at("GET", "/api/prompt-templates/{template_id}", needs=Scope.READ)
-def show(template_id: str) -> Answer[answers.PromptTemplateAnswer]:
+@routes.add_route("GET", "/api/prompt-templates/{template_id}", scope=Scope.READ)
+def show_template(template_id: str) -> Answer[responses.PromptTemplateAnswer]:
     """Return a prompt template."""
-    return answer({"promptTemplate": views.prompt_template(_found(template_id))})
+    return json_answer(
+        {"promptTemplate": resource_views.prompt_template_view(_get_template(template_id))}
+    )
 
 
-@routes.at(
+@routes.add_route(
     "PATCH",
     "/api/prompt-templates/{template_id}",
-    needs=Scope.WRITE,
-    takes="NewPromptTemplate",
-    partly=True,
+    scope=Scope.WRITE,
+    body="NewPromptTemplate",
+    partial=True,
 )
-def edit(template_id: str) -> Answer[answers.PromptTemplateAnswer]:
+def edit_template(template_id: str) -> Answer[responses.PromptTemplateAnswer]:
     """Change a prompt template; linked blueprints fire with the new text."""
-    was = _found(template_id)
-    before: Mapping[str, object] = views.prompt_template(was)
-    fields = [str(field.alias) for field in models.NewPromptTemplate.model_fields.values()]
-    body = body_of(routes.current_request)
+    was = _get_template(template_id)
+    before: Mapping[str, object] = resource_views.prompt_template_view(was)
+    fields = [str(field.alias) for field in requests.NewPromptTemplate.model_fields.values()]
+    body = json_body(routes.current_request)
     whole = {**{name: before[name] for name in fields}, **body}
-    asked = models.parsed(models.NewPromptTemplate, whole)
-    changed = library.change(wiring.world(), was, replace(was, **asked.model_dump()))
-    return answer({"promptTemplate": views.prompt_template(changed)})
+    asked = requests.parse_request(requests.NewPromptTemplate, whole)
+    changed = prompt_templates.change_template(
+        wiring.get_world(), was, replace(was, **asked.model_dump())
+    )
+    return json_answer({"promptTemplate": resource_views.prompt_template_view(changed)})
 
 
-@routes.at("DELETE", "/api/prompt-templates/{template_id}", needs=Scope.WRITE, status=204)
-def remove(template_id: str) -> Answer[None]:
+@routes.add_route("DELETE", "/api/prompt-templates/{template_id}", scope=Scope.WRITE, status=204)
+def remove_template(template_id: str) -> Answer[None]:
     """Delete a prompt template that no blueprint uses."""
-    library.remove(wiring.world(), _found(template_id).id)
-    return answer(None, 204)
+    prompt_templates.remove_template(wiring.get_world(), _get_template(template_id).id)
+    return json_answer(None, 204)
 
 
-@routes.at(
-    "POST", "/api/prompt-templates/{template_id}/preview", needs=Scope.READ, takes="RunRequest"
+@routes.add_route(
+    "POST", "/api/prompt-templates/{template_id}/preview", scope=Scope.READ, body="RunRequest"
 )
-def preview(template_id: str) -> Answer[answers.RenderedView]:
+def preview_template(template_id: str) -> Answer[responses.RenderedView]:
     """Render a prompt template with the given params."""
-    asked = models.parsed(models.RunRequest, body_of(routes.current_request))
-    text = _found(template_id).template
-    return answer(views.rendered(previewing.preview_text(text, asked.params)))
+    asked = requests.parse_request(requests.RunRequest, json_body(routes.current_request))
+    text = _get_template(template_id).template
+    return json_answer(resource_views.rendered_view(preview.preview_text(text, asked.params)))

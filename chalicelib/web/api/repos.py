@@ -3,66 +3,69 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import repos
-from chalicelib.domain.access import Scope
-from chalicelib.web import answers, models, reading_settled, views
-from chalicelib.web.cursors import encode_cursor
-from chalicelib.web.http import (
-    PAGE,
+from chalicelib.actions.blueprints import repos
+from chalicelib.domain.access.key import Scope
+from chalicelib.web.http.cursors import encode_cursor
+from chalicelib.web.http.routes import (
+    PAGE_PARAMETERS,
     Answer,
     Routes,
-    answer,
-    body_of,
-    caller,
-    claim_of,
-    cursor_of,
-    known_id,
-    limit_of,
+    current_caller,
+    idempotency_claim,
+    json_answer,
+    json_body,
+    page_cursor,
+    page_limit,
+    parse_id,
 )
+from chalicelib.web.mapping import configuration_requests, resource_views
+from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/repos", needs=Scope.READ, query=PAGE)
-def index() -> Answer[answers.RepoList]:
+@routes.add_route("GET", "/api/repos", scope=Scope.READ, query=PAGE_PARAMETERS)
+def list_repos() -> Answer[responses.RepoList]:
     """List the repos by URL."""
     request = routes.current_request
-    after, limit = cursor_of(request) or "", limit_of(request)
-    left = [repo for repo in wiring.world().repos.all() if repo.url > after]
-    shown = [views.repo(repo) for repo in left[:limit]]
-    return answer(
+    after, limit = page_cursor(request) or "", page_limit(request)
+    left = [repo for repo in wiring.get_world().repos.list_all() if repo.url > after]
+    shown = [resource_views.repo_view(repo) for repo in left[:limit]]
+    return json_answer(
         {"repos": shown, "nextCursor": encode_cursor(left[limit - 1].url if left[limit:] else None)}
     )
 
 
-@routes.at("POST", "/api/repos", needs=Scope.WRITE, takes="NewRepo", status=201)
-def create() -> Answer[answers.RepoAnswer]:
+@routes.add_route("POST", "/api/repos", scope=Scope.WRITE, body="NewRepo", status=201)
+def create_repo() -> Answer[responses.RepoAnswer]:
     """Add a repo under the normal form of its URL."""
-    request, world = routes.current_request, wiring.world()
-    asked = models.parsed(models.NewRepo, body_of(request))
-    new = reading_settled.repo(asked, world.now())
-    made = repos.create(world, new, caller(), claim_of(request, new.id))
-    return answer({"repo": views.repo(made)}, 201)
+    request, world = routes.current_request, wiring.get_world()
+    asked = requests.parse_request(requests.NewRepo, json_body(request))
+    new = configuration_requests.to_repo(asked, world.now())
+    made = repos.create_repo(world, new, current_caller(), idempotency_claim(request, new.id))
+    return json_answer({"repo": resource_views.repo_view(made)}, 201)
 
 
-@routes.at("GET", "/api/repos/{repo}", needs=Scope.READ)
-def show(repo: str) -> Answer[answers.RepoAnswer]:
+@routes.add_route("GET", "/api/repos/{repo}", scope=Scope.READ)
+def show_repo(repo: str) -> Answer[responses.RepoAnswer]:
     """Return one repo."""
-    return answer({"repo": views.repo(wiring.world().repos.get(known_id("repo", repo)))})
+    return json_answer(
+        {"repo": resource_views.repo_view(wiring.get_world().repos.get(parse_id("repo", repo)))}
+    )
 
 
-@routes.at("PATCH", "/api/repos/{repo}", needs=Scope.WRITE, takes="RepoFields", partly=True)
-def edit(repo: str) -> Answer[answers.RepoAnswer]:
+@routes.add_route("PATCH", "/api/repos/{repo}", scope=Scope.WRITE, body="RepoFields", partial=True)
+def edit_repo(repo: str) -> Answer[responses.RepoAnswer]:
     """Change the settings of a repo."""
-    was = wiring.world().repos.get(known_id("repo", repo))
-    asked = models.parsed(models.RepoFields, body_of(routes.current_request))
-    new = reading_settled.patched_repo(was, asked, wiring.world().now())
-    repos.change(wiring.world(), was, new, caller())
-    return answer({"repo": views.repo(new)})
+    was = wiring.get_world().repos.get(parse_id("repo", repo))
+    asked = requests.parse_request(requests.RepoFields, json_body(routes.current_request))
+    new = configuration_requests.patch_repo(was, asked, wiring.get_world().now())
+    repos.change_repo(wiring.get_world(), was, new, current_caller())
+    return json_answer({"repo": resource_views.repo_view(new)})
 
 
-@routes.at("DELETE", "/api/repos/{repo}", needs=Scope.WRITE, status=204)
-def remove(repo: str) -> Answer[None]:
+@routes.add_route("DELETE", "/api/repos/{repo}", scope=Scope.WRITE, status=204)
+def remove_repo(repo: str) -> Answer[None]:
     """Delete the settings of a repo; its tasks stay."""
-    wiring.world().repos.remove(wiring.world().repos.get(known_id("repo", repo)))
-    return answer(None, 204)
+    wiring.get_world().repos.remove(wiring.get_world().repos.get(parse_id("repo", repo)))
+    return json_answer(None, 204)

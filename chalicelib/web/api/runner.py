@@ -3,82 +3,100 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import jobs, launching, outputs, reporting
-from chalicelib.domain import pull_text
-from chalicelib.domain.access import Forbidden, Scope
-from chalicelib.domain.blueprint import Kind
-from chalicelib.domain.history import RunnerCapabilities, StageSpan
-from chalicelib.domain.kept_work import KeptWork
-from chalicelib.domain.log import LogLine
-from chalicelib.domain.output import Output
-from chalicelib.domain.repo import in_clear
-from chalicelib.domain.trial import Trial
+from chalicelib.actions.jobs import builds, jobs, outputs, reports
+from chalicelib.domain.access.key import Forbidden, Scope
+from chalicelib.domain.blueprints.blueprint import Kind
+from chalicelib.domain.repos.repo import is_plain_http
+from chalicelib.domain.runs.attempt import RunnerCapabilities, StageSpan
+from chalicelib.domain.runs.kept_work import UnpushedWork
+from chalicelib.domain.runs.log import LogLine
+from chalicelib.domain.runs.output import RunOutput
+from chalicelib.domain.runs.test_result import RepoTestRun
+from chalicelib.domain.texts import pull_request_body
 from chalicelib.settings import settings
-from chalicelib.web import answers, models, runner_models, views
-from chalicelib.web.http import Answer, Routes, answer, body_of, known_id, pass_of
+from chalicelib.web.http.routes import (
+    Answer,
+    Routes,
+    claim_token_of,
+    json_answer,
+    json_body,
+    parse_id,
+)
+from chalicelib.web.mapping import resource_views
+from chalicelib.web.schemas import requests, responses, runner_requests
 
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/runner/claim", needs=Scope.RUNNER, takes="Claim", or_else=204)
-def claim() -> Answer[answers.JobAnswer | None]:
+@routes.add_route("POST", "/api/runner/claim", scope=Scope.RUNNER, body="Claim", alt_status=204)
+def claim_job() -> Answer[responses.JobAnswer | None]:
     """Return the most urgent waiting job to a runner, or 204 if there is none."""
-    asked = models.parsed(runner_models.Claim, body_of(routes.current_request))
-    by = pass_of(routes.current_request)
-    world = wiring.world()
+    asked = requests.parse_request(runner_requests.Claim, json_body(routes.current_request))
+    by = claim_token_of(routes.current_request)
+    world = wiring.get_world()
     if by is None:
-        job = jobs.claim(world, asked.runner, capabilities=_capabilities(asked))
-        return answer(None, 204) if job is None else answer({"job": _job(job)})
-    claimed = launching.claim(
+        job = jobs.claim_job(world, asked.runner, capabilities=_capabilities(asked))
+        return json_answer(None, 204) if job is None else json_answer({"job": _job_view(job)})
+    claimed = builds.claim_build_job(
         world,
         asked.runner,
         by,
         exchanges=asked.exchanges,
         capabilities=_capabilities(asked),
     )
-    return answer(None, 204) if claimed is None else answer({"job": _job(*claimed)})
+    return json_answer(None, 204) if claimed is None else json_answer({"job": _job_view(*claimed)})
 
 
-@routes.at("POST", "/api/runner/beat", needs=Scope.RUNNER, noted=False, takes="Beat")
-def beat() -> Answer[answers.GoOn]:
+@routes.add_route(
+    "POST", "/api/runner/beat", scope=Scope.RUNNER, records_key_use=False, body="Beat"
+)
+def record_heartbeat() -> Answer[responses.GoOn]:
     """Accept a heartbeat with log lines; return whether the runner may continue."""
-    asked = models.parsed(runner_models.Beat, body_of(routes.current_request))
-    _speaks_for(asked)
-    run_id, spans = known_id("run", asked.run_id), _spans(asked)
-    lines = _lines(asked)
-    reason = jobs.beat(wiring.world(), run_id, asked.attempt, asked.stage, lines, spans)
-    return answer({"continue": reason is None, "reason": reason})
+    asked = requests.parse_request(runner_requests.Beat, json_body(routes.current_request))
+    _check_may_speak(asked)
+    run_id, spans = parse_id("run", asked.run_id), _to_stage_spans(asked)
+    lines = _to_log_lines(asked)
+    reason = jobs.record_heartbeat(
+        wiring.get_world(), run_id, asked.attempt, asked.stage, lines, spans
+    )
+    return json_answer({"continue": reason is None, "reason": reason})
 
 
-@routes.at("POST", "/api/runner/token", needs=Scope.RUNNER, noted=False, takes="Speaks")
-def token() -> Answer[answers.GitToken]:
+@routes.add_route(
+    "POST", "/api/runner/token", scope=Scope.RUNNER, records_key_use=False, body="Speaks"
+)
+def renew_git_token() -> Answer[responses.GitToken]:
     """Return a token that the attempt can push with; an App's token expires within an hour."""
-    asked = models.parsed(runner_models.Speaks, body_of(routes.current_request))
-    _speaks_for(asked)
-    found = jobs.git_token(wiring.world(), known_id("run", asked.run_id), asked.attempt)
-    return answer({"token": found})
+    asked = requests.parse_request(runner_requests.Speaks, json_body(routes.current_request))
+    _check_may_speak(asked)
+    found = jobs.git_token(wiring.get_world(), parse_id("run", asked.run_id), asked.attempt)
+    return json_answer({"token": found})
 
 
-@routes.at("POST", "/api/runner/outputs", needs=Scope.RUNNER, noted=False, takes="Uploads")
-def uploads() -> Answer[answers.UploadList]:
+@routes.add_route(
+    "POST", "/api/runner/outputs", scope=Scope.RUNNER, records_key_use=False, body="Uploads"
+)
+def list_uploads() -> Answer[responses.UploadList]:
     """Return the upload URLs of the output files."""
-    asked = models.parsed(runner_models.Uploads, body_of(routes.current_request))
-    _speaks_for(asked)
-    run_id, files = known_id("run", asked.run_id), _outputs(asked.files)
-    found = outputs.uploads(wiring.world(), run_id, asked.attempt, files)
-    return answer({"uploads": [{"name": output.name, "url": url} for output, url in found]})
+    asked = requests.parse_request(runner_requests.Uploads, json_body(routes.current_request))
+    _check_may_speak(asked)
+    run_id, files = parse_id("run", asked.run_id), _to_outputs(asked.files)
+    found = outputs.upload_urls(wiring.get_world(), run_id, asked.attempt, files)
+    return json_answer({"uploads": [{"name": output.name, "url": url} for output, url in found]})
 
 
-@routes.at("POST", "/api/runner/report", needs=Scope.RUNNER, noted=False, takes="Report")
-def report() -> Answer[answers.Ended]:
+@routes.add_route(
+    "POST", "/api/runner/report", scope=Scope.RUNNER, records_key_use=False, body="Report"
+)
+def report_attempt() -> Answer[responses.Ended]:
     """Accept the result of an attempt; only the first report counts."""
-    asked = models.parsed(runner_models.Report, body_of(routes.current_request))
-    _speaks_for(asked)
-    agent = asked.agent or runner_models.AgentEnd()
-    end = reporting.Report(
+    asked = requests.parse_request(runner_requests.Report, json_body(routes.current_request))
+    _check_may_speak(asked)
+    agent = asked.agent or runner_requests.AgentEnd()
+    end = reports.AttemptReport(
         outcome=asked.outcome,
         stage=asked.stage,
-        stages=_spans(asked),
+        stages=_to_stage_spans(asked),
         error_class=asked.error_class,
         error_message=asked.error_message,
         transient=asked.transient,
@@ -87,60 +105,62 @@ def report() -> Answer[answers.Ended]:
         head_sha=asked.head_sha,
         base_sha=asked.base_sha,
         diff_stat=asked.diff_stat,
-        trial=Trial(**asked.tests.model_dump()) if asked.tests else None,
+        trial=RepoTestRun(**asked.tests.model_dump()) if asked.tests else None,
         result_summary=asked.result_summary,
         session_id=agent.session_id,
         model_used=agent.model_used,
         input_tokens=agent.input_tokens,
         output_tokens=agent.output_tokens,
         cost_usd=agent.cost_usd,
-        lines=_lines(asked),
-        outputs=_outputs(asked.outputs),
-        kept=_kept(asked),
+        lines=_to_log_lines(asked),
+        outputs=_to_outputs(asked.outputs),
+        kept=_to_unpushed_work(asked),
     )
-    run = reporting.report(wiring.world(), known_id("run", asked.run_id), asked.attempt, end)
-    return answer({"state": run.state})
+    run = reports.report_attempt(
+        wiring.get_world(), parse_id("run", asked.run_id), asked.attempt, end
+    )
+    return json_answer({"state": run.state})
 
 
-def _capabilities(asked: runner_models.Claim) -> RunnerCapabilities | None:
+def _capabilities(asked: runner_requests.Claim) -> RunnerCapabilities | None:
     told = asked.capabilities
     return RunnerCapabilities(sandbox=told.sandbox, reason=told.reason) if told else None
 
 
-def _speaks_for(asked: runner_models.Speaks) -> None:
+def _check_may_speak(asked: runner_requests.Speaks) -> None:
     """Reject a token of another run or attempt, and a key that could not have claimed this one."""
-    by = pass_of(routes.current_request)
-    run_id = known_id("run", asked.run_id)
-    if not launching.may_speak(wiring.world(), by, run_id, asked.attempt):
+    by = claim_token_of(routes.current_request)
+    run_id = parse_id("run", asked.run_id)
+    if not builds.may_speak(wiring.get_world(), by, run_id, asked.attempt):
         raise Forbidden("this token is for another run or attempt")
 
 
-def _outputs(files: list[runner_models.OutputFile]) -> tuple[Output, ...]:
+def _to_outputs(files: list[runner_requests.OutputFile]) -> tuple[RunOutput, ...]:
     return tuple(
-        Output(name=file.name, size=file.size, content_type=file.content_type) for file in files
+        RunOutput(name=file.name, size=file.size, content_type=file.content_type) for file in files
     )
 
 
-def _kept(asked: runner_models.Report) -> KeptWork | None:
+def _to_unpushed_work(asked: runner_requests.Report) -> UnpushedWork | None:
     kept = asked.kept_work
     if kept is None:
         return None
-    return KeptWork(
+    return UnpushedWork(
         attempt=asked.attempt,
         base_sha=kept.base_sha,
-        files=_outputs(kept.files),
+        files=_to_outputs(kept.files),
         finished=kept.finished,
     )
 
 
-def _spans(asked: runner_models.Beat) -> tuple[StageSpan, ...]:
+def _to_stage_spans(asked: runner_requests.Beat) -> tuple[StageSpan, ...]:
     return tuple(
         StageSpan(stage=span.stage, started_at=span.started_at, ended_at=span.ended_at)
         for span in asked.stages
     )
 
 
-def _lines(asked: runner_models.Beat) -> tuple[LogLine, ...]:
+def _to_log_lines(asked: runner_requests.Beat) -> tuple[LogLine, ...]:
     return tuple(
         LogLine(
             seq=line.seq,
@@ -153,7 +173,7 @@ def _lines(asked: runner_models.Beat) -> tuple[LogLine, ...]:
     )
 
 
-def _work(job: jobs.Job) -> answers.JobWork | None:
+def _work_view(job: jobs.Job) -> responses.JobWork | None:
     if job.work is None or job.work_url is None:
         return None
     return {
@@ -164,13 +184,13 @@ def _work(job: jobs.Job) -> answers.JobWork | None:
     }
 
 
-def _job(job: jobs.Job, token: str | None = None) -> answers.JobView:
+def _job_view(job: jobs.Job, token: str | None = None) -> responses.JobView:
     run, repo = job.run, job.repo
     return {
         "runId": run.id,
         "attempt": run.attempt,
         "type": Kind(run.type),
-        "title": pull_text.title(
+        "title": pull_request_body.pull_request_title(
             run
         ),  # the title of a commit, which must not close issues or mention people
         "prompt": job.prompt,
@@ -188,14 +208,14 @@ def _job(job: jobs.Job, token: str | None = None) -> answers.JobView:
             "setupCommands": repo.setup_commands if repo else None,
             "includeSetupChanges": repo.include_setup_changes if repo else False,
             "testCommand": repo.test_command if repo else None,
-            "plainHttp": in_clear(run.repo_url, settings.allowed_private),
+            "plainHttp": is_plain_http(run.repo_url, settings.allowed_private),
             "identity": {
                 "name": repo.commit_author_name if repo else None,
                 "email": repo.commit_author_email if repo else None,
             },
             "token": job.token,
             "pushPartial": jobs.may_push_partial(run),
-            "work": _work(job),
+            "work": _work_view(job),
         }
         if run.repo_url
         else None,
@@ -206,5 +226,5 @@ def _job(job: jobs.Job, token: str | None = None) -> answers.JobView:
         "secrets": dict(job.secrets),
         "timeoutMinutes": run.timeout_minutes,
         "runnerToken": token,
-        "attemptStartedAt": views.moment(run.attempts[-1].started_at),
+        "attemptStartedAt": resource_views.format_optional_moment(run.attempts[-1].started_at),
     }

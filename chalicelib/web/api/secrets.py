@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import secrets
-from chalicelib.domain.access import Scope
-from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope, find_value_warnings
-from chalicelib.web import answers, models, views
-from chalicelib.web.http import Answer, Routes, answer, body_of, query
+from chalicelib.actions.jobs import secrets
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.access.secret import (
+    GLOBAL_SCOPE,
+    check_name,
+    check_scope,
+    find_value_warnings,
+)
+from chalicelib.web.http.routes import Answer, Routes, json_answer, json_body, query_param
+from chalicelib.web.mapping import resource_views
+from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
 
 
-@routes.at("GET", "/api/secrets", needs=Scope.READ)
-def index() -> Answer[answers.SecretList]:
+@routes.add_route("GET", "/api/secrets", scope=Scope.READ)
+def list_secrets() -> Answer[responses.SecretList]:
     """List the secrets by name; their values are never returned."""
-    shown = [views.secret(secret) for secret in wiring.world().secrets.all()]
-    return answer({"secrets": shown, "nextCursor": None})
+    shown = [resource_views.secret_view(secret) for secret in wiring.get_world().secrets.list_all()]
+    return json_answer({"secrets": shown, "nextCursor": None})
 
 
-@routes.at("PUT", "/api/secrets/{name}", needs=Scope.ADMIN, takes="SecretValue")
-def keep(name: str) -> Answer[answers.SecretAnswer]:
+@routes.add_route("PUT", "/api/secrets/{name}", scope=Scope.ADMIN, body="SecretValue")
+def store_secret(name: str) -> Answer[responses.SecretAnswer]:
     """Save a secret for all runs or for the runs of one repo."""
-    misnamed = models.said_by(checked_name, name)
-    asked = models.parsed(models.SecretValue, body_of(routes.current_request), besides=misnamed)
-    kept = secrets.keep(wiring.world(), name, asked.scope, asked.value)
-    warnings = views.warnings(find_value_warnings(asked.value))
-    return answer({"secret": views.secret(kept), "warnings": warnings})
+    misnamed = requests.faults_of_check(check_name, name)
+    asked = requests.parse_request(
+        requests.SecretValue, json_body(routes.current_request), extra_faults=misnamed
+    )
+    kept = secrets.store_secret(wiring.get_world(), name, asked.scope, asked.value)
+    warnings = resource_views.warning_views(find_value_warnings(asked.value))
+    return json_answer({"secret": resource_views.secret_view(kept), "warnings": warnings})
 
 
-@routes.at("DELETE", "/api/secrets/{name}", needs=Scope.ADMIN, query=("scope",), status=204)
-def forget(name: str) -> Answer[None]:
+@routes.add_route("DELETE", "/api/secrets/{name}", scope=Scope.ADMIN, query=("scope",), status=204)
+def forget_secret(name: str) -> Answer[None]:
     """Delete a secret immediately."""
-    scope = checked_scope(query(routes.current_request, "scope", GLOBAL))
-    secrets.forget(wiring.world(), name, scope)
-    return answer(None, 204)
+    scope = check_scope(query_param(routes.current_request, "scope", GLOBAL_SCOPE))
+    secrets.forget_secret(wiring.get_world(), name, scope)
+    return json_answer(None, 204)

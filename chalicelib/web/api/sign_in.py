@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from chalicelib.domain.access import Scope
-from chalicelib.web import answers
-from chalicelib.web.http import Answer, Routes, answer, token_of
+from chalicelib.domain.access.key import Scope
+from chalicelib.web.http.routes import Answer, Routes, bearer_token, json_answer
 from chalicelib.web.pages import session
+from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
 
 
-@routes.at("POST", "/api/auth/sign-in-links", needs=Scope.READ, status=201, recorded=True)
-def create() -> Answer[answers.SignInLink]:
+@routes.add_route("POST", "/api/auth/sign-in-links", scope=Scope.READ, status=201, recorded=True)
+def create_sign_in_link() -> Answer[responses.SignInLink]:
     """Return the path of a page that signs in once within ten minutes."""
-    link = session.link(token_of(routes.current_request))
-    return answer({"path": f"/login?once={quote(link)}"}, 201)
+    link = session.sign_in_code(bearer_token(routes.current_request))
+    return json_answer({"path": f"/login?once={quote(link)}"}, 201)

@@ -6,239 +6,270 @@ import uuid
 from collections.abc import Iterator
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, listing, previewing, runs, save_warnings
-from chalicelib.domain.access import Scope
-from chalicelib.domain.blueprint import DEFINITION_KINDS, RUN_KINDS, Blueprint, Kind
-from chalicelib.domain.errors import Fault, Invalid, NotAllowed, NotFound
-from chalicelib.domain.firing import Brief
-from chalicelib.domain.repo import Repo, normal_url
-from chalicelib.domain.run import Run, State
+from chalicelib.actions.blueprints import blueprints, save_warnings
+from chalicelib.actions.firing import preview
+from chalicelib.actions.runs import lists, runs
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, RUN_KINDS, Blueprint, Kind
+from chalicelib.domain.errors import Fault, Invalid, MethodNotAllowed, NotFound
+from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.repos.repo import Repo, normal_url
+from chalicelib.domain.runs.run import Run, State
 from chalicelib.settings import settings
-from chalicelib.web import answers, models, reading, run_views, views
-from chalicelib.web.cursors import encode_cursor
-from chalicelib.web.http import (
-    PAGE,
+from chalicelib.web.http.cursors import encode_cursor
+from chalicelib.web.http.routes import (
+    PAGE_PARAMETERS,
     Answer,
     Routes,
-    answer,
-    body_of,
-    caller,
-    claim_of,
-    cursor_of,
-    known_id,
-    limit_of,
-    query,
+    current_caller,
+    idempotency_claim,
+    json_answer,
+    json_body,
+    page_cursor,
+    page_limit,
+    parse_id,
+    query_param,
 )
+from chalicelib.web.mapping import blueprint_requests, resource_views, run_views
+from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
-ANY = "any"
+ANY_STATE = "any"
 """The filter for runs in any state, which is the default."""
 
 
-def found(task_id: str) -> Blueprint | Run:
+def get_task_or_run(task_id: str) -> Blueprint | Run:
     """Return the blueprint or run with this id."""
-    return listing.thing(wiring.world(), known_id("task", task_id))
+    return lists.get_task(wiring.get_world(), parse_id("task", task_id))
 
 
-def definition_of(task_id: str) -> Blueprint:
-    """Return the blueprint with this id; raise `NotAllowed` for a run."""
-    thing = found(task_id)
+def get_blueprint(task_id: str) -> Blueprint:
+    """Return the blueprint with this id; raise `MethodNotAllowed` for a run."""
+    thing = get_task_or_run(task_id)
     if isinstance(thing, Run):
-        raise NotAllowed("this task is a run, not a blueprint")
+        raise MethodNotAllowed("this task is a run, not a blueprint")
     return thing
 
 
-@routes.at("GET", "/api/tasks", needs=Scope.READ, query=("type", "state", "repoUrl", *PAGE))
-def index() -> Answer[answers.TaskList]:
+@routes.add_route(
+    "GET", "/api/tasks", scope=Scope.READ, query=("type", "state", "repoUrl", *PAGE_PARAMETERS)
+)
+def list_tasks() -> Answer[responses.TaskList]:
     """List tasks of one type, newest first; `all` lists the blueprints, then the runs."""
     request = routes.current_request
-    kind, url = query(request, "type", Kind.REPO_TASK.value), query(request, "repoUrl")
-    state = "" if (asked := query(request, "state", ANY)) == ANY else asked
-    if faults := list(_contradictions(kind, state, url)):
-        raise Invalid.of(faults)
-    limit, cursor = limit_of(request), cursor_of(request)
+    kind, url = query_param(request, "type", Kind.REPO_TASK.value), query_param(request, "repoUrl")
+    state = "" if (asked := query_param(request, "state", ANY_STATE)) == ANY_STATE else asked
+    if faults := list(_find_contradictions(kind, state, url)):
+        raise Invalid.from_faults(faults)
+    limit, cursor = page_limit(request), page_cursor(request)
     if url:
-        return _in_repo(url, state, cursor, limit)
+        return _list_of_repo(url, state, cursor, limit)
     if kind == "all":
-        return _all(cursor, limit, state)
-    things, position = _page(kind, cursor, limit, state)
-    return answer({"tasks": things, "nextCursor": encode_cursor(position)})
+        return _list_all(cursor, limit, state)
+    things, position = _list_kind(kind, cursor, limit, state)
+    return json_answer({"tasks": things, "nextCursor": encode_cursor(position)})
 
 
-def _contradictions(kind: str, state: str, url: str) -> Iterator[Fault]:
-    if state and kind in DEFINITION_KINDS:
+def _find_contradictions(kind: str, state: str, url: str) -> Iterator[Fault]:
+    if state and kind in BLUEPRINT_KINDS:
         yield Fault("state", "is only a filter for runs, because blueprints have no state")
     if url and kind != Kind.REPO_TASK:
         yield Fault("repoUrl", "is only a filter for the type repo-task")
 
 
-def _page(
+def _list_kind(
     kind: str, cursor: str | None, limit: int, state: str
-) -> tuple[list[answers.DefinitionSummary | answers.RunSummary], str | None]:
-    world = wiring.world()
-    if kind in DEFINITION_KINDS:
-        found, position = world.blueprints.newest(kind, cursor, limit)
-        return [views.blueprint_summary(thing) for thing in found], position
+) -> tuple[list[responses.DefinitionSummary | responses.RunSummary], str | None]:
+    world = wiring.get_world()
+    if kind in BLUEPRINT_KINDS:
+        found, position = world.blueprints.list_newest(kind, cursor, limit)
+        return [resource_views.blueprint_summary(thing) for thing in found], position
     if state:
-        listed, position = world.runs.in_state((kind,), State(state), cursor, limit)
+        listed, position = world.runs.list_in_state((kind,), State(state), cursor, limit)
     else:
-        listed, position = world.runs.newest((kind,), cursor, limit)
-    return [_shown(run) for run in listed], position
+        listed, position = world.runs.list_newest((kind,), cursor, limit)
+    return [_run_summary(run) for run in listed], position
 
 
-def _in_repo(url: str, state: str, cursor: str | None, limit: int) -> Answer[answers.TaskList]:
-    listed, position = wiring.world().runs.of_repo(normal_url(url), cursor, limit)
-    kept = [_shown(run) for run in listed if not state or run.state == state]
-    return answer({"tasks": kept, "nextCursor": encode_cursor(position)})
+def _list_of_repo(
+    url: str, state: str, cursor: str | None, limit: int
+) -> Answer[responses.TaskList]:
+    listed, position = wiring.get_world().runs.list_of_repo(normal_url(url), cursor, limit)
+    kept = [_run_summary(run) for run in listed if not state or run.state == state]
+    return json_answer({"tasks": kept, "nextCursor": encode_cursor(position)})
 
 
-def _all(cursor: str | None, limit: int, state: str) -> Answer[answers.TaskList]:
-    kinds: list[str] = [*RUN_KINDS] if state else [*DEFINITION_KINDS, *RUN_KINDS]
+def _list_all(cursor: str | None, limit: int, state: str) -> Answer[responses.TaskList]:
+    kinds: list[str] = [*RUN_KINDS] if state else [*BLUEPRINT_KINDS, *RUN_KINDS]
     kind, _, position = (cursor or kinds[0]).partition("|")
     if kind not in kinds:
         raise Invalid("is not a cursor of this list: use the nextCursor of a response", "cursor")
-    things, following = _page(kind, position or None, limit, state)
+    things, following = _list_kind(kind, position or None, limit, state)
     rest = kinds[kinds.index(kind) + 1 :]
     after = f"{kind}|{following}" if following else (rest[0] if rest else None)
-    return answer({"tasks": things, "nextCursor": encode_cursor(after)})
+    return json_answer({"tasks": things, "nextCursor": encode_cursor(after)})
 
 
-@routes.at("POST", "/api/tasks", needs=Scope.WRITE, takes="NewTask", status=201)
-def create() -> Answer[answers.MadeAnswer]:
+@routes.add_route("POST", "/api/tasks", scope=Scope.WRITE, body="NewTask", status=201)
+def create_task() -> Answer[responses.MadeAnswer]:
     """Create a blueprint with its triggers, or start an ad-hoc run."""
-    world = wiring.world()
+    world = wiring.get_world()
     request = routes.current_request
-    body, ignored = reading.without_meaningless(body_of(request))
-    asked = models.parsed(models.NewTask, body)
-    new = reading.definition(asked, str(uuid.uuid4()), _repo(asked.repo_url), world.now())
+    body, ignored = blueprint_requests.drop_ignored_fields(json_body(request))
+    asked = requests.parse_request(requests.NewTask, body)
+    new = blueprint_requests.to_blueprint(
+        asked, str(uuid.uuid4()), _find_repo(asked.repo_url), world.now()
+    )
     if new.kind is Kind.REPO_TASK:
-        run = runs.start(world, new, {}, stored=False, claim=claim_of(request, ""))
-        warnings = views.warnings(ignored)
-        return answer({"task": whole(run), "triggers": [], "warnings": warnings}, 201)
-    triggers = [reading.trigger(trigger, new, world.now()) for trigger in asked.triggers]
-    claim = claim_of(request, new.id)
-    made, kept = definitions.create(world, new, triggers, claim)
-    shown = [views.trigger(trigger, world.now()) for trigger in kept]
-    warnings = views.warnings([*ignored, *save_warnings.find_warnings(world, made, kept)])
-    view = views.blueprint(made)
-    return answer({"task": view, "triggers": shown, "warnings": warnings}, 201)
+        run = runs.start_run(world, new, {}, stored=False, claim=idempotency_claim(request, ""))
+        warnings = resource_views.warning_views(ignored)
+        return json_answer({"task": full_run_view(run), "triggers": [], "warnings": warnings}, 201)
+    triggers = [
+        blueprint_requests.to_trigger(trigger, new, world.now()) for trigger in asked.triggers
+    ]
+    claim = idempotency_claim(request, new.id)
+    made, kept = blueprints.create_blueprint(world, new, triggers, claim)
+    shown = [resource_views.trigger_view(trigger, world.now()) for trigger in kept]
+    warnings = resource_views.warning_views(
+        [*ignored, *save_warnings.find_warnings(world, made, kept)]
+    )
+    view = resource_views.blueprint_view(made)
+    return json_answer({"task": view, "triggers": shown, "warnings": warnings}, 201)
 
 
-def _repo(url: str | None) -> Repo | None:
-    return wiring.world().repos.find(url) if url else None
+def _find_repo(url: str | None) -> Repo | None:
+    return wiring.get_world().repos.find_by_url(url) if url else None
 
 
-def _shown(run: Run) -> answers.RunSummary:
-    return run_views.run_summary(run, stalled=_stalled(run))
+def _run_summary(run: Run) -> responses.RunSummary:
+    return run_views.run_summary(run, stalled=_is_stalled(run))
 
 
-def whole(run: Run) -> answers.RunView:
-    brief = wiring.world().firings.brief(run.firing_id) or Brief()
-    return run_views.run(run, brief, stalled=_stalled(run))
+def full_run_view(run: Run) -> responses.RunView:
+    brief = wiring.get_world().firings.get_brief(run.firing_id) or Brief()
+    return run_views.run_view(run, brief, stalled=_is_stalled(run))
 
 
-def _stalled(run: Run) -> bool:
-    return run.stalled(wiring.world().now(), settings.stall_threshold)
+def _is_stalled(run: Run) -> bool:
+    return run.is_stalled(wiring.get_world().now(), settings.stall_threshold)
 
 
-@routes.at("GET", "/api/tasks/{task_id}", needs=Scope.READ)
-def show(task_id: str) -> Answer[answers.TaskAnswer]:
+@routes.add_route("GET", "/api/tasks/{task_id}", scope=Scope.READ)
+def show_task(task_id: str) -> Answer[responses.TaskAnswer]:
     """Return the blueprint or run with this id."""
-    thing = found(task_id)
-    view = whole(thing) if isinstance(thing, Run) else views.blueprint(thing)
-    return answer({"task": view})
+    thing = get_task_or_run(task_id)
+    view = full_run_view(thing) if isinstance(thing, Run) else resource_views.blueprint_view(thing)
+    return json_answer({"task": view})
 
 
-@routes.at("PATCH", "/api/tasks/{task_id}", needs=Scope.WRITE, takes="Definition", partly=True)
-def edit(task_id: str) -> Answer[answers.DefinitionAnswer]:
+@routes.add_route(
+    "PATCH", "/api/tasks/{task_id}", scope=Scope.WRITE, body="Definition", partial=True
+)
+def edit_task(task_id: str) -> Answer[responses.DefinitionAnswer]:
     """Change a blueprint."""
-    world = wiring.world()
-    body, ignored = reading.without_meaningless(body_of(routes.current_request))
-    was = definition_of(task_id)
+    world = wiring.get_world()
+    body, ignored = blueprint_requests.drop_ignored_fields(json_body(routes.current_request))
+    was = get_blueprint(task_id)
     url = body.get("repoUrl", was.repo_url)
-    new = reading.patched_definition(was, body, _repo(url if isinstance(url, str) else None))
-    kept = definitions.change(world, was, new)
-    found = save_warnings.find_warnings(world, kept, world.triggers.of(kept))
-    warnings = views.warnings([*ignored, *found])
-    return answer({"task": views.blueprint(kept), "warnings": warnings})
+    new = blueprint_requests.patch_blueprint(
+        was, body, _find_repo(url if isinstance(url, str) else None)
+    )
+    kept = blueprints.change_blueprint(world, was, new)
+    found = save_warnings.find_warnings(world, kept, world.triggers.list_of_blueprint(kept))
+    warnings = resource_views.warning_views([*ignored, *found])
+    return json_answer({"task": resource_views.blueprint_view(kept), "warnings": warnings})
 
 
-@routes.at("DELETE", "/api/tasks/{task_id}", needs=Scope.WRITE, status=204)
-def remove(task_id: str) -> Answer[None]:
+@routes.add_route("DELETE", "/api/tasks/{task_id}", scope=Scope.WRITE, status=204)
+def remove_task(task_id: str) -> Answer[None]:
     """Delete a blueprint and its triggers; its runs stay."""
-    definitions.remove(wiring.world(), definition_of(task_id).id)
-    return answer(None, 204)
+    blueprints.remove_blueprint(wiring.get_world(), get_blueprint(task_id).id)
+    return json_answer(None, 204)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/runs", needs=Scope.RUN, takes="RunRequest", status=202)
-def start(task_id: str) -> Answer[answers.Started]:
+@routes.add_route(
+    "POST", "/api/tasks/{task_id}/runs", scope=Scope.RUN, body="RunRequest", status=202
+)
+def start_task(task_id: str) -> Answer[responses.Started]:
     """Start a run of a blueprint."""
     request = routes.current_request
-    asked = models.parsed(models.RunRequest, body_of(request))
-    definition = definition_of(task_id)
-    run = runs.start(wiring.world(), definition, asked.params, claim=claim_of(request, ""))
-    return answer({"runId": run.id, "type": Kind(run.type)}, 202)
+    asked = requests.parse_request(requests.RunRequest, json_body(request))
+    blueprint = get_blueprint(task_id)
+    run = runs.start_run(
+        wiring.get_world(), blueprint, asked.params, claim=idempotency_claim(request, "")
+    )
+    return json_answer({"runId": run.id, "type": Kind(run.type)}, 202)
 
 
-@routes.at("POST", "/api/tasks/{task_id}/preview", needs=Scope.READ, takes="PreviewRequest")
-def preview(task_id: str) -> Answer[answers.PreviewView]:
+@routes.add_route("POST", "/api/tasks/{task_id}/preview", scope=Scope.READ, body="PreviewRequest")
+def preview_task(task_id: str) -> Answer[responses.PreviewView]:
     """Preview a firing with these params, or with those of a stored firing; nothing is fired."""
-    world = wiring.world()
-    asked = models.parsed(models.PreviewRequest, body_of(routes.current_request))
-    definition = definition_of(task_id)
+    world = wiring.get_world()
+    asked = requests.parse_request(requests.PreviewRequest, json_body(routes.current_request))
+    blueprint = get_blueprint(task_id)
     params = asked.params
     if asked.firing_id:
-        params = previewing.stored_params(world, definition, str(asked.firing_id))
-    return answer(views.preview(previewing.preview(world, definition, params)))
+        params = preview.stored_params(world, blueprint, str(asked.firing_id))
+    return json_answer(
+        resource_views.preview_view(preview.preview_firing(world, blueprint, params))
+    )
 
 
-@routes.at("GET", "/api/tasks/{task_id}/runs", needs=Scope.READ, query=PAGE)
-def runs_of(task_id: str) -> Answer[answers.RunList]:
+@routes.add_route("GET", "/api/tasks/{task_id}/runs", scope=Scope.READ, query=PAGE_PARAMETERS)
+def list_runs(task_id: str) -> Answer[responses.RunList]:
     """List the runs of a blueprint, newest first."""
     request = routes.current_request
-    cursor, limit = cursor_of(request), limit_of(request)
-    thing = found(task_id)
+    cursor, limit = page_cursor(request), page_limit(request)
+    thing = get_task_or_run(task_id)
     if isinstance(thing, Run):
-        return answer({"runs": [], "nextCursor": None})
-    listed, position = wiring.world().runs.of_definition(thing.id, cursor, limit)
-    return answer({"runs": [_shown(run) for run in listed], "nextCursor": encode_cursor(position)})
+        return json_answer({"runs": [], "nextCursor": None})
+    listed, position = wiring.get_world().runs.list_of_blueprint(thing.id, cursor, limit)
+    return json_answer(
+        {"runs": [_run_summary(run) for run in listed], "nextCursor": encode_cursor(position)}
+    )
 
 
-@routes.at("GET", "/api/tasks/{task_id}/runs/{run_id}", needs=Scope.READ)
-def run_of(task_id: str, run_id: str) -> Answer[answers.RunAnswer]:
+@routes.add_route("GET", "/api/tasks/{task_id}/runs/{run_id}", scope=Scope.READ)
+def show_run(task_id: str, run_id: str) -> Answer[responses.RunAnswer]:
     """Return one run of a blueprint."""
-    run = wiring.world().runs.get(known_id("run", run_id))
-    if run.definition_id != known_id("task", task_id):
+    run = wiring.get_world().runs.get(parse_id("run", run_id))
+    if run.blueprint_id != parse_id("task", task_id):
         raise NotFound("run", run_id)
-    return answer({"run": whole(run)})
+    return json_answer({"run": full_run_view(run)})
 
 
-@routes.at("POST", "/api/tasks/{task_id}/cancel", needs=Scope.RUN, status=202)
-def cancel(task_id: str) -> Answer[answers.RunTask]:
+@routes.add_route("POST", "/api/tasks/{task_id}/cancel", scope=Scope.RUN, status=202)
+def cancel_run(task_id: str) -> Answer[responses.RunTask]:
     """Cancel a run that has not ended."""
-    return answer({"task": whole(runs.cancel(wiring.world(), _run_with(task_id)))}, 202)
+    return json_answer(
+        {"task": full_run_view(runs.cancel_run(wiring.get_world(), _get_run_id(task_id)))}, 202
+    )
 
 
-@routes.at("POST", "/api/tasks/{task_id}/retry", needs=Scope.RUN, status=202)
-def retry(task_id: str) -> Answer[answers.RunTask]:
+@routes.add_route("POST", "/api/tasks/{task_id}/retry", scope=Scope.RUN, status=202)
+def retry_run(task_id: str) -> Answer[responses.RunTask]:
     """Retry a failed or cancelled run."""
-    return answer({"task": whole(runs.retry(wiring.world(), _run_with(task_id)))}, 202)
+    return json_answer(
+        {"task": full_run_view(runs.retry_run(wiring.get_world(), _get_run_id(task_id)))}, 202
+    )
 
 
-@routes.at(
-    "POST", "/api/tasks/{task_id}/resume", needs=Scope.RUN, takes="ResumeRequest", status=202
+@routes.add_route(
+    "POST", "/api/tasks/{task_id}/resume", scope=Scope.RUN, body="ResumeRequest", status=202
 )
-def resume(task_id: str) -> Answer[answers.RunTask]:
+def resume_run(task_id: str) -> Answer[responses.RunTask]:
     """Resume a run on its branch or from its kept work, with a new prompt."""
-    asked = models.parsed(models.ResumeRequest, body_of(routes.current_request))
-    world, run_id = wiring.world(), _run_with(task_id)
-    runs.check_may_prompt(world, world.runs.get(run_id), may_write=caller().may(Scope.WRITE))
-    run = runs.resume(world, run_id, asked.prompt)
-    return answer({"task": whole(run)}, 202)
+    asked = requests.parse_request(requests.ResumeRequest, json_body(routes.current_request))
+    world, run_id = wiring.get_world(), _get_run_id(task_id)
+    runs.check_may_prompt(
+        world, world.runs.get(run_id), may_write=current_caller().has_scope(Scope.WRITE)
+    )
+    run = runs.resume_run(world, run_id, asked.prompt)
+    return json_answer({"task": full_run_view(run)}, 202)
 
 
-def _run_with(task_id: str) -> str:
-    thing = found(task_id)
+def _get_run_id(task_id: str) -> str:
+    thing = get_task_or_run(task_id)
     if isinstance(thing, Blueprint):
-        raise NotAllowed("this task is a blueprint, not a run")
+        raise MethodNotAllowed("this task is a blueprint, not a run")
     return thing.id

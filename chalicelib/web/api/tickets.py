@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import providers
-from chalicelib.domain.access import Scope
-from chalicelib.domain.provider import Provider
-from chalicelib.web import answers, models, reading_settled, views
-from chalicelib.web.http import Answer, Routes, answer, body_of, claim_of, known_id
+from chalicelib.actions.tickets import providers
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.web.http.routes import (
+    Answer,
+    Routes,
+    idempotency_claim,
+    json_answer,
+    json_body,
+    parse_id,
+)
+from chalicelib.web.mapping import configuration_requests, resource_views
+from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
 
 
-def view(thing: Provider) -> answers.ProviderView:
+def provider_view(thing: TicketProvider) -> responses.ProviderView:
     """Return a ticket provider in the form of the API, with its health."""
     return {
         "id": thing.id,
@@ -24,69 +32,77 @@ def view(thing: Provider) -> answers.ProviderView:
         "disabledReason": thing.disabled_reason,
         "failures": thing.failed_syncs,
         "lastError": thing.last_error,
-        "lastSyncedAt": views.moment(thing.last_synced_at),
-        "nextSyncAt": views.moment(thing.due_at),
-        "progress": _progress(thing),
-        "createdAt": views.moment(thing.created_at),
-        "updatedAt": views.moment(thing.updated_at),
+        "lastSyncedAt": resource_views.format_optional_moment(thing.last_synced_at),
+        "nextSyncAt": resource_views.format_optional_moment(thing.due_at),
+        "progress": _progress_view(thing),
+        "createdAt": resource_views.format_optional_moment(thing.created_at),
+        "updatedAt": resource_views.format_optional_moment(thing.updated_at),
     }
 
 
-def _progress(thing: Provider) -> answers.ProgressView | None:
-    listing = thing.progress
+def _progress_view(thing: TicketProvider) -> responses.ProgressView | None:
+    listing = thing.long_listing
     if listing is None:
         return None
     return {
         "reading": "backlog" if listing is thing.look else "changes",
         "tickets": listing.count,
-        "startedAt": views.moment(listing.began_at),
+        "startedAt": resource_views.format_optional_moment(listing.began_at),
     }
 
 
-@routes.at("GET", "/api/tickets/providers", needs=Scope.READ)
-def index() -> Answer[answers.ProviderList]:
+@routes.add_route("GET", "/api/tickets/providers", scope=Scope.READ)
+def list_providers() -> Answer[responses.ProviderList]:
     """List the ticket providers, with the health of each."""
-    found = wiring.world().providers.all()
-    return answer({"providers": [view(thing) for thing in found], "nextCursor": None})
+    found = wiring.get_world().providers.list_all()
+    return json_answer({"providers": [provider_view(thing) for thing in found], "nextCursor": None})
 
 
-@routes.at("POST", "/api/tickets/providers", needs=Scope.ADMIN, takes="NewProvider", status=201)
-def create() -> Answer[answers.ProviderAnswer]:
-    """Add a ticket provider; it is synced immediately and then every minute."""
-    world, request = wiring.world(), routes.current_request
-    asked = models.parsed(models.NewProvider, body_of(request))
-    new = reading_settled.provider(asked, world.now())
-    kept = providers.create(world, new, asked.credential, claim_of(request, new.id))
-    return answer({"provider": view(kept)}, 201)
-
-
-@routes.at(
-    "PATCH", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, takes="ProviderPatch"
+@routes.add_route(
+    "POST", "/api/tickets/providers", scope=Scope.ADMIN, body="NewProvider", status=201
 )
-def edit(provider_id: str) -> Answer[answers.ProviderAnswer]:
+def create_provider() -> Answer[responses.ProviderAnswer]:
+    """Add a ticket provider; it is synced immediately and then every minute."""
+    world, request = wiring.get_world(), routes.current_request
+    asked = requests.parse_request(requests.NewProvider, json_body(request))
+    new = configuration_requests.to_provider(asked, world.now())
+    kept = providers.create_provider(
+        world, new, asked.credential, idempotency_claim(request, new.id)
+    )
+    return json_answer({"provider": provider_view(kept)}, 201)
+
+
+@routes.add_route(
+    "PATCH", "/api/tickets/providers/{provider_id}", scope=Scope.ADMIN, body="ProviderPatch"
+)
+def edit_provider(provider_id: str) -> Answer[responses.ProviderAnswer]:
     """Rename or pause a ticket provider, or change its credential or its config."""
-    world = wiring.world()
-    was = world.providers.get(known_id("provider", provider_id))
-    request = models.parsed(models.ProviderPatch, body_of(routes.current_request), was=was)
-    new = reading_settled.patched_provider(was, request)
-    return answer({"provider": view(providers.change(world, was, new, request.credential))})
+    world = wiring.get_world()
+    was = world.providers.get(parse_id("provider", provider_id))
+    request = requests.parse_request(
+        requests.ProviderPatch, json_body(routes.current_request), current=was
+    )
+    new = configuration_requests.patch_provider(was, request)
+    return json_answer(
+        {"provider": provider_view(providers.change_provider(world, was, new, request.credential))}
+    )
 
 
-@routes.at("DELETE", "/api/tickets/providers/{provider_id}", needs=Scope.ADMIN, status=204)
-def remove(provider_id: str) -> Answer[None]:
+@routes.add_route("DELETE", "/api/tickets/providers/{provider_id}", scope=Scope.ADMIN, status=204)
+def remove_provider(provider_id: str) -> Answer[None]:
     """Delete a ticket provider that no trigger names, and its credential."""
-    providers.remove(wiring.world(), known_id("provider", provider_id))
-    return answer(None, 204)
+    providers.remove_provider(wiring.get_world(), parse_id("provider", provider_id))
+    return json_answer(None, 204)
 
 
-@routes.at("POST", "/api/tickets/providers/{provider_id}/re-enable", needs=Scope.WRITE)
-def enable(provider_id: str) -> Answer[answers.ProviderAnswer]:
+@routes.add_route("POST", "/api/tickets/providers/{provider_id}/re-enable", scope=Scope.WRITE)
+def enable_provider(provider_id: str) -> Answer[responses.ProviderAnswer]:
     """Re-enable a disabled ticket provider; tickets that changed since then fire now."""
-    kept = providers.enable(wiring.world(), known_id("provider", provider_id))
-    return answer({"provider": view(kept)})
+    kept = providers.enable_provider(wiring.get_world(), parse_id("provider", provider_id))
+    return json_answer({"provider": provider_view(kept)})
 
 
-@routes.at("POST", "/api/tickets/sync", needs=Scope.RUN, status=202)
-def sync() -> Answer[answers.Accepted]:
+@routes.add_route("POST", "/api/tickets/sync", scope=Scope.RUN, status=202)
+def sync_providers() -> Answer[responses.Accepted]:
     """Sync every enabled ticket provider now."""
-    return answer({"accepted": providers.sync_now(wiring.world())}, 202)
+    return json_answer({"accepted": providers.sync_now(wiring.get_world())}, 202)

@@ -3,138 +3,160 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, explaining, save_warnings
-from chalicelib.domain.access import Scope
-from chalicelib.domain.blueprint import Blueprint
+from chalicelib.actions.blueprints import blueprints, save_warnings
+from chalicelib.actions.firing import explain
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.firing import moment_text
-from chalicelib.domain.trigger import Trigger
-from chalicelib.web import answers, queries, reading, views
-from chalicelib.web.api.tasks import definition_of
-from chalicelib.web.cursors import encode_cursor
-from chalicelib.web.http import (
-    PAGE,
+from chalicelib.domain.ids import format_moment
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.web.api.tasks import get_blueprint
+from chalicelib.web.http import query_params
+from chalicelib.web.http.cursors import encode_cursor
+from chalicelib.web.http.routes import (
+    PAGE_PARAMETERS,
     Answer,
     Routes,
-    answer,
-    body_of,
-    caller,
-    claim_of,
-    cursor_of,
-    known_id,
-    limit_of,
-    query,
+    current_caller,
+    idempotency_claim,
+    json_answer,
+    json_body,
+    page_cursor,
+    page_limit,
+    parse_id,
+    query_param,
 )
+from chalicelib.web.mapping import blueprint_requests, resource_views
+from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
 
 
-def _shown(trigger: Trigger) -> answers.TriggerView:
+def _trigger_view(trigger: Trigger) -> responses.TriggerView:
     """Return a trigger; webhooks and tickets take their last firing from the ledger."""
-    world = wiring.world()
-    view = views.trigger(trigger, world.now())
-    if trigger.hook is None and trigger.ticket is None:
+    world = wiring.get_world()
+    view = resource_views.trigger_view(trigger, world.now())
+    if trigger.webhook is None and trigger.ticket is None:
         return view
-    newest, _ = world.firings.of_trigger(trigger.id, None, 20)
+    newest, _ = world.firings.list_of_trigger(trigger.id, None, 20)
     fired = (firing.fired_at for firing in newest if firing.run_id)
-    view["lastFiredAt"] = views.moment(next(fired, None))
-    offered = trigger.hook and trigger.hook.offered and not trigger.hook.sealed
-    if trigger.hook and trigger.hook.offered and offered and caller().may(Scope.ADMIN):
+    view["lastFiredAt"] = resource_views.format_optional_moment(next(fired, None))
+    offered = trigger.webhook and trigger.webhook.offered and not trigger.webhook.sealed
+    if (
+        trigger.webhook
+        and trigger.webhook.offered
+        and offered
+        and current_caller().has_scope(Scope.ADMIN)
+    ):
         # Anyone may have sent this token, so an admin must check it before saving it as the secret.
-        token = world.seals.open(trigger.hook.offered, trigger.id)
-        view["config"] = {**views.hook(trigger.hook), "verificationToken": token}
+        token = world.encryption.decrypt_secret(trigger.webhook.offered, trigger.id)
+        view["config"] = {
+            **resource_views.webhook_config_view(trigger.webhook),
+            "verificationToken": token,
+        }
     return view
 
 
-@routes.at("GET", "/api/tasks/{task_id}/triggers", needs=Scope.READ)
-def index(task_id: str) -> Answer[answers.TriggerList]:
+@routes.add_route("GET", "/api/tasks/{task_id}/triggers", scope=Scope.READ)
+def list_triggers(task_id: str) -> Answer[responses.TriggerList]:
     """List the triggers of a blueprint, and the warnings about the blueprint and its triggers."""
-    world = wiring.world()
-    owner = definition_of(task_id)
-    found = world.triggers.of(owner)
-    warnings = views.warnings(save_warnings.find_warnings(world, owner, found))
-    return answer({"triggers": [_shown(trigger) for trigger in found], "warnings": warnings})
+    world = wiring.get_world()
+    owner = get_blueprint(task_id)
+    found = world.triggers.list_of_blueprint(owner)
+    warnings = resource_views.warning_views(save_warnings.find_warnings(world, owner, found))
+    return json_answer(
+        {"triggers": [_trigger_view(trigger) for trigger in found], "warnings": warnings}
+    )
 
 
-def _saved(owner: Blueprint, trigger: Trigger) -> answers.TriggerAnswer:
-    warnings = save_warnings.find_trigger_warnings(wiring.world(), owner, trigger)
-    return {"trigger": _shown(trigger), "warnings": views.warnings(warnings)}
+def _saved_answer(owner: Blueprint, trigger: Trigger) -> responses.TriggerAnswer:
+    warnings = save_warnings.find_trigger_warnings(wiring.get_world(), owner, trigger)
+    return {"trigger": _trigger_view(trigger), "warnings": resource_views.warning_views(warnings)}
 
 
-@routes.at(
-    "POST", "/api/tasks/{task_id}/triggers", needs=Scope.WRITE, takes="AnyTrigger", status=201
+@routes.add_route(
+    "POST", "/api/tasks/{task_id}/triggers", scope=Scope.WRITE, body="AnyTrigger", status=201
 )
-def create(task_id: str) -> Answer[answers.TriggerAnswer]:
+def create_trigger(task_id: str) -> Answer[responses.TriggerAnswer]:
     """Add a trigger to a blueprint."""
-    world = wiring.world()
+    world = wiring.get_world()
     request = routes.current_request
-    owner = definition_of(task_id)
-    new = reading.trigger_from(body_of(request), owner, world.now())
-    kept = definitions.add_trigger(world, new, claim_of(request, new.id))
-    return answer(_saved(owner, kept), 201)
+    owner = get_blueprint(task_id)
+    new = blueprint_requests.parse_trigger(json_body(request), owner, world.now())
+    kept = blueprints.add_trigger(world, new, idempotency_claim(request, new.id))
+    return json_answer(_saved_answer(owner, kept), 201)
 
 
-@routes.at(
-    "PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, takes="TriggerPatch"
+@routes.add_route(
+    "PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", scope=Scope.WRITE, body="TriggerPatch"
 )
-def edit(task_id: str, trigger_id: str) -> Answer[answers.TriggerAnswer]:
+def edit_trigger(task_id: str, trigger_id: str) -> Answer[responses.TriggerAnswer]:
     """Change or pause a trigger."""
-    world = wiring.world()
-    owner = definition_of(task_id)
-    was = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
-    new = reading.patched_trigger(was, body_of(routes.current_request), owner)
-    kept = definitions.change_trigger(world, was, new)
-    return answer(_saved(owner, kept))
+    world = wiring.get_world()
+    owner = get_blueprint(task_id)
+    was = blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
+    new = blueprint_requests.patch_trigger(was, json_body(routes.current_request), owner)
+    kept = blueprints.change_trigger(world, was, new)
+    return json_answer(_saved_answer(owner, kept))
 
 
-@routes.at("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", needs=Scope.WRITE, status=204)
-def remove(task_id: str, trigger_id: str) -> Answer[None]:
+@routes.add_route(
+    "DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", scope=Scope.WRITE, status=204
+)
+def remove_trigger(task_id: str, trigger_id: str) -> Answer[None]:
     """Delete a trigger; its ledger stays."""
-    world = wiring.world()
-    owner = definition_of(task_id)
-    old = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
-    definitions.remove_trigger(world, old)
-    return answer(None, 204)
+    world = wiring.get_world()
+    owner = get_blueprint(task_id)
+    old = blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
+    blueprints.remove_trigger(world, old)
+    return json_answer(None, 204)
 
 
-@routes.at("GET", "/api/tasks/{task_id}/firings", needs=Scope.READ, query=PAGE)
-def firings(task_id: str) -> Answer[answers.FiringList]:
+@routes.add_route("GET", "/api/tasks/{task_id}/firings", scope=Scope.READ, query=PAGE_PARAMETERS)
+def list_firings(task_id: str) -> Answer[responses.FiringList]:
     """List the firings of a blueprint, newest first."""
     request = routes.current_request
-    owner = definition_of(task_id)
-    found, position = wiring.world().firings.of_definition(
-        owner.id, cursor_of(request), limit_of(request)
+    owner = get_blueprint(task_id)
+    found, position = wiring.get_world().firings.list_of_blueprint(
+        owner.id, page_cursor(request), page_limit(request)
     )
-    shown = views.firings(wiring.world(), found)
-    return answer({"firings": shown, "nextCursor": encode_cursor(position)})
+    shown = resource_views.firing_views(wiring.get_world(), found)
+    return json_answer({"firings": shown, "nextCursor": encode_cursor(position)})
 
 
-@routes.at(
-    "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/firings", needs=Scope.READ, query=PAGE
+@routes.add_route(
+    "GET",
+    "/api/tasks/{task_id}/triggers/{trigger_id}/firings",
+    scope=Scope.READ,
+    query=PAGE_PARAMETERS,
 )
-def firings_of(task_id: str, trigger_id: str) -> Answer[answers.FiringList]:
+def list_trigger_firings(task_id: str, trigger_id: str) -> Answer[responses.FiringList]:
     """List the firings of a trigger, newest first."""
     request = routes.current_request
-    trigger_id = known_id("trigger", trigger_id)
-    owner = definition_of(task_id)
-    found, position = wiring.world().firings.of_trigger(
-        trigger_id, cursor_of(request), limit_of(request)
+    trigger_id = parse_id("trigger", trigger_id)
+    owner = get_blueprint(task_id)
+    found, position = wiring.get_world().firings.list_of_trigger(
+        trigger_id, page_cursor(request), page_limit(request)
     )
     # The trigger itself may be deleted; its firings still name its blueprint.
-    if any(firing.definition_id != owner.id for firing in found):
+    if any(firing.blueprint_id != owner.id for firing in found):
         raise NotFound("trigger", trigger_id)
-    shown = views.firings(wiring.world(), found)
-    return answer({"firings": shown, "nextCursor": encode_cursor(position)})
+    shown = resource_views.firing_views(wiring.get_world(), found)
+    return json_answer({"firings": shown, "nextCursor": encode_cursor(position)})
 
 
-@routes.at(
-    "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/explain", needs=Scope.READ, query=("at",)
+@routes.add_route(
+    "GET", "/api/tasks/{task_id}/triggers/{trigger_id}/explain", scope=Scope.READ, query=("at",)
 )
-def explain(task_id: str, trigger_id: str) -> Answer[answers.Explanation]:
+def explain_firing(task_id: str, trigger_id: str) -> Answer[responses.Explanation]:
     """Explain in one sentence why a trigger did or did not fire at a given time."""
-    world = wiring.world()
-    owner = definition_of(task_id)
-    trigger = definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
-    at = queries.moment(query(routes.current_request, "at", moment_text(world.now())))
-    said, firing = explaining.explain(world, owner, trigger, at)
-    return answer({"answer": said, "firing": views.firing(firing) if firing else None})
+    world = wiring.get_world()
+    owner = get_blueprint(task_id)
+    trigger = blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
+    at = query_params.parse_moment(
+        query_param(routes.current_request, "at", format_moment(world.now()))
+    )
+    said, firing = explain.explain_firing(world, owner, trigger, at)
+    return json_answer(
+        {"answer": said, "firing": resource_views.firing_view(firing) if firing else None}
+    )

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from chalicelib import wiring
-from chalicelib.actions import webhooks
-from chalicelib.domain.access import Scope
-from chalicelib.domain.delivery import Delivery
-from chalicelib.domain.webhook import Webhook
-from chalicelib.web import answers, models, views
-from chalicelib.web.cursors import encode_cursor
-from chalicelib.web.http import (
-    PAGE,
+from chalicelib.actions.notifications import endpoints
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.notifications.delivery import Delivery
+from chalicelib.domain.notifications.endpoint import WebhookEndpoint
+from chalicelib.web.http.cursors import encode_cursor
+from chalicelib.web.http.routes import (
+    PAGE_PARAMETERS,
     Answer,
     Routes,
-    answer,
-    body_of,
-    claim_of,
-    cursor_of,
-    known_id,
-    limit_of,
+    idempotency_claim,
+    json_answer,
+    json_body,
+    page_cursor,
+    page_limit,
+    parse_id,
 )
+from chalicelib.web.mapping import resource_views
+from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
 
 
-def view(thing: Webhook) -> answers.WebhookView:
+def endpoint_view(thing: WebhookEndpoint) -> responses.WebhookView:
     """Return a webhook endpoint in the form of the API, with its health."""
     return {
         "id": thing.id,
@@ -36,14 +37,14 @@ def view(thing: Webhook) -> answers.WebhookView:
         "disabledReason": thing.disabled_reason,
         "failures": thing.failures,
         "hasSecret": True,
-        "createdAt": views.moment(thing.created_at),
-        "updatedAt": views.moment(thing.updated_at),
+        "createdAt": resource_views.format_optional_moment(thing.created_at),
+        "updatedAt": resource_views.format_optional_moment(thing.updated_at),
     }
 
 
-def view_of_delivery(thing: Delivery) -> answers.DeliveryView:
+def delivery_view(thing: Delivery) -> responses.DeliveryView:
     """Return a delivery in the form of the API, with each of its attempts."""
-    last = thing.last
+    last = thing.last_attempt
     return {
         "id": thing.id,
         "event": thing.event,
@@ -52,10 +53,10 @@ def view_of_delivery(thing: Delivery) -> answers.DeliveryView:
         "responseCode": last.code if last else None,
         "durationMs": last.milliseconds if last else None,
         "error": last.error if last else None,
-        "nextAttemptAt": views.moment(thing.due_at),
+        "nextAttemptAt": resource_views.format_optional_moment(thing.due_at),
         "attempts": [
             {
-                "at": views.moment(one.at),
+                "at": resource_views.format_optional_moment(one.at),
                 "responseCode": one.code,
                 "durationMs": one.milliseconds,
                 "error": one.error,
@@ -63,82 +64,90 @@ def view_of_delivery(thing: Delivery) -> answers.DeliveryView:
             for one in thing.tries
         ],
         "body": thing.body,
-        "createdAt": views.moment(thing.created_at),
-        "updatedAt": views.moment(thing.updated_at),
+        "createdAt": resource_views.format_optional_moment(thing.created_at),
+        "updatedAt": resource_views.format_optional_moment(thing.updated_at),
     }
 
 
-@routes.at("GET", "/api/webhooks", needs=Scope.ADMIN)
-def index() -> Answer[answers.WebhookList]:
+@routes.add_route("GET", "/api/webhooks", scope=Scope.ADMIN)
+def list_endpoints() -> Answer[responses.WebhookList]:
     """List the webhook endpoints, oldest first, with the health of each."""
-    found = wiring.world().webhooks.all()
-    return answer({"webhooks": [view(thing) for thing in found], "nextCursor": None})
+    found = wiring.get_world().webhook_endpoints.list_all()
+    return json_answer({"webhooks": [endpoint_view(thing) for thing in found], "nextCursor": None})
 
 
-@routes.at("POST", "/api/webhooks", needs=Scope.ADMIN, takes="WebhookFields", status=201)
-def create() -> Answer[answers.NewWebhookAnswer]:
+@routes.add_route("POST", "/api/webhooks", scope=Scope.ADMIN, body="WebhookFields", status=201)
+def create_endpoint() -> Answer[responses.NewWebhookAnswer]:
     """Create a webhook endpoint; its secret is returned only here."""
-    asked = models.parsed(models.WebhookFields, body_of(routes.current_request))
-    made, secret = webhooks.create(
-        wiring.world(),
+    asked = requests.parse_request(requests.WebhookFields, json_body(routes.current_request))
+    made, secret = endpoints.create_endpoint(
+        wiring.get_world(),
         asked.url,
         events=asked.events,
         description=asked.description,
         enabled=asked.enabled,
-        claim=claim_of(routes.current_request, ""),
+        claim=idempotency_claim(routes.current_request, ""),
     )
-    return answer({"webhook": view(made), "secret": secret}, 201)
+    return json_answer({"webhook": endpoint_view(made), "secret": secret}, 201)
 
 
-@routes.at("GET", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN)
-def show(webhook_id: str) -> Answer[answers.WebhookAnswer]:
+@routes.add_route("GET", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN)
+def show_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
     """Return a webhook endpoint with its health."""
-    return answer({"webhook": view(wiring.world().webhooks.get(known_id("webhook", webhook_id)))})
+    return json_answer(
+        {
+            "webhook": endpoint_view(
+                wiring.get_world().webhook_endpoints.get(parse_id("webhook", webhook_id))
+            )
+        }
+    )
 
 
-@routes.at("PATCH", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN, takes="WebhookPatch")
-def edit(webhook_id: str) -> Answer[answers.WebhookAnswer]:
+@routes.add_route("PATCH", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN, body="WebhookPatch")
+def edit_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
     """Change or pause a webhook endpoint, or re-enable a disabled one."""
-    asked = models.parsed(models.WebhookPatch, body_of(routes.current_request))
-    kept = webhooks.change(
-        wiring.world(),
-        known_id("webhook", webhook_id),
+    asked = requests.parse_request(requests.WebhookPatch, json_body(routes.current_request))
+    kept = endpoints.change_endpoint(
+        wiring.get_world(),
+        parse_id("webhook", webhook_id),
         url=asked.url,
         events=asked.events,
         description=asked.description,
         enabled=asked.enabled,
     )
-    return answer({"webhook": view(kept)})
+    return json_answer({"webhook": endpoint_view(kept)})
 
 
-@routes.at("DELETE", "/api/webhooks/{webhook_id}", needs=Scope.ADMIN, status=204)
-def remove(webhook_id: str) -> Answer[None]:
+@routes.add_route("DELETE", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN, status=204)
+def remove_endpoint(webhook_id: str) -> Answer[None]:
     """Delete a webhook endpoint; its pending messages are not sent."""
-    webhooks.remove(wiring.world(), known_id("webhook", webhook_id))
-    return answer(None, 204)
+    endpoints.remove_endpoint(wiring.get_world(), parse_id("webhook", webhook_id))
+    return json_answer(None, 204)
 
 
-@routes.at("POST", "/api/webhooks/{webhook_id}/rotate-secret", needs=Scope.ADMIN)
-def rotate(webhook_id: str) -> Answer[answers.NewWebhookAnswer]:
+@routes.add_route("POST", "/api/webhooks/{webhook_id}/rotate-secret", scope=Scope.ADMIN)
+def rotate_secret(webhook_id: str) -> Answer[responses.NewWebhookAnswer]:
     """Create a new secret, returned only here; messages are also signed with the previous one."""
-    kept, secret = webhooks.rotate(wiring.world(), known_id("webhook", webhook_id))
-    return answer({"webhook": view(kept), "secret": secret})
+    kept, secret = endpoints.rotate_secret(wiring.get_world(), parse_id("webhook", webhook_id))
+    return json_answer({"webhook": endpoint_view(kept), "secret": secret})
 
 
-@routes.at("POST", "/api/webhooks/{webhook_id}/test", needs=Scope.ADMIN)
-def test(webhook_id: str) -> Answer[answers.DeliveryAnswer]:
+@routes.add_route("POST", "/api/webhooks/{webhook_id}/test", scope=Scope.ADMIN)
+def send_test(webhook_id: str) -> Answer[responses.DeliveryAnswer]:
     """Send one test message now and return the result of its delivery."""
-    sent = webhooks.test(wiring.world(), known_id("webhook", webhook_id))
-    return answer({"delivery": view_of_delivery(sent)})
+    sent = endpoints.send_test(wiring.get_world(), parse_id("webhook", webhook_id))
+    return json_answer({"delivery": delivery_view(sent)})
 
 
-@routes.at("GET", "/api/webhooks/{webhook_id}/deliveries", needs=Scope.ADMIN, query=PAGE)
-def deliveries(webhook_id: str) -> Answer[answers.DeliveryList]:
+@routes.add_route(
+    "GET", "/api/webhooks/{webhook_id}/deliveries", scope=Scope.ADMIN, query=PAGE_PARAMETERS
+)
+def list_deliveries(webhook_id: str) -> Answer[responses.DeliveryList]:
     """List the deliveries to a webhook endpoint, newest first, with the result of each attempt."""
     request = routes.current_request
-    before = cursor_of(request)
-    found, position = webhooks.deliveries_of(
-        wiring.world(), known_id("webhook", webhook_id), before, limit_of(request)
+    before = page_cursor(request)
+    found, position = endpoints.list_deliveries(
+        wiring.get_world(), parse_id("webhook", webhook_id), before, page_limit(request)
     )
-    shown = [view_of_delivery(one) for one in found]
-    return answer({"deliveries": shown, "nextCursor": encode_cursor(position)})
+    shown = [delivery_view(one) for one in found]
+    return json_answer({"deliveries": shown, "nextCursor": encode_cursor(position)})

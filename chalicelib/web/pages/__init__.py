@@ -8,74 +8,87 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalice.app import Blueprint, Response
+from chalice.app import Blueprint as ChaliceBlueprint
+from chalice.app import Response
 
-from chalicelib.domain.access import Scope
-from chalicelib.late import late
+from chalicelib.domain.access.key import Scope
+from chalicelib.lazy_modules import lazy_submodules
 
-__getattr__ = late(__name__)
+__getattr__ = lazy_submodules(__name__)
 if TYPE_CHECKING:
-    from chalicelib.web.pages import shell
+    from chalicelib.web.pages import dispatch
 else:
-    shell = __getattr__("shell")
+    dispatch = __getattr__("dispatch")
 
-routes = Blueprint(__name__)
+routes = ChaliceBlueprint(__name__)
 
-TABLE = (
-    ("GET", "/", "welcome", "home", Scope.READ),
-    ("GET", "/welcome", "welcome", "show", Scope.READ),
-    ("GET", "/static/{digest}/{name}", "assets", "show", None),
-    ("GET", "/login", "login", "show", None),
-    ("POST", "/login", "login", "enter", None),
-    ("POST", "/logout", "login", "leave", Scope.READ),
-    ("GET", "/tasks", "runs", "index", Scope.READ),
-    ("POST", "/tasks", "runs", "bulk", Scope.RUN),
-    ("GET", "/tasks/new", "new", "show", Scope.READ),
-    ("POST", "/tasks/new", "new", "create", Scope.WRITE),
-    ("GET", "/tasks/new/cron", "fragments", "cron", Scope.READ),
-    ("POST", "/tasks/new/preview", "fragments", "preview", Scope.READ),
-    ("GET", "/tasks/scheduled", "definitions", "index", Scope.READ),
-    ("GET", "/tasks/scheduled/{task_id}", "definitions", "show", Scope.READ),
-    ("POST", "/tasks/scheduled/{task_id}", "definitions", "act", Scope.WRITE),
-    ("POST", "/tasks/scheduled/{task_id}/preview", "definitions", "preview", Scope.READ),
-    ("GET", "/tasks/scheduled/{task_id}/edit", "editing", "show", Scope.READ),
-    ("POST", "/tasks/scheduled/{task_id}/edit", "editing", "save", Scope.WRITE),
-    ("GET", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "show", Scope.READ),
-    ("POST", "/tasks/scheduled/{task_id}/triggers/{trigger_id}", "triggers", "save", Scope.WRITE),
-    ("GET", "/tasks/scheduled/{task_id}/firings/{firing_id}", "firing", "show", Scope.READ),
-    ("GET", "/tasks/{task_id}", "run", "show", Scope.READ),
-    ("POST", "/tasks/{task_id}", "run", "act", Scope.RUN),
-    ("GET", "/tasks/{task_id}/log", "run", "log", Scope.READ),
-    ("GET", "/tasks/{task_id}/outputs/{name}", "run", "output", Scope.READ),
-    ("GET", "/templates", "library", "index", Scope.READ),
-    ("POST", "/templates", "library", "save", Scope.WRITE),
-    ("GET", "/repos", "repos", "index", Scope.READ),
-    ("POST", "/repos", "repos", "save", Scope.WRITE),
-    ("GET", "/secrets", "secrets", "index", Scope.READ),
-    ("POST", "/secrets", "secrets", "save", Scope.ADMIN),
-    ("GET", "/tickets", "tickets", "index", Scope.READ),
-    ("POST", "/tickets", "tickets", "save", Scope.ADMIN),
-    ("POST", "/tickets/sync", "tickets", "sync", Scope.RUN),
-    ("POST", "/tickets/{provider_id}/re-enable", "tickets", "enable", Scope.WRITE),
-    ("GET", "/activity", "activity", "index", Scope.ADMIN),
-    ("GET", "/settings", "keys", "index", Scope.ADMIN),
-    ("POST", "/settings", "keys", "act", Scope.ADMIN),
-    ("GET", "/settings/webhooks", "webhooks", "index", Scope.ADMIN),
-    ("POST", "/settings/webhooks", "webhooks", "create", Scope.ADMIN),
-    ("GET", "/settings/webhooks/{webhook_id}", "webhooks", "show", Scope.ADMIN),
-    ("POST", "/settings/webhooks/{webhook_id}", "webhooks", "act", Scope.ADMIN),
+PAGE_TABLE = (
+    ("GET", "/", "welcome", "show_home", Scope.READ),
+    ("GET", "/welcome", "welcome", "show_welcome", Scope.READ),
+    ("GET", "/static/{digest}/{name}", "assets", "show_asset", None),
+    ("GET", "/login", "login", "show_login", None),
+    ("POST", "/login", "login", "sign_in", None),
+    ("POST", "/logout", "login", "sign_out", Scope.READ),
+    ("GET", "/tasks", "runs", "list_runs", Scope.READ),
+    ("POST", "/tasks", "runs", "change_runs", Scope.RUN),
+    ("GET", "/tasks/new", "new_task", "show_new_task", Scope.READ),
+    ("POST", "/tasks/new", "new_task", "create_task", Scope.WRITE),
+    ("GET", "/tasks/new/cron", "fragments", "describe_cron_field", Scope.READ),
+    ("POST", "/tasks/new/preview", "fragments", "preview_prompt", Scope.READ),
+    ("GET", "/tasks/scheduled", "blueprints", "list_blueprints", Scope.READ),
+    ("GET", "/tasks/scheduled/{task_id}", "blueprints", "show_blueprint", Scope.READ),
+    ("POST", "/tasks/scheduled/{task_id}", "blueprints", "act_on_blueprint", Scope.WRITE),
+    ("POST", "/tasks/scheduled/{task_id}/preview", "blueprints", "preview_run", Scope.READ),
+    ("GET", "/tasks/scheduled/{task_id}/edit", "edit_blueprint", "show_edit_form", Scope.READ),
+    ("POST", "/tasks/scheduled/{task_id}/edit", "edit_blueprint", "save_blueprint", Scope.WRITE),
+    (
+        "GET",
+        "/tasks/scheduled/{task_id}/triggers/{trigger_id}",
+        "triggers",
+        "show_trigger",
+        Scope.READ,
+    ),
+    (
+        "POST",
+        "/tasks/scheduled/{task_id}/triggers/{trigger_id}",
+        "triggers",
+        "save_trigger",
+        Scope.WRITE,
+    ),
+    ("GET", "/tasks/scheduled/{task_id}/firings/{firing_id}", "firing", "show_firing", Scope.READ),
+    ("GET", "/tasks/{task_id}", "run", "show_run", Scope.READ),
+    ("POST", "/tasks/{task_id}", "run", "act_on_run", Scope.RUN),
+    ("GET", "/tasks/{task_id}/log", "run", "show_log", Scope.READ),
+    ("GET", "/tasks/{task_id}/outputs/{name}", "run", "download_output", Scope.READ),
+    ("GET", "/templates", "prompt_templates", "list_templates", Scope.READ),
+    ("POST", "/templates", "prompt_templates", "save_template", Scope.WRITE),
+    ("GET", "/repos", "repos", "list_repos", Scope.READ),
+    ("POST", "/repos", "repos", "save_repo", Scope.WRITE),
+    ("GET", "/secrets", "secrets", "list_secrets", Scope.READ),
+    ("POST", "/secrets", "secrets", "save_secret", Scope.ADMIN),
+    ("GET", "/tickets", "tickets", "list_providers", Scope.READ),
+    ("POST", "/tickets", "tickets", "save_provider", Scope.ADMIN),
+    ("POST", "/tickets/sync", "tickets", "sync_providers", Scope.RUN),
+    ("POST", "/tickets/{provider_id}/re-enable", "tickets", "enable_provider", Scope.WRITE),
+    ("GET", "/activity", "activity", "list_activity", Scope.ADMIN),
+    ("GET", "/settings", "keys", "list_keys", Scope.ADMIN),
+    ("POST", "/settings", "keys", "act_on_key", Scope.ADMIN),
+    ("GET", "/settings/webhooks", "webhooks", "list_endpoints", Scope.ADMIN),
+    ("POST", "/settings/webhooks", "webhooks", "create_endpoint", Scope.ADMIN),
+    ("GET", "/settings/webhooks/{webhook_id}", "webhooks", "show_endpoint", Scope.ADMIN),
+    ("POST", "/settings/webhooks/{webhook_id}", "webhooks", "act_on_endpoint", Scope.ADMIN),
 )
 """Method, path, module of this package, its view, and the scope that the reader needs."""
 
 
-def _register(method: str, path: str, room: str, name: str, needs: Scope | None) -> None:
+def _register_page(method: str, path: str, room: str, name: str, needs: Scope | None) -> None:
     def view(**params: str) -> Response:
         request, where = routes.current_request, f"{__name__}.{room}"
-        return shell.answer(request, path, where, name, needs, params)
+        return dispatch.dispatch_page(request, path, where, name, needs, params)
 
     view.__name__ = f"{room}_{name}"
     routes.route(path, methods=[method], content_types=["*/*"])(view)
 
 
-for _method, _path, _room, _name, _needs in TABLE:
-    _register(_method, _path, _room, _name, _needs)
+for _method, _path, _room, _name, _needs in PAGE_TABLE:
+    _register_page(_method, _path, _room, _name, _needs)

@@ -7,25 +7,25 @@ from urllib.parse import urlencode
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import activity
-from chalicelib.web.pages.visit import Visit
+from chalicelib.actions.access import audit_log
+from chalicelib.web.pages.request import PageRequest
 
-FILTERS = ("object", "actor", "action")
-PAGE = 50
+FILTER_NAMES = ("object", "actor", "action")
+PAGE_SIZE = 50
 
 
-def index(visit: Visit) -> Response:
+def list_activity(visit: PageRequest) -> Response:
     """List changes, newest first; filters select one object, one key or one action."""
-    asked = {name: visit.query(name).strip() for name in FILTERS}
-    found, position = activity.newest(
-        wiring.world(),
+    asked = {name: visit.query_param(name).strip() for name in FILTER_NAMES}
+    found, position = audit_log.list_records(
+        wiring.get_world(),
         object_id=asked["object"] or None,
         actor_id=asked["actor"] or None,
         action=asked["action"] or None,
-        before=visit.position,
-        limit=PAGE,
+        before=visit.list_position,
+        limit=PAGE_SIZE,
     )
-    return visit.page(
+    return visit.render_page(
         "activity.html",
         found=found,
         asked=asked,

@@ -5,26 +5,26 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.web.headers import EVERYWHERE, NOTHING_RUNS
-from chalicelib.web.pages.rendering import asset, assets
-from chalicelib.web.pages.visit import Visit
+from chalicelib.web.http.headers import COMMON_HEADERS, NO_CONTENT_POLICY
+from chalicelib.web.pages.rendering import asset_path, static_files
+from chalicelib.web.pages.request import PageRequest
 
-KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+CONTENT_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
-def show(visit: Visit, digest: str, name: str) -> Response:
+def show_asset(visit: PageRequest, digest: str, name: str) -> Response:
     """Return a static file."""
-    if name not in assets():
+    if name not in static_files():
         raise NotFound("file", name)
-    current = asset(name).split("/")[1] == digest
+    current = asset_path(name).split("/")[1] == digest
     kept = "public, max-age=31536000, immutable" if current else "no-cache"
-    kind = KINDS[name.rpartition(".")[2]]
+    kind = CONTENT_TYPES[name.rpartition(".")[2]]
     return Response(
-        body=assets()[name],
+        body=static_files()[name],
         status_code=200,
         headers={
-            **EVERYWHERE,
-            "Content-Security-Policy": NOTHING_RUNS,
+            **COMMON_HEADERS,
+            "Content-Security-Policy": NO_CONTENT_POLICY,
             "Content-Type": f"{kind}; charset=utf-8",
             "Cache-Control": kept,
         },

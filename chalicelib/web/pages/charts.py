@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.domain.run import Run
+from chalicelib.domain.runs.run import Run
 
-WIDTH, HEIGHT, MOST = 640, 96, 30
+WIDTH, HEIGHT, MAX_BARS = 640, 96, 30
 
 
 @dataclass(frozen=True)
-class Bar:
+class ChartBar:
     """One run in the chart."""
 
     run: Run
@@ -22,35 +22,35 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Chart:
+class RunChart:
     """Bars for durations and a line for costs."""
 
-    bars: list[Bar]
+    bars: list[ChartBar]
     longest: float
     dearest: float
 
     @property
-    def line(self) -> str:
+    def cost_line(self) -> str:
         known = [bar for bar in self.bars if bar.cost_y is not None]
         return " ".join(f"{bar.x + bar.width / 2:.1f},{bar.cost_y:.1f}" for bar in known)
 
 
-def seconds_of(run: Run) -> float | None:
+def run_seconds(run: Run) -> float | None:
     """Return the duration of a run, or None before it has ended."""
     if run.started_at is None or run.completed_at is None:
         return None
     return max(0.0, (run.completed_at - run.started_at).total_seconds())
 
 
-def bars(runs: list[Run]) -> Chart:
+def draw_chart(runs: list[Run]) -> RunChart:
     """Return a chart of the ended runs, oldest first."""
-    ended = [(run, seconds) for run in runs if (seconds := seconds_of(run)) is not None]
-    ended = list(reversed(ended[:MOST]))
+    ended = [(run, seconds) for run in runs if (seconds := run_seconds(run)) is not None]
+    ended = list(reversed(ended[:MAX_BARS]))
     longest = max((seconds for _, seconds in ended), default=0.0)
     dearest = max((run.cost_usd or 0.0 for run, _ in ended), default=0.0)
     slot = WIDTH / max(12, len(ended))
     drawn = [
-        Bar(
+        ChartBar(
             run=run,
             seconds=seconds,
             x=round(number * slot + slot * 0.15, 1),
@@ -62,4 +62,4 @@ def bars(runs: list[Run]) -> Chart:
         )
         for number, (run, seconds) in enumerate(ended)
     ]
-    return Chart(drawn, longest, dearest)
+    return RunChart(drawn, longest, dearest)

@@ -7,39 +7,39 @@ import json
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import definitions
-from chalicelib.domain.blueprint import Blueprint
+from chalicelib.actions.blueprints import blueprints
+from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.firing import Brief, Firing
-from chalicelib.domain.trigger import Trigger
-from chalicelib.web.http import known_id
-from chalicelib.web.pages.visit import Visit
+from chalicelib.domain.firing.firing import Brief, Firing
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.pages.request import PageRequest
 
 
-def show(visit: Visit, task_id: str, firing_id: str) -> Response:
+def show_firing(visit: PageRequest, task_id: str, firing_id: str) -> Response:
     """Show a firing with its params and its payload."""
-    world = wiring.world()
-    thing = world.blueprints.get(known_id("task", task_id))
-    firing = world.firings.get(known_id("firing", firing_id))
-    if firing.definition_id != thing.id:
+    world = wiring.get_world()
+    thing = world.blueprints.get(parse_id("task", task_id))
+    firing = world.firings.get(parse_id("firing", firing_id))
+    if firing.blueprint_id != thing.id:
         raise NotFound("firing", firing_id)
-    brief = world.firings.brief(firing.id) or Brief()
-    return visit.page(
+    brief = world.firings.get_brief(firing.id) or Brief()
+    return visit.render_page(
         "firing.html",
         thing=thing,
         firing=firing,
-        trigger=_trigger(thing, firing),
-        run=next(iter(world.runs.several([firing.run_id])), None) if firing.run_id else None,
+        trigger=_find_trigger(thing, firing),
+        run=next(iter(world.runs.get_many([firing.run_id])), None) if firing.run_id else None,
         params=json.loads(brief.params),
         payload=brief.payload,
     )
 
 
-def _trigger(owner: Blueprint, firing: Firing) -> Trigger | None:
+def _find_trigger(owner: Blueprint, firing: Firing) -> Trigger | None:
     """Return the trigger of a firing; None for a manual run or a deleted trigger."""
     if firing.trigger_id is None:
         return None
     try:
-        return definitions.trigger_of(wiring.world(), owner.id, firing.trigger_id)
+        return blueprints.get_trigger(wiring.get_world(), owner.id, firing.trigger_id)
     except NotFound:
         return None

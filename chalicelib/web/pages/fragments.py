@@ -5,39 +5,45 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import previewing
-from chalicelib.domain import schedule
-from chalicelib.domain.cron import parse_cron
-from chalicelib.domain.cron_description import describe_cron
+from chalicelib.actions.firing import preview
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.time_zones import parse_zone
-from chalicelib.web.pages.visit import Visit
+from chalicelib.domain.texts.cron_description import describe_cron
+from chalicelib.domain.triggers import schedule
+from chalicelib.domain.triggers.cron import parse_cron
+from chalicelib.domain.triggers.time_zones import parse_zone
+from chalicelib.web.pages.request import PageRequest
 
 
-def cron(visit: Visit) -> Response:
+def describe_cron_field(visit: PageRequest) -> Response:
     """Describe a cron expression with its next fire times, or show its error."""
-    text = visit.query("cronExpression").strip()
-    name = visit.query("timezone").strip() or "UTC"
+    text = visit.query_param("cronExpression").strip()
+    name = visit.query_param("timezone").strip() or "UTC"
     try:
         parse_cron(text)
         zone = parse_zone(name)
-        times = schedule.preview(schedule.Schedule(cron=text, timezone=name), wiring.world().now())
+        times = schedule.preview_fires(
+            schedule.CronSchedule(cron=text, timezone=name), wiring.get_world().now()
+        )
     except Invalid as error:
-        return visit.fragment("_cron.html", wrong=error.message, said="", times=[], zone=None)
-    return visit.fragment("_cron.html", wrong="", said=describe_cron(text), times=times, zone=zone)
+        return visit.render_fragment(
+            "_cron.html", wrong=error.message, said="", times=[], zone=None
+        )
+    return visit.render_fragment(
+        "_cron.html", wrong="", said=describe_cron(text), times=times, zone=zone
+    )
 
 
-def preview(visit: Visit) -> Response:
+def preview_prompt(visit: PageRequest) -> Response:
     """Render the prompt with the params, and list the names without a value."""
     try:
-        typed = visit.typed
-        params = typed.mapping("params") or typed.mapping("paramMapping")
-        typed.check()
+        typed = visit.submitted_form
+        params = typed.read_mapping("params") or typed.read_mapping("paramMapping")
+        typed.raise_faults()
         prompt = visit.form.get("prompt", "")
         linked = visit.form.get("promptTemplateId", "").strip()
         if linked:
-            prompt = wiring.world().prompt_templates.get(linked).template
-        shown = previewing.preview_text(prompt, params)
+            prompt = wiring.get_world().prompt_templates.get(linked).template
+        shown = preview.preview_text(prompt, params)
     except Invalid as error:
-        return visit.fragment("_preview.html", wrong=error.message, shown=None)
-    return visit.fragment("_preview.html", wrong="", shown=shown)
+        return visit.render_fragment("_preview.html", wrong=error.message, shown=None)
+    return visit.render_fragment("_preview.html", wrong="", shown=shown)

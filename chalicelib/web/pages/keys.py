@@ -7,53 +7,56 @@ from datetime import datetime, timedelta
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import access
-from chalicelib.domain.access import Scope
+from chalicelib.actions.access import keys
+from chalicelib.domain.access.key import Scope
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.firing import Claim
-from chalicelib.web import audit, models
-from chalicelib.web.http import known_id
-from chalicelib.web.pages.typed import Typed
-from chalicelib.web.pages.visit import Visit
+from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.web.http import audit
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.pages.form import SubmittedForm
+from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.schemas import requests
 
-PAGE = 50
-MOST_DAYS = 3650
-USUAL = {"role": "member", "days": "90"}
+PAGE_SIZE = 50
+MAX_DAYS = 3650
+DEFAULT_VALUES = {"role": "member", "days": "90"}
 
 
-def index(visit: Visit) -> Response:
+def list_keys(visit: PageRequest) -> Response:
     """List the keys, and show the form to create one."""
-    return _page(visit, None)
+    return _render_page(visit, None)
 
 
-def _page(visit: Visit, error: DomainError | None, token: str = "") -> Response:
-    found, position = wiring.world().keys.newest(visit.position, PAGE)
+def _render_page(visit: PageRequest, error: DomainError | None, token: str = "") -> Response:
+    found, position = wiring.get_world().keys.list_newest(visit.list_position, PAGE_SIZE)
     values = {"found": found, "position": position, "token": token}
-    return visit.form_page("settings.html", error, USUAL, **values)
+    return visit.render_form("settings.html", error, DEFAULT_VALUES, **values)
 
 
-def act(visit: Visit) -> Response:
+def act_on_key(visit: PageRequest) -> Response:
     """Create or revoke a key."""
-    world, session = wiring.world(), visit.session
+    world, session = wiring.get_world(), visit.session
     assert session is not None
     try:
         if visit.form.get("do") == "revoke":
-            chosen = known_id("API key", visit.form.get("id", ""))
-            access.revoke(world, chosen, session.who)
-            return visit.go("settings", done="revoked")
-        return _page(visit, None, _made(visit.typed, session.who.id, visit.once()))
+            chosen = parse_id("API key", visit.form.get("id", ""))
+            keys.revoke_key(world, chosen, session.who)
+            return visit.redirect_to("settings", done="revoked")
+        return _render_page(
+            visit, None, _make_key(visit.submitted_form, session.who.id, visit.form_claim())
+        )
     except (Invalid, Conflict) as error:
-        return _page(visit, error)
+        return _render_page(visit, error)
 
 
-def _made(typed: Typed, by: str, claim: Claim) -> str:
+def _make_key(typed: SubmittedForm, by: str, claim: IdempotencyClaim) -> str:
     """Create the key that a form describes; return its token, which only this response shows."""
-    role = typed.text("role")
+    role = typed.read_text("role")
     may = {"scopes": [Scope.RUNNER.value]} if role == Scope.RUNNER else {"role": role}
-    body = {"name": typed.text("name"), **may, "expiresAt": _end(typed)}
-    asked = models.parsed(models.NewKey, body, besides=typed.faults)
-    key, token = access.make(
-        wiring.world(),
+    body = {"name": typed.read_text("name"), **may, "expiresAt": _expiry_of(typed)}
+    asked = requests.parse_request(requests.NewKey, body, extra_faults=typed.faults)
+    key, token = keys.create_key(
+        wiring.get_world(),
         asked.name,
         role=asked.role,
         scopes=asked.scopes,
@@ -61,15 +64,15 @@ def _made(typed: Typed, by: str, claim: Claim) -> str:
         by=by,
         claim=claim,
     )
-    audit.made(key.id, key.name)
+    audit.note_created(key.id, key.name)
     return token
 
 
-def _end(typed: Typed) -> datetime | None:
-    for days in typed.numbers("days").values():
-        if 1 <= days <= MOST_DAYS:
-            return wiring.world().now() + timedelta(days=days)
-        typed.blame(
-            "days", f"must be 1 to {MOST_DAYS} days; leave it empty for a key without an end"
+def _expiry_of(typed: SubmittedForm) -> datetime | None:
+    for days in typed.read_numbers("days").values():
+        if 1 <= days <= MAX_DAYS:
+            return wiring.get_world().now() + timedelta(days=days)
+        typed.add_fault(
+            "days", f"must be 1 to {MAX_DAYS} days; leave it empty for a key without an end"
         )
     return None

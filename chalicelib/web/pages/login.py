@@ -7,108 +7,117 @@ from collections.abc import Callable
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import attempts
-from chalicelib.domain.access import Principal
-from chalicelib.domain.activity import Deed
-from chalicelib.domain.errors import TooMany
-from chalicelib.web import audit
-from chalicelib.web.pages import again, session
-from chalicelib.web.pages.visit import SAFETY, Visit
+from chalicelib.actions.access import login_limit
+from chalicelib.domain.access.audit import AuditAction
+from chalicelib.domain.access.key import Principal
+from chalicelib.domain.errors import RateLimited
+from chalicelib.web.http import audit
+from chalicelib.web.pages import resubmit, session
+from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest
 
 WRONG_KEY = (
     "This key is unknown or has no access to the dashboard. Check that you pasted all of it."
 )
 WRONG_LINK = "This link was already used, or it has expired after ten minutes. Sign in with a key."
-Begun = tuple[str, Principal]
+StartedSession = tuple[str, Principal]
 
 
-def show(visit: Visit) -> Response:
+def show_login(visit: PageRequest) -> Response:
     """Show the form. A sign-in link has a button instead, so that a prefetch does not use it up.
 
     A link does nothing for a reader who is signed in, because another person may have sent it.
     """
     if visit.session:
-        return visit.go("tasks")
-    if code := visit.query("once"):
-        return visit.page("sign_in_link.html", code=code)
-    return visit.page("login.html", next=visit.query("next"), wrong="", kept="")
+        return visit.redirect_to("tasks")
+    if code := visit.query_param("once"):
+        return visit.render_page("sign_in_link.html", code=code)
+    return visit.render_page("login.html", next=visit.query_param("next"), wrong="", kept="")
 
 
-def enter(visit: Visit) -> Response:
+def sign_in(visit: PageRequest) -> Response:
     """Start a session for the holder of a key or of a sign-in link."""
     if code := visit.form.get("once", ""):
-        return _attempt(visit, lambda: _by_link(code), visit.urls.to("tasks"), WRONG_LINK)
-    key, where = visit.form.get("key", "").strip(), visit.urls.inside(visit.form.get("next", ""))
-    return _attempt(visit, lambda: session.begun(key), where, WRONG_KEY)
+        return _attempt_sign_in(
+            visit, lambda: _start_by_link(code), visit.urls.link_to("tasks"), WRONG_LINK
+        )
+    key, where = (
+        visit.form.get("key", "").strip(),
+        visit.urls.link_inside(visit.form.get("next", "")),
+    )
+    return _attempt_sign_in(visit, lambda: session.start_session(key), where, WRONG_KEY)
 
 
-def leave(visit: Visit) -> Response:
+def sign_out(visit: PageRequest) -> Response:
     """End the session."""
     if visit.session:
-        session.ended(visit.session)
-        _record(visit, "remove", visit.session.who)
-    return _entered(visit, "", visit.urls.to("login"))
+        session.end_session(visit.session)
+        _record_sign_in(visit, "remove", visit.session.who)
+    return _sign_in_by_link(visit, "", visit.urls.link_to("login"))
 
 
-def _attempt(visit: Visit, begin: Callable[[], Begun | None], where: str, wrong: str) -> Response:
+def _attempt_sign_in(
+    visit: PageRequest, begin: Callable[[], StartedSession | None], where: str, wrong: str
+) -> Response:
     """Start a session, unless this source tried too often; then its key is not checked.
 
     After too many attempts of all sources together a valid key still starts a session.
     """
-    world, source = wiring.world(), audit.origin_of(visit.request).source
-    attempt = attempts.take(world, source)
+    world, source = wiring.get_world(), audit.origin_of(visit.request).source
+    attempt = login_limit.count_attempt(world, source)
     if attempt.delay:
-        raise TooMany(attempt.delay)
+        raise RateLimited(attempt.delay)
     begun = begin()
     if begun is None and visit.session:
         # The link was opened twice, and its reader is already signed in.
-        attempts.give_back(world, attempt)
-        return visit.go("tasks")
+        login_limit.forget_attempt(world, attempt)
+        return visit.redirect_to("tasks")
     if begun is None and attempt.delay_if_wrong:
-        raise TooMany(attempt.delay_if_wrong)
+        raise RateLimited(attempt.delay_if_wrong)
     if begun is None:
-        _record(visit, "refuse", None)
+        _record_sign_in(visit, "refuse", None)
         next_, kept = visit.form.get("next", ""), visit.form.get("kept", "")
-        return visit.page("login.html", 401, next=next_, wrong=wrong, kept=kept)
-    attempts.give_back(world, attempt)
+        return visit.render_page("login.html", 401, next=next_, wrong=wrong, kept=kept)
+    login_limit.forget_attempt(world, attempt)
     text, who = begun
-    _record(visit, "create", who)
-    typed = again.taken(visit.form.get("kept", ""))
+    _record_sign_in(visit, "create", who)
+    typed = resubmit.open_form(visit.form.get("kept", ""))
     if typed is None:
-        return _entered(visit, text, where)
-    return _offered(visit, text, typed, where)
+        return _sign_in_by_link(visit, text, where)
+    return _sign_in_and_offer(visit, text, typed, where)
 
 
-def _by_link(code: str) -> Begun | None:
-    body = session.opened(code, "sign-in link")
-    begun = session.begun(body["token"]) if body else None
-    return begun if begun and _first_use(code) else None
+def _start_by_link(code: str) -> StartedSession | None:
+    body = session.open_sealed(code, "sign-in link")
+    begun = session.start_session(body["token"]) if body else None
+    return begun if begun and _use_code(code) else None
 
 
-def _first_use(code: str) -> bool:
-    world = wiring.world()
+def _use_code(code: str) -> bool:
+    world = wiring.get_world()
     now = world.now()
-    name = f"link#{session.fingerprint(code)}"
-    return world.pulses.first(name, now, now + session.LINK_LIVES)
+    name = f"link#{session.code_fingerprint(code)}"
+    return world.markers.record_once(name, now, now + session.LINK_LIFETIME)
 
 
-def _record(visit: Visit, verb: str, who: Principal | None) -> None:
-    audit.note(visit.request, Deed(kind="session", verb=verb), who)
+def _record_sign_in(visit: PageRequest, verb: str, who: Principal | None) -> None:
+    audit.record_action(visit.request, AuditAction(kind="session", verb=verb), who)
 
 
-def _offered(visit: Visit, text: str, typed: again.Typed, where: str) -> Response:
+def _sign_in_and_offer(
+    visit: PageRequest, text: str, typed: resubmit.FormLists, where: str
+) -> Response:
     """Start the session, and offer to submit the form of the session before it."""
-    begun = session.told(text)
+    begun = session.session_from_cookie(text)
     assert begun
-    page = again.offered(visit, typed, begun, status=200, to=where)
-    page.headers["Set-Cookie"] = session.cookie(text, visit.request)
+    page = resubmit.offer_resubmit(visit, typed, begun, status=200, to=where)
+    page.headers["Set-Cookie"] = session.cookie_header(text, visit.request)
     return page
 
 
-def _entered(visit: Visit, text: str, where: str) -> Response:
+def _sign_in_by_link(visit: PageRequest, text: str, where: str) -> Response:
     headers: dict[str, str | list[str]] = {
-        **SAFETY,
+        **PAGE_HEADERS,
         "Location": where,
-        "Set-Cookie": session.cookie(text, visit.request),
+        "Set-Cookie": session.cookie_header(text, visit.request),
     }
     return Response(body="", status_code=303, headers=headers)

@@ -10,11 +10,11 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from chalicelib import wiring
-from chalicelib.web.pages import wording
+from chalicelib.web.pages import filters
 
 
 @cache
-def _environment() -> Environment:
+def _jinja_environment() -> Environment:
     made = Environment(
         loader=PackageLoader("chalicelib.web", "templates"),
         autoescape=True,
@@ -23,19 +23,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= wording.FILTERS
-    made.globals |= {"asset": asset, "SENDERS": wording.SENDERS}
+    made.filters |= filters.JINJA_FILTERS
+    made.globals |= {"asset": asset_path, "SENDERS": filters.SENDER_LABELS}
     return made
 
 
-def render(template: str, /, **values: object) -> str:
+def render_template(template: str, /, **values: object) -> str:
     """Render a template with its values."""
-    now = wiring.world().now()
-    return _environment().get_template(template).render(now=now, **values)
+    now = wiring.get_world().now()
+    return _jinja_environment().get_template(template).render(now=now, **values)
 
 
 @cache
-def assets() -> Mapping[str, str]:
+def static_files() -> Mapping[str, str]:
     """Return the texts of all static files, by name."""
     folder = files("chalicelib.web") / "static"
     return {
@@ -46,6 +46,6 @@ def assets() -> Mapping[str, str]:
 
 
 @cache
-def asset(name: str) -> str:
+def asset_path(name: str) -> str:
     """Return the path of a static file, with the hash of its content."""
-    return f"static/{hashlib.sha256(assets()[name].encode()).hexdigest()[:12]}/{name}"
+    return f"static/{hashlib.sha256(static_files()[name].encode()).hexdigest()[:12]}/{name}"

@@ -5,38 +5,40 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import repos
-from chalicelib.domain.access import Forbidden
+from chalicelib.actions.blueprints import repos
+from chalicelib.domain.access.key import Forbidden
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.repo import Repo
-from chalicelib.web import audit, models, reading_settled
-from chalicelib.web.http import known_id
+from chalicelib.domain.repos.repo import Repo
+from chalicelib.web.http import audit
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.mapping import configuration_requests
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.typed import Typed
-from chalicelib.web.pages.visit import Visit
+from chalicelib.web.pages.form import SubmittedForm
+from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.schemas import requests
 
-TEXTS = (
+TEXT_FIELDS = (
     *("setupCommands", "testCommand", "defaultBranch", "branchPrefix", "defaultAgentType"),
     *("runner", "image", "computeType", "forgeApiUrl"),
     *("commitAuthorName", "commitAuthorEmail"),
 )
 
 
-def index(visit: Visit) -> Response:
+def list_repos(visit: PageRequest) -> Response:
     """Show the repos, and the form to add one or to edit the selected one."""
-    return _page(visit, None)
+    return _render_page(visit, None)
 
 
-def _page(visit: Visit, error: DomainError | None) -> Response:
-    world = wiring.world()
-    chosen = visit.form.get("id") or visit.query("edit")
-    editing = world.repos.get(known_id("repo", chosen)) if chosen else None
-    saved = _typed(editing) if editing else {}
-    found = world.repos.all()
-    return visit.form_page("repos.html", error, saved, found=found, editing=editing)
+def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
+    world = wiring.get_world()
+    chosen = visit.form.get("id") or visit.query_param("edit")
+    editing = world.repos.get(parse_id("repo", chosen)) if chosen else None
+    saved = _form_values(editing) if editing else {}
+    found = world.repos.list_all()
+    return visit.render_form("repos.html", error, saved, found=found, editing=editing)
 
 
-def _typed(repo: Repo) -> dict[str, str]:
+def _form_values(repo: Repo) -> dict[str, str]:
     """Return the values of a repo's form."""
     return {
         "repoUrl": repo.url,
@@ -54,47 +56,49 @@ def _typed(repo: Repo) -> dict[str, str]:
         "image": repo.image or "",
         "computeType": repo.compute_type or "",
         "forgeApiUrl": repo.forge_api_url or "",
-        **forms.chosen(
+        **forms.flag_values(
             autoMerge=repo.auto_merge,
             autoResume=repo.auto_resume,
             includeSetupChanges=repo.include_setup_changes,
         ),
-        **forms.shown(repo.secrets, repo.environment),
+        **forms.variable_texts(repo.secrets, repo.environment),
     }
 
 
-def save(visit: Visit) -> Response:
+def save_repo(visit: PageRequest) -> Response:
     """Add, change or delete the settings of a repo."""
-    world, chosen = wiring.world(), visit.form.get("id", "")
+    world, chosen = wiring.get_world(), visit.form.get("id", "")
     assert visit.session is not None
     try:
-        typed = visit.typed
+        typed = visit.submitted_form
         remove = visit.form.get("do") == "delete"
-        was = world.repos.get(known_id("repo", chosen)) if chosen or remove else None
+        was = world.repos.get(parse_id("repo", chosen)) if chosen or remove else None
         if was and remove:
             world.repos.remove(was)
-            return visit.go("repos", done="deleted")
+            return visit.redirect_to("repos", done="deleted")
         if was:
-            asked = models.parsed(models.RepoFields, _fields(typed), besides=typed.faults)
-            changed = reading_settled.patched_repo(was, asked, world.now())
-            repos.change(world, was, changed, visit.session.who)
+            asked = requests.parse_request(
+                requests.RepoFields, _submitted_fields(typed), extra_faults=typed.faults
+            )
+            changed = configuration_requests.patch_repo(was, asked, world.now())
+            repos.change_repo(world, was, changed, visit.session.who)
         else:
-            body = {"repoUrl": typed.text("repoUrl"), **_fields(typed)}
-            asked_new = models.parsed(models.NewRepo, body, besides=typed.faults)
-            new = reading_settled.repo(asked_new, world.now())
-            repos.create(world, new, visit.session.who, visit.once(new.id))
-            audit.made(new.id, new.url)
+            body = {"repoUrl": typed.read_text("repoUrl"), **_submitted_fields(typed)}
+            asked_new = requests.parse_request(requests.NewRepo, body, extra_faults=typed.faults)
+            new = configuration_requests.to_repo(asked_new, world.now())
+            repos.create_repo(world, new, visit.session.who, visit.form_claim(new.id))
+            audit.note_created(new.id, new.url)
     except (Invalid, Conflict, Forbidden) as error:
-        return _page(visit, error)
-    return visit.go("repos", done="saved")
+        return _render_page(visit, error)
+    return visit.redirect_to("repos", done="saved")
 
 
-def _fields(typed: Typed) -> dict[str, object]:
+def _submitted_fields(typed: SubmittedForm) -> dict[str, object]:
     return {
-        **{name: typed.text(name) or None for name in TEXTS},
-        **typed.numbers("maxConcurrentTasks", "maxAutoResumes"),
-        **typed.flags("autoMerge", "autoResume", "includeSetupChanges"),
-        "secrets": typed.words("secrets"),
-        "trustedBots": typed.words("trustedBots"),
-        "environment": typed.variables("environment"),
+        **{name: typed.read_text(name) or None for name in TEXT_FIELDS},
+        **typed.read_numbers("maxConcurrentTasks", "maxAutoResumes"),
+        **typed.read_flags("autoMerge", "autoResume", "includeSetupChanges"),
+        "secrets": typed.read_words("secrets"),
+        "trustedBots": typed.read_words("trustedBots"),
+        "environment": typed.read_variables("environment"),
     }

@@ -8,184 +8,194 @@ from datetime import timedelta
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import listing, logs, outputs, runs
+from chalicelib.actions.jobs import outputs
+from chalicelib.actions.runs import lists, logs, runs
 from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
-from chalicelib.domain.firing import Brief
-from chalicelib.domain.history import StageSpan
-from chalicelib.domain.log import Wanted
-from chalicelib.domain.run import Run, State
+from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.runs.attempt import StageSpan
+from chalicelib.domain.runs.log import LineFilter
+from chalicelib.domain.runs.run import Run, State
 from chalicelib.settings import settings
-from chalicelib.web import run_views
-from chalicelib.web.http import answer, known_id, led_to
-from chalicelib.web.pages.visit import Visit
-from chalicelib.web.pages.wording import pretty
+from chalicelib.web.http.routes import json_answer, parse_id, redirect_to
+from chalicelib.web.mapping import run_views
+from chalicelib.web.pages.filters import format_json_value
+from chalicelib.web.pages.request import PageRequest
 
-STAGES = ("clone", "setup", "agent", "test", "push", "publish")
-MOST_LINES, WINDOW = 1000, 200
-LONGEST_SHOWN = 64 * 1024
-WAITING = (State.QUEUED, State.PROVISIONING)
+STAGE_ORDER = ("clone", "setup", "agent", "test", "push", "publish")
+MAX_LINES, LINES_PER_PAGE = 1000, 200
+MAX_SHOWN_LENGTH = 64 * 1024
+WAITING_STATES = (State.QUEUED, State.PROVISIONING)
 
-NEWS_LASTS = timedelta(minutes=1)
+NOTICE_LIFETIME = timedelta(minutes=1)
 
 
-def _run(task_id: str) -> Run:
-    found = listing.thing(wiring.world(), known_id("task", task_id))
+def _get_run(task_id: str) -> Run:
+    found = lists.get_task(wiring.get_world(), parse_id("task", task_id))
     if not isinstance(found, Run):
         raise NotFound("run", task_id)
     return found
 
 
-def show(visit: Visit, task_id: str) -> Response:
+def show_run(visit: PageRequest, task_id: str) -> Response:
     """Show a run; the id of a blueprint redirects to its own page."""
-    found = listing.thing(wiring.world(), known_id("task", task_id))
+    found = lists.get_task(wiring.get_world(), parse_id("task", task_id))
     if not isinstance(found, Run):
-        return visit.go("tasks", "scheduled", found.id)
-    return _page(visit, found)
+        return visit.redirect_to("tasks", "scheduled", found.id)
+    return _render_page(visit, found)
 
 
-def _page(visit: Visit, run: Run, error: DomainError | None = None) -> Response:
-    world = wiring.world()
+def _render_page(visit: PageRequest, run: Run, error: DomainError | None = None) -> Response:
+    world = wiring.get_world()
     values = {
         "run": run,
-        "stages": _stages(run),
-        "files": [output for _, output in outputs.files_of(run)],
-        "stalled": run.stalled(world.now(), settings.stall_threshold),
-        "may": _allowed(visit, run),
+        "stages": _stage_states(run),
+        "files": [output for _, output in outputs.list_files(run)],
+        "stalled": run.is_stalled(world.now(), settings.stall_threshold),
+        "may": _allowed_actions(visit, run),
     }
-    if visit.query("part"):
-        known = visit.query("resume") == "1"
-        return visit.fragment("_run_live.html", resumable=known, typed="", live=True, **values)
-    brief = world.firings.brief(run.firing_id) or Brief()
-    page = logs.page(world, run, _cursor(visit), WINDOW)
+    if visit.query_param("part"):
+        known = visit.query_param("resume") == "1"
+        return visit.render_fragment(
+            "_run_live.html", resumable=known, typed="", live=True, **values
+        )
+    brief = world.firings.get_brief(run.firing_id) or Brief()
+    page = logs.read_page(world, run, _log_cursor(visit), LINES_PER_PAGE)
     status = 409 if isinstance(error, Conflict) else 400 if error else 200
-    return visit.page(
+    return visit.render_page(
         "run.html",
         status,
         seen="",
         live=False,
-        prompt=_short(brief.prompt),
-        params=_params(brief.params),
+        prompt=_shorten(brief.prompt),
+        params=_readable_params(brief.params),
         log=page,
-        opened=_cursor(visit) != "",
+        opened=_log_cursor(visit) != "",
         wrong=str(error) if error else "",
         typed=visit.form.get("prompt", ""),
-        done=_notice(visit, run),
+        done=_done_notice(visit, run),
         **values,
     )
 
 
-def _notice(visit: Visit, run: Run) -> str:
+def _done_notice(visit: PageRequest, run: Run) -> str:
     """Return the notice of a recent action; an older one is not shown after a reload."""
-    done, changed = visit.query("done"), run.history[-1].created_at if run.history else None
-    if changed is None or wiring.world().now() - changed > NEWS_LASTS:
+    done, changed = visit.query_param("done"), run.history[-1].created_at if run.history else None
+    if changed is None or wiring.get_world().now() - changed > NOTICE_LIFETIME:
         return ""
-    return "" if run.final and done != "cancel" else done
+    return "" if run.is_final and done != "cancel" else done
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     """Return the beginning of a text, because API Gateway limits the size of a page."""
-    if len(text) <= LONGEST_SHOWN:
+    if len(text) <= MAX_SHOWN_LENGTH:
         return text
     return (
-        f"{text[:LONGEST_SHOWN]}\n… {len(text):,} characters in total: the API returns all of them"
+        f"{text[:MAX_SHOWN_LENGTH]}\n… {len(text):,} characters in total: the API returns "
+        f"all of them"
     )
 
 
-def _params(text: str) -> str:
+def _readable_params(text: str) -> str:
     """Return params as indented JSON; long ones are cut unchanged, and no params are empty."""
-    if len(text) > LONGEST_SHOWN:
-        return _short(text)
+    if len(text) > MAX_SHOWN_LENGTH:
+        return _shorten(text)
     params = json.loads(text)
-    return _short(pretty(params)) if params else ""
+    return _shorten(format_json_value(params)) if params else ""
 
 
-def _cursor(visit: Visit) -> str:
+def _log_cursor(visit: PageRequest) -> str:
     """Return the log cursor to open: around a line, the given one, or empty for the end."""
-    attempt, _, seq = visit.query("at").partition(".")
+    attempt, _, seq = visit.query_param("at").partition(".")
     if attempt.isdecimal() and seq.isdecimal() and len(seq) < 10:
-        return logs.around(int(attempt), int(seq), WINDOW)
-    return visit.query("cursor")
+        return logs.cursor_around(int(attempt), int(seq), LINES_PER_PAGE)
+    return visit.query_param("cursor")
 
 
-def _stages(run: Run) -> list[tuple[str, str, timedelta | None]]:
+def _stage_states(run: Run) -> list[tuple[str, str, timedelta | None]]:
     """Return each phase with its mark (done, now, bad or next) and its duration."""
-    spans = {} if run.state in WAITING else _spans(run)
-    names = list(STAGES if run.repo_url else ("setup", "agent"))
+    spans = {} if run.state in WAITING_STATES else _newest_spans(run)
+    names = list(STAGE_ORDER if run.repo_url else ("setup", "agent"))
     if run.repo_url and run.stage != "test" and run.trial is None and "test" not in spans:
         names.remove("test")
     current = run.stage or next(reversed(spans), None)
     reached = names.index(current) if current in names else -1
     done = run.state in (State.COMPLETED, State.PR_OPENED)
     return [
-        (name, "done" if done else _mark(run, number - reached), _length(spans.get(name)))
+        (
+            name,
+            "done" if done else _stage_mark(run, number - reached),
+            _span_length(spans.get(name)),
+        )
         for number, name in enumerate(names)
     ]
 
 
-def _spans(run: Run) -> dict[str, StageSpan]:
+def _newest_spans(run: Run) -> dict[str, StageSpan]:
     """Return the phases of the newest attempt, in their order."""
     return {span.stage: span for span in (run.attempts[-1].stages if run.attempts else ())}
 
 
-def _mark(run: Run, beyond: int) -> str:
+def _stage_mark(run: Run, beyond: int) -> str:
     """Return the mark of a phase by its distance from the current one."""
     if beyond:
         return "done" if beyond < 0 else "next"
-    return "bad" if run.final else "now"
+    return "bad" if run.is_final else "now"
 
 
-def _length(span: StageSpan | None) -> timedelta | None:
+def _span_length(span: StageSpan | None) -> timedelta | None:
     return span.ended_at - span.started_at if span and span.ended_at else None
 
 
-def _allowed(visit: Visit, run: Run) -> dict[str, bool]:
+def _allowed_actions(visit: PageRequest, run: Run) -> dict[str, bool]:
     """Return which actions both the run's state and the reader's key allow."""
     able = {
-        "cancel": not run.final,
+        "cancel": not run.is_final,
         "retry": runs.may_retry(run),
         "resume": runs.may_resume(run) and _may_prompt(visit, run),
     }
-    return {name: allowed and visit.may("run") for name, allowed in able.items()}
+    return {name: allowed and visit.may_use("run") for name, allowed in able.items()}
 
 
-def _may_prompt(visit: Visit, run: Run) -> bool:
-    return visit.may("write") or not runs.named_secrets(wiring.world(), run)
+def _may_prompt(visit: PageRequest, run: Run) -> bool:
+    return visit.may_use("write") or not runs.named_secrets(wiring.get_world(), run)
 
 
-def act(visit: Visit, task_id: str) -> Response:
+def act_on_run(visit: PageRequest, task_id: str) -> Response:
     """Cancel, retry or resume a run."""
-    run, world = _run(task_id), wiring.world()
+    run, world = _get_run(task_id), wiring.get_world()
     wanted = visit.form.get("do", "")
     try:
         if wanted == "cancel":
-            runs.cancel(world, run.id)
+            runs.cancel_run(world, run.id)
         elif wanted == "retry":
-            runs.retry(world, run.id)
+            runs.retry_run(world, run.id)
         elif wanted == "resume":
-            runs.check_may_prompt(world, run, may_write=visit.may("write"))
-            runs.resume(world, run.id, _prompt(visit))
+            runs.check_may_prompt(world, run, may_write=visit.may_use("write"))
+            runs.resume_run(world, run.id, _resume_prompt(visit))
         else:
             raise Invalid("this button is unknown: reload the page, and choose again", "do")
     except (Conflict, Invalid) as error:
-        return _page(visit, _run(task_id), error)
-    return visit.go("tasks", run.id, done=wanted)
+        return _render_page(visit, _get_run(task_id), error)
+    return visit.redirect_to("tasks", run.id, done=wanted)
 
 
-def _prompt(visit: Visit) -> str:
+def _resume_prompt(visit: PageRequest) -> str:
     prompt = visit.form.get("prompt", "").strip()
     if not prompt:
         raise Invalid("enter instructions for the agent: a resume needs a prompt", "prompt")
     return prompt
 
 
-def output(visit: Visit, task_id: str, name: str) -> Response:
+def download_output(visit: PageRequest, task_id: str, name: str) -> Response:
     """Redirect to an output file of the run."""
-    return led_to(outputs.address(wiring.world(), _run(task_id), name))
+    return redirect_to(outputs.download_url(wiring.get_world(), _get_run(task_id), name))
 
 
-def log(visit: Visit, task_id: str) -> Response:
+def show_log(visit: PageRequest, task_id: str) -> Response:
     """Return lines of the log as JSON, for the script that follows it."""
-    limit = MOST_LINES if visit.query("many") else WINDOW
-    wanted = Wanted(text=visit.query("search").strip())
-    page = logs.page(wiring.world(), _run(task_id), visit.query("cursor"), limit, wanted)
-    return answer(run_views.log_page(page))
+    limit = MAX_LINES if visit.query_param("many") else LINES_PER_PAGE
+    wanted = LineFilter(text=visit.query_param("search").strip())
+    page = logs.read_page(
+        wiring.get_world(), _get_run(task_id), visit.query_param("cursor"), limit, wanted
+    )
+    return json_answer(run_views.log_page_view(page))

@@ -7,59 +7,59 @@ from urllib.parse import urlencode
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import listing, runs
+from chalicelib.actions.runs import lists, runs
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
-from chalicelib.domain.repo import normal_url
-from chalicelib.domain.run import State
+from chalicelib.domain.repos.repo import normal_url
+from chalicelib.domain.runs.run import State
 from chalicelib.settings import settings
-from chalicelib.web.http import known_id
-from chalicelib.web.pages.visit import Visit
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.pages.request import PageRequest
 
-FILTERS = ("state", "repo", "definition", "q")
+FILTER_NAMES = ("state", "repo", "definition", "q")
 
 
-def index(visit: Visit) -> Response:
+def list_runs(visit: PageRequest) -> Response:
     """List the runs that match the filters, newest first."""
-    world = wiring.world()
-    asked = {name: visit.query(name).strip() for name in FILTERS}
-    found = listing.runs(world, _asked(asked), before=visit.position)
+    world = wiring.get_world()
+    asked = {name: visit.query_param(name).strip() for name in FILTER_NAMES}
+    found = lists.list_runs(world, _run_filter(asked), before=visit.list_position)
     values = {
         "found": found,
         "asked": asked,
         "again": urlencode({name: text for name, text in asked.items() if text}),
-        "before": visit.query("before"),
+        "before": visit.query_param("before"),
         "states": list(State),
         "stalled": {
-            run.id for run in found.runs if run.stalled(world.now(), settings.stall_threshold)
+            run.id for run in found.runs if run.is_stalled(world.now(), settings.stall_threshold)
         },
     }
-    if visit.query("part"):
-        return visit.fragment("_runs.html", **values)
-    return visit.page("runs.html", seen="", done=visit.query("done"), **values)
+    if visit.query_param("part"):
+        return visit.render_fragment("_runs.html", **values)
+    return visit.render_page("runs.html", seen="", done=visit.query_param("done"), **values)
 
 
-def _asked(typed: dict[str, str]) -> listing.Asked:
+def _run_filter(typed: dict[str, str]) -> lists.RunFilter:
     if typed["state"] and typed["state"] not in list(State):
         raise Invalid(f"state must be one of {', '.join(State)}", "state")
     owner, repo = typed["definition"], typed["repo"]
-    return listing.Asked(
-        definition_id=known_id("task", owner) if owner else None,
+    return lists.RunFilter(
+        blueprint_id=parse_id("task", owner) if owner else None,
         repo_url=normal_url(repo) if repo else None,
         state=State(typed["state"]) if typed["state"] else None,
         text=typed["q"],
     )
 
 
-def bulk(visit: Visit) -> Response:
+def change_runs(visit: PageRequest) -> Response:
     """Retry or cancel the selected runs, and show the same list again."""
-    act = runs.retry if visit.form.get("do") == "retry" else runs.cancel
+    act = runs.retry_run if visit.form.get("do") == "retry" else runs.cancel_run
     done = failed = 0
     for run_id in visit.lists.get("run", [])[:100]:
         try:
-            act(wiring.world(), known_id("task", run_id))
+            act(wiring.get_world(), parse_id("task", run_id))
             done += 1
         except (Conflict, NotFound):
             failed += 1
-    word = "retried" if act is runs.retry else "cancelled"
-    asked = {name: visit.query(name) for name in FILTERS}
-    return visit.go("tasks", done=f"{word}-{done}-{failed}", **asked)
+    word = "retried" if act is runs.retry_run else "cancelled"
+    asked = {name: visit.query_param(name) for name in FILTER_NAMES}
+    return visit.redirect_to("tasks", done=f"{word}-{done}-{failed}", **asked)

@@ -5,36 +5,43 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import secrets
+from chalicelib.actions.jobs import secrets
+from chalicelib.domain.access.secret import (
+    GLOBAL_SCOPE,
+    check_name,
+    check_scope,
+    find_value_warnings,
+)
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.secret import GLOBAL, checked_name, checked_scope, find_value_warnings
-from chalicelib.web import models
-from chalicelib.web.pages.visit import Visit
+from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.schemas import requests
 
 
-def index(visit: Visit) -> Response:
+def list_secrets(visit: PageRequest) -> Response:
     """Show the names of all secrets, and the form to add one."""
-    return _page(visit, None)
+    return _render_page(visit, None)
 
 
-def _page(visit: Visit, error: DomainError | None) -> Response:
-    world = wiring.world()
-    found, repos = world.secrets.all(), world.repos.all()
-    return visit.form_page("secrets.html", error, found=found, repos=repos)
+def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
+    world = wiring.get_world()
+    found, repos = world.secrets.list_all(), world.repos.list_all()
+    return visit.render_form("secrets.html", error, found=found, repos=repos)
 
 
-def save(visit: Visit) -> Response:
+def save_secret(visit: PageRequest) -> Response:
     """Save or delete a secret."""
-    world, typed = wiring.world(), visit.typed
-    name, scope = typed.text("name"), typed.text("scope") or GLOBAL
+    world, typed = wiring.get_world(), visit.submitted_form
+    name, scope = typed.read_text("name"), typed.read_text("scope") or GLOBAL_SCOPE
     try:
         if visit.form.get("do") == "delete":
-            secrets.forget(world, name, checked_scope(scope))
-            return visit.go("secrets", done="deleted")
+            secrets.forget_secret(world, name, check_scope(scope))
+            return visit.redirect_to("secrets", done="deleted")
         body = {"value": visit.form.get("value", ""), "scope": scope}
-        misnamed = models.said_by(checked_name, name)
-        asked = models.parsed(models.SecretValue, body, besides=misnamed)
-        secrets.keep(world, name, asked.scope, asked.value)
+        misnamed = requests.faults_of_check(check_name, name)
+        asked = requests.parse_request(requests.SecretValue, body, extra_faults=misnamed)
+        secrets.store_secret(world, name, asked.scope, asked.value)
     except (Invalid, Conflict) as error:
-        return _page(visit, error)
-    return visit.go("secrets", done="saved-weak" if find_value_warnings(asked.value) else "saved")
+        return _render_page(visit, error)
+    return visit.redirect_to(
+        "secrets", done="saved-weak" if find_value_warnings(asked.value) else "saved"
+    )

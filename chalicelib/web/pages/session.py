@@ -14,104 +14,116 @@ from chalice.app import Request
 from cryptography.exceptions import InvalidTag
 
 from chalicelib import wiring
-from chalicelib.actions import access
-from chalicelib.domain.access import SESSION_LIVES, Principal, Scope, Unauthorized, principal
+from chalicelib.actions.access import keys
+from chalicelib.domain.access.key import (
+    SESSION_LIFETIME,
+    Principal,
+    Scope,
+    Unauthorized,
+    principal_of_key,
+)
 
-IN_CLEAR = "optio_session"
-COOKIE = f"__Host-{IN_CLEAR}"
+PLAIN_COOKIE_NAME = "optio_session"
+COOKIE_NAME = f"__Host-{PLAIN_COOKIE_NAME}"
 """The prefix makes browsers reject the cookie from other hosts of the domain and over HTTP."""
-LINK_LIVES = timedelta(minutes=10)
+LINK_LIFETIME = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Session:
+class PageSession:
     """A signed-in reader. Every request checks the key again."""
 
     token: str
     who: Principal
     csrf: str
 
-    def proves(self, given: str) -> bool:
+    def is_own_form(self, given: str) -> bool:
         """Return whether a form was sent by a page of this session."""
         return hmac.compare_digest(self.csrf.encode(), given.encode("utf-8", "replace"))
 
 
-def begun(token: str) -> tuple[str, Principal] | None:
+def start_session(token: str) -> tuple[str, Principal] | None:
     """Return the cookie's text and its owner for a key that may read, otherwise None."""
     try:
-        key, mine = access.open_session(wiring.world(), token)
+        key, mine = keys.open_session(wiring.get_world(), token)
     except Unauthorized:
         return None
     if Scope.READ not in key.scopes:
         return None
-    until = wiring.world().now() + SESSION_LIVES
+    until = wiring.get_world().now() + SESSION_LIFETIME
     body = {"token": mine, "until": until.isoformat(), "csrf": secrets.token_urlsafe(24)}
-    return wiring.world().seals.seal(json.dumps(body), "session"), principal(key)
+    return wiring.get_world().encryption.encrypt_secret(
+        json.dumps(body), "session"
+    ), principal_of_key(key)
 
 
-def link(token: str) -> str:
+def sign_in_code(token: str) -> str:
     """Return a code for the holder of a key that signs in within ten minutes."""
-    until = wiring.world().now() + LINK_LIVES
-    return wiring.world().seals.seal(
+    until = wiring.get_world().now() + LINK_LIFETIME
+    return wiring.get_world().encryption.encrypt_secret(
         json.dumps({"token": token, "until": until.isoformat(), "csrf": ""}), "sign-in link"
     )
 
 
-def of(request: Request) -> Session | None:
+def session_of_request(request: Request) -> PageSession | None:
     """Return the session of a request's cookie, if it has not ended."""
-    return next((found for text in _kept(request) if (found := told(text))), None)
+    return next(
+        (found for text in _cookie_texts(request) if (found := session_from_cookie(text))), None
+    )
 
 
-def _kept(request: Request) -> Iterator[str]:
+def _cookie_texts(request: Request) -> Iterator[str]:
     """Yield the texts of all cookies with our name; one of another app on the host hides none."""
-    wanted = _name(request)
+    wanted = _cookie_name(request)
     for part in str(request.headers.get("cookie") or "").split(";"):
         name, _, text = part.strip().partition("=")
         if name == wanted:
             yield text.strip('"')
 
 
-def _name(request: Request) -> str:
+def _cookie_name(request: Request) -> str:
     """Return the cookie's name; only the proxy of a local stage reports plain HTTP."""
     clear = str(request.headers.get("x-forwarded-proto") or "") == "http"
-    return IN_CLEAR if clear else COOKIE
+    return PLAIN_COOKIE_NAME if clear else COOKIE_NAME
 
 
-def told(text: str) -> Session | None:
+def session_from_cookie(text: str) -> PageSession | None:
     """Return the session of a cookie's text, if it has not ended."""
-    body = opened(text, "session")
+    body = open_sealed(text, "session")
     if body is None:
         return None
     try:
-        who = access.principal_of(wiring.world(), body["token"])
+        who = keys.principal_of(wiring.get_world(), body["token"])
     except Unauthorized:
         return None
-    return Session(body["token"], who, body["csrf"])
+    return PageSession(body["token"], who, body["csrf"])
 
 
-def ended(session: Session) -> None:
+def end_session(session: PageSession) -> None:
     """End a session permanently; a copy of its cookie is invalid from then on."""
-    access.close_session(wiring.world(), session.token)
+    keys.close_session(wiring.get_world(), session.token)
 
 
-def opened(sealed: str, about: str) -> dict[str, str] | None:
+def open_sealed(sealed: str, about: str) -> dict[str, str] | None:
     """Return the content of an encrypted text, unless it is not ours or has expired."""
     try:
-        body: dict[str, str] = json.loads(wiring.world().seals.open(sealed, about))
+        body: dict[str, str] = json.loads(
+            wiring.get_world().encryption.decrypt_secret(sealed, about)
+        )
     except (ValueError, InvalidTag):
         return None
-    ended = datetime.fromisoformat(body["until"]) <= wiring.world().now()
+    ended = datetime.fromisoformat(body["until"]) <= wiring.get_world().now()
     return None if ended else body
 
 
-def cookie(text: str, request: Request) -> str:
+def cookie_header(text: str, request: Request) -> str:
     """Return the Set-Cookie header that starts a session, or ends it if the text is empty."""
-    name = _name(request)
-    age = int(SESSION_LIVES.total_seconds()) if text else 0
-    secure = "; Secure" if name == COOKIE else ""
+    name = _cookie_name(request)
+    age = int(SESSION_LIFETIME.total_seconds()) if text else 0
+    secure = "; Secure" if name == COOKIE_NAME else ""
     return f"{name}={text}; Max-Age={age}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
-def fingerprint(text: str) -> str:
+def code_fingerprint(text: str) -> str:
     """Return the name under which a code is stored as used."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,89 +8,95 @@ from dataclasses import replace
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import providers
+from chalicelib.actions.tickets import providers
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.provider import ANSWERS, fields_of
-from chalicelib.domain.ticket import SOURCES
-from chalicelib.web import audit, models, reading_settled
-from chalicelib.web.http import known_id
-from chalicelib.web.pages.visit import Visit
+from chalicelib.domain.tickets.provider import COMMENT_FIELDS, config_fields
+from chalicelib.domain.tickets.ticket import TICKET_SOURCES
+from chalicelib.web.http import audit
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.mapping import configuration_requests
+from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.schemas import requests
 
 
-def index(visit: Visit) -> Response:
+def list_providers(visit: PageRequest) -> Response:
     """Show the providers, and the form to add one or to edit the selected one."""
-    if visit.query("part"):
-        return visit.fragment("_tickets.html", found=wiring.world().providers.all())
-    return _page(visit, None)
+    if visit.query_param("part"):
+        return visit.render_fragment("_tickets.html", found=wiring.get_world().providers.list_all())
+    return _render_page(visit, None)
 
 
-def _page(visit: Visit, error: DomainError | None) -> Response:
-    world = wiring.world()
-    found = world.providers.all()
-    chosen = visit.form.get("id") or visit.query("edit")
-    editing = world.providers.get(known_id("provider", chosen)) if chosen else None
-    saved = {"source": visit.query("source") or "github"}
+def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
+    world = wiring.get_world()
+    found = world.providers.list_all()
+    chosen = visit.form.get("id") or visit.query_param("edit")
+    editing = world.providers.get(parse_id("provider", chosen)) if chosen else None
+    saved = {"source": visit.query_param("source") or "github"}
     if editing:
         saved = {"name": editing.name, **editing.config}
-    return visit.form_page("tickets.html", error, saved, seen="", found=found, editing=editing)
+    return visit.render_form("tickets.html", error, saved, seen="", found=found, editing=editing)
 
 
-def save(visit: Visit) -> Response:
+def save_provider(visit: PageRequest) -> Response:
     """Add, rename, pause, resume or remove a provider, or give it another credential."""
     wanted, chosen = visit.form.get("do", ""), visit.form.get("id", "")
     try:
         if wanted == "delete":
-            providers.remove(wiring.world(), known_id("provider", chosen))
-            return visit.go("tickets", done="deleted")
+            providers.remove_provider(wiring.get_world(), parse_id("provider", chosen))
+            return visit.redirect_to("tickets", done="deleted")
         if chosen or wanted:
-            return visit.go("tickets", done=_changed(visit, known_id("provider", chosen), wanted))
-        _add(visit)
+            return visit.redirect_to(
+                "tickets", done=_change_provider(visit, parse_id("provider", chosen), wanted)
+            )
+        _add_provider(visit)
     except (Invalid, Conflict) as error:
-        return _page(visit, error)
-    return visit.go("tickets", done="provider-added")
+        return _render_page(visit, error)
+    return visit.redirect_to("tickets", done="provider-added")
 
 
-def _changed(visit: Visit, provider_id: str, wanted: str) -> str:
-    world, form = wiring.world(), visit.form
+def _change_provider(visit: PageRequest, provider_id: str, wanted: str) -> str:
+    world, form = wiring.get_world(), visit.form
     was = world.providers.get(provider_id)
     if wanted in ("pause", "resume"):
-        providers.change(world, was, replace(was, enabled=wanted == "resume"))
+        providers.change_provider(world, was, replace(was, enabled=wanted == "resume"))
         return f"provider-{wanted}d"
     body: dict[str, object] = {
         name: form[name] for name in ("name", "credential") if form.get(name, "").strip()
     }
-    place = {name: text for name, text in was.config.items() if name not in ANSWERS}
-    body["config"] = {**place, **_named(form, ANSWERS)}
-    asked = models.parsed(models.ProviderPatch, body, was=was)
-    providers.change(world, was, reading_settled.patched_provider(was, asked), asked.credential)
+    place = {name: text for name, text in was.config.items() if name not in COMMENT_FIELDS}
+    body["config"] = {**place, **_named_fields(form, COMMENT_FIELDS)}
+    asked = requests.parse_request(requests.ProviderPatch, body, current=was)
+    providers.change_provider(
+        world, was, configuration_requests.patch_provider(was, asked), asked.credential
+    )
     return "saved"
 
 
-def _add(visit: Visit) -> None:
-    world, form = wiring.world(), visit.form
+def _add_provider(visit: PageRequest) -> None:
+    world, form = wiring.get_world(), visit.form
     source = form.get("source", "")
-    known = fields_of(source) if source in SOURCES else ()
+    known = config_fields(source) if source in TICKET_SOURCES else ()
     body: dict[str, object] = {"source": source, "credential": form.get("credential", "")}
-    body["config"] = _named(form, known)
+    body["config"] = _named_fields(form, known)
     if form.get("name", "").strip():
         body["name"] = form["name"]
-    asked = models.parsed(models.NewProvider, body)
-    new = reading_settled.provider(asked, world.now())
-    kept = providers.create(world, new, asked.credential, visit.once(new.id))
-    audit.made(kept.id, kept.name)
+    asked = requests.parse_request(requests.NewProvider, body)
+    new = configuration_requests.to_provider(asked, world.now())
+    kept = providers.create_provider(world, new, asked.credential, visit.form_claim(new.id))
+    audit.note_created(kept.id, kept.name)
 
 
-def _named(form: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+def _named_fields(form: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     return {name: form[name] for name in names if form.get(name, "").strip()}
 
 
-def sync(visit: Visit) -> Response:
+def sync_providers(visit: PageRequest) -> Response:
     """Request an immediate sync of every provider."""
-    count = providers.sync_now(wiring.world())
-    return visit.go("tickets", done="synced" if count else "synced-none")
+    count = providers.sync_now(wiring.get_world())
+    return visit.redirect_to("tickets", done="synced" if count else "synced-none")
 
 
-def enable(visit: Visit, provider_id: str) -> Response:
+def enable_provider(visit: PageRequest, provider_id: str) -> Response:
     """Re-enable a disabled provider."""
-    providers.enable(wiring.world(), known_id("provider", provider_id))
-    return visit.go("tickets", done="provider-resumed")
+    providers.enable_provider(wiring.get_world(), parse_id("provider", provider_id))
+    return visit.redirect_to("tickets", done="provider-resumed")

@@ -7,34 +7,36 @@ from dataclasses import replace
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import definitions, save_warnings
-from chalicelib.domain.blueprint import Blueprint
+from chalicelib.actions.blueprints import blueprints, save_warnings
+from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.trigger import Trigger
-from chalicelib.domain.webhook_senders import SENDERS
-from chalicelib.web import reading
-from chalicelib.web.http import known_id
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.webhook_senders import SENDERS
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.mapping import blueprint_requests
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.typed import Typed
-from chalicelib.web.pages.visit import Visit
-from chalicelib.web.pages.wording import pretty
+from chalicelib.web.pages.filters import format_json_value
+from chalicelib.web.pages.form import SubmittedForm
+from chalicelib.web.pages.request import PageRequest
 
 
-def _found(task_id: str, trigger_id: str) -> tuple[Blueprint, Trigger]:
-    world = wiring.world()
-    owner = world.blueprints.get(known_id("task", task_id))
-    return owner, definitions.trigger_of(world, owner.id, known_id("trigger", trigger_id))
+def _find_trigger(task_id: str, trigger_id: str) -> tuple[Blueprint, Trigger]:
+    world = wiring.get_world()
+    owner = world.blueprints.get(parse_id("task", task_id))
+    return owner, blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
 
 
-def show(visit: Visit, task_id: str, trigger_id: str) -> Response:
+def show_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:
     """Show the form with the saved values."""
-    owner, trigger = _found(task_id, trigger_id)
-    return _page(visit, owner, trigger, None)
+    owner, trigger = _find_trigger(task_id, trigger_id)
+    return _render_page(visit, owner, trigger, None)
 
 
-def _typed(trigger: Trigger) -> dict[str, str]:
+def _form_values(trigger: Trigger) -> dict[str, str]:
     typed = {"trigger": trigger.type.value}
-    typed["paramMapping"] = pretty(trigger.param_mapping) if trigger.param_mapping else ""
+    typed["paramMapping"] = (
+        format_json_value(trigger.param_mapping) if trigger.param_mapping else ""
+    )
     if trigger.schedule:
         typed |= {
             "cronExpression": trigger.schedule.cron,
@@ -43,63 +45,67 @@ def _typed(trigger: Trigger) -> dict[str, str]:
             "catchUpPolicy": trigger.schedule.catch_up.value,
             "jitterSeconds": str(trigger.schedule.jitter_seconds),
         }
-    if trigger.hook:
+    if trigger.webhook:
         typed |= {
-            "path": trigger.hook.path,
-            "signature": trigger.hook.preset,
-            "filter": trigger.hook.filter or "",
-            "events": " ".join(trigger.hook.events),
-            "topicArns": " ".join(trigger.hook.topics),
+            "path": trigger.webhook.path,
+            "signature": trigger.webhook.preset,
+            "filter": trigger.webhook.filter or "",
+            "events": " ".join(trigger.webhook.events),
+            "topicArns": " ".join(trigger.webhook.topics),
             "secret": "",
-            "earlier": "kept" if len(trigger.hook.sealed) > 1 else "",
+            "earlier": "kept" if len(trigger.webhook.sealed) > 1 else "",
         }
     if trigger.ticket:
         typed |= {
             "source": trigger.ticket.source,
             "labels": ", ".join(trigger.ticket.labels),
-            **forms.chosen(includeBacklog=trigger.ticket.include_backlog),
+            **forms.flag_values(includeBacklog=trigger.ticket.include_backlog),
         }
     return typed
 
 
-def _page(visit: Visit, owner: Blueprint, trigger: Trigger, error: DomainError | None) -> Response:
-    found = save_warnings.find_trigger_warnings(wiring.world(), owner, trigger)
-    return visit.form_page(
+def _render_page(
+    visit: PageRequest, owner: Blueprint, trigger: Trigger, error: DomainError | None
+) -> Response:
+    found = save_warnings.find_trigger_warnings(wiring.get_world(), owner, trigger)
+    return visit.render_form(
         "trigger.html",
         error,
-        _typed(trigger),
+        _form_values(trigger),
         thing=owner,
         trigger=trigger,
-        warnings=forms.warned(found),
+        warnings=forms.warning_notes(found),
         offered=_offered_token(visit, trigger),
     )
 
 
-def _offered_token(visit: Visit, trigger: Trigger) -> str | None:
+def _offered_token(visit: PageRequest, trigger: Trigger) -> str | None:
     """Return the verification token to confirm; only an admin may see it."""
-    hook = trigger.hook
-    if hook is None or hook.offered is None or hook.sealed or not visit.may("admin"):
+    hook = trigger.webhook
+    if hook is None or hook.offered is None or hook.sealed or not visit.may_use("admin"):
         return None
-    return wiring.world().seals.open(hook.offered, trigger.id)
+    return wiring.get_world().encryption.decrypt_secret(hook.offered, trigger.id)
 
 
-def save(visit: Visit, task_id: str, trigger_id: str) -> Response:
+def save_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:
     """Save the submitted trigger; settings that the form does not show stay."""
-    owner, was = _found(task_id, trigger_id)
+    owner, was = _find_trigger(task_id, trigger_id)
     try:
-        typed = Typed({**visit.form, "trigger": was.type.value})
-        body = forms.trigger(typed)
+        typed = SubmittedForm({**visit.form, "trigger": was.type.value})
+        body = forms.trigger_body(typed)
         body.setdefault("paramMapping", None)
         if was.schedule:
             body["config"] |= {"startAt": was.schedule.start_at, "endAt": was.schedule.end_at}
         if was.ticket:
             kept = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
             body["config"] |= kept
-        new = reading.patched_trigger(was, body, owner, typed.faults)
-        if was.hook and new.hook and SENDERS[new.hook.preset].check:
+        new = blueprint_requests.patch_trigger(was, body, owner, typed.faults)
+        if was.webhook and new.webhook and SENDERS[new.webhook.preset].check:
             rotating = visit.form.get("earlier") == "kept"
-            new = replace(new, hook=new.hook.after(was.hook, rotating=rotating))
-        definitions.change_trigger(wiring.world(), was, new)
+            new = replace(
+                new, webhook=new.webhook.keep_rotated_secrets(was.webhook, rotating=rotating)
+            )
+        blueprints.change_trigger(wiring.get_world(), was, new)
     except (Invalid, Conflict) as error:
-        return _page(visit, owner, was, error)
-    return visit.go("tasks", "scheduled", owner.id, done="trigger-saved")
+        return _render_page(visit, owner, was, error)
+    return visit.redirect_to("tasks", "scheduled", owner.id, done="trigger-saved")

@@ -5,75 +5,80 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions import webhooks
+from chalicelib.actions.notifications import endpoints
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.notice import Event
-from chalicelib.domain.webhook import USUAL, Webhook
-from chalicelib.web import audit, models
-from chalicelib.web.http import known_id
-from chalicelib.web.pages.typed import Typed
-from chalicelib.web.pages.visit import Visit
+from chalicelib.domain.notifications.endpoint import DEFAULT_EVENTS, WebhookEndpoint
+from chalicelib.domain.notifications.notification import Event
+from chalicelib.web.http import audit
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.pages.form import SubmittedForm
+from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.schemas import requests
 
-EVENTS = tuple(event for event in Event if event is not Event.TEST)
-PAGE = 20
+EVENT_CHOICES = tuple(event for event in Event if event is not Event.TEST)
+PAGE_SIZE = 20
 
 
-def index(visit: Visit) -> Response:
+def list_endpoints(visit: PageRequest) -> Response:
     """List the webhook endpoints, and show the form to add one."""
-    return _list(visit, None)
+    return _render_list(visit, None)
 
 
-def _list(visit: Visit, error: DomainError | None) -> Response:
-    return visit.form_page(
+def _render_list(visit: PageRequest, error: DomainError | None) -> Response:
+    return visit.render_form(
         "webhooks.html",
         error,
         {},
-        found=wiring.world().webhooks.all(),
-        events=EVENTS,
-        chosen=visit.lists.get("events", []) if error else list(USUAL),
+        found=wiring.get_world().webhook_endpoints.list_all(),
+        events=EVENT_CHOICES,
+        chosen=visit.lists.get("events", []) if error else list(DEFAULT_EVENTS),
     )
 
 
-def create(visit: Visit) -> Response:
+def create_endpoint(visit: PageRequest) -> Response:
     """Create a webhook endpoint; only this response shows its secret."""
-    typed = visit.typed
+    typed = visit.submitted_form
     body = {
-        "url": typed.text("url"),
-        "description": typed.text("description"),
-        "events": _events(visit, typed),
+        "url": typed.read_text("url"),
+        "description": typed.read_text("description"),
+        "events": _ticked_events(visit, typed),
     }
     try:
-        asked = models.parsed(models.WebhookFields, body, besides=typed.faults)
-        made, secret = webhooks.create(
-            wiring.world(),
+        asked = requests.parse_request(requests.WebhookFields, body, extra_faults=typed.faults)
+        made, secret = endpoints.create_endpoint(
+            wiring.get_world(),
             asked.url,
             events=asked.events,
             description=asked.description,
-            claim=visit.once(),
+            claim=visit.form_claim(),
         )
     except (Invalid, Conflict) as error:
-        return _list(visit, error)
-    audit.made(made.id, made.address)
-    return _page(visit, made, None, secret)
+        return _render_list(visit, error)
+    audit.note_created(made.id, made.address)
+    return _render_page(visit, made, None, secret)
 
 
-def _events(visit: Visit, typed: Typed) -> list[str]:
+def _ticked_events(visit: PageRequest, typed: SubmittedForm) -> list[str]:
     """Return the selected events. An empty list means the default events only in the API."""
     ticked = visit.lists.get("events", [])
     if not ticked:
-        typed.blame("events", "select at least one event")
+        typed.add_fault("events", "select at least one event")
     return ticked
 
 
-def show(visit: Visit, webhook_id: str) -> Response:
+def show_endpoint(visit: PageRequest, webhook_id: str) -> Response:
     """Show a webhook endpoint with its deliveries."""
-    return _page(visit, wiring.world().webhooks.get(known_id("webhook", webhook_id)), None)
+    return _render_page(
+        visit, wiring.get_world().webhook_endpoints.get(parse_id("webhook", webhook_id)), None
+    )
 
 
-def _page(visit: Visit, webhook: Webhook, error: DomainError | None, secret: str = "") -> Response:
-    before = visit.position
-    sent, position = webhooks.deliveries_of(wiring.world(), webhook.id, before, PAGE)
-    return visit.form_page(
+def _render_page(
+    visit: PageRequest, webhook: WebhookEndpoint, error: DomainError | None, secret: str = ""
+) -> Response:
+    before = visit.list_position
+    sent, position = endpoints.list_deliveries(wiring.get_world(), webhook.id, before, PAGE_SIZE)
+    return visit.render_form(
         "webhook.html",
         error,
         {"description": webhook.description},
@@ -81,39 +86,41 @@ def _page(visit: Visit, webhook: Webhook, error: DomainError | None, secret: str
         sent=sent,
         position=position,
         secret=secret,
-        events=EVENTS,
+        events=EVENT_CHOICES,
         chosen=visit.lists.get("events", []) if error else list(webhook.events),
     )
 
 
-def act(visit: Visit, webhook_id: str) -> Response:
+def act_on_endpoint(visit: PageRequest, webhook_id: str) -> Response:
     """Run the action of the pressed button."""
-    world, key = wiring.world(), known_id("webhook", webhook_id)
+    world, key = wiring.get_world(), parse_id("webhook", webhook_id)
     wanted = visit.form.get("do", "")
     try:
         if wanted == "rotate":
-            kept, secret = webhooks.rotate(world, key)
-            return _page(visit, kept, None, secret)
+            kept, secret = endpoints.rotate_secret(world, key)
+            return _render_page(visit, kept, None, secret)
         if wanted == "delete":
-            webhooks.remove(world, key)
-            return visit.go("settings", "webhooks", done="deleted")
-        return visit.go("settings", "webhooks", key, done=_done(visit, key, wanted))
+            endpoints.remove_endpoint(world, key)
+            return visit.redirect_to("settings", "webhooks", done="deleted")
+        return visit.redirect_to(
+            "settings", "webhooks", key, done=_perform_action(visit, key, wanted)
+        )
     except (Invalid, Conflict) as error:
-        return _page(visit, world.webhooks.get(key), error)
+        return _render_page(visit, world.webhook_endpoints.get(key), error)
 
 
-def _done(visit: Visit, key: str, wanted: str) -> str:
-    world, typed = wiring.world(), visit.typed
+def _perform_action(visit: PageRequest, key: str, wanted: str) -> str:
+    world, typed = wiring.get_world(), visit.submitted_form
     if wanted == "test":
-        return f"test-{webhooks.test(world, key).standing}"
+        return f"test-{endpoints.send_test(world, key).standing}"
     if wanted in ("pause", "resume"):
-        webhooks.change(world, key, enabled=wanted == "resume")
+        endpoints.change_endpoint(world, key, enabled=wanted == "resume")
         return f"webhook-{wanted}d"
-    body: dict[str, object] = {"description": typed.text("description")}
-    if typed.text("url"):
-        body["url"] = typed.text("url")
-    body["events"] = _events(visit, typed)
-    asked = models.parsed(models.WebhookPatch, body, besides=typed.faults)
+    body: dict[str, object] = {"description": typed.read_text("description")}
+    if typed.read_text("url"):
+        body["url"] = typed.read_text("url")
+    body["events"] = _ticked_events(visit, typed)
+    asked = requests.parse_request(requests.WebhookPatch, body, extra_faults=typed.faults)
     fields = {"url": asked.url, "events": asked.events, "description": asked.description}
-    webhooks.change(world, key, **fields)  # type: ignore[arg-type]
+    endpoints.change_endpoint(world, key, **fields)  # type: ignore[arg-type]
     return "saved"

@@ -1,0 +1,30 @@
+"""Warnings about ticket triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.field_warning import FieldWarning
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.ports import World
+
+
+def warn_of_missing_provider(
+    world: World, owner: Blueprint, trigger: Trigger
+) -> Iterator[FieldWarning]:
+    """Warn if no ticket provider reads the tracker that a trigger waits for."""
+    if trigger.ticket is None:
+        return
+    source, wanted = trigger.ticket.source, trigger.ticket.provider_id
+    providers = [
+        provider
+        for provider in world.providers.list_all()
+        if provider.source == source and wanted in (None, provider.id)
+    ]
+    if not providers:
+        problem = f"there is no ticket provider for {source}, so this trigger never fires"
+        yield FieldWarning("config.source", f"{problem}: add one with POST /api/tickets/providers")
+    elif not any(each.enabled and each.disabled_reason is None for each in providers):
+        problem = f"every ticket provider for {source} is paused or disabled"
+        yield FieldWarning("config.source", f"{problem}, so this trigger does not fire now")

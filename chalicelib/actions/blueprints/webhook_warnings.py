@@ -1,0 +1,53 @@
+"""Warnings about webhook triggers and about the JMESPath of any trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.field_warning import FieldWarning
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.webhook_path import is_guessable
+from chalicelib.ports import World
+
+SUGGESTED_CHARACTERS = 24
+"""The characters of a signature that make a suggested path unguessable: 96 bits in hex."""
+
+
+def warn_of_open_path(world: World, owner: Blueprint, trigger: Trigger) -> Iterator[FieldWarning]:
+    """Warn if strangers can start runs: no secret, and a path that can be guessed."""
+    hook = trigger.webhook
+    if hook is None or hook.sealed or hook.preset != "optio" or not is_guessable(hook.path):
+        return
+    # The same suggestion every time, which only the readers of this stage can know.
+    signature = world.encryption.sign_text(f"webhook path of {trigger.id}")
+    suggested = f"{hook.path[:64]}-{signature[:SUGGESTED_CHARACTERS]}"
+    yield FieldWarning(
+        "config.path",
+        "anyone who guesses this path can start runs, because the webhook has no secret: "
+        f"set a secret, or use a path that cannot be guessed, such as {suggested}",
+    )
+
+
+def warn_of_quoted_names(
+    world: World, owner: Blueprint, trigger: Trigger
+) -> Iterator[FieldWarning]:
+    """Warn if a JMESPath has a text in double quotes, which make it the name of a field."""
+    for field, query in _queries(trigger):
+        for name in world.expressions.quoted_operands(query):
+            single = "'" + name.replace("'", "\\'") + "'"
+            yield FieldWarning(
+                field,
+                f'in JMESPath "{name}" is the value of a field with that name, not a text: '
+                f"write {single} to compare with the text",
+            )
+
+
+def _queries(trigger: Trigger) -> Iterator[tuple[str, str]]:
+    """Yield the JMESPath expressions of a trigger, each with its field."""
+    if trigger.webhook and trigger.webhook.filter:
+        yield "config.filter", trigger.webhook.filter
+    if trigger.webhook or trigger.ticket:
+        for name, path in (trigger.param_mapping or {}).items():
+            if str(path).startswith("$."):
+                yield f"paramMapping.{name}", str(path).removeprefix("$.")

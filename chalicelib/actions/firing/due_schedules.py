@@ -1,0 +1,181 @@
+"""Due schedules: fires each occurrence or records it as missed, and sets the next fire time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.actions import due_messages
+from chalicelib.actions.firing import trigger_failures
+from chalicelib.actions.firing.firing import Occurrence, commit_decision, decide_firing
+from chalicelib.domain.firing import firing as firings
+from chalicelib.domain.firing.decision import Decision, FiringContext
+from chalicelib.domain.firing.firing import Outcome, Skip
+from chalicelib.domain.ids import format_moment
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.triggers.gap import MissedGap
+from chalicelib.domain.triggers.trigger import CatchUp, Trigger
+from chalicelib.ports import World, WriteConflict
+
+log = logging.getLogger(__name__)
+MAX_OCCURRENCES_PER_CALL = 100
+"""The occurrences of one trigger that one message handles, and the missed ones that `all` fires."""
+
+
+def fire_due_triggers(
+    world: World, pairs: Collection[tuple[str, str]], *, may_ask_forge: bool = False
+) -> None:
+    """Fire the due occurrences of each (trigger id, blueprint id). Safe to repeat at any time.
+
+    A trigger that fails backs off, so that it does not keep others from firing. A trigger that has
+    to ask its forge if a branch has moved goes to the function that may wait for the answer.
+    """
+    committed: list[Trigger | Run] = []
+    handed_on: list[FiringContext] = []
+    begun = world.now()
+    try:
+        for basis in sorted(_read_contexts(world, pairs).values(), key=_processing_order):
+            if basis.blueprint.skip_if_unchanged and not may_ask_forge:
+                handed_on += [basis] if _is_due(world, basis) else []
+                continue
+            try:
+                _fire_due_occurrences(world, basis, committed, begun)
+            except Exception as error:
+                assert basis.trigger is not None
+                log.exception("firing failed", extra={"trigger": basis.trigger.id})
+                committed += trigger_failures.count_trigger_failure(world, basis.trigger.id, error)
+    finally:
+        newest = {row.id: row for row in committed}
+        due_messages.enqueue_if_due_soon(world, newest.values())
+    if handed_on:
+        due_messages.hand_on(world, [_asking(basis) for basis in handed_on])
+
+
+def _read_contexts(world: World, pairs: Collection[tuple[str, str]]) -> dict[str, FiringContext]:
+    """Read the configuration for decisions; return nothing during a temporary outage of the store.
+
+    In that case the messages are dropped: the triggers stay due, and the ticks send them again.
+    """
+    try:
+        return world.triggers.read_contexts(pairs)
+    except Exception as error:
+        if not world.is_transient(error):
+            raise
+        log.exception("triggers not read, they stay due", extra={"triggers": len(pairs)})
+        return {}
+
+
+def _is_due(world: World, basis: FiringContext) -> bool:
+    due_at = basis.trigger.due_at if basis.trigger and basis.blueprint.enabled else None
+    return due_at is not None and due_at <= world.now() + due_messages.MAX_WAIT
+
+
+def _processing_order(basis: FiringContext) -> str:
+    due = basis.trigger.due_at if basis.trigger else None
+    return due.isoformat() if due else ""
+
+
+def _asking(basis: FiringContext) -> dict[str, str]:
+    assert basis.trigger is not None
+    ids = {"triggerId": basis.trigger.id, "definitionId": basis.trigger.blueprint_id}
+    return {"step": "fire", **ids}
+
+
+def _fire_due_occurrences(
+    world: World, basis: FiringContext, committed: list[Trigger | Run], begun: datetime
+) -> None:
+    """Fire the due occurrences of one trigger.
+
+    `committed` receives only rows that were written here: a message that found nothing to do sends
+    none. Otherwise each duplicate would renew itself every minute.
+    """
+    for _ in range(MAX_OCCURRENCES_PER_CALL):
+        trigger = basis.trigger
+        assert trigger is not None
+        if trigger.due_at is None or not basis.blueprint.enabled:
+            break
+        if not due_messages.wait_until_due(world, trigger.due_at):
+            break
+        decision = _decide_occurrence(world, basis, trigger)
+        try:
+            commit_decision(world, decision)
+        except WriteConflict as taken:
+            if "trigger" in taken.parts:
+                return  # decided by another message for the same occurrence, which also sends
+            if taken.parts & {"firing", "run"} and trigger.next_fire_at:
+                # Already decided, but still the trigger's next occurrence: continue after it.
+                moved = _with_next_time(world, trigger, trigger.next_fire_at)
+                world.triggers.save_progress(moved, trigger)
+                committed.append(moved)
+                basis = replace(basis, trigger=moved)
+                continue
+            again = world.triggers.read_contexts([(trigger.id, trigger.blueprint_id)])
+            if trigger.id not in again:
+                return
+            basis = again[trigger.id]
+            continue
+        basis = _next_context(basis, decision)
+        assert basis.trigger is not None
+        committed.append(basis.trigger)
+        if decision.run:
+            committed.append(decision.run)
+            world.metrics.record_commit_time(
+                firings.lateness_ms_of(max(begun, trigger.due_at), world.now())
+            )
+
+
+def _next_context(basis: FiringContext, decision: Decision) -> FiringContext:
+    """Return the configuration for the next decision, after this one was written."""
+    assert decision.trigger is not None
+    entered = {decision.run.id} if decision.run and decision.run.overlap_key else set()
+    return replace(basis, trigger=decision.trigger[1], active=basis.active | entered)
+
+
+def _decide_occurrence(world: World, basis: FiringContext, trigger: Trigger) -> Decision:
+    assert trigger.next_fire_at is not None
+    gap = _find_missed(world, trigger)
+    if gap:
+        now = world.now()
+        ids = {"trigger_id": trigger.id, "blueprint_id": trigger.blueprint_id}
+        record = firings.gap_firing(gap, Skip.MISSED, now=now, **ids)
+        # A gap does not show that the trigger can fire, so its failures stay counted.
+        passed = replace(_with_next_time(world, trigger, gap.last), failures=trigger.failures)
+        moved = (trigger, passed)
+        return Decision(firing=record, trigger=moved, blueprint=basis.blueprint)
+    after = _with_next_time(world, trigger, trigger.next_fire_at)
+    occurrence = Occurrence(
+        source=trigger.id,
+        identity=format_moment(trigger.next_fire_at),
+        trigger_type=trigger.type.value,
+        at=trigger.next_fire_at,
+        params=trigger.param_mapping,
+    )
+    decision = decide_firing(world, basis, occurrence, trigger_change=(trigger, after))
+    if decision.firing.outcome is not Outcome.FIRED:
+        return decision
+    fired = replace(after, last_fired_at=decision.firing.fired_at)
+    return replace(decision, trigger=(trigger, fired))
+
+
+def _find_missed(world: World, trigger: Trigger) -> MissedGap | None:
+    """Return the missed occurrences that the trigger's catch-up policy does not fire."""
+    until = world.now() - world.policy.missed_after - trigger.own_jitter
+    policy = trigger.schedule.catch_up if trigger.schedule else CatchUp.SKIP
+    fired_count = {CatchUp.SKIP: 0, CatchUp.ONE: 1}.get(policy, MAX_OCCURRENCES_PER_CALL)
+    return trigger.find_undecided(until, kept_count=fired_count)
+
+
+def _with_next_time(world: World, trigger: Trigger, past: datetime) -> Trigger:
+    """Return the trigger with its next fire time after `past`."""
+    next_fire_at, due_at = trigger.next_times(past)
+    return replace(
+        trigger,
+        version=trigger.version + 1,
+        updated_at=world.now(),
+        next_fire_at=next_fire_at,
+        due_at=due_at,
+        decided_until=past,
+        failures=0,
+    )

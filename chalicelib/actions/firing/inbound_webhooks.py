@@ -1,0 +1,324 @@
+"""Inbound webhooks: verifies deliveries, fires each one once, and returns the result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.actions import due_messages
+from chalicelib.actions.firing import inbound_verification, policies
+from chalicelib.actions.firing.firing import Occurrence, commit_decision, decide_firing
+from chalicelib.domain import ids
+from chalicelib.domain.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    InvalidSignature,
+    MethodNotAllowed,
+    NotFound,
+    NotJson,
+    Superseded,
+    TooLarge,
+)
+from chalicelib.domain.firing.decision import Decision, FiringContext
+from chalicelib.domain.firing.firing import Firing, IdempotencyClaim, Outcome, Skip
+from chalicelib.domain.limits import MAX_MAPPED_LENGTH
+from chalicelib.domain.triggers import sns_message, webhook_body, webhook_events
+from chalicelib.domain.triggers.trigger import Trigger, WebhookSettings
+from chalicelib.domain.triggers.webhook_senders import SENDERS, Sender
+from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
+from chalicelib.ports import World, WriteConflict
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedDelivery:
+    """The result of a delivery: a firing, the first one's firing for a duplicate, or a handshake.
+
+    `success_status` is the HTTP status that its sender accepts as success.
+    """
+
+    firing: Firing | None = None
+    duplicate: bool = False
+    handshake: Mapping[str, str] | None = None
+    blueprint_kind: str = ""
+    success_status: int = 202
+
+
+def receive_delivery(world: World, path: str, delivery: InboundDelivery) -> ReceivedDelivery:
+    """Fire the trigger of `path`, once for each delivery. Unsigned deliveries leave no record.
+
+    Raises `NotFound` if no enabled trigger has this path, and otherwise `InvalidSignature`,
+    `NotJson`, `TooLarge`, `RateLimited`, `Invalid` or `Conflict`. A signed delivery that cannot be
+    read leaves a failed firing with the reason.
+    """
+    basis = _context_at(world, path)
+    trigger, hook = _trigger_and_settings(basis)
+    sender = SENDERS[hook.preset]
+    secrets = [world.encryption.decrypt_secret(sealed, trigger.id) for sealed in hook.sealed]
+    signed = bool(secrets) or sender.check is None
+    if signed:
+        try:
+            inbound_verification.check_signature(world, hook.preset, delivery, secrets, hook.topics)
+        except InvalidSignature:
+            answer = _answer_stranger(sender, delivery)
+            if answer is None:
+                raise
+            return ReceivedDelivery(handshake=answer)
+    try:
+        payload = webhook_body.read_payload(sender, delivery)
+    except (Invalid, NotJson, TooLarge) as error:
+        if signed:
+            _record_refusal(world, basis, delivery, error)
+        raise
+    inbound_verification.check_age(world, sender, payload)
+    if sender.offers_token and not secrets:
+        return _keep_offered_token(world, trigger, payload)
+    answer = webhook_events.answer_challenge(sender, payload, signed=signed)
+    if sender.check is None:
+        answer = _confirm_subscription(world, payload)
+        payload = webhook_body.unpack_message(payload)
+    if answer is not None:
+        return ReceivedDelivery(handshake=answer)
+    received = _fire_delivery(world, basis, _make_occurrence(world, basis, delivery, payload))
+    return replace(received, success_status=sender.success_status)
+
+
+def allow_origin(world: World, path: str) -> None:
+    """Allow a sender to deliver to `path`, as CloudEvents requests before the first delivery.
+
+    Raises `NotFound` if no trigger has this path, and `MethodNotAllowed` if its sender does not use
+    it.
+    """
+    _, hook = _trigger_and_settings(_context_at(world, path))
+    if not SENDERS[hook.preset].answers_options:
+        raise MethodNotAllowed("this webhook accepts POST only")
+
+
+def _trigger_and_settings(basis: FiringContext) -> tuple[Trigger, WebhookSettings]:
+    assert basis.trigger is not None
+    assert basis.trigger.webhook is not None
+    return basis.trigger, basis.trigger.webhook
+
+
+def _context_at(world: World, path: str) -> FiringContext:
+    hook = world.triggers.find_listener(path)
+    pairs = [(hook.trigger_id, hook.blueprint_id)] if hook else []
+    contexts = world.triggers.read_contexts(pairs, hook.template_id) if hook else {}
+    basis = contexts.get(hook.trigger_id) if hook else None
+    if basis is None or basis.trigger is None or not basis.trigger.enabled:
+        raise NotFound("webhook", path)
+    return basis
+
+
+def _answer_stranger(sender: Sender, delivery: InboundDelivery) -> dict[str, str] | None:
+    """Return the response to a challenge that its sender does not sign, None for anything else."""
+    if sender.challenge is None or sender.challenge.signed:
+        return None
+    try:
+        payload = webhook_body.read_payload(sender, delivery)
+    except DomainError:
+        return None
+    return webhook_events.answer_challenge(sender, payload, signed=False)
+
+
+def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> ReceivedDelivery:
+    """Store the first token that is offered while no secret is set, until an admin decides.
+
+    Any caller can post one, so a later token never replaces it.
+    """
+    token = webhook_events.get_path(payload, "verification_token")
+    if not isinstance(token, str) or not token or len(token) > 500:
+        raise InvalidSignature("this webhook expects Notion's verification_token")
+    assert trigger.webhook is not None
+    if trigger.webhook.offered is not None:
+        if world.encryption.decrypt_secret(trigger.webhook.offered, trigger.id) != token:
+            raise Conflict("an admin must first confirm or discard another verification token")
+        return ReceivedDelivery(handshake={})
+    offered = replace(trigger.webhook, offered=world.encryption.encrypt_secret(token, trigger.id))
+    new = replace(trigger, webhook=offered, version=trigger.version + 1, updated_at=world.now())
+    try:
+        world.triggers.save_progress(new, trigger)
+    except WriteConflict as taken:
+        raise Superseded("the webhook was changed concurrently: send it again") from taken
+    return ReceivedDelivery(handshake={})
+
+
+def _confirm_subscription(world: World, payload: object) -> dict[str, str] | None:
+    """Confirm the subscription that a verified message asks for; None if it asks for none."""
+    if not isinstance(payload, Mapping) or payload.get("Type") != "SubscriptionConfirmation":
+        return None
+    url = sns_message.confirmation_url(payload)
+    if url is None or not world.sns.confirm_subscription(url):
+        raise Conflict("Amazon SNS did not accept the confirmation: request it again there")
+    return {"confirmed": str(payload["TopicArn"])}
+
+
+def _record_refusal(
+    world: World, basis: FiringContext, delivery: InboundDelivery, error: DomainError
+) -> None:
+    """Record a failed firing for a signed delivery that cannot be read.
+
+    Its bytes are part of its identity: after a change of its configuration the sender may send the
+    same delivery again, which then must fire.
+    """
+    trigger, hook = _trigger_and_settings(basis)
+    named = delivery.first_header(*SENDERS[hook.preset].id_headers)
+    described = delivery.first_header("content-type", "content-encoding").encode() + delivery.body
+    digest = hashlib.sha256(described).hexdigest()[:16]
+    occurrence = replace(
+        _bare_occurrence(world, trigger, delivery, f"{named or 'unreadable'} {digest}"),
+        params={},
+        payload=webhook_body.raw_text(delivery),
+        decided=(Outcome.FAILED, str(error)),
+    )
+    _fire_delivery(world, basis, occurrence)
+
+
+def _bare_occurrence(
+    world: World, trigger: Trigger, delivery: InboundDelivery, named: str
+) -> Occurrence:
+    """Return an occurrence with its identity: the sender's id of the delivery, or its bytes."""
+    now = world.now()
+    identity = named or f"{delivery.body_digest[:16]}@{ids.format_moment(now)}"
+    if len(identity) > 200:
+        digest = hashlib.sha256(f"id {named}".encode()).hexdigest()
+        identity = f"{named[:160]}…{digest[:16]}"
+    bare = Occurrence(source=trigger.id, identity=identity, trigger_type="webhook")
+    if named:
+        return bare
+    return replace(bare, claim=_make_claim(trigger, delivery, bare.firing_id, now))
+
+
+def _make_occurrence(
+    world: World, basis: FiringContext, delivery: InboundDelivery, payload: object
+) -> Occurrence:
+    trigger, hook = _trigger_and_settings(basis)
+    sender = SENDERS[hook.preset]
+    names = webhook_events.event_names(sender, delivery, payload)
+    named = webhook_events.delivery_id(sender, delivery, payload)
+    bare = _bare_occurrence(world, trigger, delivery, named)
+    occurrence = read_payload_params(
+        world, trigger, replace(bare, events=tuple(sorted(names))), payload
+    )
+    if occurrence.decided is None and policies.is_loop(world, basis.blueprint, payload):
+        return replace(occurrence, decided=(Outcome.SKIPPED, Skip.LOOP.value))
+    return occurrence
+
+
+def _make_claim(
+    trigger: Trigger, delivery: InboundDelivery, firing_id: str, now: datetime
+) -> IdempotencyClaim:
+    """Claim a body without an id for a limited time; with an id, the firing's own id is unique."""
+    return IdempotencyClaim(
+        key=f"delivery#{trigger.id}#{delivery.body_digest}",
+        digest=delivery.body_digest,
+        result=firing_id,
+        expires_at=now + webhook_events.DIGEST_CLAIM_LIFETIME,
+    )
+
+
+def read_payload_params(
+    world: World, trigger: Trigger, bare: Occurrence, payload: object
+) -> Occurrence:
+    """Return an occurrence with its params, and the decision of the trigger's own filters."""
+    whole = payload if isinstance(payload, dict) else {"payload": payload}
+    text = json.dumps(payload, ensure_ascii=False)
+    mapping = trigger.param_mapping
+    if trigger.webhook and _is_ping(trigger.webhook, bare.events, payload):
+        skipped = (Outcome.SKIPPED, Skip.PING.value)
+        return replace(bare, params=whole, payload=text, decided=skipped)
+    try:
+        params = map_params(world, mapping, payload) if mapping is not None else whole
+        passes = trigger.webhook is None or _passes_filters(
+            world, trigger.webhook, bare.events, payload
+        )
+    except Invalid as error:
+        failed = (Outcome.FAILED, error.message)
+        return replace(bare, params=whole, payload=text, decided=failed)
+    return replace(
+        bare,
+        params=params,
+        payload=None if params is payload else text,
+        decided=None if passes else (Outcome.SKIPPED, Skip.FILTERED.value),
+    )
+
+
+def _is_ping(hook: WebhookSettings, events: tuple[str, ...] | None, payload: object) -> bool:
+    sender = SENDERS[hook.preset]
+    return events is not None and webhook_events.is_ping(sender, hook.events, events, payload)
+
+
+def map_params(world: World, mapping: Mapping[str, object], payload: object) -> dict[str, object]:
+    """Return the params that a mapping picks from a payload; a missing value is null."""
+    params: dict[str, object] = {}
+    room = MAX_MAPPED_LENGTH
+    for name, path in mapping.items():
+        whole = path == "$"
+        params[name] = (
+            payload if whole else world.expressions.evaluate_query(jmespath_of(str(path)), payload)
+        )
+        room -= len(json.dumps(params[name], ensure_ascii=False))
+        if room < 0:
+            raise Invalid(
+                f"the picked params may have at most {MAX_MAPPED_LENGTH:,} characters", name
+            )
+    return params
+
+
+def jmespath_of(path: str) -> str:
+    """Return the JMESPath without the prefix `$.`."""
+    return path.removeprefix("$.")
+
+
+def _passes_filters(
+    world: World, hook: WebhookSettings, events: tuple[str, ...] | None, payload: object
+) -> bool:
+    if events is not None and not webhook_events.matches_event(hook.events, events):
+        return False
+    if hook.filter is None:
+        return True
+    result = world.expressions.evaluate_query(hook.filter, payload)
+    # JMESPath's own definition of false, in which 0 is true.
+    return not (result is None or result is False or result in ("", [], {}))
+
+
+def _fire_delivery(world: World, basis: FiringContext, occurrence: Occurrence) -> ReceivedDelivery:
+    trigger = basis.trigger
+    assert trigger is not None
+    for _ in range(3):
+        # Only the blueprint is checked, because an edit of a trigger makes a new version of both.
+        decision = decide_firing(world, basis, occurrence)
+        try:
+            commit_decision(world, decision)
+        except WriteConflict as taken:
+            if taken.parts & {"claim", "firing", "run"}:
+                return _first_firing(world, basis, occurrence)
+            again = world.triggers.read_contexts([(trigger.id, trigger.blueprint_id)])
+            if trigger.id not in again:
+                raise NotFound("webhook", trigger.id) from taken
+            basis = again[trigger.id]
+            trigger = basis.trigger
+            assert trigger is not None
+            if not trigger.enabled:
+                raise NotFound("webhook", trigger.id) from taken
+            continue
+        return _commit_delivery(world, basis, decision)
+    raise Superseded("the task was modified concurrently; send it again")
+
+
+def _commit_delivery(world: World, basis: FiringContext, decision: Decision) -> ReceivedDelivery:
+    if decision.run:
+        due_messages.enqueue_if_due_soon(world, [decision.run])
+    return ReceivedDelivery(firing=decision.firing, blueprint_kind=basis.blueprint.kind.value)
+
+
+def _first_firing(world: World, basis: FiringContext, occurrence: Occurrence) -> ReceivedDelivery:
+    """Return the firing of the first occurrence of this delivery."""
+    claim = occurrence.claim
+    held = world.firings.find_claim(claim.key, world.now()) if claim else None
+    firing = world.firings.get(held.result if held else occurrence.firing_id)
+    kind = basis.blueprint.kind.value
+    return ReceivedDelivery(firing=firing, duplicate=True, blueprint_kind=kind)

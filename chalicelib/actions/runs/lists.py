@@ -1,0 +1,170 @@
+"""Lists for people. Each page is read by queries on indexes, never by a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, RUN_KINDS, Blueprint
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.ports import World
+
+MAX_ROWS = 1000
+"""The maximum number of rows that one request reads to find matching ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPage:
+    """One page of runs, the position of the next page, and the number of rows that were read."""
+
+    runs: list[Run]
+    position: str | None
+    rows_read: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFilter:
+    """A filter of runs: the most selective criterion is queried, the others filter its rows."""
+
+    blueprint_id: str | None = None
+    repo_url: str | None = None
+    state: State | None = None
+    text: str = ""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Return whether no single query answers the filter."""
+        parts = (self.blueprint_id, self.repo_url, self.state)
+        return bool(self.text) or sum(part is not None for part in parts) > 1
+
+    def matches_run(self, run: Run) -> bool:
+        """Return whether a run matches the filter."""
+        searched_text = (
+            f"{run.title} {run.repo_url or ''} {run.blueprint_name or ''} {run.id}".lower()
+        )
+        return (
+            (self.state is None or run.state is self.state)
+            and (self.repo_url is None or run.repo_url == self.repo_url)
+            and self.text.lower() in searched_text
+        )
+
+
+def _page(
+    world: World, run_filter: RunFilter, before: str | None, limit: int
+) -> tuple[list[Run], str | None]:
+    if run_filter.blueprint_id:
+        return world.runs.list_of_blueprint(run_filter.blueprint_id, before, limit)
+    if run_filter.repo_url:
+        return world.runs.list_of_repo(run_filter.repo_url, before, limit)
+    if run_filter.state:
+        return world.runs.list_in_state(RUN_KINDS, run_filter.state, before, limit)
+    return world.runs.list_newest(RUN_KINDS, before, limit)
+
+
+def list_runs(
+    world: World, run_filter: RunFilter = RunFilter(), *, before: str | None = None, limit: int = 50
+) -> RunPage:
+    """Return a page of matching runs, newest first, after reading at most a thousand rows."""
+    matching: list[Run] = []
+    position, looked = before, 0
+    while True:
+        page, following = _page(world, run_filter, position, 100 if run_filter.is_narrow else limit)
+        for run in page:
+            looked += 1
+            if run_filter.matches_run(run):
+                matching.append(run)
+            if len(matching) == limit and (run is not page[-1] or following):
+                return RunPage(
+                    runs=matching, position=world.runs.list_position(run), rows_read=looked
+                )
+        position = following
+        if position is None or looked >= MAX_ROWS:
+            return RunPage(runs=matching, position=position, rows_read=looked)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlueprintOverview:
+    """A blueprint with its triggers and its newest runs."""
+
+    blueprint: Blueprint
+    triggers: list[Trigger]
+    recent: list[Run]
+
+    @property
+    def success_percent(self) -> int | None:
+        """The percentage of the newest completed or failed runs that completed, or None."""
+        ended = [run for run in self.recent if run.is_final and run.state != "cancelled"]
+        good = [run for run in ended if run.state == "completed"]
+        return round(100 * len(good) / len(ended)) if ended else None
+
+    @property
+    def mean_cost(self) -> float | None:
+        costs = [run.cost_usd for run in self.recent if run.cost_usd is not None]
+        return sum(costs) if costs else None
+
+
+Page = tuple[list[Blueprint], str | None]
+
+
+def list_blueprints(
+    world: World, before: str | None, limit: int, text: str = ""
+) -> tuple[list[BlueprintOverview], str | None]:
+    """Return blueprints of both kinds, newest first, each with its triggers and newest runs.
+
+    With `text`, only those are returned whose name, repo or id contains it, out of at most a
+    thousand that are read; the page may exceed `limit` slightly.
+    """
+    found, position = _definitions(world, before, limit)
+    matching, looked = [candidate for candidate in found if _has_name(candidate, text)], len(found)
+    while position and len(matching) < limit and looked < MAX_ROWS:
+        found, position = _definitions(world, position, limit)
+        matching += [candidate for candidate in found if _has_name(candidate, text)]
+        looked += len(found)
+    return read_overviews(world, matching), position
+
+
+def _has_name(candidate: Blueprint, text: str) -> bool:
+    return text.lower() in f"{candidate.name} {candidate.repo_url or ''} {candidate.id}".lower()
+
+
+def _definitions(world: World, before: str | None, limit: int) -> Page:
+    kind, _, position = (before or BLUEPRINT_KINDS[0].value).partition("|")
+    kinds = [kind_value.value for kind_value in BLUEPRINT_KINDS]
+    if kind not in kinds:
+        return [], None
+    found, following = world.blueprints.list_newest(kind, position or None, limit)
+    cursor = f"{kind}|{following}" if following else None
+    rest = kinds[kinds.index(kind) + 1 :]
+    if not following and rest:
+        more, after = world.blueprints.list_newest(rest[0], None, max(1, limit - len(found)))
+        found, cursor = [*found, *more], f"{rest[0]}|{after}" if after else None
+    return found, cursor
+
+
+def read_overviews(
+    world: World, found: Sequence[Blueprint], recent: int = 10
+) -> list[BlueprintOverview]:
+    """Return blueprints with their triggers and `recent` newest runs, each read in one batch."""
+    triggers = world.triggers.list_of_blueprints(found)
+    runs = world.runs.list_latest([owner.id for owner in found], recent)
+    return [
+        BlueprintOverview(blueprint=owner, triggers=triggers[owner.id], recent=runs[owner.id])
+        for owner in found
+    ]
+
+
+def find_run_states(world: World, firings: Iterable[Firing]) -> dict[str, State]:
+    """Return the state of each run that these firings created, by its id, in one read."""
+    run_ids = list(dict.fromkeys(firing.run_id for firing in firings if firing.run_id))
+    return {run.id: run.state for run in world.runs.get_many(run_ids)} if run_ids else {}
+
+
+def get_task(world: World, task_id: str) -> Blueprint | Run:
+    """Return the blueprint or the run with this id; raise `NotFound` if there is neither."""
+    try:
+        return world.blueprints.get(task_id)
+    except NotFound:
+        return world.runs.get(task_id)

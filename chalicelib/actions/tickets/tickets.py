@@ -1,0 +1,220 @@
+"""Ticket triggers: each matching ticket fires each trigger once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.actions.firing import inbound_webhooks
+from chalicelib.actions.firing.firing import Occurrence, commit_decision, decide_firing
+from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES
+from chalicelib.domain import ids
+from chalicelib.domain import label as labels
+from chalicelib.domain.errors import Superseded
+from chalicelib.domain.firing import firing as firings
+from chalicelib.domain.firing.decision import Decision, FiringContext
+from chalicelib.domain.firing.firing import IdempotencyClaim, Outcome, Skip
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.tickets import ticket as tickets
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.tickets.ticket import Ticket
+from chalicelib.domain.triggers.trigger import TicketSettings, Trigger
+from chalicelib.ports import Tracker, World, WriteConflict
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketSubscription:
+    """A trigger that waits for tickets of a provider.
+
+    `our_label` is the label that finished runs set there. `backlog` marks tickets from before the
+    trigger's first listing, and `looped` those that match only because of our label.
+    """
+
+    basis: FiringContext
+    provider_id: str | None = None
+    our_label: str | None = None
+    backlog: bool = False
+    looped: bool = False
+
+    @property
+    def trigger(self) -> Trigger:
+        assert self.basis.trigger is not None
+        return self.basis.trigger
+
+    @property
+    def ticket_settings(self) -> TicketSettings:
+        assert self.trigger.ticket is not None
+        return self.trigger.ticket
+
+
+def fire_matching_tickets(
+    world: World,
+    tracker: Tracker,
+    watches: Sequence[TicketSubscription],
+    page: Iterable[Ticket],
+    provider: TicketProvider,
+) -> Iterator[tuple[Ticket, list[Run]]]:
+    """Fire the matching tickets of a page. Safe to repeat at any time.
+
+    Yield each ticket that was processed, once it is done, with the runs that it started.
+    """
+    tickets_on_page = list(page)
+    keys = [
+        key
+        for watch in watches
+        for page_ticket in tickets_on_page
+        for key in _claim_keys(watch.trigger.id, page_ticket)
+    ]
+    claims = world.firings.find_claims(keys, world.now()) if keys else {}
+    for ticket in tickets_on_page:
+        runs: list[Run] | None = None
+        for watch in watches:
+            claim = _find_claim(claims, watch.trigger.id, ticket)
+            carries = tickets.matches_labels(ticket, watch.ticket_settings.labels)
+            if claim and watch.ticket_settings.refire and not carries:
+                world.firings.release_claim(claim, world.now())
+            elif carries and ticket.open and claim is None:
+                looped = _matches_only_own_label(watch, watches, ticket, claims)
+                old = _is_older(watch, provider, ticket)
+                subscription = replace(watch, looped=looped, backlog=old)
+                runs = [*(runs or ()), *_fire_ticket(world, tracker, subscription, ticket)]
+        if runs is not None:
+            yield ticket, runs
+
+
+def _is_older(watch: TicketSubscription, provider: TicketProvider, ticket: Ticket) -> bool:
+    """Return whether a ticket is older than its trigger, which has not completed its first listing.
+
+    Tickets changed after the trigger was created are not backlog, even before the first listing.
+    """
+    if watch.ticket_settings.include_backlog or provider.id in watch.ticket_settings.looked:
+        return False
+    return ticket.updated_at <= max(watch.trigger.updated_at, provider.created_at)
+
+
+def _matches_only_own_label(
+    watch: TicketSubscription,
+    watches: Sequence[TicketSubscription],
+    ticket: Ticket,
+    claims: Mapping[str, IdempotencyClaim],
+) -> bool:
+    """Return whether a ticket matches only by the label that a run of its blueprint gave it."""
+    ours = labels.normal_label(watch.our_label or "")
+    others = [label for label in ticket.labels if labels.normal_label(label) != ours]
+    if not ours or tickets.matches_labels(
+        replace(ticket, labels=tuple(others)), watch.ticket_settings.labels
+    ):
+        return False
+    same = [w for w in watches if w.trigger.blueprint_id == watch.trigger.blueprint_id]
+    claims_found = [_find_claim(claims, other.trigger.id, ticket) for other in same]
+    return any(claim is not None and claim.digest == "fired" for claim in claims_found)
+
+
+def _claim_keys(trigger_id: str, ticket: Ticket) -> list[str]:
+    """Return the possible keys of a claim on a ticket; a new claim uses the first one."""
+    return [f"ticket#{trigger_id}#{identity}" for identity in ticket.claim_identities]
+
+
+def _find_claim(
+    claims: Mapping[str, IdempotencyClaim], trigger_id: str, ticket: Ticket
+) -> IdempotencyClaim | None:
+    keys = _claim_keys(trigger_id, ticket)
+    return next((claims[key] for key in keys if key in claims), None)
+
+
+def _fire_ticket(
+    world: World, tracker: Tracker, watch: TicketSubscription, ticket: Ticket
+) -> list[Run]:
+    identity, whole = ticket.claim_identities[0], None
+    for _ in range(MAX_CONFLICT_RETRIES):
+        if whole is None and not watch.backlog:
+            whole = tracker.read_ticket(ticket)
+        occurrence = _make_occurrence(world, watch, *(whole or (ticket, [])), identity)
+        decision = _with_claim(
+            decide_firing(world, watch.basis, occurrence, trigger_change=_unchanged_trigger(watch)),
+            ticket,
+        )
+        try:
+            commit_decision(world, decision)
+        except WriteConflict as taken:
+            if "claim" in taken.parts or identity != ticket.claim_identities[0]:
+                return []
+            if taken.parts & {"firing", "run"}:
+                if not watch.ticket_settings.refire or decision.claim is None:
+                    return []
+                # It fired before, its claim was released with its label, and it has the label
+                # again.
+                identity = _new_identity(ticket)
+                continue
+            again = _reread_subscription(world, watch)
+            if again is None:
+                return []
+            watch = again
+            continue
+        return [decision.run] if decision.run else []
+    raise Superseded("the task was modified concurrently; try again later")
+
+
+def _new_identity(ticket: Ticket) -> str:
+    return f"{ticket.claim_identities[0]}@{ids.format_moment(ticket.updated_at)}"
+
+
+def _unchanged_trigger(watch: TicketSubscription) -> tuple[Trigger, Trigger]:
+    return watch.trigger, watch.trigger
+
+
+def _reread_subscription(world: World, watch: TicketSubscription) -> TicketSubscription | None:
+    """Return the present subscription, None if its trigger is gone or matches other tickets."""
+    trigger = watch.trigger
+    basis = world.triggers.read_contexts([(trigger.id, trigger.blueprint_id)]).get(trigger.id)
+    if basis is None or basis.trigger is None or basis.trigger.ticket is None:
+        return None
+    new = replace(watch, basis=basis)
+    return (
+        new
+        if new.ticket_settings.matching_fields == watch.ticket_settings.matching_fields
+        else None
+    )
+
+
+def _make_occurrence(
+    world: World,
+    watch: TicketSubscription,
+    ticket: Ticket,
+    comments: list[tickets.Comment],
+    identity: str,
+) -> Occurrence:
+    trigger = watch.trigger
+    bare = Occurrence(source=trigger.id, identity=identity, trigger_type="ticket")
+    read = inbound_webhooks.read_payload_params(
+        world, trigger, bare, tickets.ticket_params(ticket, comments, watch.provider_id)
+    )
+    claim = IdempotencyClaim(
+        key=_claim_keys(trigger.id, ticket)[0],
+        digest="backlog" if watch.backlog else "fired",
+        result=read.firing_id,
+        expires_at=None,
+    )
+    decided = read.decided
+    if watch.backlog:
+        decided = (Outcome.SKIPPED, Skip.BACKLOG.value)
+    elif watch.looped:
+        decided = (Outcome.SKIPPED, Skip.LOOP.value)
+    elif not tickets.matches_labels(ticket, watch.ticket_settings.labels):
+        decided = (Outcome.SKIPPED, Skip.UNTRUSTED.value)  # it matched by labels of strangers
+    elif not trigger.enabled:
+        decided = (Outcome.SKIPPED, Skip.PAUSED.value)
+    return replace(read, claim=claim, decided=decided)
+
+
+def _with_claim(decision: Decision, ticket: Ticket) -> Decision:
+    """Return the decision under the ticket's name; only fired and backlog tickets claim it.
+
+    Any other outcome is a record of this state of the ticket: its next change is decided again.
+    """
+    named = replace(decision.firing, occurrence=ticket.occurrence_name)
+    if named.outcome is Outcome.FIRED or named.reason == Skip.BACKLOG.value:
+        return replace(decision, firing=named)
+    source = named.trigger_id or ""
+    identity = firings.firing_id(source, _new_identity(ticket))
+    return replace(decision, firing=replace(named, id=identity), claim=None)

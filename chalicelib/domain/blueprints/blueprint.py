@@ -1,0 +1,95 @@
+"""Blueprints: the saved repo, prompt and agent configuration that each firing turns into a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.domain.repos.repo import TICKET_REPO_PLACEHOLDER
+from chalicelib.domain.runs.run import open_prs_key
+
+
+class Kind(StrEnum):
+    """The type of a task in the API."""
+
+    REPO_BLUEPRINT = "repo-blueprint"
+    STANDALONE = "standalone"
+    REPO_TASK = "repo-task"
+    WORKFLOW_RUN = "workflow-run"
+
+    @property
+    def run_type(self) -> Kind:
+        """The type of the runs that a blueprint of this kind creates."""
+        return Kind.WORKFLOW_RUN if self is Kind.STANDALONE else Kind.REPO_TASK
+
+
+BLUEPRINT_KINDS = (Kind.REPO_BLUEPRINT, Kind.STANDALONE)
+RUN_KINDS = (Kind.REPO_TASK, Kind.WORKFLOW_RUN)
+AGENTS = ("claude-code", "codex", "copilot", "gemini", "opencode", "command")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blueprint:
+    """A reusable configuration, or the settings of an ad-hoc run, which are not stored.
+
+    `trigger_ids` lists its triggers: an index is updated late, and a resume would miss a trigger.
+    """
+
+    id: str
+    kind: Kind
+    name: str
+    title: str
+    prompt: str
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    description: str = ""
+    prompt_template_id: str | None = None
+    repo_url: str | None = None
+    repo_branch: str | None = None
+    agent_type: str = "claude-code"
+    agent_command: str | None = None
+    model: str | None = None
+    max_turns: int | None = None
+    timeout_minutes: int = 60
+    max_retries: int = 3
+    priority: int = 100
+    max_concurrent: int = 2
+    secrets: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    params_schema: dict[str, object] | None = None
+    enabled: bool = True
+    on_open_pr: str = "allow"
+    max_open_prs: int | None = None
+    skip_if_unchanged: bool = False
+    missing_params: str = "run"
+    partial_work: str = "branch"
+    draft: bool = False
+    pr_labels: tuple[str, ...] = ()
+    tracks_active: bool = False
+    trigger_ids: tuple[str, ...] = ()
+    paused_reason: str | None = None
+    resumed_at: datetime | None = None
+    broken_by: str | None = None
+    """The id of the history entry whose failure last tripped the circuit breaker."""
+
+    @property
+    def leaves_repo_open(self) -> bool:
+        """Return whether each firing names the repo, as a ticket does."""
+        return self.repo_url == TICKET_REPO_PLACEHOLDER
+
+    @property
+    def restricts_open_prs(self) -> bool:
+        """Return whether its open pull requests influence the next firing."""
+        return self.on_open_pr != "allow" or self.max_open_prs is not None
+
+    @property
+    def open_prs_key(self) -> str:
+        """The key of the set of its runs whose pull requests are open."""
+        return open_prs_key(self.id)
+
+    @property
+    def active_key(self) -> str:
+        """The key of the set of its active runs, kept while one of its triggers limits overlaps."""
+        return f"active#{self.id}"

@@ -1,0 +1,16 @@
+"""Ids that are derived from what they identify, and moments as text."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+ID_NAMESPACE = uuid.UUID("6c1b9a52-7a0e-5f1e-9d8a-0a2c7f5d4e11")
+"""The namespace of all ids that are derived from an occurrence's identity (RFC 9562, UUIDv5)."""
+
+
+def format_moment(moment: datetime) -> str:
+    """Return a time as the API writes it: ISO 8601 in UTC with `Z`, milliseconds if not zero."""
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{moment.microsecond // 1000:03d}" if moment.microsecond else ""
+    return f"{text}{fraction}Z"

@@ -1,0 +1,41 @@
+"""Translates errors of PyGithub and the network into ours."""
+
+from __future__ import annotations
+
+import requests
+from github import GithubException
+from jwt import PyJWTError
+
+from chalicelib.domain.egress import ForbiddenTarget
+from chalicelib.domain.pull_requests.forge import ForgeError, ForgeLocation, forge_error
+from chalicelib.integrations.github.calls import GitHubRefusal
+from chalicelib.integrations.github.transport import Misdirected
+
+
+class TranslatedErrors:
+    """A block whose faults of PyGithub and of the network come out as `ForgeError`."""
+
+    def __init__(self, place: ForgeLocation) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, GitHubRefusal):
+            raise forge_error(
+                error.status, error.refusal_message, error.headers, self._place
+            ) from error
+        if isinstance(error, Misdirected):
+            raise ForgeError("misdirected", str(error)) from error
+        if isinstance(error, GithubException):
+            said = error.data.get("message") if isinstance(error.data, dict) else str(error.data)
+            raise forge_error(error.status, str(said), error.headers or {}, self._place) from error
+        if isinstance(error, requests.RequestException):
+            message = f"the forge cannot be reached ({type(error).__name__}); it is asked again"
+            raise ForgeError("unavailable", message, passes=True) from error
+        if isinstance(error, ForbiddenTarget):
+            raise ForgeError("unavailable", str(error), passes=False) from error
+        if isinstance(error, PyJWTError | ValueError | AssertionError):
+            message = f"the credential or the answer makes no sense: {error}"
+            raise ForgeError("unauthorized", message[:500]) from error

@@ -1,0 +1,250 @@
+"""Issues of GitHub, by PyGithub's requester: it knows conditional requests, its objects not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import requests
+from github import Auth, Github, GithubException
+from requests.utils import parse_header_links
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.firing import run_marker
+from chalicelib.domain.pull_requests.forge import GITHUB_API_URL, ForgeLocation, is_rate_limited
+from chalicelib.domain.retry_after import rate_limit_delay
+from chalicelib.domain.texts.ticket_comment import CommentText, to_markdown
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.tickets.ticket import Comment, Ticket
+from chalicelib.integrations.github.calls import GitHubRefusal, GitHubResponse, send_request
+from chalicelib.integrations.github.ticket_words import TrustedContent
+from chalicelib.integrations.github.transport import Misdirected, make_client
+from chalicelib.integrations.trackers.http import parse_moment, tracker_error
+from chalicelib.ports import TicketPage, TrackerRateLimited, TrackerUnreachable
+
+PAGE_SIZE = 100
+
+
+class GitHubIssues:
+    """The issues of one repo. Pull requests are not tickets, although GitHub lists them."""
+
+    def __init__(
+        self, client: Github, config: dict[str, str], now: datetime, trusted: TrustedContent
+    ) -> None:
+        self._requester, self._config, self._now = client.requester, config, now
+        self._trusted = trusted
+        self._repo = config["repo"]
+
+    def iter_changed(
+        self, since: datetime | None, position: str | None = None, etag: str | None = None
+    ) -> Iterator[TicketPage]:
+        """Yield pages, what changed longest ago first: a change moves an issue to a later one."""
+        path = f"/repos/{self._repo}/issues"
+        places: set[str] = set()
+        asked: dict[str, Any] | None = (
+            dict(parse_qsl(position)) if position else _first_query(since)
+        )
+        conditional = {"If-None-Match": etag} if etag and not position else {}
+        while asked:
+            _check_advance(places, asked)
+            answer = self._send_request("GET", path, asked, conditional, expects=list)
+            if answer.unchanged:
+                yield TicketPage((), unchanged=True)
+                return
+            headers, found = answer.headers, answer.data
+            # An ETag speaks of its own page alone: with more than one, all are read again.
+            alone = not position and "link" not in headers
+            asked, conditional = _following_query(asked, headers, found), {}
+            position = urlencode(asked) if asked else None
+            tickets = [self._ticket(issue) for issue in found if "pull_request" not in issue]
+            yield TicketPage(tickets, position, headers.get("etag") if alone else None)
+
+    def read_ticket(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
+        """Return an issue with those of its labels and comments that count."""
+        said = [
+            Comment(
+                author=_login_of(c.get("user")),
+                body=c.get("body") or "",
+                created_at=c["created_at"],
+            )
+            for c in self._comments(ticket.external_id)
+        ]
+        labels = self._trusted.trusted_labels(ticket)
+        return replace(ticket, labels=labels), self._trusted.trusted_comments(ticket, said)
+
+    def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
+        path = f"{self._path(ticket_id)}/comments"
+        asked: dict[str, Any] | None = {"per_page": PAGE_SIZE}
+        places: set[str] = set()
+        while asked:
+            _check_advance(places, asked)
+            answer = self._send_request("GET", path, asked, expects=list)
+            yield from answer.data
+            asked = _linked_query(asked, answer.headers)
+
+    def _path(self, ticket_id: str) -> str:
+        return f"/repos/{self._repo}/issues/{ticket_id.rpartition('#')[2]}"
+
+    def find_comment(self, ticket_id: str, run_id: str) -> str | None:
+        """Return the id of the comment that carries the mark of a run."""
+        said = self._comments(ticket_id)
+        return next(
+            (
+                str(c["id"])
+                for c in said
+                if run_id in run_marker.marked_run_ids(c.get("body") or "")
+            ),
+            None,
+        )
+
+    def write_comment(self, ticket_id: str, comment_id: str | None, note: CommentText) -> str:
+        """Create a comment, or edit one of ours; return its id."""
+        body = {"body": f"{to_markdown(note)}\n\n{run_marker.hidden_marker(note.run_id)}"}
+        if comment_id:
+            path = f"/repos/{self._repo}/issues/comments/{comment_id}"
+            self._send_request("PATCH", path, body=body)
+            return comment_id
+        made = self._send_request("POST", f"{self._path(ticket_id)}/comments", body=body).data
+        return str(made["id"])
+
+    def finish_ticket(self, ticket_id: str) -> None:
+        """Close an issue, label it, or both."""
+        if label := self._config.get("doneLabel"):
+            self._send_request(
+                "POST", f"{self._path(ticket_id)}/labels", body={"labels": [label]}, expects=list
+            )
+        if "doneState" in self._config:
+            closed = {"state": "closed", "state_reason": "completed"}
+            now = self._send_request("PATCH", self._path(ticket_id), body=closed).data
+            if now.get("state") != "closed":
+                raise TrackerUnreachable(
+                    f"GitHub left the issue {now.get('state')}: close it by hand"
+                )
+
+    def _send_request(
+        self,
+        method: str,
+        path: str,
+        asked: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        body: object = None,
+        expects: type = dict,
+    ) -> GitHubResponse:
+        """Return the answer of a call that succeeded; redirects of a renamed repo are followed."""
+        try:
+            return send_request(
+                self._requester,
+                method,
+                path,
+                parameters=asked,
+                headers=headers,
+                body=body,
+                expects=expects,
+            )
+        except GitHubRefusal as error:
+            raise self._refusal(error) from error
+        except Misdirected as error:
+            raise TrackerUnreachable(f"GitHub cannot be asked: {error}", passes=False) from error
+        except (requests.RequestException, GithubException) as error:
+            message = f"GitHub cannot be reached: {type(error).__name__}"
+            raise TrackerUnreachable(message, passes=True) from error
+        except Invalid as error:
+            raise TrackerUnreachable(f"GitHub cannot be reached: {error}", passes=False) from error
+
+    def _refusal(self, error: GitHubRefusal) -> Exception:
+        if is_rate_limited(error.status, error.refusal_message, error.headers):
+            return TrackerRateLimited(
+                rate_limit_delay(error.headers, self._now) or timedelta(minutes=1)
+            )
+        if error.status == 403 and "archived" in error.refusal_message.lower():
+            return TrackerUnreachable(f"{self._repo} is archived and read-only: unarchive it")
+        return tracker_error(
+            "GitHub", error.status, error.headers, error.refusal_message, self._now
+        )
+
+    def _ticket(self, issue: dict[str, Any]) -> Ticket:
+        names = (
+            label if isinstance(label, str) else label.get("name") for label in issue["labels"]
+        )
+        return Ticket(
+            source="github",
+            external_id=f"{self._repo}#{issue['number']}",
+            stable_id=str(issue.get("id") or ""),
+            title=issue["title"],
+            body=issue.get("body") or "",
+            url=issue["html_url"],
+            updated_at=parse_moment(issue["updated_at"]),
+            labels=tuple(name for name in names if name),
+            open=issue["state"] == "open",
+            number=issue["number"],
+            author=_login_of(issue.get("user")),
+            assignees=tuple(_login_of(user) for user in issue.get("assignees") or ()),
+            repo=self._repo,
+        )
+
+
+def _check_advance(places: set[str], asked: dict[str, Any]) -> None:
+    """Note where a page begins; raise `TrackerUnreachable` where a page before began there."""
+    place = urlencode(sorted(asked.items()))
+    if place in places:
+        raise TrackerUnreachable(
+            "GitHub's list leads back to a page that was read before", passes=True
+        )
+    places.add(place)
+
+
+def _first_query(since: datetime | None) -> dict[str, Any]:
+    """Return the query of a listing that begins."""
+    asked = {"state": "open", "sort": "updated", "direction": "asc", "per_page": PAGE_SIZE}
+    return {**asked, "state": "all", "since": _format_second(since)} if since else asked
+
+
+def _format_second(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _following_query(
+    asked: dict[str, Any], headers: dict[str, Any], found: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Return the query of the next page: a listing that begins where this page ends.
+
+    A page number would refer to other issues once one is closed or changed, and GitHub limits
+    the numbers. Only within one second the link is followed.
+    """
+    linked = _linked_query(asked, headers)
+    if linked is None or not found:
+        return linked
+    oldest, newest = found[0]["updated_at"], found[-1]["updated_at"]
+    if oldest == newest:
+        return linked
+    return {**_first_query(None), "state": asked["state"], "since": newest}
+
+
+def _linked_query(asked: dict[str, Any], headers: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the query of the link to the next page: it has a number, a cursor, or both."""
+    links = parse_header_links(headers.get("link", ""))
+    url = next((link["url"] for link in links if link.get("rel") == "next"), None)
+    return {**asked, **dict(parse_qsl(urlsplit(url).query))} if url else None
+
+
+def _login_of(user: dict[str, Any] | None) -> str:
+    return user["login"] if user else "ghost"
+
+
+def open_tracker(provider: TicketProvider, credential: str, now: datetime) -> GitHubIssues:
+    """Return the issues of a provider's repo."""
+    base = provider.config.get("baseUrl", GITHUB_API_URL).rstrip("/")
+    opened = make_client(
+        auth=Auth.Token(credential),
+        base_url=base,
+        timeout=20,
+        retry=None,
+        seconds_between_requests=0,
+    )
+    place = ForgeLocation(api_url=base, slug=provider.config["repo"])
+    bots = provider.config.get("trustedBots", "").split()
+    trusted = TrustedContent(place, credential, bots, now)
+    return GitHubIssues(opened, provider.config, now, trusted)

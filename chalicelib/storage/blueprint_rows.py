@@ -1,0 +1,67 @@
+"""Rows of blueprints, triggers and firings: the whole object as text, and the key attributes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.settings import settings
+from chalicelib.storage.dynamo import codec
+from chalicelib.storage.records import (
+    BlueprintRecord,
+    FiringRecord,
+    TriggerRecord,
+    WebhookListenerRecord,
+)
+
+
+def blueprint_record(blueprint: Blueprint) -> BlueprintRecord:
+    """Return the row of a blueprint."""
+    return BlueprintRecord(
+        id=blueprint.id,
+        kind=blueprint.kind.value,
+        age=codec.age_key(blueprint.created_at, blueprint.id),
+        version=blueprint.version,
+        data=codec.dump_json(blueprint),
+    )
+
+
+def trigger_record(trigger: Trigger) -> TriggerRecord:
+    """Return the row of a trigger; only a due time puts it into the due index."""
+    due = trigger.due_at
+    return TriggerRecord(
+        id=trigger.id,
+        blueprint_id=trigger.blueprint_id,
+        version=trigger.version,
+        data=codec.dump_json(trigger),
+        due_shard=codec.shard_of(trigger.id) if due else None,
+        due_at=codec.format_sortable(due) if due else None,
+        source=trigger.ticket.source if trigger.ticket else None,
+    )
+
+
+def webhook_listener_record(trigger: Trigger) -> WebhookListenerRecord:
+    """Return the row of a webhook's path."""
+    assert trigger.webhook is not None
+    return WebhookListenerRecord(
+        id=trigger.webhook.path,
+        trigger_id=trigger.id,
+        blueprint_id=trigger.blueprint_id,
+        template_id=trigger.template_id,
+    )
+
+
+def firing_record(firing: Firing, brief: bytes | None = None) -> FiringRecord:
+    """Return the row of a firing; it expires a day after the promised retention."""
+    kept_until = firing.fired_at + settings.retention + timedelta(days=1)
+    return FiringRecord(
+        id=firing.id,
+        blueprint_id=firing.blueprint_id,
+        trigger_id=firing.trigger_id,
+        age=codec.age_key(firing.fired_at, firing.id),
+        data=codec.dump_json(firing),
+        brief=brief,
+        expires_at=int(kept_until.timestamp()),
+    )

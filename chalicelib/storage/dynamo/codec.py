@@ -1,0 +1,112 @@
+"""Encoding of rows: typed JSON, sortable times, compressed briefs."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Collection
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from chalicelib.settings import settings
+
+T = TypeVar("T")
+_encoder = msgspec.json.Encoder()
+_AGE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+", re.ASCII)
+_RENAMED = {
+    "definition_id": "blueprint_id",
+    "definition_kind": "blueprint_kind",
+    "definition_name": "blueprint_name",
+    "hook": "webhook",
+}
+"""Fields of rows that older versions wrote, with the names that they have now."""
+
+
+def dump_json(thing: object, *, without: Collection[str] = ()) -> str:
+    """Return a domain object as JSON text, except the fields `without`, which have defaults.
+
+    Fields with their default value are omitted, because each kilobyte of a new run is paid for in
+    its row and in every index that contains it. Defaults of stored fields must therefore never
+    change.
+    """
+    kind: Any = type(thing)
+    known_fields = _fields_of(kind)
+    values = {
+        name: value
+        for name, default in known_fields
+        if name not in without and (value := getattr(thing, name)) != default
+    }
+    return _encoder.encode(values if known_fields else thing).decode()
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[tuple[str, object], ...]:
+    """Return the fields of a dataclass with their defaults; none for other types."""
+    return (
+        tuple((field.name, field.default) for field in fields(kind)) if is_dataclass(kind) else ()
+    )
+
+
+def load_json(kind: type[T], text: str) -> T:
+    """Return the domain object that `dump_json` encoded."""
+    if '"definition_' in text or '"hook":' in text:
+        text = _rename_fields(kind, text)
+    decoded: T = _decoder_of(kind).decode(text)  # type: ignore[arg-type]
+    return decoded
+
+
+def _rename_fields(kind: Any, text: str) -> str:
+    """Return the text of a row with its older field names replaced by those of today."""
+    row, current = msgspec.json.decode(text), {name for name, _ in _fields_of(kind)}
+    if not isinstance(row, dict):
+        return text
+    renamed = {
+        _RENAMED[name] if _RENAMED.get(name) in current else name: value
+        for name, value in row.items()
+    }
+    return _encoder.encode(renamed).decode()
+
+
+@cache
+def _decoder_of(kind: Any) -> Any:
+    return msgspec.json.Decoder(kind)
+
+
+def pack_json(thing: object) -> bytes:
+    """Return a domain object as compressed JSON."""
+    return zlib.compress(_encoder.encode(thing), 6)
+
+
+def unpack_json(kind: type[T], packed: bytes) -> T:
+    """Return the domain object that `pack_json` encoded."""
+    decoded: T = _decoder_of(kind).decode(zlib.decompress(packed))  # type: ignore[arg-type]
+    return decoded
+
+
+def format_sortable(moment: datetime) -> str:
+    """Return a time as text of fixed width in UTC, whose text order is time order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_sortable(text: str) -> datetime:
+    """Return the time that `format_sortable` encoded."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def shard_of(key: str) -> str:
+    """Return the partition of a sharded index that a row belongs to."""
+    return str(zlib.crc32(key.encode()) % settings.shards)
+
+
+def age_key(created_at: datetime, key: str) -> str:
+    """Return the sort key of lists: creation time, then id, which makes it unique."""
+    return f"{format_sortable(created_at)}#{key}"
+
+
+def is_age_key(text: str) -> bool:
+    """Return whether `age_key` can have produced a text."""
+    return _AGE.fullmatch(text) is not None

@@ -1,0 +1,83 @@
+"""Responses outside the views: unknown paths, other methods, crashes and oversized responses.
+
+The gateway passes requests without a route to the function as `CATCH_ALL`. Programs receive JSON,
+and browsers that request a page receive a page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib.web import pages
+from chalicelib.web.http.routes import json_answer
+
+CATCH_ALL = "/{proxy+}"
+"""The catch-all path of the gateway."""
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024 - 16 * 1024
+"""Maximum bytes of a response body as JSON: Lambda's limit without the surrounding fields."""
+MAX_ESCAPED_CHARACTER_BYTES = 12
+TOO_LARGE_MESSAGE = (
+    "this response would exceed the 6 MB limit of AWS: request less, for example a smaller limit"
+)
+FAILED_MESSAGE = "an internal error occurred; the log of the function has the details. Try again"
+RouteTable = Mapping[str, Mapping[str, Any]]
+NextHandler = Callable[[Request], Response]
+
+
+def fallback_middleware(table: RouteTable) -> Callable[[Request, NextHandler], Response]:
+    """Return the middleware that chalice calls around each view of this table of routes."""
+
+    def answering(request: Request, following: NextHandler) -> Response:
+        path = request.path
+        if path == CATCH_ALL:
+            path = "/" + str((request.uri_params or {}).get("proxy", ""))
+        known = table.get(request.path) or _methods_of_path(path, table)
+        if known is None:
+            return _refuse(request, path, 404, "no such path")
+        if request.path == CATCH_ALL or request.method not in known:
+            said = f"this path accepts {', '.join(known)}, not {request.method}"
+            refused = _refuse(request, path, 405, said)
+            refused.headers["Allow"] = ", ".join(known)
+            return refused
+        done = following(request)
+        if isinstance(
+            done.body, dict
+        ):  # chalice's own response: a view crashed, and chalice logged the error
+            return _refuse(request, path, done.status_code, FAILED_MESSAGE)
+        if _too_large(str(done.body)):
+            return _refuse(request, path, 413, TOO_LARGE_MESSAGE)
+        return done
+
+    return answering
+
+
+def _too_large(body: str) -> bool:
+    """Return whether the body as JSON exceeds the limit, so that the gateway would return 502."""
+    return (
+        len(body) > MAX_RESPONSE_BYTES // MAX_ESCAPED_CHARACTER_BYTES
+        and len(json.dumps(body)) > MAX_RESPONSE_BYTES
+    )
+
+
+def _methods_of_path(path: str, table: RouteTable) -> Mapping[str, Any] | None:
+    """Return the methods of the most specific route that matches a path."""
+    parts = path.rstrip("/").split("/")
+    found = [pattern for pattern in table if _matches_pattern(pattern.split("/"), parts)]
+    return table[min(found, key=lambda pattern: pattern.count("{"))] if found else None
+
+
+def _matches_pattern(pattern: list[str], parts: list[str]) -> bool:
+    return len(pattern) == len(parts) and all(
+        one == other or (one.startswith("{") and bool(other))
+        for one, other in zip(pattern, parts, strict=True)
+    )
+
+
+def _refuse(request: Request, path: str, status: int, said: str) -> Response:
+    if "text/html" in str(request.headers.get("accept") or "") and not path.startswith("/api/"):
+        return pages.dispatch.fallback_page(request, path, status, said)
+    return json_answer({"error": said, "details": []}, status)

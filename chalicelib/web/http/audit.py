@@ -1,0 +1,168 @@
+"""Derives the audit action of a write from its route, or from the page and the button pressed.
+
+The routes and the dispatcher of pages call this after each successful write, so no view can
+forget it. This module is loaded with every cold start.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib import wiring
+from chalicelib.actions.access import audit_log
+from chalicelib.domain.access.audit import AuditAction, RequestOrigin
+from chalicelib.domain.access.key import Principal
+
+MAX_FIELDS = 50
+MAX_FIELD_LENGTH = 64
+KINDS = {
+    "api-keys": "key",
+    "firings": "firing",
+    "jobs": "task",
+    "prompt-templates": "template",
+    "providers": "provider",
+    "repos": "repo",
+    "runs": "run",
+    "scheduled": "task",
+    "secrets": "secret",
+    "sign-in-links": "sign-in-link",
+    "task-configs": "task",
+    "tasks": "task",
+    "templates": "template",
+    "tickets": "provider",
+    "triggers": "trigger",
+    "webhooks": "webhook",
+    "workflow-runs": "run",
+}
+"""The audit log's name for each part of a path."""
+VERBS = {"POST": "create", "PUT": "set", "PATCH": "update", "DELETE": "remove"}
+BUTTONS = {
+    "add": ("trigger", "create"),
+    "delete": ("", "remove"),
+    "drop": ("trigger", "remove"),
+    "make": ("key", "create"),
+    "redeliver": ("firing", "redeliver"),
+    "revoke": ("key", "remove"),
+    "rotate": ("", "rotate-secret"),
+    "run": ("run", "create"),
+    "save": ("", "update"),
+    "switch": ("trigger", "update"),
+}
+"""Buttons of pages whose names differ from the actions of the API."""
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def action_of_route(
+    request: Request, pattern: str, params: Mapping[str, str], done: Response
+) -> AuditAction:
+    """Return the action of an API call."""
+    kind, verb = _kind_and_verb(request.method, pattern.removeprefix("/api").split("/"))
+    ids = list(params.values())
+    made = _created_object(done) if verb == "create" or not ids else {}
+    shown = made or _created_object(done)
+    about = made.get("id") or (ids[-1] if ids and verb != "create" else None)
+    return AuditAction(
+        kind=kind,
+        verb=verb,
+        object_id=about,
+        object_name=shown.get("name") if shown.get("id") in (about, None) else None,
+        root_id=ids[0] if ids else None,
+        fields=_field_names(request),
+    )
+
+
+_made_here: ContextVar[tuple[str, str] | None] = ContextVar("made", default=None)
+
+
+def note_created(object_id: str, name: str) -> None:
+    """Note the object that a form created, if neither its URL nor its redirect contains the id."""
+    _made_here.set((object_id, name))
+
+
+def forget_created() -> None:
+    """Discard the object that an earlier form created."""
+    _made_here.set(None)
+
+
+def action_of_page(
+    pattern: str, params: Mapping[str, str], form: Mapping[str, str], done: Response
+) -> AuditAction:
+    """Return the action of a submitted form."""
+    kind, verb = _kind_and_verb("PATCH" if params or form.get("id") else "POST", pattern.split("/"))
+    button, _, about = form.get("do", "").partition(":")
+    if button:
+        named, verb = BUTTONS.get(button, ("", button))
+        kind = named or kind
+    elif kind == "secret":
+        verb = "set"
+    ids = [*params.values(), *([about] if _ID.fullmatch(about) else [])]
+    led = _ID.findall(str(done.headers.get("Location") or "")) if verb == "create" else []
+    named_by_form = form.get("id") or (form.get("name") if kind == "secret" else None)
+    said, name = _made_here.get() or (None, form.get("name") or form.get("repoUrl"))
+    object_id = said or (led[-1:] or ids[-1:] or [named_by_form])[0]
+    sent = {field for field, text in form.items() if text or verb != "create"}
+    return AuditAction(
+        kind=kind,
+        verb=verb,
+        object_id=object_id or None,
+        object_name=name or None,
+        root_id=ids[0] if ids else None,
+        fields=() if button else _within_limits(sent - {"csrf", "id", "do", "back"}),
+    )
+
+
+def record_action(request: Request, deed: AuditAction, by: Principal | None) -> None:
+    """Record an action with its actor and its source."""
+    audit_log.record_action(wiring.get_world(), deed, by, origin_of(request))
+
+
+def origin_of(request: Request) -> RequestOrigin:
+    """Return the origin of a request: the address that the gateway saw, which no header changes."""
+    identity: Mapping[str, Any] = request.context.get("identity") or {}
+    agent = str(request.headers.get("user-agent") or "")
+    return RequestOrigin(source=str(identity.get("sourceIp") or "unknown"), agent=agent)
+
+
+def _kind_and_verb(method: str, parts: list[str]) -> tuple[str, str]:
+    """Return the kind of object and the verb, from a word of the path or from the method."""
+    words = [part for part in parts if part and not part.startswith("{")]
+    kinds = [word for word in words if word in KINDS]
+    last = words[-1] if words else ""
+    kind = KINDS[kinds[-1]] if kinds else last
+    if parts[-1].startswith("{") or last in KINDS or not kinds:
+        return kind, VERBS[method]
+    return kind, VERBS[method] if last in ("new", "edit") else last
+
+
+def _created_object(done: Response) -> dict[str, str]:
+    """Return the id and the name of the first object in a response."""
+    try:
+        body = json.loads(done.body) if done.body else {}
+    except ValueError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    things = [value for value in body.values() if isinstance(value, dict)]
+    for thing in (one for one in things if one.get("id") or one.get("name")):
+        name = thing.get("name") or thing.get("repoUrl") or thing.get("title")
+        return {key: str(text) for key, text in (("id", thing.get("id")), ("name", name)) if text}
+    ids = [str(body[key]) for key in ("runId", "taskId", "firingId") if body.get(key)]
+    return {"id": ids[0]} if ids else {}
+
+
+def _field_names(request: Request) -> tuple[str, ...]:
+    try:
+        body = json.loads(request.raw_body or b"{}")
+    except (ValueError, RecursionError):
+        return ()
+    return _within_limits(set(body)) if isinstance(body, dict) else ()
+
+
+def _within_limits(names: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if len(name) <= MAX_FIELD_LENGTH)[:MAX_FIELDS])

@@ -1,0 +1,9 @@
+"""Conversions: from requests to domain objects, and from those to responses.
+
+Rules do not belong here, nor the checks of single fields.
+May import `schemas`, wiring, the actions and the domain.
+"""
+
+from chalicelib.lazy_modules import lazy_submodules
+
+__getattr__ = lazy_submodules(__name__)

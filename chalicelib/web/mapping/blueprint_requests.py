@@ -1,0 +1,237 @@
+"""Maps requests to blueprints and triggers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from chalicelib import wiring
+from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
+from chalicelib.domain.errors import Fault
+from chalicelib.domain.field_warning import FieldWarning
+from chalicelib.domain.repos.repo import Repo
+from chalicelib.domain.triggers.trigger import (
+    CatchUp,
+    Overlap,
+    ScheduleSettings,
+    Trigger,
+    TriggerType,
+    WebhookSettings,
+)
+from chalicelib.domain.triggers.webhook_senders import SENDERS
+from chalicelib.web.mapping.ticket_requests import to_ticket_settings
+from chalicelib.web.schemas import requests
+
+FIXED_FIELDS = ("type", "triggers")
+"""Fields of a blueprint that never change, or that have their own route."""
+
+
+def drop_ignored_fields(body: dict[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:
+    """Return the body without ignored fields, and a warning for each of them."""
+    ignored = [name for name in requests.IGNORED_FIELDS if name in body]
+    kept = {name: value for name, value in body.items() if name not in ignored}
+    return kept, [FieldWarning(name, f"{name} has no effect and is not stored") for name in ignored]
+
+
+def to_blueprint(
+    request: requests.NewTask, thing_id: str, repo: Repo | None, at: datetime
+) -> Blueprint:
+    """Return the blueprint, or the one of an ad-hoc run, that a request describes."""
+    kind = Kind(request.type)
+    name = request.name or request.title or ""
+    linked = str(request.prompt_template_id) if request.prompt_template_id else None
+    agent = request.agent_type or _default_agent(linked, repo) or "claude-code"
+    usual_retries = 1 if kind is Kind.STANDALONE else 3
+    return Blueprint(
+        id=thing_id,
+        kind=kind,
+        name=name,
+        title=request.title or name,
+        description=request.description,
+        prompt=request.prompt,
+        prompt_template_id=linked,
+        params_schema=request.params_schema,
+        repo_url=request.repo_url,
+        repo_branch=request.repo_branch,
+        agent_type=agent,
+        agent_command=request.agent_command,
+        model=request.model,
+        max_turns=request.max_turns,
+        timeout_minutes=request.timeout_minutes,
+        max_retries=usual_retries if request.max_retries is None else request.max_retries,
+        priority=request.priority,
+        max_concurrent=request.max_concurrent,
+        on_open_pr=request.on_open_pr,
+        max_open_prs=request.max_open_prs,
+        skip_if_unchanged=request.skip_if_unchanged,
+        missing_params=request.missing_params,
+        partial_work=request.partial_work,
+        draft=request.draft,
+        pr_labels=tuple(dict.fromkeys(request.pr_labels)),
+        secrets=tuple(request.secrets),
+        environment=request.environment,
+        enabled=request.enabled,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _default_agent(linked: str | None, repo: Repo | None) -> str | None:
+    """Return the default agent of the template, or otherwise of the repo."""
+    template = wiring.get_world().prompt_templates.get(linked) if linked else None
+    if template and template.default_agent_type:
+        return template.default_agent_type
+    return repo.default_agent_type if repo else None
+
+
+def to_trigger(request: Any, owner: Blueprint, at: datetime, was: Trigger | None = None) -> Trigger:
+    """Return the trigger that a request describes; secrets that it omits come from `was`."""
+    trigger_id = was.id if was else str(uuid.uuid4())
+    schedule, hook, ticket = None, None, None
+    if request.type == "schedule":
+        schedule = _to_schedule_settings(request.config)
+    if request.type == "webhook":
+        hook = _to_webhook_settings(request.config, trigger_id, was.webhook if was else None)
+    if request.type == "ticket":
+        ticket = to_ticket_settings(request.config, was.ticket if was else None)
+    return Trigger(
+        id=trigger_id,
+        blueprint_id=owner.id,
+        blueprint_kind=owner.kind.value,
+        type=TriggerType(request.type),
+        created_at=at,
+        updated_at=at,
+        enabled=request.enabled,
+        schedule=schedule,
+        webhook=hook,
+        ticket=ticket,
+        param_mapping=request.param_mapping,
+    )
+
+
+def _to_webhook_settings(
+    config: requests.HookConfig, trigger_id: str, was: WebhookSettings | None
+) -> WebhookSettings:
+    sealed = tuple(
+        wiring.get_world().encryption.encrypt_secret(secret, trigger_id)
+        for secret in config.named_secrets
+    )
+    if was and not sealed and SENDERS[config.signature].check is not None:
+        sealed = was.sealed
+    offers = not (sealed or config.discard_verification_token)
+    return WebhookSettings(
+        path=config.path,
+        preset=config.signature,
+        sealed=sealed,
+        offered=was.offered if was and offers else None,
+        filter=config.filter,
+        events=tuple(config.events),
+        topics=tuple(config.topic_arns),
+    )
+
+
+def _to_schedule_settings(config: requests.ScheduleConfig) -> ScheduleSettings:
+    return ScheduleSettings(
+        cron=config.cron_expression,
+        timezone=config.timezone,
+        overlap=Overlap(config.overlap_policy),
+        catch_up=CatchUp(config.catch_up_policy),
+        jitter_seconds=config.jitter_seconds,
+        start_at=config.start_at and config.start_at.astimezone(UTC),
+        end_at=config.end_at and config.end_at.astimezone(UTC),
+    )
+
+
+def patch_blueprint(
+    was: Blueprint, body: dict[str, Any], repo: Repo | None, besides: Iterable[Fault] = ()
+) -> Blueprint:
+    """Return a blueprint with the fields of `body` changed."""
+    fixed = [Fault(name, f"{name} cannot be changed") for name in FIXED_FIELDS if name in body]
+    named = {name: value for name, value in body.items() if name not in FIXED_FIELDS}
+    whole = {**_current_fields(was), **named, "type": was.kind.value}
+    request = requests.parse_request(
+        requests.NewTask, whole, current=was, extra_faults=[*fixed, *besides]
+    )
+    new = to_blueprint(request, was.id, repo, was.updated_at)
+    return replace(new, created_at=was.created_at, paused_reason=None)
+
+
+def _current_fields(thing: Blueprint) -> dict[str, Any]:
+    fields = {
+        to_camel(name): getattr(thing, name)
+        for name in requests.Definition.model_fields
+        if name not in ("type",)
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def patch_trigger(
+    was: Trigger, body: dict[str, Any], owner: Blueprint, besides: Iterable[Fault] = ()
+) -> Trigger:
+    """Return a trigger with the fields of `body` changed; a config is replaced as a whole."""
+    kind = was.type.value
+    fields = {
+        "enabled": was.enabled,
+        "paramMapping": was.param_mapping,
+        "config": _current_config(was),
+    }
+    found = list(besides)
+    if body.get("type", kind) != kind:
+        found.append(Fault("type", "the type of a trigger cannot be changed"))
+    whole = {"trigger": {**fields, **body, "type": kind}}
+    request = requests.parse_request(
+        requests.NewTrigger, whole, current=was, extra_faults=found
+    ).trigger
+    new = to_trigger(request, owner, was.updated_at, was)
+    return replace(
+        was,
+        enabled=new.enabled,
+        param_mapping=new.param_mapping,
+        schedule=new.schedule,
+        webhook=new.webhook,
+        ticket=new.ticket,
+    )
+
+
+def _current_config(was: Trigger) -> dict[str, Any]:
+    if was.webhook:
+        return {
+            "path": was.webhook.path,
+            "signature": was.webhook.preset,
+            "filter": was.webhook.filter,
+            "events": list(was.webhook.events),
+            "topicArns": list(was.webhook.topics),
+        }
+    if was.ticket:
+        return {
+            "source": was.ticket.source,
+            "labels": list(was.ticket.labels),
+            "providerId": was.ticket.provider_id,
+            "includeBacklog": was.ticket.include_backlog,
+            "refire": was.ticket.refire,
+        }
+    config = was.schedule
+    if config is None:
+        return {}
+    return {
+        "cronExpression": config.cron,
+        "timezone": config.timezone,
+        "overlapPolicy": config.overlap.value,
+        "catchUpPolicy": config.catch_up.value,
+        "jitterSeconds": config.jitter_seconds,
+        "startAt": config.start_at,
+        "endAt": config.end_at,
+    }
+
+
+def parse_trigger(
+    body: dict[str, Any], owner: Blueprint, at: datetime, besides: Iterable[Fault] = ()
+) -> Trigger:
+    """Return the trigger that a body describes."""
+    asked = requests.parse_request(requests.NewTrigger, {"trigger": body}, extra_faults=besides)
+    return to_trigger(asked.trigger, owner, at)

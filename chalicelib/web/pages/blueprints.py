@@ -1,0 +1,246 @@
+"""The list of blueprints, and the page of one blueprint with its ledger."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions.blueprints import blueprints, clone, save_warnings
+from chalicelib.actions.firing import preview, redelivery
+from chalicelib.actions.runs import lists, runs
+from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.domain.firing.decision import FiringContext
+from chalicelib.web.http import audit
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.mapping import blueprint_requests
+from chalicelib.web.pages import charts, forms
+from chalicelib.web.pages.request import PageRequest
+
+PAGE_SIZE = 25
+
+
+def list_blueprints(visit: PageRequest) -> Response:
+    """List all blueprints with their triggers and newest runs."""
+    text, before = visit.query_param("q").strip(), visit.query_param("before")
+    found, position = lists.list_blueprints(
+        wiring.get_world(), visit.list_position, PAGE_SIZE, text
+    )
+    values = {"found": found, "position": position, "before": before, "q": text}
+    if visit.query_param("part"):
+        return visit.render_fragment("_definitions.html", **values)
+    return visit.render_page("definitions.html", seen="", done=visit.query_param("done"), **values)
+
+
+def _get_blueprint(task_id: str) -> Blueprint:
+    return wiring.get_world().blueprints.get(parse_id("task", task_id))
+
+
+def show_blueprint(visit: PageRequest, task_id: str) -> Response:
+    """Show a blueprint."""
+    return _render_page(visit, _get_blueprint(task_id))
+
+
+def preview_run(visit: PageRequest, task_id: str) -> Response:
+    """Preview a run with the submitted params: its prompt, and every rule that would block it."""
+    thing = _get_blueprint(task_id)
+    try:
+        shown = preview.preview_firing(wiring.get_world(), thing, _read_params(visit, thing))
+    except Invalid as error:
+        return _render_page(visit, thing, error)
+    return _render_page(visit, thing, shown=shown)
+
+
+def _render_page(
+    visit: PageRequest,
+    thing: Blueprint,
+    error: DomainError | None = None,
+    shown: preview.FiringPreview | None = None,
+) -> Response:
+    world = wiring.get_world()
+    (watched,) = lists.read_overviews(world, [thing], recent=30)
+    firings, older = world.firings.list_of_blueprint(
+        thing.id, visit.query_param("ledger") or None, 20
+    )
+    basis = _firing_context(thing)
+    values = {
+        "watched": watched,
+        "thing": thing,
+        "firings": firings,
+        "older": older,
+        "triggers": {one.id: one for one in watched.triggers},
+        "upcoming": _upcoming_fires(watched),
+        "run_states": lists.find_run_states(world, firings),
+    }
+    if visit.query_param("part"):
+        return visit.render_fragment("_definition.html", **values)
+    return visit.render_form(
+        "definition.html",
+        error,
+        None if shown else forms.default_params(watched.triggers, basis.params_schema),
+        seen="",
+        template=basis.template,
+        schema=basis.params_schema,
+        shown=shown,
+        chart=charts.draw_chart(watched.recent),
+        secret=forms.new_secret(),
+        path=forms.new_path(),
+        **_warning_values(watched),
+        **values,
+    )
+
+
+def _warning_values(watched: lists.BlueprintOverview) -> dict[str, Any]:
+    """Return the warnings about a blueprint, and about each of its triggers by id."""
+    world, thing, triggers = wiring.get_world(), watched.blueprint, watched.triggers
+    own = save_warnings.find_blueprint_warnings(world, thing, triggers)
+    of_triggers = {
+        one.id: forms.warning_notes(save_warnings.find_trigger_warnings(world, thing, one))
+        for one in triggers
+    }
+    return {"warnings": forms.warning_notes(own), "trigger_warnings": of_triggers}
+
+
+@dataclass(frozen=True)
+class UpcomingFire:
+    """An upcoming fire time, and its position on a line from 0 to 1000."""
+
+    at: Any
+    trigger_id: str
+    place: int
+
+
+def _upcoming_fires(watched: lists.BlueprintOverview) -> list[UpcomingFire]:
+    now = wiring.get_world().now()
+    if not watched.blueprint.enabled:
+        return []
+    moments = [
+        (at, trigger.id)
+        for trigger in watched.triggers
+        if trigger.enabled
+        for at in trigger.preview_fires(now)
+    ]
+    moments.sort()
+    moments = moments[:8]
+    if not moments:
+        return []
+    whole = max(moments[-1][0] - now, timedelta(minutes=1))
+    return [UpcomingFire(at, key, round(1000 * ((at - now) / whole))) for at, key in moments]
+
+
+def act_on_blueprint(visit: PageRequest, task_id: str) -> Response:
+    """Run the action of the pressed button."""
+    thing = _get_blueprint(task_id)
+    wanted, _, about = visit.form.get("do", "").partition(":")
+    try:
+        if wanted not in ACTIONS:
+            raise Invalid("this button is unknown: reload the page, and choose again", "do")
+        return ACTIONS[wanted](visit, thing, about)
+    except (Conflict, Invalid) as error:
+        return _render_page(visit, _get_blueprint(task_id), error)
+
+
+def _redirect_back(visit: PageRequest, thing: Blueprint, done: str) -> Response:
+    if visit.form.get("back") == "list":
+        return visit.redirect_to("tasks", "scheduled", done=done)
+    return visit.redirect_to("tasks", "scheduled", thing.id, done=done)
+
+
+def _pause(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    blueprints.change_blueprint(wiring.get_world(), thing, replace(thing, enabled=False))
+    return _redirect_back(visit, thing, "paused")
+
+
+def _resume(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    on = replace(thing, enabled=True, paused_reason=None)
+    blueprints.change_blueprint(wiring.get_world(), thing, on)
+    return _redirect_back(visit, thing, "resumed")
+
+
+def _run(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    world = wiring.get_world()
+    params: Mapping[str, object] | None
+    if visit.form.get("back") == "list":  # a button without a form of its own
+        params = runs.choose_params(world.triggers.list_of_blueprint(thing))
+    else:
+        params = _read_params(visit, thing)
+    if params is None:
+        return visit.redirect_to("tasks", "scheduled", thing.id, done="choose-params")
+    run = runs.start_run(world, thing, params, claim=visit.form_claim())
+    return visit.redirect_to("tasks", run.id, done="started")
+
+
+def _read_params(visit: PageRequest, thing: Blueprint) -> dict[str, Any]:
+    typed = visit.submitted_form
+    params = typed.read_params(_firing_context(thing).params_schema)
+    typed.raise_faults()
+    return params
+
+
+def _firing_context(thing: Blueprint) -> FiringContext:
+    template = blueprints.template_of(wiring.get_world(), thing)
+    return FiringContext(blueprint=thing, template=template)
+
+
+def _clone(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    new_id = str(uuid.uuid4())
+    made, _ = clone.clone_blueprint(wiring.get_world(), thing, new_id, visit.form_claim(new_id))
+    return visit.redirect_to("tasks", "scheduled", made.id, done="cloned")
+
+
+def _delete(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    blueprints.remove_blueprint(wiring.get_world(), thing.id)
+    return visit.redirect_to("tasks", "scheduled", done="deleted")
+
+
+def _redeliver(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    firing = redelivery.redeliver_firing(
+        wiring.get_world(), parse_id("firing", about), visit.form_claim()
+    )
+    if firing.run_id:
+        return visit.redirect_to("tasks", firing.run_id, done="redelivered")
+    return _redirect_back(visit, thing, "redelivered")
+
+
+def _switch(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    world = wiring.get_world()
+    was = blueprints.get_trigger(world, thing.id, parse_id("trigger", about))
+    blueprints.change_trigger(world, was, replace(was, enabled=not was.enabled))
+    return _redirect_back(visit, thing, "trigger-paused" if was.enabled else "trigger-resumed")
+
+
+def _drop(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    world = wiring.get_world()
+    old = blueprints.get_trigger(world, thing.id, parse_id("trigger", about))
+    blueprints.remove_trigger(world, old)
+    return _redirect_back(visit, thing, "trigger-deleted")
+
+
+def _add(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+    world = wiring.get_world()
+    typed = visit.submitted_form
+    new = blueprint_requests.parse_trigger(
+        forms.trigger_body(typed), thing, world.now(), typed.faults
+    )
+    new = blueprints.add_trigger(world, new, visit.form_claim(new.id))
+    audit.note_created(new.id, new.type.value)
+    return _redirect_back(visit, thing, "trigger-added")
+
+
+ACTIONS = {
+    "pause": _pause,
+    "resume": _resume,
+    "run": _run,
+    "clone": _clone,
+    "delete": _delete,
+    "redeliver": _redeliver,
+    "switch": _switch,
+    "drop": _drop,
+    "add": _add,
+}

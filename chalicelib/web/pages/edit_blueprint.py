@@ -1,0 +1,82 @@
+"""The page that edits a blueprint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions.blueprints import blueprints, save_warnings
+from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.mapping import blueprint_requests, resource_views
+from chalicelib.web.pages import forms
+from chalicelib.web.pages.filters import format_json_value
+from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.schemas import requests
+
+SHOWN_FIELDS = (*forms.TEXT_FIELDS, *forms.NUMBER_FIELDS, "paramsSchema")
+
+
+def show_edit_form(visit: PageRequest, task_id: str) -> Response:
+    """Show the form with the saved values."""
+    thing = wiring.get_world().blueprints.get(parse_id("task", task_id))
+    return _render_page(visit, thing, None)
+
+
+def _form_values(thing: Blueprint) -> dict[str, str]:
+    view: Mapping[str, Any] = resource_views.blueprint_view(thing)
+    typed = {
+        name: str(view[name])
+        for name in (*forms.TEXT_FIELDS, *forms.NUMBER_FIELDS)
+        if view.get(name)
+    }
+    typed["maxRetries"] = str(thing.max_retries)
+    typed |= forms.variable_texts(thing.secrets, thing.environment)
+    typed |= forms.flag_values(skipIfUnchanged=thing.skip_if_unchanged, draft=thing.draft)
+    typed["prLabels"] = ", ".join(thing.pr_labels)
+    typed["paramsSchema"] = format_json_value(thing.params_schema) if thing.params_schema else ""
+    return typed
+
+
+def _render_page(visit: PageRequest, thing: Blueprint, error: DomainError | None) -> Response:
+    world = wiring.get_world()
+    found = save_warnings.find_blueprint_warnings(
+        world, thing, world.triggers.list_of_blueprint(thing)
+    )
+    return visit.render_form(
+        "edit.html",
+        error,
+        _form_values(thing),
+        thing=thing,
+        repos=world.repos.list_all(),
+        templates=forms.list_templates(
+            visit.form.get("promptTemplateId") or thing.prompt_template_id
+        ),
+        warnings=forms.warning_notes(found),
+    )
+
+
+def _default_values() -> dict[str, Any]:
+    """Return the values that empty fields stand for: the defaults of the API."""
+    fields = requests.Definition.model_fields.values()
+    return {str(field.alias): field.default for field in fields if field.alias in SHOWN_FIELDS}
+
+
+def save_blueprint(visit: PageRequest, task_id: str) -> Response:
+    """Save the submitted blueprint."""
+    world = wiring.get_world()
+    was = world.blueprints.get(parse_id("task", task_id))
+    try:
+        typed = visit.submitted_form
+        body = {**_default_values(), **forms.blueprint_body(typed)}
+        url = body["repoUrl"]
+        repo = world.repos.find_by_url(url) if isinstance(url, str) else None
+        new = blueprint_requests.patch_blueprint(was, body, repo, typed.faults)
+        blueprints.change_blueprint(world, was, new)
+    except (Invalid, Conflict) as error:
+        return _render_page(visit, was, error)
+    return visit.redirect_to("tasks", "scheduled", was.id, done="saved")

@@ -1,0 +1,98 @@
+"""The form for a new task: a run, or a blueprint with a trigger."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions.blueprints import blueprints
+from chalicelib.actions.runs import runs
+from chalicelib.domain.blueprints.blueprint import Kind
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.web.mapping import blueprint_requests
+from chalicelib.web.pages import forms
+from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.schemas import requests
+
+CRON_PRESETS = (
+    ("*/15 * * * *", "Every 15 minutes"),
+    ("0 * * * *", "Hourly"),
+    ("0 3 * * *", "Nightly, 03:00"),
+    ("0 9 * * 1-5", "Workdays, 09:00"),
+    ("0 9 * * 1", "Mondays, 09:00"),
+    ("0 8 1 * *", "Monthly"),
+)
+
+
+def show_new_task(visit: PageRequest) -> Response:
+    """Show the form, with a prompt template selected if the query names one."""
+    typed = _empty_form() | {
+        "mode": visit.query_param("mode") or "schedule",
+        "cronExpression": "0 9 * * 1-5",
+    }
+    typed |= {
+        "repoUrl": visit.query_param("repo"),
+        "trigger": visit.query_param("trigger") or "schedule",
+    }
+    chosen = visit.query_param("template")
+    if chosen:
+        typed["promptTemplateId"] = chosen
+    return _render_page(visit, typed, None)
+
+
+def _empty_form() -> dict[str, str]:
+    return {"secret": forms.new_secret(), "path": forms.new_path()}
+
+
+def _render_page(
+    visit: PageRequest, filled: Mapping[str, str], error: DomainError | None
+) -> Response:
+    chosen = visit.form.get("promptTemplateId") or filled.get("promptTemplateId")
+    return visit.render_form(
+        "new.html",
+        error,
+        filled,
+        presets=CRON_PRESETS,
+        repos=wiring.get_world().repos.list_all(),
+        templates=forms.list_templates(chosen),
+    )
+
+
+def create_task(visit: PageRequest) -> Response:
+    """Start a run, or save a blueprint with its trigger."""
+    try:
+        if visit.form.get("mode") == "run":
+            return visit.redirect_to("tasks", _start_task(visit), done="started")
+        return visit.redirect_to("tasks", "scheduled", _save_blueprint(visit), done="created")
+    except (Invalid, Conflict) as error:
+        return _render_page(visit, {}, error)
+
+
+def _start_task(visit: PageRequest) -> str:
+    world, typed = wiring.get_world(), visit.submitted_form
+    body = {**forms.blueprint_body(typed), "type": Kind.REPO_TASK.value}
+    params = typed.read_mapping("params")
+    if not body.get("repoUrl"):
+        typed.add_fault("repoUrl", "enter a repo: only a saved blueprint can run without one")
+    asked = requests.parse_request(requests.NewTask, body, extra_faults=typed.faults)
+    repo = world.repos.find_by_url(asked.repo_url) if asked.repo_url else None
+    new = blueprint_requests.to_blueprint(asked, str(uuid.uuid4()), repo, world.now())
+    return runs.start_run(world, new, params, stored=False, claim=visit.form_claim()).id
+
+
+def _save_blueprint(visit: PageRequest) -> str:
+    world, typed = wiring.get_world(), visit.submitted_form
+    body = forms.blueprint_body(typed)
+    kind = Kind.REPO_BLUEPRINT if body.get("repoUrl") else Kind.STANDALONE
+    if kind is Kind.STANDALONE:
+        body.pop("repoBranch", None)
+    triggers = [] if visit.form.get("trigger") == "none" else [forms.trigger_body(typed)]
+    whole = {**body, "type": kind.value, "triggers": triggers}
+    asked = requests.parse_request(requests.NewTask, whole, extra_faults=typed.faults)
+    repo = world.repos.find_by_url(asked.repo_url) if asked.repo_url else None
+    new = blueprint_requests.to_blueprint(asked, str(uuid.uuid4()), repo, world.now())
+    made = [blueprint_requests.to_trigger(one, new, world.now()) for one in asked.triggers]
+    return blueprints.create_blueprint(world, new, made, visit.form_claim(new.id))[0].id

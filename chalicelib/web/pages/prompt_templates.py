@@ -1,0 +1,74 @@
+"""The prompt templates, which blueprints share."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from chalice.app import Response
+
+from chalicelib import wiring
+from chalicelib.actions.blueprints import prompt_templates
+from chalicelib.domain.blueprints.prompt_template import PromptTemplate
+from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.web.http import audit
+from chalicelib.web.http.routes import parse_id
+from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.schemas import requests
+
+
+def list_templates(visit: PageRequest) -> Response:
+    """Show the templates, and the form to add one or to edit the selected one."""
+    return _render_page(visit, None)
+
+
+def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
+    world = wiring.get_world()
+    found, position = world.prompt_templates.list_newest(visit.list_position, 50)
+    chosen = visit.form.get("id") or visit.query_param("edit")
+    editing = world.prompt_templates.get(parse_id("template", chosen)) if chosen else None
+    saved = _form_values(editing) if editing else {}
+    values = {"found": found, "position": position, "editing": editing}
+    return visit.render_form("templates.html", error, saved, **values)
+
+
+def _form_values(template: PromptTemplate) -> dict[str, str]:
+    """Return the values of a template's form."""
+    return {
+        "name": template.name,
+        "description": template.description,
+        "template": template.template,
+        "defaultAgentType": template.default_agent_type or "",
+    }
+
+
+def save_template(visit: PageRequest) -> Response:
+    """Add, change or remove a template."""
+    world, chosen = wiring.get_world(), visit.form.get("id", "")
+    try:
+        if visit.form.get("do") == "delete":
+            prompt_templates.remove_template(world, parse_id("template", chosen))
+            return visit.redirect_to("templates", done="deleted")
+        was = world.prompt_templates.get(parse_id("template", chosen)) if chosen else None
+        fields = {
+            name: visit.form[name]
+            for name in ("name", "description", "template", "defaultAgentType")
+            if visit.form.get(name, "").strip()
+        }
+        if was and was.params_schema:
+            fields["paramsSchema"] = was.params_schema  # type: ignore[assignment]
+        asked = requests.parse_request(requests.NewPromptTemplate, fields)
+        if was:
+            prompt_templates.change_template(
+                world, was, replace(was, **asked.model_dump() | {"kind": was.kind})
+            )
+        else:
+            now = world.now()
+            new = PromptTemplate(
+                id=str(uuid.uuid4()), created_at=now, updated_at=now, **asked.model_dump()
+            )
+            new = prompt_templates.create_template(world, new, visit.form_claim(new.id))
+            audit.note_created(new.id, new.name)
+    except (Invalid, Conflict) as error:
+        return _render_page(visit, error)
+    return visit.redirect_to("templates", done="saved")

@@ -1,0 +1,154 @@
+"""A request to the dashboard, and helpers that build its response."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from chalice.app import Request, Response
+
+from chalicelib import wiring
+from chalicelib.domain.access.key import Scope
+from chalicelib.domain.errors import DomainError, Fault
+from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.settings import settings
+from chalicelib.web.http import headers
+from chalicelib.web.http.cursors import decode_cursor
+from chalicelib.web.http.routes import raw_body, status_of
+from chalicelib.web.http.urls import PageUrls
+from chalicelib.web.pages import forms
+from chalicelib.web.pages.form import SubmittedForm
+from chalicelib.web.pages.rendering import render_template
+from chalicelib.web.pages.session import PageSession
+
+DOUBLE_CLICK_WINDOW = timedelta(seconds=10)
+"""Time within which an identical form counts as a double click."""
+HIDDEN_FIELDS = ("value", "credential")
+"""Secret fields, whose text no page shows again."""
+PAGE_HEADERS = {
+    **headers.COMMON_HEADERS,
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """One request to the dashboard."""
+
+    request: Request
+    path: str
+    session: PageSession | None
+    form: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def submitted_form(self) -> SubmittedForm:
+        """The form of the request, to be read field by field."""
+        return SubmittedForm(self.form)
+
+    @property
+    def urls(self) -> PageUrls:
+        return PageUrls.of_path(self.path)
+
+    def may_use(self, scope: str) -> bool:
+        """Return whether the reader's key has a scope; pages hide buttons it does not allow."""
+        return self.session is not None and self.session.who.has_scope(Scope(scope))
+
+    @property
+    def fetch_site(self) -> str:
+        """The origin of a request as the browser reports it; empty if it reports none.
+
+        A browser without Sec-Fetch-Site sends the Origin header with every form that it posts.
+        """
+        told = self.request.headers
+        if site := str(told.get("sec-fetch-site") or ""):
+            return site
+        origin = str(told.get("origin") or "")
+        ours = {str(told.get(name) or "") for name in ("host", "x-forwarded-host")}
+        ours.add(urlsplit(settings.public_url or "").netloc)
+        same = urlsplit(origin).netloc in ours - {""}
+        return "" if not origin else "same-origin" if same else "cross-site"
+
+    def query_param(self, name: str) -> str:
+        """Return a parameter of the query string, or an empty text."""
+        return str(dict(self.request.query_params or {}).get(name) or "")
+
+    @property
+    def list_position(self) -> str | None:
+        """Return the list position after which the page begins; None for the first page."""
+        return decode_cursor(self.query_param("before"))
+
+    def form_claim(self, result: str = "") -> IdempotencyClaim:
+        """Return the claim of this exact form, so that a double click acts only once."""
+        assert self.session is not None
+        sent = raw_body(self.request)
+        told = f"{self.session.token} {self.path} {hashlib.sha256(sent).hexdigest()}"
+        key = f"form#{hashlib.sha256(told.encode()).hexdigest()}"
+        return IdempotencyClaim(
+            key=key,
+            digest="",
+            result=result,
+            expires_at=wiring.get_world().now() + DOUBLE_CLICK_WINDOW,
+        )
+
+    def render_page(self, template: str, status: int = 200, /, **values: object) -> Response:
+        """Return a page of a template with its values."""
+        text = render_template(template, visit=self, urls=self.urls, **values)
+        return html_response(text, status)
+
+    def render_form(
+        self,
+        template: str,
+        error: DomainError | None,
+        saved: Mapping[str, str] | None = None,
+        /,
+        **values: object,
+    ) -> Response:
+        """Return a page with a form: the saved values, or the submitted ones with their faults."""
+        kept = {name: text for name, text in self.form.items() if name not in HIDDEN_FIELDS}
+        return self.render_page(
+            template,
+            status_of(error) if error else 200,
+            typed=kept if error or saved is None else saved,
+            wrong=forms.faults_by_field(error_faults(error), self.form) if error else {},
+            said=forms.form_errors(error, error_faults(error), self.form) if error else [],
+            done=self.query_param("done"),
+            **values,
+        )
+
+    def render_fragment(self, template: str, /, **values: object) -> Response:
+        """Return a part of a page, or 204 if the reader already has this version."""
+        text = render_template(template, visit=self, urls=self.urls, seen="", **values)
+        seen = hashlib.sha256(text.encode()).hexdigest()[:16]
+        if self.query_param("seen") == seen:
+            return Response(body="", status_code=204, headers=dict(PAGE_HEADERS))
+        return html_response(
+            render_template(template, visit=self, urls=self.urls, seen=seen, **values)
+        )
+
+    def redirect_to(self, *parts: str, **query: str | None) -> Response:
+        """Redirect after a write, so that a reload does not repeat it."""
+        return Response(
+            body="",
+            status_code=303,
+            headers={**PAGE_HEADERS, "Location": self.urls.link_to(*parts, **query)},
+        )
+
+
+def html_response(text: str, status: int = 200) -> Response:
+    """Return HTML with the strict security headers."""
+    told: dict[str, str | list[str]] = {**PAGE_HEADERS, "Content-Type": "text/html; charset=utf-8"}
+    return Response(body=text, status_code=status, headers=told)
+
+
+def error_faults(error: DomainError) -> list[Fault]:
+    """Return the faults of an error, field by field."""
+    return list(getattr(error, "faults", ()))

@@ -1,0 +1,5 @@
+"""`python -m infra.dev`."""
+
+from infra.dev.dev import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m infra.package`."""
+
+from infra.package.build import main
+
+main()

@@ -1,0 +1,65 @@
+"""Removes the parts of libraries that this service does not use from the package."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+CLIENT = re.compile(r"""\baws_session\.make_client\(\s*["']([a-z0-9-]+)["']""")
+STORAGE = "dynamodb"
+"""pynamodb makes this client, so no line of ours names it."""
+POWERTOOLS = ("jmespath_utils", "typing")
+"""The utilities that its logs and metrics stand on; the others are tools of their own."""
+UNUSED = (
+    "aws_lambda_powertools/event_handler",  # routes requests: chalice does that here
+    "pydantic/v1",  # the pydantic before this one
+    "cffi",  # makes what ships made; `_cffi_backend` is what that runs on
+    "pycparser",  # cffi's
+    "dateutil/zoneinfo/*.tar.gz",  # zones: `tzdata` has newer ones
+    "*/tests",
+    "*/benchmarks",
+    "*.dist-info/RECORD",  # what pip would uninstall by
+    "**/*.pyi",  # types for who writes code, which nothing that runs reads
+)
+"""Paths that no remaining module imports while it is loaded; a test checks it."""
+
+
+def services(sources: Path) -> set[str]:
+    """Return the services whose clients the sources make."""
+    found = {STORAGE}
+    for file in sources.rglob("*.py"):
+        found.update(CLIENT.findall(file.read_text()))
+    return found
+
+
+def slimmed(folder: Path) -> None:
+    """Remove from an unpacked package what describes other services, two thirds of its size."""
+    kept = services(folder / "chalicelib")
+    data = folder / "botocore" / "data"
+    for model in data.iterdir():
+        if model.is_dir() and model.name not in kept:
+            shutil.rmtree(model)
+    _slim_endpoints(data / "endpoints.json", kept)
+    for path in sorted(unused(folder), reverse=True):  # what lies in another goes before it
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def unused(folder: Path) -> set[Path]:
+    """Return the paths of an unpacked package that are not needed here."""
+    found = {path for pattern in UNUSED for path in folder.glob(pattern)}
+    utilities = (folder / "aws_lambda_powertools" / "utilities").glob("*/")
+    return found | {path for path in utilities if path.is_dir() and path.name not in POWERTOOLS}
+
+
+def _slim_endpoints(file: Path, kept: set[str]) -> None:
+    """Leave the addresses of other services out of the list, which each cold start reads."""
+    known = json.loads(file.read_text())
+    for partition in known["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in sorted(kept & set(services))}
+    file.write_text(json.dumps(known, separators=(",", ":")))

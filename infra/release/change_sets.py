@@ -1,0 +1,155 @@
+"""Change sets: what CloudFormation would do, shown before it does it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.release.deploy import CAPABILITIES, PROPOSED, Target
+
+LOOK_SECONDS = 1.0
+LONGEST_SECONDS = 1800
+UNCHANGED = ("didn't contain changes", "No updates are to be performed")
+BEGUN = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+
+
+class Undeployable(Exception):
+    """CloudFormation refused or failed a change; the message has its reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """The planned change of one resource."""
+
+    action: str
+    name: str
+    kind: str
+    replaced: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeSet:
+    """The changes that a package would make to a stage."""
+
+    identity: str
+    creates: bool
+    steps: tuple[Step, ...]
+
+
+def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -> ChangeSet | None:
+    """Return what deploying a template would change, or None where it changes nothing.
+
+    The stack's tags come to each resource; the tag that names the new package does not count as a
+    change.
+    """
+    formation = target.client("cloudformation")
+    creates = not target.exists()
+    made = formation.create_change_set(
+        StackName=target.stack,
+        ChangeSetName=f"package-{uuid.uuid4()}",
+        ChangeSetType="CREATE" if creates else "UPDATE",
+        TemplateURL=target.put_template(template),
+        Capabilities=CAPABILITIES,
+        Tags=[{"Key": name, "Value": value} for name, value in tags.items()],
+    )
+    identity = made["Id"]
+    found = _settled(formation, identity)
+    if found["Status"] == "FAILED":
+        reason = str(found.get("StatusReason", ""))
+        _withdraw(target, identity)
+        if any(text in reason for text in UNCHANGED):
+            return None
+        raise Undeployable(reason)
+    told = (one["ResourceChange"] for one in _all_changes(formation, identity))
+    steps = tuple(_step(one) for one in told if one.get("Scope") != ["Tags"])
+    return ChangeSet(identity=identity, creates=creates, steps=steps)
+
+
+def _settled(formation: Any, identity: str) -> Any:
+    for _ in range(int(LONGEST_SECONDS / LOOK_SECONDS)):
+        found = formation.describe_change_set(ChangeSetName=identity)
+        if found["Status"] in ("CREATE_COMPLETE", "FAILED"):
+            return found
+        time.sleep(LOOK_SECONDS)
+    raise Undeployable(f"the change set {identity} was not made in {LONGEST_SECONDS} s")
+
+
+def _all_changes(formation: Any, identity: str) -> list[Any]:
+    found: list[Any] = []
+    more: dict[str, str] = {}
+    while True:
+        page = formation.describe_change_set(ChangeSetName=identity, **more)
+        found += page.get("Changes", [])
+        if not page.get("NextToken"):
+            return found
+        more = {"NextToken": page["NextToken"]}
+
+
+def _step(change: Any) -> Step:
+    return Step(
+        action=change["Action"],
+        name=change["LogicalResourceId"],
+        kind=change["ResourceType"],
+        replaced=change.get("Replacement") == "True",
+    )
+
+
+def withdraw(target: Target, changes: ChangeSet) -> None:
+    """Remove a change set that was declined."""
+    _withdraw(target, changes.identity)
+
+
+def _withdraw(target: Target, identity: str) -> None:
+    formation = target.client("cloudformation")
+    formation.delete_change_set(ChangeSetName=identity)
+    if target.status() == PROPOSED:
+        formation.delete_stack(StackName=target.stack)
+
+
+def carry_out(target: Target, changes: ChangeSet) -> None:
+    """Do it, and wait for the end; raise `Undeployable` with the resource that failed, and why."""
+    target.client("cloudformation").execute_change_set(ChangeSetName=changes.identity)
+    _await(
+        target,
+        "CREATE_COMPLETE" if changes.creates else "UPDATE_COMPLETE",
+        failed=("FAILED", "ROLLBACK_COMPLETE"),
+    )
+
+
+def remove(target: Target) -> None:
+    """Delete the stack, and wait for the end; raise `Undeployable` with what does not go."""
+    target.client("cloudformation").delete_stack(StackName=target.stack)
+    _await(target, None, failed=("DELETE_FAILED",))
+
+
+def _await(target: Target, wanted: str | None, *, failed: tuple[str, ...]) -> None:
+    for _ in range(int(LONGEST_SECONDS / LOOK_SECONDS)):
+        time.sleep(LOOK_SECONDS)
+        status = target.status()
+        if status == wanted:
+            return
+        if status is None or status.endswith(failed):
+            raise Undeployable(f"{status or 'the stack is gone'}: {_reason(target)}")
+    raise Undeployable(f"the stack {target.stack} is still {status} after {LONGEST_SECONDS} s")
+
+
+def _reason(target: Target) -> str:
+    """Return the first failure of the newest attempt: those after it are its consequences."""
+    first: Any = None
+    formation = target.client("cloudformation")
+    for page in formation.get_paginator("describe_stack_events").paginate(StackName=target.stack):
+        for event in page["StackEvents"]:  # the newest come first
+            if str(event["ResourceStatus"]).endswith("_FAILED"):
+                first = event
+            if event["LogicalResourceId"] == target.stack and event["ResourceStatus"] in BEGUN:
+                return _told(first)
+    return _told(first)
+
+
+def _told(event: Any) -> str:
+    if event is None:
+        return "no event says why"
+    return f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"

@@ -1,0 +1,156 @@
+"""`make deploy` and `make destroy`: a stage comes to an AWS account, and goes again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from chalicelib.settings import settings
+from infra.package import capacity
+from infra.package.build import ROOT, build
+from infra.release import indexes, operator_cli, orphaned_resources
+from infra.release.change_sets import ChangeSet, Undeployable, carry_out, propose, remove, withdraw
+from infra.release.deploy import PROPOSED, Target
+from infra.release.indexes import Template
+
+SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
+NEVER_UP = ("CREATE_FAILED", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE")
+
+
+def main() -> None:
+    """Deploy or destroy the stage that STAGE names, or make a key of it."""
+    with operator_cli.plainly():
+        target = operator_cli.target()
+        print(f"stage {settings.stage}: account {target.account}, region {settings.region}")
+        # A bucket's name is shared by all accounts and regions that there are.
+        place = f"{target.account}-{settings.region}"
+        os.environ.setdefault("OPTIO_BUCKET", f"{target.stack}-{place}-blobs")
+        try:
+            {"deploy": deploy, "destroy": destroy, "key": key}[sys.argv[1]](target)
+        except Undeployable as error:
+            raise SystemExit(f"not done: {error}") from None
+
+
+def deploy(target: Target) -> None:
+    """Package, show what would change, ask, do it; print the first key once."""
+    if settings.file_repos:
+        raise Undeployable(
+            "OPTIO_ALLOW_FILE_REPOS lets members read the directories of a runner's machine: it is"
+            " for `make dev` alone. Unset it"
+        )
+    _check_state(target)
+    if target.exists():
+        orphaned_resources.clear_after_rollback(target)
+    else:
+        _check_nothing_is_left(target)
+    if not os.environ.get("OPTIO_LAMBDA_LIMIT"):
+        os.environ["OPTIO_LAMBDA_LIMIT"] = str(capacity.limit_of(target.client("lambda")))
+    print(capacity.sentence(settings.account_concurrency))
+    package = ROOT / "build" / "package"
+    digest = build(package)
+    size = (package / "deployment.zip").stat().st_size / 2**20
+    print(
+        f"package {digest[:12]}, {size:.1f} MB, Python {sys.version_info[0]}.{sys.version_info[1]}"
+    )
+    upgrade(target, target.upload(package, digest), {"package": digest})
+    _tell(target)
+
+
+def _check_state(target: Target) -> None:
+    """Refuse where CloudFormation would, with what helps: a stack that failed takes no change."""
+    status, again = target.status() or "", f"`make destroy STAGE={settings.stage}"
+    said = ""
+    if status in NEVER_UP:
+        said = (
+            f"it never came up. {again}` removes it, and with DATA=delete the tables that it made,"
+            " then deploy again"
+        )
+    elif status == "DELETE_FAILED":
+        said = f"it was not deleted as a whole. Do {again}` again"
+    elif status == "UPDATE_ROLLBACK_FAILED":
+        said = f"let `aws cloudformation continue-update-rollback --stack-name {target.stack}` end"
+    elif status.endswith("IN_PROGRESS") and status != PROPOSED:
+        said = "something is at work on it: wait until it is over"
+    if said:
+        raise SystemExit(f"the stack {target.stack} is {status}: {said}")
+
+
+def upgrade(target: Target, wanted: Template, tags: Mapping[str, str]) -> None:
+    """Deploy a template, in several steps where several indexes of a table change."""
+    steps = indexes.way(target.template(), wanted)
+    if len(steps) > 1:
+        print(f"{len(steps)} steps: DynamoDB changes one index of a table at a time")
+    before = target.tags()
+    for number, template in enumerate(steps, 1):
+        changes = propose(target, template, tags if number == len(steps) else before or tags)
+        if changes is None:
+            print("nothing to do: this is deployed")
+            continue
+        if len(steps) > 1:
+            print(f"step {number} of {len(steps)}")
+        show(changes)
+        try:
+            _confirm("Deploy?", "y")
+        except BaseException:
+            withdraw(target, changes)
+            raise
+        carry_out(target, changes)
+
+
+def show(changes: ChangeSet) -> None:
+    """Print what becomes of each resource; what would be replaced loses what it holds."""
+    for step in sorted(changes.steps, key=lambda step: (step.action, step.kind, step.name)):
+        loss = "   REPLACED: what it holds is lost" if step.replaced else ""
+        print(f"  {SIGNS.get(step.action, '?')} {step.name} ({step.kind}){loss}")
+
+
+def _check_nothing_is_left(target: Target) -> None:
+    """Report leftovers of an earlier stage before CloudFormation fails on them."""
+    if left := orphaned_resources.of(target):
+        raise SystemExit(
+            f"an earlier stage left {left}: import the tables into a stack of this name, or "
+            "delete all of it with `make destroy DATA=delete` (docs/guides/operations.md)"
+        )
+
+
+def _tell(target: Target) -> None:
+    target.note_start()
+    print(f"\n  {target.outputs()['EndpointURL'].rstrip('/')}")
+    if not target.has_keys():
+        print(f"  first admin key, shown this once: {target.make_admin_key()}")
+    print("  next: `optio login`, `optio doctor`")
+
+
+def key(target: Target) -> None:
+    """Print one more admin key: who lost the last one still holds the account."""
+    if not target.exists():
+        raise SystemExit(f"there is no stage {settings.stage} here: `make deploy` makes it")
+    print(f"  admin key, shown this once: {target.make_admin_key()}")
+    print("  what was lost is revoked at /settings, or by `optio api DELETE /api/auth/api-keys/ID`")
+
+
+def _confirm(question: str, wanted: str) -> None:
+    if os.environ.get("YES") == "1":
+        return
+    if not sys.stdin.isatty():
+        raise SystemExit("no terminal to ask on: set YES=1")
+    try:
+        said = input(f"{question} [{wanted}] ").strip()
+    except EOFError:
+        said = ""
+    if said != wanted:
+        raise SystemExit("nothing was changed")
+
+
+def destroy(target: Target) -> None:
+    """Remove a stage; its data stay, unless DATA=delete."""
+    data = os.environ.get("DATA") == "delete"
+    fate = "its data are DELETED, too" if data else "tables, blobs and keys stay"
+    print(f"the stack {target.stack} is removed; {fate}")
+    _confirm("Write the name of the stage to go on:", target.stack.removeprefix("optio-"))
+    if target.status():
+        remove(target)
+    if data:
+        orphaned_resources.delete(target)
+    print("done")
