@@ -133,9 +133,10 @@ def _compiled(raw: Path, out: Path, folder: Path) -> None:
     for cache in sorted(folder.rglob("__pycache__")):
         shutil.rmtree(cache)
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    compileall.compile_dir(
-        str(folder), quiet=2, stripdir=str(folder), invalidation_mode=unchecked, workers=0
-    )
+    with _caching_beside_sources():
+        compileall.compile_dir(
+            str(folder), quiet=2, stripdir=str(folder), invalidation_mode=unchecked, workers=0
+        )
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(str(path.relative_to(folder)), EPOCH)
@@ -143,6 +144,19 @@ def _compiled(raw: Path, out: Path, folder: Path) -> None:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, path.read_bytes())
     shutil.rmtree(folder)
+
+
+@contextmanager
+def _caching_beside_sources() -> Iterator[None]:
+    """Let byte code be written where Lambda looks for it, whatever this machine prefers."""
+    variable = os.environ.pop("PYTHONPYCACHEPREFIX", None)
+    prefix, sys.pycache_prefix = sys.pycache_prefix, None
+    try:
+        yield
+    finally:
+        sys.pycache_prefix = prefix
+        if variable is not None:
+            os.environ["PYTHONPYCACHEPREFIX"] = variable
 
 
 def main() -> None:

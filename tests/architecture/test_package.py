@@ -100,6 +100,7 @@ def test_the_package_holds_byte_code_and_is_the_same_for_the_same_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("STAGE", "dev")
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "cache"))
     first, second = build(tmp_path / "one"), build(tmp_path / "two")
     assert first == second
     with zipfile.ZipFile(tmp_path / "one" / "deployment.zip") as archive:

@@ -55,7 +55,7 @@ def test_an_idle_month_ticks_each_minute_and_pays_for_what_stands_there():
     assert used.of["alarms"] > 5
     assert used.of["dashboards"] == 1
     assert used.of["secrets"] == 1
-    assert used.of["messages"] == 3 * cost.POLLS
+    assert used.of["messages"] == 4 * cost.POLLS
 
 
 def test_each_metric_of_a_tick_is_paid_for_once_however_often_it_is_measured(

@@ -456,11 +456,11 @@ def test_the_patch_is_kept_where_the_bundle_cannot_be_made(tmp_path: Path):
 class SlowFiles(WorkDelivery):
     """A delivery whose files cannot be read in time."""
 
-    def take(self, seconds: float = 0.0, *, reads_files: bool = True) -> Snapshot | None:
+    def take_snapshot(self, seconds: float = 0.0, *, reads_files: bool = True) -> Snapshot | None:
         assert isinstance(self.place, Job)
         if reads_files:
             raise Overrun("push", "git did not end within 30 s")
-        return self.place.take_back(reads_files=False)
+        return self.place.take(reads_files=False)
 
 
 def test_commits_are_kept_where_the_files_keep_git_waiting(tmp_path: Path):

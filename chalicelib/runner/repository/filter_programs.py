@@ -23,7 +23,7 @@ _COMMAND = re.compile(r"filter\.(?P<name>.+)\.(?:clean|smudge|process)", re.DOTA
 _BETWEEN_WORDS = re.compile(r"[\s;|&()<>\"'`=]+")
 _HASH = r"""
 show() {
-  [ -f "$2" ] && sha=$(git hash-object --no-filters -- "$2") && printf '%s %s %s\0' "$1" "$sha" "$2"
+  [ -f "$2" ] && sha=$(sha256sum < "$2") && printf '%s %s %s\0' "$1" "${sha%% *}" "$2"
 }
 for word; do
   show named "$word"
@@ -31,6 +31,7 @@ for word; do
 done
 true
 """
+"""No git here: it would open the files of a repository in which an agent may have put a pipe."""
 _OFF = '[filter "%s"]\n\tclean =\n\tsmudge =\n\tprocess =\n\trequired = false\n'
 
 
