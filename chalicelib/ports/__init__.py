@@ -1,7 +1,7 @@
 """Protocols of everything that the core needs from outside."""
 
+from chalicelib.ports.conflicts import LostRow, Part, WriteConflict
 from chalicelib.ports.forges import Forge, Forges
-from chalicelib.ports.parts import DueRow, Throttled, TriggerChange, WebhookListener, WriteConflict
 from chalicelib.ports.services import (
     Builds,
     Encryption,
@@ -39,6 +39,7 @@ from chalicelib.ports.trackers import (
     Trackers,
     TrackerUnreachable,
 )
+from chalicelib.ports.values import DueRow, Throttled, TriggerChange, WebhookListener
 from chalicelib.ports.world import World
 
 __all__ = [
@@ -54,10 +55,12 @@ __all__ = [
     "Forge",
     "Forges",
     "Keys",
+    "LostRow",
     "Markers",
     "MessageQueue",
     "Metrics",
     "Outputs",
+    "Part",
     "PromptTemplates",
     "Providers",
     "Repos",

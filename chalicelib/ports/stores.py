@@ -6,11 +6,11 @@ first: `list_position` is the `before` of the next page, None on the last one. I
 than `limit` things, because it ends early at `limits.ANSWER` bytes. An invalid `before` raises
 `Invalid`, and so does writing an object over `limits.ROW` bytes.
 
-`add` raises `WriteConflict` if the object or its claim exists. `put(new, was)` and `remove(old)`
-raise
-`AttemptSuperseded` unless the stored version is that of `was` or `old`. Exceptions are stated at
-the class. `iter_due` yields rows with `due_at <= until`, the longest overdue first, of one shard (0
-to `due_shards() - 1`) or of all.
+`add` raises `WriteConflict` if the object or its claim exists. A method that `may_lose` parts
+raises `WriteConflict` with those that were not in the expected state, and writes nothing. Any other
+`put(new, was)` and `remove(old)` raise `Superseded` unless the stored version is that of `was` or
+`old`. Exceptions are stated at the class. `iter_due` yields rows with `due_at <= until`, the
+longest overdue first, of one shard (0 to `due_shards() - 1`) or of all.
 """
 
 from __future__ import annotations
@@ -32,22 +32,24 @@ from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.runs.run import Run, State
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import Trigger
-from chalicelib.ports.parts import DueRow, TriggerChange, WebhookListener
+from chalicelib.ports.conflicts import Part, may_lose
+from chalicelib.ports.values import DueRow, TriggerChange, WebhookListener
+
+TRIGGER_EDIT = (Part.TRIGGER, Part.FIRING, Part.WEBHOOK_PATH, Part.WEBHOOK_LISTENER)
+"""The parts that an edit of a trigger may lose; the firing is the record of its gap."""
 
 
 class Blueprints(Protocol):
-    """The store of blueprints; a blueprint and its triggers change in one transaction.
-
-    All writes raise `WriteConflict` with the conflicting parts: the blueprint or a trigger (version
-    or id),
-    a webhook's path, the linked template, or the claim.
-    """
+    """The store of blueprints; a blueprint and its triggers change in one transaction."""
 
     def get(self, blueprint_id: str) -> Blueprint: ...
+    @may_lose(Part.BLUEPRINT, Part.TRIGGER, Part.WEBHOOK_PATH, Part.TEMPLATE, Part.CLAIM)
     def add(
         self, new: Blueprint, triggers: Sequence[Trigger], claim: IdempotencyClaim | None
     ) -> None: ...
+    @may_lose(Part.BLUEPRINT, Part.TEMPLATE, *TRIGGER_EDIT)
     def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[TriggerChange]) -> None: ...
+    @may_lose(Part.BLUEPRINT, Part.TRIGGER)
     def remove(self, old: Blueprint, triggers: Sequence[Trigger]) -> None: ...
     def list_newest(
         self, kind: str, before: str | None, limit: int
@@ -61,9 +63,9 @@ class Triggers(Protocol):
     `list_of_blueprint` and `list_of_blueprints` return triggers oldest first. `read_contexts` takes
     (trigger id, blueprint id) pairs and omits those of which either is gone. The expected
     template's id saves a second read. In `add`, `put` and `remove`, `was` is the stored blueprint
-    and `owner` its new version, or the same to check it only; they raise `WriteConflict` with the
-    conflicting parts. `note` writes the trigger alone, and raises `AttemptSuperseded`.
-    `list_of_source` returns the (trigger id, blueprint id) of ticket triggers.
+    and `owner` its new version, or the same to check it only. `save_progress` writes the trigger
+    alone, and raises `Superseded`. `list_of_source` returns the (trigger id, blueprint id) of
+    ticket triggers.
     """
 
     def get(self, trigger_id: str) -> Trigger: ...
@@ -73,11 +75,14 @@ class Triggers(Protocol):
         self, pairs: Collection[tuple[str, str]], template_id: str | None = None
     ) -> dict[str, FiringContext]: ...
     def find_listener(self, path: str) -> WebhookListener | None: ...
+    @may_lose(Part.BLUEPRINT, Part.TRIGGER, Part.WEBHOOK_PATH, Part.CLAIM)
     def add(
         self, new: Trigger, was: Blueprint, owner: Blueprint, claim: IdempotencyClaim | None
     ) -> None: ...
+    @may_lose(Part.BLUEPRINT, *TRIGGER_EDIT)
     def put(self, change: TriggerChange, was: Blueprint, owner: Blueprint) -> None: ...
     def save_progress(self, new: Trigger, was: Trigger) -> None: ...
+    @may_lose(Part.BLUEPRINT, Part.TRIGGER)
     def remove(self, old: Trigger, was: Blueprint, owner: Blueprint) -> None: ...
     def due_shards(self) -> int: ...
     def iter_due(self, until: datetime, shard: int | None = None) -> Iterator[DueRow]: ...
@@ -92,6 +97,7 @@ class PromptTemplates(Protocol):
     """
 
     def get(self, template_id: str) -> PromptTemplate: ...
+    @may_lose(Part.TEMPLATE, Part.TEMPLATE_NAME, Part.CLAIM)
     def add(self, new: PromptTemplate, claim: IdempotencyClaim | None) -> None: ...
     def put(self, new: PromptTemplate, was: PromptTemplate) -> None: ...
     def remove(self, old: PromptTemplate) -> None: ...
@@ -103,13 +109,13 @@ class PromptTemplates(Protocol):
 class Firings(Protocol):
     """The ledger, with briefs and claims.
 
-    `commit_decision` writes firing, run, trigger and claim in one transaction, or raises
-    `WriteConflict` with the conflicting parts and writes nothing. `extend_retention` extends the
-    expiry of a record and its brief, and never shortens it. `find_claim` and `find_claims` are
-    consistent and return only claims that bind at `now`; `release_claim` ends a claim that still
-    has the same result.
+    `commit_decision` writes firing, run, trigger and claim in one transaction. `extend_retention`
+    extends the expiry of a record and its brief, and never shortens it. `find_claim` and
+    `find_claims` are consistent and return only claims that bind at `now`; `release_claim` ends a
+    claim that still has the same result.
     """
 
+    @may_lose(Part.FIRING, Part.RUN, Part.ACTIVE_RUNS, Part.BLUEPRINT, Part.TRIGGER, Part.CLAIM)
     def commit_decision(self, decision: Decision) -> None: ...
     def get(self, firing_id: str) -> Firing: ...
     def get_brief(self, firing_id: str) -> Brief | None: ...
@@ -160,15 +166,16 @@ class Runs(Protocol):
 class Slots(Protocol):
     """The counters of runs that hold slots, and other sets of runs.
 
-    `take` and `move_run` write the run and its sets in one transaction. `take` raises
-    `WriteConflict` with the full counters, or with the run if it moved, and `move_run` only with
-    the run. `hold_runs` adds to a set, which is deleted some time after `until`, and `held_runs`
-    reads it consistently. `drop_runs` removes runs, at most 90, and raises `WriteConflict` if one
-    of them is no longer at its given version (None: deleted). `await_stage` keeps the most urgent
+    `take_slots` and `move_run` write the run and its sets in one transaction. `take_slots` loses
+    the counters that are full. `hold_runs` adds to a set, which is deleted some time after `until`,
+    and `held_runs` reads it consistently. `drop_runs` removes runs, at most 90, and loses those
+    that are no longer at their given version (None: deleted). `await_stage` keeps the most urgent
     rank of a queue; `awaiting_stage` returns queues by rank, from an index that lags.
     """
 
+    @may_lose(Part.RUN, Part.COUNTER)
     def take_slots(self, new: Run, was: Run, limits: dict[str, int]) -> None: ...
+    @may_lose(Part.RUN)
     def move_run(
         self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]
     ) -> None: ...
@@ -176,6 +183,7 @@ class Slots(Protocol):
         self, counter: str, run_ids: Collection[str], until: datetime | None = None
     ) -> None: ...
     def held_runs(self, counter: str) -> frozenset[str]: ...
+    @may_lose(Part.RUN)
     def drop_runs(self, counter: str, versions: Mapping[str, int | None]) -> None: ...
     def await_stage(self, queue_key: str, rank: str) -> None: ...
     def awaiting_stage(self, limit: int) -> list[str]: ...
@@ -190,6 +198,7 @@ class Repos(Protocol):
 
     def get(self, repo_id: str) -> Repo: ...
     def find_by_url(self, url: str) -> Repo | None: ...
+    @may_lose(Part.REPO, Part.CLAIM)
     def add(self, new: Repo, claim: IdempotencyClaim | None = None) -> None: ...
     def put(self, new: Repo, was: Repo) -> None: ...
     def remove(self, old: Repo) -> None: ...
@@ -200,6 +209,7 @@ class Providers(Protocol):
     """The store of ticket providers. `list_all` is sorted by name, and lags."""
 
     def get(self, provider_id: str) -> TicketProvider: ...
+    @may_lose(Part.PROVIDER, Part.CLAIM)
     def add(self, new: TicketProvider, claim: IdempotencyClaim | None = None) -> None: ...
     def put(self, new: TicketProvider, was: TicketProvider) -> None: ...
     def remove(self, old: TicketProvider) -> None: ...
@@ -217,6 +227,7 @@ class WebhookEndpoints(Protocol):
     def get(self, webhook_id: str) -> WebhookEndpoint: ...
     def list_all(self) -> list[WebhookEndpoint]: ...
     def list_cached(self) -> list[WebhookEndpoint]: ...
+    @may_lose(Part.WEBHOOK_ENDPOINT, Part.CLAIM)
     def add(self, new: WebhookEndpoint, claim: IdempotencyClaim | None = None) -> None: ...
     def put(self, new: WebhookEndpoint, was: WebhookEndpoint) -> None: ...
     def remove(self, old: WebhookEndpoint) -> None: ...
@@ -255,12 +266,14 @@ class Secrets(Protocol):
 class Keys(Protocol):
     """API keys and sessions, by the id that is derived from the hash of their token.
 
-    `remove` raises `WriteConflict` if the key `by` no longer exists; `note_use` ignores a key that
+    `remove` loses the caller's key if the key `by` no longer exists; `note_use` ignores a key that
     is gone. `list_newest` omits sessions.
     """
 
     def find_by_id(self, id: str) -> ApiKey | None: ...
+    @may_lose(Part.KEY, Part.CLAIM)
     def add(self, new: ApiKey, claim: IdempotencyClaim | None = None) -> None: ...
+    @may_lose(Part.CALLER_KEY)
     def remove(self, id: str, by: str | None = None) -> None: ...
     def note_use(self, id: str, at: datetime) -> None: ...
     def list_newest(self, before: str | None, limit: int) -> tuple[list[ApiKey], str | None]: ...

@@ -10,7 +10,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.triggers.trigger import Trigger
-from chalicelib.ports import TriggerChange
+from chalicelib.ports import Part, TriggerChange
 from chalicelib.storage import claims
 from chalicelib.storage.blueprint_rows import blueprint_record
 from chalicelib.storage.dynamo import codec, pagination
@@ -28,10 +28,10 @@ def _update_links(transaction: Transaction, new: Blueprint | None, was: Blueprin
     if new and after:
         link = TemplateRecord.links.add({new.id})
         there = TemplateRecord.id.exists()
-        transaction.add_update("template", TemplateRecord(id=after), [link], there)
+        transaction.add_update(Part.TEMPLATE, TemplateRecord(id=after), [link], there)
     if was and before:
         unlink = TemplateRecord.links.delete({was.id})
-        transaction.add_update("old template", TemplateRecord(id=before), [unlink])
+        transaction.add_update(Part.TEMPLATE, TemplateRecord(id=before), [unlink])
 
 
 class DynamoBlueprints:
@@ -49,7 +49,7 @@ class DynamoBlueprints:
     ) -> None:
         transaction = Transaction()
         transaction.add_put(
-            "definition", blueprint_record(new), BlueprintRecord.id.does_not_exist()
+            Part.BLUEPRINT, blueprint_record(new), BlueprintRecord.id.does_not_exist()
         )
         for trigger in triggers:
             put_new(transaction, trigger)
@@ -60,7 +60,7 @@ class DynamoBlueprints:
     def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[TriggerChange]) -> None:
         transaction = Transaction()
         transaction.add_put(
-            "definition", blueprint_record(new), BlueprintRecord.version == was.version
+            Part.BLUEPRINT, blueprint_record(new), BlueprintRecord.version == was.version
         )
         for change in triggers:
             put_changed(transaction, change)
@@ -70,7 +70,7 @@ class DynamoBlueprints:
     def remove(self, old: Blueprint, triggers: Sequence[Trigger]) -> None:
         transaction = Transaction()
         transaction.add_delete(
-            "definition", blueprint_record(old), BlueprintRecord.version == old.version
+            Part.BLUEPRINT, blueprint_record(old), BlueprintRecord.version == old.version
         )
         for trigger in triggers:
             delete_trigger(transaction, trigger)

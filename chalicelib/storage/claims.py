@@ -9,6 +9,7 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.models import Model
 
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.ports import Part
 from chalicelib.storage.dynamo.batch_get import fetch_rows
 from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import ClaimRecord
@@ -19,7 +20,9 @@ def take_claim(transaction: Transaction, claim: IdempotencyClaim | None, now: da
     if claim:
         # DynamoDB deletes expired rows late, so the time is also compared.
         expired = ClaimRecord.expires_at <= int(now.timestamp())
-        transaction.add_put("claim", _to_record(claim), ClaimRecord.id.does_not_exist() | expired)
+        transaction.add_put(
+            Part.CLAIM, _to_record(claim), ClaimRecord.id.does_not_exist() | expired
+        )
 
 
 def _to_record(claim: IdempotencyClaim) -> ClaimRecord:
@@ -31,7 +34,7 @@ def _to_record(claim: IdempotencyClaim) -> ClaimRecord:
     )
 
 
-def put_claimed(part: str, row: Model, claim: IdempotencyClaim | None, now: datetime) -> None:
+def put_claimed(part: Part, row: Model, claim: IdempotencyClaim | None, now: datetime) -> None:
     """Put a new row with its claim; raise `WriteConflict` if either exists."""
     transaction = Transaction()
     transaction.add_put(part, row, type(row).id.does_not_exist())  # type: ignore[attr-defined]

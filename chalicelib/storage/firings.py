@@ -11,6 +11,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.decision import Decision
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
 from chalicelib.domain.runs.run import Run
+from chalicelib.ports import Part
 from chalicelib.storage import claims
 from chalicelib.storage.blueprint_rows import firing_record, trigger_record
 from chalicelib.storage.dynamo import codec, pagination
@@ -37,20 +38,20 @@ class DynamoFirings:
         firing = decision.firing
         transaction = Transaction()
         row = firing_record(firing, self._stored_brief(decision))
-        transaction.add_put("firing", row, FiringRecord.id.does_not_exist())
+        transaction.add_put(Part.FIRING, row, FiringRecord.id.does_not_exist())
         if decision.run:
-            transaction.add_put("run", run_record(decision.run), RunRecord.id.does_not_exist())
+            transaction.add_put(Part.RUN, run_record(decision.run), RunRecord.id.does_not_exist())
             _count_active(transaction, decision.run, decision.active)
         if blueprint := decision.blueprint:
             same = BlueprintRecord.version == blueprint.version
-            transaction.add_check("definition", BlueprintRecord, blueprint.id, same)
+            transaction.add_check(Part.BLUEPRINT, BlueprintRecord, blueprint.id, same)
         if decision.trigger:
             before, after = decision.trigger
             unchanged = TriggerRecord.version == before.version
             if after is before:
-                transaction.add_check("trigger", TriggerRecord, before.id, unchanged)
+                transaction.add_check(Part.TRIGGER, TriggerRecord, before.id, unchanged)
             else:
-                transaction.add_put("trigger", trigger_record(after), unchanged)
+                transaction.add_put(Part.TRIGGER, trigger_record(after), unchanged)
         claims.take_claim(transaction, decision.claim, firing.fired_at)
         transaction.commit_all()
 
@@ -119,4 +120,4 @@ def _count_active(transaction: Transaction, run: Run, relied_on: frozenset[str] 
         held = SlotRecord.held
         condition = held == set(relied_on) if relied_on else held.does_not_exist()
     counter = SlotRecord(id=run.overlap_key)
-    transaction.add_update("active", counter, [SlotRecord.held.add({run.id})], condition)
+    transaction.add_update(Part.ACTIVE_RUNS, counter, [SlotRecord.held.add({run.id})], condition)

@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 
 from chalicelib.domain.access.key import ApiKey
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.ports import Part
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec, pagination
 from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
@@ -30,7 +31,7 @@ class DynamoKeys:
 
     def add(self, new: ApiKey, claim: IdempotencyClaim | None = None) -> None:
         if claim:
-            claims.put_claimed("key", key_row(new), claim, new.created_at)
+            claims.put_claimed(Part.KEY, key_row(new), claim, new.created_at)
         else:
             key_row(new).save(condition=KeyRecord.id.does_not_exist())
 
@@ -40,9 +41,9 @@ class DynamoKeys:
         Raises `WriteConflict` otherwise: of two keys that remove each other at once, one remains.
         """
         transaction = Transaction()
-        transaction.add_delete("key", KeyRecord(id=id))
+        transaction.add_delete(Part.KEY, KeyRecord(id=id))
         if by:
-            transaction.add_check("by", KeyRecord, by, KeyRecord.id.exists())
+            transaction.add_check(Part.CALLER_KEY, KeyRecord, by, KeyRecord.id.exists())
         transaction.commit_all()
 
     def note_use(self, id: str, at: datetime) -> None:

@@ -7,7 +7,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing.firing import IdempotencyClaim
-from chalicelib.ports import WriteConflict
+from chalicelib.ports import Part, WriteConflict
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec, pagination
 from chalicelib.storage.dynamo.item_size import check_item_size
@@ -29,13 +29,13 @@ class DynamoPromptTemplates:
 
     def add(self, new: PromptTemplate, claim: IdempotencyClaim | None) -> None:
         transaction = Transaction()
-        transaction.add_put("template", _to_record(new), TemplateRecord.id.does_not_exist())
-        transaction.add_put("name", _name_claim(new), ClaimRecord.id.does_not_exist())
+        transaction.add_put(Part.TEMPLATE, _to_record(new), TemplateRecord.id.does_not_exist())
+        transaction.add_put(Part.TEMPLATE_NAME, _name_claim(new), ClaimRecord.id.does_not_exist())
         claims.take_claim(transaction, claim, new.created_at)
         try:
             transaction.commit_all()
         except WriteConflict as taken:
-            if "claim" in taken.parts:
+            if Part.CLAIM in taken.parts:
                 raise
             raise _name_conflict(new) from taken
 
@@ -46,22 +46,24 @@ class DynamoPromptTemplates:
             TemplateRecord.data.set(check_item_size(_to_record(new)).data),
         ]
         same = TemplateRecord.version == was.version
-        transaction.add_update("template", TemplateRecord(id=new.id), changes, same)
+        transaction.add_update(Part.TEMPLATE, TemplateRecord(id=new.id), changes, same)
         if _name_claim(new).id != _name_claim(was).id:
-            transaction.add_put("name", _name_claim(new), ClaimRecord.id.does_not_exist())
-            transaction.add_delete("old name", _name_claim(was))
+            transaction.add_put(
+                Part.TEMPLATE_NAME, _name_claim(new), ClaimRecord.id.does_not_exist()
+            )
+            transaction.add_delete(Part.TEMPLATE_NAME, _name_claim(was))
         try:
             transaction.commit_all()
         except WriteConflict as taken:
-            if "name" in taken.parts:
+            if Part.TEMPLATE_NAME in taken.parts:
                 raise _name_conflict(new) from taken
             raise Superseded(f"prompt template {new.id!r} was modified concurrently") from taken
 
     def remove(self, old: PromptTemplate) -> None:
         transaction = Transaction()
         unlinked = TemplateRecord.links.does_not_exist()
-        transaction.add_delete("template", _to_record(old), unlinked)
-        transaction.add_delete("name", _name_claim(old))
+        transaction.add_delete(Part.TEMPLATE, _to_record(old), unlinked)
+        transaction.add_delete(Part.TEMPLATE_NAME, _name_claim(old))
         try:
             transaction.commit_all()
         except WriteConflict as taken:

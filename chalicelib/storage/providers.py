@@ -10,7 +10,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.ports import DueRow
+from chalicelib.ports import DueRow, Part
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec, pagination
 from chalicelib.storage.dynamo.transactions import raise_superseded
@@ -31,7 +31,7 @@ class DynamoProviders:
         return codec.load_json(TicketProvider, record.data)
 
     def add(self, new: TicketProvider, claim: IdempotencyClaim | None = None) -> None:
-        claims.put_claimed("provider", _to_record(new), claim, new.created_at)
+        claims.put_claimed(Part.PROVIDER, _to_record(new), claim, new.created_at)
 
     def put(self, new: TicketProvider, was: TicketProvider) -> None:
         with raise_superseded(f"provider {new.id!r}"):

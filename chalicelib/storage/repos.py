@@ -7,7 +7,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.repos.repo import Repo, repo_id
-from chalicelib.ports import WriteConflict
+from chalicelib.ports import Part, WriteConflict
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec
 from chalicelib.storage.dynamo.transactions import raise_superseded
@@ -31,9 +31,9 @@ class DynamoRepos:
 
     def add(self, new: Repo, claim: IdempotencyClaim | None = None) -> None:
         try:
-            claims.put_claimed("repo", _to_record(new), claim, new.created_at)
+            claims.put_claimed(Part.REPO, _to_record(new), claim, new.created_at)
         except WriteConflict as taken:
-            if "claim" in taken.parts:
+            if Part.CLAIM in taken.parts:
                 raise
             raise Conflict(f"the repo {new.url} exists already", "repoUrl") from taken
 

@@ -10,6 +10,7 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import size
 
 from chalicelib.domain.runs.run import STAGE_COUNTER, Run
+from chalicelib.ports import Part
 from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import RunRecord, SlotRecord
 from chalicelib.storage.runs import to_record
@@ -27,11 +28,11 @@ class DynamoSlots:
         ones.
         """
         transaction = Transaction()
-        transaction.add_put("run", to_record(new), RunRecord.version == was.version)
+        transaction.add_put(Part.RUN, to_record(new), RunRecord.version == was.version)
         for counter, limit in limits.items():
             free = SlotRecord.held.does_not_exist() | (size(SlotRecord.held) < limit)
             hold = SlotRecord.held.add({new.id})
-            transaction.add_update(counter, SlotRecord(id=counter), [hold], free)
+            transaction.add_update(Part.COUNTER, SlotRecord(id=counter), [hold], free)
         transaction.commit_all()
 
     def move_run(
@@ -41,13 +42,13 @@ class DynamoSlots:
         it has changed.
         """
         transaction = Transaction()
-        transaction.add_put("run", to_record(new), RunRecord.version == was.version)
+        transaction.add_put(Part.RUN, to_record(new), RunRecord.version == was.version)
         for counter in leaves:
             let_go = SlotRecord.held.delete({new.id})
-            transaction.add_update(counter, SlotRecord(id=counter), [let_go])
+            transaction.add_update(Part.COUNTER, SlotRecord(id=counter), [let_go])
         for counter in enters:
             hold = SlotRecord.held.add({new.id})
-            transaction.add_update(counter, SlotRecord(id=counter), [hold])
+            transaction.add_update(Part.COUNTER, SlotRecord(id=counter), [hold])
         transaction.commit_all()
 
     def hold_runs(
@@ -69,9 +70,9 @@ class DynamoSlots:
         transaction = Transaction()
         for run_id, version in list(versions.items())[:MAX_DROPPED]:
             as_read = RunRecord.version == version if version else RunRecord.id.does_not_exist()
-            transaction.add_check("run", RunRecord, run_id, as_read)
+            transaction.add_check(Part.RUN, RunRecord, run_id, as_read)
         let_go = SlotRecord.held.delete(set(list(versions)[:MAX_DROPPED]))
-        transaction.add_update(counter, SlotRecord(id=counter), [let_go])
+        transaction.add_update(Part.COUNTER, SlotRecord(id=counter), [let_go])
         transaction.commit_all()
 
     def await_stage(self, queue_key: str, rank: str) -> None:

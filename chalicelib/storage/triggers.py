@@ -13,7 +13,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
-from chalicelib.ports import DueRow, TriggerChange, WebhookListener
+from chalicelib.ports import DueRow, Part, TriggerChange, WebhookListener
 from chalicelib.settings import settings
 from chalicelib.storage import claims
 from chalicelib.storage.blueprint_rows import (
@@ -38,39 +38,34 @@ from chalicelib.storage.records import (
 
 def put_new(transaction: Transaction, trigger: Trigger) -> None:
     """Add a new trigger, and its webhook path if it has one, to a transaction."""
-    transaction.add_put("trigger", trigger_record(trigger), TriggerRecord.id.does_not_exist())
+    transaction.add_put(Part.TRIGGER, trigger_record(trigger), TriggerRecord.id.does_not_exist())
     if trigger.webhook:
-        path = f"path {trigger.webhook.path}"
-        transaction.add_put(
-            path, webhook_listener_record(trigger), WebhookListenerRecord.id.does_not_exist()
-        )
+        free = WebhookListenerRecord.id.does_not_exist()
+        transaction.add_put(Part.WEBHOOK_PATH, webhook_listener_record(trigger), free)
 
 
 def put_changed(transaction: Transaction, change: TriggerChange) -> None:
     """Add an edit of a trigger, with its gap and its webhook path, to a transaction."""
     new, was = change.new, change.was
-    transaction.add_put("trigger", trigger_record(new), TriggerRecord.version == was.version)
+    transaction.add_put(Part.TRIGGER, trigger_record(new), TriggerRecord.version == was.version)
     if change.gap:
         fresh = FiringRecord.id.does_not_exist()
-        transaction.add_put("firing", firing_record(change.gap), fresh)
+        transaction.add_put(Part.FIRING, firing_record(change.gap), fresh)
     if new.webhook and was.webhook and new.webhook.path != was.webhook.path:
-        path = f"path {new.webhook.path}"
-        transaction.add_put(
-            path, webhook_listener_record(new), WebhookListenerRecord.id.does_not_exist()
-        )
-        transaction.add_delete("old path", webhook_listener_record(was))
+        free = WebhookListenerRecord.id.does_not_exist()
+        transaction.add_put(Part.WEBHOOK_PATH, webhook_listener_record(new), free)
+        transaction.add_delete(Part.WEBHOOK_LISTENER, webhook_listener_record(was))
     elif new.webhook and new.template_id != was.template_id:
-        transaction.add_put(
-            "path", webhook_listener_record(new), WebhookListenerRecord.trigger_id == new.id
-        )
+        ours = WebhookListenerRecord.trigger_id == new.id
+        transaction.add_put(Part.WEBHOOK_LISTENER, webhook_listener_record(new), ours)
 
 
 def delete_trigger(transaction: Transaction, trigger: Trigger) -> None:
     """Add the removal of a trigger and its webhook path to a transaction."""
     same = TriggerRecord.version == trigger.version
-    transaction.add_delete("trigger", trigger_record(trigger), same)
+    transaction.add_delete(Part.TRIGGER, trigger_record(trigger), same)
     if trigger.webhook:
-        transaction.add_delete("path", webhook_listener_record(trigger))
+        transaction.add_delete(Part.WEBHOOK_LISTENER, webhook_listener_record(trigger))
 
 
 class DynamoTriggers:
@@ -199,9 +194,9 @@ class DynamoTriggers:
 def _update_owner(transaction: Transaction, was: Blueprint, owner: Blueprint) -> None:
     same = BlueprintRecord.version == was.version
     if owner == was:
-        transaction.add_check("definition", BlueprintRecord, was.id, same)
+        transaction.add_check(Part.BLUEPRINT, BlueprintRecord, was.id, same)
     else:
-        transaction.add_put("definition", blueprint_record(owner), same)
+        transaction.add_put(Part.BLUEPRINT, blueprint_record(owner), same)
 
 
 def _make_context(

@@ -18,6 +18,7 @@ from chalicelib.domain.runs.run import Run, State, move_run
 from chalicelib.domain.triggers.trigger import Overlap, ScheduleSettings, Trigger, WebhookSettings
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
+from tests.support.declared_conflicts import DeclaredWorld
 from tests.support.stored_runs import URL, new_id, run
 
 
@@ -25,9 +26,9 @@ from tests.support.stored_runs import URL, new_id, run
 def world(request: pytest.FixtureRequest) -> ports.World:
     """The real stores, and those in memory that the simulation runs on: one contract."""
     if request.param == "memory":
-        return MemoryWorld(lambda: NOON, lambda span: None)
+        return DeclaredWorld(MemoryWorld(lambda: NOON, lambda span: None))
     request.getfixturevalue("aws")
-    return wiring.get_world()
+    return DeclaredWorld(wiring.get_world())
 
 
 def blueprint(**more: object) -> Blueprint:
@@ -102,7 +103,7 @@ def test_a_firing_is_committed_once_and_the_second_leaves_no_run(world: ports.Wo
             Decision(firing=ledger, run=second, brief=Brief(prompt="two"))
         )
 
-    assert refused.value.parts == {"firing"}
+    assert refused.value.parts == {ports.Part.FIRING}
     with pytest.raises(NotFound):
         world.runs.get(second.id)
     kept = world.firings.get_brief(ledger.id)
@@ -119,7 +120,7 @@ def test_a_firing_under_a_changed_definition_writes_nothing(world: ports.World):
     with pytest.raises(ports.WriteConflict) as refused:
         world.firings.commit_decision(Decision(firing=ledger, run=late, blueprint=owner))
 
-    assert refused.value.parts == {"definition"}
+    assert refused.value.parts == {ports.Part.BLUEPRINT}
     for get in (lambda: world.runs.get(late.id), lambda: world.firings.get(ledger.id)):
         with pytest.raises(NotFound):
             get()
@@ -137,7 +138,7 @@ def test_a_firing_moves_its_trigger_on_only_from_where_it_stood(world: ports.Wor
     with pytest.raises(ports.WriteConflict) as refused:
         world.firings.commit_decision(Decision(firing=ledger, trigger=(was, after)))
 
-    assert refused.value.parts == {"trigger"}
+    assert refused.value.parts == {ports.Part.TRIGGER}
     with pytest.raises(NotFound):
         world.firings.get(ledger.id)
 
@@ -146,7 +147,7 @@ def test_a_claim_binds_until_it_expires(world: ports.World):
     world.firings.commit_decision(Decision(firing=firing(), claim=claim(result="first")))
     with pytest.raises(ports.WriteConflict) as refused:
         world.firings.commit_decision(Decision(firing=firing(), claim=claim(result="second")))
-    assert refused.value.parts == {"claim"}
+    assert refused.value.parts == {ports.Part.CLAIM}
     bound = world.firings.find_claim("key#1", NOON)
     assert bound is not None
     assert bound.result == "first"
@@ -175,7 +176,7 @@ def test_a_definition_is_changed_by_the_first_with_its_triggers_or_not_at_all(wo
             [ports.TriggerChange(new=paused, was=was)],
         )
 
-    assert refused.value.parts == {"definition"}
+    assert refused.value.parts == {ports.Part.BLUEPRINT}
     assert world.blueprints.get(owner.id) == first
     assert world.triggers.get(was.id) == was
 
@@ -243,7 +244,7 @@ def test_a_trigger_of_a_changed_or_removed_definition_is_not_made(world: ports.W
     with pytest.raises(ports.WriteConflict) as refused:
         world.triggers.add(orphan, owner, owner, None)
 
-    assert refused.value.parts == {"definition"}
+    assert refused.value.parts == {ports.Part.BLUEPRINT}
     with pytest.raises(NotFound):
         world.triggers.get(orphan.id)
 
@@ -255,7 +256,7 @@ def test_the_last_slot_goes_to_one_of_two(world: ports.World):
     with pytest.raises(ports.WriteConflict) as refused:
         world.slots.take_slots(working(second), second, {"repo": 1, "stage": 5})
 
-    assert refused.value.parts == {"repo"}
+    assert refused.value.lost == {(ports.Part.COUNTER, "repo")}
     assert world.runs.get(second.id).state is State.QUEUED
     assert world.slots.held_runs("repo") == {first.id}
     assert world.slots.held_runs("stage") == {first.id}
@@ -266,7 +267,7 @@ def test_a_slot_taken_twice_for_one_run_is_one_slot(world: ports.World):
     world.slots.take_slots(working(was), was, {"repo": 2})
     with pytest.raises(ports.WriteConflict) as refused:
         world.slots.take_slots(working(was), was, {"repo": 2})
-    assert refused.value.parts == {"run"}
+    assert refused.value.parts == {ports.Part.RUN}
     assert world.slots.held_runs("repo") == {was.id}
 
 
@@ -316,7 +317,7 @@ def test_a_path_belongs_to_the_first_who_names_it_until_it_is_given_up(world: po
 
     with pytest.raises(ports.WriteConflict) as refused:
         world.triggers.add(second, owner, owner, None)
-    assert refused.value.parts == {"path alerts"}
+    assert refused.value.keys_of(ports.Part.WEBHOOK_PATH) == {"alerts"}
     found = world.triggers.find_listener("alerts")
     assert found is not None
     assert (found.trigger_id, found.blueprint_id) == (first.id, owner.id)
@@ -338,7 +339,7 @@ def test_a_decision_that_relies_on_the_active_runs_falls_when_they_changed(world
     with pytest.raises(ports.WriteConflict) as refused:
         world.firings.commit_decision(Decision(firing=firing(), run=two, active=frozenset()))
 
-    assert refused.value.parts == {"active"}
+    assert refused.value.parts == {ports.Part.ACTIVE_RUNS}
     world.firings.commit_decision(Decision(firing=firing(), run=two, active=frozenset({one.id})))
     world.firings.commit_decision(Decision(firing=firing(), run=three))
     assert world.slots.held_runs("active#d") == {one.id, two.id, three.id}
@@ -356,7 +357,7 @@ def test_a_delivery_only_checks_its_trigger_and_falls_when_that_changed(world: p
     with pytest.raises(ports.WriteConflict) as refused:
         world.firings.commit_decision(Decision(firing=firing(), trigger=(was, was)))
 
-    assert refused.value.parts == {"trigger"}
+    assert refused.value.parts == {ports.Part.TRIGGER}
 
 
 def test_what_a_pause_passed_over_is_written_with_the_resume_or_not_at_all(world: ports.World):
@@ -398,7 +399,7 @@ def test_a_template_stays_while_a_definition_is_linked_to_it(world: ports.World)
     world.prompt_templates.remove(edited)
     with pytest.raises(ports.WriteConflict) as refused:
         world.blueprints.add(blueprint(prompt_template_id=text.id), [], None)
-    assert refused.value.parts == {"template"}
+    assert refused.value.parts == {ports.Part.TEMPLATE}
 
 
 def test_no_two_templates_have_one_name(world: ports.World):

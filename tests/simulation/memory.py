@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +29,7 @@ from chalicelib.integrations.aws.sns import SnsVerifier
 from chalicelib.integrations.expressions.engine import ExpressionEngine
 from chalicelib.integrations.failures import is_transient_failure
 from chalicelib.integrations.trackers.registry import RealTrackers
-from chalicelib.ports import DueRow, TriggerChange, WebhookListener, WriteConflict
+from chalicelib.ports import DueRow, LostRow, Part, TriggerChange, WebhookListener, WriteConflict
 
 GONE = object()
 Condition = Callable[[Any], bool]
@@ -38,7 +39,7 @@ Condition = Callable[[Any], bool]
 class Write:
     """One part of a commit: what it relies on, and what becomes of the row."""
 
-    part: str
+    part: Part
     table: str
     key: str
     condition: Condition
@@ -91,7 +92,9 @@ class Tables:
         self.before_commit()
         assert len({(write.table, write.key) for write in found}) == len(found), "a row twice"
         lost = [
-            write.part for write in found if not write.condition(self.get(write.table, write.key))
+            LostRow(write.part, write.key)
+            for write in found
+            if not write.condition(self.get(write.table, write.key))
         ]
         if lost:
             raise WriteConflict(lost)
@@ -154,29 +157,29 @@ def age(row: Any, at: str) -> str:
 
 
 def written_new(trigger: Trigger) -> Iterator[Write]:
-    yield Write("trigger", "triggers", trigger.id, absent, put(trigger))
+    yield Write(Part.TRIGGER, "triggers", trigger.id, absent, put(trigger))
     if trigger.webhook:
         path = trigger.webhook.path
-        yield Write(f"path {path}", "hooks", path, absent, put(_hook(trigger)))
+        yield Write(Part.WEBHOOK_PATH, "hooks", path, absent, put(_hook(trigger)))
 
 
 def written_change(change: TriggerChange) -> Iterator[Write]:
     new, was = change.new, change.was
-    yield Write("trigger", "triggers", new.id, at_version(was.version), put(new))
+    yield Write(Part.TRIGGER, "triggers", new.id, at_version(was.version), put(new))
     if change.gap:
-        yield Write("firing", "firings", change.gap.id, absent, put((change.gap, None)))
+        yield Write(Part.FIRING, "firings", change.gap.id, absent, put((change.gap, None)))
     if new.webhook and was.webhook and new.webhook.path != was.webhook.path:
         path = new.webhook.path
-        yield Write(f"path {path}", "hooks", path, absent, put(_hook(new)))
-        yield Write("old path", "hooks", was.webhook.path, anything, drop)
+        yield Write(Part.WEBHOOK_PATH, "hooks", path, absent, put(_hook(new)))
+        yield Write(Part.WEBHOOK_LISTENER, "hooks", was.webhook.path, anything, drop)
     elif new.webhook and new.template_id != was.template_id:
-        yield Write("path", "hooks", new.webhook.path, anything, put(_hook(new)))
+        yield Write(Part.WEBHOOK_LISTENER, "hooks", new.webhook.path, anything, put(_hook(new)))
 
 
 def written_away(trigger: Trigger) -> Iterator[Write]:
-    yield Write("trigger", "triggers", trigger.id, at_version(trigger.version), drop)
+    yield Write(Part.TRIGGER, "triggers", trigger.id, at_version(trigger.version), drop)
     if trigger.webhook:
-        yield Write("path", "hooks", trigger.webhook.path, anything, drop)
+        yield Write(Part.WEBHOOK_LISTENER, "hooks", trigger.webhook.path, anything, drop)
 
 
 def _hook(trigger: Trigger) -> WebhookListener:
@@ -197,7 +200,7 @@ def linked(new: Blueprint | None, was: Blueprint | None) -> Iterator[Write]:
     if new and after:
         key = new.id
         yield Write(
-            "template",
+            Part.TEMPLATE,
             "templates",
             after,
             lambda row: row is not None,
@@ -206,7 +209,7 @@ def linked(new: Blueprint | None, was: Blueprint | None) -> Iterator[Write]:
     if was and before:
         gone = was.id
         yield Write(
-            "old template", "templates", before, anything, lambda row: (row[0], row[1] - {gone})
+            Part.TEMPLATE, "templates", before, anything, lambda row: (row[0], row[1] - {gone})
         )
 
 
@@ -224,24 +227,24 @@ class MemoryBlueprints:
     def add(
         self, new: Blueprint, triggers: Sequence[Trigger], claim: IdempotencyClaim | None
     ) -> None:
-        writes = [Write("definition", "blueprints", new.id, absent, put(new)), *linked(new, None)]
+        writes = [Write(Part.BLUEPRINT, "blueprints", new.id, absent, put(new)), *linked(new, None)]
         for trigger in triggers:
             writes += written_new(trigger)
         if claim:
             free = unbound(new.created_at)
-            writes.append(Write("claim", "claims", claim.key, free, put(claim)))
+            writes.append(Write(Part.CLAIM, "claims", claim.key, free, put(claim)))
         self._tables.commit(writes)
 
     def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[TriggerChange]) -> None:
         same = at_version(was.version)
-        writes = [Write("definition", "blueprints", new.id, same, put(new)), *linked(new, was)]
+        writes = [Write(Part.BLUEPRINT, "blueprints", new.id, same, put(new)), *linked(new, was)]
         for change in triggers:
             writes += written_change(change)
         self._tables.commit(writes)
 
     def remove(self, old: Blueprint, triggers: Sequence[Trigger]) -> None:
         same = at_version(old.version)
-        writes = [Write("definition", "blueprints", old.id, same, drop), *linked(None, old)]
+        writes = [Write(Part.BLUEPRINT, "blueprints", old.id, same, drop), *linked(None, old)]
         for trigger in triggers:
             writes += written_away(trigger)
         self._tables.commit(writes)
@@ -297,7 +300,7 @@ class MemoryTriggers:
         writes = [self._owner(was, owner), *written_new(new)]
         if claim:
             free = unbound(new.created_at)
-            writes.append(Write("claim", "claims", claim.key, free, put(claim)))
+            writes.append(Write(Part.CLAIM, "claims", claim.key, free, put(claim)))
         self._tables.commit(writes)
 
     def put(self, change: TriggerChange, was: Blueprint, owner: Blueprint) -> None:
@@ -305,12 +308,12 @@ class MemoryTriggers:
 
     def _owner(self, was: Blueprint, owner: Blueprint) -> Write:
         new = None if owner == was else put(owner)
-        return Write("definition", "blueprints", was.id, at_version(was.version), new)
+        return Write(Part.BLUEPRINT, "blueprints", was.id, at_version(was.version), new)
 
     def save_progress(self, new: Trigger, was: Trigger) -> None:
         same = at_version(was.version)
         try:
-            self._tables.commit([Write("trigger", "triggers", new.id, same, put(new))])
+            self._tables.commit([Write(Part.TRIGGER, "triggers", new.id, same, put(new))])
         except WriteConflict as taken:
             raise Superseded(f"trigger {new.id!r} was modified concurrently") from taken
 
@@ -348,16 +351,16 @@ class MemoryTemplates:
 
     def add(self, new: PromptTemplate, claim: IdempotencyClaim | None) -> None:
         writes = [
-            Write("template", "templates", new.id, absent, put((new, frozenset()))),
-            Write("name", "names", new.name.casefold(), absent, put(new.id)),
+            Write(Part.TEMPLATE, "templates", new.id, absent, put((new, frozenset()))),
+            Write(Part.TEMPLATE_NAME, "names", new.name.casefold(), absent, put(new.id)),
         ]
         if claim:
             free = unbound(new.created_at)
-            writes.append(Write("claim", "claims", claim.key, free, put(claim)))
+            writes.append(Write(Part.CLAIM, "claims", claim.key, free, put(claim)))
         try:
             self._tables.commit(writes)
         except WriteConflict as taken:
-            if "claim" in taken.parts:
+            if Part.CLAIM in taken.parts:
                 raise
             raise Conflict(f"the name {new.name!r} is already used") from taken
 
@@ -365,14 +368,16 @@ class MemoryTemplates:
         def same(row: Any) -> bool:
             return row is not None and row[0].version == was.version
 
-        writes = [Write("template", "templates", new.id, same, lambda row: (new, row[1]))]
+        writes = [Write(Part.TEMPLATE, "templates", new.id, same, lambda row: (new, row[1]))]
         if new.name.casefold() != was.name.casefold():
-            writes.append(Write("name", "names", new.name.casefold(), absent, put(new.id)))
-            writes.append(Write("old name", "names", was.name.casefold(), anything, drop))
+            writes.append(
+                Write(Part.TEMPLATE_NAME, "names", new.name.casefold(), absent, put(new.id))
+            )
+            writes.append(Write(Part.TEMPLATE_NAME, "names", was.name.casefold(), anything, drop))
         try:
             self._tables.commit(writes)
         except WriteConflict as taken:
-            if "name" in taken.parts:
+            if Part.TEMPLATE_NAME in taken.parts:
                 raise Conflict(f"the name {new.name!r} is already used") from taken
             raise Superseded(f"prompt template {new.id!r} was modified concurrently") from taken
 
@@ -381,8 +386,8 @@ class MemoryTemplates:
             return row is None or not row[1]
 
         writes = [
-            Write("template", "templates", old.id, unlinked, drop),
-            Write("name", "names", old.name.casefold(), anything, drop),
+            Write(Part.TEMPLATE, "templates", old.id, unlinked, drop),
+            Write(Part.TEMPLATE_NAME, "names", old.name.casefold(), anything, drop),
         ]
         try:
             self._tables.commit(writes)
@@ -404,22 +409,22 @@ class MemoryFirings:
     def writes(self, decision: Decision) -> list[Write]:
         firing = decision.firing
         row = (firing, decision.brief)
-        writes = [Write("firing", "firings", firing.id, absent, put(row))]
+        writes = [Write(Part.FIRING, "firings", firing.id, absent, put(row))]
         if run := decision.run:
-            writes.append(Write("run", "runs", run.id, absent, put(run)))
+            writes.append(Write(Part.RUN, "runs", run.id, absent, put(run)))
             if run.overlap_key:
                 writes.append(_entered(run, decision.active))
         if owner := decision.blueprint:
             same = at_version(owner.version)
-            writes.append(Write("definition", "blueprints", owner.id, same))
+            writes.append(Write(Part.BLUEPRINT, "blueprints", owner.id, same))
         if decision.trigger:
             before, after = decision.trigger
             new = None if after is before else put(after)
             same = at_version(before.version)
-            writes.append(Write("trigger", "triggers", before.id, same, new))
+            writes.append(Write(Part.TRIGGER, "triggers", before.id, same, new))
         if claim := decision.claim:
             free = unbound(firing.fired_at)
-            writes.append(Write("claim", "claims", claim.key, free, put(claim)))
+            writes.append(Write(Part.CLAIM, "claims", claim.key, free, put(claim)))
         return writes
 
     def get(self, firing_id: str) -> Firing:
@@ -447,8 +452,9 @@ class MemoryFirings:
 
     def release_claim(self, claim: IdempotencyClaim, now: datetime) -> None:
         free = replace(claim, expires_at=now)
-        same = Write("claim", "claims", claim.key, lambda row: row == claim, put(free))
-        self._tables.commit([same])
+        same = Write(Part.CLAIM, "claims", claim.key, lambda row: row == claim, put(free))
+        with suppress(WriteConflict):
+            self._tables.commit([same])
 
     def list_of_blueprint(self, blueprint_id: str, before: str | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("firings")]
@@ -468,7 +474,11 @@ def _entered(run: Run, relied_on: frozenset[str] | None) -> Write:
         return relied_on is None or (row or frozenset()) == relied_on
 
     return Write(
-        "active", "slots", run.overlap_key, same, lambda row: (row or frozenset()) | {run.id}
+        Part.ACTIVE_RUNS,
+        "slots",
+        run.overlap_key,
+        same,
+        lambda row: (row or frozenset()) | {run.id},
     )
 
 
@@ -485,7 +495,9 @@ class MemoryRuns:
 
     def put(self, new: Run, was: Run) -> None:
         try:
-            self._tables.commit([Write("run", "runs", new.id, at_version(was.version), put(new))])
+            self._tables.commit(
+                [Write(Part.RUN, "runs", new.id, at_version(was.version), put(new))]
+            )
         except WriteConflict as taken:
             raise Superseded(f"task {new.id!r} was modified concurrently") from taken
 
@@ -542,11 +554,11 @@ class MemorySlots:
         self._tables = tables
 
     def take_slots(self, new: Run, was: Run, limits: dict[str, int]) -> None:
-        writes = [Write("run", "runs", new.id, at_version(was.version), put(new))]
+        writes = [Write(Part.RUN, "runs", new.id, at_version(was.version), put(new))]
         for counter, limit in limits.items():
             writes.append(
                 Write(
-                    counter,
+                    Part.COUNTER,
                     "slots",
                     counter,
                     lambda row, limit=limit: len(row or ()) < limit,
@@ -558,9 +570,11 @@ class MemorySlots:
     def move_run(
         self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]
     ) -> None:
-        writes = [Write("run", "runs", new.id, at_version(was.version), put(new))]
-        writes += [Write(key, "slots", key, anything, without_id(new.id)) for key in leaves]
-        writes += [Write(key, "slots", key, anything, with_id(new.id)) for key in enters]
+        writes = [Write(Part.RUN, "runs", new.id, at_version(was.version), put(new))]
+        writes += [
+            Write(Part.COUNTER, "slots", key, anything, without_id(new.id)) for key in leaves
+        ]
+        writes += [Write(Part.COUNTER, "slots", key, anything, with_id(new.id)) for key in enters]
         self._tables.commit(writes)
 
     def hold_runs(
@@ -574,17 +588,19 @@ class MemorySlots:
 
     def drop_runs(self, counter: str, versions: Mapping[str, int | None]) -> None:
         writes = [
-            Write("run", "runs", key, at_version(version) if version else absent)
+            Write(Part.RUN, "runs", key, at_version(version) if version else absent)
             for key, version in versions.items()
         ]
         gone = frozenset(versions)
-        let_go = Write(counter, "slots", counter, anything, lambda row: (row or frozenset()) - gone)
+        let_go = Write(
+            Part.COUNTER, "slots", counter, anything, lambda row: (row or frozenset()) - gone
+        )
         self._tables.commit([*writes, let_go])
 
     def await_stage(self, queue_key: str, rank: str) -> None:
         row = self._tables.get("stage_queue", queue_key)
         if row is None or row > rank:
-            write = Write("queue", "stage_queue", queue_key, anything, put(rank))
+            write = Write(Part.COUNTER, "stage_queue", queue_key, anything, put(rank))
             self._tables.commit([write])
 
     def awaiting_stage(self, limit: int) -> list[str]:
@@ -592,13 +608,13 @@ class MemorySlots:
         return sorted(ranks, key=lambda key: (ranks[key], key))[:limit]
 
     def leave_stage(self, queue_key: str) -> None:
-        self._tables.commit([Write("queue", "stage_queue", queue_key, anything, drop)])
+        self._tables.commit([Write(Part.COUNTER, "stage_queue", queue_key, anything, drop)])
 
     def _set(self, counter: str, change: Callable[[frozenset[str]], frozenset[str]]) -> None:
         def changed(row: Any) -> frozenset[str]:
             return change(row or frozenset())
 
-        self._tables.commit([Write(counter, "slots", counter, anything, changed)])
+        self._tables.commit([Write(Part.COUNTER, "slots", counter, anything, changed)])
 
 
 class MemoryRepos:
@@ -618,15 +634,15 @@ class MemoryRepos:
 
     def add(self, new: Repo, claim: IdempotencyClaim | None = None) -> None:
         try:
-            self._tables.commit([Write("repo", "repos", new.id, absent, put(new))])
+            self._tables.commit([Write(Part.REPO, "repos", new.id, absent, put(new))])
         except WriteConflict as taken:
             raise Conflict(f"the repo {new.url} exists already") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
-        self._change(Write("repo", "repos", new.id, at_version(was.version), put(new)))
+        self._change(Write(Part.REPO, "repos", new.id, at_version(was.version), put(new)))
 
     def remove(self, old: Repo) -> None:
-        self._change(Write("repo", "repos", old.id, at_version(old.version), drop))
+        self._change(Write(Part.REPO, "repos", old.id, at_version(old.version), drop))
 
     def _change(self, write: Write) -> None:
         try:
@@ -675,13 +691,13 @@ class MemoryProviders:
         return found
 
     def add(self, new: TicketProvider, claim: IdempotencyClaim | None = None) -> None:
-        absent = Write("provider", "providers", new.id, lambda row: row is None, put(new))
+        absent = Write(Part.PROVIDER, "providers", new.id, lambda row: row is None, put(new))
         self._tables.commit([absent])
 
     def put(self, new: TicketProvider, was: TicketProvider) -> None:
         same = at_version(was.version)
         try:
-            self._tables.commit([Write("provider", "providers", new.id, same, put(new))])
+            self._tables.commit([Write(Part.PROVIDER, "providers", new.id, same, put(new))])
         except WriteConflict as taken:
             raise Superseded(f"provider {new.id!r} was modified concurrently") from taken
 

@@ -17,7 +17,7 @@ from chalicelib.domain.notifications.delivery import Delivery, HttpResult, Stand
 from chalicelib.domain.notifications.endpoint import WebhookEndpoint
 from chalicelib.domain.notifications.notification import Event, Notification
 from chalicelib.domain.runs.run import State
-from chalicelib.ports import DueRow, WriteConflict
+from chalicelib.ports import DueRow, Part, WriteConflict
 from tests.simulation.memory import MemoryWorld, Tables, Write, absent, at_version, put
 from tests.simulation.simulator import (
     CALM,
@@ -74,7 +74,7 @@ class ToldDeliveries:
     def add(self, new: Delivery) -> bool:
         try:
             self._tables.commit(
-                [Write("delivery", "deliveries", new.list_position, absent, put(new))]
+                [Write(Part.DELIVERY, "deliveries", new.list_position, absent, put(new))]
             )
         except WriteConflict:
             return False
@@ -84,7 +84,7 @@ class ToldDeliveries:
         same = at_version(was.version)
         try:
             self._tables.commit(
-                [Write("delivery", "deliveries", new.list_position, same, put(new))]
+                [Write(Part.DELIVERY, "deliveries", new.list_position, same, put(new))]
             )
         except WriteConflict as taken:
             raise Superseded("modified concurrently") from taken

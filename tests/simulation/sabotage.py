@@ -23,7 +23,7 @@ from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.runs.run import STAGE_COUNTER, State
 from chalicelib.domain.tickets import provider as providers_of_domain
-from chalicelib.ports import TriggerChange
+from chalicelib.ports import Part, TriggerChange
 from tests.simulation import memory, outside
 from tests.simulation.memory import (
     MemoryFirings,
@@ -50,13 +50,13 @@ def breaks(sentence: str, seen_as: str = "") -> Callable[[Sabotage], Sabotage]:
     return enter
 
 
-def without_condition(part: str) -> Any:
+def without_condition(part: Part) -> Any:
     """Drop the condition of one part of the firing's transaction."""
     real = MemoryFirings.writes
 
     def writes(self: MemoryFirings, decision: Any) -> list[Write]:
         found = real(self, decision)
-        return [replace(one, condition=anything) if one.part == part else one for one in found]
+        return [replace(one, condition=anything) if one.part is part else one for one in found]
 
     return patch.object(MemoryFirings, "writes", writes)
 
@@ -64,10 +64,12 @@ def without_condition(part: str) -> Any:
 @breaks("the run is written after its record, in a second call")
 def in_two_calls() -> Any:
     def commit(self: MemoryFirings, decision: Any) -> None:
-        first = [one for one in self.writes(decision) if one.part not in ("run", "active")]
+        first = [
+            one for one in self.writes(decision) if one.part not in (Part.RUN, Part.ACTIVE_RUNS)
+        ]
         self._tables.commit(first)
         SIMULATOR[0].before_call()
-        second = [one for one in self.writes(decision) if one.part in ("run", "active")]
+        second = [one for one in self.writes(decision) if one.part in (Part.RUN, Part.ACTIVE_RUNS)]
         self._tables.commit(second)
 
     return patch.object(MemoryFirings, "commit_decision", commit)
@@ -78,7 +80,7 @@ def in_two_calls() -> Any:
 def advance_first() -> Iterator[None]:
     def commit(self: MemoryFirings, decision: Any) -> None:
         if decision.trigger and decision.trigger[0] is not decision.trigger[1]:
-            moved = [one for one in self.writes(decision) if one.part == "trigger"]
+            moved = [one for one in self.writes(decision) if one.part is Part.TRIGGER]
             self._tables.commit(moved)
             SIMULATOR[0].before_call()
             decision = replace(decision, trigger=None)
@@ -95,18 +97,18 @@ def no_trigger_condition() -> Any:
 
     real = blueprints._with_trigger_ids
     return _both(
-        patch.object(blueprints, "_with_trigger_ids", owning), without_condition("trigger")
+        patch.object(blueprints, "_with_trigger_ids", owning), without_condition(Part.TRIGGER)
     )
 
 
 @breaks("the definition's version is not a condition of a firing")
 def no_blueprint_condition() -> Any:
-    return without_condition("definition")
+    return without_condition(Part.BLUEPRINT)
 
 
 @breaks("what an overlap policy relied on is not a condition of the firing")
 def no_overlap_condition() -> Any:
-    return without_condition("active")
+    return without_condition(Part.ACTIVE_RUNS)
 
 
 @breaks("a record replaces an earlier one of the same occurrence")
@@ -114,7 +116,7 @@ def no_firing_condition() -> Any:
     real = MemoryFirings.writes
 
     def writes(self: MemoryFirings, decision: Any) -> list[Write]:
-        loose = ("firing", "run", "claim")
+        loose = (Part.FIRING, Part.RUN, Part.CLAIM)
         found = real(self, decision)
         return [replace(one, condition=anything) if one.part in loose else one for one in found]
 
@@ -138,7 +140,7 @@ def random_ids() -> Any:
 @breaks("a run is moved without comparing its version")
 def no_run_condition() -> Any:
     def put(self: MemoryRuns, new: Any, was: Any) -> None:
-        self._tables.commit([Write("run", "runs", new.id, anything, memory.put(new))])
+        self._tables.commit([Write(Part.RUN, "runs", new.id, anything, memory.put(new))])
 
     def move(self: MemorySlots, new: Any, was: Any, **counters: Any) -> None:
         row = self._tables.get("runs", new.id)
@@ -341,7 +343,7 @@ def ledger_is_rewritten() -> Any:
         new = real(world, run, to, **changes)
         row = world.tables.get("firings", run.firing_id)
         noted = (replace(row[0], reason=to.value), row[1])
-        world.tables.commit([Write("firing", "firings", row[0].id, anything, memory.put(noted))])
+        world.tables.commit([Write(Part.FIRING, "firings", row[0].id, anything, memory.put(noted))])
         return new
 
     real = transitions.transition_run

@@ -47,6 +47,7 @@ from chalicelib.ports import TrackerRateLimited, TrackerUnreachable, WriteConfli
 from tests.simulation.memory import MemoryWorld
 from tests.simulation.outside import HEAD, LABEL, Outside
 from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttling, weather
+from tests.support.declared_conflicts import only_declared
 
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
@@ -122,7 +123,8 @@ class Faulty:
         def call(*given: Any, **named: Any) -> Any:
             self._simulator.before_call(self._name, name)
             written = len(self._simulator.world.tables.log)
-            answer = method(*given, **named)
+            with only_declared(self._name, name):
+                answer = method(*given, **named)
             if inspect.isgenerator(answer):
                 answer = iter(list(answer))
             self._simulator.after_call(wrote=len(self._simulator.world.tables.log) > written)

@@ -29,7 +29,14 @@ from chalicelib.domain.errors import Conflict, IllegalTransition, Invalid, NotFo
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.integrations.aws.sqs import MessageNotSent
 from chalicelib.integrations.failures import is_transient_failure
-from chalicelib.ports import Throttled, TrackerRateLimited, TrackerUnreachable, WriteConflict
+from chalicelib.ports import (
+    LostRow,
+    Part,
+    Throttled,
+    TrackerRateLimited,
+    TrackerUnreachable,
+    WriteConflict,
+)
 
 ANSWERS: list[AWSResponse] = []
 
@@ -175,7 +182,7 @@ WAIT = timedelta(minutes=1)
         ResponseParserError("not JSON"),
         MessageNotSent("refused twice"),
         Throttled("a part only"),
-        WriteConflict(["run"]),
+        WriteConflict([LostRow(Part.RUN, "r")]),
         Superseded("changed"),
         TrackerRateLimited(WAIT),
         TrackerUnreachable("503", passes=True),

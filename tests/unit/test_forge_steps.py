@@ -23,6 +23,7 @@ from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, State, branch_key, queue_run
+from chalicelib.ports import Part
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld, Write, absent, put
 
@@ -137,7 +138,7 @@ class Story:
             **moments,
         )
         new = put(queue_run(run, by="ticket", message="x"))
-        self.world.tables.commit([Write("run", "runs", run.id, absent, new)])
+        self.world.tables.commit([Write(Part.RUN, "runs", run.id, absent, new)])
         for state in (State.PROVISIONING, State.RUNNING):
             transitions.transition_run(self.world, self.run, state, by="test", message="on")
         transitions.update_run(self.world, self.run, stage=PUBLISH_PHASE, due_at=self.now)
@@ -446,7 +447,7 @@ def test_a_pull_request_that_another_run_follows_is_not_noted(forge: ScriptedFor
         story.run, id=OTHER, state=State.QUEUED, pr_number=None, pr_state=None, pull=None
     )
     other = replace(other, works_on=BRANCH, branch=None, version=1)
-    story.world.tables.commit([Write("run", "runs", OTHER, absent, put(other))])
+    story.world.tables.commit([Write(Part.RUN, "runs", OTHER, absent, put(other))])
     for state in (State.PROVISIONING, State.RUNNING):
         transitions.transition_run(
             story.world,

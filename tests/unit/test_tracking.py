@@ -22,6 +22,7 @@ from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import CHECKS_GRACE, Facts, PullRequest
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.run import Run, State, queue_run
+from chalicelib.ports import Part
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld, Write, absent, put
 
@@ -120,7 +121,7 @@ class EveryOrder(RuleBasedStateMachine):
             branch="optio/task-00000000",
             **moments,
         )
-        row = Write("run", "runs", run.id, absent, put(queue_run(run, by="manual", message="x")))
+        row = Write(Part.RUN, "runs", run.id, absent, put(queue_run(run, by="manual", message="x")))
         self.world.tables.commit([row])
         self.patched = patch.object(
             forge_credentials, "open_forge_of", lambda world, url: self.forge

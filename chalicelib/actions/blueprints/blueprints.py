@@ -17,7 +17,7 @@ from chalicelib.domain.errors import Conflict, Fault, Invalid, NotFound, Superse
 from chalicelib.domain.firing.firing import Firing, IdempotencyClaim
 from chalicelib.domain.limits import MAX_TRIGGERS
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
-from chalicelib.ports import TriggerChange, World, WriteConflict
+from chalicelib.ports import Part, TriggerChange, World, WriteConflict
 
 
 def create_blueprint(
@@ -45,7 +45,7 @@ def create_blueprint(
     try:
         world.blueprints.add(new, timed, claim)
     except WriteConflict as taken:
-        if claim is None or "claim" not in taken.parts:
+        if claim is None or Part.CLAIM not in taken.parts:
             raise _conflict_error(taken, new, timed, whole=True) from taken
         existing = world.blueprints.get(first_result(world, claim))
         return existing, world.triggers.list_of_blueprint(existing)
@@ -57,11 +57,12 @@ def _conflict_error(
     taken: WriteConflict, blueprint: Blueprint, triggers: Sequence[Trigger], *, whole: bool = False
 ) -> Exception:
     """Return the error for a conflict; `whole` is true if the triggers are part of the request."""
+    used_paths = taken.keys_of(Part.WEBHOOK_PATH)
     for number, trigger in enumerate(triggers):
-        if trigger.webhook and f"path {trigger.webhook.path}" in taken.parts:
+        if trigger.webhook and trigger.webhook.path in used_paths:
             where = f"triggers.{number}.config.path" if whole else "config.path"
             return Conflict(f"the path {trigger.webhook.path!r} is already in use", where)
-    if "template" in taken.parts:
+    if Part.TEMPLATE in taken.parts:
         message = f"there is no prompt template {blueprint.prompt_template_id!r}"
         return Invalid(message, "promptTemplateId")
     return Superseded(f"task {blueprint.id!r} was modified concurrently; read it again")
@@ -157,7 +158,7 @@ def add_trigger(world: World, new: Trigger, claim: IdempotencyClaim | None = Non
         try:
             world.triggers.add(timed, blueprint, owner, claim)
         except WriteConflict as taken:
-            if claim and "claim" in taken.parts:
+            if claim and Part.CLAIM in taken.parts:
                 return world.triggers.get(first_result(world, claim))
             refused = _conflict_error(taken, blueprint, [timed])
             if isinstance(refused, Superseded):
@@ -180,7 +181,7 @@ def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
         try:
             world.triggers.put(change, blueprint, owner)
         except WriteConflict as taken:
-            if taken.parts == {"definition"}:
+            if taken.parts == {Part.BLUEPRINT}:
                 continue
             raise _conflict_error(taken, blueprint, [change.new]) from taken
         _count_active(world, blueprint, change.new)

@@ -17,7 +17,7 @@ from chalicelib.domain.ids import format_moment
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.triggers.gap import MissedGap
 from chalicelib.domain.triggers.trigger import CatchUp, Trigger
-from chalicelib.ports import World, WriteConflict
+from chalicelib.ports import Part, World, WriteConflict
 
 log = logging.getLogger(__name__)
 MAX_OCCURRENCES_PER_CALL = 100
@@ -102,9 +102,9 @@ def _fire_due_occurrences(
         try:
             commit_decision(world, decision)
         except WriteConflict as taken:
-            if "trigger" in taken.parts:
+            if Part.TRIGGER in taken.parts:
                 return  # decided by another message for the same occurrence, which also sends
-            if taken.parts & {"firing", "run"} and trigger.next_fire_at:
+            if taken.parts & {Part.FIRING, Part.RUN} and trigger.next_fire_at:
                 # Already decided, but still the trigger's next occurrence: continue after it.
                 moved = _with_next_time(world, trigger, trigger.next_fire_at)
                 world.triggers.save_progress(moved, trigger)

@@ -21,11 +21,13 @@ from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Out
 from chalicelib.domain.repos.repo import repo_url_of_params
 from chalicelib.domain.runs.run import ACTIVE_STATES, Run, queue_run
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
-from chalicelib.ports import World
+from chalicelib.ports import Part, World
 
 MAX_MISSING_NAMES = 20
 MAX_NAME_SHOWN = 100
 """The names without a value that a firing and its run keep, and the characters kept of each."""
+DECIDED_PARTS = frozenset({Part.CLAIM, Part.FIRING, Part.RUN})
+"""The parts that a decision loses if the occurrence was already decided."""
 
 
 @dataclass(frozen=True, kw_only=True)

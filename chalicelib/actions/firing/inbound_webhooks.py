@@ -10,7 +10,12 @@ from datetime import datetime
 
 from chalicelib.actions import due_messages
 from chalicelib.actions.firing import inbound_verification, policies
-from chalicelib.actions.firing.firing import Occurrence, commit_decision, decide_firing
+from chalicelib.actions.firing.firing import (
+    DECIDED_PARTS,
+    Occurrence,
+    commit_decision,
+    decide_firing,
+)
 from chalicelib.domain import ids
 from chalicelib.domain.errors import (
     Conflict,
@@ -139,10 +144,7 @@ def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> Rece
         return ReceivedDelivery(handshake={})
     offered = replace(trigger.webhook, offered=world.encryption.encrypt_secret(token, trigger.id))
     new = replace(trigger, webhook=offered, version=trigger.version + 1, updated_at=world.now())
-    try:
-        world.triggers.save_progress(new, trigger)
-    except WriteConflict as taken:
-        raise Superseded("the webhook was changed concurrently: send it again") from taken
+    world.triggers.save_progress(new, trigger)
     return ReceivedDelivery(handshake={})
 
 
@@ -294,7 +296,7 @@ def _fire_delivery(world: World, basis: FiringContext, occurrence: Occurrence) -
         try:
             commit_decision(world, decision)
         except WriteConflict as taken:
-            if taken.parts & {"claim", "firing", "run"}:
+            if taken.parts & DECIDED_PARTS:
                 return _first_firing(world, basis, occurrence)
             again = world.triggers.read_contexts([(trigger.id, trigger.blueprint_id)])
             if trigger.id not in again:

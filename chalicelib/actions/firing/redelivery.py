@@ -10,7 +10,12 @@ from datetime import datetime
 from chalicelib.actions import due_messages
 from chalicelib.actions.blueprints.blueprints import template_of
 from chalicelib.actions.firing import inbound_webhooks
-from chalicelib.actions.firing.firing import Occurrence, commit_decision, decide_firing
+from chalicelib.actions.firing.firing import (
+    DECIDED_PARTS,
+    Occurrence,
+    commit_decision,
+    decide_firing,
+)
 from chalicelib.actions.idempotency import earlier_result, first_result
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing.decision import FiringContext
@@ -55,7 +60,7 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
     try:
         commit_decision(world, replace(decision, claim=run_claim))
     except WriteConflict as taken:
-        if claim and taken.parts & {"claim", "firing", "run"}:
+        if claim and taken.parts & DECIDED_PARTS:
             return world.firings.get(first_result(world, claim))
         raise Conflict("the task was modified concurrently; try again") from taken
     if decision.run:

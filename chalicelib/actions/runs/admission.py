@@ -18,7 +18,7 @@ from chalicelib.domain.runs.run import (
     State,
     move_run,
 )
-from chalicelib.ports import World, WriteConflict
+from chalicelib.ports import Part, World, WriteConflict
 
 MAX_RUNS_PER_PASS = 50
 MAX_QUEUES_PER_PASS, MAX_PASSES = 20, 5
@@ -160,11 +160,12 @@ def _admit_run(world: World, run: Run, limits: dict[str, int], pool: str) -> fro
         try:
             world.slots.take_slots(new, run, limits)
         except WriteConflict as taken:
-            if "run" in taken.parts:
+            if Part.RUN in taken.parts:
                 return frozenset()
-            dropped = [_drop_lost(world, counter) for counter in sorted(taken.parts)]
+            full = taken.keys_of(Part.COUNTER)
+            dropped = [_drop_lost(world, counter) for counter in sorted(full)]
             if not any(dropped):
-                return taken.parts
+                return full
             continue
         telemetry.log_move(world, new, run.state, "admission")
         due_messages.enqueue_if_due_soon(world, [new])

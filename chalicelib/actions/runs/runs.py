@@ -9,6 +9,7 @@ from dataclasses import replace
 from chalicelib.actions import due_messages
 from chalicelib.actions.blueprints.blueprints import check_templates, template_of
 from chalicelib.actions.firing.firing import (
+    DECIDED_PARTS,
     Occurrence,
     commit_decision,
     decide_firing,
@@ -82,7 +83,7 @@ def start_run(
     try:
         commit_decision(world, replace(decision, claim=run_claim))
     except WriteConflict as taken:
-        if claim and taken.parts & {"claim", "firing", "run"}:
+        if claim and taken.parts & DECIDED_PARTS:
             return world.runs.get(first_result(world, claim))
         raise Conflict(f"{blueprint.name!r} was modified concurrently; try again") from taken
     due_messages.enqueue_if_due_soon(world, [run])

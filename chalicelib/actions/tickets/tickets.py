@@ -19,7 +19,7 @@ from chalicelib.domain.tickets import ticket as tickets
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Ticket
 from chalicelib.domain.triggers.trigger import TicketSettings, Trigger
-from chalicelib.ports import Tracker, World, WriteConflict
+from chalicelib.ports import Part, Tracker, World, WriteConflict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +137,9 @@ def _fire_ticket(
         try:
             commit_decision(world, decision)
         except WriteConflict as taken:
-            if "claim" in taken.parts or identity != ticket.claim_identities[0]:
+            if Part.CLAIM in taken.parts or identity != ticket.claim_identities[0]:
                 return []
-            if taken.parts & {"firing", "run"}:
+            if taken.parts & {Part.FIRING, Part.RUN}:
                 if not watch.ticket_settings.refire or decision.claim is None:
                     return []
                 # It fired before, its claim was released with its label, and it has the label

@@ -11,7 +11,7 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.errors import Superseded
-from chalicelib.ports import WriteConflict
+from chalicelib.ports import LostRow, Part, WriteConflict
 from chalicelib.storage.dynamo.connection import RetryWindow, get_connection
 from chalicelib.storage.dynamo.item_size import check_item_size
 
@@ -21,36 +21,44 @@ _PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThro
 
 
 class Transaction:
-    """Writes that happen together or not at all; each has the name of the part that it writes."""
+    """Writes that happen together or not at all; each names the part that it writes."""
 
     def __init__(self) -> None:
-        self._items: list[tuple[int, str, Callable[[Any], None]]] = []
+        self._items: list[tuple[int, LostRow, Callable[[Any], None]]] = []
 
-    def add_put(self, part: str, record: Model, condition: Any = None) -> None:
+    def add_put(self, part: Part, record: Model, condition: Any = None) -> None:
         check_item_size(record)
-        self._add(_PUT, part, lambda write: write.save(record, condition=condition))
-
-    def add_check(self, part: str, model: type[Model], key: str, condition: Any) -> None:
         self._add(
-            _CHECK, part, lambda write: write.condition_check(model, key, condition=condition)
+            _PUT, _row_of(part, record), lambda write: write.save(record, condition=condition)
+        )
+
+    def add_check(self, part: Part, model: type[Model], key: str, condition: Any) -> None:
+        self._add(
+            _CHECK,
+            LostRow(part, key),
+            lambda write: write.condition_check(model, key, condition=condition),
         )
 
     def add_update(
-        self, part: str, record: Model, actions: Sequence[Any], condition: Any = None
+        self, part: Part, record: Model, actions: Sequence[Any], condition: Any = None
     ) -> None:
         self._add(
             _UPDATE,
-            part,
+            _row_of(part, record),
             lambda write: write.update(record, actions=list(actions), condition=condition),
         )
 
-    def add_delete(self, part: str, record: Model, condition: Any = None) -> None:
-        self._add(_DELETE, part, lambda write: write.delete(record, condition=condition))
+    def add_delete(self, part: Part, record: Model, condition: Any = None) -> None:
+        self._add(
+            _DELETE,
+            _row_of(part, record),
+            lambda write: write.delete(record, condition=condition),
+        )
 
-    def _add(self, kind: int, part: str, step: Callable[[Any], None]) -> None:
+    def _add(self, kind: int, row: LostRow, step: Callable[[Any], None]) -> None:
         if len(self._items) == 100:
             raise ValueError("a transaction holds at most 100 items")
-        self._items.append((kind, part, step))
+        self._items.append((kind, row, step))
 
     def commit_all(self) -> None:
         """Write everything, or raise `WriteConflict` with the parts whose condition failed.
@@ -69,14 +77,18 @@ class Transaction:
             except TransactWriteError as error:
                 codes = _reason_codes(error)
                 lost = [
-                    part
-                    for (_, part, _), code in zip(items, codes, strict=False)
+                    row
+                    for (_, row, _), code in zip(items, codes, strict=False)
                     if code == "ConditionalCheckFailed"
                 ]
                 if lost:
                     raise WriteConflict(lost) from error
                 if not _PASSING & set(codes) or not patience.wait_briefly():
                     raise
+
+
+def _row_of(part: Part, record: Model) -> LostRow:
+    return LostRow(part, record.id)  # type: ignore[attr-defined]
 
 
 def _reason_codes(error: TransactWriteError) -> list[str]:

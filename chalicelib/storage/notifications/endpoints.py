@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.notifications.endpoint import WebhookEndpoint
+from chalicelib.ports import Part
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec
 from chalicelib.storage.dynamo.transactions import raise_superseded
@@ -45,7 +46,7 @@ class DynamoWebhookEndpoints:
 
     def add(self, new: WebhookEndpoint, claim: IdempotencyClaim | None = None) -> None:
         self._known = None
-        claims.put_claimed("webhook", _to_record(new), claim, new.created_at)
+        claims.put_claimed(Part.WEBHOOK_ENDPOINT, _to_record(new), claim, new.created_at)
 
     def put(self, new: WebhookEndpoint, was: WebhookEndpoint) -> None:
         self._known = None

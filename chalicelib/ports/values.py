@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.firing.firing import Firing
 from chalicelib.domain.triggers.trigger import Trigger
-
-
-class WriteConflict(Exception):
-    """A transaction was not written: the named parts were not in the expected state."""
-
-    def __init__(self, parts: Collection[str]) -> None:
-        super().__init__(f"no longer as expected: {', '.join(sorted(parts))}")
-        self.parts = frozenset(parts)
 
 
 class Throttled(Exception):
