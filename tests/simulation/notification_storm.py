@@ -1,6 +1,7 @@
 """A storm with notifications: each event is sent, and nothing else, even if processes die.
 
-SQS loses no message, so the queue of notifications loses none here; all else may go wrong.
+SQS loses no message, so the queue of notifications loses none here; all else may go wrong. A local
+stack that is killed starts again with tables and queues of one moment, since a fork saves both.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib.actions import due_messages
 from chalicelib.domain.errors import NotFound, Superseded
@@ -126,6 +128,13 @@ class ToldSimulator(Simulator):
         made.notify_queue = Faulty(LossyQueue(self, "notify"), self)
         made.webhook_sender = Faulty(self.receiver, self)
         return made
+
+    def plan_saves(self, killed: datetime, saved: dict[str, Any]) -> None:
+        def save() -> None:
+            self.save_tables(saved)
+            self.save_queues(saved)
+
+        self.at(killed - timedelta(seconds=self.rng.uniform(0, 5)), save)
 
     def post(self, kind: str, body: dict[str, str], delay: timedelta, receives: int = 0) -> None:
         storm = self.weather

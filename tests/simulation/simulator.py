@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from chalicelib import wiring
@@ -161,6 +162,7 @@ class Simulator:
         self.handled = 0
         self.numbers = itertools.count()
         self.processes: list[dict[str, Any]] = []
+        self.in_flight: list[tuple[datetime, Message]] = []
         self.people_act = True
         self.accepted: dict[str, set[str]] = {}
         self.sent: Counter[str] = Counter()
@@ -365,6 +367,10 @@ class Simulator:
 
     def deliver(self, kind: str, body: dict[str, str], receives: int) -> None:
         batch = [Message(kind, body, receives), *self._with_it(kind)]
+        in_flight = [
+            (self.clock + VISIBILITY, replace(one, receives=one.receives + 1)) for one in batch
+        ]
+        self.in_flight += in_flight
         record = [
             {"messageId": str(number), "body": json.dumps(one.body), "receiptHandle": "r"}
             for number, one in enumerate(batch)
@@ -377,6 +383,9 @@ class Simulator:
             failed = [batch[int(one["itemIdentifier"])] for one in answer]
         except Died:
             failed = batch
+        finally:
+            for message in in_flight:
+                self.in_flight.remove(message)
         for one in failed:
             if one.receives + 1 < MOST_RECEIVES:
                 self.post(kind, one.body, VISIBILITY, one.receives + 1)
@@ -707,11 +716,21 @@ class Simulator:
         if self.rng.random() >= self.weather.restarts:
             return
         killed = self.clock + self.rng.uniform(0.1, 0.9) * (self.over - self.clock)
-        before = [killed - timedelta(seconds=self.rng.uniform(0, 5)) for _ in range(2)]
         saved: dict[str, Any] = {}
-        self.at(before[0], lambda: saved.setdefault("tables", self._saved_tables()))
-        self.at(before[1], lambda: saved.setdefault("queues", self._saved_queues()))
+        self.plan_saves(killed, saved)
         self.at(killed, lambda: self.restart(saved))
+
+    def plan_saves(self, killed: datetime, saved: dict[str, Any]) -> None:
+        """Save the tables and the queues for the last time before the kill, seconds apart."""
+        for save in (self.save_tables, self.save_queues):
+            before = killed - timedelta(seconds=self.rng.uniform(0, 5))
+            self.at(before, partial(save, saved))
+
+    def save_tables(self, saved: dict[str, Any]) -> None:
+        saved.setdefault("tables", self._saved_tables())
+
+    def save_queues(self, saved: dict[str, Any]) -> None:
+        saved.setdefault("queues", self._saved_queues())
 
     def _saved_tables(self) -> dict[str, Any]:
         tables = self.world.tables
@@ -724,12 +743,14 @@ class Simulator:
         }
 
     def _saved_queues(self) -> list[tuple[datetime, Message]]:
-        return [(event.at, event.message) for event in self.events if event.message]
+        waiting = [(event.at, event.message) for event in self.events if event.message]
+        return waiting + self.in_flight
 
     def restart(self, saved: dict[str, Any]) -> None:
         """Kill every process, and go back to what was saved; users and runners do not go back."""
-        tables = saved.setdefault("tables", self._saved_tables())
-        queues = saved.setdefault("queues", self._saved_queues())
+        self.save_tables(saved)
+        self.save_queues(saved)
+        tables, queues = saved["tables"], saved["queues"]
         for process in self.processes:
             process["dead"] = True
         kept = self.world.tables
