@@ -12,6 +12,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chalicelib.runner.api import RunnerApi
+from chalicelib.runner.claim_pace import (
+    ACTIVE_WAIT_SECONDS,
+    IDLE_WAIT_SECONDS,
+    MAX_IDLE_WAIT_SECONDS,
+)
 from chalicelib.runner.sandbox import job_users, processes
 from chalicelib.runner.sandbox.capabilities import SANDBOX_CHOICES, NoSandbox
 from chalicelib.runner.sandbox.limits import GIB
@@ -44,6 +49,7 @@ def main() -> int:
         name=arguments.name,
         concurrency=arguments.concurrency,
         once=arguments.once,
+        idle_wait_seconds=arguments.idle_seconds,
         disk_bytes=int(arguments.disk_gb * GIB),
         sandbox=arguments.sandbox,
         exposed=tuple(arguments.expose or _parse_paths(os.environ.get("OPTIO_RUNNER_EXPOSE", ""))),
@@ -110,6 +116,12 @@ def _parse_arguments() -> argparse.Namespace:
         metavar="DIR",
         help="a directory of the machine that jobs see, with its own rights; may be repeated",
     )
+    parser.add_argument(
+        "--idle-seconds",
+        type=_parse_idle_seconds,
+        default=os.environ.get("OPTIO_RUNNER_IDLE_SECONDS") or str(IDLE_WAIT_SECONDS),
+        help="how many seconds lie between two requests after five minutes without a job (30)",
+    )
     parser.add_argument("--once", action="store_true", help="do one job, if there is one, and end")
     return parser.parse_args()
 
@@ -135,6 +147,15 @@ def _parse_size(text: str) -> float:
     number = float(text)
     if not 0 < number < 1 << 20:
         raise argparse.ArgumentTypeError("more than 0")
+    return number
+
+
+def _parse_idle_seconds(text: str) -> float:
+    number = float(text)
+    if not ACTIVE_WAIT_SECONDS <= number <= MAX_IDLE_WAIT_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"from {ACTIVE_WAIT_SECONDS:g} to {MAX_IDLE_WAIT_SECONDS:g}"
+        )
     return number
 
 

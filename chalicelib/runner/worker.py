@@ -1,4 +1,7 @@
-"""Asks for jobs and starts a process for each; outlives whatever happens to them."""
+"""Asks for jobs and starts a process for each; outlives whatever happens to them.
+
+A process asks once, however many jobs it may do: each question is a paid request.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from typing import Any
 
 from chalicelib.runner import report
 from chalicelib.runner.api import RunnerApi
+from chalicelib.runner.claim_pace import IDLE_WAIT_SECONDS, ClaimPace
 from chalicelib.runner.errors import ApiError, ApiUnavailable
 from chalicelib.runner.heartbeat import MAX_OUTAGE
 from chalicelib.runner.job import secret_values
@@ -35,8 +39,8 @@ from chalicelib.runner.work.result import JobResult
 log = logging.getLogger(__name__)
 
 CODE_DIRECTORY = Path(__file__).resolve().parents[2]
-IDLE_WAIT_SECONDS = (1.0, 3.0)
-OUTAGE_WAIT_SECONDS = (1.0, 15.0)
+LOOK_SECONDS = 0.2
+"""Between two looks for a free place, or for the end of a thread."""
 SWEEP_SECONDS = 30.0
 """Between two looks of an idle runner for what killed runners left."""
 DEATH_REPORT_PATIENCE = timedelta(minutes=2)
@@ -44,25 +48,29 @@ DEATH_REPORT_PATIENCE = timedelta(minutes=2)
 
 @dataclass
 class Runner:
-    """A runner: some workers, each with one job at a time."""
+    """A runner: one thread that asks for jobs, and one for each job."""
 
     api: RunnerApi
     name: str
     concurrency: int = 1
     once: bool = False
+    idle_wait_seconds: float = IDLE_WAIT_SECONDS
     disk_bytes: int = 20 * GIB
     sandbox: str = "auto"
     exposed: tuple[str, ...] = ()
     abilities: RunnerAbilities = field(default_factory=RunnerAbilities)
     tools: AgentTools = field(default_factory=AgentTools)
     draining: threading.Event = field(default_factory=threading.Event)
+    _places: threading.Semaphore = field(init=False)
+    _threads: list[threading.Thread] = field(default_factory=list)
     _jobs: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        self._places = threading.Semaphore(self.concurrency)
+
     def run_workers(self) -> None:
-        """Return when all workers have ended: after `drain_workers`, or with
-        `once` after one job.
-        """
+        """Return when all jobs have ended: after `drain_workers`, or with `once` after one job."""
         tempfile.tempdir = str(workspace.base_directory())
         job_users.end_stale()
         directories.remove_stale()
@@ -95,15 +103,12 @@ class Runner:
         self.abilities = self.abilities.with_programs(self.tools)
 
     def _work_all(self) -> None:
-        workers = [
-            threading.Thread(target=self._work_until_drained, name=f"worker-{number}", daemon=True)
-            for number in range(1 if self.once else self.concurrency)
-        ]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            while worker.is_alive():
-                worker.join(timeout=0.2)
+        claims = self._claim_once if self.once else self._claim_until_drained
+        claimer = threading.Thread(target=claims, name="claims", daemon=True)
+        claimer.start()
+        _await_end(claimer)
+        for thread in self._threads:
+            _await_end(thread)
 
     def drain_workers(self) -> None:
         """Claim no more jobs; at the second call, also end the running ones."""
@@ -116,33 +121,67 @@ class Runner:
             with suppress(OSError):
                 process.terminate()
 
-    def _work_until_drained(self) -> None:
-        swept = time.monotonic()
-        pause, until = IDLE_WAIT_SECONDS[0], time.monotonic() + MAX_OUTAGE.total_seconds()
+    def _claim_once(self) -> None:
+        """Do one job, if there is one. An API that is away is asked again for some time."""
+        pace, until = ClaimPace(), time.monotonic() + MAX_OUTAGE.total_seconds()
         while not self.draining.is_set():
             try:
                 job = self.api.claim_job(self.name, self.abilities.to_claim())
             except ApiError as error:
                 log.warning("claim_failed: %s", error)
-                if self.once and (
-                    not isinstance(error, ApiUnavailable) or time.monotonic() > until
-                ):
+                if not isinstance(error, ApiUnavailable) or time.monotonic() > until:
                     return
-                self.draining.wait(pause)
-                pause = min(pause * 2, OUTAGE_WAIT_SECONDS[1])
+                self.draining.wait(pace.wait_after_failure())
                 continue
             if job is not None:
                 self._supervise_job(job)
+            return
+
+    def _claim_until_drained(self) -> None:
+        """Ask for a job whenever there is a place for one, and start a thread for each."""
+        swept = time.monotonic()
+        pace = ClaimPace(self.idle_wait_seconds)
+        while not self.draining.is_set():
+            if not self._places.acquire(timeout=LOOK_SECONDS):
+                pace.note_work()
+                continue
+            wait = self._claim_into_place(pace)
+            if wait and time.monotonic() - swept > SWEEP_SECONDS:
                 directories.remove_stale()
-                pause = IDLE_WAIT_SECONDS[0]
-            if self.once:
-                return
-            if job is None:
-                self.draining.wait(min(pause, IDLE_WAIT_SECONDS[1]))
-                pause = min(pause * 1.5, IDLE_WAIT_SECONDS[1])
-                if time.monotonic() - swept > SWEEP_SECONDS:
-                    directories.remove_stale()
-                    swept = time.monotonic()
+                swept = time.monotonic()
+            self.draining.wait(wait)
+
+    def _claim_into_place(self, pace: ClaimPace) -> float:
+        """Fill a place that was taken, or give it back; return the seconds until the next claim."""
+        try:
+            job = self.api.claim_job(self.name, self.abilities.to_claim())
+        except ApiError as error:
+            log.warning("claim_failed: %s", error)
+            self._places.release()
+            return pace.wait_after_failure()
+        if job is not None:
+            self._start_worker(job)
+            pace.note_job()
+            return 0.0
+        self._places.release()
+        if any(thread.is_alive() for thread in self._threads):
+            pace.note_work()
+        return pace.wait_for_work()
+
+    def _start_worker(self, job: dict[str, Any]) -> None:
+        """Start the thread of a job, which holds its place until the job has ended."""
+
+        def work() -> None:
+            try:
+                self._supervise_job(job)
+                directories.remove_stale()
+            finally:
+                self._places.release()
+
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        worker = threading.Thread(target=work, name=f"job-{job.get('runId')}", daemon=True)
+        self._threads.append(worker)
+        worker.start()
 
     def _supervise_job(self, job: dict[str, Any]) -> None:
         """Have the job done by a process of its own; report in its place if that dies."""
@@ -225,3 +264,9 @@ class Runner:
             message=message,
         )
         report.send_report(api, body, DEATH_REPORT_PATIENCE)
+
+
+def _await_end(thread: threading.Thread) -> None:
+    """Wait for a thread in steps, so that signals are handled."""
+    while thread.is_alive():
+        thread.join(timeout=LOOK_SECONDS)

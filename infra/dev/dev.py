@@ -118,7 +118,9 @@ class LocalStack:
             "OPTIO_ALLOW_FILE_REPOS": "1",
             "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "pycache"),
         }
+        # Requests cost nothing here, so that a task starts at once after any pause.
         program = [sys.executable, "-m", "chalicelib.runner", "--concurrency", "2"]
+        program += ["--idle-seconds", "3"]
         bound = [sys.executable, "-m", "infra.dev.bound", "TERM", *program]  # it drains when we die
         self._runner = started(bound, environment, ROOT, self._state / "runner.log")
 
