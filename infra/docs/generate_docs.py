@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from chalicelib.domain.triggers.webhook_senders import SENDERS, Sender
 from chalicelib.web.http.routes import ALL_ROUTES
 from chalicelib.web.openapi.document import build_document
 from infra.dev.emulator import ROOT
-from infra.docs import data_model
+from infra.docs import data_model, domain_classes
 
 DECISIONS = ROOT / "docs" / "decisions"
 WEBHOOKS = ROOT / "docs" / "guides" / "webhooks.md"
 SENDERS_BEGIN = "<!-- The table of senders is made by `make docs`. -->"
 SENDERS_END = "<!-- The table of senders ends here. -->"
+GLOSSARY = ROOT / "docs" / "glossary.md"
 MARK = "<!-- What follows is made by `make docs`. -->"
 TITLES = {
     "activity": "Audit log",
@@ -40,15 +42,18 @@ TITLES = {
 
 def main() -> None:
     """Write the pages."""
-    pages = (
-        (ROOT / "docs" / "reference" / "api.md", api()),
-        (DECISIONS / "README.md", decisions()),
-        (WEBHOOKS, webhooks()),
-        (data_model.PAGE, data_model.data_model()),
-    )
-    for path, text in pages:
+    for path, text in generate_pages():
         path.write_text(text)
         print(f"wrote {path.relative_to(ROOT)}")
+
+
+def generate_pages() -> Iterator[tuple[Path, str]]:
+    """Yield each page that is made from the code, with its text."""
+    yield ROOT / "docs" / "reference" / "api.md", api()
+    yield DECISIONS / "README.md", decisions()
+    yield WEBHOOKS, webhooks()
+    yield data_model.PAGE, data_model.data_model()
+    yield GLOSSARY, glossary()
 
 
 def api() -> str:
@@ -121,6 +126,13 @@ def webhooks() -> str:
     head, begin, rest = WEBHOOKS.read_text().partition(SENDERS_BEGIN)
     _, end, tail = rest.partition(SENDERS_END)
     return f"{head}{begin}\n\n{_senders()}\n\n{end}{tail}"
+
+
+def glossary() -> str:
+    """Return the glossary, its last table made from the classes of the domain."""
+    head, mark, _ = GLOSSARY.read_text().partition(MARK)
+    table = domain_classes.format_table(domain_classes.list_domain_classes())
+    return f"{head}{mark}\n\n{table}\n"
 
 
 def _senders() -> str:

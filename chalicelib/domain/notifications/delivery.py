@@ -60,7 +60,7 @@ class HttpResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A notice for one webhook endpoint. `due_at` is the next attempt, or a lease during one.
+    """A notification for one webhook endpoint. `due_at` is the next attempt, or a lease during one.
 
     `start_attempt` counts started attempts, so an attempt whose sender died also counts.
     """

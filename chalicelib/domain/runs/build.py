@@ -58,7 +58,7 @@ class ClaimToken:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildEnd:
-    """The result of a build, with the run and the launch that it was started for."""
+    """The result of a build, with the run and the request that it was started for."""
 
     build: str
     status: str
