@@ -16,7 +16,8 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.firing.firing import Brief, Firing, Outcome
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.log import LogLine, LogStream
-from chalicelib.domain.runs.run import Run, State, move_run, queue_run
+from chalicelib.domain.runs.run import Run, move_run, queue_run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.trigger import (
     ScheduleSettings,
     Trigger,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 
 from chalicelib.domain.firing.firing import Firing, Outcome
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)

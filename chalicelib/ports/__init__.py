@@ -2,6 +2,7 @@
 
 from chalicelib.ports.conflicts import LostRow, Part, WriteConflict
 from chalicelib.ports.forges import Forge, Forges
+from chalicelib.ports.notification_stores import Deliveries, WebhookEndpoints
 from chalicelib.ports.services import (
     Builds,
     Encryption,
@@ -19,7 +20,6 @@ from chalicelib.ports.stores import (
     Activity,
     Blueprints,
     Counters,
-    Deliveries,
     Firings,
     Keys,
     Markers,
@@ -30,7 +30,6 @@ from chalicelib.ports.stores import (
     Secrets,
     Slots,
     Triggers,
-    WebhookEndpoints,
 )
 from chalicelib.ports.trackers import (
     TicketPage,

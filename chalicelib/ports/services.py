@@ -13,7 +13,8 @@ from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.runs.build import BuildEnd
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.output import RunOutput
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.sns_message import SignedMessage
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chalicelib.ports.forges import Forges
+from chalicelib.ports.notification_stores import Deliveries, WebhookEndpoints
 from chalicelib.ports.services import (
     Builds,
     Encryption,
@@ -23,7 +24,6 @@ from chalicelib.ports.stores import (
     Activity,
     Blueprints,
     Counters,
-    Deliveries,
     Firings,
     Keys,
     Markers,
@@ -34,7 +34,6 @@ from chalicelib.ports.stores import (
     Secrets,
     Slots,
     Triggers,
-    WebhookEndpoints,
 )
 from chalicelib.ports.trackers import Trackers
 

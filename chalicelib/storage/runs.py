@@ -13,7 +13,9 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.runs.attempt import Attempt
-from chalicelib.domain.runs.run import Run, RunEvent, State, event_id
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.run_event import RunEvent, event_id
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import DueRow
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec, pagination

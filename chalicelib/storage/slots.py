@@ -9,7 +9,8 @@ from typing import Any
 from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import size
 
-from chalicelib.domain.runs.run import STAGE_COUNTER, Run
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.run_keys import STAGE_COUNTER
 from chalicelib.ports import Part
 from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import RunRecord, SlotRecord

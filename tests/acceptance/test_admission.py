@@ -13,7 +13,8 @@ import boto3
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.runs.run import HOLDS_SLOT, Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import HOLDS_SLOT, State
 from chalicelib.settings import settings
 from chalicelib.storage.records import RunRecord
 from chalicelib.storage.runs import from_record

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chalicelib import wiring
 from chalicelib.actions.runs import bulk, runs
 from chalicelib.domain import limits
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from chalicelib.storage.records import RunRecord
 from chalicelib.web.http.cursors import decode_cursor, encode_cursor
 from tests.conftest import RUNNER_TOKEN, Stage

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.runs.run import branch_key
+from chalicelib.domain.runs.run_keys import branch_key
 from tests.conftest import Stage
 from tests.fakes.github import FakeGitHub
 from tests.support.pull_request_stage import github as github

@@ -19,7 +19,7 @@ from chalicelib import wiring
 from chalicelib.domain import limits
 from chalicelib.domain.access.key import key_id, token_digest
 from chalicelib.domain.runs.log import LogLine, LogStream
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from chalicelib.storage.records import MarkerRecord
 from chalicelib.web import pages
 from chalicelib.web.http.urls import PAGE_ROOTS

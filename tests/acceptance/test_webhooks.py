@@ -16,7 +16,7 @@ from chalicelib import wiring
 from chalicelib.actions.notifications import announce, deliver
 from chalicelib.actions.runs import transitions
 from chalicelib.domain.notifications.delivery import RETRY_DELAYS, HttpResult
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from chalicelib.storage.records import DeliveryRecord, WebhookEndpointRecord
 from tests.conftest import Stage

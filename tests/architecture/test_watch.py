@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.firing.firing import Firing, Outcome
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from chalicelib.integrations.aws.metrics import EmbeddedMetrics
 from chalicelib.settings import settings
 from infra.package import resources

@@ -18,7 +18,7 @@ from chalicelib.actions.firing import due_schedules
 from chalicelib.actions.runs import admission
 from chalicelib.actions.scheduler import tick
 from chalicelib.domain.access.audit import AuditRecord
-from chalicelib.domain.runs.run import branch_key
+from chalicelib.domain.runs.run_keys import branch_key
 from chalicelib.settings import settings
 from tests.conftest import Stage
 from tests.support.call_counts import counted, requests

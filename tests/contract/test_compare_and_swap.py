@@ -14,7 +14,8 @@ from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Outcome
 from chalicelib.domain.repos.repo import Repo, repo_id
-from chalicelib.domain.runs.run import Run, State, move_run
+from chalicelib.domain.runs.run import Run, move_run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.trigger import Overlap, ScheduleSettings, Trigger, WebhookSettings
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld

@@ -11,7 +11,7 @@ from chalicelib.domain.access import key, secret
 from chalicelib.domain.blueprints import blueprint, prompt_template
 from chalicelib.domain.firing import firing
 from chalicelib.domain.repos import repo
-from chalicelib.domain.runs import run
+from chalicelib.domain.runs import run, state
 from chalicelib.domain.tickets import provider
 from chalicelib.domain.triggers import trigger
 from chalicelib.storage.dynamo import codec
@@ -72,7 +72,7 @@ def test_a_row_says_nothing_of_what_is_as_its_default_says():
 
 
 def test_a_run_is_read_as_it_was_written_its_history_too():
-    moved = run.move_run(RUN, run.State.CANCELLED, by="user", message="no", at=NOON)
+    moved = run.move_run(RUN, state.State.CANCELLED, by="user", message="no", at=NOON)
     for one in (RUN, moved, replace(moved, priority=0, max_retries=0, title="")):
         assert from_record(to_record(one)) == one
 

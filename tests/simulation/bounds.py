@@ -7,7 +7,8 @@ from typing import Any
 
 from chalicelib.actions.jobs.jobs import HEARTBEAT_WRITE_INTERVAL
 from chalicelib.actions.runs.transitions import MAX_SILENCE
-from chalicelib.domain.runs.run import ACTIVE_STATES, HOLDS_SLOT, WATCHDOG_SOURCE, Run, State
+from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run
+from chalicelib.domain.runs.state import ACTIVE_STATES, HOLDS_SLOT, State
 from chalicelib.storage.dynamo import codec
 from tests.simulation.simulator import Simulator
 from tests.simulation.weather import MOST_SKEW

@@ -11,7 +11,8 @@ from typing import Any
 from chalicelib.actions.runs.transitions import MAX_SILENCE, RUNNER_REMINDER_INTERVAL
 from chalicelib.domain.firing.firing import Firing, Outcome
 from chalicelib.domain.ids import format_moment
-from chalicelib.domain.runs.run import ACTIVE_STATES, HOLDS_SLOT, MOVES, WATCHDOG_SOURCE, Run, State
+from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run
+from chalicelib.domain.runs.state import ACTIVE_STATES, HOLDS_SLOT, MOVES, State
 from chalicelib.domain.triggers import schedule as schedules
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
 from tests.simulation.bounds import out_of_bounds

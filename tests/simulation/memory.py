@@ -22,7 +22,8 @@ from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.output import RunOutput
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
 from chalicelib.integrations.aws.sns import SnsVerifier

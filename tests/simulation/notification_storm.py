@@ -18,18 +18,10 @@ from chalicelib.domain.notifications import notification as notices
 from chalicelib.domain.notifications.delivery import Delivery, HttpResult, Standing
 from chalicelib.domain.notifications.endpoint import WebhookEndpoint
 from chalicelib.domain.notifications.notification import Event, Notification
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import DueRow, Part, WriteConflict
 from tests.simulation.memory import MemoryWorld, Tables, Write, absent, at_version, put
-from tests.simulation.simulator import (
-    CALM,
-    MINUTE,
-    START,
-    Faulty,
-    LossyQueue,
-    Simulator,
-    patched,
-)
+from tests.simulation.simulator import CALM, MINUTE, START, Faulty, LossyQueue, Simulator, patched
 
 LISTENER = WebhookEndpoint(
     id="w1",

@@ -22,7 +22,8 @@ from chalicelib.domain.pull_requests.forge import TOKEN, ForgeError, ForgeLocati
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.build import BuildEnd
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts.ticket_comment import CommentText
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Comment, Ticket

@@ -21,7 +21,8 @@ from chalicelib.actions.scheduler import tick as scheduler_tick
 from chalicelib.actions.tickets import sync, tickets
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing import firing as firings
-from chalicelib.domain.runs.run import STAGE_COUNTER, State
+from chalicelib.domain.runs.run_keys import STAGE_COUNTER
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets import provider as providers_of_domain
 from chalicelib.ports import Part, TriggerChange
 from tests.simulation import memory, outside

@@ -32,7 +32,8 @@ from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.pull_requests.forge import ForgeError
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
     Overlap,

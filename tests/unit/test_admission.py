@@ -13,7 +13,8 @@ from chalicelib.actions.jobs import jobs, reports
 from chalicelib.actions.runs import admission, runs, transitions
 from chalicelib.actions.scheduler import run_due
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
-from chalicelib.domain.runs.run import HOLDS_SLOT, Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import HOLDS_SLOT, State
 from tests.conftest import NOON
 from tests.simulation.memory import FixedPolicy, MemoryRuns, MemoryWorld
 

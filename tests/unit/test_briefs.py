@@ -12,7 +12,8 @@ from chalicelib import wiring
 from chalicelib.actions.jobs import jobs
 from chalicelib.actions.runs import admission, runs, transitions
 from chalicelib.actions.scheduler import run_due
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from tests.support.core_owner import owner
 from tests.support.core_stage import Stage
 

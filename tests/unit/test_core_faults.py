@@ -13,7 +13,7 @@ from chalicelib.actions import due_messages
 from chalicelib.actions.jobs import jobs, reports
 from chalicelib.actions.notifications import announce
 from chalicelib.actions.scheduler import run_due, tick
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryQueue
 from tests.support.core_stage import (

@@ -23,7 +23,8 @@ from chalicelib.domain import limits
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.pull_requests.forge import ForgeError
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
     Overlap,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.domain.blueprints.template import render_template
-from chalicelib.domain.runs.run import MOVES, State
+from chalicelib.domain.runs.state import MOVES, State
 from chalicelib.domain.triggers.trigger import CatchUp, Overlap
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -22,7 +22,9 @@ from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.domain.repos.repo import Repo, repo_id
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, State, branch_key, queue_run
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, queue_run
+from chalicelib.domain.runs.run_keys import branch_key
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import Part
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld, Write, absent, put

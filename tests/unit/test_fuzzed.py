@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.actions.firing import inbound_webhooks
+from chalicelib.actions.firing import payload_params
 from chalicelib.domain import limits, strict_json
 from chalicelib.domain.blueprints.template import check_template, compile_template, render_template
 from chalicelib.domain.errors import Invalid, InvalidSignature, NotJson
@@ -205,9 +205,9 @@ def test_a_query_makes_no_text_that_is_larger_than_any_request(query: str, paylo
 def test_a_mapping_picks_out_no_more_than_a_firing_may_hold():
     world: Any = SimpleNamespace(expressions=ExpressionEngine())
     paths = {f"p{number}": "$.a" for number in range(100)}
-    assert inbound_webhooks.map_params(world, paths, {"a": "x" * 1000})["p99"] == "x" * 1000
+    assert payload_params.map_params(world, paths, {"a": "x" * 1000})["p99"] == "x" * 1000
     with pytest.raises(Invalid, match="may have at most"):
-        inbound_webhooks.map_params(world, paths, {"a": "x" * 900_000})
+        payload_params.map_params(world, paths, {"a": "x" * 900_000})
 
 
 @given(values)

@@ -24,7 +24,8 @@ from chalicelib.domain.notifications.notification import Event, Notification
 from chalicelib.domain.pull_requests.forge import TOKEN
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.domain.runs.attempt import TicketComment
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, State, queue_run
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, queue_run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import ScheduleSettings, Trigger, TriggerType
 from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps

@@ -17,7 +17,8 @@ from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.firing.firing import Firing, Outcome, Skip
 from chalicelib.domain.notifications import notification as notices
 from chalicelib.domain.notifications.notification import Event, Notification
-from chalicelib.domain.runs.run import MOVES, Run, State, move_run, queue_run
+from chalicelib.domain.runs.run import Run, move_run, queue_run
+from chalicelib.domain.runs.state import MOVES, State
 from chalicelib.domain.texts import slack
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)

@@ -18,15 +18,12 @@ from chalicelib.domain.pull_requests.checks import (
     review_state,
 )
 from chalicelib.domain.pull_requests.forge import ForgeLocation, forge_error, forge_location
-from chalicelib.domain.pull_requests.pull_request import (
+from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest, next_look, with_facts
+from chalicelib.domain.pull_requests.verdict import (
     CHECKS_GRACE,
-    Facts,
     MergePolicy,
     Move,
-    PullRequest,
     judge_pull_request,
-    next_look,
-    with_facts,
 )
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.test_result import RepoTestRun

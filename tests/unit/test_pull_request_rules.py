@@ -19,15 +19,17 @@ from chalicelib.domain.pull_requests.forge import ForgeLocation, forge_error
 from chalicelib.domain.pull_requests.pull_request import (
     EVENT_DEBOUNCE,
     MAX_MERGE_ATTEMPTS,
-    MAX_PENDING_TIME,
     Facts,
-    MergePolicy,
-    Move,
     PullRequest,
-    judge_pull_request,
     next_look_after_event,
     renamed_to,
     with_facts,
+)
+from chalicelib.domain.pull_requests.verdict import (
+    MAX_PENDING_TIME,
+    MergePolicy,
+    Move,
+    judge_pull_request,
 )
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)

@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import IllegalTransition
-from chalicelib.domain.runs.run import (
-    FINAL_STATES,
-    HOLDS_SLOT,
-    MOVES,
-    Run,
-    State,
-    move_run,
-    queue_run,
-    with_changes,
-)
+from chalicelib.domain.runs.run import Run, move_run, queue_run, with_changes
+from chalicelib.domain.runs.state import FINAL_STATES, HOLDS_SLOT, MOVES, State
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RUN = queue_run(

@@ -19,9 +19,11 @@ from chalicelib.actions.runs import transitions
 from chalicelib.actions.scheduler import outside_calls
 from chalicelib.domain.pull_requests.checks import UNKNOWN
 from chalicelib.domain.pull_requests.forge import ForgeError
-from chalicelib.domain.pull_requests.pull_request import CHECKS_GRACE, Facts, PullRequest
+from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
+from chalicelib.domain.pull_requests.verdict import CHECKS_GRACE
 from chalicelib.domain.repos.repo import Repo, repo_id
-from chalicelib.domain.runs.run import Run, State, queue_run
+from chalicelib.domain.runs.run import Run, queue_run
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import Part
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld, Write, absent, put

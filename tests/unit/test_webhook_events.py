@@ -9,7 +9,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.actions.firing.inbound_webhooks import map_params
+from chalicelib.actions.firing.payload_params import map_params
 from chalicelib.domain.triggers.webhook_events import matches_event
 from chalicelib.web.http.rate_limit import TokenBuckets
 from tests.conftest import NOON

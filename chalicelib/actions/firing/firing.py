@@ -19,7 +19,8 @@ from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Outcome, Skip
 from chalicelib.domain.repos.repo import repo_url_of_params
-from chalicelib.domain.runs.run import ACTIVE_STATES, Run, queue_run
+from chalicelib.domain.runs.run import Run, queue_run
+from chalicelib.domain.runs.state import ACTIVE_STATES
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
 from chalicelib.ports import Part, World
 

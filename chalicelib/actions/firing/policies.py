@@ -16,7 +16,9 @@ from chalicelib.domain.firing import loop_detection
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.repos.repo import normal_url
-from chalicelib.domain.runs.run import ACTIVE_STATES, Run, State, branch_key, label_key
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.run_keys import branch_key, label_key
+from chalicelib.domain.runs.state import ACTIVE_STATES, State
 from chalicelib.domain.triggers.trigger import Overlap
 from chalicelib.ports import World
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from chalicelib.actions import due_messages
 from chalicelib.actions.blueprints.blueprints import template_of
-from chalicelib.actions.firing import inbound_webhooks
+from chalicelib.actions.firing import payload_params
 from chalicelib.actions.firing.firing import (
     DECIDED_PARTS,
     Occurrence,
@@ -54,7 +54,7 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
         occurrence = replace(occurrence, params=basis.trigger.param_mapping)
     elif basis.trigger and first.trigger_type in ("webhook", "ticket"):
         payload = json.loads(brief.payload or brief.params)
-        occurrence = inbound_webhooks.read_payload_params(world, basis.trigger, occurrence, payload)
+        occurrence = payload_params.read_payload_params(world, basis.trigger, occurrence, payload)
     decision = decide_firing(world, basis, occurrence)
     run_claim = replace(claim, result=decision.firing.id) if claim else None
     try:

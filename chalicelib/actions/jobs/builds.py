@@ -21,7 +21,8 @@ from chalicelib.domain.runs.build import (
     parse_claim_token,
 )
 from chalicelib.domain.runs.retry import retry_backoff
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 from chalicelib.ports.services import BuildCapacityExceeded, BuildRefused
 

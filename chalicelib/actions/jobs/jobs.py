@@ -18,7 +18,9 @@ from chalicelib.domain.runs.attempt import Attempt, RunnerCapabilities, StageSpa
 from chalicelib.domain.runs.build import BuildRequest
 from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.log import LogLine, LogStream
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, State, branch_key
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run
+from chalicelib.domain.runs.run_keys import branch_key
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts.agent_prompt import EXTERNAL_TRIGGER_TYPES, frame_prompt, param_names
 from chalicelib.ports import World
 

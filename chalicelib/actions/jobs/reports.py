@@ -18,7 +18,8 @@ from chalicelib.domain.runs.kept_work import UnpushedWork, check_kept_files
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.output import RunOutput, check_outputs
 from chalicelib.domain.runs.retry import retry_backoff
-from chalicelib.domain.runs.run import LIMITS, PUBLISH_PHASE, Run, State
+from chalicelib.domain.runs.run import LIMITS, PUBLISH_PHASE, Run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.ports import World
 

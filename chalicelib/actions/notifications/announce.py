@@ -19,7 +19,8 @@ from chalicelib.domain.firing.firing import Firing
 from chalicelib.domain.notifications import delivery as deliveries
 from chalicelib.domain.notifications import notification as notices
 from chalicelib.domain.notifications.notification import Event, Notification
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)

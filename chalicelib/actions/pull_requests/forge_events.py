@@ -15,7 +15,9 @@ from chalicelib.domain.errors import Invalid, NotFound, Superseded
 from chalicelib.domain.firing import loop_detection
 from chalicelib.domain.pull_requests.pull_request import next_look_after_event
 from chalicelib.domain.repos.repo import normal_url
-from chalicelib.domain.runs.run import FOLLOWED_STATES, Run, branch_key
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.run_keys import branch_key
+from chalicelib.domain.runs.state import FOLLOWED_STATES
 from chalicelib.ports import World
 
 Payload = Mapping[str, Any]

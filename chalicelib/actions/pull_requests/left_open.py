@@ -15,7 +15,9 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts
 from chalicelib.domain.runs.attempt import TicketComment
-from chalicelib.domain.runs.run import Run, State, branch_key, with_event
+from chalicelib.domain.runs.run import Run, with_event
+from chalicelib.domain.runs.run_keys import branch_key
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 

@@ -21,7 +21,9 @@ from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts, renamed_to, with_facts
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, State, branch_key
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run
+from chalicelib.domain.runs.run_keys import branch_key
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts import pull_request_body
 from chalicelib.domain.tickets.ticket import ticket_origin
 from chalicelib.ports import Forge, World, WriteConflict

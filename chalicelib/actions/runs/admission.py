@@ -10,14 +10,9 @@ from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.runs.transitions import RUNNER_REMINDER_INTERVAL
 from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.runs.build import CODEBUILD
-from chalicelib.domain.runs.run import (
-    HOLDS_SLOT,
-    PUBLISH_PHASE,
-    STAGE_COUNTER,
-    Run,
-    State,
-    move_run,
-)
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, move_run
+from chalicelib.domain.runs.run_keys import STAGE_COUNTER
+from chalicelib.domain.runs.state import HOLDS_SLOT, State
 from chalicelib.ports import Part, World, WriteConflict
 
 MAX_RUNS_PER_PASS = 50

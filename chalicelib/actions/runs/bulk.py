@@ -10,7 +10,8 @@ from itertools import chain
 from chalicelib.actions.runs import runs
 from chalicelib.domain.blueprints.blueprint import RUN_KINDS
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.runs.run import ACTIVE_STATES, FINAL_STATES, Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import ACTIVE_STATES, FINAL_STATES, State
 from chalicelib.ports import World
 
 MAX_RUNS_PER_REQUEST = 100

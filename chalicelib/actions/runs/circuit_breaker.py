@@ -11,7 +11,8 @@ from chalicelib.actions.notifications import announce
 from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 SUCCESS_STATES = (State.COMPLETED, State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, RUN_KINDS, Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Firing
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports import World
 

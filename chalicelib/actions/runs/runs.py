@@ -24,7 +24,8 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, Fault, IllegalTransition, Invalid
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
-from chalicelib.domain.runs.run import FINAL_STATES, PUBLISH_PHASE, Run, State
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run
+from chalicelib.domain.runs.state import FINAL_STATES, State
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports import World, WriteConflict
 

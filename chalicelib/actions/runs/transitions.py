@@ -10,15 +10,8 @@ from chalicelib.actions.notifications import announce
 from chalicelib.actions.runs import circuit_breaker
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.runs.attempt import Attempt
-from chalicelib.domain.runs.run import (
-    ACTIVE_STATES,
-    HOLDS_SLOT,
-    PUBLISH_PHASE,
-    Run,
-    State,
-    move_run,
-    with_changes,
-)
+from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, move_run, with_changes
+from chalicelib.domain.runs.state import ACTIVE_STATES, HOLDS_SLOT, State
 from chalicelib.ports import World, WriteConflict
 
 ADMISSION_RETRY_INTERVAL = timedelta(minutes=1)

@@ -10,7 +10,8 @@ from chalicelib.actions.pull_requests import left_open, publish, track
 from chalicelib.actions.runs import briefs
 from chalicelib.actions.tickets import comments
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 

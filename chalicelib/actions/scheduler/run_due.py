@@ -11,7 +11,8 @@ from chalicelib.actions.firing.firing import is_active
 from chalicelib.actions.jobs import builds
 from chalicelib.actions.runs import admission, briefs, transitions
 from chalicelib.domain.errors import NotFound, Superseded
-from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run, State
+from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run
+from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 MAX_ADMISSION_INTERVAL = timedelta(minutes=10)

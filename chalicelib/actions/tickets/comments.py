@@ -18,7 +18,8 @@ from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.runs.attempt import TicketComment
-from chalicelib.domain.runs.run import Run, label_key, with_event
+from chalicelib.domain.runs.run import Run, with_event
+from chalicelib.domain.runs.run_keys import label_key
 from chalicelib.domain.texts import ticket_comment
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import TicketOrigin, ticket_origin

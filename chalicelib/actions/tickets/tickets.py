@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.actions.firing import inbound_webhooks
+from chalicelib.actions.firing import payload_params
 from chalicelib.actions.firing.firing import Occurrence, commit_decision, decide_firing
 from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES
 from chalicelib.domain import ids
@@ -186,7 +186,7 @@ def _make_occurrence(
 ) -> Occurrence:
     trigger = watch.trigger
     bare = Occurrence(source=trigger.id, identity=identity, trigger_type="ticket")
-    read = inbound_webhooks.read_payload_params(
+    read = payload_params.read_payload_params(
         world, trigger, bare, tickets.ticket_params(ticket, comments, watch.provider_id)
     )
     claim = IdempotencyClaim(

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.domain.repos.repo import TICKET_REPO_PLACEHOLDER
-from chalicelib.domain.runs.run import open_prs_key
+from chalicelib.domain.runs.run_keys import open_prs_key
 
 
 class Kind(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.domain.firing import run_marker
-from chalicelib.domain.runs.run import is_run_branch
+from chalicelib.domain.runs.run_keys import is_run_branch
 
 _BRANCHES = (
     ("pull_request", "head", "ref"),

@@ -15,7 +15,8 @@ from enum import StrEnum
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.firing.firing import Firing, Outcome, Skip
 from chalicelib.domain.ids import ID_NAMESPACE, format_moment
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 
 
 class Event(StrEnum):

@@ -1,4 +1,4 @@
-"""Pull requests: the known facts about one, and the action that they require of its run.
+"""Pull requests: the known facts about one, and the times at which they are read.
 
 Nothing is assumed: each fact is an answer of the forge, or `unknown`.
 """
@@ -8,29 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from urllib.parse import urlsplit
 
-from chalicelib.domain.pull_requests.checks import (
-    APPROVED,
-    CHANGES_REQUESTED,
-    FAILURE,
-    NONE,
-    PENDING,
-    SUCCESS,
-    UNKNOWN,
-    worst_state,
-)
+from chalicelib.domain.pull_requests.checks import PENDING, UNKNOWN, worst_state
 
 MIN_LOOK_INTERVAL, MAX_LOOK_INTERVAL = timedelta(seconds=30), timedelta(minutes=10)
 EVENT_DEBOUNCE = timedelta(seconds=10)
-CHECKS_GRACE = timedelta(minutes=5)
-"""The wait before a commit without any check counts as having none."""
-TESTS_TROUBLE_PREFIX = "tests@"
-UNFINISHED = "unfinished@"
-"""The prefixes of the trouble's name if a commit fails the repo's own tests, or is unfinished."""
-MAX_PENDING_TIME = timedelta(hours=24)
-"""The time that checks may be pending, with no other change, before a person is asked."""
 MAX_MERGE_ATTEMPTS = 5
 """The maximum attempts at a merge that the forge refuses with a possibly temporary error."""
 LEFT_MERGE_QUEUE_MESSAGE = "the merge queue removed it without merging it"
@@ -138,36 +121,6 @@ class PullRequest:
         return f"the checks {pending}" if pending else None
 
 
-class Move(StrEnum):
-    """The action that the facts about a pull request require."""
-
-    WAIT = "wait"
-    COMPLETE = "complete"
-    FAIL = "fail"
-    NEEDS_ATTENTION = "attend"
-    RESUME = "resume"
-    RECOVERED = "right"
-    MERGE = "merge"
-
-
-@dataclass(frozen=True, kw_only=True)
-class MergePolicy:
-    """The actions that a repo allows without a person."""
-
-    auto_merge: bool = False
-    auto_resume: bool = False
-    max_auto_resumes: int = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The action, its reason, and the name of the trouble, which is handled only once."""
-
-    move: Move
-    reason: str = ""
-    trouble: str = ""
-
-
 def with_facts(pull: PullRequest | None, facts: Facts, now: datetime) -> PullRequest:
     """Return the pull request updated with new facts."""
     if pull is None:
@@ -214,94 +167,3 @@ def next_look_after_event(pull: PullRequest, now: datetime) -> datetime:
     """
     rested = pull.looked_at + EVENT_DEBOUNCE if pull.looked_at else now
     return max(now, rested, pull.left_alone_until or now)
-
-
-def judge_pull_request(
-    pull: PullRequest,
-    policy: MergePolicy,
-    now: datetime,
-    *,
-    attended: bool,
-    fails_tests: bool = False,
-) -> Verdict:
-    """Return the action that the facts require; `attended` is true if a person was already asked.
-
-    `fails_tests` is true if the commit failed the repo's own tests before it was pushed.
-    """
-    facts = pull.facts
-    if facts.state == "merged":
-        return Verdict(move=Move.COMPLETE, reason="the pull request was merged")
-    if facts.state == "closed":
-        return Verdict(move=Move.FAIL, reason="the pull request was closed without a merge")
-    trouble = _find_trouble(pull, fails_tests=fails_tests)
-    if trouble and trouble.trouble not in pull.handled:
-        if not policy.auto_resume:
-            return _waiting_verdict() if attended else trouble
-        if pull.resumes < policy.max_auto_resumes:
-            return Verdict(move=Move.RESUME, reason=trouble.reason, trouble=trouble.trouble)
-        reason = f"{trouble.reason}, after {pull.resumes} automatic resumes"
-        return (
-            Verdict(move=Move.NEEDS_ATTENTION, reason=reason)
-            if not attended
-            else _waiting_verdict()
-        )
-    if trouble or UNKNOWN in (facts.check_state, facts.reviews):
-        return _waiting_verdict()
-    if stuck := _why_stuck(pull, policy, now):
-        return _waiting_verdict() if attended else Verdict(move=Move.NEEDS_ATTENTION, reason=stuck)
-    if attended and facts.mergeable is not None and facts.reviews != CHANGES_REQUESTED:
-        return Verdict(move=Move.RECOVERED, reason="the problem with the pull request is resolved")
-    may = policy.auto_merge and not attended and not pull.wants_draft and not pull.is_enqueued
-    ready = may and _is_ready(pull, now)
-    return Verdict(move=Move.MERGE, reason="green and approved") if ready else _waiting_verdict()
-
-
-def _waiting_verdict() -> Verdict:
-    return Verdict(move=Move.WAIT)
-
-
-def _find_trouble(pull: PullRequest, *, fails_tests: bool) -> Verdict | None:
-    """Return the problem, if any, with a name that identifies it, so that it is handled once."""
-    facts = pull.facts
-    if pull.unfinished_sha is not None and pull.unfinished_sha == facts.head_sha:
-        trouble = f"{UNFINISHED}{facts.head_sha}"
-        return Verdict(move=Move.NEEDS_ATTENTION, reason="its work is unfinished", trouble=trouble)
-    if fails_tests:
-        trouble = f"{TESTS_TROUBLE_PREFIX}{facts.head_sha}"
-        return Verdict(move=Move.NEEDS_ATTENTION, reason="its tests fail", trouble=trouble)
-    if facts.check_state == FAILURE:
-        trouble = f"checks@{facts.head_sha}"
-        return Verdict(move=Move.NEEDS_ATTENTION, reason="its checks fail", trouble=trouble)
-    if facts.reviews == CHANGES_REQUESTED:
-        trouble = f"review@{facts.review_id}"
-        return Verdict(move=Move.NEEDS_ATTENTION, reason="changes are requested", trouble=trouble)
-    if facts.mergeable is False:
-        trouble = f"conflict@{facts.head_sha}"
-        return Verdict(
-            move=Move.NEEDS_ATTENTION, reason="it conflicts with its base branch", trouble=trouble
-        )
-    return None
-
-
-def _why_stuck(pull: PullRequest, policy: MergePolicy, now: datetime) -> str | None:
-    """Return why the run makes no progress although the pull request has no problem."""
-    facts = pull.facts
-    if facts.check_state == PENDING and now - pull.changed_at >= MAX_PENDING_TIME:
-        return f"its checks have been pending for a day: {facts.pending_checks or 'unnamed'}"
-    if policy.auto_merge and merge_is_refused(pull):
-        return f"it is green and approved, but was not merged: {pull.merge_refused}"
-    return None
-
-
-def merge_is_refused(pull: PullRequest) -> bool:
-    """Return whether the forge finally refused to merge the present state."""
-    same = pull.merge_refused_for == pull.facts.merge_key
-    return pull.merge_refused is not None and same and pull.merge_tries >= MAX_MERGE_ATTEMPTS
-
-
-def _is_ready(pull: PullRequest, now: datetime) -> bool:
-    facts = pull.facts
-    none_came = facts.check_state == NONE and now - pull.head_seen_at >= CHECKS_GRACE
-    green = facts.check_state == SUCCESS or none_came
-    approved = facts.reviews in (APPROVED, NONE)
-    return green and approved and facts.mergeable is True and not facts.draft

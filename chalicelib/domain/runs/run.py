@@ -2,100 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from chalicelib.domain.errors import IllegalTransition
-from chalicelib.domain.label import normal_label
 from chalicelib.domain.pull_requests.pull_request import PullRequest
 from chalicelib.domain.runs.attempt import Attempt, TicketComment
 from chalicelib.domain.runs.build import BuildRequest
 from chalicelib.domain.runs.kept_work import UnpushedWork
+from chalicelib.domain.runs.run_event import RunEvent, event_id
+from chalicelib.domain.runs.run_keys import BRANCH_PREFIX, STAGE_COUNTER, open_prs_key
+from chalicelib.domain.runs.state import (
+    COMMENTED_STATES,
+    FINAL_STATES,
+    FOLLOWED_STATES,
+    HOLDS_SLOT,
+    MOVES,
+    State,
+)
 from chalicelib.domain.runs.test_result import RepoTestRun
-
-
-class State(StrEnum):
-    """The state of a run."""
-
-    QUEUED = "queued"
-    PROVISIONING = "provisioning"
-    RUNNING = "running"
-    PR_OPENED = "pr_opened"
-    NEEDS_ATTENTION = "needs_attention"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-S = State
-MOVES: dict[State, frozenset[State]] = {
-    S.QUEUED: frozenset({S.PROVISIONING, S.CANCELLED, S.FAILED}),
-    S.PROVISIONING: frozenset({S.RUNNING, S.QUEUED, S.FAILED, S.CANCELLED}),
-    S.RUNNING: frozenset(
-        {S.PR_OPENED, S.COMPLETED, S.NEEDS_ATTENTION, S.FAILED, S.CANCELLED, S.QUEUED}
-    ),
-    S.NEEDS_ATTENTION: frozenset({S.PR_OPENED, S.QUEUED, S.COMPLETED, S.FAILED, S.CANCELLED}),
-    S.PR_OPENED: frozenset({S.COMPLETED, S.NEEDS_ATTENTION, S.FAILED, S.CANCELLED, S.QUEUED}),
-    S.FAILED: frozenset({S.QUEUED, S.PR_OPENED}),
-    S.CANCELLED: frozenset({S.QUEUED}),
-    S.COMPLETED: frozenset(),
-}
-
-FINAL_STATES = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
-COMMENTED_STATES = FINAL_STATES | {S.RUNNING, S.PR_OPENED, S.NEEDS_ATTENTION}
-"""The states in which the status comment on the run's ticket is updated."""
-FOLLOWED_STATES = frozenset({S.PR_OPENED, S.NEEDS_ATTENTION, S.FAILED})
-"""The states in which a run's pull request is tracked."""
-HOLDS_SLOT = frozenset({S.PROVISIONING, S.RUNNING})
-STAGE_COUNTER = "stage"
-"""The counter of all runs of the installation that hold a slot."""
-ACTIVE_STATES = HOLDS_SLOT | {S.QUEUED}
-"""The states in which a run overlaps a new firing of its blueprint."""
-
 
 WATCHDOG_SOURCE = "watchdog"
 LIMITS = frozenset({"timeout", "turn_limit"})
 """Error classes of an agent that reached a limit; its work so far is pushed."""
 PUBLISH_PHASE = "publish"
 """The stage from which on no runner is needed; failures retry this stage only."""
-BRANCH_PREFIX = "optio/"
-"""The default prefix of run branches, unless the repo's settings name another."""
-_OWN_BRANCH = re.compile(r"task-[0-9a-f]{8}$")
-
-
-def is_run_branch(name: str) -> bool:
-    """Return whether a branch is named like a run's branch, with any prefix."""
-    return _OWN_BRANCH.search(name) is not None
-
-
-def open_prs_key(blueprint_id: str) -> str:
-    """Return the key of the set of a blueprint's runs with open pull requests."""
-    return f"open_prs#{blueprint_id}"
-
-
-def branch_key(repo_url: str, branch: str) -> str:
-    """Return the key of the set of runs that push to a branch."""
-    return f"branch#{repo_url}#{branch}"
-
-
-def label_key(ticket: str, label: str) -> str:
-    """Return the key of the set of runs that gave a ticket a label."""
-    return f"label#{ticket.casefold()}#{normal_label(label)}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunEvent:
-    """One entry of a run's history, written in the same update as the state."""
-
-    id: str
-    from_state: State | None
-    to_state: State
-    trigger: str
-    message: str
-    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,11 +265,6 @@ def with_changes(run: Run, *, at: datetime, **changes: object) -> Run:
     """Return `run` in the same state with `changes`, as a new version."""
     base: dict[str, object] = {"version": run.version + 1, "updated_at": at}
     return replace(run, **(base | changes))  # type: ignore[arg-type]
-
-
-def event_id(run_id: str, number: int) -> str:
-    """Return the id of an entry of a run's history."""
-    return str(uuid.uuid5(uuid.UUID(run_id), f"event#{number}"))
 
 
 def _make_event(

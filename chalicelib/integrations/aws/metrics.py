@@ -7,7 +7,7 @@ from datetime import timedelta
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
 from chalicelib.domain.firing.firing import Firing, Outcome
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 
 NAMESPACE = "Optio"
 

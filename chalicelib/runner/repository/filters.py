@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from chalicelib.runner.errors import Overrun
-from chalicelib.runner.repository import work_tree
+from chalicelib.runner.repository import trees, work_tree
 from chalicelib.runner.repository.job_repository import JobRepository, encode_paths, split_zero
-from chalicelib.runner.repository.work_tree import ABSENT_ENTRY, IndexFlags, TreeEntry
+from chalicelib.runner.repository.trees import ABSENT_ENTRY, TreeEntry
+from chalicelib.runner.repository.work_tree import IndexFlags
 
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-\d-[^\n]*\n)*"
@@ -176,7 +177,7 @@ def _find_moved(
 ) -> dict[str, str]:
     """Return a sentence for each path without a filter that has the content of a filtered one."""
     drivers = repository.setup.filters | set(repository.setup.distrusted)
-    base = work_tree.list_tree(repository, base_sha) if files and drivers else {}
+    base = trees.list_tree(repository, base_sha) if files and drivers else {}
     names = read_attribute(repository, list(base), cached=True, index="base-index")
     # A pointer of Git LFS protects nothing: its file may be stored under any name.
     known = drivers - {"lfs"}
@@ -257,7 +258,7 @@ def find_normalised(
     The file itself is as it was: `git add` of everything wrote it so, and not the agent.
     """
     pairs = [(path, entry) for path, entry in new if path in final and final[path] != entry]
-    base = work_tree.list_tree(repository, base_sha) if pairs else {}
+    base = trees.list_tree(repository, base_sha) if pairs else {}
     return {
         path: (base[path], entry)
         for path, entry in pairs

@@ -16,7 +16,7 @@ from chalicelib.runner.repository import filters
 from chalicelib.runner.repository.forge_errors import error_class_of
 from chalicelib.runner.repository.git import Git
 from chalicelib.runner.repository.job_repository import JobRepository
-from chalicelib.runner.repository.work_tree import TreeEntry
+from chalicelib.runner.repository.trees import TreeEntry
 from chalicelib.runner.sandbox.workspace import search_path
 
 _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from chalicelib.runner.repository.job_repository import (
     JobRepository,
@@ -17,27 +16,9 @@ from chalicelib.runner.repository.job_repository import (
     encode_paths,
     split_zero,
 )
+from chalicelib.runner.repository.trees import ABSENT_ENTRY, GITLINK_MODE, TreeEntry
 
-GITLINK_MODE = "160000"
 _DEEPEST_NESTING = 8
-
-
-class TreeEntry(NamedTuple):
-    """Mode and object of a path in a tree."""
-
-    mode: str
-    sha: str
-
-
-ABSENT_ENTRY = TreeEntry("0", "")
-
-
-class TreeChange(NamedTuple):
-    """One path that differs between two trees."""
-
-    path: str
-    old: TreeEntry
-    new: TreeEntry
 
 
 @dataclass(frozen=True)
@@ -219,33 +200,6 @@ def write_tree(repository: JobRepository, index: str = "index") -> str:
     return repository.read_text("write-tree", "--missing-ok", index=index)
 
 
-def compare_trees(repository: JobRepository, old: str, new: str) -> list[TreeChange]:
-    """Return the paths that differ between two trees or commits."""
-    return parse_changes(
-        repository.read_bytes("diff-tree", "-r", "-z", "--no-renames", "--raw", old, new)
-    )
-
-
-def parse_changes(data: bytes) -> list[TreeChange]:
-    """Return the changes of git's raw format, also of merges; other lines are skipped."""
-    changes = []
-    fields = iter(data.split(b"\0"))
-    for facts in fields:
-        if facts.startswith(b":"):
-            names = facts.lstrip(b":").decode().split(" ")
-            sides = len(facts) - len(facts.lstrip(b":")) + 1
-            old, new = (
-                _parse_entry(names[0], names[sides]),
-                _parse_entry(names[sides - 1], names[-2]),
-            )
-            changes.append(TreeChange(decode_path(next(fields)), old, new))
-    return changes
-
-
-def _parse_entry(mode: str, sha: str) -> TreeEntry:
-    return ABSENT_ENTRY if mode.strip("0") == "" else TreeEntry(mode, sha)
-
-
 def list_entries(repository: JobRepository, index: str = "index") -> dict[str, TreeEntry]:
     """Return every merged entry of an index."""
     entries = {}
@@ -254,16 +208,6 @@ def list_entries(repository: JobRepository, index: str = "index") -> dict[str, T
         mode, sha, stage = facts.split(" ")
         if stage == "0":
             entries[path] = TreeEntry(mode, sha)
-    return entries
-
-
-def list_tree(repository: JobRepository, commit: str) -> dict[str, TreeEntry]:
-    """Return every entry of a commit or tree."""
-    entries = {}
-    for line in split_zero(repository.read_bytes("ls-tree", "-r", "-z", "--full-tree", commit)):
-        facts, _, path = line.partition("\t")
-        mode, _, sha = facts.split(" ")
-        entries[path] = TreeEntry(mode, sha)
     return entries
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.runner.errors import JobFailed
-from chalicelib.runner.repository import work_tree
+from chalicelib.runner.repository import trees, work_tree
 from chalicelib.runner.repository.job_repository import JobRepository
-from chalicelib.runner.repository.work_tree import ABSENT_ENTRY, GITLINK_MODE, TreeChange, TreeEntry
+from chalicelib.runner.repository.trees import ABSENT_ENTRY, GITLINK_MODE, TreeChange, TreeEntry
 
 REWRITE_INDEX = "rewrite-index"
 _NOT_KEPT = (b"gpgsig", b"mergetag")
@@ -97,7 +97,7 @@ def _read_changes(repository: JobRepository, commits: list[str]) -> dict[str, li
         elif piece:
             current = piece.split()[0].decode()
     for sha, parts in pieces.items():
-        changes[sha] = work_tree.parse_changes(b"\0".join([*parts, b""]))
+        changes[sha] = trees.parse_changes(b"\0".join([*parts, b""]))
     return changes
 
 
@@ -189,7 +189,7 @@ def _clean_tree(
 ) -> str:
     """Return a commit's tree without what only setup changed, and without foreign links."""
     replaced: dict[str, TreeEntry] = {}
-    entries = work_tree.list_tree(repository, commit.tree)
+    entries = trees.list_tree(repository, commit.tree)
     for path, entry in entries.items():
         if entry.mode == GITLINK_MODE and entry != rules.gitlinks.get(path):
             replaced[path] = rules.gitlinks.get(path, ABSENT_ENTRY)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.runner.output.text import name_some
-from chalicelib.runner.repository import filters, work_tree
+from chalicelib.runner.repository import filters, trees, work_tree
 from chalicelib.runner.repository.job_repository import JobRepository, decode_path
 from chalicelib.runner.repository.setup_state import (
     COPY_INDEX,
@@ -20,13 +20,8 @@ from chalicelib.runner.repository.setup_state import (
 )
 from chalicelib.runner.repository.special_files import SpecialFiles, restore_tracked
 from chalicelib.runner.repository.submodules import Submodule, read_submodules
-from chalicelib.runner.repository.work_tree import (
-    ABSENT_ENTRY,
-    GITLINK_MODE,
-    IndexFlags,
-    TreeEntry,
-    WorkspaceDifferences,
-)
+from chalicelib.runner.repository.trees import ABSENT_ENTRY, GITLINK_MODE, TreeEntry
+from chalicelib.runner.repository.work_tree import IndexFlags, WorkspaceDifferences
 
 AGENT_INDEX = "agent-index"
 SETUP_INDEX = "setup-index"
@@ -85,9 +80,9 @@ def read_agent_tree(
     setup_tree = work_tree.write_tree(repository, SETUP_INDEX)
     tree.setup_changes = {
         change.path: (change.old, change.new)
-        for change in work_tree.compare_trees(repository, state.base_sha, setup_tree)
+        for change in trees.compare_trees(repository, state.base_sha, setup_tree)
     }
-    head = work_tree.list_tree(repository, head_sha)
+    head = trees.list_tree(repository, head_sha)
     if not wanted.reads_files:
         tree.entries = head
         return tree
@@ -184,7 +179,7 @@ def _remove_untracked(reading: _WorkspaceReading, found: WorkspaceDifferences) -
     """Take out files that the agent took out of its index, and did not change on the disk."""
     changed = {*found.modified, *found.deleted, *found.gitlinks}
     current = work_tree.list_entries(reading.repository)
-    before = work_tree.list_tree(reading.repository, reading.state.head_sha)
+    before = trees.list_tree(reading.repository, reading.state.head_sha)
     removed = {
         path
         for path in {*before, *reading.head} - reading.tracked_paths

@@ -22,9 +22,9 @@ from chalicelib.runner.repository.git import Git
 from chalicelib.runner.repository.job_repository import JobRepository
 from chalicelib.runner.repository.setup_state import SetupState
 from chalicelib.runner.work import outputs
-from chalicelib.runner.work.sealing import copy_sealed
+from chalicelib.runner.work.sealing import HEAD_REF, KEPT_REFS, copy_sealed, name_tips
 from chalicelib.runner.work.secret_scan import SECRET_CLASS
-from chalicelib.runner.work.snapshot import HEAD_REF, KEPT_REFS, Snapshot, name_tips
+from chalicelib.runner.work.snapshot import Snapshot
 
 BUNDLE_TYPE, PATCH_TYPE = "application/x-git-bundle", "text/x-diff"
 RESTORED_REF = "refs/optio/restored"

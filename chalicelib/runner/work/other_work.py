@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.runner.repository.job_repository import JobRepository
 from chalicelib.runner.repository.setup_state import SetupState
-from chalicelib.runner.repository.work_tree import compare_trees
+from chalicelib.runner.repository.trees import compare_trees
 from chalicelib.runner.work.other_refs import (
     Tip,
     keep_existing,

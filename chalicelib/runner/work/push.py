@@ -10,7 +10,8 @@ from chalicelib.runner.repository.forge_errors import error_class_of, refusal_wo
 from chalicelib.runner.repository.git import Git
 from chalicelib.runner.sandbox import processes
 from chalicelib.runner.work import sealing
-from chalicelib.runner.work.snapshot import Snapshot, name_tips
+from chalicelib.runner.work.sealing import name_tips
+from chalicelib.runner.work.snapshot import Snapshot
 
 LARGE_BYTES = 100 * 1024 * 1024
 """GitHub refuses larger files, and GitLab and Bitbucket often do."""

@@ -13,8 +13,10 @@ from pathlib import Path
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.repository.git import Git
 from chalicelib.runner.repository.job_repository import JobRepository
-from chalicelib.runner.repository.work_tree import ABSENT_ENTRY, GITLINK_MODE, TreeEntry
+from chalicelib.runner.repository.trees import ABSENT_ENTRY, GITLINK_MODE, TreeEntry
 
+HEAD_REF = "refs/heads/work"
+KEPT_REFS = "refs/heads/kept"
 _PACK = (
     *("pack-objects", "--revs", "--shallow", "--stdout", "-q", "--delta-base-offset"),
     "--missing=allow-any",
@@ -30,6 +32,12 @@ class SealedRepository:
     known: tuple[str, ...]
     ends: tuple[str, ...]
     """The commits whose parents are not in the repository."""
+
+
+def name_tips(head: str, others: Iterable[str]) -> dict[str, str]:
+    """Return the references of a snapshot's repository."""
+    kept = {f"{KEPT_REFS}/{number}": sha for number, sha in enumerate(others, 1)}
+    return {HEAD_REF: head, **kept}
 
 
 def seal_commits(

@@ -7,19 +7,19 @@ commits are there in either case, so that nothing an agent made is lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.output.text import name_some
-from chalicelib.runner.repository import filter_programs, lfs, work_tree
+from chalicelib.runner.repository import filter_programs, lfs, trees
 from chalicelib.runner.repository.filters import find_faults, find_normalised
 from chalicelib.runner.repository.git import Git
 from chalicelib.runner.repository.job_repository import PATIENCE_SECONDS, JobRepository
 from chalicelib.runner.repository.setup_state import SetupState, check_repository
 from chalicelib.runner.repository.special_files import SpecialFiles, remove_rules
-from chalicelib.runner.repository.work_tree import GITLINK_MODE, TreeEntry
+from chalicelib.runner.repository.trees import GITLINK_MODE, TreeEntry, has_ancestor, read_tree_id
 from chalicelib.runner.work import sealing
 from chalicelib.runner.work.agent_commits import (
     RewriteRules,
@@ -31,9 +31,7 @@ from chalicelib.runner.work.agent_tree import AgentTree, Wanted, read_agent_tree
 from chalicelib.runner.work.other_refs import Tip
 from chalicelib.runner.work.other_work import describe_records, find_other_work, find_unfinished
 from chalicelib.runner.work.refusal import UNREAD, Refusal, join_reasons
-
-HEAD_REF = "refs/heads/work"
-KEPT_REFS = "refs/heads/kept"
+from chalicelib.runner.work.sealing import name_tips
 
 _CLEAN = """
 cd .git || exit 1
@@ -226,19 +224,19 @@ def _make_line(draft: _Draft, head: str, tree: AgentTree, files: str | None) -> 
         for path, entry in log.new_entries
         if entry != tree.setup_changes.get(path, (entry, None))[1]
     ]
-    tip_tree = _read_tree_id(repository, tip)
+    tip_tree = read_tree_id(repository, tip)
     if files is not None and files != tip_tree:
-        changes = work_tree.compare_trees(repository, tip_tree, files)
+        changes = trees.compare_trees(repository, tip_tree, files)
         entries += [(change.path, change.new) for change in changes]
         tip = _write_commit(draft, files, [tip])
         commits.append(tip)
     base = state.base_sha if draft.request.continues else base
     has_merge = any(len(commit.parents) > 1 for commit in log.commits.values())
-    has_work = _read_tree_id(repository, tip) != _read_tree_id(repository, base)
+    has_work = read_tree_id(repository, tip) != read_tree_id(repository, base)
     has_work = has_work or (draft.request.continues and has_merge)
-    if has_work and draft.request.continues and not _has_ancestor(repository, state.base_sha, tip):
+    if has_work and draft.request.continues and not has_ancestor(repository, state.base_sha, tip):
         draft.notices.append("the agent rewrote its branch: a merge joins it to what was pushed")
-        tip = _write_commit(draft, _read_tree_id(repository, tip), [state.base_sha, tip])
+        tip = _write_commit(draft, read_tree_id(repository, tip), [state.base_sha, tip])
         commits.append(tip)
     all_excluded = frozenset({state.base_sha, base, *published})
     return _Line(base, tip, has_work, tuple(commits), entries, all_excluded)
@@ -248,7 +246,7 @@ def _find_base(draft: _Draft, head: str, published: list[str]) -> str:
     """Return the newest commit of `head` that the forge has."""
     if published:
         return published[-1]
-    if _has_ancestor(draft.repository, draft.state.base_sha, head):
+    if has_ancestor(draft.repository, draft.state.base_sha, head):
         return draft.state.base_sha
     output = draft.repository.run_git("merge-base", draft.state.base_sha, head)
     return output.data.decode().strip() or draft.state.base_sha
@@ -270,20 +268,6 @@ def _make_rules(draft: _Draft, tree: AgentTree) -> RewriteRules:
 def _write_commit(draft: _Draft, tree: str, parents: list[str]) -> str:
     options = [part for parent in parents for part in ("-p", parent)]
     return draft.repository.read_text("commit-tree", tree, *options, "-m", draft.request.title)
-
-
-def _read_tree_id(repository: JobRepository, commit: str) -> str:
-    return repository.read_text("rev-parse", f"{commit}^{{tree}}")
-
-
-def _has_ancestor(repository: JobRepository, older: str, newer: str) -> bool:
-    return repository.run_git("merge-base", "--is-ancestor", older, newer).code == 0
-
-
-def name_tips(head: str, others: Iterable[str]) -> dict[str, str]:
-    """Return the references of a snapshot's repository."""
-    kept = {f"{KEPT_REFS}/{number}": sha for number, sha in enumerate(others, 1)}
-    return {HEAD_REF: head, **kept}
 
 
 def _seal_snapshot(draft: _Draft, line: _Line, others: list[Tip]) -> Snapshot:

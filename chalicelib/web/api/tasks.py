@@ -14,7 +14,8 @@ from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, RUN_KINDS, B
 from chalicelib.domain.errors import Fault, Invalid, MethodNotAllowed, NotFound
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.repos.repo import Repo, normal_url
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from chalicelib.web.http.cursors import encode_cursor
 from chalicelib.web.http.routes import (

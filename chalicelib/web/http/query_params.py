@@ -15,7 +15,7 @@ from chalicelib.domain.access import secret
 from chalicelib.domain.blueprints import blueprint
 from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.repos import repo
-from chalicelib.domain.runs import run
+from chalicelib.domain.runs import state
 from chalicelib.domain.triggers.time_zones import check_year
 
 Schema = dict[str, Any]
@@ -32,7 +32,7 @@ def _known_parameters() -> dict[str, Schema]:
             "enum": [*blueprint.Kind, "all"],
             "default": blueprint.Kind.REPO_TASK,
         },
-        "state": {"type": "string", "enum": [*run.State, "any"], "default": "any"},
+        "state": {"type": "string", "enum": [*state.State, "any"], "default": "any"},
         "repoUrl": {**text, "format": "repo-url"},
         "scope": {**text, "format": "secret-scope"},
         "at": {**text, "format": "date-time"},

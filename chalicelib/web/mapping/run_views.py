@@ -12,7 +12,8 @@ from chalicelib.domain.runs.attempt import Attempt, RunnerCapabilities, StageSpa
 from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.log import LogLine
 from chalicelib.domain.runs.output import RunOutput
-from chalicelib.domain.runs.run import Run, RunEvent
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.run_event import RunEvent
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.web.mapping.resource_views import format_optional_moment
 from chalicelib.web.schemas import responses

@@ -14,7 +14,8 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.runs.attempt import StageSpan
 from chalicelib.domain.runs.log import LineFilter
-from chalicelib.domain.runs.run import Run, State
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from chalicelib.web.http.routes import json_answer, parse_id, redirect_to
 from chalicelib.web.mapping import run_views

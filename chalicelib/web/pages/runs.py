@@ -10,7 +10,7 @@ from chalicelib import wiring
 from chalicelib.actions.runs import lists, runs
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.repos.repo import normal_url
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from chalicelib.web.http.routes import parse_id
 from chalicelib.web.pages.request import PageRequest

@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticKnownError
 
 from chalicelib import wiring
-from chalicelib.actions.firing.inbound_webhooks import jmespath_of as query_of
+from chalicelib.actions.firing.payload_params import jmespath_of as query_of
 from chalicelib.domain import limits
 from chalicelib.domain.access import secret
 from chalicelib.domain.access.credential import check_ends

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.firing.firing import Outcome
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.trigger import CatchUp, Overlap, TriggerType
 from chalicelib.web.schemas.responses.values import Count, Cursor, Id, Json, Moment
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.domain.blueprints.blueprint import Kind
-from chalicelib.domain.runs.run import State
+from chalicelib.domain.runs.state import State
 from chalicelib.web.schemas.responses.blueprints import (
     DefinitionSummary,
     DefinitionView,
