@@ -10,7 +10,7 @@ from chalicelib.ports import World, WriteConflict
 def first_result(world: World, claim: IdempotencyClaim) -> str:
     """Return the result of the first request with this Idempotency-Key.
 
-    Raises `Conflict` if that request had another body, and `AttemptSuperseded` if its claim is not
+    Raises `Conflict` if that request had another body, and `Superseded` if its claim is not
     readable yet.
     """
     first = world.firings.find_claim(claim.key, world.now())

@@ -16,7 +16,7 @@ MAX_CONFLICT_RETRIES = 5
 def retry_on_conflict(what: str, change: Callable[[], T]) -> T:
     """Return the result of `change`, which reads and then writes by compare-and-swap.
 
-    Raises `AttemptSuperseded` if other writers were first `MAX_CONFLICT_RETRIES` times.
+    Raises `Superseded` if other writers were first `MAX_CONFLICT_RETRIES` times.
     """
     for _ in range(MAX_CONFLICT_RETRIES):
         with suppress(Superseded):

@@ -27,4 +27,4 @@ def consult(message: Message) -> None:
         with step_failures.left_to_ticks(world, "sync"):
             sync.sync_provider(world, message["providerId"])
     else:
-        step_failures.step_of_run(world, message["runId"], outside_calls.consult)
+        step_failures.step_of_run(world, message["runId"], outside_calls.make_outside_call)

@@ -149,10 +149,9 @@ class Metrics(Protocol):
     """Counters and measurements for dashboards and alarms.
 
     `record_commit_time` takes the milliseconds from the due time (or the start of the message, if
-    later) to
-    the write of an occurrence. `record_tick` takes the number of sent messages and the age of the
-    oldest due row. `record_wait` takes the time from queue to claim, `record_step_time` the
-    duration of a step, and `add_cost` US dollars.
+    later) to the write of an occurrence. `record_tick` takes the number of sent messages and the
+    age of the oldest due row. `record_wait` takes the time from queue to claim, `record_step_time`
+    the duration of a step, and `add_cost` US dollars.
     """
 
     def count_firing(self, firing: Firing) -> None: ...

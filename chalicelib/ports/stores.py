@@ -3,8 +3,8 @@
 Reads by id are consistent; lists and due rows come from indexes that lag. Methods that take an id
 raise `NotFound`, unless their result may be None. A page of a list is `(things, position)`, newest
 first: `list_position` is the `before` of the next page, None on the last one. It may have fewer
-than `limit` things, because it ends early at `limits.ANSWER` bytes. An invalid `before` raises
-`Invalid`, and so does writing an object over `limits.ROW` bytes.
+than `limit` things, because it ends early at `limits.MAX_ANSWER_BYTES`. An invalid `before` raises
+`Invalid`, and so does writing an object over `limits.MAX_ROW_BYTES`.
 
 `add` raises `WriteConflict` if the object or its claim exists. A method that `may_lose` parts
 raises `WriteConflict` with those that were not in the expected state, and writes nothing. Any other
@@ -220,8 +220,8 @@ class Providers(Protocol):
 class Secrets(Protocol):
     """The names of users' secrets.
 
-    `vault_key` is the key of the value in the vault. `find` is consistent, and omits unknown names.
-    `put` overwrites. `list_all` is sorted by name and scope, and lags.
+    `vault_key` is the key of the value in the vault. `find_named` is consistent, and omits unknown
+    names. `put` overwrites. `list_all` is sorted by name and scope, and lags.
     """
 
     def vault_key(self, name: str, scope: str) -> str: ...
@@ -264,8 +264,9 @@ class Activity(Protocol):
 class Counters(Protocol):
     """Counts of attempts within a time window, each named by its window.
 
-    `take` counts one more and returns True, or returns False if `most` are counted; the count is
-    deleted some time after `until`. `forget_attempt` counts one less, and never goes below zero.
+    `try_increment` counts one more and returns True, or returns False if `most` are counted; the
+    count is deleted some time after `until`. `give_back` counts one less, and never goes below
+    zero.
     """
 
     def try_increment(self, name: str, most: int, until: datetime) -> bool: ...

@@ -199,7 +199,7 @@ class JobStages:
         trial = RepoTestRun(
             passed=code == 0 and not late, exit_status=None if late else code, last_lines=last
         )
-        self.log.add_line("system", f"tests {trial.describe_result}")
+        self.log.add_line("system", f"tests {trial.result_text}")
         return trial
 
     def _run_script(

@@ -10,7 +10,7 @@ import sys
 from dataclasses import astuple
 
 from infra.prose.check import (
-    findings,
+    find_faults,
     is_unfinished,
     prune_unfinished,
     read_unfinished,
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     for path in tracked_paths():
         is_named = not arguments or is_unfinished(path, (name.rstrip("/") for name in arguments))
         if is_named and not is_unfinished(path, unfinished):
-            for finding in sorted(set(findings(path)), key=astuple):
+            for finding in sorted(set(find_faults(path)), key=astuple):
                 count += 1
                 print(f"{path}:{finding.line}: {finding.rule}: {finding.message}")
     print(f"prose: {count} faults; {len(unfinished)} paths left out (infra/prose/unfinished.txt)")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from infra.dev.emulator import ROOT
-from infra.prose.passages import Kind, Passage, markdown_passages, skip_code
+from infra.prose.passages import Kind, Passage, blank_out_code, markdown_passages
 from infra.prose.python_texts import python_passages
 from infra.prose.rules import Finding, read_rules
 from infra.prose.templates import template_passages
@@ -30,7 +30,7 @@ def tracked_paths() -> list[str]:
     return [path for path in listed.stdout.splitlines() if (ROOT / path).exists()]
 
 
-def passages(path: str) -> Iterator[Passage]:
+def read_passages(path: str) -> Iterator[Passage]:
     """Yield the passages of a file."""
     text = (ROOT / path).read_text()
     if path.endswith(".md"):
@@ -47,14 +47,14 @@ def _help_passages(makefile: str) -> Iterator[Passage]:
     """Yield the help text of each make target."""
     for number, line in enumerate(makefile.splitlines(), start=1):
         if found := _HELP.search(line):
-            yield Passage(number, Kind.MARKDOWN, skip_code(found[1]))
+            yield Passage(number, Kind.MARKDOWN, blank_out_code(found[1]))
 
 
-def findings(path: str) -> Iterator[Finding]:
+def find_faults(path: str) -> Iterator[Finding]:
     """Yield the faults of a file."""
-    for passage in passages(path):
+    for passage in read_passages(path):
         for rule in read_rules():
-            yield from rule.findings(passage)
+            yield from rule.find_faults(passage)
 
 
 def read_unfinished() -> list[str]:
@@ -74,7 +74,7 @@ def passing_entries() -> list[str]:
 
     def has_faults(entry: str) -> bool:
         below = (path for path in paths if is_unfinished(path, [entry]))
-        return any(True for path in below for _ in findings(path))
+        return any(True for path in below for _ in find_faults(path))
 
     return [entry for entry in read_unfinished() if not has_faults(entry)]
 

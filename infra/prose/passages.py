@@ -38,21 +38,21 @@ class Passage:
     text: str
 
 
-def skip(pattern: re.Pattern[str], text: str, replacement: str = SKIPPED) -> str:
+def blank_out(pattern: re.Pattern[str], text: str, replacement: str = SKIPPED) -> str:
     """Return the text without the matches, its line breaks kept so that lines still count."""
     return pattern.sub(lambda match: replacement + "\n" * match[0].count("\n"), text)
 
 
-def skip_code(text: str) -> str:
+def blank_out_code(text: str) -> str:
     """Return the text without inline code, quoted text and URLs; links leave their words."""
-    text = skip(_CODE, text)
+    text = blank_out(_CODE, text)
     text = _IMAGE_OR_LINK.sub(r"\1", text)
-    return skip(_QUOTED, skip(_URL, text))
+    return blank_out(_QUOTED, blank_out(_URL, text))
 
 
 def markdown_passages(text: str, kind: Kind, first_line: int = 1) -> Iterator[Passage]:
     """Yield the passages of Markdown, or of a docstring, which is written like it."""
-    text = skip_code(skip(_FENCE, skip(_COMMENT, text, ""), ""))
+    text = blank_out_code(blank_out(_FENCE, blank_out(_COMMENT, text, ""), ""))
     begin, lines, in_list = 0, list[str](), False
     for number, line in enumerate([*text.split("\n"), ""], start=first_line):
         is_item = bool(_LIST_ITEM.match(line))

@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from infra.prose.passages import SKIPPED, Kind, Passage, markdown_passages, skip_code
+from infra.prose.passages import SKIPPED, Kind, Passage, blank_out_code, markdown_passages
 
 MESSAGE_ARGUMENTS = frozenset({"help", "message", "notes", "reason", "summary", "description"})
 _ARGUMENT = re.compile(rf"\b(?:{'|'.join(sorted(MESSAGE_ARGUMENTS))})=f?[\"(]")
@@ -48,7 +48,7 @@ def _messages(values: list[ast.expr]) -> Iterator[Passage]:
     for value in values:
         text = _literal(value)
         if _HAS_WORDS.search(text):
-            yield Passage(value.lineno, Kind.MESSAGE, skip_code(text))
+            yield Passage(value.lineno, Kind.MESSAGE, blank_out_code(text))
 
 
 def _literal(node: ast.expr) -> str:

@@ -45,7 +45,7 @@ class Rule:
     wrong: tuple[str, ...] = ()
     right: tuple[str, ...] = ()
 
-    def findings(self, passage: Passage) -> Iterator[Finding]:
+    def find_faults(self, passage: Passage) -> Iterator[Finding]:
         """Yield the faults that this rule finds in a passage."""
         if passage.kind not in self.kinds:
             return
@@ -65,7 +65,7 @@ class Rule:
             yield from self._sentence_faults(text)
 
     def _sentence_faults(self, text: str) -> Iterator[tuple[int, str]]:
-        for offset, sentence in sentences(text):
+        for offset, sentence in split_sentences(text):
             first = _WORD.match(sentence.lstrip("*_([ "))
             is_question = sentence.rstrip("*_) ").endswith("?")
             is_opening = offset == 0 or self.opens == "sentence"
@@ -76,7 +76,7 @@ class Rule:
                 yield offset, f"{words} words in {_shown(sentence)!r}: at most {self.max_words}"
 
 
-def sentences(text: str) -> Iterator[tuple[int, str]]:
+def split_sentences(text: str) -> Iterator[tuple[int, str]]:
     """Yield the sentences of a passage, each with its position."""
     begin = 0
     for end in _SENTENCE_END.finditer(text):

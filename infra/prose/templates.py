@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from infra.prose.passages import SKIPPED, Kind, Passage, skip
+from infra.prose.passages import SKIPPED, Kind, Passage, blank_out
 
 _UNREAD = re.compile(
     r"\{#.*?#\}|<!--.*?-->|<(script|style|svg|pre|code)\b.*?</\1>", re.DOTALL | re.IGNORECASE
@@ -22,15 +22,15 @@ _HAS_WORDS = re.compile(r"[A-Za-z]+,? [A-Za-z]+")
 
 def template_passages(text: str) -> Iterator[Passage]:
     """Yield the passages of a template."""
-    text = skip(_UNREAD, text, "")
+    text = blank_out(_UNREAD, text, "")
     for match in _ATTRIBUTE.finditer(text):
         yield from _passage(text, match.start(), match[1])
     for call in _CALL.finditer(text):
         for match in _STRING.finditer(call[0]):
             yield from _passage(text, call.start() + match.start(), match[1] or match[2])
-    visible = skip(_EXPRESSION, text)
-    visible = skip(_INLINE_TAG, visible, "")
-    visible = skip(_BLOCK_TAG, visible, "\0")
+    visible = blank_out(_EXPRESSION, text)
+    visible = blank_out(_INLINE_TAG, visible, "")
+    visible = blank_out(_BLOCK_TAG, visible, "\0")
     position = 0
     for part in visible.split("\0"):
         yield from _passage(visible, position + len(part) - len(part.lstrip()), part.strip())

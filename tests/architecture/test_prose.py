@@ -29,9 +29,9 @@ def test_a_rule_finds_its_wrong_examples_and_no_right_one(rule: Rule):
     assert rule.right
     for kind in rule.kinds:
         for text in rule.wrong:
-            assert list(rule.findings(Passage(1, Kind(kind), text))), text
+            assert list(rule.find_faults(Passage(1, Kind(kind), text))), text
         for text in rule.right:
-            assert not list(rule.findings(Passage(1, Kind(kind), text))), text
+            assert not list(rule.find_faults(Passage(1, Kind(kind), text))), text
 
 
 def test_the_list_of_unfinished_files_only_shrinks():

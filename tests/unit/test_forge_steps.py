@@ -158,7 +158,7 @@ class Story:
         due = self.run.due_at
         assert at or due, "it is not due"
         self.now = max(self.now, at or due or self.now)
-        outside_calls.consult(self.world, ID)
+        outside_calls.make_outside_call(self.world, ID)
         return self.run
 
     def opened(self) -> Story:
@@ -234,13 +234,13 @@ def test_a_publish_that_fails_unexpectedly_is_tried_again_and_counted(forge: Scr
     forge.errors["find"] = RuntimeError("ours")  # type: ignore[assignment]
     for failures in range(1, 10):
         story.now = max(story.now, story.run.due_at or story.now)
-        step_failures.step_of_run(story.world, ID, outside_calls.consult)
+        step_failures.step_of_run(story.world, ID, outside_calls.make_outside_call)
         assert (story.run.failures, story.run.due_at) == (
             failures,
             story.now + trigger_failures.failure_backoff(failures),
         )
     story.now = story.run.due_at or story.now
-    step_failures.step_of_run(story.world, ID, outside_calls.consult)
+    step_failures.step_of_run(story.world, ID, outside_calls.make_outside_call)
     assert (story.run.state, story.run.error_class) == (State.FAILED, "internal")
 
 
@@ -338,7 +338,7 @@ def test_events_look_once_in_ten_seconds_and_never_while_the_forge_rests(forge: 
     while story.now < rested - timedelta(seconds=30):
         story.now += timedelta(seconds=20)
         forge_events.handle_forge_event(story.world, "github", "check_run", payload)
-        outside_calls.consult(story.world, ID)
+        outside_calls.make_outside_call(story.world, ID)
     assert forge.calls.count("look") == looks
     assert story.run.due_at == rested
 
@@ -462,7 +462,7 @@ def test_a_pull_request_that_another_run_follows_is_not_noted(forge: ScriptedFor
 
     transitions.cancel_run(story.world, story.world.runs.get(OTHER), by="user", message="cancelled")
     story.now += transitions.PUBLISH_GRACE
-    outside_calls.consult(story.world, OTHER)
+    outside_calls.make_outside_call(story.world, OTHER)
 
     run = story.world.runs.get(OTHER)
     assert (run.state, run.pr_number, run.due_at) == (State.CANCELLED, None, None)

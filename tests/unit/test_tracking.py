@@ -233,7 +233,7 @@ class EveryOrder(RuleBasedStateMachine):
         due = was.due_at is not None and was.due_at <= self.forge.now
         if not due or was.state is State.QUEUED:
             return
-        outside_calls.consult(self.world, was.id)
+        outside_calls.make_outside_call(self.world, was.id)
         if not faulty:
             self._is_as_the_forge_said(was)
 

@@ -99,7 +99,7 @@ def change_blueprint(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
     """Store an edit; pausing removes its triggers from the due index, resuming adds them again.
 
     Occurrences that were missed during a pause are recorded in the same transaction. Raises
-    `AttemptSuperseded` if `was` is no longer the stored version.
+    `Superseded` if `was` is no longer the stored version.
     """
     check_templates(new)
     now = world.now()

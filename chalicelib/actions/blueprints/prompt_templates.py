@@ -39,8 +39,8 @@ def create_template(
 def change_template(world: World, was: PromptTemplate, new: PromptTemplate) -> PromptTemplate:
     """Store an edit; linked blueprints fire with the new text from now on.
 
-    Raises `Invalid` if it does not parse, `Conflict` for a name in use, and `AttemptSuperseded` if
-    `was` is no longer the stored version.
+    Raises `Invalid` if it does not parse, `Conflict` for a name in use, and `Superseded` if `was`
+    is no longer the stored version.
     """
     _check_template(new)
     new = replace(new, version=was.version + 1, updated_at=world.now())

@@ -27,9 +27,7 @@ def create_repo(
 
 
 def change_repo(world: World, was: Repo, new: Repo, by: Principal) -> None:
-    """Store the changed settings of a repo; raise `AttemptSuperseded` if `was` is
-    no longer stored.
-    """
+    """Store the changed settings of a repo; raise `Superseded` if `was` is no longer stored."""
     _check_forge(new, was.forge_api_url, by)
     world.repos.put(new, was)
 

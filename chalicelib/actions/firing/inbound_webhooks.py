@@ -131,7 +131,8 @@ def _answer_stranger(sender: Sender, delivery: InboundDelivery) -> dict[str, str
 def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> ReceivedDelivery:
     """Store the first token that is offered while no secret is set, until an admin decides.
 
-    Any caller can post one, so a later token never replaces it.
+    Any caller can post one, so a later token never replaces it. Raises `InvalidSignature` without a
+    token, `Conflict` for another token, and `Superseded` if the trigger was changed concurrently.
     """
     token = webhook_events.get_path(payload, "verification_token")
     if not isinstance(token, str) or not token or len(token) > 500:

@@ -79,8 +79,8 @@ def start_job(
 ) -> Job | None:
     """Move an admitted run to `running` and return its job; None if it cannot start.
 
-    Without a brief, a secret or a token the run fails, or waits for its forge. Raises
-    `AttemptSuperseded` if the run was changed concurrently.
+    Without a brief, a secret or a token the run fails, or waits for its forge. Raises `Superseded`
+    if the run was changed concurrently.
     """
     brief = briefs.brief_of(world, run)
     if brief is None:
@@ -96,11 +96,7 @@ def start_job(
     except ForgeError as error:
         refusals.refuse_without_token(world, run, error)
         return None
-    if run.repo_url:
-        # Before anything is pushed, so that deliveries caused by the push are recognised at once.
-        until = world.now() + world.policy.retention
-        branch = replace(run, branch_prefix=_choose_prefix(run, repo)).push_branch
-        world.slots.hold_runs(branch_key(run.repo_url, branch), [run.id], until)
+    _hold_branch(world, run, repo)
     attempt = Attempt(
         number=run.attempt + 1,
         started_at=world.now(),
@@ -108,6 +104,22 @@ def start_job(
         capabilities=capabilities,
     )
     started = _begin_attempt(world, replace(run, launch=launch) if launch else run, repo, attempt)
+    return replace(_make_job(world, run, started, brief, repo), secrets=values, token=token)
+
+
+def _hold_branch(world: World, run: Run, repo: Repo | None) -> None:
+    """Record the run under its branch, before anything is pushed.
+
+    Deliveries that the push causes are then recognised at once.
+    """
+    if run.repo_url:
+        until = world.now() + world.policy.retention
+        branch = replace(run, branch_prefix=_choose_prefix(run, repo)).push_branch
+        world.slots.hold_runs(branch_key(run.repo_url, branch), [run.id], until)
+
+
+def _make_job(world: World, run: Run, started: Run, brief: Brief, repo: Repo | None) -> Job:
+    """Return the job of a started attempt, without secrets; `run` is the run before its start."""
     resumed = run.resume_prompt is not None and run.branch is not None
     continues = resumed or run.works_on is not None
     work = work_to_restore(run)
@@ -127,8 +139,6 @@ def start_job(
         work_url=world.outputs.download_url(run.id, work.attempt, bundle)
         if work and bundle
         else None,
-        secrets=values,
-        token=token,
     )
 
 
@@ -189,8 +199,8 @@ def record_heartbeat(
 ) -> str | None:
     """Store log lines and the heartbeat; return the reason why the job must stop, or None.
 
-    The reasons are `cancelled`, `superseded` and `over time`. Raises `AttemptSuperseded`, and
-    stores nothing, for an older attempt and for lines of an attempt that was reported as ended.
+    The reasons are `cancelled`, `superseded` and `over time`. Raises `Superseded`, and stores
+    nothing, for an older attempt and for lines of an attempt that was reported as ended.
     """
     run = world.runs.get(run_id)
     if run.attempt != attempt:
@@ -207,8 +217,7 @@ def record_heartbeat(
 
 
 def is_log_open(world: World, run: Run) -> bool:
-    """Return whether the newest attempt may add to its log; raise `AttemptSuperseded` if it has
-    ended.
+    """Return whether the newest attempt may add to its log; raise `Superseded` if it has ended.
 
     A cancelled job has `LATE_LINES_WINDOW` for its last lines. A job whose runner was lost may
     still report, but its lines are dropped.
@@ -224,9 +233,7 @@ def is_log_open(world: World, run: Run) -> bool:
 
 
 def get_working_run(world: World, run_id: str, attempt: int) -> Run:
-    """Return the run of an attempt that a runner works on; raise `AttemptSuperseded` if it has
-    ended.
-    """
+    """Return the run of an attempt that a runner works on; raise `Superseded` if it has ended."""
     run = world.runs.get(run_id)
     if run.attempt != attempt or not run.is_running_on_runner:
         raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
@@ -236,8 +243,8 @@ def get_working_run(world: World, run_id: str, attempt: int) -> Run:
 def git_token(world: World, run_id: str, attempt: int) -> str | None:
     """Return a fresh token for pushing, because the first one may have expired.
 
-    None if the forge mints none at the moment; the runner then keeps its token. Raises
-    `AttemptSuperseded` if the attempt has ended.
+    None if the forge mints none at the moment; the runner then keeps its token. Raises `Superseded`
+    if the attempt has ended.
     """
     run = get_working_run(world, run_id, attempt)
     repo = world.repos.find_by_url(run.repo_url) if run.repo_url else None

@@ -18,8 +18,7 @@ def upload_urls(
     """Return each file of a running attempt with the URL to upload it to.
 
     Nothing is stored: an uploaded file counts once the attempt's report names it. Raises `Invalid`
-    for a name, size or number that is not allowed, and `AttemptSuperseded` if the attempt has
-    ended.
+    for a name, size or number that is not allowed, and `Superseded` if the attempt has ended.
     """
     listed = tuple(outputs)
     reserved = tuple(output for output in listed if output.name in RESERVED_NAMES)

@@ -55,8 +55,7 @@ class AttemptReport:
 
 
 def report_attempt(world: World, run_id: str, attempt: int, end: AttemptReport) -> Run:
-    """End an attempt; raise `AttemptSuperseded` if the run has moved on, but record the cost
-    anyway.
+    """End an attempt; raise `Superseded` if the run has moved on, but record the cost anyway.
 
     Raises `Invalid` for files that are not allowed, and for a branch other than the run's.
     """
@@ -154,7 +153,7 @@ def _escalate_failing_tests(
     world: World, run: Run, trial: RepoTestRun, end: AttemptReport, facts: dict[str, object]
 ) -> Run:
     """Hand work with failing tests to a person, if there is no pull request to show it."""
-    why = f"pushed {end.branch}, but its tests {trial.describe_result}"
+    why = f"pushed {end.branch}, but its tests {trial.result_text}"
     return transitions.transition_run(
         world,
         run,

@@ -133,7 +133,7 @@ def _add_template(forge: Forge, templates: list[str | None]) -> None:
 
 
 def _check_wanted(world: World, run: Run) -> None:
-    """Raise `AttemptSuperseded` if the run was cancelled while its texts were read."""
+    """Raise `Superseded` if the run was cancelled while its texts were read."""
     if world.runs.get(run.id).is_final:
         raise Superseded(f"task {run.id!r} has ended")
 

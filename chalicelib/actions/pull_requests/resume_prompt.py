@@ -26,7 +26,7 @@ def write_resume_prompt(run: Run, forge: Forge, pull: PullRequest, verdict: Verd
 def _failure_details(run: Run, forge: Forge, pull: PullRequest, verdict: Verdict) -> str:
     """Return the details of a problem: from the repo's own tests, otherwise from the forge."""
     if run.trial and verdict.trouble.startswith(TESTS_TROUBLE_PREFIX):
-        return f"The tests {run.trial.describe_result}:\n\n{run.trial.last_lines}"
+        return f"The tests {run.trial.result_text}:\n\n{run.trial.last_lines}"
     return forge.read_failure_details(pull.facts)
 
 

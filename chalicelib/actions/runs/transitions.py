@@ -40,8 +40,8 @@ def transition_run(
 ) -> Run:
     """Move `run` by compare-and-swap, free its slots if it stops working, and send its messages.
 
-    Raises `IllegalTransition` if the state machine does not allow the move, and `AttemptSuperseded`
-    if the run was changed concurrently.
+    Raises `IllegalTransition` if the state machine does not allow the move, and `Superseded` if the
+    run was changed concurrently.
     """
     new = move_run(run, to, by=by, message=message, at=world.now(), **changes)
     if new.is_final and new.due_at is None and needs_brief_kept(world, new):
@@ -120,7 +120,7 @@ def fail_or_escalate(world: World, run: Run, *, by: str, message: str, **changes
 def update_run(world: World, run: Run, **changes: object) -> Run:
     """Change a run within its state, by compare-and-swap; its open pull request is counted.
 
-    Raises `AttemptSuperseded` if the run was changed concurrently.
+    Raises `Superseded` if the run was changed concurrently.
     """
     new = with_changes(run, at=world.now(), **changes)
     _store_run(world, new, run, leaves=_open_pr_sets(run, new), enters=_open_pr_sets(new, run))

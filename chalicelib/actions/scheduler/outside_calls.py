@@ -15,7 +15,7 @@ from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 
-def consult(world: World, run_id: str) -> None:
+def make_outside_call(world: World, run_id: str) -> None:
     """Call the forge or tracker that a due run needs. A message too early or late does nothing.
 
     A message whose run has moved on also does nothing: the move has sent its own message.

@@ -14,7 +14,7 @@ class RepoTestRun:
     last_lines: str = ""
 
     @property
-    def describe_result(self) -> str:
+    def result_text(self) -> str:
         if self.passed:
             return "passed"
         ended = f"exit status {self.exit_status}" if self.exit_status is not None else "no end"

@@ -66,7 +66,7 @@ def _report(run: Run, prompt: str, trigger: str, task_url: str | None) -> str:
         f"{REPORT_BEGIN}\n### Asked\n\n{_quote_text(prompt, MAX_PROMPT_LENGTH)}",
         f"### Done\n\n{_quote_text(run.result_summary or 'See the commits.', MAX_SUMMARY_LENGTH)}",
         f"### Tests "
-        f"{run.trial.describe_result}\n\n{_quote_text(run.trial.last_lines, MAX_OUTPUT_LENGTH)}"
+        f"{run.trial.result_text}\n\n{_quote_text(run.trial.last_lines, MAX_OUTPUT_LENGTH)}"
         if run.trial and not run.trial.passed
         else "",
         f"### Unfinished\n\n{_quote_text(run.complaint or '', MAX_OUTPUT_LENGTH)}"
@@ -122,7 +122,7 @@ def _fact_lines(run: Run, trigger: str, task_url: str | None) -> str:
     agent = f"{run.agent_type}{used}"
     lines.append(f"Agent: {agent}")
     if run.trial:
-        lines.append(f"Tests of {(run.head_sha or '')[:12]}: {run.trial.describe_result}")
+        lines.append(f"Tests of {(run.head_sha or '')[:12]}: {run.trial.result_text}")
     if run.cost_usd is not None:
         lines.append(f"Cost: {format_dollars(run.cost_usd)}")
     return "\n".join(f"- {line}" for line in lines)

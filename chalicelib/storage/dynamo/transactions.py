@@ -97,7 +97,7 @@ def _reason_codes(error: TransactWriteError) -> list[str]:
 
 @contextmanager
 def raise_superseded(what: str) -> Iterator[None]:
-    """Raise `AttemptSuperseded` if the single write inside is rejected by its own condition."""
+    """Raise `Superseded` if the single write inside is rejected by its own condition."""
     try:
         yield
     except (PutError, DeleteError) as error:
