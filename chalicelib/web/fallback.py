@@ -13,7 +13,7 @@ from typing import Any
 from chalice.app import Request, Response
 
 from chalicelib.web import pages
-from chalicelib.web.http.routes import json_answer
+from chalicelib.web.http.responses import json_answer
 
 CATCH_ALL = "/{proxy+}"
 """The catch-all path of the gateway."""

@@ -8,13 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from chalice.app import Chalice, Response
+from chalice.test import Client
 
 from chalicelib import wiring
 from chalicelib.actions.access import keys
 from chalicelib.domain.access.key import ROLE_SCOPES, Role, Scope, Unauthorized
 from chalicelib.storage.records import KeyRecord
+from chalicelib.web.http.authentication import current_caller
 from chalicelib.web.http.headers import COMMON_HEADERS, NO_CONTENT_POLICY
 from chalicelib.web.http.operation import ApiOperation
+from chalicelib.web.http.responses import json_answer
 from chalicelib.web.http.routes import ALL_ROUTES, Routes
 from chalicelib.web.pages.rendering import asset_path, static_files
 from infra.package import gateway
@@ -88,6 +92,30 @@ def test_a_route_that_states_no_scope_cannot_be_built():
     with pytest.raises(TypeError, match="scope"):
         Routes("probe").add_route("GET", "/api/probe")  # type: ignore[call-arg]
     ALL_ROUTES.pop()
+
+
+def test_an_open_route_has_no_caller_after_a_call_with_a_key(stage: Stage):
+    probe, routes = Chalice("probe"), Routes("probe")
+    ALL_ROUTES.pop()
+
+    @routes.add_route("GET", "/api/probe/guarded", scope=Scope.READ)
+    def guarded() -> Response:
+        """Return the caller."""
+        return json_answer({"caller": current_caller().name})
+
+    @routes.add_route("GET", "/api/probe/open", scope=None)
+    def opened() -> Response:
+        """Ask for the caller."""
+        with pytest.raises(RuntimeError, match="open route"):
+            current_caller()
+        return json_answer({})
+
+    probe.register_blueprint(routes)
+    with Client(probe) as client:
+        sent = {"Authorization": f"Bearer {TOKEN}"}
+        for path, told in (("guarded", {"caller": "of tests"}), ("open", {})):
+            answer = client.http.get(f"/api/probe/{path}", headers=sent)
+            assert (answer.status_code, answer.json_body) == (200, told)
 
 
 def made(stage: Stage, **asked: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from chalicelib import wiring
 from chalicelib.domain.errors import RateLimited
 from chalicelib.domain.triggers.webhook_senders import SENDERS
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
-from chalicelib.web.http.routes import _error_response
+from chalicelib.web.http.errors import error_response
 from tests.conftest import Stage
 from tests.support.shared import shared
 from tests.support.signed_deliveries import (
@@ -331,7 +331,7 @@ def test_a_flood_on_one_path_is_told_when_to_come_again(stage: Stage):
     made(stage)
     statuses = [post(stage, b"x", {})[0] for _ in range(101)]
     assert statuses == [401] * 100 + [429]
-    refusal = _error_response(RateLimited(timedelta(milliseconds=1200)))
+    refusal = error_response(RateLimited(timedelta(milliseconds=1200)))
     assert (refusal.status_code, refusal.headers["Retry-After"]) == (429, "2")
     assert stage.call("POST", "/api/hooks/other", b"{}", token="")[0] == 404
     stage.now += timedelta(seconds=1)

@@ -7,15 +7,9 @@ from chalicelib.actions.access import audit_log
 from chalicelib.domain.access.audit import AuditRecord
 from chalicelib.domain.access.key import Scope
 from chalicelib.web.http.cursors import encode_cursor
-from chalicelib.web.http.routes import (
-    PAGE_PARAMETERS,
-    Answer,
-    Routes,
-    json_answer,
-    page_cursor,
-    page_limit,
-    query_param,
-)
+from chalicelib.web.http.requests import PAGE_PARAMETERS, page_cursor, page_limit, query_param
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.schemas import responses
 

@@ -8,7 +8,9 @@ from chalicelib import wiring
 from chalicelib.actions.blueprints import clone, save_warnings
 from chalicelib.domain.access.key import Scope
 from chalicelib.web.api.tasks import get_blueprint
-from chalicelib.web.http.routes import Answer, Routes, idempotency_claim, json_answer
+from chalicelib.web.http.requests import idempotency_claim
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.schemas import responses
 

@@ -9,7 +9,9 @@ from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Firing
 from chalicelib.web.api.hooks import firing_response
-from chalicelib.web.http.routes import Answer, Routes, idempotency_claim, json_answer, parse_id
+from chalicelib.web.http.requests import idempotency_claim, parse_id
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.schemas import responses
 

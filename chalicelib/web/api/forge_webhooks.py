@@ -11,7 +11,8 @@ from chalicelib.domain.pull_requests.forge import WEBHOOK_SECRET_NAMES
 from chalicelib.domain.triggers import webhook_body, webhook_events
 from chalicelib.domain.triggers.webhook_senders import SENDERS
 from chalicelib.web.api.hooks import check_flood, delivery_of
-from chalicelib.web.http.routes import Answer, Routes, json_answer
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions.scheduler import health
 from chalicelib.domain.access.key import Scope
-from chalicelib.web.http.routes import Answer, Routes, json_answer
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.schemas import responses
 

@@ -12,15 +12,9 @@ from chalicelib.domain.errors import MethodNotAllowed
 from chalicelib.domain.runs.log import LineFilter
 from chalicelib.domain.runs.run import Run
 from chalicelib.web.api.tasks import get_task_or_run
-from chalicelib.web.http.routes import (
-    PAGE_PARAMETERS,
-    Answer,
-    Routes,
-    json_answer,
-    page_limit,
-    query_param,
-    redirect_to,
-)
+from chalicelib.web.http.requests import PAGE_PARAMETERS, page_limit, query_param
+from chalicelib.web.http.responses import Answer, json_answer, redirect_to
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import run_views
 from chalicelib.web.schemas import responses
 

@@ -16,7 +16,9 @@ from chalicelib.domain.firing.firing import Firing, Outcome
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
 from chalicelib.settings import settings
 from chalicelib.web.http.rate_limit import TokenBuckets
-from chalicelib.web.http.routes import Answer, Routes, json_answer, raw_body
+from chalicelib.web.http.requests import raw_body
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)

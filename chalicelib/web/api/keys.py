@@ -5,19 +5,18 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions.access import keys
 from chalicelib.domain.access.key import ApiKey, Scope
+from chalicelib.web.http.authentication import current_caller
 from chalicelib.web.http.cursors import encode_cursor
-from chalicelib.web.http.routes import (
+from chalicelib.web.http.requests import (
     PAGE_PARAMETERS,
-    Answer,
-    Routes,
-    current_caller,
     idempotency_claim,
-    json_answer,
     json_body,
     page_cursor,
     page_limit,
     parse_id,
 )
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.schemas import requests, responses
 

@@ -18,7 +18,9 @@ from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, NotFound
 from chalicelib.web.api import history, tasks, triggers
 from chalicelib.web.http.operation import ApiOperation
-from chalicelib.web.http.routes import Routes, json_answer, json_body, raw_body
+from chalicelib.web.http.requests import json_body, raw_body
+from chalicelib.web.http.responses import json_answer
+from chalicelib.web.http.routes import Routes
 
 routes = Routes(__name__)
 Body = dict[str, Any]

@@ -7,7 +7,8 @@ from functools import cache
 from chalice.app import Response
 
 from chalicelib.web.http import headers
-from chalicelib.web.http.routes import ALL_ROUTES, Answer, Routes, json_answer
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import ALL_ROUTES, Routes
 from chalicelib.web.openapi import docs_page, document
 
 routes = Routes(__name__)

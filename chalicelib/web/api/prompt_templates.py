@@ -12,18 +12,17 @@ from chalicelib.actions.firing import preview
 from chalicelib.domain.access.key import Scope
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.web.http.cursors import encode_cursor
-from chalicelib.web.http.routes import (
+from chalicelib.web.http.requests import (
     PAGE_PARAMETERS,
-    Answer,
-    Routes,
     idempotency_claim,
-    json_answer,
     json_body,
     page_cursor,
     page_limit,
     parse_id,
     query_param,
 )
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.schemas import requests, responses
 

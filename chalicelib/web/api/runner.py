@@ -14,14 +14,10 @@ from chalicelib.domain.runs.output import RunOutput
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.domain.texts import pull_request_body
 from chalicelib.settings import settings
-from chalicelib.web.http.routes import (
-    Answer,
-    Routes,
-    claim_token_of,
-    json_answer,
-    json_body,
-    parse_id,
-)
+from chalicelib.web.http.authentication import claim_token_of
+from chalicelib.web.http.requests import json_body, parse_id
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.schemas import requests, responses, runner_requests
 

@@ -11,7 +11,9 @@ from chalicelib.domain.access.secret import (
     check_scope,
     find_value_warnings,
 )
-from chalicelib.web.http.routes import Answer, Routes, json_answer, json_body, query_param
+from chalicelib.web.http.requests import json_body, query_param
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.schemas import requests, responses
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from chalicelib.domain.access.key import Scope
-from chalicelib.web.http.routes import Answer, Routes, bearer_token, json_answer
+from chalicelib.web.http.authentication import bearer_token
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.pages import session
 from chalicelib.web.schemas import responses
 

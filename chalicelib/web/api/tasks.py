@@ -17,20 +17,19 @@ from chalicelib.domain.repos.repo import Repo, normal_url
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
+from chalicelib.web.http.authentication import current_caller
 from chalicelib.web.http.cursors import encode_cursor
-from chalicelib.web.http.routes import (
+from chalicelib.web.http.requests import (
     PAGE_PARAMETERS,
-    Answer,
-    Routes,
-    current_caller,
     idempotency_claim,
-    json_answer,
     json_body,
     page_cursor,
     page_limit,
     parse_id,
     query_param,
 )
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import blueprint_requests, resource_views, run_views
 from chalicelib.web.schemas import requests, responses
 

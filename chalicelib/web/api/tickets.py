@@ -6,14 +6,9 @@ from chalicelib import wiring
 from chalicelib.actions.tickets import providers
 from chalicelib.domain.access.key import Scope
 from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.web.http.routes import (
-    Answer,
-    Routes,
-    idempotency_claim,
-    json_answer,
-    json_body,
-    parse_id,
-)
+from chalicelib.web.http.requests import idempotency_claim, json_body, parse_id
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import configuration_requests, resource_views
 from chalicelib.web.schemas import requests, responses
 

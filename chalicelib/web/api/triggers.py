@@ -12,20 +12,19 @@ from chalicelib.domain.ids import format_moment
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.web.api.tasks import get_blueprint
 from chalicelib.web.http import query_params
+from chalicelib.web.http.authentication import current_caller
 from chalicelib.web.http.cursors import encode_cursor
-from chalicelib.web.http.routes import (
+from chalicelib.web.http.requests import (
     PAGE_PARAMETERS,
-    Answer,
-    Routes,
-    current_caller,
     idempotency_claim,
-    json_answer,
     json_body,
     page_cursor,
     page_limit,
     parse_id,
     query_param,
 )
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import blueprint_requests, resource_views
 from chalicelib.web.schemas import responses
 

@@ -12,7 +12,9 @@ from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.field_warning import FieldWarning, prefix_warnings
 from chalicelib.domain.limits import MAX_CHECKED_SCHEMA_VALUES
 from chalicelib.domain.strict_json import count_values
-from chalicelib.web.http.routes import Answer, Routes, json_answer, json_body
+from chalicelib.web.http.requests import json_body
+from chalicelib.web.http.responses import Answer, json_answer
+from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import blueprint_requests, resource_views
 from chalicelib.web.schemas import requests, responses
 

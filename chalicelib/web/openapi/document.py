@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from chalicelib.domain import limits
 from chalicelib.web.http.operation import ApiOperation
 from chalicelib.web.http.query_params import parameter_schema
-from chalicelib.web.http.routes import Answer
+from chalicelib.web.http.responses import Answer
 from chalicelib.web.openapi.links import add_links
 from chalicelib.web.schemas import requests, responses, runner_requests
 

@@ -18,7 +18,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.web.http import audit
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import blueprint_requests
 from chalicelib.web.pages import charts, forms
 from chalicelib.web.pages.request import PageRequest

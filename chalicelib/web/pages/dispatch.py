@@ -14,7 +14,9 @@ from chalicelib.domain import limits
 from chalicelib.domain.access.key import Forbidden, Scope
 from chalicelib.domain.errors import DomainError, Invalid, NotFound, RateLimited, TooLarge
 from chalicelib.web.http import audit
-from chalicelib.web.http.routes import WRITE_SCOPES, raw_body, status_of
+from chalicelib.web.http.errors import status_of
+from chalicelib.web.http.requests import raw_body
+from chalicelib.web.http.routes import WRITE_SCOPES
 from chalicelib.web.pages import resubmit
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest, error_faults

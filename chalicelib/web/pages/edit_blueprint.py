@@ -11,7 +11,7 @@ from chalicelib import wiring
 from chalicelib.actions.blueprints import blueprints, save_warnings
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import blueprint_requests, resource_views
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.filters import format_json_value

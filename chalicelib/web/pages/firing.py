@@ -12,7 +12,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Brief, Firing
 from chalicelib.domain.triggers.trigger import Trigger
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.request import PageRequest
 
 

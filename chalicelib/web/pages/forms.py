@@ -14,7 +14,7 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import DomainError, Fault, NotFound
 from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.triggers.trigger import Trigger
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.form import SubmittedForm, param_to_text
 

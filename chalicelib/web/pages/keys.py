@@ -12,7 +12,7 @@ from chalicelib.domain.access.key import Scope
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.web.http import audit
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.schemas import requests

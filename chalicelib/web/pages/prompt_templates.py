@@ -12,7 +12,7 @@ from chalicelib.actions.blueprints import prompt_templates
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web.http import audit
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.schemas import requests
 

@@ -10,7 +10,7 @@ from chalicelib.domain.access.key import Forbidden
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.repos.repo import Repo
 from chalicelib.web.http import audit
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import configuration_requests
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.form import SubmittedForm

@@ -17,7 +17,8 @@ from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.settings import settings
 from chalicelib.web.http import headers
 from chalicelib.web.http.cursors import decode_cursor
-from chalicelib.web.http.routes import raw_body, status_of
+from chalicelib.web.http.errors import status_of
+from chalicelib.web.http.requests import raw_body
 from chalicelib.web.http.urls import PageUrls
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.form import SubmittedForm

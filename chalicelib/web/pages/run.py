@@ -17,7 +17,8 @@ from chalicelib.domain.runs.log import LineFilter
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
-from chalicelib.web.http.routes import json_answer, parse_id, redirect_to
+from chalicelib.web.http.requests import parse_id
+from chalicelib.web.http.responses import json_answer, redirect_to
 from chalicelib.web.mapping import run_views
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.request import PageRequest

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.request import PageRequest
 
 FILTER_NAMES = ("state", "repo", "definition", "q")

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.tickets.provider import COMMENT_FIELDS, config_fields
 from chalicelib.domain.tickets.ticket import TICKET_SOURCES
 from chalicelib.web.http import audit
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import configuration_requests
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.schemas import requests

@@ -12,7 +12,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.domain.triggers.webhook_senders import SENDERS
-from chalicelib.web.http.routes import parse_id
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import blueprint_requests
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.filters import format_json_value
