@@ -1,18 +1,21 @@
 """Errors that a caller can cause, as types.
 
 * DomainError
-  - Invalid            the request is not valid as written
-  - NotFound           the named object does not exist
-  - Unsigned           a webhook delivery without a valid signature
-  - NotJson            the body has an unsupported type
-  - TooLarge           the body is too large
-  - TooMany            the request must be repeated later
-  - NotAllowed         the resource does not support this operation
-  - Conflict           the request is valid, but not in the present state
-    - IllegalMove      a run cannot go from its state to that one
-    - Superseded       a concurrent writer changed the object first
+  - Invalid              the request is not valid as written
+    - ForbiddenTarget    a URL that leads to a private network
+  - NotFound             the named object does not exist
+  - InvalidSignature     a webhook delivery without a valid signature
+  - Unauthorized         no known credential (`access.key`)
+  - Forbidden            the credential lacks a permission (`access.key`)
+  - NotJson              the body has an unsupported type
+  - TooLarge             the body is too large
+  - RateLimited          the request must be repeated later
+  - MethodNotAllowed     the resource does not support this operation
+  - Conflict             the request is valid, but not in the present state
+    - IllegalTransition  a run cannot go from its state to that one
+    - Superseded         a concurrent writer changed the object first
 
-An error states the fault but no HTTP status: `web.http` maps errors to statuses.
+An error states the fault but no HTTP status: `web.http.errors` maps errors to statuses.
 """
 
 from __future__ import annotations
@@ -22,16 +25,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 
-class DomainError(Exception):
-    """The base of every error that a caller can act on."""
-
-
 @dataclass(frozen=True)
 class Fault:
     """One fault of a request: the field, and a message that describes a valid value."""
 
     field: str
     message: str
+
+
+class DomainError(Exception):
+    """The base of every error that a caller can act on."""
+
+    faults: tuple[Fault, ...] = ()
+    """The faults of the request, field by field; empty if the error concerns no field."""
 
 
 class Invalid(DomainError):

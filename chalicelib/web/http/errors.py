@@ -30,18 +30,22 @@ STATUS_OF_ERROR: dict[type[DomainError], int] = {
     NotJson: 415,
     RateLimited: 429,
 }
+"""The only table of statuses. Each direct subclass of `DomainError` must be in it."""
 
 
 def status_of(error: DomainError) -> int:
-    """Return the HTTP status of an error."""
+    """Return the HTTP status of an error, which is that of the nearest class in the table."""
     return next(STATUS_OF_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_OF_ERROR)
 
 
+def retry_headers(error: DomainError) -> dict[str, str]:
+    """Return the header that states when the request may be repeated, if the error states it."""
+    return {"Retry-After": str(error.wait_seconds)} if isinstance(error, RateLimited) else {}
+
+
 def error_response(error: DomainError) -> Response:
-    status = status_of(error)
-    faults = error.faults if isinstance(error, Invalid | Conflict) else ()
-    details = [{"field": fault.field, "message": fault.message} for fault in faults]
-    refusal = json_answer({"error": str(error), "details": details}, status)
-    if isinstance(error, RateLimited):
-        refusal.headers["Retry-After"] = str(error.wait_seconds)
+    """Return the JSON response of an error, with its faults."""
+    details = [{"field": fault.field, "message": fault.message} for fault in error.faults]
+    refusal = json_answer({"error": str(error), "details": details}, status_of(error))
+    refusal.headers.update(retry_headers(error))
     return refusal

@@ -12,14 +12,14 @@ from chalice.app import Request, Response
 
 from chalicelib.domain import limits
 from chalicelib.domain.access.key import Forbidden, Scope
-from chalicelib.domain.errors import DomainError, Invalid, NotFound, RateLimited, TooLarge
+from chalicelib.domain.errors import DomainError, Invalid, NotFound, TooLarge
 from chalicelib.web.http import audit
-from chalicelib.web.http.errors import status_of
+from chalicelib.web.http.errors import retry_headers, status_of
 from chalicelib.web.http.requests import raw_body
 from chalicelib.web.http.routes import WRITE_SCOPES
 from chalicelib.web.pages import resubmit
 from chalicelib.web.pages import session as sessions
-from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest, error_faults
+from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest
 from chalicelib.web.pages.session import PageSession
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def dispatch_page(
         view: Any = getattr(import_module(room), name)
         response: Response = view(visit, **given)
     except StaleForm as stale:
-        return resubmit.offer_resubmit(visit, stale.typed, stale.session, status=403)
+        return resubmit.offer_resubmit(visit, stale.typed, stale.session, status=status_of(stale))
     except DomainError as error:
         return error_page(visit, error)
     if visit.session and request.method == "POST" and needs in WRITE_SCOPES:
@@ -143,10 +143,9 @@ def error_page(visit: PageRequest, error: DomainError) -> Response:
     title = "Not found" if isinstance(error, NotFound) else "This did not work"
     said = NOT_FOUND_MESSAGE if isinstance(error, NotFound) else str(error)
     page = visit.render_page(
-        "error.html", status_of(error), title=title, message=said, faults=error_faults(error)
+        "error.html", status_of(error), title=title, message=said, faults=error.faults
     )
-    if isinstance(error, RateLimited):
-        page.headers["Retry-After"] = str(error.wait_seconds)
+    page.headers.update(retry_headers(error))
     return page
 
 

@@ -129,7 +129,7 @@ def flag_values(**flags: bool) -> dict[str, str]:
     return {name: "true" if on else "" for name, on in flags.items()}
 
 
-def faults_by_field(faults: list[Fault], form: Mapping[str, str]) -> dict[str, str]:
+def faults_by_field(faults: Iterable[Fault], form: Mapping[str, str]) -> dict[str, str]:
     """Return the faults by the name of the form's field."""
     found: dict[str, str] = {}
     for fault in faults:
@@ -153,11 +153,10 @@ class FormError:
     message: str
 
 
-def form_errors(
-    error: DomainError, faults: list[Fault], form: Mapping[str, str]
-) -> list[FormError]:
-    """Return all faults, for the top of a page."""
-    found = [FormError(name, message) for name, message in faults_by_field(faults, form).items()]
+def form_errors(error: DomainError, form: Mapping[str, str]) -> list[FormError]:
+    """Return all faults of an error, for the top of a page."""
+    by_field = faults_by_field(error.faults, form)
+    found = [FormError(name, message) for name, message in by_field.items()]
     return found or [FormError("", str(error))]
 
 

@@ -12,7 +12,7 @@ from chalice.app import Request, Response
 
 from chalicelib import wiring
 from chalicelib.domain.access.key import Scope
-from chalicelib.domain.errors import DomainError, Fault
+from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.settings import settings
 from chalicelib.web.http import headers
@@ -119,8 +119,8 @@ class PageRequest:
             template,
             status_of(error) if error else 200,
             typed=kept if error or saved is None else saved,
-            wrong=forms.faults_by_field(error_faults(error), self.form) if error else {},
-            said=forms.form_errors(error, error_faults(error), self.form) if error else [],
+            wrong=forms.faults_by_field(error.faults, self.form) if error else {},
+            said=forms.form_errors(error, self.form) if error else [],
             done=self.query_param("done"),
             **values,
         )
@@ -148,8 +148,3 @@ def html_response(text: str, status: int = 200) -> Response:
     """Return HTML with the strict security headers."""
     told: dict[str, str | list[str]] = {**PAGE_HEADERS, "Content-Type": "text/html; charset=utf-8"}
     return Response(body=text, status_code=status, headers=told)
-
-
-def error_faults(error: DomainError) -> list[Fault]:
-    """Return the faults of an error, field by field."""
-    return list(getattr(error, "faults", ()))

@@ -17,6 +17,7 @@ from chalicelib.domain.runs.log import LineFilter
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
+from chalicelib.web.http.errors import status_of
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.http.responses import json_answer, redirect_to
 from chalicelib.web.mapping import run_views
@@ -62,10 +63,9 @@ def _render_page(visit: PageRequest, run: Run, error: DomainError | None = None)
         )
     brief = world.firings.get_brief(run.firing_id) or Brief()
     page = logs.read_page(world, run, _log_cursor(visit), LINES_PER_PAGE)
-    status = 409 if isinstance(error, Conflict) else 400 if error else 200
     return visit.render_page(
         "run.html",
-        status,
+        status_of(error) if error else 200,
         seen="",
         live=False,
         prompt=_shorten(brief.prompt),
