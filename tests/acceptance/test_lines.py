@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -149,6 +150,39 @@ def test_a_delivery_that_is_refused_is_counted_with_its_reason(
     assert stage.call("POST", "/api/hooks/alerts", {"title": "x"})[0] == 401
     said = capsys.readouterr().out
     assert measured_with(said, "HookRejected") == ["signature"]
+
+
+LINEAR_SECRET = "a secret of sixteen"
+
+
+@pytest.mark.parametrize("path", ["/api/hooks/issues", "/api/webhooks/linear"])
+def test_a_rejection_is_counted_for_triggers_and_for_forge_events(
+    stage: Stage, capsys: pytest.CaptureFixture[str], path: str
+):
+    config = {"path": "issues", "signature": "linear", "secret": LINEAR_SECRET}
+    trigger = {"type": "webhook", "config": config}
+    body = {"type": "standalone", "name": "Look", "prompt": "Look.", "triggers": [trigger]}
+    stage.ok("POST", "/api/tasks", body)
+    stage.ok("PUT", "/api/secrets/LINEAR_WEBHOOK_SECRET", {"value": LINEAR_SECRET})
+    capsys.readouterr()
+
+    def rejections(sent_at: datetime, secret: str = LINEAR_SECRET) -> list[str]:
+        raw = json.dumps({"webhookTimestamp": int(sent_at.timestamp() * 1000)}).encode()
+        signature = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+        headers = {"Linear-Signature": signature, "Linear-Event": "Issue"}
+        stage.call("POST", path, raw, token="", **headers)
+        return measured_with(capsys.readouterr().out, "HookRejected")
+
+    assert rejections(stage.now) == []
+    assert rejections(stage.now - timedelta(days=2)) == ["replay"]
+    assert rejections(stage.now, "another secret of sixteen") == ["signature"]
+
+
+def test_a_forge_event_without_a_saved_secret_is_counted(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+):
+    assert stage.call("POST", "/api/webhooks/github", {"zen": "x"}, token="")[0] == 401
+    assert measured_with(capsys.readouterr().out, "HookRejected") == ["signature"]
 
 
 def measured_with(said: str, name: str) -> list[str]:

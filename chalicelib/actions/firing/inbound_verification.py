@@ -1,4 +1,4 @@
-"""Verification of inbound webhooks, for triggers and for the events of forges and trackers."""
+"""Verification of inbound deliveries, for webhook triggers and for forge events alike."""
 
 from __future__ import annotations
 
@@ -12,26 +12,37 @@ from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
 from chalicelib.ports import World
 
 
-def check_signature(
+def open_delivery(
     world: World,
     name: str,
     delivery: InboundDelivery,
-    secrets: Sequence[str],
+    secrets: Sequence[str] | None,
     topics: tuple[str, ...] = (),
-) -> None:
-    """Raise `InvalidSignature`, and count it, unless this sender signed the delivery.
+) -> object:
+    """Return the payload of a delivery after checking that this sender signed it recently.
 
-    `secrets` are those that may have signed it; Amazon SNS uses `topics` instead.
+    `secrets` are those that may have signed it, and None if the sender has no secret yet; Amazon
+    SNS uses `topics` instead. Raises `InvalidSignature`, which is counted, and `Invalid`, `NotJson`
+    or `TooLarge` for a body that cannot be read.
     """
-    sender, now = SENDERS[name], world.now()
-    try:
-        if sender.check is None:
-            _check_sns(world, sender, delivery, topics)
-        elif not any(sender.check(delivery, secret, now) for secret in secrets):
-            raise InvalidSignature(_describe_mismatch(name, delivery))
-    except InvalidSignature:
-        world.metrics.count_rejection("signature")
-        raise
+    sender = SENDERS[name]
+    if sender.check is None:
+        _check_sns(world, sender, delivery, topics)
+    elif secrets is not None and not any(
+        sender.check(delivery, secret, world.now()) for secret in secrets
+    ):
+        raise rejection(world, "signature", _describe_mismatch(name, delivery))
+    payload = read_payload(sender, delivery)
+    if not webhook_events.is_within_age(sender, payload, world.now()):
+        message = "this was sent too long ago, or the sender's clock is ahead"
+        raise rejection(world, "replay", message)
+    return payload
+
+
+def rejection(world: World, kind: str, message: str) -> InvalidSignature:
+    """Count a rejected delivery, and return the error to raise."""
+    world.metrics.count_rejection(kind)
+    return InvalidSignature(message)
 
 
 def _describe_mismatch(name: str, delivery: InboundDelivery) -> str:
@@ -47,15 +58,7 @@ def _check_sns(
     try:
         payload = read_payload(sender, delivery)
     except (Invalid, NotJson, TooLarge):
-        raise InvalidSignature("this is not a message of Amazon SNS") from None
+        raise rejection(world, "signature", "this is not a message of Amazon SNS") from None
     if not world.sns.is_authentic(sns_message.read_signed_message(payload, topics)):
-        raise InvalidSignature("the signature of this message is not that of Amazon SNS")
-
-
-def check_age(world: World, sender: Sender, payload: object) -> None:
-    """Raise `InvalidSignature`, and count it, if a delivery states that it was
-    sent too long ago.
-    """
-    if not webhook_events.is_within_age(sender, payload, world.now()):
-        world.metrics.count_rejection("replay")
-        raise InvalidSignature("this was sent too long ago, or the sender's clock is ahead")
+        message = "the signature of this message is not that of Amazon SNS"
+        raise rejection(world, "signature", message)

@@ -63,21 +63,19 @@ def receive_delivery(world: World, path: str, delivery: InboundDelivery) -> Rece
     sender = SENDERS[hook.preset]
     secrets = [world.encryption.decrypt_secret(sealed, trigger.id) for sealed in hook.sealed]
     signed = bool(secrets) or sender.check is None
-    if signed:
-        try:
-            inbound_verification.check_signature(world, hook.preset, delivery, secrets, hook.topics)
-        except InvalidSignature:
-            answer = _answer_stranger(sender, delivery)
-            if answer is None:
-                raise
-            return ReceivedDelivery(handshake=answer)
     try:
-        payload = webhook_body.read_payload(sender, delivery)
+        payload = inbound_verification.open_delivery(
+            world, hook.preset, delivery, secrets or None, hook.topics
+        )
+    except InvalidSignature:
+        answer = _answer_stranger(sender, delivery)
+        if answer is None:
+            raise
+        return ReceivedDelivery(handshake=answer)
     except (Invalid, NotJson, TooLarge) as error:
         if signed:
             _record_refusal(world, basis, delivery, error)
         raise
-    inbound_verification.check_age(world, sender, payload)
     if sender.offers_token and not secrets:
         return _keep_offered_token(world, trigger, payload)
     answer = webhook_events.answer_challenge(sender, payload, signed=signed)

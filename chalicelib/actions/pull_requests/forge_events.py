@@ -6,18 +6,25 @@ Each kind of event has a function here that selects what is looked at again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.actions import due_messages
+from chalicelib.actions.access import forge_credentials
+from chalicelib.actions.firing import inbound_verification
 from chalicelib.actions.runs import transitions
 from chalicelib.actions.tickets import providers
 from chalicelib.domain.errors import Invalid, NotFound, Superseded
 from chalicelib.domain.firing import loop_detection
+from chalicelib.domain.pull_requests.forge import WEBHOOK_SECRET_NAMES
 from chalicelib.domain.pull_requests.pull_request import next_look_after_event
 from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_keys import branch_key
 from chalicelib.domain.runs.state import FOLLOWED_STATES
+from chalicelib.domain.triggers import webhook_events
+from chalicelib.domain.triggers.webhook_senders import SENDERS
+from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
 from chalicelib.ports import World
 
 Payload = Mapping[str, Any]
@@ -25,6 +32,34 @@ MAX_BRANCHES = 20
 FORGE_SOURCES = ("github",)
 """The senders whose webhooks also report events other than those of tickets."""
 TICKET_EVENTS = (("github", "issues"), ("github", "issue_comment"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedEvent:
+    """An event of a forge or tracker, the runs that are looked at again, and the status to send."""
+
+    name: str
+    run_ids: list[str]
+    success_status: int
+
+
+def receive_event(world: World, source: str, delivery: InboundDelivery) -> ReceivedEvent:
+    """Look again at the subjects of a signed delivery.
+
+    Raises `InvalidSignature`, also if no secret is saved for this source, and `Invalid`, `NotJson`
+    or `TooLarge` for a body that cannot be read.
+    """
+    sender = SENDERS[source]
+    secret = forge_credentials.forge_webhook_secret(world, source)
+    if secret is None:
+        name = WEBHOOK_SECRET_NAMES[source]
+        message = f"the secret to verify this is not saved: PUT /api/secrets/{name}"
+        raise inbound_verification.rejection(world, "signature", message)
+    payload = inbound_verification.open_delivery(world, source, delivery, [secret])
+    names = webhook_events.event_names(sender, delivery, payload)
+    event = delivery.first_header(*sender.event_headers) or min(names, default="")
+    run_ids = handle_forge_event(world, source, event, payload) if isinstance(payload, dict) else []
+    return ReceivedEvent(name=event, run_ids=run_ids, success_status=sender.success_status)
 
 
 def handle_forge_event(world: World, source: str, event: str, payload: Payload) -> list[str]:
