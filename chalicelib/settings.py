@@ -27,6 +27,7 @@ CONFIGURABLE_VARIABLES = (
     "OPTIO_RUNNER",
     "OPTIO_PUBLIC_URL",
     "OPTIO_ALARM_TOPIC",
+    "OPTIO_DASHBOARD",
 )
 """Settings that can be set when a stage is packaged."""
 
@@ -100,8 +101,13 @@ class Settings:
 
     @property
     def alarm_topic(self) -> str:
-        """The SNS topic that alarms notify, if there is one."""
-        return self.environment.get("OPTIO_ALARM_TOPIC", "")
+        """The SNS topic that alarms notify. Without one, a stage has no alarms."""
+        return self.environment.get("OPTIO_ALARM_TOPIC", "").strip()
+
+    @property
+    def dashboard(self) -> bool:
+        """Return whether the stage has a CloudWatch dashboard."""
+        return self.environment.get("OPTIO_DASHBOARD", "") == "1"
 
     @cached_property
     def shards(self) -> int:

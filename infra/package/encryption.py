@@ -1,7 +1,8 @@
 """Encryption at rest under a KMS key, and policies that refuse connections without TLS.
 
-Without a key of one's own, each service uses the key that AWS manages for it in the account, which
-costs nothing to keep. CloudWatch Logs knows no such key: it encrypts under one of its own.
+Without a key of one's own, tables, queues and logs are encrypted under keys that belong to these
+services. Their use costs nothing, while each use of a key in the account is a request of KMS. The
+bucket and users' secrets use the keys that AWS manages for them in the account.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ DATA_KEY_SECONDS = 24 * 3600
 
 
 def of_table() -> Template:
-    own = {"SSEType": "KMS", "KMSMasterKeyId": settings.kms_key} if settings.kms_key else {}
-    return {"SSESpecification": {"SSEEnabled": True, **own}}
+    """Return the key of a table: DynamoDB's own, unless one is named."""
+    own = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": settings.kms_key}
+    return {"SSESpecification": own if settings.kms_key else {"SSEEnabled": False}}
 
 
 def of_queue() -> Template:
+    """Return the key of a queue: that of SQS, unless one is named."""
+    if not settings.kms_key:
+        return {"SqsManagedSseEnabled": True}
     return {
-        "KmsMasterKeyId": settings.kms_key or "alias/aws/sqs",
+        "KmsMasterKeyId": settings.kms_key,
         "KmsDataKeyReusePeriodSeconds": DATA_KEY_SECONDS,
     }
 

@@ -1,4 +1,7 @@
-"""Alarms of a stage, each with a paragraph in docs/guides/operations.md, and a dashboard."""
+"""Alarms of a stage, each with a paragraph in docs/guides/operations.md, and a dashboard.
+
+Both cost money while nothing happens, so a stage has only those that were asked for.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,15 @@ LATE_TIMES, OF_PERIODS = 3, 36
 OVERDUE_SECONDS = 300
 REJECTED = 20
 ERRORS = 2
+SERVER_ERRORS = 5
+"""A single delivery that met a busy or broken function is sent again by its sender."""
 
 
 def watch(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
-    """Return alarms and dashboard for these functions, and for the dead letters of these queues."""
-    alarms = {**_of_stage(), **_of_parts(functions, dead)}
-    return {**alarms, "WatchDashboard": _dashboard(functions, dead)}
+    """Return the alarms, if a topic receives them, and the dashboard, if it is asked for."""
+    alarms = {**_of_stage(), **_of_dead_letters(dead)} if settings.alarm_topic else {}
+    board = {"WatchDashboard": _dashboard(functions, dead)} if settings.dashboard else {}
+    return {**alarms, **board}
 
 
 def _of_stage() -> Template:
@@ -37,27 +43,27 @@ def _of_stage() -> Template:
     missed: Any = {"below": 1, "period": _tick_seconds(), "times": 2, "missing": "breaching"}
     return {
         "TickMissedAlarm": _alarm("tick-missed", "AWS/Lambda", "Invocations", tick, **missed),
+        "TickErrorsAlarm": _alarm("errors-tick", "AWS/Lambda", "Errors", tick, above=ERRORS),
         "LatenessAlarm": _alarm("lateness", OURS, "FiringLateness", STAGE, **late),
         "VeryLateAlarm": _alarm("very-late", OURS, "FiringLateness", STAGE, **very),
         "OverdueAlarm": _alarm("overdue", OURS, "OldestOverdue", STAGE, **overdue),
         "StarvationAlarm": _alarm("runner-starvation", OURS, "RunnerMissing", STAGE, above=0),
         "ActivityAlarm": _alarm("activity-lost", OURS, "ActivityLost", STAGE, above=0),
-        "IngressAlarm": _alarm("ingress-5xx", "AWS/ApiGateway", "5XXError", api, above=0),
+        "IngressAlarm": _alarm(
+            "ingress-5xx", "AWS/ApiGateway", "5XXError", api, above=SERVER_ERRORS
+        ),
         "HookRejectedAlarm": _alarm("hook-rejected", OURS, "HookRejected", STAGE, above=REJECTED),
     }
 
 
-def _of_parts(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
+def _of_dead_letters(dead: Mapping[str, str]) -> Template:
+    """Return an alarm for each queue. Messages whose function dies also end there."""
     visible = "ApproximateNumberOfMessagesVisible"
     alarms = {}
     for queue, name in dead.items():
         kind = f"dead-letters-{queue.removesuffix('DeadLetters').lower()}"
         alarms[f"{queue}Alarm"] = _alarm(
             kind, "AWS/SQS", visible, {"QueueName": name}, above=0, statistic="Maximum"
-        )
-    for name in functions:
-        alarms[f"{name}ErrorsAlarm"] = _alarm(
-            f"errors-{name.lower()}", "AWS/Lambda", "Errors", _function(name), above=ERRORS
         )
     return alarms
 
@@ -103,9 +109,9 @@ def _alarm(
         "Threshold": below if above is None else above,
         "ComparisonOperator": "LessThanThreshold" if above is None else "GreaterThanThreshold",
         "TreatMissingData": missing,
+        "AlarmActions": [settings.alarm_topic],
+        "OKActions": [settings.alarm_topic],
     }
-    if settings.alarm_topic:
-        properties |= {"AlarmActions": [settings.alarm_topic], "OKActions": [settings.alarm_topic]}
     return {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
 
 

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import settings
-from infra.package import monitoring, resources
+from infra.package import monitoring
+from tests.support.watched import alarms
 
 FIVE_MINUTES = 300
 HOUR, DAY = 3600, 24 * 3600
 MORE_PERIODS = 2
 """How much farther back it looks, in the tables of that page."""
 ALARMS = {
-    part["Properties"]["AlarmName"].removeprefix(f"optio-{settings.stage}-"): part["Properties"]
-    for part in resources.template()["Resources"].values()
-    if part.get("Type") == "AWS::CloudWatch::Alarm"
+    alarm["AlarmName"].removeprefix(f"optio-{settings.stage}-"): alarm
+    for alarm in alarms().values()
 }
 Alarm = Mapping[str, Any]
 
@@ -149,7 +149,7 @@ def test_a_tick_that_stays_away_raises_its_alarm_within_four_intervals(
     monkeypatch: pytest.MonkeyPatch, minutes: int
 ):
     monkeypatch.setitem(vars(settings), "tick_interval", timedelta(minutes=minutes))
-    alarm = resources.template()["Resources"]["TickMissedAlarm"]["Properties"]
+    alarm = alarms()["TickMissedAlarm"]
     assert alarm["Period"] == minutes * 60
     came = [1.0] * 10
     silent = [count for count in range(10) if raised(alarm, [*came, *[None] * count])]
@@ -159,3 +159,10 @@ def test_a_tick_that_stays_away_raises_its_alarm_within_four_intervals(
 def test_a_tick_that_comes_early_or_late_within_its_minute_raises_nothing():
     alarm = ALARMS["tick-missed"]
     assert not raised(alarm, [1.0, None, 2.0, 1.0, None, 2.0, None])
+
+
+def test_one_delivery_that_met_a_busy_function_wakes_nobody():
+    """The gateway counts its own 503 among the 5xx, and the sender delivers again."""
+    assert not raised(ALARMS["ingress-5xx"], [None, 1.0])
+    assert not raised(ALARMS["ingress-5xx"], [5.0])
+    assert raised(ALARMS["ingress-5xx"], [None, 6.0])

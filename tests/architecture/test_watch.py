@@ -14,14 +14,11 @@ from chalicelib.domain.runs.state import State
 from chalicelib.integrations.aws.metrics import EmbeddedMetrics
 from chalicelib.settings import settings
 from infra.package import resources
+from tests.support.watched import TOPIC, alarms, watched_resources
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "operations.md").read_text()
-TEMPLATE = resources.template()["Resources"]
-ALARMS = {
-    name: part["Properties"]
-    for name, part in TEMPLATE.items()
-    if part.get("Type") == "AWS::CloudWatch::Alarm"
-}
+TEMPLATE = watched_resources()
+ALARMS = alarms()
 WIDGETS = json.loads(TEMPLATE["WatchDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])[
     "widgets"
 ]
@@ -35,7 +32,7 @@ def test_each_alarm_has_its_paragraph_and_each_paragraph_its_alarm():
     assert all(len(text) > 80 for _, text in told)
 
 
-def test_each_function_and_each_queue_of_dead_letters_is_watched():
+def test_each_queue_of_dead_letters_is_watched():
     dead = {
         part["Properties"]["QueueName"]
         for part in TEMPLATE.values()
@@ -43,11 +40,28 @@ def test_each_function_and_each_queue_of_dead_letters_is_watched():
     }
     watched = [one["Dimensions"][0] for one in ALARMS.values()]
     assert dead == {one["Value"] for one in watched if one["Name"] == "QueueName"}
-    functions = {
-        resources.to_cfn_resource_name(source.name) for source in resources.app.event_sources
-    }
-    errors = [one["Dimensions"][0] for one in ALARMS.values() if one["MetricName"] == "Errors"]
-    assert {one["Value"]["Ref"] for one in errors} == functions | {"APIHandler"}
+
+
+def test_each_function_that_fails_as_a_whole_is_noticed_by_an_alarm():
+    """A reader of a queue leaves dead letters, the API a 5xx; the watchdog replaces settle."""
+    queued = {source.name for source in resources.queue_sources()}
+    errors = [one["Dimensions"][0]["Value"] for one in ALARMS.values() if "Errors" in one.values()]
+    assert errors == [{"Ref": "Tick"}]
+    assert "IngressAlarm" in ALARMS
+    assert set(resources.functions()) - queued == {"api_handler", "tick", "settle"}
+
+
+def test_a_stage_has_alarms_only_with_a_topic_and_a_dashboard_only_where_it_is_asked_for():
+    kinds = {part.get("Type") for part in resources.template()["Resources"].values()}
+    assert not {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"} & kinds
+    assert len(ALARMS) == 13
+    assert all(one["AlarmActions"] == one["OKActions"] == [TOPIC] for one in ALARMS.values())
+
+
+def test_a_tick_that_finds_nothing_emits_no_metric(capsys: pytest.CaptureFixture[str]):
+    metrics = EmbeddedMetrics(settings.stage)
+    metrics.record_tick(0, timedelta())
+    assert capsys.readouterr().out == ""
 
 
 def test_only_a_missing_tick_counts_silence_as_trouble():

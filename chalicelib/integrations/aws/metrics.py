@@ -36,8 +36,11 @@ class EmbeddedMetrics:
         one.flush_metrics()
 
     def record_tick(self, sent: int, overdue: timedelta) -> None:
-        self._emit("TickSent", MetricUnit.Count, sent)
-        self._emit("OldestOverdue", MetricUnit.Seconds, overdue.total_seconds())
+        """Record what a tick found. Zeros are left out: a metric is paid for while it has data."""
+        if sent:
+            self._emit("TickSent", MetricUnit.Count, sent)
+        if overdue:
+            self._emit("OldestOverdue", MetricUnit.Seconds, overdue.total_seconds())
 
     def count_missing_runner(self) -> None:
         self._emit("RunnerMissing", MetricUnit.Count, 1)
