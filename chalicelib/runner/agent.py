@@ -50,7 +50,7 @@ class AgentProcess:
     """One agent at work."""
 
     order: JobSpec
-    place: JobDirectory
+    job_directory: JobDirectory
     control: JobControl
     log: JobLog
     interrupted: list[AgentResult] = field(default_factory=list)
@@ -64,7 +64,7 @@ class AgentProcess:
             raise JobFailed("missing_tool", f"this runner has no agent {self.order.agent_type!r}")
         if self.order.agent_type == "command" and not (self.order.task.command or "").strip():
             raise JobFailed("agent", "the agent type 'command' needs a command")
-        environment = self.place.job_environment(self.order)
+        environment = self.job_directory.job_environment(self.order)
         call = agent.build_invocation(self.order.task, environment)
         parser = agent.make_parser()
         try:
@@ -80,7 +80,7 @@ class AgentProcess:
         self, call: Invocation, environment: Mapping[str, str], parser: AgentParser
     ) -> int:
         for name, content in call.files.items():
-            self.place.leave_file(name, content)
+            self.job_directory.leave_file(name, content)
         self._check_program(call.argv[0], environment["PATH"])
         if call.lacks:
             names = " or ".join(call.lacks)
@@ -89,10 +89,10 @@ class AgentProcess:
             )
         program = shell.Program(
             argv=call.argv,
-            cwd=self.place.workspace_path,
+            cwd=self.job_directory.workspace_path,
             environment=environment,
-            stdin=self.place.prompt_path,
-            confinement=self.place.confinement,
+            stdin=self.job_directory.prompt_path,
+            confinement=self.job_directory.confinement,
         )
         out, err = self._output_readers(call, parser)
         limit = self.order.task.max_turns
@@ -132,10 +132,10 @@ class AgentProcess:
         return LineSplitter(hear, None, JSON_LINE_BYTES), LineSplitter(complain, self.log.redactor)
 
     def _check_program(self, name: str, path: str) -> None:
-        if name in self.place.unusable:
-            reason = self.place.unusable[name]
+        if name in self.job_directory.unusable:
+            reason = self.job_directory.unusable[name]
             raise JobFailed("missing_tool", f"the agent's program {name!r} cannot be run: {reason}")
-        if not self.place.has_program(name, path):
+        if not self.job_directory.has_program(name, path):
             raise JobFailed(
                 "missing_tool", f"the agent's program {name!r} is not installed on this runner"
             )

@@ -48,18 +48,18 @@ def main() -> int:
     processes.adopt_orphans()
     processes.forbid_new_privileges()
     os.write(0, b"hidden\n")
-    given = _read_job()
-    order = JobSpec.from_json(given["job"])
+    message = _read_job()
+    order = JobSpec.from_json(message["job"])
     control = JobControl(order.timeout)
-    there = workspace.JobDirectory.from_json(given)
-    limits.apply_limits(given["diskBytes"], own_user=there.job_user is not None)
-    disk = limits.DiskWatch(there.root, given["diskBytes"], control)
+    job_directory = workspace.JobDirectory.from_json(message)
+    limits.apply_limits(message["diskBytes"], own_user=job_directory.job_user is not None)
+    disk = limits.DiskWatch(job_directory.root, message["diskBytes"], control)
     disk.start_watching()
     signal.signal(signal.SIGTERM, lambda *_: control.request_stop(SHUTDOWN_REASON))
     threading.Thread(target=_watch_runner, args=(control,), daemon=True).start()
-    lines = JobLog(Redactor([*secret_values(order), given["token"]]))
-    api = RunnerApi(given["url"], given["token"])
-    body = run_job(order, api, control, lines, there)
+    lines = JobLog(Redactor([*secret_values(order), message["token"]]))
+    api = RunnerApi(message["url"], message["token"])
+    body = run_job(order, api, control, lines, job_directory)
     disk.stop_watching()
     if body is None:
         return 0
@@ -72,27 +72,33 @@ def run_job(
     api: RunnerApi,
     control: JobControl,
     lines: JobLog,
-    there: workspace.JobDirectory,
+    job_directory: workspace.JobDirectory,
 ) -> dict[str, object] | None:
     """Do the job and clear up behind it; return the report, or nothing where none is wanted."""
     beats = Heartbeat(api, order, lines, control)
     result = JobResult()
     stages = JobStages(
-        order, there, control, lines, result, beats.wait_until_confirmed, _token_renewer(api, order)
+        order,
+        job_directory,
+        control,
+        lines,
+        result,
+        beats.wait_until_confirmed,
+        _token_renewer(api, order),
     )
     beats.start_beating()
     try:
         ended = _run_stages(stages, order, control)
         control.end_stage()
-        if _end_all_processes(order, there) and not control.stop_requested:
-            result.outputs = outputs.send_outputs(api, order, there, lines)
+        if _end_all_processes(order, job_directory) and not control.stop_requested:
+            result.outputs = outputs.send_outputs(api, order, job_directory, lines)
             _store_work(api, order, result, lines, ended)
         else:
-            result.kept = None
+            result.packed_work = None
     finally:
-        _end_all_processes(order, there)
-        there.confinement.end_all()
-        directories.remove_directory(there.root)
+        _end_all_processes(order, job_directory)
+        job_directory.confinement.end_all()
+        directories.remove_directory(job_directory.root)
     if ended.get("message") == "dropped":
         return None
     if ended:
@@ -134,24 +140,24 @@ def _store_work(
     api: RunnerApi, order: JobSpec, result: JobResult, lines: JobLog, ended: dict[str, Any]
 ) -> None:
     """Upload the work that could not be pushed, and add it to the message of the failure."""
-    kept = result.kept
-    if kept is None or not kept.files:
+    packed_work = result.packed_work
+    if packed_work is None or not packed_work.files:
         return
     try:
-        outputs.send_files(api, order, kept.files)
+        outputs.send_files(api, order, packed_work.files)
     except ApiError as error:
         lines.add_line("error", f"the work could not be kept: {error}")
-        result.kept = None
+        result.packed_work = None
         return
-    names = " and ".join(output.name for output in kept.files)
+    names = " and ".join(output.name for output in packed_work.files)
     lines.add_line("system", f"the work is kept as {names}")
     ended["message"] = f"{ended['message']}; the work is kept as {names}"
 
 
-def _end_all_processes(order: JobSpec, there: workspace.JobDirectory) -> bool:
+def _end_all_processes(order: JobSpec, job_directory: workspace.JobDirectory) -> bool:
     """End all that the job has started; return whether nothing of it lives."""
     ended = processes.end_descendants() and (
-        there.job_user is None or there.job_user.end_processes()
+        job_directory.job_user is None or job_directory.job_user.end_processes()
     )
     if not ended:
         log.error("processes_left", extra={"run": order.run_id})
@@ -170,8 +176,8 @@ def _read_job() -> dict[str, Any]:
         if not piece:
             raise SystemExit("no job on standard input")
         data += piece
-    given: dict[str, Any] = json.loads(data)
-    return given
+    message: dict[str, Any] = json.loads(data)
+    return message
 
 
 def _watch_runner(control: JobControl) -> None:

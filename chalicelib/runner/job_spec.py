@@ -24,8 +24,8 @@ class CommitIdentity:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any] | None) -> CommitIdentity:
-        given = body or {}
-        return cls(given.get("name") or cls.name, given.get("email") or cls.email)
+        identity = body or {}
+        return cls(identity.get("name") or cls.name, identity.get("email") or cls.email)
 
     def to_git_config(self) -> str:
         """Return a configuration file of git that names this person."""
@@ -137,11 +137,11 @@ class JobSpec:
 
 def named_secrets(order: JobSpec) -> list[tuple[str, str]]:
     """Return every value that must not be seen, with the name by which people know it."""
-    named = list(order.secrets.items())
+    secrets = list(order.secrets.items())
     if order.repo:
-        named.append(("of the forge", order.repo.token or ""))
-        named.append(("of the repo's URL", unquote(urlsplit(order.repo.url).password or "")))
-    return [(name, value) for name, value in named if value]
+        secrets.append(("of the forge", order.repo.token or ""))
+        secrets.append(("of the repo's URL", unquote(urlsplit(order.repo.url).password or "")))
+    return [(name, value) for name, value in secrets if value]
 
 
 def _as_texts(values: Mapping[str, Any] | None) -> dict[str, str]:

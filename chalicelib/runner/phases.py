@@ -50,7 +50,7 @@ class JobStages:
     """One job on its way."""
 
     order: JobSpec
-    place: JobDirectory
+    job_directory: JobDirectory
     control: JobControl
     log: JobLog
     result: JobResult
@@ -59,8 +59,8 @@ class JobStages:
     handed_on: SetupValues = field(default_factory=SetupValues)
 
     def run_all(self) -> None:
-        limits.check_environment(self.place.job_environment(self.order))
-        self.place.prepare_job(self.order)
+        limits.check_environment(self.job_directory.job_environment(self.order))
+        self.job_directory.prepare_job(self.order)
         if self.order.repo is None:
             self._run_agent()
             self.result.outcome = "succeeded"
@@ -71,27 +71,29 @@ class JobStages:
         git = Git(
             self.control,
             self.log,
-            self.place.make_private,
+            self.job_directory.make_private,
             repo.token,
-            self.place.confinement,
+            self.job_directory.confinement,
             plain_http=repo.plain_http,
             identity=repo.identity,
-            locate_shared=self.place.locate_shared,
+            locate_shared=self.job_directory.locate_shared,
         )
         bundle = kept_work.fetch_bundle(git, repo.work) if repo.work else None
-        start = checkout.clone_repo(git, repo, self.place.workspace_path)
+        start = checkout.clone_repo(git, repo, self.job_directory.workspace_path)
         if repo.work and bundle:
             start = kept_work.begin_at_base(
-                git, repo, self.place.workspace_path, start, repo.work, bundle
+                git, repo, self.job_directory.workspace_path, start, repo.work, bundle
             )
         self.result.base_sha = start.base_sha
         self._run_setup(repo)
         self._take_setup_files()
         environment = self._job_environment("agent")
-        state = record_setup_state(git, self.place.workspace_path, start.base_sha, environment)
+        state = record_setup_state(
+            git, self.job_directory.workspace_path, start.base_sha, environment
+        )
         if repo.work and bundle and start.pushed_stat is None:
             job = git.as_job(environment)
-            kept_work.restore_work(job, self.place.workspace_path, state, bundle, repo.work)
+            kept_work.restore_work(job, self.job_directory.workspace_path, state, bundle, repo.work)
         delivery = self._make_delivery(git, repo, start, state)
         try:
             self._do_work(repo, delivery)
@@ -107,7 +109,7 @@ class JobStages:
     ) -> WorkDelivery:
         return WorkDelivery(
             order=self.order,
-            place=self.place,
+            job_directory=self.job_directory,
             control=self.control,
             log=self.log,
             result=self.result,
@@ -137,7 +139,7 @@ class JobStages:
             if snapshot.refused:
                 raise JobFailed(snapshot.refused.error_class, snapshot.refused.reason)
         if tests:
-            self.result.trial = self._run_tests(tests)
+            self.result.test_run = self._run_tests(tests)
             self._enter_stage("push")
         self.confirm()
         if snapshot:
@@ -152,18 +154,20 @@ class JobStages:
 
     def _run_setup(self, repo: RepoSpec) -> None:
         self._enter_stage("setup")
-        if (self.place.workspace_path / ".optio" / "setup.sh").is_file():
+        if (self.job_directory.workspace_path / ".optio" / "setup.sh").is_file():
             self._run_setup_command("bash -e -o pipefail .optio/setup.sh")
         if repo.setup_commands and repo.setup_commands.strip():
             self._run_setup_command(repo.setup_commands)
 
     def _take_setup_files(self) -> None:
         """Let agent and tests have what setup handed on; git and the runner have none of it."""
-        files = self.place.take_setup_files(self.order)
+        files = self.job_directory.take_setup_files(self.order)
         self.log.redactor.add_secrets(*files.masked)
         if short := count_too_short(files.masked):
-            words = f"{short} values in $OPTIO_MASK are shorter than {MIN_FORM_LENGTH} characters"
-            self.log.add_line("system", f"{words}, so they are not redacted")
+            sentence = (
+                f"{short} values in $OPTIO_MASK are shorter than {MIN_FORM_LENGTH} characters"
+            )
+            self.log.add_line("system", f"{sentence}, so they are not redacted")
         self.handed_on.variables.update(files.variables)
         self.handed_on.path_entries[:] = files.path_entries
         self.handed_on.masked[:] = files.masked
@@ -177,10 +181,13 @@ class JobStages:
         )
 
     def _job_environment(self, kind: str) -> dict[str, str]:
-        environment = self.place.job_environment(self._order_with_setup())
+        environment = self.job_directory.job_environment(self._order_with_setup())
         if kind != "setup":
             return environment
-        paths = {name: str(self.place.setup_files / file) for name, file in VARIABLE_FILES.items()}
+        paths = {
+            name: str(self.job_directory.setup_files / file)
+            for name, file in VARIABLE_FILES.items()
+        }
         return {**environment, **paths}
 
     def _run_setup_command(self, command: str) -> None:
@@ -193,32 +200,34 @@ class JobStages:
     def _run_tests(self, command: str) -> RepoTestRun:
         """Run the repo's own tests. The work is pushed in any case: they only judge it."""
         code, last = self._run_script("test", command, enough=lambda: self.control.is_nearly_over)
-        late = self.control.is_nearly_over
-        if late:
+        timed_out = self.control.is_nearly_over
+        if timed_out:
             last = f"{last}\nthe tests did not end in the time of the run".strip()
-        trial = RepoTestRun(
-            passed=code == 0 and not late, exit_status=None if late else code, last_lines=last
+        test_run = RepoTestRun(
+            passed=code == 0 and not timed_out,
+            exit_status=None if timed_out else code,
+            last_lines=last,
         )
-        self.log.add_line("system", f"tests {trial.result_text}")
-        return trial
+        self.log.add_line("system", f"tests {test_run.result_text}")
+        return test_run
 
     def _run_script(
         self, kind: str, command: str, enough: Callable[[], bool] | None = None
     ) -> tuple[int, str]:
         """Return exit status and last lines of a script; one that may be enough is left alone."""
-        said: list[str] = []
+        output_lines: list[str] = []
 
         def note(line: str) -> None:
-            said.append(line)
-            del said[:-50]
+            output_lines.append(line)
+            del output_lines[:-50]
             self.log.add_line(kind, line)
 
         self.log.add_line("system", f"{kind}: {command}")
         program = shell.Program(
             argv=("bash", "-e", "-o", "pipefail", "-c", command),
-            cwd=self.place.workspace_path,
+            cwd=self.job_directory.workspace_path,
             environment=self._job_environment(kind),
-            confinement=self.place.confinement,
+            confinement=self.job_directory.confinement,
         )
         code = shell.run_program(
             program,
@@ -228,11 +237,11 @@ class JobStages:
             enough=enough or (lambda: False),
             alone=enough is not None,
         )
-        return code, last_lines("\n".join(said))
+        return code, last_lines("\n".join(output_lines))
 
     def _run_agent(self) -> AgentResult:
         self._enter_stage("agent")
-        running = AgentProcess(self._order_with_setup(), self.place, self.control, self.log)
+        running = AgentProcess(self._order_with_setup(), self.job_directory, self.control, self.log)
         try:
             end = running.run_to_end()
         except JobError:

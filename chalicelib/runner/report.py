@@ -75,11 +75,11 @@ def _retry_at(agent: AgentResult, error_class: str | None) -> str | None:
 
 def _unpushed_work(result: JobResult) -> dict[str, object] | None:
     """Return the work that is on no branch; nothing where it could not be stored."""
-    kept = result.kept
-    if kept is None or not kept.files:
+    packed_work = result.packed_work
+    if packed_work is None or not packed_work.files:
         return None
-    files = [output_payload(output) for output in kept.files]
-    return {"baseSha": kept.base_sha, "files": files, "finished": kept.finished}
+    files = [output_payload(output) for output in packed_work.files]
+    return {"baseSha": packed_work.base_sha, "files": files, "finished": packed_work.finished}
 
 
 def _agent_part(agent: AgentResult, lines: JobLog) -> dict[str, object]:
@@ -95,28 +95,28 @@ def _agent_part(agent: AgentResult, lines: JobLog) -> dict[str, object]:
     }
 
 
-def _clean_word(said: object, lines: JobLog) -> str | None:
-    text = lines.redactor.redact_text(clean_text(said)) if isinstance(said, str) else ""
+def _clean_word(value: object, lines: JobLog) -> str | None:
+    text = lines.redactor.redact_text(clean_text(value)) if isinstance(value, str) else ""
     return " ".join(text.split())[: limits.MAX_NAME_LENGTH] or None
 
 
-def _clean_count(said: float | None) -> int | None:
-    known = _clean_amount(said, MAX_COUNT)
-    return None if known is None else int(known)
+def _clean_count(count: float | None) -> int | None:
+    amount = _clean_amount(count, MAX_COUNT)
+    return None if amount is None else int(amount)
 
 
-def _clean_amount(said: float | None, most: int) -> float | None:
-    if not isinstance(said, int | float) or isinstance(said, bool):
+def _clean_amount(amount: float | None, most: int) -> float | None:
+    if not isinstance(amount, int | float) or isinstance(amount, bool):
         return None
-    return said if 0 <= said <= most else None
+    return amount if 0 <= amount <= most else None
 
 
 def _tests_part(result: JobResult, lines: JobLog) -> dict[str, object] | None:
-    trial = result.trial
-    if trial is None:
+    test_run = result.test_run
+    if test_run is None:
         return None
-    said = cut_text(lines.redactor.redact_text(clean_text(trial.last_lines)), ERROR_BYTES)
-    return {"passed": trial.passed, "exitStatus": trial.exit_status, "lastLines": said}
+    last_lines = cut_text(lines.redactor.redact_text(clean_text(test_run.last_lines)), ERROR_BYTES)
+    return {"passed": test_run.passed, "exitStatus": test_run.exit_status, "lastLines": last_lines}
 
 
 def send_report(

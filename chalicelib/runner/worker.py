@@ -93,10 +93,10 @@ class Runner:
             return
         log.info("sandbox: %s", self.abilities.bubblewrap)
 
-        def refusal(program: str, known: AgentTools) -> str:
-            with probe_workspace(self.abilities.with_programs(known), user) as there:
+        def refusal(program: str, tools: AgentTools) -> str:
+            with probe_workspace(self.abilities.with_programs(tools), user) as job_directory:
                 return agent_programs.ask_version(
-                    program, known, there.confinement, there.home_path
+                    program, tools, job_directory.confinement, job_directory.home_path
                 )
 
         self.tools = agent_programs.find_programs(user, refusal=refusal)
@@ -193,8 +193,8 @@ class Runner:
             code = self._run_process(job, api)
             if code != 0:
                 log.error("job_died: run %s exit code %d", run, code)
-                words = f"signal {-code}" if code < 0 else f"exit code {code}"
-                self._report_death(job, api, f"the process of the job died: {words}")
+                ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+                self._report_death(job, api, f"the process of the job died: {ending}")
         except Exception as error:
             log.exception("job_failed: run %s", run)
             with suppress(KeyError, TypeError):
@@ -204,7 +204,7 @@ class Runner:
     def _run_process(self, job: dict[str, Any], api: RunnerApi) -> int:
         with job_users.lease_user() as (user, user_lock):
             root, lock = directories.make_root()
-            given = {
+            message = {
                 "url": api.url,
                 "token": api.token,
                 "directory": str(root),
@@ -219,7 +219,7 @@ class Runner:
             try:
                 with suppress(OSError):
                     if talk.recv(16):
-                        talk.sendall(json.dumps(given).encode() + b"\n")
+                        talk.sendall(json.dumps(message).encode() + b"\n")
                 return process.wait()
             finally:
                 with self._lock:

@@ -444,7 +444,7 @@ def test_the_patch_is_kept_where_the_bundle_cannot_be_made(tmp_path: Path):
     job = Job(tmp_path / "job", make_origin(tmp_path, {"README": "hello\n"}))
     job.agent("echo work > made")
     snapshot = job.scan([])
-    broken = replace(snapshot, known=("0" * 39 + "1",))
+    broken = replace(snapshot, forge_commits=("0" * 39 + "1",))
 
     kept = kept_work.pack_work(job.git, broken, (), finished=True)
 
@@ -473,8 +473,11 @@ def test_commits_are_kept_where_the_files_keep_git_waiting(tmp_path: Path):
 
     delivery.keep_work(Overrun("push", "git did not end within 600 s"))
 
-    assert delivery.result.kept is not None
-    assert [output.name for output in delivery.result.kept.files] == ["work.bundle", "work.patch"]
+    assert delivery.result.packed_work is not None
+    assert [output.name for output in delivery.result.packed_work.files] == [
+        "work.bundle",
+        "work.patch",
+    ]
     assert "the agent's commits are kept" in job.text
 
 

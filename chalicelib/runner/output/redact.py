@@ -87,10 +87,10 @@ def decodings_of(content: bytes) -> Iterator[str]:
 def _spans_across_lines(index: SecretIndex, block: str, offset: int) -> Iterator[SecretSpan]:
     """Yield the parts, line by line, of secrets in the text that wrapped lines make together."""
     lines = block.split("\n")
-    begins, place = [], 0
+    begins, position = [], 0
     for line in lines:
-        begins.append(place)
-        place += len(line)
+        begins.append(position)
+        position += len(line)
     for start, end, name in index.find_spans("".join(lines)):
         above = 0
         for number, (line, begin) in enumerate(zip(lines, begins, strict=True)):

@@ -82,8 +82,8 @@ class SecretIndex:
         """Return the length of the longest end of `text` that may be the beginning of a form."""
         for start in range(max(0, len(text) - 63), len(text)):
             end = text[start:]
-            place = bisect_right(self._heads, end)
-            if place < len(self._heads) and self._heads[place].startswith(end):
+            head_index = bisect_right(self._heads, end)
+            if head_index < len(self._heads) and self._heads[head_index].startswith(end):
                 return len(end)
         return 0
 
@@ -113,31 +113,31 @@ class SecretIndex:
             part = text[chunk : end + PIECE_LENGTH] if last > CHUNK_LENGTH else text
             pieces = _piece_getter(-(-(end - chunk) // STEP_LENGTH))(part)
             if not self._pieces.isdisjoint(pieces):
-                places = range(chunk, end, STEP_LENGTH)
+                positions = range(chunk, end, STEP_LENGTH)
                 yield from (
-                    at for at, piece in zip(places, pieces, strict=True) if piece in self._pieces
+                    at for at, piece in zip(positions, pieces, strict=True) if piece in self._pieces
                 )
 
     def _longest_at(self, text: str, at: int, *, strict: bool) -> SecretSpan | None:
         """Return the longest acceptable part of a form that covers the piece at `at`."""
         piece = text[at : at + PIECE_LENGTH]
         best: SecretSpan | None = None
-        place = self._forms.find(piece)
+        form_position = self._forms.find(piece)
         for _ in range(MAX_PLACES):
-            if place < 0:
+            if form_position < 0:
                 break
-            span = self._extend(text, at, place, strict=strict)
+            span = self._extend(text, at, form_position, strict=strict)
             if span and (best is None or span.end - span.start > best.end - best.start):
                 best = span
-            place = self._forms.find(piece, place + 1)
+            form_position = self._forms.find(piece, form_position + 1)
         return best
 
-    def _extend(self, text: str, at: int, place: int, *, strict: bool) -> SecretSpan | None:
+    def _extend(self, text: str, at: int, form_position: int, *, strict: bool) -> SecretSpan | None:
         """Return the run that text and form have in common around a piece, where it counts."""
-        number = bisect_right(self._starts, place) - 1
+        number = bisect_right(self._starts, form_position) - 1
         first, after = self._starts[number], self._starts[number + 1] - 1
-        left = _common_end(text, at, self._forms, place, first)
-        right = _common_start(text, at, self._forms, place, after)
+        left = _common_end(text, at, self._forms, form_position, first)
+        right = _common_start(text, at, self._forms, form_position, after)
         needed = _needed_run(after - first, coded=self._coded[number], strict=strict)
         if left + right < needed:
             return None
@@ -160,13 +160,16 @@ def _needed_run(whole: int, *, coded: bool, strict: bool) -> int:
     return (STRICT_PLAIN_RUN if strict else PLAIN_RUN) if whole >= LONG_SECRET_LENGTH else whole
 
 
-def _common_start(text: str, at: int, forms: str, place: int, after: int) -> int:
+def _common_start(text: str, at: int, forms: str, form_position: int, after: int) -> int:
     """Return how many characters text and form have in common from these places on."""
-    most = min(len(text) - at, after - place)
+    most = min(len(text) - at, after - form_position)
     low, size = 0, PIECE_LENGTH
     while low < most:
         size = min(size, most - low)
-        if text[at + low : at + low + size] == forms[place + low : place + low + size]:
+        if (
+            text[at + low : at + low + size]
+            == forms[form_position + low : form_position + low + size]
+        ):
             low, size = low + size, size * 2
         elif size == 1:
             break
@@ -175,13 +178,16 @@ def _common_start(text: str, at: int, forms: str, place: int, after: int) -> int
     return low
 
 
-def _common_end(text: str, at: int, forms: str, place: int, first: int) -> int:
+def _common_end(text: str, at: int, forms: str, form_position: int, first: int) -> int:
     """Return how many characters text and form have in common before these places."""
-    most = min(at, place - first)
+    most = min(at, form_position - first)
     low, size = 0, PIECE_LENGTH
     while low < most:
         size = min(size, most - low)
-        if text[at - low - size : at - low] == forms[place - low - size : place - low]:
+        if (
+            text[at - low - size : at - low]
+            == forms[form_position - low - size : form_position - low]
+        ):
             low, size = low + size, size * 2
         elif size == 1:
             break
@@ -192,17 +198,17 @@ def _common_end(text: str, at: int, forms: str, place: int, first: int) -> int:
 
 def _form_starts(forms: Iterable[str]) -> list[int]:
     """Return where each form begins among the joined ones, and where one more would."""
-    starts, place = [], 1
+    starts, position = [], 1
     for form in forms:
-        starts.append(place)
-        place += len(form) + 1
-    return [*starts, place]
+        starts.append(position)
+        position += len(form) + 1
+    return [*starts, position]
 
 
 def _has_telling_piece(form: str) -> bool:
-    places = range(max(1, len(form) - PIECE_LENGTH + 1))
+    positions = range(max(1, len(form) - PIECE_LENGTH + 1))
     return len(form) < LONG_SECRET_LENGTH or any(
-        _is_telling(form[at : at + PIECE_LENGTH]) for at in places
+        _is_telling(form[at : at + PIECE_LENGTH]) for at in positions
     )
 
 
@@ -225,11 +231,11 @@ def _form_pieces(forms: dict[str, tuple[str, bool]]) -> set[str]:
             last = (
                 len(form) - PIECE_LENGTH + 1 if coded else STEP_LENGTH
             )  # a readable one is only found whole
-            pieces.update(form[place : place + PIECE_LENGTH] for place in range(last))
+            pieces.update(form[position : position + PIECE_LENGTH] for position in range(last))
             continue
         last = len(form) - PIECE_LENGTH + 1
-        places = range(last) if dense else _sparse_places(last)
-        parts = (form[place : place + PIECE_LENGTH] for place in places)
+        positions = range(last) if dense else _sparse_places(last)
+        parts = (form[position : position + PIECE_LENGTH] for position in positions)
         pieces.update(part for part in parts if _is_telling(part))
     return pieces
 

@@ -33,8 +33,8 @@ def cut_text(text: str, limit: int = LINE_BYTES, size: int | None = None) -> str
     if size <= limit:
         return text
     notice = f" … [cut: {size} bytes]"
-    kept = encoded[: max(0, limit - len(notice.encode()))]
-    return kept.decode("utf-8", "ignore") + notice
+    head = encoded[: max(0, limit - len(notice.encode()))]
+    return head.decode("utf-8", "ignore") + notice
 
 
 def last_lines(text: str, count: int = 12, limit: int = 1500) -> str:
@@ -144,6 +144,6 @@ class LineSplitter:
 
 def name_some(names: Iterable[str], most: int = 5) -> str:
     """Return the first names of a list, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+    all_names = list(names)
+    more = f" and {len(all_names) - most} more" if len(all_names) > most else ""
+    return ", ".join(all_names[:most]) + more

@@ -38,12 +38,12 @@ def fetch_base(git: Git, repo: RepoSpec, base_branch: str, workspace: Path) -> s
         f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in (base_branch, repo.push_branch)
     ]
     for depth in _DEPTHS:
-        said = git.run_with_token(
+        result = git.run_with_token(
             "fetch", "--no-tags", depth, "--", repo.url, *refspecs, cwd=workspace
         )
-        if said.code != 0:
-            reason = f"the base branch {base_branch} cannot be fetched: {said.failure_reason}"
-            raise JobFailed(error_class_of(said, "clone"), reason)
+        if result.code != 0:
+            reason = f"the base branch {base_branch} cannot be fetched: {result.failure_reason}"
+            raise JobFailed(error_class_of(result, "clone"), reason)
         if git.run_local("merge-base", "HEAD", tracking, cwd=workspace).code == 0:
             git.log.add_line(
                 "system", f"origin/{base_branch} and its merge base are there to merge"
@@ -81,12 +81,12 @@ def _list_history(git: Git, repo: RepoSpec, base: BaseBranch, directory: Path) -
     git.run_checked("init", "--quiet", "--bare", "--template=", "base.git", cwd=directory)
     for options in (("--filter=tree:0",), ()):
         arguments = ("fetch", "--no-tags", f"--shallow-since=@{since}", *options)
-        said = git.run_with_token(*arguments, "--", repo.url, ref, cwd=directory / "base.git")
-        if said.code == 0:
+        result = git.run_with_token(*arguments, "--", repo.url, ref, cwd=directory / "base.git")
+        if result.code == 0:
             listing = git.run_checked("rev-list", "refs/heads/base", cwd=directory / "base.git")
             return frozenset(listing.split())
     git.log.add_line(
-        "system", f"the newest commits of {base.name} are unknown: {said.failure_reason}"
+        "system", f"the newest commits of {base.name} are unknown: {result.failure_reason}"
     )
     return frozenset()
 
@@ -94,9 +94,10 @@ def _list_history(git: Git, repo: RepoSpec, base: BaseBranch, directory: Path) -
 def branch_sha(git: Git, repo: RepoSpec, branch: str, cwd: Path) -> str:
     """Return the commit of a branch at the forge, or nothing."""
     ref = f"refs/heads/{branch}"
-    said = git.run_with_token("ls-remote", "--", repo.url, ref, cwd=cwd)
-    if said.code != 0:
+    result = git.run_with_token("ls-remote", "--", repo.url, ref, cwd=cwd)
+    if result.code != 0:
         raise JobFailed(
-            error_class_of(said, "push"), f"the remote branch cannot be read: {said.failure_reason}"
+            error_class_of(result, "push"),
+            f"the remote branch cannot be read: {result.failure_reason}",
         )
-    return next((line.split()[0] for line in said.out.splitlines() if line.endswith(ref)), "")
+    return next((line.split()[0] for line in result.out.splitlines() if line.endswith(ref)), "")

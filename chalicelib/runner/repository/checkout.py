@@ -46,14 +46,14 @@ def clone_repo(git: Git, repo: RepoSpec, workspace: Path) -> Checkout:
     remote = _ask_remote(git, repo, workspace.parent)
     branch = _start_from(git, repo, remote, workspace.parent)
     git.log.add_line("system", f"cloning {repo.url}" + (f" at {branch}" if branch else ""))
-    said = git.run_with_token(
+    result = git.run_with_token(
         *("clone", "--depth", "1", "--single-branch", "--no-checkout", "--template="),
         *(("--branch", branch) if branch else ()),
         *("--", repo.url, str(workspace)),
         cwd=workspace.parent,
     )
-    if said.code != 0:
-        raise _clone_failure(said)
+    if result.code != 0:
+        raise _clone_failure(result)
     sha = git.run_local("log", "-1", "--format=%H %ct", "HEAD", cwd=workspace)
     if sha.code != 0:
         raise JobFailed("clone", f"the repository {repo.url} has no commits")
@@ -70,9 +70,9 @@ def clone_repo(git: Git, repo: RepoSpec, workspace: Path) -> Checkout:
 def _write_files(git: Git, workspace: Path) -> None:
     if git.job_user:
         git.job_user.give_ownership(workspace)
-    said = git.as_user().run_local("reset", "--quiet", "--hard", "HEAD", cwd=workspace)
-    if said.code != 0:
-        raise JobFailed("clone", f"the files cannot be written: {said.failure_reason}")
+    result = git.as_user().run_local("reset", "--quiet", "--hard", "HEAD", cwd=workspace)
+    if result.code != 0:
+        raise JobFailed("clone", f"the files cannot be written: {result.failure_reason}")
 
 
 def _ask_remote(git: Git, repo: RepoSpec, cwd: Path) -> _Remote:
@@ -82,13 +82,13 @@ def _ask_remote(git: Git, repo: RepoSpec, cwd: Path) -> _Remote:
     names = dict.fromkeys([repo.push_branch, *([repo.branch] if repo.branch else []), *above])
     refs = [f"refs/heads/{name}" for name in names]
     inside = f"refs/heads/{repo.push_branch}/*"
-    said = git.run_with_token(
+    result = git.run_with_token(
         "ls-remote", "--symref", "--", repo.url, "HEAD", *refs, inside, cwd=cwd
     )
-    if said.code != 0:
-        raise _clone_failure(said)
+    if result.code != 0:
+        raise _clone_failure(result)
     commits, default = {}, None
-    for line in said.out.splitlines():
+    for line in result.out.splitlines():
         value, _, ref = line.partition("\t")
         if value.startswith("ref: ") and ref == "HEAD":
             default = value.removeprefix("ref: ").removeprefix("refs/heads/")
@@ -110,9 +110,9 @@ def _check_name(repo: RepoSpec, commits: dict[str, str], above: list[str]) -> No
 
 
 def _start_from(git: Git, repo: RepoSpec, remote: _Remote, cwd: Path) -> str | None:
-    wanted = [repo.push_branch] if repo.continue_branch else []
-    wanted += [repo.branch] if repo.branch else []
-    for name in wanted:
+    candidates = [repo.push_branch] if repo.continue_branch else []
+    candidates += [repo.branch] if repo.branch else []
+    for name in candidates:
         if name in remote.commits:
             return name
     if not repo.branch and "HEAD" in remote.commits:
@@ -131,7 +131,7 @@ def _start_from(git: Git, repo: RepoSpec, remote: _Remote, cwd: Path) -> str | N
     )
 
 
-def _clone_failure(said: GitResult) -> JobFailed:
+def _clone_failure(result: GitResult) -> JobFailed:
     return JobFailed(
-        error_class_of(said, "clone"), f"the repository cannot be cloned: {said.failure_reason}"
+        error_class_of(result, "clone"), f"the repository cannot be cloned: {result.failure_reason}"
     )

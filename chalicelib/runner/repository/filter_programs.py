@@ -42,8 +42,8 @@ def list_words(listing: bytes, environment: Mapping[str, str]) -> dict[str, froz
         key, _, command = setting.partition(b"\n")
         match = _COMMAND.fullmatch(decode_path(key))
         if match:
-            found = _split_words(decode_path(command), environment)
-            words[match["name"]] = words.get(match["name"], frozenset()) | found
+            command_words = _split_words(decode_path(command), environment)
+            words[match["name"]] = words.get(match["name"], frozenset()) | command_words
     return words
 
 
@@ -68,9 +68,9 @@ def distrust_changed(git: Git, workspace: Path, setup: RepositorySetup) -> Repos
     files = {each.split(" ", 2)[2] for each in changed}
     distrusted = {
         driver: file
-        for driver, named in setup.filter_words.items()
+        for driver, driver_words in setup.filter_words.items()
         for file in sorted(files)
-        if file in named or Path(file).name in named
+        if file in driver_words or Path(file).name in driver_words
     }
     off = "".join(_OFF % driver.replace("\\", "\\\\").replace('"', '\\"') for driver in distrusted)
     return replace(

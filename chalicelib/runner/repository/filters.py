@@ -125,9 +125,9 @@ def stage_filtered(repository: JobRepository, paths: Collection[str]) -> dict[st
 
 def hash_hidden_contents(repository: JobRepository) -> frozenset[str]:
     """Return the hash of each filtered file as programs see it now, with its path."""
-    known = set(repository.setup.filters) - {"lfs"}
-    names = read_attribute(repository, work_tree.list_entries(repository)) if known else {}
-    hidden = [path for path, name in names.items() if name in known]
+    hiding_drivers = set(repository.setup.filters) - {"lfs"}
+    names = read_attribute(repository, work_tree.list_entries(repository)) if hiding_drivers else {}
+    hidden = [path for path, name in names.items() if name in hiding_drivers]
     return _hash_files(repository, hidden)
 
 
@@ -180,13 +180,13 @@ def _find_moved(
     base = trees.list_tree(repository, base_sha) if files and drivers else {}
     names = read_attribute(repository, list(base), cached=True, index="base-index")
     # A pointer of Git LFS protects nothing: its file may be stored under any name.
-    known = drivers - {"lfs"}
-    hidden = {path: name for path, name in names.items() if name in known}
+    hiding_drivers = drivers - {"lfs"}
+    hidden = {path: name for path, name in names.items() if name in hiding_drivers}
     if not hidden:
         return {}
-    listed = encode_paths(part for path in hidden for part in (base[path].sha, path))
+    stdin = encode_paths(part for path in hidden for part in (base[path].sha, path))
     try:
-        output = repository.run_script(_LIST_CONTENTS, stdin=listed)
+        output = repository.run_script(_LIST_CONTENTS, stdin=stdin)
     except Overrun as overrun:
         return {path: f"{path}: it cannot be compared ({overrun.message})" for path, _ in files}
     records = [*split_zero(output.data), *repository.setup.hidden_contents]
@@ -235,12 +235,12 @@ def read_attribute(
     index: str = "index",
 ) -> dict[str, str]:
     """Return the `filter` attribute of paths, by the files' attributes or by those of an index."""
-    listed = list(paths)
-    if not listed:
+    path_list = list(paths)
+    if not path_list:
         return {}
     source = ("--cached",) if cached else ()
     output = repository.read_bytes(
-        "check-attr", "-z", *source, "--stdin", "filter", stdin=encode_paths(listed), index=index
+        "check-attr", "-z", *source, "--stdin", "filter", stdin=encode_paths(path_list), index=index
     )
     fields = split_zero(output)
     triples = zip(fields[::3], fields[2::3], strict=True)

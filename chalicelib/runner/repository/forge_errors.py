@@ -22,19 +22,19 @@ _CREDENTIAL = re.compile(
 MAX_FIRST_LINES, MAX_LAST_LINES, MAX_LINE_LENGTH = 5, 6, 140
 
 
-def error_class_of(said: GitResult, default: str) -> str:
+def error_class_of(result: GitResult, default: str) -> str:
     """Return the class of a failed conversation with the forge: by its status, otherwise by words.
 
     Git reports every refusal over HTTP as a broken connection; the status shows a real one.
     """
-    own = "\n".join(line for line in said.err.splitlines() if not line.startswith("remote:"))
+    own = "\n".join(line for line in result.err.splitlines() if not line.startswith("remote:"))
     if status := _STATUS.search(own):
         return _kind_of_status(int(status[1]), default)
     if _REFUSED.search(own):
         return default
     if _NETWORK.search(own):
         return "network"
-    return "credential" if default == "clone" and _CREDENTIAL.search(said.err) else default
+    return "credential" if default == "clone" and _CREDENTIAL.search(result.err) else default
 
 
 def _kind_of_status(status: int, default: str) -> str:
@@ -43,9 +43,9 @@ def _kind_of_status(status: int, default: str) -> str:
     return "credential" if default == "clone" and status in (401, 403) else default
 
 
-def refusal_words(said: GitResult) -> str:
+def refusal_words(result: GitResult) -> str:
     """Return a forge's refusal of a push: the heading of a long one, and its end."""
-    lines = [line.rstrip()[:MAX_LINE_LENGTH] for line in said.err.splitlines() if line.strip()]
+    lines = [line.rstrip()[:MAX_LINE_LENGTH] for line in result.err.splitlines() if line.strip()]
     if len(lines) > MAX_FIRST_LINES + MAX_LAST_LINES:
         lines = [*lines[:MAX_FIRST_LINES], "…", *lines[-MAX_LAST_LINES:]]
-    return "\n".join(lines) or f"git exited {said.code}"
+    return "\n".join(lines) or f"git exited {result.code}"

@@ -193,10 +193,10 @@ class Git:
 
     def run_checked(self, *arguments: str, cwd: Path, **extra: str) -> str:
         """Return what a local command prints; raise where it fails."""
-        said = self.run_local(*arguments, cwd=cwd, **extra)
-        if said.code != 0:
-            raise JobFailed("push", f"git {arguments[0]} failed: {said.failure_reason}")
-        return said.out.strip()
+        result = self.run_local(*arguments, cwd=cwd, **extra)
+        if result.code != 0:
+            raise JobFailed("push", f"git {arguments[0]} failed: {result.failure_reason}")
+        return result.out.strip()
 
     def _run_git(
         self,
@@ -249,7 +249,7 @@ class Git:
         kinds = "https:ssh" + (":http" if self.plain_http else "")
         if os.environ.get("OPTIO_ALLOW_FILE_REPOS") == "1":
             kinds += ":file"
-        kept = {name: os.environ[name] for name in _FROM_RUNNER if name in os.environ}
+        inherited = {name: os.environ[name] for name in _FROM_RUNNER if name in os.environ}
         person = {"NAME": self.identity.name, "EMAIL": self.identity.email}
         names = {f"GIT_{who}_{k}": v for who in ("AUTHOR", "COMMITTER") for k, v in person.items()}
         job = {
@@ -259,7 +259,7 @@ class Git:
         }
         programs = dict.fromkeys((search_path(), job.get("PATH", "")))
         return {
-            **kept,
+            **inherited,
             "HOME": "/nonexistent",
             **job,
             "PATH": os.pathsep.join(filter(None, programs)),

@@ -55,10 +55,12 @@ def upload_objects(git: Git, url: str, source: Path, copied: Path, oids: tuple[s
         _verify_objects(source, oids)
     for start in range(0, len(oids), _BATCH):
         batch = oids[start : start + _BATCH]
-        said = git.run_with_token("lfs", "push", "--object-id", "--", url, *batch, cwd=source)
-        if said.code != 0:
-            kind = error_class_of(said, "push")
-            raise JobFailed(kind, f"files in Git LFS could not be uploaded: {said.failure_reason}")
+        result = git.run_with_token("lfs", "push", "--object-id", "--", url, *batch, cwd=source)
+        if result.code != 0:
+            kind = error_class_of(result, "push")
+            raise JobFailed(
+                kind, f"files in Git LFS could not be uploaded: {result.failure_reason}"
+            )
     git.log.add_line("system", f"uploaded {len(oids)} objects of Git LFS")
 
 

@@ -129,12 +129,12 @@ def _read_setup(
             "setup", f"setup left a repository that cannot be read: {output.failure_reason}"
         )
     listing, attributes, global_attributes, global_excludes, head, shallow = parts
-    words = filter_programs.list_words(listing, environment)
-    named = {word for driver in words.values() for word in driver}
+    filter_words = filter_programs.list_words(listing, environment)
+    all_words = {word for driver in filter_words.values() for word in driver}
     return RepositorySetup(
-        filter_words=words,
-        filter_programs=filter_programs.hash_programs(job, workspace, named)
-        if named
+        filter_words=filter_words,
+        filter_programs=filter_programs.hash_programs(job, workspace, all_words)
+        if all_words
         else frozenset(),
         config=git_config.keep_settings(listing),
         attributes=attributes,
@@ -173,9 +173,9 @@ def _stage_workspace(repository: JobRepository, flags: IndexFlags) -> dict[str, 
     ]
     gone = [path for path in differences.deleted if path not in flags.skipped]
     work_tree.remove_paths(repository, gone)
-    known = work_tree.list_entries(repository) if differences.modified else {}
+    entries = work_tree.list_entries(repository) if differences.modified else {}
     same_mode = [path for path in differences.modified if path not in differences.other_mode]
-    untouched = work_tree.find_untouched(repository, same_mode, known)
+    untouched = work_tree.find_untouched(repository, same_mode, entries)
     changed = [path for path in differences.modified if path not in untouched]
     files = [*changed, *differences.untracked, *nested]
     return work_tree.stage_paths(repository, files, keep_objects=False)

@@ -77,9 +77,9 @@ def restore_tracked(
     in_place = sorted(special.left.intersection(tracked))
     _remove(repository, in_place)
     special.removed += in_place
-    wanted = [path for path in special.removed if path in tracked]
-    if wanted:
-        stdin = encode_paths(wanted)
+    restored = [path for path in special.removed if path in tracked]
+    if restored:
+        stdin = encode_paths(restored)
         repository.run_git("checkout-index", "--force", "-z", "--stdin", index=index, stdin=stdin)
 
 

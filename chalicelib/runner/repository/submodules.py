@@ -56,10 +56,12 @@ class Submodule:
 
 def read_submodules(repository: JobRepository, paths: Iterable[str]) -> dict[str, Submodule]:
     """Return the state of the submodules at these paths."""
-    listed = list(paths)
-    if not listed:
+    path_list = list(paths)
+    if not path_list:
         return {}
-    output = repository.run_script(_READ_STATES, stdin=encode_paths(listed))
+    output = repository.run_script(_READ_STATES, stdin=encode_paths(path_list))
     fields = split_zero(output.data)
     rows = zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=False)
-    return {path: Submodule(head, changes, bool(known)) for path, head, changes, known in rows}
+    return {
+        path: Submodule(head, changes, bool(published)) for path, head, changes, published in rows
+    }

@@ -75,7 +75,7 @@ def read_flags(repository: JobRepository, index: str) -> IndexFlags:
 
 def find_differences(repository: JobRepository) -> WorkspaceDifferences:
     """Compare the workspace with the index by size and times; no filter and no git hook runs."""
-    found = WorkspaceDifferences()
+    differences = WorkspaceDifferences()
     output = repository.read_bytes(
         *("diff-files", "--raw", "-z", "--no-renames", "--ignore-submodules=dirty"),
         options=_without_filters(repository),
@@ -84,14 +84,14 @@ def find_differences(repository: JobRepository) -> WorkspaceDifferences:
     for facts in fields:
         path, kind = next(fields), facts.rpartition(" ")[2]
         if facts.startswith(f":{GITLINK_MODE}"):
-            found.gitlinks.append(path)
+            differences.gitlinks.append(path)
         else:
-            (found.deleted if kind == "D" else found.modified).append(path)
+            (differences.deleted if kind == "D" else differences.modified).append(path)
             old_mode, new_mode = facts.lstrip(":").split(" ")[:2]
             if old_mode != new_mode:
-                found.other_mode.add(path)
-    _find_untracked(repository, found)
-    return found
+                differences.other_mode.add(path)
+    _find_untracked(repository, differences)
+    return differences
 
 
 def list_stat_changes(repository: JobRepository, index: str) -> set[str]:
@@ -101,11 +101,13 @@ def list_stat_changes(repository: JobRepository, index: str) -> set[str]:
     return set(split_zero(output))
 
 
-def _find_untracked(repository: JobRepository, found: WorkspaceDifferences) -> None:
+def _find_untracked(repository: JobRepository, differences: WorkspaceDifferences) -> None:
     listing = repository.run_git("ls-files", "--others", "--exclude-standard", "-z")
-    found.problems += [line for line in listing.err.splitlines() if line.startswith("warning: ")]
+    differences.problems += [
+        line for line in listing.err.splitlines() if line.startswith("warning: ")
+    ]
     for path in split_zero(listing.data):
-        (found.nested if path.endswith("/") else found.untracked).append(path)
+        (differences.nested if path.endswith("/") else differences.untracked).append(path)
 
 
 def list_nested_files(repository: JobRepository, folder: str) -> list[str]:
@@ -161,13 +163,13 @@ def find_untouched(
 
     Git would write a file with other line ends than its attributes want, although it is unchanged.
     """
-    listed = [path for path in paths if path in entries and "\n" not in path]
-    if not listed:
+    comparable = [path for path in paths if path in entries and "\n" not in path]
+    if not comparable:
         return set()
-    stdin = b"".join(encode_path(path) + b"\n" for path in listed)
+    stdin = b"".join(encode_path(path) + b"\n" for path in comparable)
     output = repository.run_git("hash-object", "--no-filters", "--stdin-paths", stdin=stdin)
     hashes = output.data.decode().split()
-    return {path for path, sha in zip(listed, hashes, strict=False) if entries[path].sha == sha}
+    return {path for path, sha in zip(comparable, hashes, strict=False) if entries[path].sha == sha}
 
 
 def remove_paths(repository: JobRepository, paths: Collection[str]) -> None:

@@ -119,9 +119,9 @@ def ask_version(program: str, tools: AgentTools, confinement: Confinement, home:
         except subprocess.TimeoutExpired:
             process.kill()
             return f"`{program} --version` did not end within {_SECONDS} seconds"
-    words = (err or out).decode(errors="replace").strip()[-300:]
+    output = (err or out).decode(errors="replace").strip()[-300:]
     return (
-        f"`{program} --version` exited {process.returncode}: {words}" if process.returncode else ""
+        f"`{program} --version` exited {process.returncode}: {output}" if process.returncode else ""
     )
 
 
@@ -195,11 +195,11 @@ def _interpreter_of(program: Path) -> Path | None:
     with contextlib.suppress(OSError), program.open("rb") as stream:
         line = stream.readline(256)
         if line.startswith(b"#!"):
-            words = line[2:].decode(errors="replace").split()
-            if words and Path(words[0]).name == "env":
-                words = [word for word in words[1:] if not word.startswith("-")]
-            named = shutil.which(words[0]) if words else None
-            return Path(named).resolve() if named else None
+            arguments = line[2:].decode(errors="replace").split()
+            if arguments and Path(arguments[0]).name == "env":
+                arguments = [word for word in arguments[1:] if not word.startswith("-")]
+            interpreter = shutil.which(arguments[0]) if arguments else None
+            return Path(interpreter).resolve() if interpreter else None
     return None
 
 

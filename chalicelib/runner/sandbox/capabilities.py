@@ -46,11 +46,11 @@ class RunnerAbilities:
             return None
         return {"bubblewrap": self.bubblewrap, "view": self.view.to_json()}
 
-    def with_programs(self, found: agent_programs.AgentTools) -> RunnerAbilities:
+    def with_programs(self, tools: agent_programs.AgentTools) -> RunnerAbilities:
         """Return the same with the copies of programs in the jobs' view."""
-        if found.directory is None:
+        if tools.directory is None:
             return self
-        programs = (*self.view.programs, str(found.directory))
+        programs = (*self.view.programs, str(tools.directory))
         return replace(self, view=replace(self.view, programs=programs))
 
 
@@ -96,12 +96,12 @@ def probe_workspace(abilities: RunnerAbilities, user: JobUser | None) -> Iterato
     """Yield a place with a sandbox for a short program of the runner."""
     assert abilities.bubblewrap is not None
     root, lock = directories.make_root()
-    there = JobDirectory.in_sandbox(root, abilities.bubblewrap, abilities.view, user)
+    job_directory = JobDirectory.in_sandbox(root, abilities.bubblewrap, abilities.view, user)
     try:
-        there.make_folders()
-        yield there
+        job_directory.make_folders()
+        yield job_directory
     finally:
-        there.confinement.end_all()
+        job_directory.confinement.end_all()
         directories.remove_directory(root)
         os.close(lock)
 
@@ -109,12 +109,12 @@ def probe_workspace(abilities: RunnerAbilities, user: JobUser | None) -> Iterato
 def _why_unusable(abilities: RunnerAbilities, user: JobUser | None) -> str:
     """Return why no program runs in a sandbox, or nothing."""
     try:
-        with probe_workspace(abilities, user) as there:
-            program = there.confinement.start_program(
+        with probe_workspace(abilities, user) as job_directory:
+            program = job_directory.confinement.start_program(
                 ProgramStart(
                     argv=("/bin/sh", "-c", 'test -w "$HOME" && test -w /tmp && test -d /proc/1'),
-                    cwd=there.home_path,
-                    environment={"HOME": str(there.home_path), "PATH": os.defpath},
+                    cwd=job_directory.home_path,
+                    environment={"HOME": str(job_directory.home_path), "PATH": os.defpath},
                     stdin=agent_programs.NO_INPUT,
                     stdout=agent_programs.NO_INPUT,
                     stderr=agent_programs.NO_INPUT,

@@ -147,8 +147,8 @@ def _lock_directory() -> Path:
         directory = parent / "optio-runner-users"
         with contextlib.suppress(OSError):
             directory.mkdir(mode=0o700, exist_ok=True)
-            found = directory.lstat()
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == 0 and not found.st_mode & 0o022:
+            status = directory.lstat()
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022:
                 return directory
     raise NoUser("no directory for locks: neither /run nor the temporary directory can be used")
 

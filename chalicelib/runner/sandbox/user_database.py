@@ -32,8 +32,8 @@ def write_accounts(directory: Path, home: Path, user: JobUser | None) -> None:
     }
     for database, entry in entries.items():
         own_number = number if database == "passwd" else group
-        kept = _entries_of_others(Path("/etc", database), name, own_number)
-        (directory / database).write_text("".join(f"{line}\n" for line in (*kept, entry)))
+        other_entries = _entries_of_others(Path("/etc", database), name, own_number)
+        (directory / database).write_text("".join(f"{line}\n" for line in (*other_entries, entry)))
         (directory / database).chmod(0o644)
     directory.chmod(0o755)
 

@@ -34,14 +34,14 @@ class JobDirectory:
     unusable: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, given: Mapping[str, Any]) -> JobDirectory:
+    def from_json(cls, message: Mapping[str, Any]) -> JobDirectory:
         """Return the place that the runner gives to a job's process."""
-        user = None if given.get("user") is None else JobUser(given["user"])
-        root, unusable = Path(given["directory"]), given.get("unusable") or {}
-        if not given.get("sandbox"):
+        user = None if message.get("user") is None else JobUser(message["user"])
+        root, unusable = Path(message["directory"]), message.get("unusable") or {}
+        if not message.get("sandbox"):
             return cls(root, Unconfined(user), unusable)
-        view = View.from_json(given["sandbox"]["view"])
-        return cls.in_sandbox(root, given["sandbox"]["bubblewrap"], view, user, unusable)
+        view = View.from_json(message["sandbox"]["view"])
+        return cls.in_sandbox(root, message["sandbox"]["bubblewrap"], view, user, unusable)
 
     @classmethod
     def in_sandbox(
@@ -227,11 +227,11 @@ def search_path() -> str:
 
 def base_directory() -> Path:
     """Return where jobs may lie: the temporary directory, or one that is open to their user."""
-    given = Path(tempfile.gettempdir())
+    temporary = Path(tempfile.gettempdir())
     with lease_user() as (user, _):
         if user is None:
-            return given
-        for directory in (given, Path("/var/tmp"), Path("/var/lib")):
+            return temporary
+        for directory in (temporary, Path("/var/tmp"), Path("/var/lib")):
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 entered = (
                     user.run_program("/bin/sh", "-c", 'cd "$1"', "sh", str(directory)).returncode
@@ -239,4 +239,4 @@ def base_directory() -> Path:
                 )
                 if entered and os.access(directory, os.W_OK):
                     return directory
-    raise NoUser(f"{given} is closed to other users: set TMPDIR to a directory that is not")
+    raise NoUser(f"{temporary} is closed to other users: set TMPDIR to a directory that is not")

@@ -41,8 +41,8 @@ class GitCommit:
     def encode_with(self, tree: str, parents: Iterable[str]) -> bytes:
         """Return the object with another tree and other parents; a signature would be wrong."""
         names = [b"tree " + tree.encode(), *(b"parent " + each.encode() for each in parents)]
-        kept = [header for header in self.headers if not header.startswith(_NOT_KEPT)]
-        return b"\n".join([*names, *kept]) + b"\n\n" + self.message
+        headers = [header for header in self.headers if not header.startswith(_NOT_KEPT)]
+        return b"\n".join([*names, *headers]) + b"\n\n" + self.message
 
 
 @dataclass
@@ -68,14 +68,14 @@ class CommitHistory:
 def read_history(repository: JobRepository, head: str, excluded: Iterable[str]) -> CommitHistory:
     """Return the commits that `head` has and none of the excluded commits has."""
     revisions = "\n".join([head, *(f"^{sha}" for sha in sorted(set(excluded)))]) + "\n"
-    listed = repository.read_text(
+    shas = repository.read_text(
         "rev-list", "--topo-order", "--reverse", "--stdin", stdin=revisions.encode()
     ).split()
     history = CommitHistory(shallow=_read_shallow(repository))
-    if not listed:
+    if not shas:
         return history
-    history.commits = {commit.sha: commit for commit in read_commits(repository, listed)}
-    history.changes = _read_changes(repository, listed)
+    history.commits = {commit.sha: commit for commit in read_commits(repository, shas)}
+    history.changes = _read_changes(repository, shas)
     return history
 
 
@@ -105,16 +105,16 @@ def read_commits(repository: JobRepository, commits: list[str]) -> list[GitCommi
     """Return these commit objects as they are stored, without the grafts of a shallow clone."""
     stdin = "".join(f"{sha}\n" for sha in commits).encode()
     data = repository.read_bytes("cat-file", "--batch", stdin=stdin)
-    found, position = [], 0
+    parsed, position = [], 0
     for sha in commits:
         end = data.index(b"\n", position)
         facts = data[position:end].split()
         if len(facts) != 3 or facts[1] != b"commit":
             raise JobFailed("agent", f"the commit {sha[:12]} cannot be read")
         start, size = end + 1, int(facts[2])
-        found.append(_parse_commit(sha, data[start : start + size]))
+        parsed.append(_parse_commit(sha, data[start : start + size]))
         position = start + size + 1
-    return found
+    return parsed
 
 
 def _parse_commit(sha: str, content: bytes) -> GitCommit:
@@ -125,9 +125,9 @@ def _parse_commit(sha: str, content: bytes) -> GitCommit:
             headers[-1] += b"\n" + line
         else:
             headers.append(line)
-    named = [header.partition(b" ") for header in headers if header.startswith(_OBJECT_NAMES)]
-    trees = [value.decode() for name, _, value in named if name == b"tree"]
-    parents = [value.decode() for name, _, value in named if name == b"parent"]
+    fields = [header.partition(b" ") for header in headers if header.startswith(_OBJECT_NAMES)]
+    trees = [value.decode() for name, _, value in fields if name == b"tree"]
+    parents = [value.decode() for name, _, value in fields if name == b"parent"]
     others = [header for header in headers if not header.startswith(_OBJECT_NAMES)]
     return GitCommit(sha, trees[0], tuple(parents), tuple(others), message)
 
@@ -160,7 +160,7 @@ def rewrite_history(
     """Write again the commits that break a rule, and all that follow them."""
     stands_for = dict(rules.renamed)
     notices: dict[str, None] = {}
-    kept: list[str] = []
+    kept_shas: list[str] = []
     all_changes = [change for changes in history.changes.values() for change in changes]
     is_checked = bool(rules.setup_changes) or _has_foreign_link(all_changes, rules)
     for commit in history.commits.values():
@@ -171,7 +171,7 @@ def rewrite_history(
             notices[f"{commit.sha[:12]} had no parent: it now follows {rules.base.sha[:12]}"] = None
         tree = _clean_tree(repository, commit, rules, notices) if is_checked else commit.tree
         if tree == commit.tree and parents == commit.parents:
-            kept.append(commit.sha)
+            kept_shas.append(commit.sha)
             continue
         if _is_emptied(repository, commit, tree, parents):
             stands_for[commit.sha] = parents[0]
@@ -180,8 +180,8 @@ def rewrite_history(
         stands_for[commit.sha] = _write_commit(
             repository, source.encode_with(tree, _unique_parents(parents))
         )
-        kept.append(stands_for[commit.sha])
-    return RewrittenHistory(stands_for.get(head, head), tuple(kept), tuple(notices))
+        kept_shas.append(stands_for[commit.sha])
+    return RewrittenHistory(stands_for.get(head, head), tuple(kept_shas), tuple(notices))
 
 
 def _clean_tree(

@@ -61,7 +61,7 @@ class _WorkspaceReading:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReadingOptions:
     """Options for reading a workspace."""
 
     special: SpecialFiles
@@ -71,7 +71,7 @@ class Wanted:
 
 
 def read_agent_tree(
-    repository: JobRepository, state: SetupState, head_sha: str, wanted: Wanted
+    repository: JobRepository, state: SetupState, head_sha: str, options: ReadingOptions
 ) -> AgentTree:
     """Read the workspace; what cannot be read is left out, and named."""
     tree = AgentTree()
@@ -83,7 +83,7 @@ def read_agent_tree(
         for change in trees.compare_trees(repository, state.base_sha, setup_tree)
     }
     head = trees.list_tree(repository, head_sha)
-    if not wanted.reads_files:
+    if not options.reads_files:
         tree.entries = head
         return tree
     reading = _WorkspaceReading(
@@ -96,10 +96,10 @@ def read_agent_tree(
     )
     tree.unmerged = reading.flags.unmerged
     names = {*reading.at_setup, *head, *reading.flags.paths}
-    restore_tracked(repository, wanted.special, names, SETUP_INDEX)
-    tree.notices += wanted.special.notices
+    restore_tracked(repository, options.special, names, SETUP_INDEX)
+    tree.notices += options.special.notices
     _stage_changes(reading, work_tree.find_differences(repository))
-    _settle_setup_changes(reading, includes_setup=wanted.includes_setup)
+    _settle_setup_changes(reading, includes_setup=options.includes_setup)
     tree.sha = work_tree.write_tree(repository)
     tree.entries = work_tree.list_entries(repository)
     return tree
@@ -111,34 +111,34 @@ def _read_agent_index(repository: JobRepository, head: Mapping[str, TreeEntry]) 
     return IndexFlags() if head and not flags.paths else flags
 
 
-def _stage_changes(reading: _WorkspaceReading, found: WorkspaceDifferences) -> None:
+def _stage_changes(reading: _WorkspaceReading, differences: WorkspaceDifferences) -> None:
     repository, tree = reading.repository, reading.tree
-    tree.notices += found.problems
-    added_links = _settle_submodules(reading, found)
-    _leave_sparse_paths(reading, found)
+    tree.notices += differences.problems
+    added_links = _settle_submodules(reading, differences)
+    _leave_sparse_paths(reading, differences)
     worktrees = work_tree.list_worktrees(repository)
     nested: list[str] = []
-    for folder in found.nested:
+    for folder in differences.nested:
         name = folder.rstrip("/")
         if str(repository.workspace / name) in worktrees:
             tree.notices.append(f"left out: {name}, a worktree of this repository")
         elif name not in added_links:
             nested += work_tree.list_nested_files(repository, folder)
             tree.notices.append(f"added as plain files: {name}, a repository of its own")
-    same_mode = [path for path in found.modified if path not in found.other_mode]
+    same_mode = [path for path in differences.modified if path not in differences.other_mode]
     untouched = work_tree.find_untouched(repository, same_mode, reading.at_setup)
-    found.modified = [path for path in found.modified if path not in untouched]
-    listed = dict.fromkeys([*found.modified, *found.untracked, *nested])
-    tracked = reading.tracked_paths - set(reading.at_setup) - set(listed) - reading.flags.skipped
+    differences.modified = [path for path in differences.modified if path not in untouched]
+    changed = dict.fromkeys([*differences.modified, *differences.untracked, *nested])
+    tracked = reading.tracked_paths - set(reading.at_setup) - set(changed) - reading.flags.skipped
     forced = {path for path in tracked if reading.head.get(path, ABSENT_ENTRY).mode != GITLINK_MODE}
-    _stage_files(reading, [*listed, *sorted(forced - added_links)])
-    _remove_untracked(reading, found)
+    _stage_files(reading, [*changed, *sorted(forced - added_links)])
+    _remove_untracked(reading, differences)
 
 
-def _leave_sparse_paths(reading: _WorkspaceReading, found: WorkspaceDifferences) -> None:
+def _leave_sparse_paths(reading: _WorkspaceReading, differences: WorkspaceDifferences) -> None:
     """Let paths outside a sparse checkout be what the commit has, and remove all others."""
     skipped = reading.flags.skipped
-    gone = set(found.deleted)
+    gone = set(differences.deleted)
     work_tree.remove_paths(reading.repository, sorted(gone - skipped))
     untouched = {path for path in skipped if path in gone or path not in reading.at_setup}
     entries = {path: reading.head.get(path, ABSENT_ENTRY) for path in untouched}
@@ -158,8 +158,10 @@ def _stage_files(reading: _WorkspaceReading, paths: list[str]) -> None:
     failed |= filters.stage_filtered(repository, [path for path in filtered if path not in taken])
     if filtered:
         current = work_tree.list_entries(repository)
-        made = {path: current[path] for path in filtered if path in current and path not in failed}
-        tree.staged |= made
+        filtered_entries = {
+            path: current[path] for path in filtered if path in current and path not in failed
+        }
+        tree.staged |= filtered_entries
     hashes = hash_raw_files(repository, failed)
     restored = {}
     for path, reason in failed.items():
@@ -175,9 +177,9 @@ def _stage_files(reading: _WorkspaceReading, paths: list[str]) -> None:
     work_tree.set_entries(repository, restored)
 
 
-def _remove_untracked(reading: _WorkspaceReading, found: WorkspaceDifferences) -> None:
+def _remove_untracked(reading: _WorkspaceReading, differences: WorkspaceDifferences) -> None:
     """Take out files that the agent took out of its index, and did not change on the disk."""
-    changed = {*found.modified, *found.deleted, *found.gitlinks}
+    changed = {*differences.modified, *differences.deleted, *differences.gitlinks}
     current = work_tree.list_entries(reading.repository)
     before = trees.list_tree(reading.repository, reading.state.head_sha)
     removed = {
@@ -213,15 +215,17 @@ def _settle_setup_changes(reading: _WorkspaceReading, *, includes_setup: bool) -
     tree.setup_changes = {}
 
 
-def _settle_submodules(reading: _WorkspaceReading, found: WorkspaceDifferences) -> frozenset[str]:
+def _settle_submodules(
+    reading: _WorkspaceReading, differences: WorkspaceDifferences
+) -> frozenset[str]:
     """Decide on each submodule's entry; return the submodules that the agent added."""
     repository = reading.repository
-    known = {path: e for path, e in reading.at_setup.items() if e.mode == GITLINK_MODE}
-    listed = _list_gitmodules(repository)
-    added = {folder.rstrip("/") for folder in found.nested} & listed
-    states = read_submodules(repository, [*known, *sorted(added)])
+    submodules = {path: e for path, e in reading.at_setup.items() if e.mode == GITLINK_MODE}
+    gitmodules = _list_gitmodules(repository)
+    added = {folder.rstrip("/") for folder in differences.nested} & gitmodules
+    states = read_submodules(repository, [*submodules, *sorted(added)])
     entries = {}
-    for path, entry in known.items():
+    for path, entry in submodules.items():
         entries[path] = _decide_entry(reading, path, entry, states.get(path, Submodule()))
     for path in added:
         entries[path] = _decide_entry(reading, path, ABSENT_ENTRY, states.get(path, Submodule()))
@@ -230,19 +234,19 @@ def _settle_submodules(reading: _WorkspaceReading, found: WorkspaceDifferences) 
 
 
 def _decide_entry(
-    reading: _WorkspaceReading, path: str, known: TreeEntry, now: Submodule
+    reading: _WorkspaceReading, path: str, entry: TreeEntry, now: Submodule
 ) -> TreeEntry:
     before = reading.state.submodules.get(path, Submodule())
     recorded = reading.head.get(path, ABSENT_ENTRY)
     if not now.is_present:
         return recorded if path in reading.tracked_paths else ABSENT_ENTRY
-    if now == before or (now.head_sha == known.sha and now.is_clean):
+    if now == before or (now.head_sha == entry.sha and now.is_clean):
         return recorded if path in reading.tracked_paths else ABSENT_ENTRY
     is_same_content = now.is_clean or now.changes == before.changes
     if is_same_content and now.is_published:
         return TreeEntry(GITLINK_MODE, now.head_sha)
     reading.tree.submodule_faults.append(path)
-    return recorded if recorded.mode == GITLINK_MODE else known
+    return recorded if recorded.mode == GITLINK_MODE else entry
 
 
 def _list_gitmodules(repository: JobRepository) -> frozenset[str]:

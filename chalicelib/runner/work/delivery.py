@@ -35,7 +35,7 @@ class WorkDelivery:
     """The work of one agent in one repository, from setup to its push."""
 
     order: JobSpec
-    place: JobDirectory
+    job_directory: JobDirectory
     control: JobControl
     log: JobLog
     result: JobResult
@@ -68,7 +68,7 @@ class WorkDelivery:
             environment=self.environment,
             find_published=self._find_published,
         )
-        snapshot = take_snapshot(self.git, self.place.workspace_path, self.state, request)
+        snapshot = take_snapshot(self.git, self.job_directory.workspace_path, self.state, request)
         push.end_processes(self.git)
         if snapshot is not None:
             scanner = SecretScanner(self.scanned)
@@ -140,9 +140,9 @@ class WorkDelivery:
 
     def _pack_work(self, snapshot: Snapshot) -> None:
         redactors = (self.log.redactor, Redactor([value for _, value in self.scanned]))
-        kept = kept_work.pack_work(self.git, snapshot, redactors, finished=self.finished)
-        self.result.kept = kept
-        for notice in kept.notices:
+        packed_work = kept_work.pack_work(self.git, snapshot, redactors, finished=self.finished)
+        self.result.packed_work = packed_work
+        for notice in packed_work.notices:
             self.log.add_line("system", notice)
 
     def _find_published(self, commits: frozenset[str]) -> frozenset[str]:

@@ -99,10 +99,16 @@ def _add_file(
 def _make_bundle(git: Git, snapshot: Snapshot) -> bytes:
     """Return the snapshot's commits, above those that the forge has."""
     target = git.private() / BUNDLE
-    revisions = [HEAD_REF, *_kept_refs(git, snapshot), *(f"^{sha}" for sha in snapshot.known)]
-    said = git.run_local("bundle", "create", "-q", str(target), *revisions, cwd=snapshot.repository)
-    if said.code != 0:
-        raise JobFailed("push", f"git bundle failed: {said.failure_reason}")
+    revisions = [
+        HEAD_REF,
+        *_kept_refs(git, snapshot),
+        *(f"^{sha}" for sha in snapshot.forge_commits),
+    ]
+    result = git.run_local(
+        "bundle", "create", "-q", str(target), *revisions, cwd=snapshot.repository
+    )
+    if result.code != 0:
+        raise JobFailed("push", f"git bundle failed: {result.failure_reason}")
     return target.read_bytes()
 
 
@@ -166,12 +172,13 @@ def begin_at_base(
             f"commits by now."
             f" Apply its {PATCH} by hand",
         )
-    said = git.run_with_token(
+    result = git.run_with_token(
         *("fetch", "--no-tags", "--depth=1", "--", repo.url, work.base_sha), cwd=workspace
     )
-    if said.code != 0:
+    if result.code != 0:
         raise JobFailed(
-            "clone", f"the base of {_describe_work(work)} cannot be fetched: {said.failure_reason}"
+            "clone",
+            f"the base of {_describe_work(work)} cannot be fetched: {result.failure_reason}",
         )
     git.log.add_line(
         "system", f"starting at {work.base_sha[:12]}, where {_describe_work(work)} began"

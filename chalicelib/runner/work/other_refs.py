@@ -91,10 +91,10 @@ def list_tips(repository: JobRepository) -> list[Tip]:
         tips.append(Tip(f"the worktree {path}", _commit_worktree(repository, path, commit)))
     tips += _list_files(repository)
     tips += [Tip("FETCH_HEAD", sha) for sha, url in _read_fetch_head(repository) if _is_path(url)]
-    named: dict[str, Tip] = {}
+    by_sha: dict[str, Tip] = {}
     for tip in tips:
-        named.setdefault(tip.sha, tip)
-    return [Tip(_name(tip), tip.sha, tip.is_branch) for tip in named.values()]
+        by_sha.setdefault(tip.sha, tip)
+    return [Tip(_name(tip), tip.sha, tip.is_branch) for tip in by_sha.values()]
 
 
 def list_records(repository: JobRepository) -> Mapping[str, list[str]]:
@@ -114,8 +114,8 @@ def list_fetched(repository: JobRepository) -> set[str]:
     log = repository.run_git("log", "--walk-reflogs", "--branches", "--format=%H %gs", "--")
     for line in log.data.decode(errors="replace").splitlines():
         match = _FETCH.match(line)
-        words = [word for word in match["words"].split() if word[0] != "-"] if match else []
-        if match and words and not _is_path(words[0]):
+        arguments = [word for word in match["words"].split() if word[0] != "-"] if match else []
+        if match and arguments and not _is_path(arguments[0]):
             fetched.add(match["sha"])
     return fetched
 
@@ -133,10 +133,10 @@ def _read_fetch_head(repository: JobRepository) -> list[tuple[str, str]]:
 
 def keep_existing(repository: JobRepository, commits: Iterable[str]) -> list[str]:
     """Return the commits that are still there: the agent may have removed some."""
-    listed = sorted(set(commits))
-    if not listed:
+    unique = sorted(set(commits))
+    if not unique:
         return []
-    stdin = "".join(f"{sha}\n" for sha in listed).encode()
+    stdin = "".join(f"{sha}\n" for sha in unique).encode()
     output = repository.read_text(
         "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=stdin
     )

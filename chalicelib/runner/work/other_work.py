@@ -40,47 +40,47 @@ def find_other_work(repository: JobRepository, state: SetupState, heads: list[st
     Commits whose content these contain (a squashed branch, a rebased or applied commit) are not
     work that could be lost.
     """
-    known = {*heads, state.base_sha, state.head_sha, *state.refs}
-    tips = {tip.sha: tip for tip in list_tips(repository) if tip.sha not in known}
+    known_shas = {*heads, state.base_sha, state.head_sha, *state.refs}
+    tips = {tip.sha: tip for tip in list_tips(repository) if tip.sha not in known_shas}
     if not tips:
         return []
-    known |= list_fetched(repository)
-    newest = _list_newest(repository, keep_existing(repository, tips), known)
-    found = [tip for sha, tip in tips.items() if sha in newest]
-    compared, rest = found[:_MOST_COMPARED], found[_MOST_COMPARED:]
+    known_shas |= list_fetched(repository)
+    newest = _list_newest(repository, keep_existing(repository, tips), known_shas)
+    candidates = [tip for sha, tip in tips.items() if sha in newest]
+    compared, rest = candidates[:_MOST_COMPARED], candidates[_MOST_COMPARED:]
     return [tip for tip in compared if not _has_content(repository, heads, tip.sha)] + rest
 
 
 def describe_records(repository: JobRepository, state: SetupState, heads: list[str]) -> list[str]:
     """Return a sentence for each kind of reference that holds commits, but no work."""
-    known = {*heads, state.base_sha, state.head_sha, *state.refs}
+    known_shas = {*heads, state.base_sha, state.head_sha, *state.refs}
     sentences = []
     for name, commits in list_records(repository).items():
-        tips = keep_existing(repository, set(commits) - known)
-        count = len(_list_newest(repository, tips, known))
+        tips = keep_existing(repository, set(commits) - known_shas)
+        count = len(_list_newest(repository, tips, known_shas))
         if count:
             sentences.append(f"left behind: {name}, {count} that no branch has")
     return sentences
 
 
-def _list_newest(repository: JobRepository, tips: list[str], known: set[str]) -> set[str]:
+def _list_newest(repository: JobRepository, tips: list[str], known_shas: set[str]) -> set[str]:
     """Return the tips that follow neither from what is known, nor from another tip."""
     if not tips:
         return set()
-    revisions = [*tips, *(f"^{sha}" for sha in keep_existing(repository, known))]
+    revisions = [*tips, *(f"^{sha}" for sha in keep_existing(repository, known_shas))]
     stdin = "".join(f"{each}\n" for each in revisions).encode()
     output = repository.run_git(
         "rev-list", "--parents", "--stdin", "--not", "--remotes", stdin=stdin
     )
     if output.code != 0:  # of one that lacks a part of its history, git lists none
         halves = (tips[: len(tips) // 2], tips[len(tips) // 2 :]) if len(tips) > 1 else ()
-        return {sha for half in halves for sha in _list_newest(repository, half, known)}
-    listed, followed = set(), set()
+        return {sha for half in halves for sha in _list_newest(repository, half, known_shas)}
+    listed_shas, followed = set(), set()
     for line in output.data.decode().splitlines():
         sha, *parents = line.split()
-        listed.add(sha)
+        listed_shas.add(sha)
         followed.update(parents)
-    return (set(tips) & listed) - followed
+    return (set(tips) & listed_shas) - followed
 
 
 def _has_content(repository: JobRepository, heads: list[str], sha: str) -> bool:

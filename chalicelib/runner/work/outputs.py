@@ -53,42 +53,46 @@ class FoundFiles:
 
 
 def send_outputs(
-    api: RunnerApi, order: JobSpec, there: JobDirectory, lines: JobLog
+    api: RunnerApi, order: JobSpec, job_directory: JobDirectory, lines: JobLog
 ) -> list[RunOutput]:
     """Upload the allowed files, name the others, and return the list for the report."""
-    found = _find_files(
-        there.output_path, there.job_user.number if there.job_user else os.geteuid(), lines.redactor
+    output_files = _find_files(
+        job_directory.output_path,
+        job_directory.job_user.number if job_directory.job_user else os.geteuid(),
+        lines.redactor,
     )
-    for notice in found.left[:MAX_NOTICES]:
+    for notice in output_files.left[:MAX_NOTICES]:
         lines.add_line("system", f"not kept of OPTIO_OUTPUT: {notice}")
-    if len(found.left) > MAX_NOTICES:
-        lines.add_line("system", f"not kept of OPTIO_OUTPUT: {len(found.left) - MAX_NOTICES} more")
-    if not found.files:
+    if len(output_files.left) > MAX_NOTICES:
+        lines.add_line(
+            "system", f"not kept of OPTIO_OUTPUT: {len(output_files.left) - MAX_NOTICES} more"
+        )
+    if not output_files.files:
         return []
     try:
-        send_files(api, order, found.files)
+        send_files(api, order, output_files.files)
     except ApiError as error:
         lines.add_line("system", f"the files in OPTIO_OUTPUT could not be kept: {error}")
         return []
-    names = ", ".join(output.name for output in found.files)
+    names = ", ".join(output.name for output in output_files.files)
     lines.add_line("system", f"kept of OPTIO_OUTPUT: {names}")
-    return list(found.files)
+    return list(output_files.files)
 
 
 def _find_files(directory: Path, owner: int, redactor: Redactor) -> FoundFiles:
-    found = FoundFiles()
+    output_files = FoundFiles()
     try:
         with _open_file(directory, os.O_DIRECTORY) as here:
-            for name in _list_names(here, found):
+            for name in _list_names(here, output_files):
                 try:
-                    _take_file(found, name, here, owner, redactor)
+                    _take_file(output_files, name, here, owner, redactor)
                 except FileLeftOut as left:
-                    found.left.append(f"{_printable_name(name)}: {left}")
+                    output_files.left.append(f"{_printable_name(name)}: {left}")
     except FileNotFoundError:
-        return found
+        return output_files
     except OSError as error:
-        found.left.append(f"the directory cannot be read: {error.strerror}")
-    return found
+        output_files.left.append(f"the directory cannot be read: {error.strerror}")
+    return output_files
 
 
 def _printable_name(name: str) -> str:
@@ -104,7 +108,7 @@ def _open_file(path: Path | str, flags: int, above: int | None = None) -> Iterat
         os.close(here)
 
 
-def _list_names(here: int, found: FoundFiles) -> list[str]:
+def _list_names(here: int, output_files: FoundFiles) -> list[str]:
     """Return the first names, of however many there are."""
     number = 0
 
@@ -117,18 +121,20 @@ def _list_names(here: int, found: FoundFiles) -> list[str]:
 
     names = heapq.nsmallest(MAX_FILES, counted())
     if number > len(names):
-        found.left.append(f"{number - len(names)} files above the {MAX_FILES} that are kept")
+        output_files.left.append(f"{number - len(names)} files above the {MAX_FILES} that are kept")
     return names
 
 
-def _take_file(found: FoundFiles, name: str, here: int, owner: int, redactor: Redactor) -> None:
+def _take_file(
+    output_files: FoundFiles, name: str, here: int, owner: int, redactor: Redactor
+) -> None:
     if reason := name_fault(name):
         raise FileLeftOut(reason)
     if redactor.redact_text(name) != name:
         raise FileLeftOut("a secret is part of its name")
-    content = clean_content(_read_file(name, here, owner, found.remaining_bytes), redactor)
+    content = clean_content(_read_file(name, here, owner, output_files.remaining_bytes), redactor)
     kind = mimetypes.guess_type(name)[0] or DEFAULT_CONTENT_TYPE
-    found.files[RunOutput(name=name, size=len(content), content_type=kind)] = content
+    output_files.files[RunOutput(name=name, size=len(content), content_type=kind)] = content
 
 
 def _read_file(name: str, here: int, owner: int, room: int) -> bytes:

@@ -33,16 +33,16 @@ def push_snapshot(git: Git, repo: RepoSpec, snapshot: Snapshot) -> None:
         lease = [f"--force-with-lease={ref}:{branch_sha(git, repo, repo.push_branch, source)}"]
     lfs.upload_objects(git, repo.url, source, snapshot.repository, snapshot.lfs_objects)
     target = f"{snapshot.head}:{ref}"
-    said = git.run_with_token("push", "--no-verify", *lease, "--", repo.url, target, cwd=source)
-    if said.code != 0:
-        kind = error_class_of(said, "push")
-        words = "the push did not get through" if kind == "network" else "the push was refused"
-        raise JobFailed(kind, f"{words}: {refusal_words(said)}")
+    result = git.run_with_token("push", "--no-verify", *lease, "--", repo.url, target, cwd=source)
+    if result.code != 0:
+        kind = error_class_of(result, "push")
+        summary = "the push did not get through" if kind == "network" else "the push was refused"
+        raise JobFailed(kind, f"{summary}: {refusal_words(result)}")
 
 
 def list_large_files(git: Git, snapshot: Snapshot) -> list[str]:
     """Return a sentence for each new file that a forge may refuse for its size."""
-    revisions = [snapshot.head, *(f"^{sha}" for sha in snapshot.known)]
+    revisions = [snapshot.head, *(f"^{sha}" for sha in snapshot.forge_commits)]
     argv = ("/bin/sh", "-c", _LIST_SIZES, "sh", *revisions)
     output = git.as_runner().read_bytes(*argv, cwd=snapshot.repository)
     sentences = []

@@ -19,7 +19,7 @@ class Refusal:
 def join_reasons(reasons: list[Refusal]) -> Refusal | None:
     if not reasons:
         return None
-    told = [each.reason for each in reasons[:_MOST_REASONS]]
+    sentences = [each.reason for each in reasons[:_MOST_REASONS]]
     if len(reasons) > _MOST_REASONS:
-        told.append(f"and {len(reasons) - _MOST_REASONS} more")
-    return Refusal("; ".join(told), reasons[0].error_class)
+        sentences.append(f"and {len(reasons) - _MOST_REASONS} more")
+    return Refusal("; ".join(sentences), reasons[0].error_class)

@@ -20,6 +20,6 @@ class JobResult:
     base_sha: str | None = None
     diff_stat: str | None = None
     agent: AgentResult | None = None
-    trial: RepoTestRun | None = None
+    test_run: RepoTestRun | None = None
     outputs: list[RunOutput] = field(default_factory=list)
-    kept: PackedWork | None = None
+    packed_work: PackedWork | None = None

@@ -29,37 +29,37 @@ class SealedRepository:
     """A repository of the runner's own, and the commits in it that the forge has."""
 
     repository: Path
-    known: tuple[str, ...]
+    forge_commits: tuple[str, ...]
     ends: tuple[str, ...]
     """The commits whose parents are not in the repository."""
 
 
 def name_tips(head: str, others: Iterable[str]) -> dict[str, str]:
     """Return the references of a snapshot's repository."""
-    kept = {f"{KEPT_REFS}/{number}": sha for number, sha in enumerate(others, 1)}
-    return {HEAD_REF: head, **kept}
+    kept_refs = {f"{KEPT_REFS}/{number}": sha for number, sha in enumerate(others, 1)}
+    return {HEAD_REF: head, **kept_refs}
 
 
 def seal_commits(
     repository: JobRepository, tips: Mapping[str, str], base: str, excluded: Iterable[str]
 ) -> SealedRepository:
     """Return a bare repository with `base` and the commits of `tips` that are not excluded."""
-    known, cut = _list_ends(repository, tips.values(), {base, *excluded})
-    known |= {base}
-    ends = known | cut
-    wanted = [f"--shallow {sha}" for sha in sorted(ends)]
-    wanted += dict.fromkeys([*tips.values(), base])
+    forge_commits, cut = _list_ends(repository, tips.values(), {base, *excluded})
+    forge_commits |= {base}
+    ends = forge_commits | cut
+    pack_input = [f"--shallow {sha}" for sha in sorted(ends)]
+    pack_input += dict.fromkeys([*tips.values(), base])
     sealed = create_repository(repository.git, len(base))
     pack = sealed / "incoming.pack"
     with pack.open("wb") as file:
         output = repository.run_git(
-            *_PACK, stdin="".join(f"{each}\n" for each in wanted).encode(), into=file
+            *_PACK, stdin="".join(f"{each}\n" for each in pack_input).encode(), into=file
         )
     if output.code != 0:
         raise JobFailed("push", f"the agent's commits cannot be read: {output.failure_reason}")
     _take_pack(repository.git, sealed, pack, ends)
     _write_refs(repository.git, sealed, tips)
-    return SealedRepository(sealed, tuple(sorted(known)), tuple(sorted(ends)))
+    return SealedRepository(sealed, tuple(sorted(forge_commits)), tuple(sorted(ends)))
 
 
 def copy_sealed(git: Git, sealed: Path, tips: Mapping[str, str], ends: Iterable[str]) -> Path:
@@ -87,21 +87,21 @@ def create_repository(git: Git, hash_length: int) -> Path:
     directory = git.private() / "snapshot.git"
     kind = "sha256" if hash_length == 64 else "sha1"
     arguments = ("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
-    said = git.as_runner().run_local(*arguments, str(directory), cwd=directory.parent)
-    if said.code != 0:
-        raise JobFailed("push", f"git init failed: {said.failure_reason}")
+    result = git.as_runner().run_local(*arguments, str(directory), cwd=directory.parent)
+    if result.code != 0:
+        raise JobFailed("push", f"git init failed: {result.failure_reason}")
     return directory
 
 
 def find_missing(git: Git, sealed: Path, entries: Iterable[tuple[str, TreeEntry]]) -> str | None:
     """Return a path whose new content is not in the repository."""
-    listed = [(p, e.sha) for p, e in entries if e != ABSENT_ENTRY and e.mode != GITLINK_MODE]
-    (sealed / "wanted").write_text("".join(f"{sha}\n" for _, sha in listed))
+    new_blobs = [(p, e.sha) for p, e in entries if e != ABSENT_ENTRY and e.mode != GITLINK_MODE]
+    (sealed / "wanted").write_text("".join(f"{sha}\n" for _, sha in new_blobs))
     output = git.as_runner().read_bytes(
         *("git", "cat-file", "--batch-check=%(objectname)"), cwd=sealed, stdin=sealed / "wanted"
     )
     lines = output.data.decode().splitlines()
-    pairs = zip(listed, lines, strict=False)
+    pairs = zip(new_blobs, lines, strict=False)
     return next((path for (path, _), line in pairs if line.endswith(" missing")), None)
 
 

@@ -42,17 +42,17 @@ class SecretHit:
     """A secret by its name, and where it would be pushed."""
 
     name: str
-    place: str
+    location: str
 
 
 class SecretScanner:
     """The secrets of a job that are looked for, each under its name."""
 
     def __init__(self, secrets: Iterable[tuple[str, str]]) -> None:
-        listed = dict.fromkeys((name, value.strip()) for name, value in secrets)
-        long = [each for each in listed if len(each[1]) >= SHORTEST_CHARACTERS]
+        unique = dict.fromkeys((name, value.strip()) for name, value in secrets)
+        long = [each for each in unique if len(each[1]) >= SHORTEST_CHARACTERS]
         self.too_short = tuple(
-            dict.fromkeys(name for name, value in listed if len(value) < SHORTEST_CHARACTERS)
+            dict.fromkeys(name for name, value in unique if len(value) < SHORTEST_CHARACTERS)
         )
         self._secrets = long
         self._ordinary = frozenset(name for name, value in long if not _has_telling_lines(value))
@@ -111,7 +111,7 @@ def scan_snapshot(git: Git, snapshot: Snapshot, scanner: SecretScanner, branch: 
     while hit := _find_hit(content, scanner, branch) or _find_in_objects(snapshot, scanner):
         values = scanner.values_of(hit.name)
         if not any(_is_in_base(git.as_runner(), snapshot, value) for value in values):
-            reason = f"the secret {hit.name} is in {hit.place}: nothing is pushed"
+            reason = f"the secret {hit.name} is in {hit.location}: nothing is pushed"
             reasons = [*([snapshot.refused.reason] if snapshot.refused else []), reason]
             refused = Refusal("; ".join(reasons), SECRET_CLASS)
             return replace(snapshot, refused=refused, notices=tuple(notices))
@@ -133,7 +133,14 @@ class _Content:
 
 def _read_content(git: Git, snapshot: Snapshot) -> _Content:
     repository = snapshot.repository
-    arguments = ("rev-list", "--topo-order", "--reverse", "--branches", "--not", *snapshot.known)
+    arguments = (
+        "rev-list",
+        "--topo-order",
+        "--reverse",
+        "--branches",
+        "--not",
+        *snapshot.forge_commits,
+    )
     commits = repository / "new-commits"
     commits.write_bytes(_read_bytes(git, repository, *arguments))
     patches = _read_bytes(git, repository, *_DIFF, *_PATCH, stdin=commits)
@@ -210,11 +217,11 @@ def _is_in_base(git: Git, snapshot: Snapshot, value: str) -> bool:
     """
     lines = [line.strip() for line in value.splitlines()]
     telling = [line for line in lines if _RANDOM.search(line)] or [max(lines, key=len)]
-    wanted = snapshot.repository / "wanted"
-    wanted.write_text("".join(f"{line}\n" for line in telling), encoding="utf-8")
-    arguments = ("grep", "-a", "-h", "-F", "-f", str(wanted), snapshot.base, "--")
+    pattern_file = snapshot.repository / "wanted"
+    pattern_file.write_text("".join(f"{line}\n" for line in telling), encoding="utf-8")
+    arguments = ("grep", "-a", "-h", "-F", "-f", str(pattern_file), snapshot.base, "--")
     output = git.read_bytes("git", *arguments, cwd=snapshot.repository)
-    wanted.unlink()
+    pattern_file.unlink()
     return all(line.encode("utf-8", "replace") in output.data for line in telling)
 
 

@@ -27,7 +27,7 @@ from chalicelib.runner.work.agent_commits import (
     read_history,
     rewrite_history,
 )
-from chalicelib.runner.work.agent_tree import AgentTree, Wanted, read_agent_tree
+from chalicelib.runner.work.agent_tree import AgentTree, ReadingOptions, read_agent_tree
 from chalicelib.runner.work.other_refs import Tip
 from chalicelib.runner.work.other_work import describe_records, find_other_work, find_unfinished
 from chalicelib.runner.work.refusal import UNREAD, Refusal, join_reasons
@@ -56,7 +56,7 @@ class Snapshot:
     notices: tuple[str, ...]
     refused: Refusal | None
     repository: Path
-    known: tuple[str, ...] = ()
+    forge_commits: tuple[str, ...] = ()
     """Commits of the repository that the forge has: `base`, and others that `head` follows."""
     ends: tuple[str, ...] = ()
     """Commits of the repository whose parents it does not have."""
@@ -136,8 +136,8 @@ def _decide_snapshot(draft: _Draft) -> Snapshot | None:
             Refusal(f"the agent left an unfinished {operation}: nothing is pushed", "unfinished")
         )
     head = _find_head(draft)
-    wanted = Wanted(draft.special, draft.request.includes_setup, draft.request.reads_files)
-    tree = read_agent_tree(repository, state, head, wanted)
+    options = ReadingOptions(draft.special, draft.request.includes_setup, draft.request.reads_files)
+    tree = read_agent_tree(repository, state, head, options)
     draft.notices += tree.notices
     if tree.sha is None:
         draft.reasons.append(Refusal(UNREAD, "push"))
@@ -185,12 +185,12 @@ class _Line:
 
 def _build_snapshot(draft: _Draft, head: str, tree: AgentTree) -> Snapshot | None:
     line = _make_line(draft, head, tree, tree.sha)
-    known = [head, line.tip]
-    others = find_other_work(draft.repository, draft.state, known)
+    heads = [head, line.tip]
+    others = find_other_work(draft.repository, draft.state, heads)
     if len(others) == 1 and others[0].is_branch and not line.has_work and not draft.reasons:
         draft.notices.append(f"the work is on {others[0].name}, which was not checked out")
         line, others = _make_line(draft, others[0].sha, tree, None), []
-    draft.notices += describe_records(draft.repository, draft.state, [*known, line.tip])
+    draft.notices += describe_records(draft.repository, draft.state, [*heads, line.tip])
     if others:
         names = name_some(work.name for work in others)
         draft.reasons.append(
@@ -287,7 +287,7 @@ def _seal_snapshot(draft: _Draft, line: _Line, others: list[Tip]) -> Snapshot:
         notices=tuple(dict.fromkeys(draft.notices)),
         refused=join_reasons(draft.reasons),
         repository=sealed.repository,
-        known=sealed.known,
+        forge_commits=sealed.forge_commits,
         ends=sealed.ends,
         lfs_objects=lfs.copy_objects(repository, line.new_entries, sealed.repository),
         others={work.name: work.sha for work in others},
