@@ -77,6 +77,6 @@ class Forges(Protocol):
     """The forges of all repos."""
 
     def open_forge(
-        self, place: ForgeLocation, credential: ForgeCredential, bots: Sequence[str] = ()
+        self, location: ForgeLocation, credential: ForgeCredential, bots: Sequence[str] = ()
     ) -> Forge:
         """Return a client of one repo; its first request verifies the credential."""

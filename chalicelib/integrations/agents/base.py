@@ -68,12 +68,12 @@ class AgentResult:
 
         The end of a limit belongs to the failure of that limit alone.
         """
-        words = CLASS_PHRASES.get(error_class, CLASS_PHRASES["agent"])
+        phrase = CLASS_PHRASES.get(error_class, CLASS_PHRASES["agent"])
         return replace(
             self,
             ok=False,
             error_class=error_class,
-            error_message=f"{words}: {detail}" if detail else words,
+            error_message=f"{phrase}: {detail}" if detail else phrase,
             resets_at=self.resets_at if error_class == "rate_limit" else None,
         )
 

@@ -59,14 +59,14 @@ class ClaudeCodeParser(JsonLinesParser):
             self._result = event
             self.turns = to_integer(event.get("num_turns"))
 
-    def _note_limit(self, told: JsonEvent) -> None:
+    def _note_limit(self, limit: JsonEvent) -> None:
         """Note when a limit ends that stops the work: a warning and paid overage do not."""
-        paid = told.get("isUsingOverage") or str(told.get("overageStatus")).startswith("allowed")
-        stops = told.get("status") == "rejected" and not paid and told.get("resetsAt")
-        kind = str(told.get("rateLimitType"))
+        paid = limit.get("isUsingOverage") or str(limit.get("overageStatus")).startswith("allowed")
+        stops = limit.get("status") == "rejected" and not paid and limit.get("resetsAt")
+        kind = str(limit.get("rateLimitType"))
         self._limits.pop(kind, None)
         if stops:
-            self._limits[kind] = datetime.fromtimestamp(to_integer(told["resetsAt"]), UTC)
+            self._limits[kind] = datetime.fromtimestamp(to_integer(limit["resetsAt"]), UTC)
 
     def judge_end(self, exit_code: int, tail: str) -> AgentResult:
         result = self._result
@@ -76,13 +76,15 @@ class ClaudeCodeParser(JsonLinesParser):
         subtype = str(result.get("subtype"))
         if not result.get("is_error") and subtype == "success":
             return replace(end, resets_at=None)
-        said = to_text(result.get("result")) or to_text(result.get("errors"))
+        message = to_text(result.get("result")) or to_text(result.get("errors"))
         if subtype == "error_max_turns":
-            return end.as_failure("turn_limit", said or subtype)
+            return end.as_failure("turn_limit", message or subtype)
         default = "overloaded" if self._error in _BROKEN else "agent"
         status = result.get("api_error_status")
-        by_words = self.error_class_of(said, status if isinstance(status, int) else None, default)
-        return end.as_failure(_ERRORS.get(self._error or "") or by_words, said or subtype)
+        by_words = self.error_class_of(
+            message, status if isinstance(status, int) else None, default
+        )
+        return end.as_failure(_ERRORS.get(self._error or "") or by_words, message or subtype)
 
     def _with_costs(self, result: JsonEvent) -> AgentResult:
         """The end with its tokens, by model: `usage` is zero after a fallen-back stream."""

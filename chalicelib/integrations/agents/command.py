@@ -24,12 +24,12 @@ class CommandParser:
         return [AgentLine("agent", line)]
 
     def judge_end(self, exit_code: int, tail: str) -> AgentResult:
-        said = self._tail.strip() or tail
-        end = AgentResult(ok=True, summary=said or None)
+        output = self._tail.strip() or tail
+        end = AgentResult(ok=True, summary=output or None)
         if exit_code == 0:
             return end
         error_class = "missing_tool" if exit_code == 127 else "agent"
-        last = "\n".join(said.splitlines()[-15:])
+        last = "\n".join(output.splitlines()[-15:])
         return end.as_failure(error_class, f"the command exited {exit_code}: {last}".rstrip(": "))
 
 

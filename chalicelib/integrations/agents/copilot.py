@@ -67,11 +67,11 @@ class CopilotParser(JsonLinesParser):
         if self._exit_code == 0 and not self._aborted:
             return self.partial_result()
         if self._error is not None:
-            said, status = self._error
-            return self.partial_result().as_failure(self.error_class_of(said, status), said)
-        said = self._describe_end(tail)
+            message, status = self._error
+            return self.partial_result().as_failure(self.error_class_of(message, status), message)
+        message = self._describe_end(tail)
         return self.partial_result().as_failure(
-            self.error_class_of(said, default="no_output"), said
+            self.error_class_of(message, default="no_output"), message
         )
 
     def _describe_end(self, tail: str) -> str:

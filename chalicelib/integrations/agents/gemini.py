@@ -85,8 +85,10 @@ class GeminiParser(JsonLinesParser):
         )
         if result.get("status") == "success" and not self._stopped:
             return end
-        said = self._stopped or to_text((result.get("error") or {}).get("message")) or self._error
-        return end.as_failure(self.error_class_of(said), said or str(result.get("status")))
+        message = (
+            self._stopped or to_text((result.get("error") or {}).get("message")) or self._error
+        )
+        return end.as_failure(self.error_class_of(message), message or str(result.get("status")))
 
 
 class Gemini:

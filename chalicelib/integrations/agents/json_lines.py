@@ -59,9 +59,9 @@ class JsonLinesParser:
 
     def result_without_end(self, exit_code: int, tail: str) -> AgentResult:
         """The end of a program that never reported its end."""
-        said = f"exit code {exit_code}, no final event" + (f": {tail}" if tail else "")
+        detail = f"exit code {exit_code}, no final event" + (f": {tail}" if tail else "")
         return self.partial_result().as_failure(
-            self.error_class_of(tail, default="no_output"), said
+            self.error_class_of(tail, default="no_output"), detail
         )
 
     def error_class_of(self, text: str, status: int | None = None, default: str = "agent") -> str:

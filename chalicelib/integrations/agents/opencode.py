@@ -101,16 +101,16 @@ class OpenCodeParser(JsonLinesParser):
         if self.abort_reason:
             return end.as_failure("network", self.abort_reason)
         if self._error is not None:
-            said, status = self._error
-            return end.as_failure(self.error_class_of(said, status), said)
+            message, status = self._error
+            return end.as_failure(self.error_class_of(message, status), message)
         if self._reason == "length":
             return end.as_failure("context", "the last answer was cut at its maximal length")
         if self._reason == "content-filter":
             return end.as_failure("agent", "the provider's content filter stopped the last answer")
         if self._reason not in SUCCESS_REASONS or not (exit_code == 0 or self.has_ended):
             failed = self.result_without_end(exit_code, tail)
-            said = f"exit code {exit_code}" + (f": {tail}" if tail else "")
-            return end.as_failure(failed.error_class or "no_output", said)
+            detail = f"exit code {exit_code}" + (f": {tail}" if tail else "")
+            return end.as_failure(failed.error_class or "no_output", detail)
         return end
 
 
@@ -121,11 +121,11 @@ class OpenCode:
         argv = ("opencode", "run", "--format", "json")
         quiet = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_PERMISSION": '{"*":"allow"}'}
         keys = PROVIDER_KEYS.get((task.model or "").partition("/")[0], ())
-        known = any(environment.get(name) for name in (*keys, *OTHER_CREDENTIALS))
+        has_credential = any(environment.get(name) for name in (*keys, *OTHER_CREDENTIALS))
         return Invocation(
             argv=(*argv, "-m", task.model) if task.model else argv,
             environment=quiet,
-            lacks=() if known else keys,
+            lacks=() if has_credential else keys,
         )
 
     def make_parser(self) -> OpenCodeParser:

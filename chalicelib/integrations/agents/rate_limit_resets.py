@@ -153,14 +153,14 @@ def _as_utc(moment: datetime) -> datetime:
 def _parse_wait(text: str, now: datetime) -> Iterator[datetime]:
     for match in _WAIT.finditer(text):
         parts = [_duration_of(many, unit) for many, unit in _PART.findall(match.group(1))]
-        known = [part for part in parts if part is not None]
-        if known:
-            yield now.astimezone(UTC) + sum(known, timedelta(0))
+        durations = [part for part in parts if part is not None]
+        if durations:
+            yield now.astimezone(UTC) + sum(durations, timedelta(0))
 
 
 def _duration_of(many: str, unit: str) -> timedelta | None:
-    known = _UNIT.match(unit)
-    if known is None:
+    match = _UNIT.match(unit)
+    if match is None:
         return None
     number = 1.0 if many.lower() in ("a", "an") else float(many)
-    return timedelta(seconds=number * _UNIT_SECONDS[known.group(1).lower()])
+    return timedelta(seconds=number * _UNIT_SECONDS[match.group(1).lower()])

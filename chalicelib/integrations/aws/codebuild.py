@@ -35,7 +35,7 @@ class CodeBuilds:
     def start_build(self, run: Run, token: str, repo: Repo | None) -> str:
         """Start the build of a run's launch and return its id; asked again, it is the same one."""
         assert run.launch is not None
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "projectName": self._project,
             "idempotencyToken": run.launch.id,
             "timeoutInMinutesOverride": run.timeout_minutes + OVERHEAD_MINUTES,
@@ -50,31 +50,31 @@ class CodeBuilds:
             ],
         }
         if repo and repo.image:
-            asked["imageOverride"] = repo.image
+            request["imageOverride"] = repo.image
         if repo and repo.compute_type:
-            asked["computeTypeOverride"] = repo.compute_type
+            request["computeTypeOverride"] = repo.compute_type
         try:
-            build: str = self._client.start_build(**asked)["build"]["id"]
+            build: str = self._client.start_build(**request)["build"]["id"]
         except ParamValidationError as error:
             raise BuildRefused(str(error)) from error
         except ClientError as error:
-            told = error.response["Error"]
-            if told["Code"] == LIMIT_ERROR_CODE:
-                raise BuildCapacityExceeded(told["Message"]) from error
-            if told["Code"] in FINAL_ERROR_CODES:
-                raise BuildRefused(f"{told['Code']}: {told['Message']}") from error
+            details = error.response["Error"]
+            if details["Code"] == LIMIT_ERROR_CODE:
+                raise BuildCapacityExceeded(details["Message"]) from error
+            if details["Code"] in FINAL_ERROR_CODES:
+                raise BuildRefused(f"{details['Code']}: {details['Message']}") from error
             raise
         return build
 
     def find_build_end(self, build: str) -> BuildEnd | None:
         """Return how a build ended, or None while it has not."""
-        found = self._client.batch_get_builds(ids=[build])["builds"]
-        if not found:
+        builds = self._client.batch_get_builds(ids=[build])["builds"]
+        if not builds:
             return BuildEnd(build=build, status="UNKNOWN", message="CodeBuild has no such build")
-        status = found[0]["buildStatus"]
+        status = builds[0]["buildStatus"]
         if status == "IN_PROGRESS":
             return None
-        phases = found[0].get("phases", ())
+        phases = builds[0].get("phases", ())
         return BuildEnd(
             build=build,
             status=status,

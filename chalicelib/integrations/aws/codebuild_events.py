@@ -12,20 +12,20 @@ def parse_build_end(detail: Mapping[str, Any]) -> BuildEnd:
     """Return the end of a build that an EventBridge event reports."""
     more = detail.get("additional-information") or {}
     variables = (more.get("environment") or {}).get("environment-variables") or ()
-    named = {one.get("name"): str(one.get("value")) for one in variables}
+    values = {variable.get("name"): str(variable.get("value")) for variable in variables}
     return BuildEnd(
         build=str(detail.get("build-id", "")).rpartition("build/")[2],
         status=str(detail.get("build-status", "UNKNOWN")),
         message=failure_summary(more.get("phases") or ()),
-        run_id=named.get("OPTIO_RUN_ID", ""),
-        launch_id=named.get("OPTIO_LAUNCH_ID", ""),
+        run_id=values.get("OPTIO_RUN_ID", ""),
+        launch_id=values.get("OPTIO_LAUNCH_ID", ""),
         never_began=never_began(more.get("phases") or ()),
     )
 
 
 def never_began(phases: Any) -> bool:
     """Return whether a build waited for a machine until its time was over: it did nothing."""
-    return ("QUEUED", "TIMED_OUT") in {_phase(one) for one in phases}
+    return ("QUEUED", "TIMED_OUT") in {_phase(phase) for phase in phases}
 
 
 def _phase(phase: Any) -> tuple[Any, Any]:
@@ -45,11 +45,11 @@ def _phase_sentences(phases: Any) -> Iterator[str]:
         if status in (None, "SUCCEEDED"):
             continue
         contexts = phase.get("contexts") or phase.get("phase-context") or ()
-        said = [_phase_context(one) for one in contexts]
-        yield f"{name} {status}: {' '.join(part for part in said if part)}".rstrip(": ")
+        descriptions = [_phase_context(context) for context in contexts]
+        yield f"{name} {status}: {' '.join(part for part in descriptions if part)}".rstrip(": ")
 
 
-def _phase_context(one: Any) -> str:
-    if isinstance(one, dict):
-        return " ".join(str(one[k]) for k in ("statusCode", "message") if one.get(k))
-    return str(one).strip().removeprefix(":").strip()
+def _phase_context(context: Any) -> str:
+    if isinstance(context, dict):
+        return " ".join(str(context[k]) for k in ("statusCode", "message") if context.get(k))
+    return str(context).strip().removeprefix(":").strip()

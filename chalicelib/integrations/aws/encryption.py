@@ -29,8 +29,8 @@ class StageEncryption:
     @cached_property
     def _key(self) -> str:
         client = aws_session.make_client("secretsmanager", region_name=self._region)
-        kept: str = client.get_secret_value(SecretId=self._secret_name)["SecretString"]
-        return kept
+        key: str = client.get_secret_value(SecretId=self._secret_name)["SecretString"]
+        return key
 
     @cached_property
     def _cipher(self) -> Any:

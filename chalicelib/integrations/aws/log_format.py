@@ -13,13 +13,13 @@ class JsonLogFormatter(LambdaPowertoolsFormatter):
     """Powertools' lines, with the trail of what is being done; a line's own ids win."""
 
     def format(self, record: logging.LogRecord) -> str:
-        for name, found in log_context.current_ids().items():
-            record.__dict__.setdefault(name, found)
+        for name, identifier in log_context.current_ids().items():
+            record.__dict__.setdefault(name, identifier)
         return super().format(record)
 
 
 def make_formatter(stage: str) -> JsonLogFormatter:
     """Return what makes the lines of a stage."""
-    made = JsonLogFormatter(utc=True, use_rfc3339=True)
-    made.append_keys(stage=stage)
-    return made
+    formatter = JsonLogFormatter(utc=True, use_rfc3339=True)
+    formatter.append_keys(stage=stage)
+    return formatter

@@ -29,11 +29,11 @@ class EmbeddedMetrics:
 
     def count_rejection(self, reason: str) -> None:
         """Count a delivery that was refused; its reason is for readers of the log."""
-        one = EphemeralMetrics(namespace=NAMESPACE)
-        one.add_dimension(name="stage", value=self._stage)
-        one.add_metric(name="HookRejected", unit=MetricUnit.Count, value=1)
-        one.add_metadata(key="reason", value=reason)
-        one.flush_metrics()
+        metrics = EphemeralMetrics(namespace=NAMESPACE)
+        metrics.add_dimension(name="stage", value=self._stage)
+        metrics.add_metric(name="HookRejected", unit=MetricUnit.Count, value=1)
+        metrics.add_metadata(key="reason", value=reason)
+        metrics.flush_metrics()
 
     def record_tick(self, sent: int, overdue: timedelta) -> None:
         """Record what a tick found. Zeros are left out: a metric is paid for while it has data."""

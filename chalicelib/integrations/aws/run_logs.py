@@ -66,9 +66,12 @@ class CloudWatchLogs:
 
     def read_after(self, stream: LogStream, seq: int, limit: int) -> list[LogLine]:
         """Return at most `limit` lines with a number over `seq`, oldest first."""
-        asked = {"startTime": _milliseconds(stream.timestamp_of(seq + 1)), "startFromHead": True}
+        parameters = {
+            "startTime": _milliseconds(stream.timestamp_of(seq + 1)),
+            "startFromHead": True,
+        }
         seen: dict[int, LogLine] = {}
-        for page in self._pages(stream, limit, asked, "nextForwardToken"):
+        for page in self._pages(stream, limit, parameters, "nextForwardToken"):
             seen |= {line.seq: line for line in page if line.seq > seq}
             if len(seen) >= limit:
                 break
@@ -76,20 +79,20 @@ class CloudWatchLogs:
 
     def read_before(self, stream: LogStream, seq: int | None, limit: int) -> list[LogLine]:
         """Return the last `limit` lines (with a number under `seq`), oldest first."""
-        asked: dict[str, Any] = {"startFromHead": False}
+        parameters: dict[str, Any] = {"startFromHead": False}
         if seq is not None:
-            asked["endTime"] = (
+            parameters["endTime"] = (
                 _milliseconds(stream.timestamp_of(seq)) + 1
             )  # which is left out itself
         seen: dict[int, LogLine] = {}
-        for page in self._pages(stream, limit, asked, "nextBackwardToken"):
+        for page in self._pages(stream, limit, parameters, "nextBackwardToken"):
             seen |= {line.seq: line for line in page if seq is None or line.seq < seq}
             if len(seen) >= limit:
                 break
         return [seen[number] for number in sorted(seen)][-limit:]
 
     def _pages(
-        self, stream: LogStream, limit: int, asked: dict[str, Any], way: str
+        self, stream: LogStream, limit: int, parameters: dict[str, Any], way: str
     ) -> Iterator[list[LogLine]]:
         """Yield pages to the end of the stream: an empty one is not the end, the same token is."""
         most = min(limit + 2 * MAX_LINES_PER_MILLISECOND, MAX_BATCH_EVENTS)
@@ -100,7 +103,7 @@ class CloudWatchLogs:
                     logGroupName=self._group,
                     logStreamName=_stream_name(stream),
                     limit=most,
-                    **asked,
+                    **parameters,
                     **token,
                 )
             except ClientError as error:
@@ -137,8 +140,8 @@ def _to_event(stream: LogStream, line: LogLine) -> dict[str, Any]:
         "logType": line.log_type,
         "content": cut_line(line.content),
     }
-    place = _milliseconds(stream.timestamp_of(line.seq))
-    return {"timestamp": place, "message": json.dumps(body, ensure_ascii=False)}
+    timestamp = _milliseconds(stream.timestamp_of(line.seq))
+    return {"timestamp": timestamp, "message": json.dumps(body, ensure_ascii=False)}
 
 
 def _from_event(message: str, attempt: int) -> LogLine:

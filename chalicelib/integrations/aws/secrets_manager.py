@@ -80,5 +80,5 @@ def _error_code(error: ClientError) -> str:
 
 def _is_being_deleted(error: ClientError) -> bool:
     """Whether a secret is being deleted: that is done some time after it was asked for."""
-    said = error.response["Error"].get("Message", "")
-    return _error_code(error) == "InvalidRequestException" and "deletion" in said
+    message = error.response["Error"].get("Message", "")
+    return _error_code(error) == "InvalidRequestException" and "deletion" in message

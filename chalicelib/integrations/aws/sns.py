@@ -58,17 +58,20 @@ class SnsVerifier:
     def _certificate(self, url: str) -> x509.Certificate | None:
         """Return the certificate at a URL while it is valid, None where there is none there."""
         with self._lock:
-            known = self._certificates.get(url)
-        if known is None:
-            known = _fetch_certificate(url)
+            certificate = self._certificates.get(url)
+        if certificate is None:
+            certificate = _fetch_certificate(url)
         now = datetime.now(UTC)
-        if known is None or not known.not_valid_before_utc <= now <= known.not_valid_after_utc:
+        if (
+            certificate is None
+            or not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+        ):
             return None
         with self._lock:
-            self._certificates[url] = known
+            self._certificates[url] = certificate
             while len(self._certificates) > MAX_CERTIFICATES:
                 self._certificates.popitem(last=False)
-        return known
+        return certificate
 
     def confirm_subscription(self, url: str) -> bool:
         """Confirm a subscription at an address of Amazon SNS; return whether it took it."""

@@ -50,10 +50,10 @@ class SqsQueue:
     def count_dead_letters(self) -> int:
         """Return about how many messages lie where those end that failed too often."""
         url = self._sqs.get_queue_url(QueueName=f"{self._name}-dead")["QueueUrl"]
-        told = self._sqs.get_queue_attributes(
+        answer = self._sqs.get_queue_attributes(
             QueueUrl=url, AttributeNames=[MESSAGE_COUNT_ATTRIBUTE]
         )
-        return int(told["Attributes"][MESSAGE_COUNT_ATTRIBUTE])
+        return int(answer["Attributes"][MESSAGE_COUNT_ATTRIBUTE])
 
     def _send_batch(self, entries: list[dict[str, object]]) -> None:
         numbered = [{"Id": str(number), **entry} for number, entry in enumerate(entries)]

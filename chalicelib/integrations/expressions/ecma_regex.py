@@ -42,10 +42,10 @@ def compile_pattern(pattern: str) -> SchemaValidator:
 
 
 def _error_reason(error: SchemaError) -> str:
-    said = str(error).strip().splitlines()[-1].strip()
-    if "size limit" in said:
+    reason = str(error).strip().splitlines()[-1].strip()
+    if "size limit" in reason:
         return "it counts too far; minLength and maxLength count any characters"
-    return said.removeprefix("error: ")
+    return reason.removeprefix("error: ")
 
 
 def _translate_parts(pattern: str) -> Iterator[str]:

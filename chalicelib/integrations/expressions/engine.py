@@ -49,12 +49,12 @@ class ExpressionEngine:
     def evaluate_query(self, query: str, payload: object) -> object:
         """Return what `query` finds in `payload`, None when that is nothing."""
         try:
-            found: object = _Bounded().visit(_compile_query(query).parsed, payload)
-            _check_size(found)
+            result: object = _Bounded().visit(_compile_query(query).parsed, payload)
+            _check_size(result)
         except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             # The library compares what is not comparable, and divides by what is nothing.
             raise Invalid(f"{query!r} cannot be applied: {error}") from error
-        return found
+        return result
 
     def check_schema(self, schema: Mapping[str, object]) -> None:
         """Raise `Invalid` if `schema` is not a self-contained JSON Schema (draft 2020-12)."""
@@ -64,8 +64,8 @@ class ExpressionEngine:
         self, schema: Mapping[str, object], params: Mapping[str, object]
     ) -> list[Fault]:
         """Return where `params` break `schema`, each by the path of its param."""
-        found: list[Fault] = self._schemas.find_violations(schema, params)
-        return found
+        violations: list[Fault] = self._schemas.find_violations(schema, params)
+        return violations
 
 
 class _Bounded(TreeInterpreter):  # type: ignore[misc]
@@ -93,14 +93,14 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
 
         return counted
 
-    def visit(self, node: Any, *args: Any, **named: Any) -> Any:
-        found = super().visit(node, *args, **named)
-        self._left -= 1 + (len(found) if isinstance(found, list | dict) else 0)
-        if isinstance(found, str):
-            self._left -= len(found) // 1024
+    def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
+        result = super().visit(node, *args, **kwargs)
+        self._left -= 1 + (len(result) if isinstance(result, list | dict) else 0)
+        if isinstance(result, str):
+            self._left -= len(result) // 1024
         if self._left < 0:
             raise ValueError(TOO_MANY_STEPS_MESSAGE)
-        return found
+        return result
 
 
 class _Functions(Functions):  # type: ignore[misc]
@@ -132,9 +132,9 @@ class _Functions(Functions):  # type: ignore[misc]
         return super()._func_to_string(value)
 
 
-def _check_size(found: object) -> None:
+def _check_size(value: object) -> None:
     """Refuse what grows when it is written: lists that hold one another many times over."""
-    _count_down(MAX_QUERY_STEPS, found)
+    _count_down(MAX_QUERY_STEPS, value)
 
 
 def _count_down(left: int, *values: object) -> int:

@@ -94,8 +94,8 @@ def find_violations(schema: Mapping[str, object], params: Mapping[str, object]) 
         # Each message repeats what it is about, so no more of them are made than are shown.
         errors = list(islice(validator.iter_errors(dict(params)), MAX_FAULTS))
     except (Unresolvable, RecursionError, Invalid) as error:
-        said = "it refers to itself" if isinstance(error, RecursionError) else str(error)
-        return [Fault("params", f"their schema cannot be applied: {said[:400]}")]
+        reason = "it refers to itself" if isinstance(error, RecursionError) else str(error)
+        return [Fault("params", f"their schema cannot be applied: {reason[:400]}")]
     finally:
         _budget.reset(begun)
     return [
@@ -148,11 +148,11 @@ def _size(value: object) -> int:
     return len(value) if isinstance(value, list | dict) else 0
 
 
-def _unique(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Any]:
+def _unique(validator: Any, unique: bool, instance: Any, schema: Any) -> Iterator[Any]:
     """The library compares each with each where the items cannot be sorted."""
-    if wanted and isinstance(instance, list):
-        kept = {_frozen(item) for item in instance}
-        if len(kept) < len(instance):
+    if unique and isinstance(instance, list):
+        distinct = {_frozen(item) for item in instance}
+        if len(distinct) < len(instance):
             yield jsonschema.ValidationError(f"{str(instance)[:400]} has non-unique elements")
 
 

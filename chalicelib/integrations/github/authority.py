@@ -24,8 +24,8 @@ class PermissionCache:
 
     def find_permission(self, repo: str, login: str) -> str | None:
         """Return a recently read permission."""
-        known = self._known.get((repo, login))
-        return known[0] if known and known[1] > self._now() else None
+        entry = self._known.get((repo, login))
+        return entry[0] if entry and entry[1] > self._now() else None
 
     def keep_permission(self, repo: str, login: str, permission: str) -> None:
         if len(self._known) >= MAX_CACHED_PERMISSIONS:
@@ -62,9 +62,9 @@ class RepoAuthority:
 
     def _permission(self, login: str) -> str:
         name = login.lower()
-        known = self._permissions.find_permission(self._repo, name)
-        if known is not None:
-            return known
+        cached = self._permissions.find_permission(self._repo, name)
+        if cached is not None:
+            return cached
         try:
             path = f"/collaborators/{quote(login, safe='')}/permission"
             permission = str(self._ask("GET", path).data.get("permission", "none"))

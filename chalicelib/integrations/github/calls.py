@@ -41,8 +41,11 @@ class GitHubRefusal(Exception):
 
 
 def _error_messages(errors: object) -> list[str]:
-    listed = errors if isinstance(errors, list) else [errors] if errors else []
-    return [str(one.get("message") or one) if isinstance(one, dict) else str(one) for one in listed]
+    error_list = errors if isinstance(errors, list) else [errors] if errors else []
+    return [
+        str(error.get("message") or error) if isinstance(error, dict) else str(error)
+        for error in error_list
+    ]
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,12 @@ def _parse_body(text: str, expects: type) -> Any:
 
 def run_query(requester: Requester, document: str, variables: dict[str, Any]) -> dict[str, Any]:
     """Return the data of a GraphQL document; an answer with errors is a refusal."""
-    asked = {"query": document, "variables": variables}
-    answer = send_request(requester, "POST", requester.graphql_url, body=asked)
+    body = {"query": document, "variables": variables}
+    answer = send_request(requester, "POST", requester.graphql_url, body=body)
     errors = answer.data.get("errors")
     data = answer.data.get("data")
     if errors or not isinstance(data, dict):
-        kinds = {one.get("type") for one in errors or () if isinstance(one, dict)}
+        kinds = {error.get("type") for error in errors or () if isinstance(error, dict)}
         status = 429 if "RATE_LIMITED" in kinds else 422
         raise GitHubRefusal(status, answer.headers, json.dumps(answer.data))
     return data

@@ -19,8 +19,8 @@ TIMEOUT_SECONDS = 15
 class GitHubClient:
     """One repo's API; the token is asked for with the first call."""
 
-    def __init__(self, place: ForgeLocation, token: Callable[[], str], root: str) -> None:
-        self._place, self._token, self._root = place, token, root
+    def __init__(self, location: ForgeLocation, token: Callable[[], str], root: str) -> None:
+        self._location, self._token, self._root = location, token, root
         self._client: Github | None = None
 
     def send_request(
@@ -34,7 +34,7 @@ class GitHubClient:
         expects: type = dict,
     ) -> GitHubResponse:
         """Return the answer of a call that succeeded; raise `ForgeError` for any other."""
-        with TranslatedErrors(self._place):
+        with TranslatedErrors(self._location):
             return send_request(
                 self._requester(),
                 method,
@@ -47,14 +47,14 @@ class GitHubClient:
 
     def run_query(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Return the answer of a GraphQL query or mutation, which REST does not offer."""
-        with TranslatedErrors(self._place):
+        with TranslatedErrors(self._location):
             return run_query(self._requester(), document, variables)
 
     def _requester(self) -> Requester:
         if self._client is None:
             self._client = make_client(
                 auth=Auth.Token(self._token()),
-                base_url=self._place.api_url,
+                base_url=self._location.api_url,
                 timeout=TIMEOUT_SECONDS,
                 retry=None,  # waiting is done by the due index, not by a function that is paid
                 seconds_between_requests=None,

@@ -27,17 +27,17 @@ class FailureDetails:
 
     def _failed_checks(self, facts: Facts) -> Iterator[str]:
         path = f"/commits/{facts.head_sha}"
-        asked = {"per_page": str(PAGE_SIZE)}
-        runs = self._ask("GET", f"{path}/check-runs", parameters=asked).data["check_runs"]
-        known = {run["id"]: run for run in runs}
+        parameters = {"per_page": str(PAGE_SIZE)}
+        runs = self._ask("GET", f"{path}/check-runs", parameters=parameters).data["check_runs"]
+        by_id = {run["id"]: run for run in runs}
         for check in newest_checks(map(check_run_of, runs)):
             if check.overall_state == FAILURE:
-                words = _words_of(known[check.id])
-                yield f"Check {check.name!r} ended with {check.conclusion}:\n{words}"
+                output = _words_of(by_id[check.id])
+                yield f"Check {check.name!r} ended with {check.conclusion}:\n{output}"
         for status in self._ask("GET", f"{path}/status").data["statuses"]:
             if status["state"] in ("failure", "error"):
-                words = status.get("description") or status.get("target_url") or ""
-                yield f"Status {status['context']!r} is {status['state']}: {words}"
+                description = status.get("description") or status.get("target_url") or ""
+                yield f"Status {status['context']!r} is {status['state']}: {description}"
 
     def _objections(self, facts: Facts) -> Iterator[str]:
         for kind in ("reviews", "comments"):
@@ -51,8 +51,8 @@ class FailureDetails:
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield all of a list: those who flood it must not crowd out whose words count."""
         for page in range(1, MAX_PAGES + 1):
-            asked = {"per_page": str(PAGE_SIZE), "page": str(page)}
-            rows = self._ask("GET", path, parameters=asked, expects=list).data
+            parameters = {"per_page": str(PAGE_SIZE), "page": str(page)}
+            rows = self._ask("GET", path, parameters=parameters, expects=list).data
             yield from rows
             if len(rows) < PAGE_SIZE:
                 return
@@ -60,5 +60,5 @@ class FailureDetails:
 
 def _words_of(run: dict[str, Any]) -> str:
     output = run.get("output") or {}
-    said = [output.get("title"), output.get("summary"), output.get("text")]
-    return "\n".join(str(text) for text in said if text) or str(run.get("details_url") or "")
+    texts = [output.get("title"), output.get("summary"), output.get("text")]
+    return "\n".join(str(text) for text in texts if text) or str(run.get("details_url") or "")

@@ -15,8 +15,8 @@ from chalicelib.integrations.github.transport import Misdirected
 class TranslatedErrors:
     """A block whose faults of PyGithub and of the network come out as `ForgeError`."""
 
-    def __init__(self, place: ForgeLocation) -> None:
-        self._place = place
+    def __init__(self, location: ForgeLocation) -> None:
+        self._location = location
 
     def __enter__(self) -> None:
         return None
@@ -24,13 +24,15 @@ class TranslatedErrors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, GitHubRefusal):
             raise forge_error(
-                error.status, error.refusal_message, error.headers, self._place
+                error.status, error.refusal_message, error.headers, self._location
             ) from error
         if isinstance(error, Misdirected):
             raise ForgeError("misdirected", str(error)) from error
         if isinstance(error, GithubException):
-            said = error.data.get("message") if isinstance(error.data, dict) else str(error.data)
-            raise forge_error(error.status, str(said), error.headers or {}, self._place) from error
+            detail = error.data.get("message") if isinstance(error.data, dict) else str(error.data)
+            raise forge_error(
+                error.status, str(detail), error.headers or {}, self._location
+            ) from error
         if isinstance(error, requests.RequestException):
             message = f"the forge cannot be reached ({type(error).__name__}); it is asked again"
             raise ForgeError("unavailable", message, passes=True) from error

@@ -43,28 +43,28 @@ class GitHubIssues:
     ) -> Iterator[TicketPage]:
         """Yield pages, what changed longest ago first: a change moves an issue to a later one."""
         path = f"/repos/{self._repo}/issues"
-        places: set[str] = set()
-        asked: dict[str, Any] | None = (
+        seen_positions: set[str] = set()
+        query: dict[str, Any] | None = (
             dict(parse_qsl(position)) if position else _first_query(since)
         )
         conditional = {"If-None-Match": etag} if etag and not position else {}
-        while asked:
-            _check_advance(places, asked)
-            answer = self._send_request("GET", path, asked, conditional, expects=list)
+        while query:
+            _check_advance(seen_positions, query)
+            answer = self._send_request("GET", path, query, conditional, expects=list)
             if answer.unchanged:
                 yield TicketPage((), unchanged=True)
                 return
-            headers, found = answer.headers, answer.data
+            headers, issues = answer.headers, answer.data
             # An ETag speaks of its own page alone: with more than one, all are read again.
             alone = not position and "link" not in headers
-            asked, conditional = _following_query(asked, headers, found), {}
-            position = urlencode(asked) if asked else None
-            tickets = [self._ticket(issue) for issue in found if "pull_request" not in issue]
+            query, conditional = _following_query(query, headers, issues), {}
+            position = urlencode(query) if query else None
+            tickets = [self._ticket(issue) for issue in issues if "pull_request" not in issue]
             yield TicketPage(tickets, position, headers.get("etag") if alone else None)
 
     def read_ticket(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with those of its labels and comments that count."""
-        said = [
+        comments = [
             Comment(
                 author=_login_of(c.get("user")),
                 body=c.get("body") or "",
@@ -73,28 +73,28 @@ class GitHubIssues:
             for c in self._comments(ticket.external_id)
         ]
         labels = self._trusted.trusted_labels(ticket)
-        return replace(ticket, labels=labels), self._trusted.trusted_comments(ticket, said)
+        return replace(ticket, labels=labels), self._trusted.trusted_comments(ticket, comments)
 
     def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
         path = f"{self._path(ticket_id)}/comments"
-        asked: dict[str, Any] | None = {"per_page": PAGE_SIZE}
-        places: set[str] = set()
-        while asked:
-            _check_advance(places, asked)
-            answer = self._send_request("GET", path, asked, expects=list)
+        query: dict[str, Any] | None = {"per_page": PAGE_SIZE}
+        seen_positions: set[str] = set()
+        while query:
+            _check_advance(seen_positions, query)
+            answer = self._send_request("GET", path, query, expects=list)
             yield from answer.data
-            asked = _linked_query(asked, answer.headers)
+            query = _linked_query(query, answer.headers)
 
     def _path(self, ticket_id: str) -> str:
         return f"/repos/{self._repo}/issues/{ticket_id.rpartition('#')[2]}"
 
     def find_comment(self, ticket_id: str, run_id: str) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
-        said = self._comments(ticket_id)
+        comments = self._comments(ticket_id)
         return next(
             (
                 str(c["id"])
-                for c in said
+                for c in comments
                 if run_id in run_marker.marked_run_ids(c.get("body") or "")
             ),
             None,
@@ -107,8 +107,8 @@ class GitHubIssues:
             path = f"/repos/{self._repo}/issues/comments/{comment_id}"
             self._send_request("PATCH", path, body=body)
             return comment_id
-        made = self._send_request("POST", f"{self._path(ticket_id)}/comments", body=body).data
-        return str(made["id"])
+        comment = self._send_request("POST", f"{self._path(ticket_id)}/comments", body=body).data
+        return str(comment["id"])
 
     def finish_ticket(self, ticket_id: str) -> None:
         """Close an issue, label it, or both."""
@@ -128,7 +128,7 @@ class GitHubIssues:
         self,
         method: str,
         path: str,
-        asked: dict[str, Any] | None = None,
+        query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         body: object = None,
         expects: type = dict,
@@ -139,7 +139,7 @@ class GitHubIssues:
                 self._requester,
                 method,
                 path,
-                parameters=asked,
+                parameters=query,
                 headers=headers,
                 body=body,
                 expects=expects,
@@ -186,20 +186,20 @@ class GitHubIssues:
         )
 
 
-def _check_advance(places: set[str], asked: dict[str, Any]) -> None:
+def _check_advance(seen_positions: set[str], query: dict[str, Any]) -> None:
     """Note where a page begins; raise `TrackerUnreachable` where a page before began there."""
-    place = urlencode(sorted(asked.items()))
-    if place in places:
+    position = urlencode(sorted(query.items()))
+    if position in seen_positions:
         raise TrackerUnreachable(
             "GitHub's list leads back to a page that was read before", passes=True
         )
-    places.add(place)
+    seen_positions.add(position)
 
 
 def _first_query(since: datetime | None) -> dict[str, Any]:
     """Return the query of a listing that begins."""
-    asked = {"state": "open", "sort": "updated", "direction": "asc", "per_page": PAGE_SIZE}
-    return {**asked, "state": "all", "since": _format_second(since)} if since else asked
+    query = {"state": "open", "sort": "updated", "direction": "asc", "per_page": PAGE_SIZE}
+    return {**query, "state": "all", "since": _format_second(since)} if since else query
 
 
 def _format_second(moment: datetime) -> str:
@@ -207,27 +207,27 @@ def _format_second(moment: datetime) -> str:
 
 
 def _following_query(
-    asked: dict[str, Any], headers: dict[str, Any], found: list[dict[str, Any]]
+    query: dict[str, Any], headers: dict[str, Any], issues: list[dict[str, Any]]
 ) -> dict[str, Any] | None:
     """Return the query of the next page: a listing that begins where this page ends.
 
     A page number would refer to other issues once one is closed or changed, and GitHub limits
     the numbers. Only within one second the link is followed.
     """
-    linked = _linked_query(asked, headers)
-    if linked is None or not found:
+    linked = _linked_query(query, headers)
+    if linked is None or not issues:
         return linked
-    oldest, newest = found[0]["updated_at"], found[-1]["updated_at"]
+    oldest, newest = issues[0]["updated_at"], issues[-1]["updated_at"]
     if oldest == newest:
         return linked
-    return {**_first_query(None), "state": asked["state"], "since": newest}
+    return {**_first_query(None), "state": query["state"], "since": newest}
 
 
-def _linked_query(asked: dict[str, Any], headers: dict[str, Any]) -> dict[str, Any] | None:
+def _linked_query(query: dict[str, Any], headers: dict[str, Any]) -> dict[str, Any] | None:
     """Return the query of the link to the next page: it has a number, a cursor, or both."""
     links = parse_header_links(headers.get("link", ""))
     url = next((link["url"] for link in links if link.get("rel") == "next"), None)
-    return {**asked, **dict(parse_qsl(urlsplit(url).query))} if url else None
+    return {**query, **dict(parse_qsl(urlsplit(url).query))} if url else None
 
 
 def _login_of(user: dict[str, Any] | None) -> str:
@@ -244,7 +244,7 @@ def open_tracker(provider: TicketProvider, credential: str, now: datetime) -> Gi
         retry=None,
         seconds_between_requests=0,
     )
-    place = ForgeLocation(api_url=base, slug=provider.config["repo"])
+    location = ForgeLocation(api_url=base, slug=provider.config["repo"])
     bots = provider.config.get("trustedBots", "").split()
-    trusted = TrustedContent(place, credential, bots, now)
+    trusted = TrustedContent(location, credential, bots, now)
     return GitHubIssues(opened, provider.config, now, trusted)

@@ -36,12 +36,12 @@ class PullRequestMerger:
             try:
                 self._merge_by(method, facts, title, message)
             except ForgeError as error:
-                said = str(error).lower()
-                if "merge queue" in said:
+                reason = str(error).lower()
+                if "merge queue" in reason:
                     self._enqueue(facts)
                     return False
                 refusal = _translate_refusal(error)
-                if "not allowed" not in said:
+                if "not allowed" not in reason:
                     raise refusal from error
             else:
                 return True
@@ -53,16 +53,21 @@ class PullRequestMerger:
         return [method for method, name in MERGE_METHODS if repo.get(name) is not False]
 
     def _merge_by(self, method: str, facts: Facts, title: str, message: str) -> None:
-        words = {"commit_title": title, "commit_message": message} if method != "rebase" else {}
-        asked = {"merge_method": method, "sha": facts.head_sha, **words}
-        done = self._client.send_request("PUT", f"/pulls/{facts.number}/merge", body=asked).data
+        commit_texts = (
+            {"commit_title": title, "commit_message": message} if method != "rebase" else {}
+        )
+        body = {"merge_method": method, "sha": facts.head_sha, **commit_texts}
+        done = self._client.send_request("PUT", f"/pulls/{facts.number}/merge", body=body).data
         if done.get("merged") is not True:
             raise ForgeError("refused", f"the forge did not merge: {done.get('message')}")
 
     def _enqueue(self, facts: Facts) -> None:
-        asked = {"pullRequestId": self._node_id(facts.number), "expectedHeadOid": facts.head_sha}
+        mutation_input = {
+            "pullRequestId": self._node_id(facts.number),
+            "expectedHeadOid": facts.head_sha,
+        }
         try:
-            self._client.run_query(ENQUEUE_MUTATION, {"input": asked})
+            self._client.run_query(ENQUEUE_MUTATION, {"input": mutation_input})
         except ForgeError as error:
             if "already" not in str(error).lower():
                 raise
@@ -78,6 +83,8 @@ class PullRequestMerger:
 
 def _translate_refusal(error: ForgeError) -> ForgeError:
     """Return a refused merge as a conflict where the same call may succeed a moment later."""
-    if error.kind == "refused" and any(words in str(error).lower() for words in TRANSIENT_MESSAGES):
+    if error.kind == "refused" and any(
+        phrase in str(error).lower() for phrase in TRANSIENT_MESSAGES
+    ):
         return ForgeError("conflict", str(error))
     return error

@@ -35,9 +35,9 @@ class PullRequestReader:
         was = before.facts if before else None
         etags = dict(was.etags) if was else {}
         # A pull request whose mergeability is just computed keeps its tag, so it is asked anew.
-        known = was is not None and was.mergeable is not None
-        pull, fresh = self._read_if_new(f"/pulls/{number}", etags, "pull", use=known)
-        facts = facts_of(pull) if fresh or was is None else was
+        is_complete = was is not None and was.mergeable is not None
+        pull_request, fresh = self._read_if_new(f"/pulls/{number}", etags, "pull", use=is_complete)
+        facts = facts_of(pull_request) if fresh or was is None else was
         if was is None or facts.head_sha != was.head_sha:
             etags.pop("runs", None)
             etags.pop("statuses", None)
@@ -53,27 +53,27 @@ class PullRequestReader:
             )
         facts = replace(facts, problem=None)
         if facts.state == "open":
-            facts = self._read_parts(facts, etags, told=fresh)
+            facts = self._read_parts(facts, etags, fresh=fresh)
         return replace(facts, etags=etags)
 
-    def _read_parts(self, facts: Facts, etags: dict[str, str], *, told: bool) -> Facts:
+    def _read_parts(self, facts: Facts, etags: dict[str, str], *, fresh: bool) -> Facts:
         for part in (self._read_check_runs, self._read_statuses):
             facts = part(facts, etags)
-        if told:
+        if fresh:
             etags.pop("reviews", None)
         return self._read_reviews(facts, etags)
 
     def _read_check_runs(self, facts: Facts, etags: dict[str, str]) -> Facts:
-        def of(found: list[dict[str, Any]]) -> Facts:
-            runs = [check_run_of(run) for run in found]
+        def of(check_runs: list[dict[str, Any]]) -> Facts:
+            runs = [check_run_of(run) for run in check_runs]
             return replace(facts, runs=overall_check_state(runs), pending_runs=pending_names(runs))
 
         path = f"/commits/{facts.head_sha}/check-runs"
         return self._read_part(facts, path, etags, "runs", of, key="check_runs")
 
     def _read_statuses(self, facts: Facts, etags: dict[str, str]) -> Facts:
-        def of(found: list[dict[str, Any]]) -> Facts:
-            (combined,) = found
+        def of(statuses: list[dict[str, Any]]) -> Facts:
+            (combined,) = statuses
             word = commit_status_state(combined["state"], combined["total_count"])
             pending = tuple(
                 str(status["context"])[:80]
@@ -86,8 +86,8 @@ class PullRequestReader:
         return self._read_part(facts, path, etags, "statuses", of)
 
     def _read_reviews(self, facts: Facts, etags: dict[str, str]) -> Facts:
-        def of(found: list[dict[str, Any]]) -> Facts:
-            reviews = [(r["id"], (r.get("user") or {}).get("login", ""), r["state"]) for r in found]
+        def of(rows: list[dict[str, Any]]) -> Facts:
+            reviews = [(r["id"], (r.get("user") or {}).get("login", ""), r["state"]) for r in rows]
             if any(state in REVIEW_OPINIONS for _, _, state in reviews):
                 # A tag knows of reviews alone, and who may write changes without them.
                 etags.pop("reviews", None)
@@ -110,12 +110,14 @@ class PullRequestReader:
     ) -> Facts:
         """Return the facts with one part read; a part that may not be read is unknown, not none."""
         try:
-            found, fresh = self._read_if_new(path, etags, name, use=getattr(facts, name) != UNKNOWN)
+            answer, fresh = self._read_if_new(
+                path, etags, name, use=getattr(facts, name) != UNKNOWN
+            )
             if not fresh:
                 return facts
             if key is None:
-                return of([found])
-            first = found[key] if key else found
+                return of([answer])
+            first = answer[key] if key else answer
             more = list(self._iter_pages(path, key, len(first), etags, name))
             return of([*first, *more])
         except ForgeError as error:
@@ -131,9 +133,11 @@ class PullRequestReader:
             if count < PAGE_SIZE:
                 return
             etags.pop(name, None)  # the tag of a first page says nothing of the others
-            asked = {"per_page": str(PAGE_SIZE), "page": str(page)}
-            found = self._ask("GET", path, parameters=asked, expects=dict if key else list).data
-            rows = found[key] if key else found
+            parameters = {"per_page": str(PAGE_SIZE), "page": str(page)}
+            answer = self._ask(
+                "GET", path, parameters=parameters, expects=dict if key else list
+            ).data
+            rows = answer[key] if key else answer
             yield from rows
             count = len(rows)
         if count == PAGE_SIZE:  # who floods a list must not hide what comes after it
@@ -165,16 +169,16 @@ def check_run_of(run: dict[str, Any]) -> CheckRun:
     )
 
 
-def facts_of(pull: dict[str, Any]) -> Facts:
+def facts_of(pull_request: dict[str, Any]) -> Facts:
     """Return the facts in a pull request itself; the others are requested."""
-    state = "merged" if pull.get("merged_at") else str(pull["state"])
+    state = "merged" if pull_request.get("merged_at") else str(pull_request["state"])
     return Facts(
-        number=pull["number"],
-        url=pull["html_url"],
+        number=pull_request["number"],
+        url=pull_request["html_url"],
         state=state,
-        head_sha=pull["head"]["sha"],
-        base=pull["base"]["ref"],
-        draft=bool(pull.get("draft")),
-        mergeable=pull.get("mergeable"),
-        asked=bool(pull.get("requested_reviewers") or pull.get("requested_teams")),
+        head_sha=pull_request["head"]["sha"],
+        base=pull_request["base"]["ref"],
+        draft=bool(pull_request.get("draft")),
+        mergeable=pull_request.get("mergeable"),
+        asked=bool(pull_request.get("requested_reviewers") or pull_request.get("requested_teams")),
     )

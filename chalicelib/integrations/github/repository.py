@@ -42,33 +42,36 @@ class GitHubForges:
         self._permissions = PermissionCache(now)
 
     def open_forge(
-        self, place: ForgeLocation, credential: ForgeCredential, bots: Sequence[str] = ()
+        self, location: ForgeLocation, credential: ForgeCredential, bots: Sequence[str] = ()
     ) -> GitHubRepo:
         """Return an opened repo; comments of its named bots count like those of its people."""
 
         def token() -> str:
-            return credential.token or self._installation_token(place, credential)
+            return credential.token or self._installation_token(location, credential)
 
-        return GitHubRepo(place, token, bots, self._permissions)
+        return GitHubRepo(location, token, bots, self._permissions)
 
-    def _installation_token(self, place: ForgeLocation, credential: ForgeCredential) -> str:
+    def _installation_token(self, location: ForgeLocation, credential: ForgeCredential) -> str:
         """Return the token of the App's installation at this repo, a new one in time."""
-        key = (place.api_url, place.slug, credential.app_id or "")
-        kept = self._tokens.get(key)
-        if kept and kept[1] - self._now() > TOKEN_RENEWAL_MARGIN:
-            return kept[0]
-        with TranslatedErrors(place):
+        key = (location.api_url, location.slug, credential.app_id or "")
+        cached = self._tokens.get(key)
+        if cached and cached[1] - self._now() > TOKEN_RENEWAL_MARGIN:
+            return cached[0]
+        with TranslatedErrors(location):
             auth = Auth.AppAuth(credential.app_id or "", credential.app_key or "")
             app = GithubIntegration(
-                auth=auth, base_url=place.api_url, timeout=TIMEOUT_SECONDS, retry=None
+                auth=auth, base_url=location.api_url, timeout=TIMEOUT_SECONDS, retry=None
             )
-            owner, name = place.slug.split("/")
+            owner, name = location.slug.split("/")
             installation = app.get_repo_installation(owner, name)
-            made = app.get_access_token(installation.id)
-            if not isinstance(made.token, str):
+            installation_token = app.get_access_token(installation.id)
+            if not isinstance(installation_token.token, str):
                 raise ValueError("the forge made no token for its App")
-        self._tokens[key] = (made.token, made.expires_at.astimezone(UTC))
-        return made.token
+        self._tokens[key] = (
+            installation_token.token,
+            installation_token.expires_at.astimezone(UTC),
+        )
+        return installation_token.token
 
 
 class GitHubRepo:
@@ -76,16 +79,16 @@ class GitHubRepo:
 
     def __init__(
         self,
-        place: ForgeLocation,
+        location: ForgeLocation,
         token: Callable[[], str],
         bots: Sequence[str],
         permissions: PermissionCache,
     ) -> None:
-        self._place = place
+        self._location = location
         self._token = token
-        self._client = GitHubClient(place, token, f"/repos/{quote(place.slug)}")
+        self._client = GitHubClient(location, token, f"/repos/{quote(location.slug)}")
         self._ask = self._client.send_request
-        where = f"{place.api_url}/{place.slug}"
+        where = f"{location.api_url}/{location.slug}"
         self._authority = RepoAuthority(self._client, where, bots, permissions)
 
     def get_token(self) -> str:
@@ -94,43 +97,48 @@ class GitHubRepo:
     def read_template(self) -> str | None:
         for path in TEMPLATE_PATHS:
             try:
-                found = self._ask("GET", f"/contents/{path}").data
+                file = self._ask("GET", f"/contents/{path}").data
             except ForgeError as error:
                 if error.kind == "not_found":
                     continue
                 raise
-            return base64.b64decode(found["content"]).decode("utf-8", "replace")
+            return base64.b64decode(file["content"]).decode("utf-8", "replace")
         return None
 
     def find_pull_request(self, branch: str, sha: str | None) -> Facts | None:
         """Return the branch's pull request: the open one, otherwise the one of this very commit."""
-        ours, redirected = self._pulls_of(self._place.repo_owner, branch)
+        ours, redirected = self._pulls_of(self._location.repo_owner, branch)
         if redirected and not ours:
             # A repo that was moved is found by its old name, its pull requests are not.
             owner = str(self._ask("GET", "").data["full_name"]).partition("/")[0]
             ours, _ = self._pulls_of(owner, branch)
-        for pull in ours:
-            if pull["state"] == "open":
-                return facts_of(pull)
-        return next((facts_of(pull) for pull in ours if pull["head"]["sha"] == sha), None)
+        for pull_request in ours:
+            if pull_request["state"] == "open":
+                return facts_of(pull_request)
+        return next(
+            (facts_of(pull_request) for pull_request in ours if pull_request["head"]["sha"] == sha),
+            None,
+        )
 
     def _pulls_of(self, owner: str, branch: str) -> tuple[list[dict[str, Any]], bool]:
-        asked = {"head": f"{owner}:{branch}", "state": "all", "per_page": "30"}
-        answer = self._ask("GET", "/pulls", parameters=asked, expects=list)
-        ours = [pull for pull in answer.data if pull["head"]["ref"] == branch]
+        parameters = {"head": f"{owner}:{branch}", "state": "all", "per_page": "30"}
+        answer = self._ask("GET", "/pulls", parameters=parameters, expects=list)
+        ours = [
+            pull_request for pull_request in answer.data if pull_request["head"]["ref"] == branch
+        ]
         return ours, answer.was_redirected
 
     def open_pull_request(
         self, *, branch: str, base: str, title: str, body: str, draft: bool
     ) -> Facts:
-        wanted = {"head": branch, "base": base, "title": title, "body": body, "draft": draft}
+        request = {"head": branch, "base": base, "title": title, "body": body, "draft": draft}
         try:
-            return facts_of(self._ask("POST", "/pulls", body=wanted).data)
+            return facts_of(self._ask("POST", "/pulls", body=request).data)
         except ForgeError as error:
             if error.kind == "invalid" and "already exists" in str(error).lower():
-                found = self.find_pull_request(branch, None)
-                if found:
-                    return found
+                existing = self.find_pull_request(branch, None)
+                if existing:
+                    return existing
             raise
 
     def mark_ready(self, number: int) -> None:
@@ -182,5 +190,5 @@ class GitHubRepo:
 
     def read_head(self, branch: str) -> str:
         """Return the commit of a branch."""
-        found = self._ask("GET", f"/branches/{quote(branch, safe='')}").data
-        return str(found["commit"]["sha"])
+        answer = self._ask("GET", f"/branches/{quote(branch, safe='')}").data
+        return str(answer["commit"]["sha"])

@@ -25,11 +25,11 @@ class TrustedContent:
     """The words of a repo's issues that count."""
 
     def __init__(
-        self, place: ForgeLocation, credential: str, bots: Iterable[str], now: datetime
+        self, location: ForgeLocation, credential: str, bots: Iterable[str], now: datetime
     ) -> None:
-        self._client = GitHubClient(place, lambda: credential, f"/repos/{quote(place.slug)}")
+        self._client = GitHubClient(location, lambda: credential, f"/repos/{quote(location.slug)}")
         self._authority = RepoAuthority(
-            self._client, place.slug, bots, PermissionCache(lambda: now)
+            self._client, location.slug, bots, PermissionCache(lambda: now)
         )
 
     def trusted_labels(self, ticket: Ticket) -> tuple[str, ...]:
@@ -63,28 +63,32 @@ class TrustedContent:
 
     def _events(self, number: int) -> Iterator[dict[str, Any]]:
         for page in range(1, MAX_PAGES + 1):
-            asked = {"per_page": str(PAGE_SIZE), "page": str(page)}
+            parameters = {"per_page": str(PAGE_SIZE), "page": str(page)}
             path = f"/issues/{number}/timeline"
-            events = self._client.send_request("GET", path, parameters=asked, expects=list).data
+            events = self._client.send_request(
+                "GET", path, parameters=parameters, expects=list
+            ).data
             yield from events
             if len(events) < PAGE_SIZE:
                 return
 
-    def trusted_comments(self, ticket: Ticket, said: Iterable[Comment]) -> list[Comment]:
+    def trusted_comments(self, ticket: Ticket, comments: Iterable[Comment]) -> list[Comment]:
         """Return the comments that count, and a word where others are left out."""
-        kept, left_out = [], []
+        trusted, left_out = [], []
         with _AsTracker():
-            for comment in said:
+            for comment in comments:
                 own = comment.author == ticket.author
                 if own or self._authority.is_surely_trusted(comment.author):
-                    kept.append(comment)
+                    trusted.append(comment)
                 elif not run_marker.marked_run_ids(comment.body):
                     left_out.append(comment)
         if left_out:
-            words = "comments of others are left out: who may write to the repo is heard"
+            notice = "comments of others are left out: who may write to the repo is heard"
             last = left_out[-1].created_at
-            kept.append(Comment(author="optio", body=f"{len(left_out)} {words}", created_at=last))
-        return kept
+            trusted.append(
+                Comment(author="optio", body=f"{len(left_out)} {notice}", created_at=last)
+            )
+        return trusted
 
 
 class _AsTracker:

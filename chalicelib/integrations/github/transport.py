@@ -41,19 +41,19 @@ class _Guarded:
     verb: str
     url: str
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         guard_session(self.session, max_retries=self.retry, pool_maxsize=self.pool_size)
 
     def getresponse(self) -> RequestsResponse:
-        asked = self.url
+        requested_url = self.url
         for _ in range(MAX_REDIRECTS):
             answer: RequestsResponse = super().getresponse()  # type: ignore[misc]
             headers = {name.lower(): value for name, value in answer.getheaders()}
             if answer.status == 202 and self.verb in ("GET", "HEAD"):
                 raise Misdirected("the forge is still preparing its answer (202): try later")
             if answer.status not in REDIRECT_STATUSES or "location" not in headers:
-                if self.url != asked:
+                if self.url != requested_url:
                     answer.headers[FOLLOWED_HEADER] = self.url
                 return answer
             self.url = self._next_path(answer.status, headers["location"])

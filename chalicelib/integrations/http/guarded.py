@@ -34,8 +34,8 @@ def resolve_address(host: str, port: int) -> str:
     """Return the address of `host` to connect to; raise `ForbiddenTarget` unless
     all may be asked.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in found]
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in entries]
     for address in addresses:
         if not is_permitted(address, host, settings.allowed_private):
             raise ForbiddenTarget(f"{host} is at {address}, which is not a public address")
@@ -47,27 +47,27 @@ def make_session() -> requests.Session:
     return guard_session(requests.Session())
 
 
-def guard_session(given: requests.Session, **options: Any) -> requests.Session:
+def guard_session(session: requests.Session, **options: Any) -> requests.Session:
     """Let a session of any library go only where it may, with `options` for its adapter."""
     # A proxy would connect in our stead, unchecked; a netrc would replace the credential.
-    given.trust_env = False
-    given.max_redirects = MAX_REDIRECTS
+    session.trust_env = False
+    session.max_redirects = MAX_REDIRECTS
     for scheme in ("https://", "http://"):
-        given.mount(scheme, GuardedAdapter(**options))
-    return given
+        session.mount(scheme, GuardedAdapter(**options))
+    return session
 
 
 class GuardedAdapter(HTTPAdapter):
     """A transport of requests whose connections are guarded; each wait is bounded."""
 
-    def init_poolmanager(self, *given: Any, **named: Any) -> None:
-        super().init_poolmanager(*given, **named)
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
-    def send(self, request: Any, **named: Any) -> Any:  # type: ignore[override]
-        named["timeout"] = named.get("timeout") or TIMEOUT_SECONDS
-        answer = super().send(request, **named)
-        if not named.get("stream"):
+    def send(self, request: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_SECONDS
+        answer = super().send(request, **kwargs)
+        if not kwargs.get("stream"):
             answer._content = _read_body(answer)  # what requests would read itself, without an end
         return answer
 
@@ -87,7 +87,7 @@ def _open_socket(connection: HTTPConnection) -> socket.socket:
     host = connection._dns_host
     try:
         address = resolve_address(host, connection.port)
-        made = socket.create_connection(
+        connected = socket.create_connection(
             (address, connection.port), _timeout_seconds(connection.timeout)
         )
     except ForbiddenTarget:
@@ -96,8 +96,8 @@ def _open_socket(connection: HTTPConnection) -> socket.socket:
         raise NewConnectionError(connection, f"no connection to {host}: {error}") from error
     options: Sequence[Any] = connection.socket_options or ()
     for option in options:
-        made.setsockopt(*option)
-    return made
+        connected.setsockopt(*option)
+    return connected
 
 
 def _timeout_seconds(timeout: Any) -> float:

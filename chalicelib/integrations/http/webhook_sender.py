@@ -48,8 +48,8 @@ class GuardedWebhookSender:
         except ForbiddenTarget as error:
             return HttpResult(milliseconds=_milliseconds_since(begun), error=str(error))
         except requests.RequestException as error:
-            words = next(said for kind, said in _WORDS if isinstance(error, kind))
-            return HttpResult(milliseconds=_milliseconds_since(begun), error=words)
+            reason = next(sentence for kind, sentence in _WORDS if isinstance(error, kind))
+            return HttpResult(milliseconds=_milliseconds_since(begun), error=reason)
 
 
 def _milliseconds_since(begun: float) -> int:

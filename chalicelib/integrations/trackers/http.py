@@ -92,10 +92,10 @@ def tracker_error(
     )
     if limited or (status == 400 and "RATELIMITED" in text):
         return TrackerRateLimited(rate_limit_delay(headers, now) or timedelta(minutes=1))
-    said = STATUS_MEANINGS.get(status, text.strip()[:300])
+    meaning = STATUS_MEANINGS.get(status, text.strip()[:300])
     passes = status >= 500 or status in (408, 409)
     return TrackerUnreachable(
-        f"{name} answered {status}: {said}",
+        f"{name} answered {status}: {meaning}",
         passes=passes,
         wait=retry_delay(headers),
         senseless=status in INVALID_REQUEST_STATUSES,

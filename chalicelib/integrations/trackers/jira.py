@@ -39,38 +39,40 @@ class JiraIssues:
         cursors = CursorHistory("Jira", position)
         while True:
             token = {"nextPageToken": position} if position else {}
-            found = self._http.send_request(
+            answer = self._http.send_request(
                 "POST", "/rest/api/3/search/jql", json={**sent, **token}
             )
-            position = cursors.advance_to(found.get("nextPageToken") or None)
-            yield TicketPage([self._ticket(issue) for issue in found.get("issues", ())], position)
+            position = cursors.advance_to(answer.get("nextPageToken") or None)
+            yield TicketPage([self._ticket(issue) for issue in answer.get("issues", ())], position)
             if not position:
                 return
 
     def read_ticket(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
         return replace(ticket), [
-            _comment(one) for one in self._comments(ticket.handle or ticket.external_id)
+            _comment(comment) for comment in self._comments(ticket.handle or ticket.external_id)
         ]
 
     def _comments(self, ticket_id: str) -> Iterator[dict[str, Any]]:
         count = 0
         while True:
-            asked = {"startAt": count, "maxResults": PAGE_SIZE, "orderBy": "created"}
-            found = self._http.send_request(
-                "GET", f"{ISSUE_PATH}/{ticket_id}/comment", params=asked
+            parameters = {"startAt": count, "maxResults": PAGE_SIZE, "orderBy": "created"}
+            answer = self._http.send_request(
+                "GET", f"{ISSUE_PATH}/{ticket_id}/comment", params=parameters
             )
-            page = found.get("comments", ())
+            page = answer.get("comments", ())
             yield from page
             count += len(page)
-            if not page or count >= found.get("total", 0):
+            if not page or count >= answer.get("total", 0):
                 return
 
     def find_comment(self, ticket_id: str, run_id: str) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
-        said = self._comments(ticket_id)
+        comments = self._comments(ticket_id)
         ours = (
-            c["id"] for c in said if run_id in run_marker.marked_run_ids(to_markdown(c.get("body")))
+            c["id"]
+            for c in comments
+            if run_id in run_marker.marked_run_ids(to_markdown(c.get("body")))
         )
         return next(ours, None)
 
@@ -88,18 +90,23 @@ class JiraIssues:
         path = f"{ISSUE_PATH}/{ticket_id}"
         if label := self._config.get("doneLabel"):
             self._http.send_request("PUT", path, json={"update": {"labels": [{"add": label}]}})
-        if wanted := self._config.get("doneState"):
-            self._transition(path, wanted)
+        if state := self._config.get("doneState"):
+            self._transition(path, state)
 
-    def _transition(self, path: str, wanted: str) -> None:
+    def _transition(self, path: str, state: str) -> None:
         shown = self._http.send_request("GET", path, params={"fields": "status"})
-        if _is_same_name(((shown.get("fields") or {}).get("status") or {}).get("name"), wanted):
+        if _is_same_name(((shown.get("fields") or {}).get("status") or {}).get("name"), state):
             return
-        found = self._http.send_request("GET", f"{path}/transitions")["transitions"]
-        ways = [way for way in found if _is_same_name((way.get("to") or {}).get("name"), wanted)]
+        transitions = self._http.send_request("GET", f"{path}/transitions")["transitions"]
+        ways = [
+            way for way in transitions if _is_same_name((way.get("to") or {}).get("name"), state)
+        ]
         if not ways:
-            known = ", ".join(repr((way.get("to") or {}).get("name")) for way in found) or "nowhere"
-            message = f"Jira has no transition to {wanted!r} (doneState) from here, only to {known}"
+            states = (
+                ", ".join(repr((way.get("to") or {}).get("name")) for way in transitions)
+                or "nowhere"
+            )
+            message = f"Jira has no transition to {state!r} (doneState) from here, only to {states}"
             raise TrackerUnreachable(message)
         self._http.send_request(
             "POST", f"{path}/transitions", json={"transition": {"id": ways[0]["id"]}}
@@ -134,13 +141,15 @@ class JiraIssues:
         )
 
 
-def _comment(one: dict[str, Any]) -> Comment:
-    author = (one.get("author") or {}).get("displayName", "")
-    return Comment(author=author, body=to_markdown(one.get("body")), created_at=one["created"])
+def _comment(comment: dict[str, Any]) -> Comment:
+    author = (comment.get("author") or {}).get("displayName", "")
+    return Comment(
+        author=author, body=to_markdown(comment.get("body")), created_at=comment["created"]
+    )
 
 
-def _is_same_name(name: str | None, wanted: str) -> bool:
-    return (name or "").strip().casefold() == wanted.strip().casefold()
+def _is_same_name(name: str | None, other_name: str) -> bool:
+    return (name or "").strip().casefold() == other_name.strip().casefold()
 
 
 def to_document(note: CommentText) -> dict[str, Any]:

@@ -94,55 +94,60 @@ class LinearIssues:
         self, since: datetime | None, position: str | None = None, etag: str | None = None
     ) -> Iterator[TicketPage]:
         """Yield pages of fifty; a cursor is bound to an issue, so none is passed over."""
-        wanted: dict[str, Any] = {}
+        issue_filter: dict[str, Any] = {}
         if since:
-            wanted["updatedAt"] = {"gte": since.isoformat()}
+            issue_filter["updatedAt"] = {"gte": since.isoformat()}
         else:
-            wanted["state"] = {"type": {"nin": list(DONE_STATE_TYPES)}}
+            issue_filter["state"] = {"type": {"nin": list(DONE_STATE_TYPES)}}
         if team := self._config.get("teamKey"):
-            wanted["team"] = {"key": {"eq": team}}
-        for found, following in self._pages(ISSUES_QUERY, {"filter": wanted}, position, "issues"):
-            yield TicketPage([_ticket(node) for node in found], following)
+            issue_filter["team"] = {"key": {"eq": team}}
+        for nodes, following in self._pages(
+            ISSUES_QUERY, {"filter": issue_filter}, position, "issues"
+        ):
+            yield TicketPage([_ticket(node) for node in nodes], following)
 
     def read_ticket(self, ticket: Ticket) -> tuple[Ticket, list[Comment]]:
         """Return an issue with its comments."""
-        said = [_comment(node) for node in self._comments(ticket.handle)]
-        return replace(ticket), sorted(said, key=lambda comment: comment.created_at)
+        comments = [_comment(node) for node in self._comments(ticket.handle)]
+        return replace(ticket), sorted(comments, key=lambda comment: comment.created_at)
 
     def _comments(self, issue_id: str) -> Iterator[dict[str, Any]]:
-        for found, _ in self._pages(COMMENTS_QUERY, {"id": issue_id}, None, "issue", "comments"):
-            yield from found
+        for nodes, _ in self._pages(COMMENTS_QUERY, {"id": issue_id}, None, "issue", "comments"):
+            yield from nodes
 
     def find_comment(self, ticket_id: str, run_id: str) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
-        said = self._comments(ticket_id)
+        comments = self._comments(ticket_id)
         return next(
-            (node["id"] for node in said if run_id in run_marker.marked_run_ids(node["body"])), None
+            (node["id"] for node in comments if run_id in run_marker.marked_run_ids(node["body"])),
+            None,
         )
 
     def write_comment(self, ticket_id: str, comment_id: str | None, note: CommentText) -> str:
         """Create a comment, or edit one of ours; return its id."""
-        said = {"body": f"{to_markdown(note)}\n\n{run_marker.visible_marker(note.run_id)}"}
+        comment_input = {"body": f"{to_markdown(note)}\n\n{run_marker.visible_marker(note.run_id)}"}
         if comment_id:
-            self._find_done(EDIT_MUTATION, {"id": comment_id, "input": said}, "commentUpdate")
+            self._find_done(
+                EDIT_MUTATION, {"id": comment_id, "input": comment_input}, "commentUpdate"
+            )
             return comment_id
-        made = self._find_done(
-            COMMENT_MUTATION, {"input": {"issueId": ticket_id, **said}}, "commentCreate"
+        created = self._find_done(
+            COMMENT_MUTATION, {"input": {"issueId": ticket_id, **comment_input}}, "commentCreate"
         )
-        return str(made["comment"]["id"])
+        return str(created["comment"]["id"])
 
     def finish_ticket(self, ticket_id: str) -> None:
         """Move an issue to a state of its team, label it, or both."""
         if name := self._config.get("doneLabel"):
-            found = self._run_query(DONE_LABEL_QUERY, {"id": ticket_id, "name": name})
-            teams = (None, found["issue"]["team"]["id"])
-            labels = found["issueLabels"]["nodes"]
-            fit = [one for one in labels if (one["team"] or {}).get("id") in teams]
-            given = {"id": ticket_id, "labelId": _only(fit, "label", name, "doneLabel")}
-            self._find_done(LABEL_MUTATION, given, "issueAddLabel")
+            answer = self._run_query(DONE_LABEL_QUERY, {"id": ticket_id, "name": name})
+            teams = (None, answer["issue"]["team"]["id"])
+            labels = answer["issueLabels"]["nodes"]
+            fit = [label for label in labels if (label["team"] or {}).get("id") in teams]
+            variables = {"id": ticket_id, "labelId": _only(fit, "label", name, "doneLabel")}
+            self._find_done(LABEL_MUTATION, variables, "issueAddLabel")
         if name := self._config.get("doneState"):
-            found = self._run_query(DONE_STATE_QUERY, {"id": ticket_id, "name": name})
-            states = found["issue"]["team"]["states"]["nodes"]
+            answer = self._run_query(DONE_STATE_QUERY, {"id": ticket_id, "name": name})
+            states = answer["issue"]["team"]["states"]["nodes"]
             state = {"stateId": _only(states, "state", name, "doneState")}
             self._find_done(MOVE_MUTATION, {"id": ticket_id, "input": state}, "issueUpdate")
 
@@ -151,12 +156,12 @@ class LinearIssues:
     ) -> Iterator[tuple[list[Any], str | None]]:
         cursors = CursorHistory("Linear", after)
         while True:
-            found = self._run_query(query, {**variables, "first": PAGE_SIZE, "after": after})
+            data = self._run_query(query, {**variables, "first": PAGE_SIZE, "after": after})
             for name in way:
-                found = found[name]
-            more = found["pageInfo"]["hasNextPage"]
-            after = cursors.advance_to(found["pageInfo"]["endCursor"] if more else None)
-            yield found["nodes"], after
+                data = data[name]
+            more = data["pageInfo"]["hasNextPage"]
+            after = cursors.advance_to(data["pageInfo"]["endCursor"] if more else None)
+            yield data["nodes"], after
             if after is None:
                 return
 
@@ -176,12 +181,12 @@ class LinearIssues:
         return done
 
 
-def _only(found: list[dict[str, Any]], kind: str, name: str, field: str) -> str:
-    if not found:
+def _only(matches: list[dict[str, Any]], kind: str, name: str, field: str) -> str:
+    if not matches:
         raise TrackerUnreachable(
             f"Linear has no {kind} {name!r} for this issue's team: correct {field}"
         )
-    return str(found[0]["id"])
+    return str(matches[0]["id"])
 
 
 def _ticket(node: dict[str, Any]) -> Ticket:

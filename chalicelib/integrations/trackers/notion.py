@@ -36,12 +36,12 @@ class NotionPages:
         cursors = CursorHistory("Notion", position)
         while True:
             try:
-                found = self._http.send_request("POST", path, json=_query(since, position))
+                answer = self._http.send_request("POST", path, json=_query(since, position))
             except TrackerUnreachable as error:
                 raise self._explained(error) from error
-            position = cursors.advance_to(_following(position, found))
+            position = cursors.advance_to(_following(position, answer))
             # A wiki lists data sources among its pages: they are no tickets.
-            pages = [page for page in found["results"] if page.get("object", "page") == "page"]
+            pages = [page for page in answer["results"] if page.get("object", "page") == "page"]
             yield TicketPage([self._ticket(page) for page in pages], position)
             if position is None:
                 return
@@ -51,10 +51,12 @@ class NotionPages:
         if error.status not in (400, 404):
             return error
         try:
-            found = self._http.send_request("GET", f"/v1/databases/{self._config['dataSourceId']}")
+            database = self._http.send_request(
+                "GET", f"/v1/databases/{self._config['dataSourceId']}"
+            )
         except (TrackerUnreachable, TrackerRateLimited):
             return error
-        sources = [source for source in found.get("data_sources") or () if source.get("id")]
+        sources = [source for source in database.get("data_sources") or () if source.get("id")]
         choices = ", ".join(f"{source['id']} ({source.get('name')})" for source in sources)
         return TrackerUnreachable(
             "dataSourceId is the id of a database: take the id of one of its data sources,"
@@ -67,21 +69,23 @@ class NotionPages:
         """Return a page with its text and its comments."""
         reader = BlockReader(lambda block: self._listed(f"/v1/blocks/{block}/children", {}))
         body = reader.read_page(ticket.handle)
-        said = [
+        comments = [
             Comment(
-                author=(one.get("created_by") or {}).get("id", ""),
-                body=to_inline_markdown(one.get("rich_text")),
-                created_at=one["created_time"],
+                author=(comment.get("created_by") or {}).get("id", ""),
+                body=to_inline_markdown(comment.get("rich_text")),
+                created_at=comment["created_time"],
             )
-            for one in self._listed("/v1/comments", {"block_id": ticket.handle})
+            for comment in self._listed("/v1/comments", {"block_id": ticket.handle})
         ]
-        return replace(ticket, body=body), said
+        return replace(ticket, body=body), comments
 
     def find_comment(self, ticket_id: str, run_id: str) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
-        said = self._listed("/v1/comments", {"block_id": ticket_id})
+        comments = self._listed("/v1/comments", {"block_id": ticket_id})
         ours = (
-            c["id"] for c in said if run_id in run_marker.marked_run_ids(_plain(c.get("rich_text")))
+            c["id"]
+            for c in comments
+            if run_id in run_marker.marked_run_ids(_plain(c.get("rich_text")))
         )
         return next(ours, None)
 
@@ -102,23 +106,23 @@ class NotionPages:
             changed[self._config["statusProperty"]] = {"status": {"name": state}}
         if label := self._config.get("doneLabel"):
             name = self._config["labelsProperty"]
-            thing = self._http.send_request("GET", path)["properties"].get(name, {})
-            changed[name] = _labelled(thing, label)
+            value = self._http.send_request("GET", path)["properties"].get(name, {})
+            changed[name] = _labelled(value, label)
         self._http.send_request("PATCH", path, json={"properties": changed})
 
-    def _listed(self, path: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        asked = {**asked, "page_size": PAGE_SIZE}
+    def _listed(self, path: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        query = {**parameters, "page_size": PAGE_SIZE}
         cursors = CursorHistory("Notion")
         while True:
-            found = self._http.send_request("GET", path, params=asked)
-            yield from found["results"]
-            if not found.get("has_more"):
+            answer = self._http.send_request("GET", path, params=query)
+            yield from answer["results"]
+            if not answer.get("has_more"):
                 return
-            asked = {**asked, "start_cursor": cursors.advance_to(found["next_cursor"])}
+            query = {**query, "start_cursor": cursors.advance_to(answer["next_cursor"])}
 
     def _ticket(self, page: dict[str, Any]) -> Ticket:
         properties = page.get("properties", {})
-        kinds = {name: thing.get("type") for name, thing in properties.items()}
+        kinds = {name: value.get("type") for name, value in properties.items()}
         title = next((_plain(p["title"]) for n, p in properties.items() if kinds[n] == "title"), "")
         # Notion tells the minute of a change alone: this is the last moment that it may mean.
         edited = parse_moment(page["last_edited_time"]).replace(second=0, microsecond=0)
@@ -137,36 +141,36 @@ class NotionPages:
 
     def _labels(self, properties: dict[str, Any]) -> Iterator[str]:
         only = self._config.get("labelsProperty")
-        for name, thing in properties.items():
+        for name, value in properties.items():
             if only not in (None, name):
                 continue
-            if thing.get("type") == "multi_select":
-                yield from (option["name"] for option in thing["multi_select"])
-            elif thing.get("type") == "select" and thing["select"]:
-                yield thing["select"]["name"]
+            if value.get("type") == "multi_select":
+                yield from (option["name"] for option in value["multi_select"])
+            elif value.get("type") == "select" and value["select"]:
+                yield value["select"]["name"]
 
     def _status(self, properties: dict[str, Any]) -> str:
         only = self._config.get("statusProperty")
-        for name, thing in properties.items():
-            if only in (None, name) and thing.get("type") == "status" and thing["status"]:
-                return str(thing["status"]["name"])
+        for name, value in properties.items():
+            if only in (None, name) and value.get("type") == "status" and value["status"]:
+                return str(value["status"]["name"])
         return ""
 
 
 def _query(since: datetime | None, position: str | None) -> dict[str, Any]:
     """Return the request for a page; its position is a cursor, and where its window begins."""
     at = dict(parse_qsl(position or ""))
-    wanted = []
+    conditions = []
     if since:
-        wanted.append(_on_or_after("last_edited_time", f"{since:%Y-%m-%dT%H:%M:00.000Z}"))
+        conditions.append(_on_or_after("last_edited_time", f"{since:%Y-%m-%dT%H:%M:00.000Z}"))
     if "created" in at:
-        wanted.append(_on_or_after("created_time", at["created"]))
+        conditions.append(_on_or_after("created_time", at["created"]))
     sent: dict[str, Any] = {
         "page_size": PAGE_SIZE,
         "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
     }
-    if wanted:
-        sent["filter"] = wanted[0] if len(wanted) == 1 else {"and": wanted}
+    if conditions:
+        sent["filter"] = conditions[0] if len(conditions) == 1 else {"and": conditions}
     return {**sent, "start_cursor": at["cursor"]} if "cursor" in at else sent
 
 
@@ -174,15 +178,15 @@ def _on_or_after(name: str, moment: str) -> dict[str, Any]:
     return {"timestamp": name, name: {"on_or_after": moment}}
 
 
-def _following(position: str | None, found: dict[str, Any]) -> str | None:
+def _following(position: str | None, answer: dict[str, Any]) -> str | None:
     """Return where the next page begins; a query that was cut off is continued by another."""
     at = dict(parse_qsl(position or ""))
-    if found["results"]:
-        at["last"] = found["results"][-1]["created_time"]
-    if (found.get("request_status") or {}).get("type") == "incomplete":
+    if answer["results"]:
+        at["last"] = answer["results"][-1]["created_time"]
+    if (answer.get("request_status") or {}).get("type") == "incomplete":
         at["cut"] = "off"
-    if found.get("has_more"):
-        return urlencode({**at, "cursor": found["next_cursor"]})
+    if answer.get("has_more"):
+        return urlencode({**at, "cursor": answer["next_cursor"]})
     if "cut" not in at:
         return None
     if at.get("last") in (None, at.get("created")):
@@ -192,10 +196,10 @@ def _following(position: str | None, found: dict[str, Any]) -> str | None:
     return urlencode({"created": at["last"]})
 
 
-def _labelled(thing: dict[str, Any], label: str) -> dict[str, Any]:
-    if thing.get("type") == "select":
+def _labelled(value: dict[str, Any], label: str) -> dict[str, Any]:
+    if value.get("type") == "select":
         return {"select": {"name": label}}
-    names = [option["name"] for option in thing.get("multi_select", ())]
+    names = [option["name"] for option in value.get("multi_select", ())]
     return {"multi_select": [{"name": name} for name in dict.fromkeys([*names, label])]}
 
 
