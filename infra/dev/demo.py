@@ -60,8 +60,8 @@ def main() -> None:
 
 def running(state: Path) -> tuple[Api, str]:
     """Return the API of what `make dev` runs with this state, and where it is."""
-    known = card(state)
-    return Api(known["url"], known["token"]), known["url"]
+    contents = card(state)
+    return Api(contents["url"], contents["token"]), contents["url"]
 
 
 def example(state: Path) -> str:
@@ -81,7 +81,7 @@ def example(state: Path) -> str:
     return f"file://{bare}"
 
 
-def _git(folder: Path, *words: str) -> str:
+def _git(folder: Path, *arguments: str) -> str:
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
@@ -89,7 +89,7 @@ def _git(folder: Path, *words: str) -> str:
         "GIT_CONFIG_GLOBAL": os.devnull,
     }
     done = subprocess.run(
-        ["git", *words], cwd=folder, env=environment, check=True, capture_output=True, text=True
+        ["git", *arguments], cwd=folder, env=environment, check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
 
@@ -99,7 +99,7 @@ def _blueprint(api: Api, url: str) -> Any:
         if task["repoUrl"] == url:
             return api.call("PATCH", f"/api/tasks/{task['id']}", {"enabled": True})["task"]
     api.call("POST", "/api/repos", {"repoUrl": url, "setupCommands": "grep -c . greetings.txt"})
-    asked = {
+    body = {
         "type": "repo-blueprint",
         "name": "One more greeting",
         "prompt": "Add the greeting: {{greeting}}",
@@ -115,14 +115,14 @@ def _blueprint(api: Api, url: str) -> Any:
             }
         ],
     }
-    return api.call("POST", "/api/tasks", asked)["task"]
+    return api.call("POST", "/api/tasks", body)["task"]
 
 
 def _next_run(api: Api, task_id: str) -> Any:
-    known = {run["id"] for run in api.call("GET", f"/api/tasks/{task_id}/runs")["runs"]}
+    earlier = {run["id"] for run in api.call("GET", f"/api/tasks/{task_id}/runs")["runs"]}
     for _ in range(PATIENCE_SECONDS * 2):
         for run in api.call("GET", f"/api/tasks/{task_id}/runs")["runs"]:
-            if run["id"] not in known:
+            if run["id"] not in earlier:
                 return run
         time.sleep(0.5)
     raise SystemExit("no task was fired: see emulator.log in the state folder")
@@ -149,7 +149,7 @@ def _follow(api: Api, run_id: str) -> None:
 def _tell(api: Api, task_id: str, run_id: str, url: str) -> None:
     run = api.call("GET", f"/api/tasks/{run_id}")["task"]
     firings = api.call("GET", f"/api/tasks/{task_id}/firings")["firings"]
-    firing = next(one for one in firings if one["taskId"] == run_id)
+    firing = next(firing for firing in firings if firing["taskId"] == run_id)
     if run["state"] != "completed":
         raise SystemExit(f"the task {run['state']}: {run['errorMessage']}")
     due = datetime.fromisoformat(firing["occurrence"])

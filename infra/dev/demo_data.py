@@ -63,15 +63,15 @@ def _settle(api: Api, repo: str) -> None:
     api.call("PUT", "/api/secrets/NPM_TOKEN", {"value": "npm-demo-not-a-token", "scope": repo})
     for name, text in LIBRARY.items():
         api.call("POST", "/api/prompt-templates", {"name": name, "template": text})
-    for place in PLACES:
-        api.call("POST", "/api/tickets/providers", {**place, "credential": "demo-not-a-token"})
+    for provider in PLACES:
+        api.call("POST", "/api/tickets/providers", {**provider, "credential": "demo-not-a-token"})
     for name, role in (("CI of acme/web", "member"), ("Grafana", "viewer")):
         api.call("POST", "/api/auth/api-keys", {"name": name, "role": role})
 
 
 def _greeter(base: dict[str, Any]) -> dict[str, Any]:
     clock = {"cronExpression": "* * * * *", "overlapPolicy": "skip"}
-    hook = {"path": "greet", "secret": "a-secret-of-the-demo-1"}
+    webhook = {"path": "greet", "secret": "a-secret-of-the-demo-1"}
     return {
         **base,
         "type": "repo-blueprint",
@@ -83,7 +83,7 @@ def _greeter(base: dict[str, Any]) -> dict[str, Any]:
         "paramsSchema": SCHEMA,
         "triggers": [
             {"type": "schedule", "config": clock, "paramMapping": {"greeting": "Hej"}},
-            {"type": "webhook", "config": hook},
+            {"type": "webhook", "config": webhook},
         ],
     }
 
@@ -116,10 +116,10 @@ def _completed(api: Api, blueprint: str) -> str:
     """Return a run that is done, once three are."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        listed = api.call("GET", f"/api/tasks/{blueprint}/runs")["runs"]
-        done = [one["id"] for one in listed if one["state"] == "completed"]
+        runs = api.call("GET", f"/api/tasks/{blueprint}/runs")["runs"]
+        done = [run["id"] for run in runs if run["state"] == "completed"]
         if len(done) >= 3 or time.monotonic() > deadline:
-            return str((done or [listed[0]["id"]])[0])
+            return str((done or [runs[0]["id"]])[0])
         time.sleep(2)
 
 
@@ -127,14 +127,14 @@ def _known_repos(api: Api, repo: str) -> None:
     """Show repos as people have them, and not the folder that the runs worked on."""
     for url in ("acme/web", "acme/billing", "acme/docs"):
         api.call("POST", "/api/repos", {"repoUrl": url, "setupCommands": "npm ci"})
-    for one in api.call("GET", "/api/repos")["repos"]:
-        if one["repoUrl"] == repo:
-            api.call("DELETE", f"/api/repos/{one['id']}")
+    for record in api.call("GET", "/api/repos")["repos"]:
+        if record["repoUrl"] == repo:
+            api.call("DELETE", f"/api/repos/{record['id']}")
 
 
 def _told(api: Api) -> str:
     """Make a webhook, and have it tried out: the stage itself answers, and takes nothing."""
     body = {"url": f"{api.url}/api/health", "description": "The on-call channel"}
-    made = str(api.call("POST", "/api/webhooks", body)["webhook"]["id"])
-    api.call("POST", f"/api/webhooks/{made}/test")
-    return made
+    webhook_id = str(api.call("POST", "/api/webhooks", body)["webhook"]["id"])
+    api.call("POST", f"/api/webhooks/{webhook_id}/test")
+    return webhook_id

@@ -78,11 +78,11 @@ class LocalStack:
         self._runner_token = self._kept("runner-token", target.make_runner_key)
 
     def _kept(self, name: str, make: Callable[[str | None], str]) -> str:
-        kept = self._state / name
-        if kept.exists():
-            return make(kept.read_text().strip())
+        path = self._state / name
+        if path.exists():
+            return make(path.read_text().strip())
         token = make(None)
-        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(token)
         return token
 
@@ -134,10 +134,12 @@ class LocalStack:
             "emulatorPid": self._emulator.pid,
             "aws": {"AWS_ENDPOINT_URL": self._emulator.endpoint, **self._emulator.credentials},
         }
-        made = self._state / "dev.json.new"
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        unfinished = self._state / "dev.json.new"
+        with os.fdopen(
+            os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as file:
             json.dump(card, file)
-        made.replace(self._state / "dev.json")
+        unfinished.replace(self._state / "dev.json")
 
     def watch(self) -> None:
         """Wait until the end is requested; restart a runner that died, deploy changed sources."""

@@ -23,11 +23,11 @@ def state_folder() -> Path:
 def card(state: Path) -> dict[str, Any]:
     """Return the URL, the token and the process of what runs with this state."""
     try:
-        known: dict[str, Any] = json.loads((state / "dev.json").read_text())
-        os.kill(known["pid"], 0)
+        contents: dict[str, Any] = json.loads((state / "dev.json").read_text())
+        os.kill(contents["pid"], 0)
     except (FileNotFoundError, ProcessLookupError):
         raise SystemExit(NOTHING) from None
-    return known
+    return contents
 
 
 def main() -> None:

@@ -46,11 +46,11 @@ def check_free(port: int, remedy: str) -> None:
             raise SystemExit(f"port {port} is taken: {remedy}") from None
 
 
-def _kept_port(kept: Path) -> int:
+def _kept_port(file: Path) -> int:
     """The port of the first start: the emulator files its queues under URLs that carry it."""
-    if not kept.exists():
-        kept.write_text(str(free_port()))
-    return int(kept.read_text())
+    if not file.exists():
+        file.write_text(str(free_port()))
+    return int(file.read_text())
 
 
 def started(

@@ -177,12 +177,12 @@ def _without_cors(send: Send) -> Send:
 
     async def filtered(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [
+            headers = [
                 pair
                 for pair in message.get("headers", ())
                 if not bytes(pair[0]).lower().startswith(b"access-control-")
             ]
-            message = {**message, "headers": kept}
+            message = {**message, "headers": headers}
         await send(message)
 
     return filtered

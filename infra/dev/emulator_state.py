@@ -156,8 +156,8 @@ class EmulatorState:
             self._snapshots.write_part(content, digest)
             for content, digest in self._digests_of_code.values()
         ]
-        kept = self._saved.files if updating else ()
-        self._snapshots.publish(parts, [*code, *kept])
+        files = self._saved.files if updating else ()
+        self._snapshots.publish(parts, [*code, *files])
 
     def _write(self, persistence: Any, state: Any) -> str:
         return self._snapshots.write_part(dump_part(state, persistence))
@@ -181,12 +181,12 @@ class EmulatorState:
     def _remember_code(self) -> None:
         """Take the digest of each function's code once, before the fork, where it is kept."""
         functions: Any = sys.modules["ministack.services.lambda_svc"]
-        known, self._digests_of_code = self._digests_of_code, {}
+        earlier, self._digests_of_code = self._digests_of_code, {}
         for function in list(functions._functions._data.values()):
             for record in (function, *function.get("versions", {}).values()):
                 code = record.get("code_zip")
                 if isinstance(code, bytes):
-                    entry = known.get(id(code)) or (code, _sha256(code))
+                    entry = earlier.get(id(code)) or (code, _sha256(code))
                     self._digests_of_code[id(code)] = entry
 
     def _digest_of_code(self, code: bytes) -> str:

@@ -151,7 +151,7 @@ class Front:
     def _passed(self, scope: Message, body: bytes) -> Headers:
         """Return the headers of a request for the stage: the client's, without what it may not."""
         host = b"".join(text for name, text in scope["headers"] if name == b"host")
-        kept = [
+        headers = [
             (name, text)
             for name, text in scope["headers"]
             if name not in _named_by_connection(scope["headers"])
@@ -160,7 +160,7 @@ class Front:
         length = [(b"content-length", str(len(body)).encode())] if body or _has_body(scope) else []
         return [
             (b"host", f"{self.api}.execute-api.localhost".encode()),
-            *kept,
+            *headers,
             *length,
             (b"x-forwarded-for", str(scope["client"][0]).encode()),
             (b"x-forwarded-proto", b"http"),
@@ -184,8 +184,8 @@ def _has_body(scope: Message) -> bool:
 
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
     """Return the headers that are between a client and the front alone."""
-    named = b",".join(text for name, text in headers if name == b"connection")
-    return HOP_BY_HOP | {name.strip().lower() for name in named.split(b",")}
+    connection = b",".join(text for name, text in headers if name == b"connection")
+    return HOP_BY_HOP | {name.strip().lower() for name in connection.split(b",")}
 
 
 async def _read_body(scope: Message, receive: Receive) -> bytes:
@@ -222,10 +222,10 @@ async def _send_answer(send: Send, method: str, status: int, headers: Headers, b
     length = [text for name, text in headers if name == b"content-length"]
     dropped = _named_by_connection(headers) | {b"date"}
     closing = [pair for pair in headers if pair == (b"connection", b"close")]
-    kept = [pair for pair in headers if pair[0] not in dropped] + closing
+    sent = [pair for pair in headers if pair[0] not in dropped] + closing
     if method == "HEAD" and length:
-        kept.append((b"content-length", length[0]))
+        sent.append((b"content-length", length[0]))
     elif method != "HEAD" and status not in (204, 304):
-        kept.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": kept})
+        sent.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})

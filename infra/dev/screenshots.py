@@ -19,14 +19,14 @@ FLAGS = (
 SIZES = {"wide": (1280, 860), "narrow": (390, 844)}
 
 
-def pages(known: dict[str, str]) -> dict[str, str]:
+def pages(ids: dict[str, str]) -> dict[str, str]:
     """Return the pages to show, by the name of their picture."""
     return {
         "welcome": "/welcome",
         "tasks": "/tasks",
-        "task": f"/tasks/{known['run']}",
+        "task": f"/tasks/{ids['run']}",
         "scheduled": "/tasks/scheduled",
-        "definition": f"/tasks/scheduled/{known['definition']}",
+        "definition": f"/tasks/scheduled/{ids['definition']}",
         "new": "/tasks/new",
         "templates": "/templates",
         "repos": "/repos",
@@ -35,11 +35,11 @@ def pages(known: dict[str, str]) -> dict[str, str]:
         "activity": "/activity",
         "settings": "/settings",
         "webhooks": "/settings/webhooks",
-        "webhook": f"/settings/webhooks/{known['webhook']}",
+        "webhook": f"/settings/webhooks/{ids['webhook']}",
     }
 
 
-def shoot(url: str, token: str, known: dict[str, str], out: Path) -> None:
+def shoot(url: str, token: str, ids: dict[str, str], out: Path) -> None:
     """Write the pictures of all pages to `out`."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only here
 
@@ -60,7 +60,7 @@ def shoot(url: str, token: str, known: dict[str, str], out: Path) -> None:
                 page.fill("#key", token)
                 page.click("button.primary")
                 page.wait_for_url("**/tasks")
-                for name, path in pages(known).items():
+                for name, path in pages(ids).items():
                     page.goto(url + path)
                     page.wait_for_timeout(700)
                     page.screenshot(path=out / f"{name}-{scheme}-{size}.png")
@@ -72,11 +72,11 @@ def main() -> None:
     """Make demo data on the running `make dev`, once, and take the pictures."""
     state = dev_state.state_folder()
     card = dev_state.card(state)
-    kept = state / "demo-data.json"
-    if not kept.exists():
-        kept.write_text(json.dumps(make(card, example(state))))
+    ids_file = state / "demo-data.json"
+    if not ids_file.exists():
+        ids_file.write_text(json.dumps(make(card, example(state))))
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
-    shoot(card["url"], card["token"], json.loads(kept.read_text()), out)
+    shoot(card["url"], card["token"], json.loads(ids_file.read_text()), out)
 
 
 if __name__ == "__main__":

@@ -61,8 +61,10 @@ class Snapshots:
 
     def publish(self, parts: Mapping[str, str], files: Iterable[str]) -> Snapshot:
         """Make stored parts the newest snapshot, and remove what only older ones name."""
-        listed = self._numbers()
-        snapshot = Snapshot(listed[0] + 1 if listed else 1, dict(parts), tuple(sorted(set(files))))
+        numbers = self._numbers()
+        snapshot = Snapshot(
+            numbers[0] + 1 if numbers else 1, dict(parts), tuple(sorted(set(files)))
+        )
         listed_parts = {"parts": snapshot.parts, "files": snapshot.files}
         content = json.dumps({**listed_parts, "digest": _digest(listed_parts)}, indent=1)
         _sync_folder(self._parts)
@@ -99,10 +101,10 @@ class Snapshots:
         return self._read(numbers[0]) if numbers else None
 
     def _read(self, number: int) -> Snapshot:
-        listed = json.loads(self._list(number).read_bytes())
-        if listed.pop("digest") != _digest(listed):
+        listing = json.loads(self._list(number).read_bytes())
+        if listing.pop("digest") != _digest(listing):
             raise ValueError("its list is not whole")
-        return Snapshot(number, dict(listed["parts"]), tuple(listed["files"]))
+        return Snapshot(number, dict(listing["parts"]), tuple(listing["files"]))
 
     def _list(self, number: int) -> Path:
         return self.folder / f"snapshot-{number:012}.json"
@@ -124,17 +126,17 @@ class Snapshots:
                 path.unlink()
 
 
-def _digest(listed: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
+def _digest(listing: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(listing, sort_keys=True).encode()).hexdigest()
 
 
 def _write_durably(target: Path, content: bytes) -> None:
-    made = target.with_name(target.name + UNFINISHED)
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    unfinished = target.with_name(target.name + UNFINISHED)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    made.replace(target)
+    unfinished.replace(target)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -69,7 +69,7 @@ def data_model() -> str:
 def _table_lines(table: Any, described: Template) -> Iterator[str]:
     name = described["TableName"].rpartition("-")[2]
     held = sorted(
-        {one.attr_name for one in table.get_attributes().values()}
+        {attribute.attr_name for attribute in table.get_attributes().values()}
         - set(_key_names(described["KeySchema"]))
     )
     yield f"## `{name}`\n\n{PURPOSES[name]}\n"

@@ -60,22 +60,27 @@ def api() -> str:
     """Return the page of the API."""
     import app  # noqa: F401, PLC0415 - registers every route
 
-    operations = [one for room in ALL_ROUTES for one in room.operations]
+    operations = [operation for room in ALL_ROUTES for operation in room.operations]
     described = build_document(operations)
     head, mark, _ = (ROOT / "docs" / "reference" / "api.md").read_text().partition(MARK)
     lines = [f"{head}{mark}\n"]
-    ordered = sorted(operations, key=lambda one: (_group(one.path), one.path, one.method))
-    for group, found in groupby(ordered, key=lambda one: _group(one.path)):
+    ordered = sorted(
+        operations, key=lambda operation: (_group(operation.path), operation.path, operation.method)
+    )
+    for group, members in groupby(ordered, key=lambda operation: _group(operation.path)):
         lines.append(f"## {TITLES.get(group, group)}\n")
         lines.append("| call | what it does | body | needs |\n|---|---|---|---|")
-        for one in found:
-            needs = one.scope.value if one.scope else "nothing"
-            body = f"[`{one.body}`](#{one.body.lower()})" if one.body else ""
-            body += ", any of its fields" if one.partial else ""
-            lines.append(f"| `{one.method} {one.path}` | {one.summary} | {body} | {needs} |")
+        for operation in members:
+            needs = operation.scope.value if operation.scope else "nothing"
+            body = f"[`{operation.body}`](#{operation.body.lower()})" if operation.body else ""
+            body += ", any of its fields" if operation.partial else ""
+            lines.append(
+                f"| `{operation.method} {operation.path}` | {operation.summary} "
+                f"| {body} | {needs} |"
+            )
         lines.append("")
     lines.append("## Bodies\n\nFields in **bold** have to be there.\n")
-    for name in sorted({one.body for one in operations if one.body}):
+    for name in sorted({operation.body for operation in operations if operation.body}):
         lines.append(f"### `{name}`\n")
         lines += [f"- {line}" for line in _fields(name, described)]
         lines.append("")
@@ -109,7 +114,7 @@ def _kind(part: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in part["enum"])
     for join in ("anyOf", "oneOf"):
         if join in part:
-            kinds = [_kind(one) for one in part[join] if one.get("type") != "null"]
+            kinds = [_kind(option) for option in part[join] if option.get("type") != "null"]
             return " or ".join(dict.fromkeys(kinds))
     if part.get("type") == "array":
         return f"list of {_kind(part.get('items', {}))}"
@@ -154,7 +159,7 @@ def _senders() -> str:
             str(sender.success_status),
         )
         lines.append(f"| {' | '.join(cells)} |")
-    notes = [f"- `{name}`: {one.notes}" for name, one in SENDERS.items() if one.notes]
+    notes = [f"- `{name}`: {sender.notes}" for name, sender in SENDERS.items() if sender.notes]
     return "\n".join([*lines, "", *notes])
 
 

@@ -87,18 +87,18 @@ def tick_sentence() -> str:
     """Return a sentence on how often the tick comes, and whether it was rounded."""
     chosen = Settings(os.environ)
     minutes = int(chosen.tick_interval.total_seconds()) // 60
-    asked = os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL", "").strip()
-    rounded = asked and int(asked) != minutes * 60_000
-    why = f" (rounded from {asked} ms: whole minutes, 1 to 7)" if rounded else ""
+    milliseconds = os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL", "").strip()
+    rounded = milliseconds and int(milliseconds) != minutes * 60_000
+    why = f" (rounded from {milliseconds} ms: whole minutes, 1 to 7)" if rounded else ""
     return f"the tick comes every {minutes} min{why}; schedules fire as precisely either way"
 
 
 def digest(out: Path) -> str:
     """Return the hash of a built package."""
-    made = hashlib.sha256()
+    sha = hashlib.sha256()
     for name in ("sam.json", "deployment.zip"):
-        made.update((out / name).read_bytes())
-    return made.hexdigest()
+        sha.update((out / name).read_bytes())
+    return sha.hexdigest()
 
 
 def _copy_sources(target: Path, stage: str) -> None:

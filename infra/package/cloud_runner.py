@@ -40,8 +40,8 @@ def cloud_runner() -> Template:
 def _role() -> Template:
     """Return the rights of a build: to write its log and to read the package, no other."""
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
-    place = "${AWS::AccountId}-${AWS::Region}"
-    package = f"arn:${{AWS::Partition}}:s3:::optio-{settings.stage}-{place}-code/*"
+    account_and_region = "${AWS::AccountId}-${AWS::Region}"
+    package = f"arn:${{AWS::Partition}}:s3:::optio-{settings.stage}-{account_and_region}-code/*"
     allowed = [
         {
             "Effect": "Allow",

@@ -36,15 +36,15 @@ def watch(functions: Sequence[str], dead: Mapping[str, str]) -> Template:
 def _of_stage() -> Template:
     api = {"ApiName": f"optio-{settings.stage}"}
     tick = _function("Tick")
-    late: Any = {"above": LATE_MILLISECONDS, "statistic": "p99"}
-    late |= {"times": LATE_TIMES, "of": OF_PERIODS}
+    lateness: Any = {"above": LATE_MILLISECONDS, "statistic": "p99"}
+    lateness |= {"times": LATE_TIMES, "of": OF_PERIODS}
     very: Any = {"above": _very_late_milliseconds(), "statistic": "Maximum"}
     overdue: Any = {"above": OVERDUE_SECONDS, "statistic": "Maximum", "times": 2}
     missed: Any = {"below": 1, "period": _tick_seconds(), "times": 2, "missing": "breaching"}
     return {
         "TickMissedAlarm": _alarm("tick-missed", "AWS/Lambda", "Invocations", tick, **missed),
         "TickErrorsAlarm": _alarm("errors-tick", "AWS/Lambda", "Errors", tick, above=ERRORS),
-        "LatenessAlarm": _alarm("lateness", OURS, "FiringLateness", STAGE, **late),
+        "LatenessAlarm": _alarm("lateness", OURS, "FiringLateness", STAGE, **lateness),
         "VeryLateAlarm": _alarm("very-late", OURS, "FiringLateness", STAGE, **very),
         "OverdueAlarm": _alarm("overdue", OURS, "OldestOverdue", STAGE, **overdue),
         "StarvationAlarm": _alarm("runner-starvation", OURS, "RunnerMissing", STAGE, above=0),
@@ -173,8 +173,8 @@ def _ours(metric: str) -> list[Any]:
 
 def _by(metric: str, dimension: str, statistic: str) -> list[list[Any]]:
     """Return a metric for each value of a dimension, whichever there are."""
-    found = f'{{{OURS},stage,{dimension}}} MetricName="{metric}" stage="{settings.stage}"'
-    return [[{"expression": f"SEARCH('{found}', '{statistic}', 60)", "id": metric.lower()}]]
+    search = f'{{{OURS},stage,{dimension}}} MetricName="{metric}" stage="{settings.stage}"'
+    return [[{"expression": f"SEARCH('{search}', '{statistic}', 60)", "id": metric.lower()}]]
 
 
 def _of_machinery(functions: Sequence[str], dead: Mapping[str, str]) -> list[Chart]:
@@ -182,7 +182,7 @@ def _of_machinery(functions: Sequence[str], dead: Mapping[str, str]) -> list[Cha
     api = ["ApiName", f"optio-{settings.stage}"]
     age = ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"]
     letters = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"]
-    asked = [["AWS/ApiGateway", one, *api] for one in ("Count", "4XXError", "5XXError")]
+    requests = [["AWS/ApiGateway", metric, *api] for metric in ("Count", "4XXError", "5XXError")]
     return [
         ("Errors", "Sum", _of_each(functions, "Errors")),
         ("Time (ms)", "p95", _of_each(functions, "Duration")),
@@ -192,7 +192,7 @@ def _of_machinery(functions: Sequence[str], dead: Mapping[str, str]) -> list[Cha
             [[*age, name.removesuffix("-dead")] for name in dead.values()],
         ),
         ("Dead letters", "Maximum", [[*letters, name] for name in dead.values()]),
-        ("API: requests and failures", "Sum", asked),
+        ("API: requests and failures", "Sum", requests),
     ]
 
 

@@ -28,20 +28,20 @@ UNUSED = (
 
 def services(sources: Path) -> set[str]:
     """Return the services whose clients the sources make."""
-    found = {STORAGE}
+    names = {STORAGE}
     for file in sources.rglob("*.py"):
-        found.update(CLIENT.findall(file.read_text()))
-    return found
+        names.update(CLIENT.findall(file.read_text()))
+    return names
 
 
 def slimmed(folder: Path) -> None:
     """Remove from an unpacked package what describes other services, two thirds of its size."""
-    kept = services(folder / "chalicelib")
+    names = services(folder / "chalicelib")
     data = folder / "botocore" / "data"
     for model in data.iterdir():
-        if model.is_dir() and model.name not in kept:
+        if model.is_dir() and model.name not in names:
             shutil.rmtree(model)
-    _slim_endpoints(data / "endpoints.json", kept)
+    _slim_endpoints(data / "endpoints.json", names)
     for path in sorted(unused(folder), reverse=True):  # what lies in another goes before it
         if path.is_dir():
             shutil.rmtree(path)
@@ -51,15 +51,15 @@ def slimmed(folder: Path) -> None:
 
 def unused(folder: Path) -> set[Path]:
     """Return the paths of an unpacked package that are not needed here."""
-    found = {path for pattern in UNUSED for path in folder.glob(pattern)}
+    paths = {path for pattern in UNUSED for path in folder.glob(pattern)}
     utilities = (folder / "aws_lambda_powertools" / "utilities").glob("*/")
-    return found | {path for path in utilities if path.is_dir() and path.name not in POWERTOOLS}
+    return paths | {path for path in utilities if path.is_dir() and path.name not in POWERTOOLS}
 
 
-def _slim_endpoints(file: Path, kept: set[str]) -> None:
+def _slim_endpoints(file: Path, names: set[str]) -> None:
     """Leave the addresses of other services out of the list, which each cold start reads."""
-    known = json.loads(file.read_text())
-    for partition in known["partitions"]:
+    endpoints = json.loads(file.read_text())
+    for partition in endpoints["partitions"]:
         services = partition["services"]
-        partition["services"] = {name: services[name] for name in sorted(kept & set(services))}
-    file.write_text(json.dumps(known, separators=(",", ":")))
+        partition["services"] = {name: services[name] for name in sorted(names & set(services))}
+    file.write_text(json.dumps(endpoints, separators=(",", ":")))

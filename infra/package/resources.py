@@ -55,7 +55,7 @@ def template() -> Template:
 
 def functions() -> dict[str, str]:
     """Return the functions of a stage, and what each is called in the template."""
-    steps = {str(one.name): to_cfn_resource_name(one.name) for one in app.event_sources}
+    steps = {str(source.name): to_cfn_resource_name(source.name) for source in app.event_sources}
     return {"api_handler": "APIHandler", **steps}
 
 
@@ -88,8 +88,8 @@ def _comes_again(source: object) -> bool:
 def _log(name: str, least_days: int = LOG_DAYS) -> Template:
     """Return a log group that is kept for so many days at least; CloudWatch knows some numbers."""
     days = next(days for days in KNOWN_DAYS if days >= least_days)
-    kept = {"LogGroupName": name, "RetentionInDays": days, **encryption.of_logs_or_secret()}
-    return {"Type": "AWS::Logs::LogGroup", "Properties": kept}
+    properties = {"LogGroupName": name, "RetentionInDays": days, **encryption.of_logs_or_secret()}
+    return {"Type": "AWS::Logs::LogGroup", "Properties": properties}
 
 
 def _watch() -> Template:
@@ -144,8 +144,8 @@ def _table(table: type[Model]) -> Template:
         properties["GlobalSecondaryIndexes"] = indexes
     if "expires_at" in table.get_attributes():
         properties["TimeToLiveSpecification"] = {"AttributeName": "expires_at", "Enabled": True}
-    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-    return {"Type": "AWS::DynamoDB::Table", **kept, "Properties": properties}
+    retention = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    return {"Type": "AWS::DynamoDB::Table", **retention, "Properties": properties}
 
 
 def _keys(schema: Any) -> list[dict[str, str]]:

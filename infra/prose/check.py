@@ -20,14 +20,14 @@ _HELP = re.compile(r"## (.*)")
 
 def tracked_paths() -> list[str]:
     """Return the paths of all files with prose, as git knows them."""
-    listed = subprocess.run(
+    listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *FILES],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    return [path for path in listed.stdout.splitlines() if (ROOT / path).exists()]
+    return [path for path in listing.stdout.splitlines() if (ROOT / path).exists()]
 
 
 def read_passages(path: str) -> Iterator[Passage]:
@@ -46,8 +46,8 @@ def read_passages(path: str) -> Iterator[Passage]:
 def _help_passages(makefile: str) -> Iterator[Passage]:
     """Yield the help text of each make target."""
     for number, line in enumerate(makefile.splitlines(), start=1):
-        if found := _HELP.search(line):
-            yield Passage(number, Kind.MARKDOWN, blank_out_code(found[1]))
+        if match := _HELP.search(line):
+            yield Passage(number, Kind.MARKDOWN, blank_out_code(match[1]))
 
 
 def find_faults(path: str) -> Iterator[Finding]:

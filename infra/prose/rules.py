@@ -71,9 +71,9 @@ class Rule:
             is_opening = offset == 0 or self.opens == "sentence"
             if first and first[0] in self.openings and is_opening and not is_question:
                 yield offset, f"begins with {first[0]!r}: name the noun, or begin with a verb"
-            words = len(_WORD.findall(sentence))
-            if self.max_words and words > self.max_words:
-                yield offset, f"{words} words in {_shown(sentence)!r}: at most {self.max_words}"
+            count = len(_WORD.findall(sentence))
+            if self.max_words and count > self.max_words:
+                yield offset, f"{count} words in {_shown(sentence)!r}: at most {self.max_words}"
 
 
 def split_sentences(text: str) -> Iterator[tuple[int, str]]:

@@ -47,7 +47,7 @@ def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -
     """
     formation = target.client("cloudformation")
     creates = not target.exists()
-    made = formation.create_change_set(
+    created = formation.create_change_set(
         StackName=target.stack,
         ChangeSetName=f"package-{uuid.uuid4()}",
         ChangeSetType="CREATE" if creates else "UPDATE",
@@ -55,36 +55,36 @@ def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -
         Capabilities=CAPABILITIES,
         Tags=[{"Key": name, "Value": value} for name, value in tags.items()],
     )
-    identity = made["Id"]
-    found = _settled(formation, identity)
-    if found["Status"] == "FAILED":
-        reason = str(found.get("StatusReason", ""))
+    identity = created["Id"]
+    change_set = _settled(formation, identity)
+    if change_set["Status"] == "FAILED":
+        reason = str(change_set.get("StatusReason", ""))
         _withdraw(target, identity)
         if any(text in reason for text in UNCHANGED):
             return None
         raise Undeployable(reason)
-    told = (one["ResourceChange"] for one in _all_changes(formation, identity))
-    steps = tuple(_step(one) for one in told if one.get("Scope") != ["Tags"])
+    changes = (change["ResourceChange"] for change in _all_changes(formation, identity))
+    steps = tuple(_step(change) for change in changes if change.get("Scope") != ["Tags"])
     return ChangeSet(identity=identity, creates=creates, steps=steps)
 
 
 def _settled(formation: Any, identity: str) -> Any:
     for _ in range(int(LONGEST_SECONDS / LOOK_SECONDS)):
-        found = formation.describe_change_set(ChangeSetName=identity)
-        if found["Status"] in ("CREATE_COMPLETE", "FAILED"):
-            return found
+        change_set = formation.describe_change_set(ChangeSetName=identity)
+        if change_set["Status"] in ("CREATE_COMPLETE", "FAILED"):
+            return change_set
         time.sleep(LOOK_SECONDS)
     raise Undeployable(f"the change set {identity} was not made in {LONGEST_SECONDS} s")
 
 
 def _all_changes(formation: Any, identity: str) -> list[Any]:
-    found: list[Any] = []
+    changes: list[Any] = []
     more: dict[str, str] = {}
     while True:
         page = formation.describe_change_set(ChangeSetName=identity, **more)
-        found += page.get("Changes", [])
+        changes += page.get("Changes", [])
         if not page.get("NextToken"):
-            return found
+            return changes
         more = {"NextToken": page["NextToken"]}
 
 
@@ -125,11 +125,11 @@ def remove(target: Target) -> None:
     _await(target, None, failed=("DELETE_FAILED",))
 
 
-def _await(target: Target, wanted: str | None, *, failed: tuple[str, ...]) -> None:
+def _await(target: Target, expected: str | None, *, failed: tuple[str, ...]) -> None:
     for _ in range(int(LONGEST_SECONDS / LOOK_SECONDS)):
         time.sleep(LOOK_SECONDS)
         status = target.status()
-        if status == wanted:
+        if status == expected:
             return
         if status is None or status.endswith(failed):
             raise Undeployable(f"{status or 'the stack is gone'}: {_reason(target)}")

@@ -32,7 +32,7 @@ def _show(sqs: Any, *, back: bool) -> None:
 def _letters(sqs: Any, queue: str) -> list[Any]:
     """Return the messages of a queue, hidden from other readers for a minute."""
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    found: dict[str, Any] = {}
+    letters: dict[str, Any] = {}
     while True:
         page = sqs.receive_message(
             QueueUrl=url,
@@ -42,8 +42,8 @@ def _letters(sqs: Any, queue: str) -> list[Any]:
             AttributeNames=["All"],
         ).get("Messages", [])
         if not page:
-            return list(found.values())
-        found |= {one["MessageId"]: one for one in page}
+            return list(letters.values())
+        letters |= {letter["MessageId"]: letter for letter in page}
 
 
 def _tries(letter: Any) -> str:

@@ -50,24 +50,24 @@ class Target:
         if self.tags().get("package") == digest:
             return self.outputs()
         url = self.put_template(self.upload(package, digest))
-        asked = {
+        parameters = {
             "StackName": self.stack,
             "TemplateURL": url,
             "Capabilities": CAPABILITIES,
             "Tags": [{"Key": "package", "Value": digest}],
         }
         if self.exists():
-            self._update(formation, asked)
+            self._update(formation, parameters)
         else:
-            formation.create_stack(**asked)
+            formation.create_stack(**parameters)
             formation.get_waiter("stack_create_complete").wait(
                 StackName=self.stack, WaiterConfig={"Delay": 1, "MaxAttempts": 600}
             )
         return self.outputs()
 
-    def _update(self, formation: Any, asked: dict[str, Any]) -> None:
+    def _update(self, formation: Any, parameters: dict[str, Any]) -> None:
         try:
-            formation.update_stack(**asked)
+            formation.update_stack(**parameters)
         except ClientError as error:
             if "No updates" not in str(error):
                 raise
@@ -77,8 +77,10 @@ class Target:
         )
 
     def outputs(self) -> dict[str, str]:
-        found = self.client("cloudformation").describe_stacks(StackName=self.stack)
-        return {one["OutputKey"]: one["OutputValue"] for one in found["Stacks"][0]["Outputs"]}
+        answer = self.client("cloudformation").describe_stacks(StackName=self.stack)
+        return {
+            output["OutputKey"]: output["OutputValue"] for output in answer["Stacks"][0]["Outputs"]
+        }
 
     def exists(self) -> bool:
         """Return whether the stage was deployed."""
@@ -87,27 +89,27 @@ class Target:
     def status(self) -> str | None:
         """Return what CloudFormation calls the state of the stack, if there is one."""
         try:
-            found = self.client("cloudformation").describe_stacks(StackName=self.stack)
+            answer = self.client("cloudformation").describe_stacks(StackName=self.stack)
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
             return None
-        return str(found["Stacks"][0]["StackStatus"])
+        return str(answer["Stacks"][0]["StackStatus"])
 
     def tags(self) -> dict[str, str]:
         """Return the tags of the stack: which package it was made from."""
         if not self.exists():
             return {}
-        found = self.client("cloudformation").describe_stacks(StackName=self.stack)
-        return {tag["Key"]: tag["Value"] for tag in found["Stacks"][0].get("Tags", ())}
+        answer = self.client("cloudformation").describe_stacks(StackName=self.stack)
+        return {tag["Key"]: tag["Value"] for tag in answer["Stacks"][0].get("Tags", ())}
 
     def template(self) -> dict[str, Any] | None:
         """Return the template that the stage was deployed with, if it was."""
         if not self.exists():
             return None
         formation = self.client("cloudformation")
-        found = formation.get_template(StackName=self.stack, TemplateStage="Original")
-        body = found["TemplateBody"]
+        answer = formation.get_template(StackName=self.stack, TemplateStage="Original")
+        body = answer["TemplateBody"]
         template: dict[str, Any] = json.loads(body) if isinstance(body, str) else dict(body)
         return template
 
@@ -193,9 +195,9 @@ def _partition() -> tuple[str, str]:
 def _made(s3: Any, bucket: str) -> None:
     """Make a private bucket unless it exists."""
     elsewhere = settings.region != "us-east-1"  # the one region that may not be named
-    place = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
+    configuration = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
     try:
-        s3.create_bucket(Bucket=bucket, **(place if elsewhere else {}))
+        s3.create_bucket(Bucket=bucket, **(configuration if elsewhere else {}))
     except ClientError as error:
         if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
             raise

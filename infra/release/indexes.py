@@ -15,28 +15,28 @@ Index = Mapping[str, Any]
 TABLE = "AWS::DynamoDB::Table"
 
 
-def way(live: Template | None, wanted: Template) -> list[Template]:
+def way(live: Template | None, template: Template) -> list[Template]:
     """Return the templates to deploy, one after the other; the last is the one that is wanted."""
     if live is None:
-        return [wanted]
-    new, old = _apart(wanted, live), _apart(live, wanted)
+        return [template]
+    new, old = _apart(template, live), _apart(live, template)
     additions = [
-        _with(live, {table: found[:number] for table, found in new.items()}, wanted)
+        _with(live, {table: added[:number] for table, added in new.items()}, template)
         for number in range(1, 1 + _most(new))
     ]
     removals = [
-        _with(wanted, {table: found[number:] for table, found in old.items()}, live)
+        _with(template, {table: removed[number:] for table, removed in old.items()}, live)
         for number in range(_most(old) + 1)
     ]
     return [*additions, *removals]
 
 
-def _apart(one: Template, other: Template) -> dict[str, list[Index]]:
+def _apart(template: Template, other: Template) -> dict[str, list[Index]]:
     """Return the indexes that tables of both have in the one only."""
     theirs = dict(_tables(other))
     return {
         name: [index for key, index in indexes.items() if key not in theirs[name]]
-        for name, indexes in _tables(one)
+        for name, indexes in _tables(template)
         if name in theirs
     }
 
@@ -44,8 +44,8 @@ def _apart(one: Template, other: Template) -> dict[str, list[Index]]:
 def _tables(template: Template) -> Iterator[tuple[str, dict[str, Index]]]:
     for name, resource in template["Resources"].items():
         if resource["Type"] == TABLE:
-            found = resource["Properties"].get("GlobalSecondaryIndexes", ())
-            yield name, {index["IndexName"]: index for index in found}
+            indexes = resource["Properties"].get("GlobalSecondaryIndexes", ())
+            yield name, {index["IndexName"]: index for index in indexes}
 
 
 def _most(apart: Mapping[str, list[Index]]) -> int:
@@ -54,20 +54,23 @@ def _most(apart: Mapping[str, list[Index]]) -> int:
 
 def _with(base: Template, more: Mapping[str, list[Index]], source: Template) -> Template:
     """Return a template with more indexes, whose keys are described in another one."""
-    made = copy.deepcopy(base)
+    template = copy.deepcopy(base)
     for table, indexes in more.items():
-        properties = made["Resources"][table]["Properties"]
+        properties = template["Resources"][table]["Properties"]
         if indexes:
-            there = properties.get("GlobalSecondaryIndexes", [])
-            properties["GlobalSecondaryIndexes"] = [*there, *copy.deepcopy(indexes)]
+            existing = properties.get("GlobalSecondaryIndexes", [])
+            properties["GlobalSecondaryIndexes"] = [*existing, *copy.deepcopy(indexes)]
             described = source["Resources"][table]["Properties"]["AttributeDefinitions"]
             properties["AttributeDefinitions"] = _described(properties, described)
-    return made
+    return template
 
 
 def _described(properties: Mapping[str, Any], more: list[Any]) -> list[Any]:
     """Return the descriptions of the attributes that are keys, and of no other."""
-    known = {one["AttributeName"]: one for one in (*more, *properties["AttributeDefinitions"])}
+    by_name = {
+        definition["AttributeName"]: definition
+        for definition in (*more, *properties["AttributeDefinitions"])
+    }
     keyed = [properties, *properties["GlobalSecondaryIndexes"]]
     names = {key["AttributeName"] for part in keyed for key in part["KeySchema"]}
-    return [one for name, one in known.items() if name in names]
+    return [definition for name, definition in by_name.items() if name in names]

@@ -33,14 +33,14 @@ class Leftovers:
 def of(target: Target) -> Leftovers:
     """Return what is there of a stage, but for the packages that were uploaded for it."""
     tables = {str(table.Meta.table_name) for table in TABLE_RECORDS}
-    kept = {one["Name"] for one in target.client("s3").list_buckets()["Buckets"]}
+    buckets = {bucket["Name"] for bucket in target.client("s3").list_buckets()["Buckets"]}
     return Leftovers(
         tables=sorted(tables & set(_pages(target, "dynamodb", "list_tables", "TableNames"))),
-        buckets=sorted({settings.bucket} & kept),
+        buckets=sorted({settings.bucket} & buckets),
         secrets=sorted(
-            str(one["Name"])
-            for one in _pages(target, "secretsmanager", "list_secrets", "SecretList")
-            if one["Name"].startswith(f"optio/{settings.stage}/")
+            str(secret["Name"])
+            for secret in _pages(target, "secretsmanager", "list_secrets", "SecretList")
+            if secret["Name"].startswith(f"optio/{settings.stage}/")
         ),
     )
 
@@ -52,14 +52,14 @@ def _pages(target: Target, service: str, call: str, name: str) -> Iterator[Any]:
 
 def delete(target: Target) -> None:
     """Delete all resources of a stage permanently; those that are gone already are skipped."""
-    there = of(target)
-    for table in there.tables:
+    leftovers = of(target)
+    for table in leftovers.tables:
         _delete_table(target.client("dynamodb"), table)
     s3 = target.client("s3")
-    kept = {one["Name"] for one in s3.list_buckets()["Buckets"]}
-    for bucket in [*there.buckets, *({target.bucket} & kept)]:
+    buckets = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    for bucket in [*leftovers.buckets, *({target.bucket} & buckets)]:
         _delete_bucket(s3, bucket)
-    for secret in there.secrets:
+    for secret in leftovers.secrets:
         target.client("secretsmanager").delete_secret(
             SecretId=secret, ForceDeleteWithoutRecovery=True
         )
@@ -100,7 +100,7 @@ def _delete_bucket(s3: Any, name: str) -> None:
         Bucket=name, PaginationConfig={"PageSize": AT_ONCE}
     )
     for page in pages:
-        keys = [{"Key": one["Key"]} for one in page.get("Contents", ())]
+        keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
         if keys:
             s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})
     s3.delete_bucket(Bucket=name)

@@ -24,8 +24,8 @@ def main() -> None:
         target = operator_cli.target()
         print(f"stage {settings.stage}: account {target.account}, region {settings.region}")
         # A bucket's name is shared by all accounts and regions that there are.
-        place = f"{target.account}-{settings.region}"
-        os.environ.setdefault("OPTIO_BUCKET", f"{target.stack}-{place}-blobs")
+        account_and_region = f"{target.account}-{settings.region}"
+        os.environ.setdefault("OPTIO_BUCKET", f"{target.stack}-{account_and_region}-blobs")
         try:
             {"deploy": deploy, "destroy": destroy, "key": key}[sys.argv[1]](target)
         except Undeployable as error:
@@ -60,25 +60,27 @@ def deploy(target: Target) -> None:
 def _check_state(target: Target) -> None:
     """Refuse where CloudFormation would, with what helps: a stack that failed takes no change."""
     status, again = target.status() or "", f"`make destroy STAGE={settings.stage}"
-    said = ""
+    advice = ""
     if status in NEVER_UP:
-        said = (
+        advice = (
             f"it never came up. {again}` removes it, and with DATA=delete the tables that it made,"
             " then deploy again"
         )
     elif status == "DELETE_FAILED":
-        said = f"it was not deleted as a whole. Do {again}` again"
+        advice = f"it was not deleted as a whole. Do {again}` again"
     elif status == "UPDATE_ROLLBACK_FAILED":
-        said = f"let `aws cloudformation continue-update-rollback --stack-name {target.stack}` end"
+        advice = (
+            f"let `aws cloudformation continue-update-rollback --stack-name {target.stack}` end"
+        )
     elif status.endswith("IN_PROGRESS") and status != PROPOSED:
-        said = "something is at work on it: wait until it is over"
-    if said:
-        raise SystemExit(f"the stack {target.stack} is {status}: {said}")
+        advice = "something is at work on it: wait until it is over"
+    if advice:
+        raise SystemExit(f"the stack {target.stack} is {status}: {advice}")
 
 
-def upgrade(target: Target, wanted: Template, tags: Mapping[str, str]) -> None:
+def upgrade(target: Target, new_template: Template, tags: Mapping[str, str]) -> None:
     """Deploy a template, in several steps where several indexes of a table change."""
-    steps = indexes.way(target.template(), wanted)
+    steps = indexes.way(target.template(), new_template)
     if len(steps) > 1:
         print(f"{len(steps)} steps: DynamoDB changes one index of a table at a time")
     before = target.tags()
@@ -130,16 +132,16 @@ def key(target: Target) -> None:
     print("  what was lost is revoked at /settings, or by `optio api DELETE /api/auth/api-keys/ID`")
 
 
-def _confirm(question: str, wanted: str) -> None:
+def _confirm(question: str, expected: str) -> None:
     if os.environ.get("YES") == "1":
         return
     if not sys.stdin.isatty():
         raise SystemExit("no terminal to ask on: set YES=1")
     try:
-        said = input(f"{question} [{wanted}] ").strip()
+        answer = input(f"{question} [{expected}] ").strip()
     except EOFError:
-        said = ""
-    if said != wanted:
+        answer = ""
+    if answer != expected:
         raise SystemExit("nothing was changed")
 
 
