@@ -48,8 +48,8 @@ def apply_files(
 ) -> None:
     """Apply configuration files to a stage, after showing the differences and asking."""
     session = open_session(as_json)
-    given = parse_pairs(chosen or [], "variable")
-    document = documents.parse_documents([(name, read_file(name)) for name in files], given)
+    overrides = parse_pairs(chosen or [], "variable")
+    document = documents.parse_documents([(name, read_file(name)) for name in files], overrides)
     stage = remote_state.read_remote_state(session.api, document)
     secrets = _read_secrets(document, stage, rotate=rotate)
     changes = planning.plan_changes(document, stage, secrets, rotate=rotate)
@@ -82,17 +82,21 @@ def _show_end(
     out: CommandOutput, changes: list[PlannedChange], warnings: list[Json], *, applied: bool
 ) -> None:
     if out.as_json:
-        told = [
-            {"verb": one.verb, "what": one.what, "lines": [" ".join(line) for line in one.lines]}
-            for one in changes
+        rows = [
+            {
+                "verb": planned.verb,
+                "what": planned.what,
+                "lines": [" ".join(line) for line in planned.lines],
+            }
+            for planned in changes
         ]
-        out.print_json({"changes": told, "applied": applied, "warnings": warnings})
+        out.print_json({"changes": rows, "applied": applied, "warnings": warnings})
     elif not changes:
         out.print_text("nothing to do: the stage matches the files")
     else:
-        made = sum(one.verb == "create" for one in changes)
+        created = sum(planned.verb == "create" for planned in changes)
         create, change = ("created", "changed") if applied else ("to create", "to change")
-        out.print_text(f"{made} {create}, {len(changes) - made} {change}")
+        out.print_text(f"{created} {create}, {len(changes) - created} {change}")
 
 
 def _confirm_changes(out: CommandOutput, *, yes: bool, from_stdin: bool) -> None:
@@ -115,30 +119,32 @@ def carry_out(
 ) -> None:
     """Apply every change in order; a rejection names its location in the file."""
     calls = [call for change in changes for call in change.calls]
-    known = {name: str(one["id"]) for name, one in stage.templates.items()}
+    template_ids = {name: str(template["id"]) for name, template in stage.templates.items()}
     hidden = session.out.as_json or not session.out.notes.is_terminal
     for number, call in enumerate(
         track(calls, "applying", console=session.out.notes, transient=True, disable=hidden)
     ):
         try:
-            made = session.api.call_api(call.method, call.path, _with_template_id(call, known))
+            answer = session.api.call_api(
+                call.method, call.path, _with_template_id(call, template_ids)
+            )
         except Failure as failure:
             raise _locate_failure(failure, call, number, len(calls)) from None
-        if made and "promptTemplate" in made:
-            known[made["promptTemplate"]["name"]] = made["promptTemplate"]["id"]
+        if answer and "promptTemplate" in answer:
+            template_ids[answer["promptTemplate"]["name"]] = answer["promptTemplate"]["id"]
 
 
-def _with_template_id(call: PlannedCall, known: Mapping[str, str]) -> Json | None:
+def _with_template_id(call: PlannedCall, template_ids: Mapping[str, str]) -> Json | None:
     """Return the body with the id of the template in place of its name."""
     body = call.body
     if body is None or "promptTemplate" not in body:
         return body
     name = body["promptTemplate"]
-    if name is not None and name not in known:
+    if name is not None and name not in template_ids:
         message = f"no prompt template is named {name!r}"
         raise Failure(message, ExitCode.REFUSED, [{"field": "promptTemplate", "message": message}])
     rest = {key: value for key, value in body.items() if key != "promptTemplate"}
-    return {**rest, "promptTemplateId": known.get(name)}
+    return {**rest, "promptTemplateId": template_ids.get(name)}
 
 
 def _locate_failure(failure: Failure, call: PlannedCall, done: int, whole: int) -> Failure:
@@ -154,22 +160,26 @@ def _read_secrets(
     document: StageDocument, stage: planning.RemoteState, *, rotate: bool
 ) -> dict[str, str]:
     """Return the values of the secrets to send, by their location in the file."""
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     faults = []
-    for where, wanted in document.blueprints:
-        there = stage.blueprints.get(where, {}).get("triggers", [])
-        sealed = {one["config"].get("path") for one in there if one["config"].get("hasSecret")}
-        for number, trigger in enumerate(wanted.get("triggers", [])):
+    for where, blueprint in document.blueprints:
+        existing = stage.blueprints.get(where, {}).get("triggers", [])
+        sealed = {
+            trigger["config"].get("path")
+            for trigger in existing
+            if trigger["config"].get("hasSecret")
+        }
+        for number, trigger in enumerate(blueprint.get("triggers", [])):
             config, at = trigger.get("config", {}), f"{where}.triggers[{number}]"
             if "secret" not in config or (config.get("path") in sealed and not rotate):
                 continue
             try:
-                found[at] = _read_reference(config["secret"])
+                secrets[at] = _read_reference(config["secret"])
             except Failure as failure:
                 faults.append({"field": f"{at}.config.secret", "message": failure.message})
     if faults:
         raise Failure(f"{faults[0]['field']}: {faults[0]['message']}", ExitCode.REFUSED, faults)
-    return found
+    return secrets
 
 
 def _read_reference(reference: Mapping[str, str]) -> str:

@@ -40,7 +40,7 @@ class DoctorFinding:
 def run_doctor(as_json: AsJson = False) -> None:
     """Check the login, the stage and its runners; exit with 1 if a check fails."""
     session = open_session(as_json)
-    found: list[DoctorFinding] = []
+    all_findings: list[DoctorFinding] = []
     for look in (
         _check_login,
         _check_reach,
@@ -51,16 +51,20 @@ def run_doctor(as_json: AsJson = False) -> None:
         _check_failures,
     ):
         findings = list(_try_check(look, session))
-        found += findings
+        all_findings += findings
         if not as_json:
             _show_findings(session, findings)
-        if look in (_check_reach, _check_key) and any(one.verdict == "bad" for one in findings):
+        if look in (_check_reach, _check_key) and any(
+            finding.verdict == "bad" for finding in findings
+        ):
             break
-    bad = [one for one in found if one.verdict == "bad"]
+    bad = [finding for finding in all_findings if finding.verdict == "bad"]
     if as_json:
-        session.out.print_json({"ok": not bad, "findings": [asdict(one) for one in found]})
+        session.out.print_json(
+            {"ok": not bad, "findings": [asdict(finding) for finding in all_findings]}
+        )
     if bad:
-        raise Failure(f"{len(bad)} of {len(found)} checks failed", ExitCode.FAILED)
+        raise Failure(f"{len(bad)} of {len(all_findings)} checks failed", ExitCode.FAILED)
 
 
 def _try_check(
@@ -74,10 +78,10 @@ def _try_check(
 
 def _show_findings(session: CommandSession, findings: list[DoctorFinding]) -> None:
     marks = {"ok": "✓", "warn": "!", "bad": "✗"}
-    for one in findings:
-        style = format_cell(one.verdict).style
-        mark = (f"{marks[one.verdict]} ", style)
-        session.out.print_text(Text.assemble(mark, (f"{one.check:<13}", "bold"), one.told))
+    for finding in findings:
+        style = format_cell(finding.verdict).style
+        mark = (f"{marks[finding.verdict]} ", style)
+        session.out.print_text(Text.assemble(mark, (f"{finding.check:<13}", "bold"), finding.told))
 
 
 def _check_login(session: CommandSession) -> Iterator[DoctorFinding]:
@@ -87,8 +91,8 @@ def _check_login(session: CommandSession) -> Iterator[DoctorFinding]:
             "login", "bad", f"others can read {file}: run `chmod 600` on it, and replace the token"
         )
     else:
-        kept = "from the environment" if os.environ.get("OPTIO_TOKEN") else f"saved in {file}"
-        yield DoctorFinding("login", "ok", f"the token is {kept}")
+        origin = "from the environment" if os.environ.get("OPTIO_TOKEN") else f"saved in {file}"
+        yield DoctorFinding("login", "ok", f"the token is {origin}")
 
 
 def _check_reach(session: CommandSession) -> Iterator[DoctorFinding]:
@@ -105,29 +109,29 @@ def _check_key(session: CommandSession) -> Iterator[DoctorFinding]:
 
 def _check_scheduler(session: CommandSession) -> Iterator[DoctorFinding]:
     pulse = session.api.call_api("GET", "/api/health/scheduler")
-    verdict, told = _describe_ticks(pulse)
-    yield DoctorFinding("scheduler", verdict, told)
+    verdict, sentence = _describe_ticks(pulse)
+    yield DoctorFinding("scheduler", verdict, sentence)
     overdue = pulse["oldestOverdue"]
     if overdue and pulse["status"] == "late":
-        told = (
+        sentence = (
             f"{overdue['taskId']} should have fired {relative_time(overdue['dueAt'])}: see the "
             f"log of "
             "the function `fire`"
         )
-        yield DoctorFinding("overdue", "warn", told)
-    late = pulse["latenessMs"]
-    if late["count"]:
-        verdict = "warn" if (late["p99"] or 0) > LATE_MS else "ok"
-        spread = f"p50 {late['p50']} ms, p99 {late['p99']} ms"
-        told = f"{spread}; firings in the last hour: {late['count']}"
-        yield DoctorFinding("lateness", verdict, told)
+        yield DoctorFinding("overdue", "warn", sentence)
+    lateness = pulse["latenessMs"]
+    if lateness["count"]:
+        verdict = "warn" if (lateness["p99"] or 0) > LATE_MS else "ok"
+        spread = f"p50 {lateness['p50']} ms, p99 {lateness['p99']} ms"
+        sentence = f"{spread}; firings in the last hour: {lateness['count']}"
+        yield DoctorFinding("lateness", verdict, sentence)
     for queue, number in pulse["deadLetters"].items():
         if number:
-            told = (
+            sentence = (
                 f"{number} of the queue {queue} failed ten times: the log of the function "
                 f"`{FUNCTIONS[queue]}` has the reason, `make dead-letters` shows and requeues them"
             )
-            yield DoctorFinding("dead letters", "bad", told)
+            yield DoctorFinding("dead letters", "bad", sentence)
 
 
 def _describe_ticks(pulse: Json) -> tuple[str, str]:
@@ -147,35 +151,37 @@ def _describe_ticks(pulse: Json) -> tuple[str, str]:
 def _check_tasks(session: CommandSession) -> Iterator[DoctorFinding]:
     """Yield the blueprints and triggers that the stage paused or disabled, and all warnings."""
     owners = list(resolve.iter_blueprints(session.api))
-    listed = list(resolve.with_trigger_lists(session.api, owners))
+    trigger_lists = list(resolve.with_trigger_lists(session.api, owners))
     off = [
         DoctorFinding(
-            "task", "warn", f"{one['name']} is paused: {one['pausedReason']} (`optio task resume`)"
+            "task",
+            "warn",
+            f"{owner['name']} is paused: {owner['pausedReason']} (`optio task resume`)",
         )
-        for one in owners
-        if one["pausedReason"]
+        for owner in owners
+        if owner["pausedReason"]
     ]
     off += [
         DoctorFinding("trigger", "warn", f"{owner['name']}: {trigger['disabledReason']}")
-        for owner, found in listed
-        for trigger in found["triggers"]
+        for owner, listing in trigger_lists
+        for trigger in listing["triggers"]
         if trigger["disabledReason"]
     ]
     yield from off
-    yield from _iter_warnings(listed)
+    yield from _iter_warnings(trigger_lists)
     if not off:
         yield DoctorFinding(
             "tasks", "ok", f"{len(owners)} saved; the stage has paused or disabled none"
         )
 
 
-def _iter_warnings(listed: list[tuple[Json, Json]]) -> Iterator[DoctorFinding]:
+def _iter_warnings(trigger_lists: list[tuple[Json, Json]]) -> Iterator[DoctorFinding]:
     """Yield each warning of the stage about a blueprint and its triggers."""
-    for owner, found in listed:
-        for warning in found["warnings"]:
+    for owner, listing in trigger_lists:
+        for warning in listing["warnings"]:
             field = f"{warning['field']}: " if warning["field"] else ""
-            told = f"{owner['name']}: {field}{warning['message']}"
-            yield DoctorFinding("warning", "warn", told)
+            sentence = f"{owner['name']}: {field}{warning['message']}"
+            yield DoctorFinding("warning", "warn", sentence)
 
 
 def _check_failures(session: CommandSession) -> Iterator[DoctorFinding]:
@@ -188,11 +194,11 @@ def _check_failures(session: CommandSession) -> Iterator[DoctorFinding]:
             remedy = None if old or name in seen else REMEDIES.get(run["errorClass"])
             seen.add(name)
             if run["state"] == "failed" and remedy:
-                told = (
+                sentence = (
                     f"{name} failed {relative_time(run['updatedAt'])}: "
                     f"{run['errorMessage']}; {remedy}"
                 )
-                yield DoctorFinding("failure", "warn", told)
+                yield DoctorFinding("failure", "warn", sentence)
 
 
 def _check_runners(session: CommandSession) -> Iterator[DoctorFinding]:
@@ -201,12 +207,12 @@ def _check_runners(session: CommandSession) -> Iterator[DoctorFinding]:
     newest = _newest_attempt(session.api)
     if waiting:
         oldest = min(str(run["updatedAt"]) for run in waiting)
-        told = (
+        sentence = (
             f"{len(waiting)} waiting for more than two minutes, the oldest since "
             f"{relative_time(oldest)}: "
             "start a runner (docs/guides/runners.md), or check the builds"
         )
-        yield DoctorFinding("runner", "bad", told)
+        yield DoctorFinding("runner", "bad", sentence)
     elif newest:
         yield DoctorFinding("runner", "ok", f"no run is waiting; {_describe_start(newest)}")
     else:

@@ -46,10 +46,12 @@ def export_stage(
 def export_sections(api: ApiClient) -> dict[str, list[Json]]:
     """Return the sections of a document that describes a whole stage."""
     schemas = api.call_api("GET", "/api/openapi.json")["components"]["schemas"]
-    kept = remote_state.list_templates(api)
-    listed = sorted(resolve.iter_blueprints(api), key=lambda one: (one["name"], one["type"]))
-    owners = [remote_state.read_blueprint(api, one["id"], kept) for one in listed]
-    names = [(one["type"], one["name"]) for one in owners]
+    templates = remote_state.list_templates(api)
+    summaries = sorted(
+        resolve.iter_blueprints(api), key=lambda summary: (summary["name"], summary["type"])
+    )
+    owners = [remote_state.read_blueprint(api, summary["id"], templates) for summary in summaries]
+    names = [(owner["type"], owner["name"]) for owner in owners]
     blueprints = []
     for owner in owners:
         plain = _accepted_fields(owner, schemas["NewTask"])
@@ -58,33 +60,36 @@ def export_sections(api: ApiClient) -> dict[str, list[Json]]:
         twice = names.count((owner["type"], owner["name"])) > 1
         identity = {"id": owner["id"]} if twice else {}
         triggers = sorted(
-            (_export_trigger(one, schemas) for one in owner["triggers"]), key=_trigger_sort_key
+            (_export_trigger(trigger, schemas) for trigger in owner["triggers"]),
+            key=_trigger_sort_key,
         )
         first = {"name": owner["name"], "type": owner["type"]}
         blueprints.append({**first, **identity, **plain, **linked, "triggers": triggers})
     return {
         "repos": [
-            _accepted_fields(one, schemas["NewRepo"], "repoUrl")
-            for one in remote_state.list_repos(api)
+            _accepted_fields(repo, schemas["NewRepo"], "repoUrl")
+            for repo in remote_state.list_repos(api)
         ],
         "templates": [
             _accepted_fields(
-                remote_state.read_template(api, one["id"]), schemas["NewPromptTemplate"], "name"
+                remote_state.read_template(api, template["id"]),
+                schemas["NewPromptTemplate"],
+                "name",
             )
-            for one in kept
+            for template in templates
         ],
         "blueprints": blueprints,
     }
 
 
-def _accepted_fields(thing: Json, schema: Json, first: str = "name") -> Json:
+def _accepted_fields(resource: Json, schema: Json, first: str = "name") -> Json:
     """Return the fields that the service accepts, without empty ones."""
     fields = sorted(schema["properties"], key=lambda field: field != first)
     left_out = ("triggers",)
     return {
-        field: thing[field]
+        field: resource[field]
         for field in fields
-        if field not in left_out and thing.get(field) not in (None, "", [], {})
+        if field not in left_out and resource.get(field) not in (None, "", [], {})
     }
 
 
@@ -95,15 +100,15 @@ def _trigger_sort_key(trigger: Json) -> tuple[str, str]:
 
 def _export_trigger(trigger: Json, schemas: Json) -> Json:
     config = {name: value for name, value in trigger["config"].items() if value not in (None, [])}
-    known = {"schedule": "ScheduleConfig", "webhook": "HookConfig"}.get(trigger["type"])
-    fields = schemas[known]["properties"] if known else set(config) - {"hasSecret"}
-    kept = {name: value for name, value in config.items() if name in fields}
+    schema_name = {"schedule": "ScheduleConfig", "webhook": "HookConfig"}.get(trigger["type"])
+    fields = schemas[schema_name]["properties"] if schema_name else set(config) - {"hasSecret"}
+    accepted = {name: value for name, value in config.items() if name in fields}
     if trigger["config"].get("hasSecret"):
         path = re.sub(r"[^A-Z0-9]", "_", config["path"].upper())
-        kept["secret"] = {"env": f"WEBHOOK_SECRET_{path}"}
+        accepted["secret"] = {"env": f"WEBHOOK_SECRET_{path}"}
     shown: Json = {"type": trigger["type"], "enabled": trigger["enabled"]}
-    if kept:
-        shown["config"] = kept
+    if accepted:
+        shown["config"] = accepted
     if trigger["paramMapping"] is not None:
         shown["paramMapping"] = trigger["paramMapping"]
     return shown

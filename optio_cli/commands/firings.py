@@ -30,14 +30,17 @@ def list_firings(
     session = open_session(as_json)
     owner = resolve.find_blueprint(session.api, name)
     pages = session.api.iter_pages(f"/api/tasks/{owner['id']}/firings", "firings", limit)
-    found = list(pages)
+    firings = list(pages)
     if as_json:
-        session.out.print_json({"firings": found})
+        session.out.print_json({"firings": firings})
         return
-    kinds = {one["id"]: one["type"] for one in resolve.list_triggers(session.api, owner["id"])}
+    kinds = {
+        trigger["id"]: trigger["type"]
+        for trigger in resolve.list_triggers(session.api, owner["id"])
+    }
     session.out.print_table(
         ("ID", "BY", "OCCURRENCE", "OUTCOME", "WHY", "RUN", "AT"),
-        [_firing_row(firing, kinds) for firing in found],
+        [_firing_row(firing, kinds) for firing in firings],
         "no firings yet",
     )
 

@@ -37,11 +37,11 @@ def resume_task(
         _set_enabled(session, name, enabled=True)
         return
     run = resolve.find_run(session.api, name)
-    made = session.api.call_api("POST", f"/api/tasks/{run['id']}/resume", {"prompt": prompt})
+    answer = session.api.call_api("POST", f"/api/tasks/{run['id']}/resume", {"prompt": prompt})
     if as_json:
-        session.out.print_json(made)
+        session.out.print_json(answer)
     else:
-        session.out.print_text(f"{run['id']} {made['task']['state']}")
+        session.out.print_text(f"{run['id']} {answer['task']['state']}")
 
 
 def _set_enabled(session: CommandSession, name: str, *, enabled: bool) -> None:
@@ -60,12 +60,12 @@ def clone_task(name: Named, as_json: AsJson = False) -> None:
     """Create a paused copy of a blueprint and of its triggers except webhooks; print its id."""
     session = open_session(as_json)
     owner = resolve.find_blueprint(session.api, name)
-    made = session.api.call_api("POST", f"/api/tasks/{owner['id']}/clone")
+    answer = session.api.call_api("POST", f"/api/tasks/{owner['id']}/clone")
     if as_json:
-        session.out.print_json(made)
+        session.out.print_json(answer)
     else:
-        session.out.print_text(made["task"]["id"])
-        session.out.print_warnings(made["warnings"])
+        session.out.print_text(answer["task"]["id"])
+        session.out.print_warnings(answer["warnings"])
 
 
 def delete_task(

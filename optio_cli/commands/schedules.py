@@ -30,21 +30,23 @@ def list_schedules(as_json: AsJson = False) -> None:
     pairs = _list_all(session)
     pairs.sort(key=lambda pair: pair[1]["nextFireAt"] or "~")
     if as_json:
-        session.out.print_json({"schedules": [_named_row(owner, one) for owner, one in pairs]})
+        session.out.print_json(
+            {"schedules": [_named_row(owner, schedule) for owner, schedule in pairs]}
+        )
         return
     session.out.print_table(
         ("ID", "TASK", "CRON", "ZONE", "STATE", "NEXT", "LAST"),
         [
             (
-                short_id(one["id"]),
+                short_id(schedule["id"]),
                 owner["name"],
-                one["config"]["cronExpression"],
-                one["config"]["timezone"],
-                _schedule_state(owner, one),
-                relative_time(one["nextFireAt"]),
-                relative_time(one["lastFiredAt"]),
+                schedule["config"]["cronExpression"],
+                schedule["config"]["timezone"],
+                _schedule_state(owner, schedule),
+                relative_time(schedule["nextFireAt"]),
+                relative_time(schedule["lastFiredAt"]),
             )
-            for owner, one in pairs
+            for owner, schedule in pairs
         ],
         "no schedules yet: `optio task new --schedule`, or `optio apply`",
     )
@@ -52,15 +54,15 @@ def list_schedules(as_json: AsJson = False) -> None:
 
 def _list_all(session: CommandSession) -> list[tuple[Json, Json]]:
     owners = list(resolve.iter_blueprints(session.api))
-    found: list[tuple[Json, Json]] = []
+    pairs: list[tuple[Json, Json]] = []
     columns = (SpinnerColumn(), TextColumn("{task.completed} of {task.total} blueprints"))
     hidden = session.out.as_json or not session.out.notes.is_terminal
     with Progress(*columns, console=session.out.notes, transient=True, disable=hidden) as progress:
         bar = progress.add_task("", total=len(owners))
         for owner, triggers in resolve.with_triggers(session.api, owners, "schedule"):
             progress.advance(bar)
-            found += [(owner, trigger) for trigger in triggers]
-    return found
+            pairs += [(owner, trigger) for trigger in triggers]
+    return pairs
 
 
 def _schedule_state(owner: Json, trigger: Json) -> str:
@@ -105,7 +107,9 @@ def show_next_fires(name: Named, as_json: AsJson = False) -> None:
     session = open_session(as_json)
     pairs = resolve.find_schedules(session.api, name)
     if as_json:
-        session.out.print_json({"schedules": [_named_row(owner, one) for owner, one in pairs]})
+        session.out.print_json(
+            {"schedules": [_named_row(owner, schedule) for owner, schedule in pairs]}
+        )
         return
     for owner, trigger in pairs:
         config = trigger["config"]

@@ -32,12 +32,12 @@ def set_secret(name: Name, scope: Scope = "global", as_json: AsJson = False) -> 
             "the value is empty", ExitCode.USAGE, [{"field": "value", "message": "is empty"}]
         )
     body = {"value": value, "scope": scope}
-    kept = session.api.call_api("PUT", f"/api/secrets/{quote(name, safe='')}", body)
+    answer = session.api.call_api("PUT", f"/api/secrets/{quote(name, safe='')}", body)
     if as_json:
-        session.out.print_json(kept)
+        session.out.print_json(answer)
     else:
-        session.out.print_text(f"{kept['secret']['name']} saved ({kept['secret']['scope']})")
-        session.out.print_warnings(kept["warnings"])
+        session.out.print_text(f"{answer['secret']['name']} saved ({answer['secret']['scope']})")
+        session.out.print_warnings(answer["warnings"])
 
 
 def _read_value(name: str) -> str:
@@ -51,11 +51,13 @@ def _read_value(name: str) -> str:
 def list_secrets(as_json: AsJson = False) -> None:
     """List the names of the secrets."""
     session = open_session(as_json)
-    found = list(session.api.iter_pages("/api/secrets", "secrets"))
+    secrets = list(session.api.iter_pages("/api/secrets", "secrets"))
     if as_json:
-        session.out.print_json({"secrets": found})
+        session.out.print_json({"secrets": secrets})
         return
-    rows = [(one["name"], one["scope"], relative_time(one["updatedAt"])) for one in found]
+    rows = [
+        (secret["name"], secret["scope"], relative_time(secret["updatedAt"])) for secret in secrets
+    ]
     session.out.print_table(
         ("NAME", "SCOPE", "CHANGED"), rows, "no secrets yet: `optio secret set`"
     )

@@ -76,11 +76,11 @@ def show_task(name: Named, as_json: AsJson = False) -> None:
         events = session.api.call_api("GET", f"/api/tasks/{task['id']}/events")["events"]
         shown: Json = {"task": task, "events": events}
     else:
-        listed = session.api.call_api("GET", f"/api/tasks/{task['id']}/triggers")
+        listing = session.api.call_api("GET", f"/api/tasks/{task['id']}/triggers")
         runs = session.api.call_api("GET", f"/api/tasks/{task['id']}/runs", query={"limit": 10})[
             "runs"
         ]
-        shown = {"task": task, **listed, "runs": runs}
+        shown = {"task": task, **listing, "runs": runs}
     if as_json:
         session.out.print_json(shown)
     else:
@@ -152,7 +152,7 @@ def create_task(
     """Start a run now, or save a blueprint."""
     session = open_session(as_json)
     text = read_text(prompt)
-    asked: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": kind,
         "name": name or (text.strip().splitlines() or [""])[0][:80],
         "prompt": text,
@@ -163,25 +163,25 @@ def create_task(
         "model": model,
         "secrets": secret,
     }
-    body = {field: value for field, value in asked.items() if value}
+    body = {field: value for field, value in fields.items() if value}
     if schedule:
         config = {"cronExpression": schedule, "timezone": timezone}
         body["triggers"] = [{"type": "schedule", "config": config}]
-    made = session.api.call_api("POST", "/api/tasks", body)
-    _show_created(session, made, follow=follow and resolve.is_run(made["task"]))
+    created = session.api.call_api("POST", "/api/tasks", body)
+    _show_created(session, created, follow=follow and resolve.is_run(created["task"]))
 
 
-def _show_created(session: CommandSession, made: Json, *, follow: bool) -> None:
-    task = made["task"]
+def _show_created(session: CommandSession, created: Json, *, follow: bool) -> None:
+    task = created["task"]
     if follow:
         session.out.print_note(f"{task['type']} {task['id']}")
-        session.out.print_warnings(made["warnings"])
+        session.out.print_warnings(created["warnings"])
         log_following.show_run(session, task)
     elif session.out.as_json:
-        session.out.print_json(made)
+        session.out.print_json(created)
     else:
         session.out.print_text(task["id"])
-        session.out.print_warnings(made["warnings"])
+        session.out.print_warnings(created["warnings"])
 
 
 @app.command("run")
@@ -201,25 +201,27 @@ def run_task(
     """Run a blueprint now and print the id of the run."""
     session = open_session(as_json)
     owner = resolve.find_blueprint(session.api, name)
-    given = read_params(read_text(params), param or [])
+    values = read_params(read_text(params), param or [])
     if not params and not param:
-        given = _scheduled_params(session, owner)
-    body = {"params": given}
+        values = _scheduled_params(session, owner)
+    body = {"params": values}
     path = f"/api/tasks/{owner['id']}/runs"
-    made = session.api.call_api("POST", path, body, key=key or None)
+    started = session.api.call_api("POST", path, body, key=key or None)
     if follow:
-        session.out.print_note(f"{made['type']} {made['runId']}")
-        log_following.show_run(session, resolve.get_task(session.api, made["runId"]))
+        session.out.print_note(f"{started['type']} {started['runId']}")
+        log_following.show_run(session, resolve.get_task(session.api, started["runId"]))
     elif as_json:
-        session.out.print_json(made)
+        session.out.print_json(started)
     else:
-        session.out.print_text(made["runId"])
+        session.out.print_text(started["runId"])
 
 
 def _scheduled_params(session: CommandSession, owner: Json) -> Json:
     """Return the params of the blueprint's schedules, or fail if they differ."""
     schedules = resolve.list_triggers(session.api, owner["id"], "schedule")
-    held: list[Json] = [one["paramMapping"] for one in schedules if one["paramMapping"]]
+    held: list[Json] = [
+        schedule["paramMapping"] for schedule in schedules if schedule["paramMapping"]
+    ]
     if any(params != held[0] for params in held):
         choices = " or ".join(f"--params '{json.dumps(each, ensure_ascii=False)}'" for each in held)
         raise Failure(f"its schedules have different params; pass {choices}", ExitCode.USAGE)
@@ -263,6 +265,6 @@ def _change_each(
     if len(names) == 1 and refused:
         raise refused[0]
     if refused:
-        faults = [{"field": "run", "message": one.message} for one in refused]
+        faults = [{"field": "run", "message": failure.message} for failure in refused]
         raise Failure(f"{len(refused)} of {len(names)} rejected", refused[0].code, faults)
     return done

@@ -43,14 +43,14 @@ class ApiClient:
         Each POST carries an idempotency key, so it may be retried.
         """
         headers = {"Idempotency-Key": key or str(uuid.uuid4())} if method == "POST" else {}
-        asked = {
+        parameters = {
             name: str(value) for name, value in (query or {}).items() if value not in (None, "")
         }
         for remaining in reversed(range(MAX_TRIES)):
             try:
                 # httpx replaces the path's own query by any params, even by an empty mapping.
                 answer = self._http.request(
-                    method, path, params=asked or None, json=body, headers=headers
+                    method, path, params=parameters or None, json=body, headers=headers
                 )
             except httpx.InvalidURL as error:
                 raise Failure(f"{path!r} is not a valid path: {error}", ExitCode.USAGE) from None
@@ -91,8 +91,8 @@ class ApiClient:
         left = limit
         while left is None or left > 0:
             size = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
-            asked = {**(query or {}), "limit": size, "cursor": cursor}
-            page = self.call_api("GET", path, query=asked)
+            page_query = {**(query or {}), "limit": size, "cursor": cursor}
+            page = self.call_api("GET", path, query=page_query)
             yield from page[name]
             cursor = page.get("nextCursor")
             if left is not None:
@@ -118,14 +118,14 @@ def _make_client(login: Login) -> httpx.Client:
 
 
 def _retry_delay(answer: httpx.Response, tries: int) -> float:
-    asked = answer.headers.get("Retry-After", "")
-    wait = float(asked) if asked.isdigit() else 0.5 * tries
+    retry_after = answer.headers.get("Retry-After", "")
+    wait = float(retry_after) if retry_after.isdigit() else 0.5 * tries
     return min(wait, MAX_WAIT_SECONDS)
 
 
 def _parse_answer(answer: httpx.Response) -> Any:
     try:
-        said = answer.json() if answer.content else None
+        body = answer.json() if answer.content else None
     except json.JSONDecodeError:
         raise Failure(
             f"{answer.request.url} answered {answer.status_code} with something that is not JSON: "
@@ -133,10 +133,10 @@ def _parse_answer(answer: httpx.Response) -> Any:
             ExitCode.UNAVAILABLE,
         ) from None
     if answer.is_success:
-        return said
-    known = said if isinstance(said, dict) else {}
-    message = known.get("error") or known.get("message") or f"HTTP {answer.status_code}"
-    raise Failure(str(message), _exit_code(answer.status_code), known.get("details") or ())
+        return body
+    fields = body if isinstance(body, dict) else {}
+    message = fields.get("error") or fields.get("message") or f"HTTP {answer.status_code}"
+    raise Failure(str(message), _exit_code(answer.status_code), fields.get("details") or ())
 
 
 def _exit_code(status: int) -> ExitCode:

@@ -10,13 +10,13 @@ from typing import Any
 from optio_cli.core.errors import ExitCode, Failure
 
 
-def read_text(given: str) -> str:
+def read_text(argument: str) -> str:
     """Return a literal text, or the text of a file (`@FILE`) or of standard input (`-`)."""
-    if given == "-":
-        return read_file(given)
-    if given.startswith("@"):
-        return read_file(given[1:])
-    return given
+    if argument == "-":
+        return read_file(argument)
+    if argument.startswith("@"):
+        return read_file(argument[1:])
+    return argument
 
 
 def read_file(name: str) -> str:
@@ -40,24 +40,24 @@ def check_sendable(text: str) -> str:
 
 def read_params(text: str, pairs: list[str]) -> dict[str, Any]:
     """Return params from a JSON object and from pairs; pairs override the object."""
-    found = parse_json(text, "--params") if text else {}
-    if not isinstance(found, dict):
+    params = parse_json(text, "--params") if text else {}
+    if not isinstance(params, dict):
         raise Failure("--params must be a JSON object", ExitCode.USAGE)
-    return found | parse_pairs(pairs, "param")
+    return params | parse_pairs(pairs, "param")
 
 
 def parse_pairs(pairs: list[str], what: str) -> dict[str, Any]:
     """Return the values of pairs: `key=text` is text, `key:=JSON` any JSON value."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.removesuffix(":"):
             raise Failure(
                 f"{pair!r} is not a valid {what}: write key=text or key:=JSON", ExitCode.USAGE
             )
-        typed = key.endswith(":")
-        found[key.removesuffix(":")] = parse_json(value, key) if typed else value
-    return found
+        is_json = key.endswith(":")
+        values[key.removesuffix(":")] = parse_json(value, key) if is_json else value
+    return values
 
 
 def parse_json(text: str, what: str) -> Any:

@@ -32,11 +32,11 @@ def config_path(environment: Mapping[str, str]) -> Path:
 def load_login(environment: Mapping[str, str]) -> Login:
     """Return the login; each environment variable overrides its value in the file."""
     whole = environment.get("OPTIO_URL") and environment.get("OPTIO_TOKEN")
-    kept = {} if whole else _read_file(config_path(environment))
-    url = environment.get("OPTIO_URL") or kept.get("url")
+    saved = {} if whole else _read_file(config_path(environment))
+    url = environment.get("OPTIO_URL") or saved.get("url")
     # A saved token is only sent to the stage that it was saved for.
-    own = not environment.get("OPTIO_URL") or environment["OPTIO_URL"] == kept.get("url")
-    token = environment.get("OPTIO_TOKEN") or (kept.get("token") if own else None)
+    own = not environment.get("OPTIO_URL") or environment["OPTIO_URL"] == saved.get("url")
+    token = environment.get("OPTIO_TOKEN") or (saved.get("token") if own else None)
     if not url:
         raise Failure(
             "not logged in to a stage: run `optio login`, or set OPTIO_URL", ExitCode.ACCESS
@@ -48,30 +48,30 @@ def load_login(environment: Mapping[str, str]) -> Login:
 
 def _read_file(file: Path) -> dict[str, str]:
     try:
-        kept = json.loads(file.read_text())
+        saved = json.loads(file.read_text())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise Failure(
             f"{file} cannot be read ({error}): run `optio login`", ExitCode.ACCESS
         ) from None
-    if not isinstance(kept, dict):
+    if not isinstance(saved, dict):
         raise Failure(f"{file} is not a login: run `optio login`", ExitCode.ACCESS)
-    return kept
+    return saved
 
 
 def save_login(login: Login, environment: Mapping[str, str]) -> Path:
     """Save a login so that only its owner can read it; return the path of the file."""
     file = config_path(environment)
-    made = file.with_suffix(".new")
+    new_file = file.with_suffix(".new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made.unlink(missing_ok=True)
+        new_file.unlink(missing_ok=True)
         with os.fdopen(
-            os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w"
+            os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w"
         ) as out:
             json.dump({"url": login.url, "token": login.token}, out)
-        made.replace(file)
+        new_file.replace(file)
     except OSError as error:
         raise Failure(f"{file} cannot be written: {error.strerror}", ExitCode.USAGE) from None
     return file

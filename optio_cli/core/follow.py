@@ -21,10 +21,8 @@ STYLES = {"stderr": "yellow", "error": "red", "system": "bright_black", "thinkin
 
 def read_log_page(api: ApiClient, run_id: str, cursor: str | None, query: Query) -> Json:
     """Return lines of a run's log with the cursor of the lines after them."""
-    found: Json = api.call_api(
-        "GET", f"/api/tasks/{run_id}/logs", query={**query, "cursor": cursor}
-    )
-    return found
+    page: Json = api.call_api("GET", f"/api/tasks/{run_id}/logs", query={**query, "cursor": cursor})
+    return page
 
 
 def follow_run(
@@ -37,10 +35,10 @@ def follow_run(
     cursor: str | None = None
     while True:
         run = resolve.get_task(api, run["id"])
-        found = read_log_page(api, run["id"], cursor, query)
-        yield run, found["logs"]
-        moved = found["nextCursor"] != cursor
-        cursor = found["nextCursor"]
+        page = read_log_page(api, run["id"], cursor, query)
+        yield run, page["logs"]
+        moved = page["nextCursor"] != cursor
+        cursor = page["nextCursor"]
         over = run["state"] in SUCCESS_STATES + FAILURE_STATES
         if over and not moved:
             return

@@ -52,12 +52,12 @@ class CommandOutput:
         self.console = Console(highlight=False, soft_wrap=False)
         self.notes = Console(stderr=True, highlight=False)
 
-    def print_json(self, thing: object) -> None:
-        sys.stdout.write(json.dumps(thing, ensure_ascii=False, indent=2) + "\n")
+    def print_json(self, document: object) -> None:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
-    def print_json_line(self, thing: object) -> None:
+    def print_json_line(self, document: object) -> None:
         """Write one JSON document on one line and flush it, because programs follow the stream."""
-        sys.stdout.write(json.dumps(thing, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
     def print_text(self, text: str | Text) -> None:
@@ -84,7 +84,7 @@ class CommandOutput:
         for number, head in enumerate(heads):
             table.add_column(head, no_wrap=not number, overflow="fold")
         for row in rows:
-            table.add_row(*(format_cell(thing) for thing in row))
+            table.add_row(*(format_cell(value) for value in row))
         if table.row_count:
             self.console.print(table)
         else:
@@ -97,9 +97,9 @@ def clean_text(text: str | Text) -> Text:
     return text if isinstance(text, Text) and text.plain == plain else Text(plain)
 
 
-def format_cell(thing: object) -> Text:
+def format_cell(value: object) -> Text:
     """Return a table cell: states are coloured, and control characters are removed."""
-    text = format_value(thing).translate(CONTROL_CHARACTERS)
+    text = format_value(value).translate(CONTROL_CHARACTERS)
     return Text(text, style=STATE_COLOURS.get(text, ""))
 
 
@@ -139,19 +139,19 @@ def relative_time(moment: str | None) -> str:
     seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
     size = abs(seconds)
     unit, name = next((unit, name) for limit, unit, name in TIME_UNITS if size < limit)
-    found = f"{size / unit:,.0f} {name}"
-    return f"in {found}" if seconds < 0 else f"{found} ago"
+    distance = f"{size / unit:,.0f} {name}"
+    return f"in {distance}" if seconds < 0 else f"{distance} ago"
 
 
 def show_failure(failure: Failure, *, as_json: bool) -> None:
     """Print a failure with the fields at fault."""
     if as_json:
-        said: dict[str, Any] = {"error": failure.message, "details": failure.details}
-        sys.stderr.write(json.dumps({**said, "exitCode": int(failure.code)}) + "\n")
+        report: dict[str, Any] = {"error": failure.message, "details": failure.details}
+        sys.stderr.write(json.dumps({**report, "exitCode": int(failure.code)}) + "\n")
         return
     console = Console(stderr=True, highlight=False)
-    told, details = _sentence_and_faults(failure)
-    head = Text.assemble(("error: ", "bold red"), told.translate(CONTROL_CHARACTERS))
+    sentence, details = _sentence_and_faults(failure)
+    head = Text.assemble(("error: ", "bold red"), sentence.translate(CONTROL_CHARACTERS))
     console.print(head, soft_wrap=True)
     for detail in details:
         field = detail.get("field") or "the request"

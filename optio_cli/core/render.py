@@ -54,13 +54,13 @@ def show_task(out: CommandOutput, shown: Json) -> None:
 
 def _show_kept_work(out: CommandOutput, task: Json) -> None:
     """Show that an attempt left work outside any branch, and which commands use it."""
-    kept = task["keptWork"]
+    kept_work = task["keptWork"]
     out.print_text(
-        Text(f"\nAttempt {kept['attempt']} left work that is not on any branch:", style="bold")
+        Text(f"\nAttempt {kept_work['attempt']} left work that is not on any branch:", style="bold")
     )
-    if kept["finished"]:
+    if kept_work["finished"]:
         out.print_text(f"optio task retry {task['id']} pushes it without another agent")
-    elif kept["resumable"]:
+    elif kept_work["resumable"]:
         out.print_text(f"optio task resume {task['id']} --prompt '…' continues from that work")
     out.print_text(f"optio task files {task['id']} --into DIR saves it")
 

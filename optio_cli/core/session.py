@@ -29,15 +29,15 @@ AsJson = Annotated[
 ]
 
 
-def make_group(told: str) -> typer.Typer:
+def make_group(help_text: str) -> typer.Typer:
     """Return a group of commands whose options may also be given before the command."""
-    made = typer.Typer(help=told, no_args_is_help=True, pretty_exceptions_enable=False)
+    group = typer.Typer(help=help_text, no_args_is_help=True, pretty_exceptions_enable=False)
 
-    @made.callback()
+    @group.callback()
     def everywhere(as_json: AsJson = False) -> None:
         """Accept the options that every command accepts."""
 
-    return made
+    return group
 
 
 @dataclass(frozen=True)

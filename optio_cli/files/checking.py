@@ -52,66 +52,68 @@ def _iter_parts(
     """Yield the kind, the location in the file and the body of each entry."""
     for where, repo in document.repos:
         yield "repos", where, repo
-    for where, one in document.templates:
-        found = stage.templates.get(one["name"], {})
-        kept = {"template": found["template"]} if found else {}
-        yield "promptTemplates", where, {**kept, **one}
-    for where, wanted in document.blueprints:
-        yield "tasks", where, _task_body(where, wanted, stage.blueprints.get(where, {}), secrets)
+    for where, template in document.templates:
+        existing = stage.templates.get(template["name"], {})
+        defaults = {"template": existing["template"]} if existing else {}
+        yield "promptTemplates", where, {**defaults, **template}
+    for where, blueprint in document.blueprints:
+        yield "tasks", where, _task_body(where, blueprint, stage.blueprints.get(where, {}), secrets)
 
 
-def _task_body(where: str, wanted: Json, found: Json, secrets: Mapping[str, str]) -> Json:
-    kept = {name: found[name] for name in KEPT_FIELDS if found.get(name)}
-    body = {**kept, **wanted, "type": kind_of(wanted)}
-    if body.pop("promptTemplate", None) or found.get("promptTemplate"):
+def _task_body(where: str, blueprint: Json, existing: Json, secrets: Mapping[str, str]) -> Json:
+    defaults = {name: existing[name] for name in KEPT_FIELDS if existing.get(name)}
+    body = {**defaults, **blueprint, "type": kind_of(blueprint)}
+    if body.pop("promptTemplate", None) or existing.get("promptTemplate"):
         body["prompt"] = body.get("prompt") or "the template's prompt"
     body.pop("id", None)
     sealed = [
-        one["config"]["path"] for one in found.get("triggers", []) if one["config"].get("hasSecret")
+        trigger["config"]["path"]
+        for trigger in existing.get("triggers", [])
+        if trigger["config"].get("hasSecret")
     ]
     body["triggers"] = [
-        _trigger_body(one, secrets.get(f"{where}.triggers[{number}]"), sealed)
-        for number, one in enumerate(wanted.get("triggers", []))
+        _trigger_body(trigger, secrets.get(f"{where}.triggers[{number}]"), sealed)
+        for number, trigger in enumerate(blueprint.get("triggers", []))
     ]
     return body
 
 
-def _trigger_body(one: Json, secret: str | None, sealed: list[str]) -> Json:
-    config = one.get("config", {})
+def _trigger_body(trigger: Json, secret: str | None, sealed: list[str]) -> Json:
+    config = trigger.get("config", {})
     if "secret" not in config and config.get("path") not in sealed:
-        return one
-    return {**one, "config": {**config, "secret": secret or PLACEHOLDER_SECRET}}
+        return trigger
+    return {**trigger, "config": {**config, "secret": secret or PLACEHOLDER_SECRET}}
 
 
 def _unknown_templates(document: StageDocument, stage: RemoteState) -> Iterator[Json]:
-    known = {one["name"] for _, one in document.templates} | set(stage.templates)
-    for where, wanted in document.blueprints:
-        name = wanted.get("promptTemplate")
-        if name is not None and name not in known:
+    names = {template["name"] for _, template in document.templates} | set(stage.templates)
+    for where, blueprint in document.blueprints:
+        name = blueprint.get("promptTemplate")
+        if name is not None and name not in names:
             message = f"no prompt template is named {name!r}"
             yield {"field": f"{where}.promptTemplate", "message": message}
 
 
 def _check_parts(api: ApiClient, parts: list[CheckedPart]) -> tuple[list[Json], list[Json]]:
     """Return the faults and the warnings that the stage finds in some entries."""
-    asked: dict[str, list[Json]] = {}
-    places: dict[str, str] = {}
+    request: dict[str, list[Json]] = {}
+    locations: dict[str, str] = {}
     for kind, where, body in parts:
-        bodies = asked.setdefault(kind, [])
-        places[f"{kind}.{len(bodies)}"] = where
+        bodies = request.setdefault(kind, [])
+        locations[f"{kind}.{len(bodies)}"] = where
         bodies.append(body)
     try:
-        checked = api.call_api("POST", "/api/checks", asked)
+        checked = api.call_api("POST", "/api/checks", request)
     except Failure as failure:
         if failure.code is not ExitCode.REFUSED or not failure.details:
             raise
-        return [_locate_fault(fault, places) for fault in failure.details], []
-    return [], [_locate_fault(warning, places) for warning in checked["warnings"]]
+        return [_locate_fault(fault, locations) for fault in failure.details], []
+    return [], [_locate_fault(warning, locations) for warning in checked["warnings"]]
 
 
-def _locate_fault(fault: Json, places: Mapping[str, str]) -> Json:
+def _locate_fault(fault: Json, locations: Mapping[str, str]) -> Json:
     """Return a fault or a warning with its location in the file, if it names an entry."""
     kind, _, rest = fault["field"].partition(".")
     number, _, field = rest.partition(".")
-    where = places.get(f"{kind}.{number}")
+    where = locations.get(f"{kind}.{number}")
     return {**fault, "field": f"{where}.{field}".rstrip(".")} if where else fault

@@ -42,12 +42,12 @@ def _show_value(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def find_differences(wanted: Json, found: Json) -> list[FieldDifference]:
-    """Return the differences of the fields in `wanted`; other fields are ignored."""
+def find_differences(target: Json, current: Json) -> list[FieldDifference]:
+    """Return the differences of the fields in `target`; other fields are ignored."""
     return [
-        FieldDifference(field=field, was=found.get(field), now=value)
-        for field, value in wanted.items()
-        if _normal_value(field, value) != _normal_value(field, found.get(field))
+        FieldDifference(field=field, was=current.get(field), now=value)
+        for field, value in target.items()
+        if _normal_value(field, value) != _normal_value(field, current.get(field))
     ]
 
 

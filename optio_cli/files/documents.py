@@ -40,8 +40,10 @@ class StrictLoader(yaml.SafeLoader):
             self._size += 1 + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
             self._sizes[id(node)] = self._size - before
         if self._size > MAX_CHARACTERS:
-            said = f"its values have more than {MAX_CHARACTERS} characters in total"
-            raise yaml.composer.ComposerError(None, None, said, node.start_mark if node else None)
+            message = f"its values have more than {MAX_CHARACTERS} characters in total"
+            raise yaml.composer.ComposerError(
+                None, None, message, node.start_mark if node else None
+            )
         return node
 
     def compose_mapping_node(self, anchor: dict[Any, Any]) -> yaml.MappingNode:
@@ -49,8 +51,8 @@ class StrictLoader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                said = f"{key.value!r} is defined twice here"
-                raise yaml.composer.ComposerError(None, None, said, key.start_mark)
+                message = f"{key.value!r} is defined twice here"
+                raise yaml.composer.ComposerError(None, None, message, key.start_mark)
             seen.add(str(key.value))
         return node
 
@@ -89,18 +91,18 @@ class StageDocument:
     blueprints: tuple[tuple[str, Json], ...] = ()
 
 
-def parse_documents(texts: list[tuple[str, str]], given: Json) -> StageDocument:
+def parse_documents(texts: list[tuple[str, str]], overrides: Json) -> StageDocument:
     """Return the document of all files (name and text), or raise with every fault of its form.
 
-    `given` holds values of variables that override those in the files.
+    `overrides` holds values of variables that override those in the files.
     """
-    found: dict[str, list[tuple[str, Json]]] = {section: [] for section in SECTIONS}
+    sections: dict[str, list[tuple[str, Json]]] = {section: [] for section in SECTIONS}
     faults: list[Json] = []
     wholes = {name: _load_yaml(name, text) for name, text in texts}
-    known = variables.take_variables(wholes, given)
+    values = variables.take_variables(wholes, overrides)
     for name, whole in wholes.items():
         prefix = f"{name}: " if len(wholes) > 1 else ""
-        for section, entries in variables.fill_variables(whole, known).items():
+        for section, entries in variables.fill_variables(whole, values).items():
             if section not in SECTIONS:
                 faults.append(
                     _make_fault(
@@ -112,21 +114,21 @@ def parse_documents(texts: list[tuple[str, str]], given: Json) -> StageDocument:
             else:
                 for number, entry in enumerate(entries):
                     where = f"{prefix}{section}[{number}]"
-                    faults += _find_faults(where, section, entry, found[section])
-                    found[section].append((where, entry if isinstance(entry, dict) else {}))
+                    faults += _find_faults(where, section, entry, sections[section])
+                    sections[section].append((where, entry if isinstance(entry, dict) else {}))
     if faults:
         raise Failure(f"{faults[0]['field']} {faults[0]['message']}", ExitCode.REFUSED, faults)
-    return StageDocument(**{section: tuple(entries) for section, entries in found.items()})
+    return StageDocument(**{section: tuple(entries) for section, entries in sections.items()})
 
 
 def _load_yaml(name: str, text: str) -> dict[str, Any]:
     try:
         whole = yaml.load(text, StrictLoader)
     except WRONG_VALUES as error:
-        said = (
+        message = (
             str(error) if isinstance(error, ValueError) else "it has a value that YAML cannot read"
         )
-        raise Failure(f"{name} is not valid YAML: {said}", ExitCode.REFUSED) from None
+        raise Failure(f"{name} is not valid YAML: {message}", ExitCode.REFUSED) from None
     except yaml.YAMLError as error:
         hint = " (a cron expression needs quotes)" if "alias" in str(error) else ""
         raise Failure(f"{name} is not valid YAML{hint}: {error}", ExitCode.REFUSED) from None
@@ -157,7 +159,7 @@ def _find_faults(
         if earlier.get(key) == entry[key] and earlier.get("id") == entry.get("id")
     ]
     triggers = entry.get("triggers", [])
-    if not isinstance(triggers, list) or not all(isinstance(one, dict) for one in triggers):
+    if not isinstance(triggers, list) or not all(isinstance(trigger, dict) for trigger in triggers):
         return [*faults, _make_fault(f"{where}.triggers", "must be a list of mappings")]
     for number, trigger in enumerate(triggers):
         config = trigger.get("config", {})
@@ -170,12 +172,12 @@ def _find_faults(
     return faults
 
 
-def _is_reference(given: object) -> bool:
+def _is_reference(value: object) -> bool:
     return (
-        isinstance(given, dict)
-        and len(given) == 1
-        and next(iter(given)) in ("env", "file")
-        and isinstance(next(iter(given.values())), str)
+        isinstance(value, dict)
+        and len(value) == 1
+        and next(iter(value)) in ("env", "file")
+        and isinstance(next(iter(value.values())), str)
     )
 
 
@@ -185,5 +187,5 @@ def _make_fault(field: str, message: str) -> Json:
 
 def dump_document(sections: dict[str, list[Json]]) -> str:
     """Return a document as YAML; sections without entries are left out."""
-    kept = {name: entries for name, entries in sections.items() if entries}
-    return yaml.dump(kept, Dumper=BlockDumper, sort_keys=False, allow_unicode=True, width=100)
+    filled = {name: entries for name, entries in sections.items() if entries}
+    return yaml.dump(filled, Dumper=BlockDumper, sort_keys=False, allow_unicode=True, width=100)

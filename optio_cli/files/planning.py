@@ -54,40 +54,42 @@ def plan_changes(
     """
     changes = []
     for where, repo in document.repos:
-        found = stage.repos.get(normal_repo_url(repo["repoUrl"]))
-        changes.append(_plan_simple(where, "repo", repo["repoUrl"], "/api/repos", repo, found))
-    for where, one in document.templates:
-        found = stage.templates.get(one["name"])
+        existing = stage.repos.get(normal_repo_url(repo["repoUrl"]))
+        changes.append(_plan_simple(where, "repo", repo["repoUrl"], "/api/repos", repo, existing))
+    for where, template in document.templates:
+        existing = stage.templates.get(template["name"])
         changes.append(
-            _plan_simple(where, "template", one["name"], "/api/prompt-templates", one, found)
+            _plan_simple(
+                where, "template", template["name"], "/api/prompt-templates", template, existing
+            )
         )
-    for where, wanted in document.blueprints:
-        found = stage.blueprints.get(where)
-        if found is None:
-            changes.append(_plan_creation(where, wanted, secrets))
+    for where, blueprint in document.blueprints:
+        existing = stage.blueprints.get(where)
+        if existing is None:
+            changes.append(_plan_creation(where, blueprint, secrets))
         else:
-            changes.append(_plan_change(where, wanted, found, secrets, rotate=rotate))
+            changes.append(_plan_change(where, blueprint, existing, secrets, rotate=rotate))
     return [change for change in changes if change.calls]
 
 
 def _plan_simple(
-    where: str, kind: str, name: str, path: str, wanted: Json, found: Json | None
+    where: str, kind: str, name: str, path: str, entry: Json, existing: Json | None
 ) -> PlannedChange:
     what = f"{kind} {name}"
-    if found is None:
-        call = PlannedCall(method="POST", path=path, body=wanted, where=where)
-        return PlannedChange(verb="create", what=what, lines=_new_lines(wanted), calls=(call,))
-    changed = find_differences(wanted, found)
-    changed = [one for one in changed if one.field != "repoUrl"]
-    body = {one.field: one.now for one in changed}
-    call = PlannedCall(method="PATCH", path=f"{path}/{found['id']}", body=body, where=where)
+    if existing is None:
+        call = PlannedCall(method="POST", path=path, body=entry, where=where)
+        return PlannedChange(verb="create", what=what, lines=_new_lines(entry), calls=(call,))
+    changed = find_differences(entry, existing)
+    changed = [difference for difference in changed if difference.field != "repoUrl"]
+    body = {difference.field: difference.now for difference in changed}
+    call = PlannedCall(method="PATCH", path=f"{path}/{existing['id']}", body=body, where=where)
     return PlannedChange(
         verb="change", what=what, lines=_difference_lines(changed), calls=(call,) if changed else ()
     )
 
 
-def _new_lines(wanted: Json) -> tuple[DiffLine, ...]:
-    plain = {name: value for name, value in wanted.items() if name not in ("name", "triggers")}
+def _new_lines(entry: Json) -> tuple[DiffLine, ...]:
+    plain = {name: value for name, value in entry.items() if name not in ("name", "triggers")}
     lines: list[DiffLine] = []
     for name, value in plain.items():
         text = value if isinstance(value, str) else str(value)
@@ -97,27 +99,29 @@ def _new_lines(wanted: Json) -> tuple[DiffLine, ...]:
 
 
 def _difference_lines(changed: list[FieldDifference]) -> tuple[DiffLine, ...]:
-    return tuple(line for one in changed for line in one.iter_lines())
+    return tuple(line for difference in changed for line in difference.iter_lines())
 
 
-def kind_of(wanted: Json) -> str:
+def kind_of(blueprint: Json) -> str:
     """Return a blueprint's type; without `type` a repo makes it a repo-blueprint."""
-    return str(wanted.get("type") or ("repo-blueprint" if wanted.get("repoUrl") else "standalone"))
+    return str(
+        blueprint.get("type") or ("repo-blueprint" if blueprint.get("repoUrl") else "standalone")
+    )
 
 
-def _plan_creation(where: str, wanted: Json, secrets: Mapping[str, str]) -> PlannedChange:
-    triggers = wanted.get("triggers", [])
-    body = {**wanted, "type": kind_of(wanted)}
+def _plan_creation(where: str, blueprint: Json, secrets: Mapping[str, str]) -> PlannedChange:
+    triggers = blueprint.get("triggers", [])
+    body = {**blueprint, "type": kind_of(blueprint)}
     body["triggers"] = [
-        _with_secret(one, f"{where}.triggers[{number}]", secrets)
-        for number, one in enumerate(triggers)
+        _with_secret(trigger, f"{where}.triggers[{number}]", secrets)
+        for number, trigger in enumerate(triggers)
     ]
-    lines = _new_lines(wanted) + tuple(
-        ("+", f"trigger {_describe_trigger(one)}") for one in triggers
+    lines = _new_lines(blueprint) + tuple(
+        ("+", f"trigger {_describe_trigger(trigger)}") for trigger in triggers
     )
     call = PlannedCall(method="POST", path="/api/tasks", body=body, where=where)
     return PlannedChange(
-        verb="create", what=f"{kind_of(wanted)} {wanted['name']}", lines=lines, calls=(call,)
+        verb="create", what=f"{kind_of(blueprint)} {blueprint['name']}", lines=lines, calls=(call,)
     )
 
 
@@ -129,38 +133,44 @@ def _with_secret(trigger: Json, where: str, secrets: Mapping[str, str]) -> Json:
 
 
 def _plan_change(
-    where: str, wanted: Json, found: Json, secrets: Mapping[str, str], *, rotate: bool
+    where: str, blueprint: Json, existing: Json, secrets: Mapping[str, str], *, rotate: bool
 ) -> PlannedChange:
-    if kind_of(wanted) != found["type"]:
-        message = f"is {found['type']} on the stage, and the type of a blueprint cannot change"
+    if kind_of(blueprint) != existing["type"]:
+        message = f"is {existing['type']} on the stage, and the type of a blueprint cannot change"
         raise Failure(
             f"{where}.type {message}", ExitCode.REFUSED, [{"field": where, "message": message}]
         )
-    plain = {k: v for k, v in wanted.items() if k not in ("type", "triggers", "id")}
-    changed = find_differences(plain, found)
-    path = f"/api/tasks/{found['id']}"
+    plain = {k: v for k, v in blueprint.items() if k not in ("type", "triggers", "id")}
+    changed = find_differences(plain, existing)
+    path = f"/api/tasks/{existing['id']}"
     calls = []
     if changed:
-        body = {one.field: one.now for one in changed}
+        body = {difference.field: difference.now for difference in changed}
         calls.append(PlannedCall(method="PATCH", path=path, body=body, where=where))
     lines = list(_difference_lines(changed))
-    if "triggers" in wanted:
-        for line, call in _trigger_calls(where, path, wanted, found, secrets, rotate=rotate):
+    if "triggers" in blueprint:
+        for line, call in _trigger_calls(where, path, blueprint, existing, secrets, rotate=rotate):
             lines += line
             calls.append(call)
     return PlannedChange(
         verb="change",
-        what=f"{found['type']} {wanted['name']}",
+        what=f"{existing['type']} {blueprint['name']}",
         lines=tuple(lines),
         calls=tuple(calls),
     )
 
 
 def _trigger_calls(
-    where: str, path: str, wanted: Json, found: Json, secrets: Mapping[str, str], *, rotate: bool
+    where: str,
+    path: str,
+    blueprint: Json,
+    existing: Json,
+    secrets: Mapping[str, str],
+    *,
+    rotate: bool,
 ) -> list[tuple[list[DiffLine], PlannedCall]]:
     """Return the calls that change triggers; removals come first, to free paths of webhooks."""
-    gone, kept, new = match_triggers(wanted["triggers"], found["triggers"])
+    gone, pairs, new = match_triggers(blueprint["triggers"], existing["triggers"])
     steps: list[tuple[list[DiffLine], PlannedCall]] = [
         (
             [("-", f"trigger {_describe_trigger(old)}")],
@@ -168,26 +178,26 @@ def _trigger_calls(
         )
         for old in gone
     ]
-    for number, one, old in kept:
+    for number, trigger, old in pairs:
         at = f"{where}.triggers[{number}]"
-        body, lines = _trigger_patch(one, old, secrets.get(at), rotate=rotate)
+        body, lines = _trigger_patch(trigger, old, secrets.get(at), rotate=rotate)
         if body:
             target = f"{path}/triggers/{old['id']}"
             steps.append((lines, PlannedCall(method="PATCH", path=target, body=body, where=at)))
-    for number, one in new:
+    for number, trigger in new:
         at = f"{where}.triggers[{number}]"
-        body = _with_secret(one, at, secrets)
+        body = _with_secret(trigger, at, secrets)
         call = PlannedCall(method="POST", path=f"{path}/triggers", body=body, where=at)
-        steps.append(([("+", f"trigger {_describe_trigger(one)}")], call))
+        steps.append(([("+", f"trigger {_describe_trigger(trigger)}")], call))
     return steps
 
 
 def _trigger_patch(
-    one: Json, old: Json, secret: str | None, *, rotate: bool
+    trigger: Json, old: Json, secret: str | None, *, rotate: bool
 ) -> tuple[Json, list[DiffLine]]:
-    config = {name: value for name, value in one.get("config", {}).items() if name != "secret"}
+    config = {name: value for name, value in trigger.get("config", {}).items() if name != "secret"}
     changed = find_differences(config, old["config"])
-    plain = {name: value for name, value in one.items() if name not in ("type", "config")}
+    plain = {name: value for name, value in trigger.items() if name not in ("type", "config")}
     others = find_differences(plain, old)
     body: Json = {difference.field: difference.now for difference in others}
     lines = [("~", f"trigger {_describe_trigger(old)}")]

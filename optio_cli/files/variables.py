@@ -13,25 +13,25 @@ VARIABLES_SECTION = "variables"
 REFERENCE_PATTERN = re.compile(r"\$\{(\w+)\}")
 
 
-def take_variables(wholes: Mapping[str, Json], given: Json) -> Json:
+def take_variables(wholes: Mapping[str, Json], overrides: Json) -> Json:
     """Remove the variables from the files and return them.
 
-    A later file overrides an earlier one, and `given` overrides every file.
+    A later file overrides an earlier one, and `overrides` replaces every file.
     """
-    found: Json = {}
+    variables: Json = {}
     for name, whole in wholes.items():
         declared = whole.pop(VARIABLES_SECTION, {})
         if not isinstance(declared, dict):
             raise _variable_failure(
                 f"{name}: {VARIABLES_SECTION}", "must be a mapping of names to values"
             )
-        found |= {str(variable): value for variable, value in declared.items()}
-    for variable in given:
-        if variable not in found:
+        variables |= {str(variable): value for variable, value in declared.items()}
+    for variable in overrides:
+        if variable not in variables:
             raise _variable_failure(
                 f"--set {variable}", f"no file declares it under {VARIABLES_SECTION!r}"
             )
-    return found | given
+    return variables | overrides
 
 
 def fill_variables(value: Any, variables: Json) -> Any:
@@ -48,17 +48,17 @@ def fill_variables(value: Any, variables: Json) -> Any:
     whole = REFERENCE_PATTERN.fullmatch(value)
     if whole and whole[1] in variables:
         return variables[whole[1]]
-    return REFERENCE_PATTERN.sub(lambda found: _replace_reference(found, variables), value)
+    return REFERENCE_PATTERN.sub(lambda match: _replace_reference(match, variables), value)
 
 
-def _replace_reference(found: re.Match[str], variables: Json) -> str:
-    name = found[1]
+def _replace_reference(match: re.Match[str], variables: Json) -> str:
+    name = match[1]
     if name not in variables:
-        return found[0]
+        return match[0]
     value = variables[name]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         message = f"is part of a text, so {name!r} must be a text or a number, not {value!r}"
-        raise _variable_failure(found[0], message)
+        raise _variable_failure(match[0], message)
     return str(value)
 
 
