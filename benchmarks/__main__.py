@@ -31,27 +31,27 @@ PARTS: dict[str, Part] = {
 
 def main() -> int:
     """Run the parts that are asked for, or all of them."""
-    asked = argparse.ArgumentParser(prog="python -m benchmarks")
-    asked.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
-    asked.add_argument("--quick", action="store_true", help="small sizes, to try things out")
-    given = asked.parse_args()
-    unknown = [part for part in given.parts if part not in PARTS]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="small sizes, to try things out")
+    arguments = parser.parse_args()
+    unknown = [part for part in arguments.parts if part not in PARTS]
     if unknown:
-        asked.error(f"there is no part {unknown[0]!r}: {', '.join(PARTS)}")
+        parser.error(f"there is no part {unknown[0]!r}: {', '.join(PARTS)}")
     logging.disable(logging.CRITICAL)
     os.environ["OPTIO_HOOK_RATE"] = "100000"  # what is measured is no flood
-    found: dict[str, list[Row]] = {}
-    for part in given.parts or PARTS:
+    results: dict[str, list[Row]] = {}
+    for part in arguments.parts or PARTS:
         began = time.monotonic()
         print(f"{part} …", file=sys.stderr, end=" ", flush=True)
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-            found[part] = list(PARTS[part](given.quick))
+            results[part] = list(PARTS[part](arguments.quick))
         print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(HEAD)
-    for part, rows in found.items():
+    for part, rows in results.items():
         print(table(part, rows))
-    print(f"\n{conditions()}{'; QUICK: small sizes prove nothing' if given.quick else ''}")
-    broken = [row.what for rows in found.values() for row in rows if row.broken]
+    print(f"\n{conditions()}{'; QUICK: small sizes prove nothing' if arguments.quick else ''}")
+    broken = [row.what for rows in results.values() for row in rows if row.broken]
     if broken:
         print(f"over budget: {'; '.join(broken)}")
     return 1 if broken else 0

@@ -44,10 +44,10 @@ def write(items: Iterable[Item]) -> None:
 
 
 def _put(items: Sequence[Item]) -> None:
-    asked: dict[str, list[Any]] = {}
+    requests: dict[str, list[Any]] = {}
     for table, item in items:
-        asked.setdefault(table, []).append({"PutRequest": {"Item": item}})
-    answer = connection.get_connection().dispatch("BatchWriteItem", {"RequestItems": asked})
+        requests.setdefault(table, []).append({"PutRequest": {"Item": item}})
+    answer = connection.get_connection().dispatch("BatchWriteItem", {"RequestItems": requests})
     assert not answer.get("UnprocessedItems"), "the emulator did not take everything"
 
 
@@ -89,8 +89,10 @@ def listening(source: Source, number: int) -> list[str]:
         for path in paths:
             trigger, blueprint = _id(), _id()
             assert was.webhook is not None
-            hook = replace(was.webhook, path=path, sealed=(seals.encrypt_secret(SECRET, trigger),))
-            copy = replace(was, id=trigger, blueprint_id=blueprint, webhook=hook)
+            webhook = replace(
+                was.webhook, path=path, sealed=(seals.encrypt_secret(SECRET, trigger),)
+            )
+            copy = replace(was, id=trigger, blueprint_id=blueprint, webhook=webhook)
             yield item(blueprint_record(replace(owner, id=blueprint, trigger_ids=(trigger,))))
             yield item(trigger_record(copy))
             yield item(webhook_listener_record(copy))

@@ -32,17 +32,20 @@ IDLE_SECONDS = 2
 def measure(quick: bool) -> Iterable[Row]:
     """Let everything come due at one moment, and let two workers take it from the queue."""
     size = QUICK if quick else SIZE
-    with stage() as one:
+    with stage() as bench_stage:
         moment = _moment(size)
-        made = Api(app, one.admin_key()).post("/api/tasks", blueprint(hourly(moment)))
-        source = bulk_rows.original(made)
-        due = {source[1].id, *(one for one, _ in bulk_rows.due_at(source, size - 1, moment))}
+        created = Api(app, bench_stage.admin_key()).post("/api/tasks", blueprint(hourly(moment)))
+        source = bulk_rows.original(created)
+        due = {
+            source[1].id,
+            *(trigger_id for trigger_id, _ in bulk_rows.due_at(source, size - 1, moment)),
+        }
         filled = datetime.now(UTC)
         sent = tick.run_tick(wiring.get_world())
         ticked = datetime.now(UTC)
-        before = one.cpu()
+        before = bench_stage.cpu()
         cpu = _worked(moment)
-        theirs = one.cpu() - before
+        theirs = bench_stage.cpu() - before
         runs, firings = _kept()
     yield Row(what="triggers due in one minute", value=size, unit="")
     yield Row(what="messages sent by one tick", value=sent, unit="", least=size)
@@ -73,26 +76,28 @@ def _work(moment: datetime) -> float:
     url = sqs.get_queue_url(QueueName=settings.queue_name("fire"))["QueueUrl"]
     began, last = time.process_time(), time.monotonic()
     while time.monotonic() - last < IDLE_SECONDS:
-        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-        if found:
-            _taken(sqs, url, found)
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        if messages:
+            _taken(sqs, url, messages)
             last = time.monotonic()
         else:
             time.sleep(0.1)
     return time.process_time() - began
 
 
-def _taken(sqs: Any, url: str, found: list[dict[str, Any]]) -> None:
+def _taken(sqs: Any, url: str, messages: list[dict[str, Any]]) -> None:
     records = [
-        {"messageId": one["MessageId"], "receiptHandle": "", "body": one["Body"]} for one in found
+        {"messageId": message["MessageId"], "receiptHandle": "", "body": message["Body"]}
+        for message in messages
     ]
     failed = {
-        one["itemIdentifier"] for one in fire({"Records": records}, None)["batchItemFailures"]
+        failure["itemIdentifier"]
+        for failure in fire({"Records": records}, None)["batchItemFailures"]
     }
     done = [
-        {"Id": str(number), "ReceiptHandle": one["ReceiptHandle"]}
-        for number, one in enumerate(found)
-        if one["MessageId"] not in failed
+        {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+        for number, message in enumerate(messages)
+        if message["MessageId"] not in failed
     ]
     if done:
         sqs.delete_message_batch(QueueUrl=url, Entries=done)
@@ -107,8 +112,8 @@ def _exactly_once(
     runs: list[dict[str, Any]], firings: list[dict[str, Any]], due: set[str]
 ) -> Iterable[Row]:
     tasks = Counter(run["trigger_id"] for run in runs)
-    records = Counter(one["trigger_id"] for one in firings)
-    wrong = sum(tasks[one] != 1 or records[one] != 1 for one in due)
+    records = Counter(firing["trigger_id"] for firing in firings)
+    wrong = sum(tasks[trigger_id] != 1 or records[trigger_id] != 1 for trigger_id in due)
     yield Row(what="tasks", value=len(runs), unit="", least=len(due), most=len(due))
     yield Row(what="triggers without exactly one task and record", value=wrong, unit="", most=0)
 
@@ -116,8 +121,8 @@ def _exactly_once(
 def _how_late(runs: list[dict[str, Any]], began: datetime) -> Iterable[Row]:
     """Count from the moment, or from the tick where filling the stage took longer than that."""
     born = [datetime.fromisoformat(run["created_at"]) for run in runs]
-    late = [(at - began).total_seconds() for at in born]
-    yield Row(what="earliest task, wall", value=min(late), unit="s", least=0)
-    yield from spread("from the moment to a task, wall", late, "s")
-    yield Row(what="from the moment to the last task, wall", value=max(late), unit="s")
-    yield Row(what="tasks a second, wall", value=len(late) / max(late), unit="/s")
+    seconds = [(at - began).total_seconds() for at in born]
+    yield Row(what="earliest task, wall", value=min(seconds), unit="s", least=0)
+    yield from spread("from the moment to a task, wall", seconds, "s")
+    yield Row(what="from the moment to the last task, wall", value=max(seconds), unit="s")
+    yield Row(what="tasks a second, wall", value=len(seconds) / max(seconds), unit="/s")

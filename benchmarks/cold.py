@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from benchmarks import yardstick
 from benchmarks.cold_events import functions
-from benchmarks.cold_process import package, told
+from benchmarks.cold_process import package, run_cold
 from benchmarks.report import Row
 
 STARTS = 9
@@ -23,15 +23,15 @@ def measure(quick: bool) -> Iterable[Row]:
     imports: dict[str, list[float]] = defaultdict(list)
     answers: dict[str, list[dict[str, float]]] = defaultdict(list)
     base: dict[str, list[float]] = defaultdict(list)
-    with package() as folder, functions(starts) as (one, found):
+    with package() as folder, functions(starts) as (bench_stage, targets):
         for _ in range(starts):
-            bare = told(yardstick.COLD, folder, one.environment)
+            bare = run_cold(yardstick.COLD, folder, bench_stage.environment)
             base["import"].append(bare["imported"]["cpu"])
             base["answer"].append(bare["answered"]["wall"])
-            for function in found:
-                kept = function.start(folder, one.environment)
-                imports[function.name].append(kept["imported"]["cpu"])
-                answers[function.name].append(kept["answered"])
+            for function in targets:
+                figures = function.start(folder, bench_stage.environment)
+                imports[function.name].append(figures["imported"]["cpu"])
+                answers[function.name].append(figures["answered"])
     medians = {name: statistics.median(taken) for name, taken in base.items()}
     yield from _rows(medians, imports, answers)
 
@@ -45,8 +45,8 @@ def _rows(
     yield Row(what="these and a bare transaction, wall", value=base["answer"], unit="ms")
     for name, taken in imports.items():
         imported = statistics.median(taken)
-        first = statistics.median(one["cpu"] for one in answers[name])
-        wall = statistics.median(one["wall"] for one in answers[name])
+        first = statistics.median(answer["cpu"] for answer in answers[name])
+        wall = statistics.median(answer["wall"] for answer in answers[name])
         yield Row(what=f"{name}: import", value=imported, unit="ms")
         yield Row(what=f"{name}: first event", value=first, unit="ms")
         yield Row(what=f"{name}: first event, wall", value=wall, unit="ms")

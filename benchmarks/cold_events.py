@@ -13,7 +13,7 @@ from typing import Any
 
 from app import app
 from benchmarks import bulk_rows, cold_process
-from benchmarks.gateway import Api, blueprint, delivery, event, hook, hourly
+from benchmarks.gateway import Api, blueprint, delivery, event, hourly, webhook_trigger
 from benchmarks.stage import Stage, stage
 
 COLD = """
@@ -21,7 +21,7 @@ COLD = """
 imported = taken() | {{"peak": peak()}}
 cpu, wall = time.process_time(), time.perf_counter()
 answer = function(events, None)
-told = {{"imported": imported, "answered": taken() | {{"peak": peak()}}, "answer": str(answer)}}
+figures = {{"imported": imported, "answered": taken() | {{"peak": peak()}}, "answer": str(answer)}}
 """
 
 
@@ -36,27 +36,27 @@ class Function:
     def start(self, folder: Any, environment: dict[str, str]) -> dict[str, Any]:
         """Start it cold, let it take one event, and return what that took."""
         program = COLD.format(load=self.load)
-        return cold_process.told(program, folder, environment, next(self.events))
+        return cold_process.run_cold(program, folder, environment, next(self.events))
 
 
 @contextmanager
 def functions(most: int) -> Iterator[tuple[Stage, list[Function]]]:
     """Yield a stage and every function, with `most` events for each."""
-    with stage() as one:
-        api = Api(app, one.admin_key())
-        yield one, [_hooked(api), _listed(api, one), *_stepping(api, most)]
+    with stage() as bench_stage:
+        api = Api(app, bench_stage.admin_key())
+        yield bench_stage, [_hooked(api), _listed(api, bench_stage), *_stepping(api, most)]
 
 
 def _hooked(api: Api) -> Function:
-    api.post("/api/tasks", blueprint(hook("cold")))
+    api.post("/api/tasks", blueprint(webhook_trigger("cold")))
     events = (delivery("cold", number) for number in range(10**9))
     return Function("API, a delivery", "from app import app", events)
 
 
-def _listed(api: Api, one: Stage) -> Function:
-    headers = {"Authorization": f"Bearer {one.admin_key()}"}
-    asked = event("GET", "/api/tasks", b"", headers)
-    return Function("API, a list of tasks", "from app import app", _again(asked))
+def _listed(api: Api, bench_stage: Stage) -> Function:
+    headers = {"Authorization": f"Bearer {bench_stage.admin_key()}"}
+    request = event("GET", "/api/tasks", b"", headers)
+    return Function("API, a list of tasks", "from app import app", _again(request))
 
 
 def _stepping(api: Api, most: int) -> Iterator[Function]:
@@ -65,7 +65,7 @@ def _stepping(api: Api, most: int) -> Iterator[Function]:
     pairs = bulk_rows.due_at(source, most, now)
     runs = [api.send(delivery("cold", -number - 1))["taskId"] for number in range(most)]
     messages: dict[str, Iterator[dict[str, Any]]] = {
-        "fire": (_queued(triggerId=one, definitionId=owner) for one, owner in pairs),
+        "fire": (_queued(triggerId=trigger_id, definitionId=owner) for trigger_id, owner in pairs),
         "advance": (_queued(step="run", runId=run) for run in runs),
         "consult": _again(_queued(step="consult", runId=_nobody())),
         "notify": _again(_queued(step="deliver", webhookId=_nobody(), place="nowhere")),
@@ -90,15 +90,15 @@ def _told(source: str, detail: dict[str, Any]) -> dict[str, Any]:
 
 def _ended() -> dict[str, Any]:
     """Return the end of a build whose run no longer exists."""
-    named = {"OPTIO_RUN_ID": _nobody(), "OPTIO_LAUNCH_ID": _nobody()}
-    variables = [{"name": name, "value": value} for name, value in named.items()]
+    values = {"OPTIO_RUN_ID": _nobody(), "OPTIO_LAUNCH_ID": _nobody()}
+    variables = [{"name": name, "value": value} for name, value in values.items()]
     more = {"environment": {"environment-variables": variables}}
     return {"build-id": "build/optio:1", "build-status": "FAILED", "additional-information": more}
 
 
-def _again(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _again(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     while True:
-        yield asked
+        yield message
 
 
 @cache

@@ -48,11 +48,11 @@ def clean(folder: Path) -> dict[str, str]:
     return {"PATH": os.defpath, "HOME": str(folder)}
 
 
-def told(
+def run_cold(
     program: str, folder: Path, environment: Mapping[str, str], events: object = None
 ) -> dict[str, Any]:
-    """Return what a program leaves in `told`, run by a process that has nothing but `folder`."""
-    whole = f"{BEFORE}\n{program}\nprint('\\n' + json.dumps(told))"
+    """Return what a program leaves in `figures`, run by a process that has nothing but `folder`."""
+    whole = f"{BEFORE}\n{program}\nprint('\\n' + json.dumps(figures))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", whole, str(folder)],
         env=clean(folder) | dict(environment),

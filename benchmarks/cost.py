@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 
 from app import app
 from benchmarks import bulk_rows
-from benchmarks.gateway import Api, blueprint, delivery, hook, hourly
-from benchmarks.memory import given
+from benchmarks.gateway import Api, blueprint, delivery, hourly, webhook_trigger
+from benchmarks.memory import memory_sizes
 from benchmarks.meter import Meter, metered
 from benchmarks.prices import AS_OF, MILLION, PRICES
 from benchmarks.report import Row
@@ -82,22 +82,22 @@ RECEIVED = Use({"messages": 2})
 """A batch of one is received and deleted: what a queue asks for on a quiet day."""
 
 
-def metrics(said: str) -> int:
+def metrics(log_text: str) -> int:
     """Return how many metrics log lines hold: CloudWatch asks for each that was seen in a month."""
-    events = [json.loads(line) for line in said.splitlines() if '"_aws"' in line]
-    directives = [one for event in events for one in event["_aws"]["CloudWatchMetrics"]]
-    return len({metric["Name"] for one in directives for metric in one["Metrics"]})
+    events = [json.loads(line) for line in log_text.splitlines() if '"_aws"' in line]
+    directives = [directive for event in events for directive in event["_aws"]["CloudWatchMetrics"]]
+    return len({metric["Name"] for directive in directives for metric in directive["Metrics"]})
 
 
 def idle(tick: Use, measured: int = 0) -> Use:
     """Return what a month costs in which nothing happens, but for so many metrics of each tick."""
-    made = [part.get("Type", "") for part in resources.template()["Resources"].values()]
-    queues = sum(part == "AWS::SQS::Queue" for part in made) / 2  # each has its dead letters
+    types = [part.get("Type", "") for part in resources.template()["Resources"].values()]
+    queues = sum(part == "AWS::SQS::Queue" for part in types) / 2  # each has its dead letters
     fixed = {
         "messages": queues * POLLS,
-        "alarms": made.count("AWS::CloudWatch::Alarm"),
-        "dashboards": made.count("AWS::CloudWatch::Dashboard"),
-        "secrets": made.count("AWS::SecretsManager::Secret"),
+        "alarms": types.count("AWS::CloudWatch::Alarm"),
+        "dashboards": types.count("AWS::CloudWatch::Dashboard"),
+        "secrets": types.count("AWS::SecretsManager::Secret"),
         "metrics": measured,
     }
     return tick.times(MINUTES).and_(Use(fixed))
@@ -105,36 +105,36 @@ def idle(tick: Use, measured: int = 0) -> Use:
 
 def measure(quick: bool) -> Iterable[Row]:
     """Count what one of each uses, and price it."""
-    with stage() as one, redirect_stdout(io.StringIO()):
-        api = Api(app, one.admin_key())
+    with stage() as bench_stage, redirect_stdout(io.StringIO()):
+        api = Api(app, bench_stage.admin_key())
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         source = bulk_rows.original(api.post("/api/tasks", blueprint(hourly(now))))
         pairs = bulk_rows.due_at(source, FIRINGS + 1, now)
-        api.post("/api/tasks", blueprint(hook("p")))
+        api.post("/api/tasks", blueprint(webhook_trigger("p")))
         due_schedules.fire_due_triggers(wiring.get_world(), pairs[:1])
-        api.send(delivery("p", 0, named=False))
+        api.send(delivery("p", 0, with_id=False))
         with metered() as fired:
             for pair in pairs[1:]:
                 due_schedules.fire_due_triggers(wiring.get_world(), [pair])
         with metered() as hooked:
             for number in range(FIRINGS):
-                api.send(delivery("p", number + 1, named=False))
-    with stage(), redirect_stdout(io.StringIO()) as said:
+                api.send(delivery("p", number + 1, with_id=False))
+    with stage(), redirect_stdout(io.StringIO()) as printed:
         scheduler_tick.run_tick(wiring.get_world())
         with metered() as ticked:
             scheduler_tick.run_tick(wiring.get_world())
-    memory = given()
+    memory = memory_sizes()
     schedule = invoked(fired, memory["fire"], events=FIRINGS).and_(RECEIVED)
     webhook = invoked(hooked, memory["api_handler"], events=FIRINGS).and_(Use({"requests": 1}))
     yield from _told("a million schedule firings", schedule.times(MILLION))
     yield from _told("a million webhook firings", webhook.times(MILLION))
     yield from _told(
-        "an idle month", idle(invoked(ticked, memory["tick"]), metrics(said.getvalue()))
+        "an idle month", idle(invoked(ticked, memory["tick"]), metrics(printed.getvalue()))
     )
 
 
 def _told(what: str, use: Use) -> Iterable[Row]:
     yield Row(what=f"{what}, list prices of {AS_OF}", value=use.total, unit="$")
-    for name, dollars in sorted(use.dollars.items(), key=lambda one: -one[1]):
+    for name, dollars in sorted(use.dollars.items(), key=lambda item: -item[1]):
         if dollars >= 0.005:
             yield Row(what=f"{what}: {use.of[name]:,.6g} {name}", value=dollars, unit="$")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app import app
 from benchmarks import bulk_rows, yardstick
-from benchmarks.gateway import Api, blueprint, delivery, hook, hourly
+from benchmarks.gateway import Api, blueprint, delivery, hourly, webhook_trigger
 from benchmarks.meter import Meter, metered
 from benchmarks.report import Row
 from benchmarks.stage import Stage, stage
@@ -31,8 +31,8 @@ FIRINGS, ROUNDS = 50, 12
 def measure(quick: bool) -> Iterable[Row]:
     """Fire by schedule and by webhook in turn."""
     rounds = 3 if quick else ROUNDS
-    with stage() as one:
-        ways = _ways(one, (rounds + 2) * FIRINGS)
+    with stage() as bench_stage:
+        ways = _ways(bench_stage, (rounds + 2) * FIRINGS)
         meters: dict[str, list[Meter]] = {name: [] for name in ways}
         theirs: Counter[str] = Counter()
         transactions, requests = [], []
@@ -40,32 +40,32 @@ def measure(quick: bool) -> Iterable[Row]:
             transactions.append(yardstick.transaction_ms())
             requests.append(yardstick.request_ms())
             for name, fire in ways.items():
-                before = one.cpu()
+                before = bench_stage.cpu()
                 with metered() as meter:
                     fire()
                 if number:  # the first one warms up
                     meters[name].append(meter)
-                    theirs[name] += int(1e6 * (one.cpu() - before))
-        for name, found in meters.items():
-            yield from _told(name, found, theirs[name] / 1000 / FIRINGS / rounds)
+                    theirs[name] += int(1e6 * (bench_stage.cpu() - before))
+        for name, readings in meters.items():
+            yield from _told(name, readings, theirs[name] / 1000 / FIRINGS / rounds)
         transaction, request = statistics.median(transactions), statistics.median(requests)
         yield Row(what="a bare transaction of botocore: CPU", value=transaction, unit="ms")
         yield Row(what="a bare request of chalice: CPU", value=request, unit="ms")
-        for name, found in meters.items():
+        for name, readings in meters.items():
             bare = transaction + (request if name == "webhook" else 0)
-            ratio = _cpu_ms(found) / bare
+            ratio = _cpu_ms(readings) / bare
             yield Row(what=f"{name}: CPU, to bare", value=ratio, unit="x", most=RATIOS[name])
         for name, fire in ways.items():
             yield from _profiled(name, fire)
 
 
-def _ways(one: Stage, most: int) -> dict[str, Callable[[], None]]:
+def _ways(bench_stage: Stage, most: int) -> dict[str, Callable[[], None]]:
     """Return what fires fifty times: alone, in batches as the queue gives them, by webhook."""
-    api = Api(app, one.admin_key())
+    api = Api(app, bench_stage.admin_key())
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     source = bulk_rows.original(api.post("/api/tasks", blueprint(hourly(now))))
     pairs = iter(bulk_rows.due_at(source, 2 * most, now))
-    api.post("/api/tasks", blueprint(hook("p")))
+    api.post("/api/tasks", blueprint(webhook_trigger("p")))
     numbers = count()
 
     def taken(number: int) -> Iterator[list[bulk_rows.Pair]]:
@@ -82,7 +82,7 @@ def _ways(one: Stage, most: int) -> dict[str, Callable[[], None]]:
 
     def hooked() -> None:
         for _ in range(FIRINGS):
-            api.send(delivery("p", next(numbers), named=False))
+            api.send(delivery("p", next(numbers), with_id=False))
 
     return {"schedule": singly, f"schedule, {BATCH} a batch": together, "webhook": hooked}
 

@@ -17,10 +17,10 @@ def event(
     method: str, resource: str, body: bytes, headers: Mapping[str, str], **path: str
 ) -> dict[str, Any]:
     """Return the event of one request of a resource."""
-    asked = resource.format(**path)
+    url_path = resource.format(**path)
     return {
         "resource": resource,
-        "path": asked,
+        "path": url_path,
         "httpMethod": method,
         "headers": {"Content-Type": "application/json", **headers},
         "multiValueHeaders": {},
@@ -28,17 +28,17 @@ def event(
         "multiValueQueryStringParameters": None,
         "pathParameters": dict(path),
         "stageVariables": None,
-        "requestContext": {"resourcePath": resource, "httpMethod": method, "path": asked},
+        "requestContext": {"resourcePath": resource, "httpMethod": method, "path": url_path},
         "body": body.decode(),
         "isBase64Encoded": False,
     }
 
 
-def delivery(path: str, number: int, *, named: bool = True) -> dict[str, Any]:
+def delivery(path: str, number: int, *, with_id: bool = True) -> dict[str, Any]:
     """Return the event of a signed delivery that is like no other number."""
     body = json.dumps({"action": "opened", "number": number, "title": f"Alert {number}"}).encode()
     headers = {"X-Optio-Signature": hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}
-    if named:
+    if with_id:
         headers["X-Optio-Delivery"] = f"delivery-{number}"
     return event("POST", HOOK, body, headers, path=path)
 
@@ -55,11 +55,13 @@ class Api:
         headers = {"Authorization": f"Bearer {self._token}"}
         return self.send(event("POST", resource, json.dumps(body).encode(), headers))
 
-    def send(self, asked: dict[str, Any]) -> Any:
+    def send(self, request: dict[str, Any]) -> Any:
         """Return the answer to an event, which has to be a success."""
-        answer = self._app(asked, None)
+        answer = self._app(request, None)
         if answer["statusCode"] >= 300:
-            raise RuntimeError(f"{asked['path']} answered {answer['statusCode']} {answer['body']}")
+            raise RuntimeError(
+                f"{request['path']} answered {answer['statusCode']} {answer['body']}"
+            )
         return json.loads(answer["body"])
 
 
@@ -83,5 +85,5 @@ def hourly(moment: datetime) -> dict[str, Any]:
     return {"type": "schedule", "config": {"cronExpression": f"{moment.minute} * * * *"}}
 
 
-def hook(path: str) -> dict[str, Any]:
+def webhook_trigger(path: str) -> dict[str, Any]:
     return {"type": "webhook", "config": {"path": path, "secret": SECRET}}

@@ -24,7 +24,7 @@ from typing import Any
 from app import app
 from benchmarks import bulk_rows, yardstick
 from benchmarks.cold_process import BEFORE, clean, package
-from benchmarks.gateway import Api, blueprint, delivery, hook
+from benchmarks.gateway import Api, blueprint, delivery, webhook_trigger
 from benchmarks.report import Row, spread
 from benchmarks.stage import Stage, stage
 
@@ -75,12 +75,14 @@ def take(path):
 class Worker:
     """A process of the API's function, or of the least that one could be; it starts cold."""
 
-    def __init__(self, folder: Path, one: Stage, application: str = "from app import app") -> None:
+    def __init__(
+        self, folder: Path, bench_stage: Stage, application: str = "from app import app"
+    ) -> None:
         program = WORKER.replace("{application}", application)
         whole = BEFORE.replace('events = json.loads(sys.stdin.read() or "null")', "") + program
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", whole, str(folder)],
-            env=clean(folder) | one.environment | {"OPTIO_HOOK_RATE": "100000"},
+            env=clean(folder) | bench_stage.environment | {"OPTIO_HOOK_RATE": "100000"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -93,10 +95,10 @@ class Worker:
         began = time.perf_counter()
         self._process.stdin.write(json.dumps(event) + "\n")
         self._process.stdin.flush()
-        told = json.loads(self._process.stdout.readline())
-        if told["status"] != 202:
-            raise RuntimeError(f"a delivery was answered {told['status']}")
-        return 1000 * (time.perf_counter() - began), float(told["cpu"])
+        answer = json.loads(self._process.stdout.readline())
+        if answer["status"] != 202:
+            raise RuntimeError(f"a delivery was answered {answer['status']}")
+        return 1000 * (time.perf_counter() - began), float(answer["cpu"])
 
     def end(self) -> None:
         self._process.kill()
@@ -107,7 +109,7 @@ class Worker:
 class Site:
     """A stage with webhooks, and its measurements."""
 
-    one: Stage
+    stage: Stage
     paths: list[str]
     numbers: Iterator[int] = field(default_factory=count)
     lock: Any = field(default_factory=Lock)
@@ -127,19 +129,23 @@ def measure(quick: bool) -> Iterable[Row]:
             yield from _loaded(folder, sites[hooks], concurrency, requests)
 
 
-def _site(one: Stage, number: int) -> Site:
-    one.use()
-    made = Api(app, one.admin_key()).post("/api/tasks", blueprint(hook("first")))
-    return Site(one, ["first", *bulk_rows.listening(bulk_rows.original(made), number - 1)])
+def _site(bench_stage: Stage, number: int) -> Site:
+    bench_stage.use()
+    created = Api(app, bench_stage.admin_key()).post(
+        "/api/tasks", blueprint(webhook_trigger("first"))
+    )
+    return Site(
+        bench_stage, ["first", *bulk_rows.listening(bulk_rows.original(created), number - 1)]
+    )
 
 
 @contextmanager
-def _workers(folder: Path, one: Stage, number: int) -> Iterator[list[Worker]]:
-    found = [Worker(folder, one) for _ in range(number)]
+def _workers(folder: Path, bench_stage: Stage, number: int) -> Iterator[list[Worker]]:
+    workers = [Worker(folder, bench_stage) for _ in range(number)]
     try:
-        yield found
+        yield workers
     finally:
-        for worker in found:
+        for worker in workers:
             worker.end()
 
 
@@ -148,7 +154,7 @@ def _compared(folder: Path, sites: dict[int, Site], requests: int) -> Iterable[R
     taken: dict[int, list[tuple[float, float]]] = {number: [] for number in sites}
     with ExitStack() as stack:
         workers = {
-            number: stack.enter_context(_workers(folder, site.one, 1))[0]
+            number: stack.enter_context(_workers(folder, site.stage, 1))[0]
             for number, site in sites.items()
         }
         for number, site in sites.items():
@@ -159,25 +165,31 @@ def _compared(folder: Path, sites: dict[int, Site], requests: int) -> Iterable[R
                 taken[number].append(workers[number].ask(site.event()))
         alone = {number: _alone(workers[number], site, requests) for number, site in sites.items()}
         site = sites[min(sites)]
-        least = Worker(folder, site.one, BARE)
+        least = Worker(folder, site.stage, BARE)
         stack.callback(least.end)
         bare = _alone(least, site, requests)
     yield Row(what="the least that a delivery could be: CPU, replayed", value=bare, unit="ms")
-    cpu = {number: statistics.median(one[1] for one in found) for number, found in taken.items()}
-    wall = {number: statistics.median(one[0] for one in found) for number, found in taken.items()}
+    cpu = {
+        number: statistics.median(timing[1] for timing in timings)
+        for number, timings in taken.items()
+    }
+    wall = {
+        number: statistics.median(timing[0] for timing in timings)
+        for number, timings in taken.items()
+    }
     for number in sites:
-        told = f"{number:,} hook{'s' if number > 1 else ''}"
-        yield Row(what=f"{told}: CPU of a request", value=cpu[number], unit="ms")
-        what = f"{told}: requests a second per worker, AWS's answers replayed"
+        label = f"{number:,} hook{'s' if number > 1 else ''}"
+        yield Row(what=f"{label}: CPU of a request", value=cpu[number], unit="ms")
+        what = f"{label}: requests a second per worker, AWS's answers replayed"
         yield Row(what=what, value=1000 / alone[number], unit="/s")
         ratio = alone[number] / bare
         yield Row(
-            what=f"{told}: CPU, replayed, to the least", value=ratio, unit="x", most=BARE_RATIO
+            what=f"{label}: CPU, replayed, to the least", value=ratio, unit="x", most=BARE_RATIO
         )
-        yield Row(what=f"{told}: latency with the emulator, p50", value=wall[number], unit="ms")
+        yield Row(what=f"{label}: latency with the emulator, p50", value=wall[number], unit="ms")
     first, last = min(sites), max(sites)
-    for name, kept in (("CPU", cpu), ("latency, p50", wall)):
-        ratio = kept[last] / kept[first]
+    for name, medians in (("CPU", cpu), ("latency, p50", wall)):
+        ratio = medians[last] / medians[first]
         yield Row(what=f"{name}, {last:,} hooks to {first}", value=ratio, unit="x", most=RATIO)
 
 
@@ -190,21 +202,21 @@ def _alone(worker: Worker, site: Site, requests: int) -> float:
 def _loaded(folder: Path, site: Site, concurrency: int, requests: int) -> Iterable[Row]:
     """Yield what senders see of cold workers, then of warm ones."""
     with (
-        _workers(folder, site.one, concurrency) as workers,
+        _workers(folder, site.stage, concurrency) as workers,
         ThreadPoolExecutor(concurrency) as pool,
     ):
         cold = list(pool.map(lambda worker: worker.ask(site.event())[0], workers))
         list(pool.map(lambda worker: worker.ask(site.event()), workers))
         each = max(4, requests // concurrency)
-        before, began = site.one.cpu(), time.perf_counter()
-        found = pool.map(lambda worker: [worker.ask(site.event()) for _ in range(each)], workers)
-        warm = [one for kept in found for one in kept]
-        passed, theirs = time.perf_counter() - began, site.one.cpu() - before
-    told = f"{concurrency} at once"
-    yield from spread(f"{told}, cold, process and all", cold)
-    yield from spread(f"{told}, warm", [one[0] for one in warm])
-    yield Row(what=f"{told}: rate on this machine", value=len(warm) / passed, unit="/s")
-    cpu = sum(one[1] for one in warm) / len(warm)
-    yield Row(what=f"{told}: CPU of a request", value=cpu, unit="ms")
+        before, began = site.stage.cpu(), time.perf_counter()
+        batches = pool.map(lambda worker: [worker.ask(site.event()) for _ in range(each)], workers)
+        warm = [timing for batch in batches for timing in batch]
+        passed, theirs = time.perf_counter() - began, site.stage.cpu() - before
+    label = f"{concurrency} at once"
+    yield from spread(f"{label}, cold, process and all", cold)
+    yield from spread(f"{label}, warm", [timing[0] for timing in warm])
+    yield Row(what=f"{label}: rate on this machine", value=len(warm) / passed, unit="/s")
+    cpu = sum(timing[1] for timing in warm) / len(warm)
+    yield Row(what=f"{label}: CPU of a request", value=cpu, unit="ms")
     emulator = 1000 * theirs / len(warm)
-    yield Row(what=f"{told}: the emulator's own CPU of a request", value=emulator, unit="ms")
+    yield Row(what=f"{label}: the emulator's own CPU of a request", value=emulator, unit="ms")

@@ -43,31 +43,31 @@ def main() -> None:
     begun = datetime.now(UTC)
     first = (begun + timedelta(minutes=2)).replace(second=0, microsecond=0)
     moments = [first + timedelta(minutes=number % MINUTES) for number in range(SCHEDULES)]
-    made = [(_scheduled(api, at, number), at) for number, at in enumerate(moments)]
+    scheduled = [(_scheduled(api, at, number), at) for number, at in enumerate(moments)]
     end = moments[-1] + timedelta(minutes=MINUTES - (SCHEDULES - 1) % MINUTES, seconds=20)
     print(f"{SCHEDULES} schedules from {first:%H:%M} UTC on; {MINUTES + 2} minutes …", flush=True)
     bare: list[float] = []
     while datetime.now(UTC) < end:
         bare.append(_bare_ms(api))
         time.sleep(2)
-    late = [_lateness(api, task, at) for task, at in made]
-    for task, _ in made:
+    lateness = [_lateness(api, task, at) for task, at in scheduled]
+    for task, _ in scheduled:
         api.call("DELETE", f"/api/tasks/{task}")
-    polled = [60_000 * (number + 0.5) / len(late) for number in range(len(late))]
-    _tell("from the cron instant to the queued task", late)
+    polled = [60_000 * (number + 0.5) / len(lateness) for number in range(len(lateness))]
+    _tell("from the cron instant to the queued task", lateness)
     _tell("a poller that looks once a minute, at any second of it", polled)
     commits = _commits(state, begun)
     if commits:
         _tell("from receipt (or the moment itself) to the commit", commits)
     _tell("a request that does nothing", bare)
     measured = {
-        "p50": percentile(late, 50),
-        "p99": percentile(late, 99),
+        "p50": percentile(lateness, 50),
+        "p99": percentile(lateness, 99),
         "commit p99": percentile(commits or [0], 99),
     }
     ratios = {name: value / percentile(bare, 50) for name, value in measured.items()}
     shown = ", ".join(f"{name} {ratio:.1f} (≤ {RATIOS[name]})" for name, ratio in ratios.items())
-    good = min(late) >= 0 and all(ratio <= RATIOS[name] for name, ratio in ratios.items())
+    good = min(lateness) >= 0 and all(ratio <= RATIOS[name] for name, ratio in ratios.items())
     print(f"{'within' if good else 'NOT within'} the budgets: {shown}")
     sys.exit(0 if good else 1)
 
@@ -117,7 +117,7 @@ def _commits(state: Path, since: datetime) -> list[float]:
     """Return the milliseconds to each commit, from the metrics that the function printed."""
     os.environ.update(dev_state.card(state)["aws"])
     logs = boto3.client("logs")
-    found: list[float] = []
+    delays: list[float] = []
     for group in logs.describe_log_groups(logGroupNamePrefix=settings.log_group_of(""))[
         "logGroups"
     ]:
@@ -125,20 +125,20 @@ def _commits(state: Path, since: datetime) -> list[float]:
             logGroupName=group["logGroupName"], startTime=int(since.timestamp() * 1000)
         )
         for page in pages:
-            found += [value for event in page["events"] for value in _committed(event["message"])]
-    return found
+            delays += [value for event in page["events"] for value in _committed(event["message"])]
+    return delays
 
 
 def _committed(message: str) -> list[float]:
-    found: list[float] = []
+    values: list[float] = []
     for line in message.splitlines():
         _, brace, rest = line.partition("{")
         try:
             value = json.loads(brace + rest)["FiringCommitted"]
         except (ValueError, KeyError, TypeError):
             continue
-        found += value if isinstance(value, list) else [value]
-    return found
+        values += value if isinstance(value, list) else [value]
+    return values
 
 
 def _tell(what: str, values: Sequence[float]) -> None:

@@ -32,22 +32,26 @@ class Meter:
 
     def consumed(self, operation: str, answer: Any) -> None:
         """Add the capacity in an answer: of a table, and of each of its indexes."""
-        told = answer.get("ConsumedCapacity", ())
-        for one in [told] if isinstance(told, dict) else told:
+        reports = answer.get("ConsumedCapacity", ())
+        for report in [reports] if isinstance(reports, dict) else reports:
             if operation in ("Query", "GetItem", "Scan"):
-                self.read_units += float(one["CapacityUnits"])
+                self.read_units += float(report["CapacityUnits"])
                 continue
-            table = str(one["TableName"]).rpartition("-")[2]
-            indexes = one.get("GlobalSecondaryIndexes", {})
+            table = str(report["TableName"]).rpartition("-")[2]
+            indexes = report.get("GlobalSecondaryIndexes", {})
             for name, index in indexes.items():
                 self.units[table, name] += index["CapacityUnits"]
-            own = one["CapacityUnits"] - sum(index["CapacityUnits"] for index in indexes.values())
+            own = report["CapacityUnits"] - sum(
+                index["CapacityUnits"] for index in indexes.values()
+            )
             self.units[table, ""] += own
 
-    def read(self, operation: str, given: Any) -> None:
+    def read(self, operation: str, request: Any) -> None:
         """Count the rows of a batched read, which reports no capacity: one unit per 4 KB."""
         if operation == "BatchGetItem":
-            self.read_units += sum(len(one["Keys"]) for one in given["RequestItems"].values())
+            self.read_units += sum(
+                len(table_request["Keys"]) for table_request in request["RequestItems"].values()
+            )
 
 
 @contextmanager
@@ -56,17 +60,17 @@ def metered() -> Iterator[Meter]:
     meter = Meter()
     call, send = BaseClient._make_api_call, URLLib3Session.send
 
-    def counted(self: Any, operation: str, given: Any) -> Any:
+    def counted(self: Any, operation: str, request: Any) -> Any:
         if self.meta.service_model.service_name == "dynamodb":
-            given = {**given, "ReturnConsumedCapacity": "INDEXES"}
+            request = {**request, "ReturnConsumedCapacity": "INDEXES"}
         meter.calls[operation] += 1
         began = time.thread_time()
         try:
-            answer = call(self, operation, given)
+            answer = call(self, operation, request)
         finally:
             meter.botocore_cpu += time.thread_time() - began
         meter.consumed(operation, answer)
-        meter.read(operation, given)
+        meter.read(operation, request)
         return answer
 
     def waited(self: Any, request: Any) -> Any:
@@ -91,13 +95,13 @@ def recorded() -> Iterator[list[Any]]:
     answers: list[Any] = []
     send = URLLib3Session.send
 
-    def kept(self: Any, request: Any) -> Any:
+    def recording(self: Any, request: Any) -> Any:
         answer = send(self, request)
         assert answer.content is not None  # read now, so that it can be given again
         answers.append(answer)
         return answer
 
-    with patch.object(URLLib3Session, "send", kept):
+    with patch.object(URLLib3Session, "send", recording):
         yield answers
 
 

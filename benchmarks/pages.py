@@ -25,13 +25,13 @@ RATIO = 12
 
 def filled(state: Path, runs: int, blueprints: int) -> dict[str, str]:
     """Fill the stage, unless it is filled; return the ids that pages are asked for."""
-    kept = state / f"bench-pages-{runs}-{blueprints}.json"
-    if not kept.exists():
+    file = state / f"bench-pages-{runs}-{blueprints}.json"
+    if not file.exists():
         os.environ.update(dev_state.card(state)["aws"], STAGE="dev")
         from benchmarks.seed_stage import fill  # noqa: PLC0415 - reads the environment
 
-        kept.write_text(json.dumps(fill(runs, blueprints)))
-    ids: dict[str, str] = json.loads(kept.read_text())
+        file.write_text(json.dumps(fill(runs, blueprints)))
+    ids: dict[str, str] = json.loads(file.read_text())
     return ids
 
 
@@ -86,10 +86,12 @@ def measure(reader: Reader, paths: list[str]) -> list[str]:
         bare = statistics.median(reader.get(YARDSTICK)[0] for _ in range(TIMES))
         for _ in range(2):
             reader.get(path)
-        found = sorted(reader.get(path) for _ in range(TIMES))
-        median = statistics.median(taken for taken, _ in found)
+        readings = sorted(reader.get(path) for _ in range(TIMES))
+        median = statistics.median(taken for taken, _ in readings)
         ratio = median / bare
-        shown = f"| {path} | {median:.0f} | {found[-2][0]:.0f} | {found[0][1]} | {ratio:.1f} |"
+        shown = (
+            f"| {path} | {median:.0f} | {readings[-2][0]:.0f} | {readings[0][1]} | {ratio:.1f} |"
+        )
         print(shown, flush=True)
         slow += [path] if ratio > RATIO else []
     return slow

@@ -46,12 +46,12 @@ def measure(quick: bool) -> Iterable[Row]:
 def _log_lines(source: random.Random, count: int) -> list[bytes]:
     """Return lines as builds print them: words, paths, numbers, now and then a digest."""
     words = ["compiling", "src/app/main.py", "warning:", "unused", "0.31s", "[info]", "tests", "ok"]
-    made = []
+    lines = []
     for number in range(count):
         line = " ".join(source.choices(words, k=source.randint(3, 16)))
         digest = source.randbytes(32).hex() if number % 20 == 0 else ""
-        made.append(f"{number} {line} {digest}\n".encode())
-    return made
+        lines.append(f"{number} {line} {digest}\n".encode())
+    return lines
 
 
 def _seconds(lines: list[bytes], redactor: Redactor) -> float:

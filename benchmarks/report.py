@@ -45,7 +45,7 @@ def spread(what: str, values: Sequence[float], unit: str = "ms") -> Iterable[Row
 
 def conditions() -> str:
     """Print the machine and the time of the figures, without which they mean nothing."""
-    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    load = " ".join(f"{figure:.1f}" for figure in os.getloadavg())
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}; "
         f"{platform.python_implementation()} {platform.python_version()}; emulator: ministack, "

@@ -80,10 +80,10 @@ def _requests(number: int) -> list[float]:
     dynamodb = client("dynamodb")
     counters, runs = CounterRecord.Meta.table_name, RunRecord.Meta.table_name
     taken = []
-    for one in range(number):
-        rows = [{"id": {"S": f"saving-{one % 50}-{other}"}} for other in range(4)]
+    for index in range(number):
+        rows = [{"id": {"S": f"saving-{index % 50}-{other}"}} for other in range(4)]
         began = time.perf_counter()
-        if one % 2:
+        if index % 2:
             dynamodb.scan(TableName=runs, Limit=20)
         else:
             puts = [{"Put": {"TableName": counters, "Item": row}} for row in rows]

@@ -91,10 +91,10 @@ def _settle() -> None:
 
 
 def _write(rows: Iterable[Row]) -> None:
-    found = list(rows)
-    if found:
-        with type(found[0]).batch_write() as batch:
-            for row in found:
+    row_list = list(rows)
+    if row_list:
+        with type(row_list[0]).batch_write() as batch:
+            for row in row_list:
                 batch.save(row)
 
 
@@ -114,8 +114,8 @@ def _definition(number: int) -> Blueprint:
 
 
 def _triggers(owner: Blueprint) -> list[Trigger]:
-    cron, hook = owner.trigger_ids
-    made = Trigger(
+    cron, webhook_id = owner.trigger_ids
+    trigger = Trigger(
         id=cron,
         blueprint_id=owner.id,
         blueprint_kind=owner.kind.value,
@@ -124,11 +124,11 @@ def _triggers(owner: Blueprint) -> list[Trigger]:
         updated_at=owner.updated_at,
         schedule=ScheduleSettings(cron="0 3 1 1 *", timezone="Europe/Berlin"),
     )
-    after, due = made.next_times(BEGAN)
-    path = WebhookSettings(path=f"bench-{hook}")
+    after, due = trigger.next_times(BEGAN)
+    path = WebhookSettings(path=f"bench-{webhook_id}")
     return [
-        replace(made, next_fire_at=after, due_at=due),
-        replace(made, id=hook, type=TriggerType.WEBHOOK, schedule=None, webhook=path),
+        replace(trigger, next_fire_at=after, due_at=due),
+        replace(trigger, id=webhook_id, type=TriggerType.WEBHOOK, schedule=None, webhook=path),
     ]
 
 

@@ -31,23 +31,23 @@ def measure(quick: bool) -> Iterable[Row]:
     theirs: dict[int, list[float]] = {size: [] for size in sizes}
     with ExitStack() as stack:
         stages = {size: stack.enter_context(stage()) for size in sizes}
-        for size, one in stages.items():
-            one.use()
-            _register(one, size)
+        for size, bench_stage in stages.items():
+            bench_stage.use()
+            _register(bench_stage, size)
         for _ in range(3 if quick else ROUNDS):
-            for size, one in stages.items():
-                one.use()
+            for size, bench_stage in stages.items():
+                bench_stage.use()
                 tick.run_tick(wiring.get_world())
-                before = one.cpu()
+                before = bench_stage.cpu()
                 taken[size].append(_ticked())
-                theirs[size].append(1000 * (one.cpu() - before))
+                theirs[size].append(1000 * (bench_stage.cpu() - before))
     yield from _told(taken, theirs)
 
 
-def _register(one: Stage, size: int) -> None:
-    made = Api(app, one.admin_key()).post("/api/tasks", blueprint(minutely()))
+def _register(bench_stage: Stage, size: int) -> None:
+    created = Api(app, bench_stage.admin_key()).post("/api/tasks", blueprint(minutely()))
     far = datetime.now(UTC) + timedelta(days=300)
-    source = bulk_rows.original(made)
+    source = bulk_rows.original(created)
     bulk_rows.due_at(source, size - 1, far, owned=False)
     bulk_rows.write(
         [bulk_rows.item(trigger_record(replace(source[1], next_fire_at=far, due_at=far)))]
@@ -66,18 +66,20 @@ def _ticked() -> Meter:
 
 def _told(taken: dict[int, list[Meter]], theirs: dict[int, list[float]]) -> Iterable[Row]:
     cpu = {
-        size: statistics.median(1000 * one.cpu / TICKS for one in meters)
+        size: statistics.median(1000 * meter.cpu / TICKS for meter in meters)
         for size, meters in taken.items()
     }
     for size, meters in taken.items():
         calls = sum(meters[0].calls.values()) / TICKS
         units = (meters[0].read_units + meters[0].write_units) / TICKS
-        told = f"{size:,} registered, none due"
-        yield Row(what=f"{told}: CPU of a tick, AWS's answers replayed", value=cpu[size], unit="ms")
-        yield Row(what=f"{told}: calls", value=calls, unit="calls")
-        yield Row(what=f"{told}: capacity", value=units, unit="units")
+        label = f"{size:,} registered, none due"
+        yield Row(
+            what=f"{label}: CPU of a tick, AWS's answers replayed", value=cpu[size], unit="ms"
+        )
+        yield Row(what=f"{label}: calls", value=calls, unit="calls")
+        yield Row(what=f"{label}: capacity", value=units, unit="units")
         own = statistics.median(theirs[size])
-        yield Row(what=f"{told}: the emulator's own CPU", value=own, unit="ms")
+        yield Row(what=f"{label}: the emulator's own CPU", value=own, unit="ms")
     first, last = min(cpu), max(cpu)
     ratio = cpu[last] / cpu[first]
     yield Row(what=f"CPU, {last:,} to {first:,}", value=ratio, unit="x", most=RATIO)

@@ -26,7 +26,7 @@ import botocore.session, chalice.app, pynamodb.models
 imported = taken()
 client = botocore.session.get_session().create_client("dynamodb", "us-east-1")
 client.transact_write_items(TransactItems=[{{"Put": put}} for put in {PUTS!r}])
-told = {{"imported": imported, "answered": taken()}}
+figures = {{"imported": imported, "answered": taken()}}
 """
 """A cold process that only imports what everything needs, and writes one transaction."""
 
@@ -52,9 +52,9 @@ def request_ms(times: int = TIMES) -> float:
         assert bare.current_request is not None
         return {"answer": bare.current_request.json_body}
 
-    asked = event("POST", "/bare", b'{"some": "body"}', {})
-    bare(asked, None)
-    return _cpu_ms(lambda: bare(asked, None), times)
+    request = event("POST", "/bare", b'{"some": "body"}', {})
+    bare(request, None)
+    return _cpu_ms(lambda: bare(request, None), times)
 
 
 def _cpu_ms(act: Callable[[], object], times: int) -> float:
