@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chalicelib.domain.texts.state_word import state_word
 from optio_cli.core import resolve
 from optio_cli.core.api import Json
 from optio_cli.core.output import relative_time, short_id
@@ -53,7 +54,7 @@ def _firing_row(firing: Json, kinds: dict[str, str]) -> tuple[object, ...]:
         short_id(firing["id"]),
         f"{by}, redelivered" if firing.get("redeliveryOf") else by,
         f"{firing['occurrence']}{gap}" if trigger else "",
-        firing.get("runState") or firing["outcome"],
+        state_word(firing.get("runState") or firing["outcome"]),
         firing["reason"],
         short_id(firing["taskId"]),
         relative_time(firing["firedAt"]),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from optio_cli.core import resolve
+from optio_cli.core import render, resolve
 from optio_cli.core.errors import ExitCode, Failure
 from optio_cli.core.session import AsJson, CommandSession, open_session
 
@@ -41,7 +41,7 @@ def resume_task(
     if as_json:
         session.out.print_json(answer)
     else:
-        session.out.print_text(f"{run['id']} {answer['task']['state']}")
+        session.out.print_text(f"{run['id']} {render.task_state(answer['task'])}")
 
 
 def _set_enabled(session: CommandSession, name: str, *, enabled: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chalicelib.domain.texts.state_word import parse_state
 from optio_cli.commands import firings, lifecycle
 from optio_cli.core import download, render, resolve
 from optio_cli.core import follow as log_following
@@ -39,13 +40,16 @@ def list_tasks(
     kind: Annotated[
         str, typer.Option("--type", help="repo-task, workflow-run, repo-blueprint, standalone, all")
     ] = "all",
-    state: Annotated[str, typer.Option(help="Show only runs in this state.")] = "",
+    state: Annotated[
+        str, typer.Option(help="Show only runs in this state, such as failed or 'PR open'.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of tasks.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List blueprints and then runs, each newest first."""
     session = open_session(as_json)
-    pages = session.api.iter_pages("/api/tasks", "tasks", limit, {"type": kind, "state": state})
+    query = {"type": kind, "state": parse_state(state)}
+    pages = session.api.iter_pages("/api/tasks", "tasks", limit, query)
     tasks = list(pages)
     if as_json:
         session.out.print_json({"tasks": tasks})
@@ -257,7 +261,7 @@ def _change_each(
         try:
             run = resolve.find_run(session.api, name)
             done.append(session.api.call_api("POST", f"/api/tasks/{run['id']}/{verb}")["task"])
-            session.out.print_text(f"{run['id']} {done[-1]['state']}")
+            session.out.print_text(f"{run['id']} {render.task_state(done[-1])}")
         except Failure as failure:
             refused.append(failure)
     if session.out.as_json and not quiet:

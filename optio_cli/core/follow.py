@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rich.text import Text
 
+from chalicelib.domain.texts.state_word import state_word
 from optio_cli.core import resolve
 from optio_cli.core.api import ApiClient, Json, Query
 from optio_cli.core.errors import ExitCode, Failure
@@ -55,12 +56,12 @@ def show_run(session: CommandSession, run: Json, query: Query | None = None) -> 
         if run["state"] != state:
             state = run["state"]
             waits = f", waiting for {run['waitingFor']}" if run["waitingFor"] else ""
-            session.out.print_note(f"── {state}{waits}")
+            session.out.print_note(f"── {state_word(state)}{waits}")
     if session.out.as_json:
         session.out.print_json_line({"run": run})
     if run["state"] in FAILURE_STATES:
         why = run["errorMessage"] or run["waitingFor"] or "no reason is known"
-        raise Failure(f"run {run['id']} is {run['state']}: {why}", ExitCode.FAILED)
+        raise Failure(f"run {run['id']} is {state_word(run['state'])}: {why}", ExitCode.FAILED)
     if run["prUrl"]:
         session.out.print_note(f"pull request: {run['prUrl']}")
 

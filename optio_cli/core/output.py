@@ -17,7 +17,7 @@ from optio_cli.core.errors import Failure
 
 STATE_COLOURS = {
     "completed": "green",
-    "pr_opened": "green",
+    "PR open": "green",
     "ok": "green",
     "enabled": "green",
     "fired": "green",
@@ -27,7 +27,7 @@ STATE_COLOURS = {
     "paused": "yellow",
     "skipped": "yellow",
     "warn": "yellow",
-    "needs_attention": "magenta",
+    "needs attention": "magenta",
     "failed": "red",
     "bad": "red",
     "cancelled": "bright_black",

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from chalicelib.domain.display_text import to_one_line
 from chalicelib.domain.texts.number_text import format_dollars
+from chalicelib.domain.texts.state_word import state_word
 from optio_cli.core.api import Json
 from optio_cli.core.output import (
     CONTROL_CHARACTERS,
@@ -24,7 +25,7 @@ HIDDEN_FIELDS = ("prompt", "metadata", "attempts", "outputs", "keptWork")
 def task_state(task: Json) -> str:
     """Return the state of a run, or whether a blueprint is enabled or paused."""
     if "state" in task:
-        return str(task["state"])
+        return state_word(task["state"])
     return "enabled" if task["enabled"] else "paused"
 
 
@@ -42,7 +43,11 @@ def show_task(out: CommandOutput, shown: Json) -> None:
     if "events" in shown:
         out.print_text(Text("\nHistory", style="bold"))
         rows = [
-            (str(event["createdAt"])[:19].replace("T", " "), event["toState"], event["message"])
+            (
+                str(event["createdAt"])[:19].replace("T", " "),
+                state_word(event["toState"]),
+                event["message"],
+            )
             for event in shown["events"]
         ]
         out.print_table(("AT (UTC)", "STATE", "WHY"), rows, "no history yet")
@@ -79,15 +84,22 @@ def _show_fields(out: CommandOutput, task: Json) -> None:
     table.add_column(overflow="fold")
     for name, value in task.items():
         if name not in HIDDEN_FIELDS and value not in (None, "", [], {}, False):
-            table.add_row(
-                name, format_cell(format_dollars(value) if name.endswith("Usd") else value)
-            )
+            table.add_row(name, format_cell(_field_text(name, value)))
     if "enabled" in task and not task["enabled"]:
         table.add_row("enabled", format_cell("paused"))
     for name, value in task.get("metadata", {}).items():
         if value not in (None, {}):
             table.add_row(name, format_cell(value))
     out.console.print(table)
+
+
+def _field_text(name: str, value: object) -> object:
+    """Return the value of a field as people read it."""
+    if name == "state":
+        return state_word(str(value))
+    return (
+        format_dollars(value) if name.endswith("Usd") and isinstance(value, int | float) else value
+    )
 
 
 def _show_triggers(out: CommandOutput, triggers: list[Json]) -> None:
@@ -129,7 +141,7 @@ def describe_trigger(trigger: Json) -> str:
 def _show_runs(out: CommandOutput, runs: list[Json]) -> None:
     out.print_text(Text("\nNewest runs", style="bold"))
     rows = [
-        (short_id(run["id"]), run["state"], relative_time(run["createdAt"]), _run_outcome(run))
+        (short_id(run["id"]), task_state(run), relative_time(run["createdAt"]), _run_outcome(run))
         for run in runs
     ]
     out.print_table(("ID", "STATE", "CREATED", "OUTCOME"), rows, "none yet")

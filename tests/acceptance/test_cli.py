@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -11,6 +12,7 @@ import pytest
 import requests
 
 from chalicelib import wiring
+from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from tests.conftest import RUNNER_TOKEN, TOKEN, Stage
 from tests.support.cli import Terminal
@@ -204,6 +206,22 @@ def test_a_task_goes_from_new_through_its_log_to_its_end(terminal: Terminal, sta
     code, _, errors = terminal.run("task", "logs", run, "--follow")
     assert (code, "is cancelled" in errors) == (1, True)
     assert terminal.json("task", "retry", run)["tasks"][0]["state"] == "queued"
+
+
+def test_a_state_is_shown_with_its_word_and_kept_raw_in_json(terminal: Terminal, stage: Stage):
+    words = ("--repo", "acme/web", "--prompt", "Say hello.", "--agent", "command")
+    run = terminal.ok("task", "new", *words, "--agent-command", "true").strip()
+    world = wiring.get_world()
+    row = world.runs.get(run)
+    for state, word in (("needs_attention", "needs attention"), ("pr_opened", "PR open")):
+        moved = replace(row, state=State(state), version=row.version + 1)
+        world.runs.put(moved, row)
+        row = moved
+        assert word in terminal.ok("task", "list", "--state", word.upper(), COLUMNS="200")
+        for said in (terminal.ok("task", "list"), terminal.ok("task", "show", run)):
+            assert word in said
+            assert state not in said
+        assert terminal.json("task", "show", run)["task"]["state"] == state
 
 
 def test_following_prints_every_line_once_and_ends_with_the_run(terminal: Terminal, stage: Stage):

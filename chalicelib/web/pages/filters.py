@@ -13,24 +13,26 @@ from markupsafe import Markup, escape
 from chalicelib.domain.repos.repo import TICKET_REPO_PLACEHOLDER
 from chalicelib.domain.texts.cron_description import describe_cron
 from chalicelib.domain.texts.number_text import format_dollars
+from chalicelib.domain.texts.state_word import state_word
 from chalicelib.domain.triggers import webhook_senders
 from chalicelib.web.http.cursors import encode_cursor
 from chalicelib.web.pages.form import param_to_text
 
-STATE_WORDS = {
-    "queued": ("Queued", "wait"),
-    "provisioning": ("Provisioning", "busy"),
-    "running": ("Running", "busy"),
-    "pr_opened": ("PR open", "open"),
-    "needs_attention": ("Needs attention", "warn"),
-    "completed": ("Completed", "good"),
-    "failed": ("Failed", "bad"),
-    "cancelled": ("Cancelled", "off"),
-    "fired": ("Fired", "good"),
-    "skipped": ("Skipped", "off"),
-    "delivered": ("Delivered", "good"),
-    "pending": ("Pending", "wait"),
+STATE_TONES = {
+    "queued": "wait",
+    "provisioning": "busy",
+    "running": "busy",
+    "pr_opened": "open",
+    "needs_attention": "warn",
+    "completed": "good",
+    "failed": "bad",
+    "cancelled": "off",
+    "fired": "good",
+    "skipped": "off",
+    "delivered": "good",
+    "pending": "wait",
 }
+"""The colour of a state: of a run, a firing or a delivery."""
 SKIP_REASONS = {
     "paused": "the blueprint or its trigger was paused",
     "filtered": "the events or the filter of the trigger did not match",
@@ -116,12 +118,14 @@ AGENT_LABELS = {
 DURATION_UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s"))
 
 
-def state_word(state: str) -> str:
-    return STATE_WORDS.get(state, (state.replace("_", " ").capitalize(), "off"))[0]
+def state_label(state: str) -> str:
+    """Return the word of a state with a capital, as a label begins."""
+    word = state_word(state).replace("_", " ")
+    return word[:1].upper() + word[1:]
 
 
 def state_tone(state: str) -> str:
-    return STATE_WORDS.get(state, ("", "off"))[1]
+    return STATE_TONES.get(state, "off")
 
 
 def format_time(at: datetime | None, form: str = "ago") -> Markup:
@@ -222,7 +226,7 @@ def keep_lines(text: str) -> Markup:
 
 JINJA_FILTERS: dict[str, Callable[..., Any]] = {
     "cursor": encode_cursor,
-    "state_word": state_word,
+    "state_word": state_label,
     "tone": state_tone,
     "moment": format_time,
     "occurrence": format_occurrence,
