@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
+import re
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -12,6 +14,21 @@ import chalicelib
 from chalicelib.domain import errors
 from chalicelib.domain.errors import DomainError
 from chalicelib.web.http.errors import STATUS_OF_ERROR
+from infra.dev.emulator import ROOT
+
+WEB = ROOT / "chalicelib" / "web"
+USABLE = {"now", "policy"}
+"""Parts of the world that every module of the web may use."""
+ALSO_USABLE = {
+    "api/hooks.py": {"metrics"},
+    "mapping/blueprint_requests.py": {"encryption", "prompt_templates"},
+    "schemas/requests/tasks.py": {"prompt_templates"},
+    "schemas/requests/triggers.py": {"providers"},
+    "pages/resubmit.py": {"encryption"},
+    "pages/session.py": {"encryption"},
+    "schemas/requests/fields.py": {"expressions"},
+}
+"""Modules that use a part for HTTP itself: cookies, kept forms, floods, the checks of fields."""
 
 
 def iter_subclasses(kind: type) -> Iterator[type]:
@@ -20,6 +37,67 @@ def iter_subclasses(kind: type) -> Iterator[type]:
         if inner.__module__.startswith("chalicelib."):
             yield inner
         yield from iter_subclasses(inner)
+
+
+def is_world(node: ast.AST, names: set[str]) -> bool:
+    """Return whether an expression is the world: a call of `get_world`, or a name bound to it."""
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        return name == "get_world"
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def iter_bindings(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield each assigned name with its value, also those of tuples."""
+    for node in ast.walk(tree):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            assert isinstance(node, ast.Assign)
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                yield from zip(target.elts, node.value.elts, strict=True)
+            else:
+                yield target, node.value
+
+
+def used_parts(source: str) -> set[str]:
+    """Return the parts of the world that a module uses, whatever name it gives to the world."""
+    tree = ast.parse(source)
+    names = {"world"}
+    names |= {
+        ast.unparse(target) for target, value in iter_bindings(tree) if is_world(value, set())
+    }
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and is_world(node.value, names)
+    }
+
+
+def test_only_queries_and_actions_use_the_stores():
+    used = {
+        str(path.relative_to(WEB)): used_parts(path.read_text()) - USABLE
+        for path in WEB.rglob("*.py")
+        if path.parent.name != "queries"
+    }
+    wrong = {name: parts for name, parts in used.items() if parts - ALSO_USABLE.get(name, set())}
+    assert wrong == {}, "read through chalicelib/web/queries, write through chalicelib/actions"
+
+
+def test_queries_only_read():
+    writes = re.compile(r"\.(add|put|remove|save_\w+|note_use|commit_\w+|record_\w+|hold_\w+)\(")
+    for path in (WEB / "queries").glob("*.py"):
+        assert writes.findall(path.read_text()) == [], path
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "wiring.get_world().runs.get(x)",
+        "w = wiring.get_world()\nw.runs",
+        "a, w = 1, get.get_world()\nw.runs",
+    ],
+)
+def test_a_store_is_found_by_any_name(source: str):
+    assert used_parts(source) == {"runs"}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import hmac
 import secrets
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.actions.idempotency import earlier_result, existing_result
 from chalicelib.domain.access.key import (
@@ -163,3 +163,9 @@ def close_session(world: World, token: str) -> None:
     key = world.keys.find_by_id(key_id(token_digest(token)))
     if key is not None and key.parent:
         world.keys.remove(key.id)
+
+
+def use_sign_in_link(world: World, fingerprint: str, lifetime: timedelta) -> bool:
+    """Mark a sign-in link as used until it has expired; return whether this was its first use."""
+    now = world.now()
+    return world.markers.record_once(f"link#{fingerprint}", now, now + lifetime)

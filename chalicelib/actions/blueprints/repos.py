@@ -32,6 +32,11 @@ def change_repo(world: World, was: Repo, new: Repo, by: Principal) -> None:
     world.repos.put(new, was)
 
 
+def remove_repo(world: World, repo_id: str) -> None:
+    """Remove the settings of a repo; its tasks stay. Raises `NotFound` if there are none."""
+    world.repos.remove(world.repos.get(repo_id))
+
+
 def _check_forge(new: Repo, was: str | None, by: Principal) -> None:
     """Raise `Forbidden` if the caller may not choose where the stage's credential is sent."""
     if new.forge_api_url not in (None, was) and not by.has_scope(Scope.ADMIN):

@@ -1,4 +1,4 @@
-"""Runs after they were fired: admission, transitions, failures, lists, logs, bulk changes.
+"""Runs after they were fired: admission, transitions, failures, logs, bulk changes.
 
 The reasons for a run do not belong here: they are in `firing`.
 May import firing and the features below it.

@@ -5,14 +5,12 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions.firing import redelivery
 from chalicelib.domain.access.key import Scope
-from chalicelib.domain.blueprints.blueprint import Kind
-from chalicelib.domain.errors import NotFound
-from chalicelib.domain.firing.firing import Firing
 from chalicelib.web.api.hooks import firing_response
 from chalicelib.web.http.requests import idempotency_claim, parse_id
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
+from chalicelib.web.queries import firings
 from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
@@ -21,11 +19,8 @@ routes = Routes(__name__)
 @routes.add_route("GET", "/api/firings/{firing_id}", scope=Scope.READ)
 def show_firing(firing_id: str) -> Answer[responses.FiringAnswer]:
     """Return a firing with its params and its payload."""
-    store = wiring.get_world().firings
-    firing = store.get(parse_id("firing", firing_id))
-    return json_answer(
-        {"firing": resource_views.full_firing_view(firing, store.get_brief(firing.id))}
-    )
+    firing, brief = firings.get_firing(wiring.get_world(), parse_id("firing", firing_id))
+    return json_answer({"firing": resource_views.full_firing_view(firing, brief)})
 
 
 @routes.add_route(
@@ -36,13 +31,4 @@ def redeliver_firing(firing_id: str) -> Answer[responses.Told]:
     claim = idempotency_claim(routes.current_request, "")
     world = wiring.get_world()
     firing = redelivery.redeliver_firing(world, parse_id("firing", firing_id), claim)
-    return firing_response(firing, _blueprint_kind(firing))
-
-
-def _blueprint_kind(firing: Firing) -> str:
-    if firing.blueprint_id is None:
-        return Kind.REPO_BLUEPRINT.value
-    try:
-        return wiring.get_world().blueprints.get(firing.blueprint_id).kind.value
-    except NotFound:
-        return Kind.REPO_BLUEPRINT.value
+    return firing_response(firing, firings.blueprint_kind(world, firing))

@@ -18,6 +18,7 @@ from chalicelib.web.http.requests import (
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
@@ -27,8 +28,9 @@ routes = Routes(__name__)
 def list_keys() -> Answer[responses.KeyList]:
     """List the API keys, newest first, without their tokens."""
     request = routes.current_request
-    before = page_cursor(request)
-    found, position = wiring.get_world().keys.list_newest(before, page_limit(request))
+    found, position = configuration.list_keys(
+        wiring.get_world(), page_cursor(request), page_limit(request)
+    )
     return json_answer(
         {"apiKeys": [_key_view(key) for key in found], "nextCursor": encode_cursor(position)}
     )

@@ -21,6 +21,7 @@ from chalicelib.web.http.operation import ApiOperation
 from chalicelib.web.http.requests import json_body, raw_body
 from chalicelib.web.http.responses import json_answer
 from chalicelib.web.http.routes import Routes
+from chalicelib.web.queries import tasks as queries
 
 routes = Routes(__name__)
 Body = dict[str, Any]
@@ -108,7 +109,7 @@ def _started_config(body: Body) -> Body:
 
 
 def _started_job(body: Body) -> Body:
-    return {"run": tasks.full_run_view(wiring.get_world().runs.get(body["runId"]))}
+    return {"run": tasks.full_run_view(queries.get_run(wiring.get_world(), body["runId"]))}
 
 
 def _blueprint_routes(

@@ -24,13 +24,14 @@ from chalicelib.web.http.requests import (
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
 
 
 def _get_template(template_id: str) -> PromptTemplate:
-    return wiring.get_world().prompt_templates.get(parse_id("prompt template", template_id))
+    return configuration.get_template(wiring.get_world(), parse_id("prompt template", template_id))
 
 
 @routes.add_route(
@@ -39,16 +40,11 @@ def _get_template(template_id: str) -> PromptTemplate:
 def list_templates() -> Answer[responses.PromptTemplateList]:
     """List the prompt templates, newest first."""
     request = routes.current_request
-    kind, limit = query_param(request, "kind"), page_limit(request)
-    position = page_cursor(request)
-    kept: list[PromptTemplate] = []
-    while len(kept) < limit:
-        asked = limit - len(kept)
-        page, position = wiring.get_world().prompt_templates.list_newest(position, asked)
-        kept += [one for one in page if not kind or one.kind == kind]
-        if position is None or len(page) < asked:  # the end, or the most that one response may hold
-            break
-    shown = [resource_views.prompt_template_summary(one) for one in kept]
+    kind = query_param(request, "kind")
+    found, position = configuration.list_templates(
+        wiring.get_world(), page_cursor(request), page_limit(request), kind
+    )
+    shown = [resource_views.prompt_template_summary(one) for one in found]
     return json_answer({"promptTemplates": shown, "nextCursor": encode_cursor(position)})
 
 

@@ -18,6 +18,7 @@ from chalicelib.web.http.requests import (
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import configuration_requests, resource_views
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
@@ -27,12 +28,11 @@ routes = Routes(__name__)
 def list_repos() -> Answer[responses.RepoList]:
     """List the repos by URL."""
     request = routes.current_request
-    after, limit = page_cursor(request) or "", page_limit(request)
-    left = [repo for repo in wiring.get_world().repos.list_all() if repo.url > after]
-    shown = [resource_views.repo_view(repo) for repo in left[:limit]]
-    return json_answer(
-        {"repos": shown, "nextCursor": encode_cursor(left[limit - 1].url if left[limit:] else None)}
+    found, position = configuration.list_repos_after(
+        wiring.get_world(), page_cursor(request) or "", page_limit(request)
     )
+    shown = [resource_views.repo_view(repo) for repo in found]
+    return json_answer({"repos": shown, "nextCursor": encode_cursor(position)})
 
 
 @routes.add_route("POST", "/api/repos", scope=Scope.WRITE, body="NewRepo", status=201)
@@ -48,23 +48,23 @@ def create_repo() -> Answer[responses.RepoAnswer]:
 @routes.add_route("GET", "/api/repos/{repo}", scope=Scope.READ)
 def show_repo(repo: str) -> Answer[responses.RepoAnswer]:
     """Return one repo."""
-    return json_answer(
-        {"repo": resource_views.repo_view(wiring.get_world().repos.get(parse_id("repo", repo)))}
-    )
+    found = configuration.get_repo(wiring.get_world(), parse_id("repo", repo))
+    return json_answer({"repo": resource_views.repo_view(found)})
 
 
 @routes.add_route("PATCH", "/api/repos/{repo}", scope=Scope.WRITE, body="RepoFields", partial=True)
 def edit_repo(repo: str) -> Answer[responses.RepoAnswer]:
     """Change the settings of a repo."""
-    was = wiring.get_world().repos.get(parse_id("repo", repo))
+    world = wiring.get_world()
+    was = configuration.get_repo(world, parse_id("repo", repo))
     asked = requests.parse_request(requests.RepoFields, json_body(routes.current_request))
-    new = configuration_requests.patch_repo(was, asked, wiring.get_world().now())
-    repos.change_repo(wiring.get_world(), was, new, current_caller())
+    new = configuration_requests.patch_repo(was, asked, world.now())
+    repos.change_repo(world, was, new, current_caller())
     return json_answer({"repo": resource_views.repo_view(new)})
 
 
 @routes.add_route("DELETE", "/api/repos/{repo}", scope=Scope.WRITE, status=204)
 def remove_repo(repo: str) -> Answer[None]:
     """Delete the settings of a repo; its tasks stay."""
-    wiring.get_world().repos.remove(wiring.get_world().repos.get(parse_id("repo", repo)))
+    repos.remove_repo(wiring.get_world(), parse_id("repo", repo))
     return json_answer(None, 204)

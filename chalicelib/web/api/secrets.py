@@ -15,6 +15,7 @@ from chalicelib.web.http.requests import json_body, query_param
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
@@ -23,7 +24,8 @@ routes = Routes(__name__)
 @routes.add_route("GET", "/api/secrets", scope=Scope.READ)
 def list_secrets() -> Answer[responses.SecretList]:
     """List the secrets by name; their values are never returned."""
-    shown = [resource_views.secret_view(secret) for secret in wiring.get_world().secrets.list_all()]
+    found = configuration.list_secrets(wiring.get_world())
+    shown = [resource_views.secret_view(secret) for secret in found]
     return json_answer({"secrets": shown, "nextCursor": None})
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chalicelib import wiring
 from chalicelib.actions.blueprints import blueprints, save_warnings
 from chalicelib.actions.firing import preview
-from chalicelib.actions.runs import lists, runs
+from chalicelib.actions.runs import runs
 from chalicelib.domain.access.key import Scope
-from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, RUN_KINDS, Blueprint, Kind
+from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, MethodNotAllowed, NotFound
-from chalicelib.domain.firing.firing import Brief
-from chalicelib.domain.repos.repo import Repo, normal_url
 from chalicelib.domain.runs.run import Run
-from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from chalicelib.web.http.authentication import current_caller
 from chalicelib.web.http.cursors import encode_cursor
@@ -31,6 +28,8 @@ from chalicelib.web.http.requests import (
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import blueprint_requests, resource_views, run_views
+from chalicelib.web.queries import tasks as queries
+from chalicelib.web.queries.configuration import find_repo
 from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
@@ -40,7 +39,7 @@ ANY_STATE = "any"
 
 def get_task_or_run(task_id: str) -> Blueprint | Run:
     """Return the blueprint or run with this id."""
-    return lists.get_task(wiring.get_world(), parse_id("task", task_id))
+    return queries.get_task(wiring.get_world(), parse_id("task", task_id))
 
 
 def get_blueprint(task_id: str) -> Blueprint:
@@ -61,13 +60,17 @@ def list_tasks() -> Answer[responses.TaskList]:
     state = "" if (asked := query_param(request, "state", ANY_STATE)) == ANY_STATE else asked
     if faults := list(_find_contradictions(kind, state, url)):
         raise Invalid.from_faults(faults)
-    limit, cursor = page_limit(request), page_cursor(request)
+    world, limit, cursor = wiring.get_world(), page_limit(request), page_cursor(request)
+    found: Sequence[Blueprint | Run]
     if url:
-        return _list_of_repo(url, state, cursor, limit)
-    if kind == "all":
-        return _list_all(cursor, limit, state)
-    things, position = _list_kind(kind, cursor, limit, state)
-    return json_answer({"tasks": things, "nextCursor": encode_cursor(position)})
+        found, position = queries.list_runs_of_repo(world, url, state, cursor, limit)
+    else:
+        found, position = queries.list_tasks(world, kind, state, cursor, limit)
+    shown = [
+        _run_summary(one) if isinstance(one, Run) else resource_views.blueprint_summary(one)
+        for one in found
+    ]
+    return json_answer({"tasks": shown, "nextCursor": encode_cursor(position)})
 
 
 def _find_contradictions(kind: str, state: str, url: str) -> Iterator[Fault]:
@@ -75,39 +78,6 @@ def _find_contradictions(kind: str, state: str, url: str) -> Iterator[Fault]:
         yield Fault("state", "is only a filter for runs, because blueprints have no state")
     if url and kind != Kind.REPO_TASK:
         yield Fault("repoUrl", "is only a filter for the type repo-task")
-
-
-def _list_kind(
-    kind: str, cursor: str | None, limit: int, state: str
-) -> tuple[list[responses.DefinitionSummary | responses.RunSummary], str | None]:
-    world = wiring.get_world()
-    if kind in BLUEPRINT_KINDS:
-        found, position = world.blueprints.list_newest(kind, cursor, limit)
-        return [resource_views.blueprint_summary(thing) for thing in found], position
-    if state:
-        listed, position = world.runs.list_in_state((kind,), State(state), cursor, limit)
-    else:
-        listed, position = world.runs.list_newest((kind,), cursor, limit)
-    return [_run_summary(run) for run in listed], position
-
-
-def _list_of_repo(
-    url: str, state: str, cursor: str | None, limit: int
-) -> Answer[responses.TaskList]:
-    listed, position = wiring.get_world().runs.list_of_repo(normal_url(url), cursor, limit)
-    kept = [_run_summary(run) for run in listed if not state or run.state == state]
-    return json_answer({"tasks": kept, "nextCursor": encode_cursor(position)})
-
-
-def _list_all(cursor: str | None, limit: int, state: str) -> Answer[responses.TaskList]:
-    kinds: list[str] = [*RUN_KINDS] if state else [*BLUEPRINT_KINDS, *RUN_KINDS]
-    kind, _, position = (cursor or kinds[0]).partition("|")
-    if kind not in kinds:
-        raise Invalid("is not a cursor of this list: use the nextCursor of a response", "cursor")
-    things, following = _list_kind(kind, position or None, limit, state)
-    rest = kinds[kinds.index(kind) + 1 :]
-    after = f"{kind}|{following}" if following else (rest[0] if rest else None)
-    return json_answer({"tasks": things, "nextCursor": encode_cursor(after)})
 
 
 @routes.add_route("POST", "/api/tasks", scope=Scope.WRITE, body="NewTask", status=201)
@@ -118,7 +88,7 @@ def create_task() -> Answer[responses.MadeAnswer]:
     body, ignored = blueprint_requests.drop_ignored_fields(json_body(request))
     asked = requests.parse_request(requests.NewTask, body)
     new = blueprint_requests.to_blueprint(
-        asked, str(uuid.uuid4()), _find_repo(asked.repo_url), world.now()
+        asked, str(uuid.uuid4()), find_repo(world, asked.repo_url), world.now()
     )
     if new.kind is Kind.REPO_TASK:
         run = runs.start_run(world, new, {}, stored=False, claim=idempotency_claim(request, ""))
@@ -137,16 +107,13 @@ def create_task() -> Answer[responses.MadeAnswer]:
     return json_answer({"task": view, "triggers": shown, "warnings": warnings}, 201)
 
 
-def _find_repo(url: str | None) -> Repo | None:
-    return wiring.get_world().repos.find_by_url(url) if url else None
-
-
 def _run_summary(run: Run) -> responses.RunSummary:
     return run_views.run_summary(run, stalled=_is_stalled(run))
 
 
 def full_run_view(run: Run) -> responses.RunView:
-    brief = wiring.get_world().firings.get_brief(run.firing_id) or Brief()
+    """Return a run with its prompt and params, which are stored apart from it."""
+    brief = queries.get_brief(wiring.get_world(), run)
     return run_views.run_view(run, brief, stalled=_is_stalled(run))
 
 
@@ -171,11 +138,10 @@ def edit_task(task_id: str) -> Answer[responses.DefinitionAnswer]:
     body, ignored = blueprint_requests.drop_ignored_fields(json_body(routes.current_request))
     was = get_blueprint(task_id)
     url = body.get("repoUrl", was.repo_url)
-    new = blueprint_requests.patch_blueprint(
-        was, body, _find_repo(url if isinstance(url, str) else None)
-    )
+    repo = find_repo(world, url if isinstance(url, str) else None)
+    new = blueprint_requests.patch_blueprint(was, body, repo)
     kept = blueprints.change_blueprint(world, was, new)
-    found = save_warnings.find_warnings(world, kept, world.triggers.list_of_blueprint(kept))
+    found = save_warnings.find_warnings(world, kept, queries.list_triggers(world, kept))
     warnings = resource_views.warning_views([*ignored, *found])
     return json_answer({"task": resource_views.blueprint_view(kept), "warnings": warnings})
 
@@ -223,7 +189,7 @@ def list_runs(task_id: str) -> Answer[responses.RunList]:
     thing = get_task_or_run(task_id)
     if isinstance(thing, Run):
         return json_answer({"runs": [], "nextCursor": None})
-    listed, position = wiring.get_world().runs.list_of_blueprint(thing.id, cursor, limit)
+    listed, position = queries.list_runs_of_blueprint(wiring.get_world(), thing.id, cursor, limit)
     return json_answer(
         {"runs": [_run_summary(run) for run in listed], "nextCursor": encode_cursor(position)}
     )
@@ -232,7 +198,7 @@ def list_runs(task_id: str) -> Answer[responses.RunList]:
 @routes.add_route("GET", "/api/tasks/{task_id}/runs/{run_id}", scope=Scope.READ)
 def show_run(task_id: str, run_id: str) -> Answer[responses.RunAnswer]:
     """Return one run of a blueprint."""
-    run = wiring.get_world().runs.get(parse_id("run", run_id))
+    run = queries.get_run(wiring.get_world(), parse_id("run", run_id))
     if run.blueprint_id != parse_id("task", task_id):
         raise NotFound("run", run_id)
     return json_answer({"run": full_run_view(run)})
@@ -241,17 +207,15 @@ def show_run(task_id: str, run_id: str) -> Answer[responses.RunAnswer]:
 @routes.add_route("POST", "/api/tasks/{task_id}/cancel", scope=Scope.RUN, status=202)
 def cancel_run(task_id: str) -> Answer[responses.RunTask]:
     """Cancel a run that has not ended."""
-    return json_answer(
-        {"task": full_run_view(runs.cancel_run(wiring.get_world(), _get_run_id(task_id)))}, 202
-    )
+    cancelled = runs.cancel_run(wiring.get_world(), _get_run(task_id).id)
+    return json_answer({"task": full_run_view(cancelled)}, 202)
 
 
 @routes.add_route("POST", "/api/tasks/{task_id}/retry", scope=Scope.RUN, status=202)
 def retry_run(task_id: str) -> Answer[responses.RunTask]:
     """Retry a failed or cancelled run."""
-    return json_answer(
-        {"task": full_run_view(runs.retry_run(wiring.get_world(), _get_run_id(task_id)))}, 202
-    )
+    retried = runs.retry_run(wiring.get_world(), _get_run(task_id).id)
+    return json_answer({"task": full_run_view(retried)}, 202)
 
 
 @routes.add_route(
@@ -260,16 +224,14 @@ def retry_run(task_id: str) -> Answer[responses.RunTask]:
 def resume_run(task_id: str) -> Answer[responses.RunTask]:
     """Resume a run on its branch or from its kept work, with a new prompt."""
     asked = requests.parse_request(requests.ResumeRequest, json_body(routes.current_request))
-    world, run_id = wiring.get_world(), _get_run_id(task_id)
-    runs.check_may_prompt(
-        world, world.runs.get(run_id), may_write=current_caller().has_scope(Scope.WRITE)
-    )
-    run = runs.resume_run(world, run_id, asked.prompt)
-    return json_answer({"task": full_run_view(run)}, 202)
+    world, run = wiring.get_world(), _get_run(task_id)
+    runs.check_may_prompt(world, run, may_write=current_caller().has_scope(Scope.WRITE))
+    return json_answer({"task": full_run_view(runs.resume_run(world, run.id, asked.prompt))}, 202)
 
 
-def _get_run_id(task_id: str) -> str:
+def _get_run(task_id: str) -> Run:
+    """Return the run with this id; raise `MethodNotAllowed` for a blueprint."""
     thing = get_task_or_run(task_id)
     if isinstance(thing, Blueprint):
         raise MethodNotAllowed("this task is a blueprint, not a run")
-    return thing.id
+    return thing

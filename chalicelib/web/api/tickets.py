@@ -10,6 +10,7 @@ from chalicelib.web.http.requests import idempotency_claim, json_body, parse_id
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import configuration_requests, resource_views
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
@@ -49,7 +50,7 @@ def _progress_view(thing: TicketProvider) -> responses.ProgressView | None:
 @routes.add_route("GET", "/api/tickets/providers", scope=Scope.READ)
 def list_providers() -> Answer[responses.ProviderList]:
     """List the ticket providers, with the health of each."""
-    found = wiring.get_world().providers.list_all()
+    found = configuration.list_providers(wiring.get_world())
     return json_answer({"providers": [provider_view(thing) for thing in found], "nextCursor": None})
 
 
@@ -73,7 +74,7 @@ def create_provider() -> Answer[responses.ProviderAnswer]:
 def edit_provider(provider_id: str) -> Answer[responses.ProviderAnswer]:
     """Rename or pause a ticket provider, or change its credential or its config."""
     world = wiring.get_world()
-    was = world.providers.get(parse_id("provider", provider_id))
+    was = configuration.get_provider(world, parse_id("provider", provider_id))
     request = requests.parse_request(
         requests.ProviderPatch, json_body(routes.current_request), current=was
     )

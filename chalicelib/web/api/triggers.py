@@ -7,13 +7,11 @@ from chalicelib.actions.blueprints import blueprints, save_warnings
 from chalicelib.actions.firing import explain
 from chalicelib.domain.access.key import Scope
 from chalicelib.domain.blueprints.blueprint import Blueprint
-from chalicelib.domain.errors import NotFound
 from chalicelib.domain.ids import format_moment
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.web.api.tasks import get_blueprint
 from chalicelib.web.http import query_params
 from chalicelib.web.http.authentication import current_caller
-from chalicelib.web.http.cursors import encode_cursor
 from chalicelib.web.http.requests import (
     PAGE_PARAMETERS,
     idempotency_claim,
@@ -26,34 +24,15 @@ from chalicelib.web.http.requests import (
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import blueprint_requests, resource_views
+from chalicelib.web.queries import firings
 from chalicelib.web.schemas import responses
 
 routes = Routes(__name__)
 
 
-def _trigger_view(trigger: Trigger) -> responses.TriggerView:
-    """Return a trigger; webhooks and tickets take their last firing from the ledger."""
-    world = wiring.get_world()
-    view = resource_views.trigger_view(trigger, world.now())
-    if trigger.webhook is None and trigger.ticket is None:
-        return view
-    newest, _ = world.firings.list_of_trigger(trigger.id, None, 20)
-    fired = (firing.fired_at for firing in newest if firing.run_id)
-    view["lastFiredAt"] = resource_views.format_optional_moment(next(fired, None))
-    offered = trigger.webhook and trigger.webhook.offered and not trigger.webhook.sealed
-    if (
-        trigger.webhook
-        and trigger.webhook.offered
-        and offered
-        and current_caller().has_scope(Scope.ADMIN)
-    ):
-        # Anyone may have sent this token, so an admin must check it before saving it as the secret.
-        token = world.encryption.decrypt_secret(trigger.webhook.offered, trigger.id)
-        view["config"] = {
-            **resource_views.webhook_config_view(trigger.webhook),
-            "verificationToken": token,
-        }
-    return view
+def _may_see_token() -> bool:
+    """Return whether the caller may see a token that anyone may have sent."""
+    return current_caller().has_scope(Scope.ADMIN)
 
 
 @routes.add_route("GET", "/api/tasks/{task_id}/triggers", scope=Scope.READ)
@@ -61,16 +40,24 @@ def list_triggers(task_id: str) -> Answer[responses.TriggerList]:
     """List the triggers of a blueprint, and the warnings about the blueprint and its triggers."""
     world = wiring.get_world()
     owner = get_blueprint(task_id)
-    found = world.triggers.list_of_blueprint(owner)
-    warnings = resource_views.warning_views(save_warnings.find_warnings(world, owner, found))
+    found = firings.list_triggers(world, owner, may_see_token=_may_see_token())
+    warnings = save_warnings.find_warnings(world, owner, [one.trigger for one in found])
     return json_answer(
-        {"triggers": [_trigger_view(trigger) for trigger in found], "warnings": warnings}
+        {
+            "triggers": [resource_views.trigger_details_view(one, world.now()) for one in found],
+            "warnings": resource_views.warning_views(warnings),
+        }
     )
 
 
 def _saved_answer(owner: Blueprint, trigger: Trigger) -> responses.TriggerAnswer:
-    warnings = save_warnings.find_trigger_warnings(wiring.get_world(), owner, trigger)
-    return {"trigger": _trigger_view(trigger), "warnings": resource_views.warning_views(warnings)}
+    world = wiring.get_world()
+    details = firings.read_trigger(world, trigger, may_see_token=_may_see_token())
+    warnings = save_warnings.find_trigger_warnings(world, owner, trigger)
+    return {
+        "trigger": resource_views.trigger_details_view(details, world.now()),
+        "warnings": resource_views.warning_views(warnings),
+    }
 
 
 @routes.add_route(
@@ -116,11 +103,10 @@ def list_firings(task_id: str) -> Answer[responses.FiringList]:
     """List the firings of a blueprint, newest first."""
     request = routes.current_request
     owner = get_blueprint(task_id)
-    found, position = wiring.get_world().firings.list_of_blueprint(
-        owner.id, page_cursor(request), page_limit(request)
+    page = firings.list_of_blueprint(
+        wiring.get_world(), owner.id, page_cursor(request), page_limit(request)
     )
-    shown = resource_views.firing_views(wiring.get_world(), found)
-    return json_answer({"firings": shown, "nextCursor": encode_cursor(position)})
+    return json_answer(resource_views.ledger_view(page))
 
 
 @routes.add_route(
@@ -134,14 +120,10 @@ def list_trigger_firings(task_id: str, trigger_id: str) -> Answer[responses.Firi
     request = routes.current_request
     trigger_id = parse_id("trigger", trigger_id)
     owner = get_blueprint(task_id)
-    found, position = wiring.get_world().firings.list_of_trigger(
-        trigger_id, page_cursor(request), page_limit(request)
+    page = firings.list_of_trigger(
+        wiring.get_world(), owner, trigger_id, page_cursor(request), page_limit(request)
     )
-    # The trigger itself may be deleted; its firings still name its blueprint.
-    if any(firing.blueprint_id != owner.id for firing in found):
-        raise NotFound("trigger", trigger_id)
-    shown = resource_views.firing_views(wiring.get_world(), found)
-    return json_answer({"firings": shown, "nextCursor": encode_cursor(position)})
+    return json_answer(resource_views.ledger_view(page))
 
 
 @routes.add_route(

@@ -19,6 +19,7 @@ from chalicelib.web.http.requests import (
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import resource_views
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
@@ -71,7 +72,7 @@ def delivery_view(thing: Delivery) -> responses.DeliveryView:
 @routes.add_route("GET", "/api/webhooks", scope=Scope.ADMIN)
 def list_endpoints() -> Answer[responses.WebhookList]:
     """List the webhook endpoints, oldest first, with the health of each."""
-    found = wiring.get_world().webhook_endpoints.list_all()
+    found = configuration.list_endpoints(wiring.get_world())
     return json_answer({"webhooks": [endpoint_view(thing) for thing in found], "nextCursor": None})
 
 
@@ -93,13 +94,8 @@ def create_endpoint() -> Answer[responses.NewWebhookAnswer]:
 @routes.add_route("GET", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN)
 def show_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
     """Return a webhook endpoint with its health."""
-    return json_answer(
-        {
-            "webhook": endpoint_view(
-                wiring.get_world().webhook_endpoints.get(parse_id("webhook", webhook_id))
-            )
-        }
-    )
+    found = configuration.get_endpoint(wiring.get_world(), parse_id("webhook", webhook_id))
+    return json_answer({"webhook": endpoint_view(found)})
 
 
 @routes.add_route("PATCH", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN, body="WebhookPatch")

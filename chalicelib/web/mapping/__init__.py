@@ -1,7 +1,7 @@
 """Conversions: from requests to domain objects, and from those to responses.
 
 Rules do not belong here, nor the checks of single fields.
-May import `schemas`, wiring, the actions and the domain.
+May import `schemas`, `queries`, wiring, the actions and the domain.
 """
 
 from chalicelib.lazy_modules import lazy_submodules

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import overload
 
 from chalicelib.actions.firing.preview import FiringPreview
-from chalicelib.actions.runs import lists
 from chalicelib.actions.scheduler.health import SchedulerHealth
 from chalicelib.domain.access.secret import Secret
 from chalicelib.domain.blueprints.blueprint import Blueprint
@@ -19,7 +18,8 @@ from chalicelib.domain.ids import format_moment
 from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.triggers.time_zones import parse_zone
 from chalicelib.domain.triggers.trigger import TicketSettings, Trigger, TriggerType, WebhookSettings
-from chalicelib.ports import World
+from chalicelib.web.http.cursors import encode_cursor
+from chalicelib.web.queries.firings import LedgerPage, TriggerDetails
 from chalicelib.web.schemas import responses
 
 
@@ -96,6 +96,17 @@ def trigger_view(thing: Trigger, now: datetime) -> responses.TriggerView:
     return view
 
 
+def trigger_details_view(details: TriggerDetails, now: datetime) -> responses.TriggerView:
+    """Return a trigger with its last firing, and with a token if the caller may see one."""
+    view = trigger_view(details.trigger, now)
+    view["lastFiredAt"] = format_optional_moment(details.last_fired_at)
+    webhook = details.trigger.webhook
+    if webhook and details.offered_token is not None:
+        config = webhook_config_view(webhook)
+        view["config"] = {**config, "verificationToken": details.offered_token}
+    return view
+
+
 def warning_views(found: Iterable[FieldWarning]) -> list[responses.WarningView]:
     """Return warnings in the form of the API."""
     return [{"field": warning.field, "message": warning.message} for warning in found]
@@ -161,13 +172,14 @@ def firing_view(thing: Firing) -> responses.FiringView:
     return view
 
 
-def firing_views(world: World, listed: Sequence[Firing]) -> list[responses.FiringView]:
-    """Return firings, each with the state of its run."""
-    states = lists.find_run_states(world, listed)
-    return [
+def ledger_view(page: LedgerPage) -> responses.FiringList:
+    """Return a page of firings, each with the state of its run."""
+    states = page.run_states
+    shown: list[responses.FiringView] = [
         {**firing_view(thing), "runState": states.get(thing.run_id) if thing.run_id else None}
-        for thing in listed
+        for thing in page.firings
     ]
+    return {"firings": shown, "nextCursor": encode_cursor(page.position)}
 
 
 def full_firing_view(thing: Firing, brief: Brief | None) -> responses.WholeFiring:

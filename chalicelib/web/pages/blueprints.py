@@ -13,7 +13,7 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions.blueprints import blueprints, clone, save_warnings
 from chalicelib.actions.firing import preview, redelivery
-from chalicelib.actions.runs import lists, runs
+from chalicelib.actions.runs import runs
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.firing.decision import FiringContext
@@ -22,14 +22,15 @@ from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import blueprint_requests
 from chalicelib.web.pages import charts, forms
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import firings, tasks
 
-PAGE_SIZE = 25
+PAGE_SIZE, LEDGER_SIZE = 25, 20
 
 
 def list_blueprints(visit: PageRequest) -> Response:
     """List all blueprints with their triggers and newest runs."""
     text, before = visit.query_param("q").strip(), visit.query_param("before")
-    found, position = lists.list_blueprints(
+    found, position = tasks.list_blueprints(
         wiring.get_world(), visit.list_position, PAGE_SIZE, text
     )
     values = {"found": found, "position": position, "before": before, "q": text}
@@ -39,7 +40,7 @@ def list_blueprints(visit: PageRequest) -> Response:
 
 
 def _get_blueprint(task_id: str) -> Blueprint:
-    return wiring.get_world().blueprints.get(parse_id("task", task_id))
+    return tasks.get_blueprint(wiring.get_world(), parse_id("task", task_id))
 
 
 def show_blueprint(visit: PageRequest, task_id: str) -> Response:
@@ -64,19 +65,18 @@ def _render_page(
     shown: preview.FiringPreview | None = None,
 ) -> Response:
     world = wiring.get_world()
-    (watched,) = lists.read_overviews(world, [thing], recent=30)
-    firings, older = world.firings.list_of_blueprint(
-        thing.id, visit.query_param("ledger") or None, 20
-    )
+    (watched,) = tasks.read_overviews(world, [thing], recent=30)
+    before = visit.query_param("ledger") or None
+    ledger = firings.list_of_blueprint(world, thing.id, before, LEDGER_SIZE)
     basis = _firing_context(thing)
     values = {
         "watched": watched,
         "thing": thing,
-        "firings": firings,
-        "older": older,
+        "firings": ledger.firings,
+        "older": ledger.position,
         "triggers": {one.id: one for one in watched.triggers},
         "upcoming": _upcoming_fires(watched),
-        "run_states": lists.find_run_states(world, firings),
+        "run_states": ledger.run_states,
     }
     if visit.query_param("part"):
         return visit.render_fragment("_definition.html", **values)
@@ -96,7 +96,7 @@ def _render_page(
     )
 
 
-def _warning_values(watched: lists.BlueprintOverview) -> dict[str, Any]:
+def _warning_values(watched: tasks.BlueprintOverview) -> dict[str, Any]:
     """Return the warnings about a blueprint, and about each of its triggers by id."""
     world, thing, triggers = wiring.get_world(), watched.blueprint, watched.triggers
     own = save_warnings.find_blueprint_warnings(world, thing, triggers)
@@ -116,7 +116,7 @@ class UpcomingFire:
     place: int
 
 
-def _upcoming_fires(watched: lists.BlueprintOverview) -> list[UpcomingFire]:
+def _upcoming_fires(watched: tasks.BlueprintOverview) -> list[UpcomingFire]:
     now = wiring.get_world().now()
     if not watched.blueprint.enabled:
         return []
@@ -167,7 +167,7 @@ def _run(visit: PageRequest, thing: Blueprint, about: str) -> Response:
     world = wiring.get_world()
     params: Mapping[str, object] | None
     if visit.form.get("back") == "list":  # a button without a form of its own
-        params = runs.choose_params(world.triggers.list_of_blueprint(thing))
+        params = runs.choose_params(tasks.list_triggers(world, thing))
     else:
         params = _read_params(visit, thing)
     if params is None:

@@ -16,6 +16,7 @@ from chalicelib.web.mapping import blueprint_requests, resource_views
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration, tasks
 from chalicelib.web.schemas import requests
 
 SHOWN_FIELDS = (*forms.TEXT_FIELDS, *forms.NUMBER_FIELDS, "paramsSchema")
@@ -23,7 +24,7 @@ SHOWN_FIELDS = (*forms.TEXT_FIELDS, *forms.NUMBER_FIELDS, "paramsSchema")
 
 def show_edit_form(visit: PageRequest, task_id: str) -> Response:
     """Show the form with the saved values."""
-    thing = wiring.get_world().blueprints.get(parse_id("task", task_id))
+    thing = tasks.get_blueprint(wiring.get_world(), parse_id("task", task_id))
     return _render_page(visit, thing, None)
 
 
@@ -44,18 +45,16 @@ def _form_values(thing: Blueprint) -> dict[str, str]:
 
 def _render_page(visit: PageRequest, thing: Blueprint, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    found = save_warnings.find_blueprint_warnings(
-        world, thing, world.triggers.list_of_blueprint(thing)
-    )
+    triggers = tasks.list_triggers(world, thing)
+    found = save_warnings.find_blueprint_warnings(world, thing, triggers)
+    selected = visit.form.get("promptTemplateId") or thing.prompt_template_id
     return visit.render_form(
         "edit.html",
         error,
         _form_values(thing),
         thing=thing,
-        repos=world.repos.list_all(),
-        templates=forms.list_templates(
-            visit.form.get("promptTemplateId") or thing.prompt_template_id
-        ),
+        repos=configuration.list_repos(world),
+        templates=forms.list_templates(selected),
         warnings=forms.warning_notes(found),
     )
 
@@ -69,12 +68,12 @@ def _default_values() -> dict[str, Any]:
 def save_blueprint(visit: PageRequest, task_id: str) -> Response:
     """Save the submitted blueprint."""
     world = wiring.get_world()
-    was = world.blueprints.get(parse_id("task", task_id))
+    was = tasks.get_blueprint(world, parse_id("task", task_id))
     try:
         typed = visit.submitted_form
         body = {**_default_values(), **forms.blueprint_body(typed)}
         url = body["repoUrl"]
-        repo = world.repos.find_by_url(url) if isinstance(url, str) else None
+        repo = configuration.find_repo(world, url if isinstance(url, str) else None)
         new = blueprint_requests.patch_blueprint(was, body, repo, typed.faults)
         blueprints.change_blueprint(world, was, new)
     except (Invalid, Conflict) as error:

@@ -17,6 +17,7 @@ from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.form import SubmittedForm, param_to_text
+from chalicelib.web.queries import configuration
 
 NUMBER_FIELDS = (
     *("timeoutMinutes", "maxRetries", "priority", "maxConcurrent", "maxTurns"),
@@ -90,14 +91,13 @@ def _ticket_body(typed: SubmittedForm) -> dict[str, Any]:
 _CONFIGS = {"schedule": _schedule_body, "webhook": _webhook_body, "ticket": _ticket_body}
 
 
-def list_templates(chosen: str | None) -> list[PromptTemplate]:
+def list_templates(selected: str | None) -> list[PromptTemplate]:
     """Return the templates that a form offers: the newest, and the selected one."""
-    store = wiring.get_world().prompt_templates
-    found, _ = store.list_newest(None, 100)
-    if chosen and all(one.id != chosen for one in found):
-        with suppress(NotFound):
-            found.append(store.get(parse_id("template", chosen)))
-    return found
+    world = wiring.get_world()
+    with suppress(NotFound):
+        template_id = parse_id("template", selected) if selected else None
+        return configuration.list_offered_templates(world, template_id)
+    return configuration.list_offered_templates(world, None)
 
 
 def variable_texts(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,9 @@ from chalicelib.domain.texts.cron_description import describe_cron
 from chalicelib.domain.triggers import schedule
 from chalicelib.domain.triggers.cron import parse_cron
 from chalicelib.domain.triggers.time_zones import parse_zone
+from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration
 
 
 def describe_cron_field(visit: PageRequest) -> Response:
@@ -42,7 +44,8 @@ def preview_prompt(visit: PageRequest) -> Response:
         prompt = visit.form.get("prompt", "")
         linked = visit.form.get("promptTemplateId", "").strip()
         if linked:
-            prompt = wiring.get_world().prompt_templates.get(linked).template
+            template_id = parse_id("prompt template", linked)
+            prompt = configuration.get_template(wiring.get_world(), template_id).template
         shown = preview.preview_text(prompt, params)
     except Invalid as error:
         return visit.render_fragment("_preview.html", wrong=error.message, shown=None)

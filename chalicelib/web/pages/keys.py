@@ -15,6 +15,7 @@ from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
 
 PAGE_SIZE = 50
@@ -28,7 +29,7 @@ def list_keys(visit: PageRequest) -> Response:
 
 
 def _render_page(visit: PageRequest, error: DomainError | None, token: str = "") -> Response:
-    found, position = wiring.get_world().keys.list_newest(visit.list_position, PAGE_SIZE)
+    found, position = configuration.list_keys(wiring.get_world(), visit.list_position, PAGE_SIZE)
     values = {"found": found, "position": position, "token": token}
     return visit.render_form("settings.html", error, DEFAULT_VALUES, **values)
 

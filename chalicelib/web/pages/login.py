@@ -7,7 +7,7 @@ from collections.abc import Callable
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions.access import login_limit
+from chalicelib.actions.access import keys, login_limit
 from chalicelib.domain.access.audit import AuditAction
 from chalicelib.domain.access.key import Principal
 from chalicelib.domain.errors import RateLimited
@@ -89,14 +89,11 @@ def _attempt_sign_in(
 def _start_by_link(code: str) -> StartedSession | None:
     body = session.open_sealed(code, "sign-in link")
     begun = session.start_session(body["token"]) if body else None
-    return begun if begun and _use_code(code) else None
-
-
-def _use_code(code: str) -> bool:
-    world = wiring.get_world()
-    now = world.now()
-    name = f"link#{session.code_fingerprint(code)}"
-    return world.markers.record_once(name, now, now + session.LINK_LIFETIME)
+    if begun is None or not keys.use_sign_in_link(
+        wiring.get_world(), session.code_fingerprint(code), session.LINK_LIFETIME
+    ):
+        return None
+    return begun
 
 
 def _record_sign_in(visit: PageRequest, verb: str, who: Principal | None) -> None:

@@ -15,6 +15,7 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web.mapping import blueprint_requests
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
 
 CRON_PRESETS = (
@@ -51,12 +52,13 @@ def _render_page(
     visit: PageRequest, filled: Mapping[str, str], error: DomainError | None
 ) -> Response:
     chosen = visit.form.get("promptTemplateId") or filled.get("promptTemplateId")
+    world = wiring.get_world()
     return visit.render_form(
         "new.html",
         error,
         filled,
         presets=CRON_PRESETS,
-        repos=wiring.get_world().repos.list_all(),
+        repos=configuration.list_repos(world),
         templates=forms.list_templates(chosen),
     )
 
@@ -78,7 +80,7 @@ def _start_task(visit: PageRequest) -> str:
     if not body.get("repoUrl"):
         typed.add_fault("repoUrl", "enter a repo: only a saved blueprint can run without one")
     asked = requests.parse_request(requests.NewTask, body, extra_faults=typed.faults)
-    repo = world.repos.find_by_url(asked.repo_url) if asked.repo_url else None
+    repo = configuration.find_repo(world, asked.repo_url)
     new = blueprint_requests.to_blueprint(asked, str(uuid.uuid4()), repo, world.now())
     return runs.start_run(world, new, params, stored=False, claim=visit.form_claim()).id
 
@@ -92,7 +94,7 @@ def _save_blueprint(visit: PageRequest) -> str:
     triggers = [] if visit.form.get("trigger") == "none" else [forms.trigger_body(typed)]
     whole = {**body, "type": kind.value, "triggers": triggers}
     asked = requests.parse_request(requests.NewTask, whole, extra_faults=typed.faults)
-    repo = world.repos.find_by_url(asked.repo_url) if asked.repo_url else None
+    repo = configuration.find_repo(world, asked.repo_url)
     new = blueprint_requests.to_blueprint(asked, str(uuid.uuid4()), repo, world.now())
     made = [blueprint_requests.to_trigger(one, new, world.now()) for one in asked.triggers]
     return blueprints.create_blueprint(world, new, made, visit.form_claim(new.id))[0].id

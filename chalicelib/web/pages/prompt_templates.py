@@ -14,7 +14,10 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
+
+PAGE_SIZE = 50
 
 
 def list_templates(visit: PageRequest) -> Response:
@@ -24,9 +27,9 @@ def list_templates(visit: PageRequest) -> Response:
 
 def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    found, position = world.prompt_templates.list_newest(visit.list_position, 50)
+    found, position = configuration.list_templates(world, visit.list_position, PAGE_SIZE)
     chosen = visit.form.get("id") or visit.query_param("edit")
-    editing = world.prompt_templates.get(parse_id("template", chosen)) if chosen else None
+    editing = configuration.get_template(world, parse_id("template", chosen)) if chosen else None
     saved = _form_values(editing) if editing else {}
     values = {"found": found, "position": position, "editing": editing}
     return visit.render_form("templates.html", error, saved, **values)
@@ -49,7 +52,7 @@ def save_template(visit: PageRequest) -> Response:
         if visit.form.get("do") == "delete":
             prompt_templates.remove_template(world, parse_id("template", chosen))
             return visit.redirect_to("templates", done="deleted")
-        was = world.prompt_templates.get(parse_id("template", chosen)) if chosen else None
+        was = configuration.get_template(world, parse_id("template", chosen)) if chosen else None
         fields = {
             name: visit.form[name]
             for name in ("name", "description", "template", "defaultAgentType")

@@ -15,6 +15,7 @@ from chalicelib.web.mapping import configuration_requests
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
 
 TEXT_FIELDS = (
@@ -32,9 +33,9 @@ def list_repos(visit: PageRequest) -> Response:
 def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     world = wiring.get_world()
     chosen = visit.form.get("id") or visit.query_param("edit")
-    editing = world.repos.get(parse_id("repo", chosen)) if chosen else None
+    editing = configuration.get_repo(world, parse_id("repo", chosen)) if chosen else None
     saved = _form_values(editing) if editing else {}
-    found = world.repos.list_all()
+    found = configuration.list_repos(world)
     return visit.render_form("repos.html", error, saved, found=found, editing=editing)
 
 
@@ -71,11 +72,10 @@ def save_repo(visit: PageRequest) -> Response:
     assert visit.session is not None
     try:
         typed = visit.submitted_form
-        remove = visit.form.get("do") == "delete"
-        was = world.repos.get(parse_id("repo", chosen)) if chosen or remove else None
-        if was and remove:
-            world.repos.remove(was)
+        if visit.form.get("do") == "delete":
+            repos.remove_repo(world, parse_id("repo", chosen))
             return visit.redirect_to("repos", done="deleted")
+        was = configuration.get_repo(world, parse_id("repo", chosen)) if chosen else None
         if was:
             asked = requests.parse_request(
                 requests.RepoFields, _submitted_fields(typed), extra_faults=typed.faults

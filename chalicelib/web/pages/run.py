@@ -9,9 +9,8 @@ from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions.jobs import outputs
-from chalicelib.actions.runs import lists, logs, runs
+from chalicelib.actions.runs import logs, runs
 from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
-from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.runs.attempt import StageSpan
 from chalicelib.domain.runs.log import LineFilter
 from chalicelib.domain.runs.run import Run
@@ -23,6 +22,7 @@ from chalicelib.web.http.responses import json_answer, redirect_to
 from chalicelib.web.mapping import run_views
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import tasks
 
 STAGE_ORDER = ("clone", "setup", "agent", "test", "push", "publish")
 MAX_LINES, LINES_PER_PAGE = 1000, 200
@@ -33,7 +33,7 @@ NOTICE_LIFETIME = timedelta(minutes=1)
 
 
 def _get_run(task_id: str) -> Run:
-    found = lists.get_task(wiring.get_world(), parse_id("task", task_id))
+    found = tasks.get_task(wiring.get_world(), parse_id("task", task_id))
     if not isinstance(found, Run):
         raise NotFound("run", task_id)
     return found
@@ -41,7 +41,7 @@ def _get_run(task_id: str) -> Run:
 
 def show_run(visit: PageRequest, task_id: str) -> Response:
     """Show a run; the id of a blueprint redirects to its own page."""
-    found = lists.get_task(wiring.get_world(), parse_id("task", task_id))
+    found = tasks.get_task(wiring.get_world(), parse_id("task", task_id))
     if not isinstance(found, Run):
         return visit.redirect_to("tasks", "scheduled", found.id)
     return _render_page(visit, found)
@@ -61,7 +61,7 @@ def _render_page(visit: PageRequest, run: Run, error: DomainError | None = None)
         return visit.render_fragment(
             "_run_live.html", resumable=known, typed="", live=True, **values
         )
-    brief = world.firings.get_brief(run.firing_id) or Brief()
+    brief = tasks.get_brief(world, run)
     page = logs.read_page(world, run, _log_cursor(visit), LINES_PER_PAGE)
     return visit.render_page(
         "run.html",

@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions.runs import lists, runs
+from chalicelib.actions.runs import runs
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import tasks
 
 FILTER_NAMES = ("state", "repo", "definition", "q")
 
@@ -22,7 +23,7 @@ def list_runs(visit: PageRequest) -> Response:
     """List the runs that match the filters, newest first."""
     world = wiring.get_world()
     asked = {name: visit.query_param(name).strip() for name in FILTER_NAMES}
-    found = lists.list_runs(world, _run_filter(asked), before=visit.list_position)
+    found = tasks.list_runs(world, _run_filter(asked), before=visit.list_position)
     values = {
         "found": found,
         "asked": asked,
@@ -38,11 +39,11 @@ def list_runs(visit: PageRequest) -> Response:
     return visit.render_page("runs.html", seen="", done=visit.query_param("done"), **values)
 
 
-def _run_filter(typed: dict[str, str]) -> lists.RunFilter:
+def _run_filter(typed: dict[str, str]) -> tasks.RunFilter:
     if typed["state"] and typed["state"] not in list(State):
         raise Invalid(f"state must be one of {', '.join(State)}", "state")
     owner, repo = typed["definition"], typed["repo"]
-    return lists.RunFilter(
+    return tasks.RunFilter(
         blueprint_id=parse_id("task", owner) if owner else None,
         repo_url=normal_url(repo) if repo else None,
         state=State(typed["state"]) if typed["state"] else None,

@@ -14,6 +14,7 @@ from chalicelib.domain.access.secret import (
 )
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
 
 
@@ -24,7 +25,7 @@ def list_secrets(visit: PageRequest) -> Response:
 
 def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    found, repos = world.secrets.list_all(), world.repos.list_all()
+    found, repos = configuration.list_secrets(world), configuration.list_repos(world)
     return visit.render_form("secrets.html", error, found=found, repos=repos)
 
 

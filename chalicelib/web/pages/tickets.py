@@ -16,21 +16,23 @@ from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import configuration_requests
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
 
 
 def list_providers(visit: PageRequest) -> Response:
     """Show the providers, and the form to add one or to edit the selected one."""
     if visit.query_param("part"):
-        return visit.render_fragment("_tickets.html", found=wiring.get_world().providers.list_all())
+        found = configuration.list_providers(wiring.get_world())
+        return visit.render_fragment("_tickets.html", found=found)
     return _render_page(visit, None)
 
 
 def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    found = world.providers.list_all()
+    found = configuration.list_providers(world)
     chosen = visit.form.get("id") or visit.query_param("edit")
-    editing = world.providers.get(parse_id("provider", chosen)) if chosen else None
+    editing = configuration.get_provider(world, parse_id("provider", chosen)) if chosen else None
     saved = {"source": visit.query_param("source") or "github"}
     if editing:
         saved = {"name": editing.name, **editing.config}
@@ -56,7 +58,7 @@ def save_provider(visit: PageRequest) -> Response:
 
 def _change_provider(visit: PageRequest, provider_id: str, wanted: str) -> str:
     world, form = wiring.get_world(), visit.form
-    was = world.providers.get(provider_id)
+    was = configuration.get_provider(world, provider_id)
     if wanted in ("pause", "resume"):
         providers.change_provider(world, was, replace(was, enabled=wanted == "resume"))
         return f"provider-{wanted}d"

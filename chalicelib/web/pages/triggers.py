@@ -18,11 +18,12 @@ from chalicelib.web.pages import forms
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import firings, tasks
 
 
 def _find_trigger(task_id: str, trigger_id: str) -> tuple[Blueprint, Trigger]:
     world = wiring.get_world()
-    owner = world.blueprints.get(parse_id("task", task_id))
+    owner = tasks.get_blueprint(world, parse_id("task", task_id))
     return owner, blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
 
 
@@ -81,10 +82,9 @@ def _render_page(
 
 def _offered_token(visit: PageRequest, trigger: Trigger) -> str | None:
     """Return the verification token to confirm; only an admin may see it."""
-    hook = trigger.webhook
-    if hook is None or hook.offered is None or hook.sealed or not visit.may_use("admin"):
+    if not visit.may_use("admin"):
         return None
-    return wiring.get_world().encryption.decrypt_secret(hook.offered, trigger.id)
+    return firings.read_offered_token(wiring.get_world(), trigger)
 
 
 def save_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:

@@ -13,6 +13,7 @@ from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
+from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
 
 EVENT_CHOICES = tuple(event for event in Event if event is not Event.TEST)
@@ -29,7 +30,7 @@ def _render_list(visit: PageRequest, error: DomainError | None) -> Response:
         "webhooks.html",
         error,
         {},
-        found=wiring.get_world().webhook_endpoints.list_all(),
+        found=configuration.list_endpoints(wiring.get_world()),
         events=EVENT_CHOICES,
         chosen=visit.lists.get("events", []) if error else list(DEFAULT_EVENTS),
     )
@@ -68,9 +69,8 @@ def _ticked_events(visit: PageRequest, typed: SubmittedForm) -> list[str]:
 
 def show_endpoint(visit: PageRequest, webhook_id: str) -> Response:
     """Show a webhook endpoint with its deliveries."""
-    return _render_page(
-        visit, wiring.get_world().webhook_endpoints.get(parse_id("webhook", webhook_id)), None
-    )
+    found = configuration.get_endpoint(wiring.get_world(), parse_id("webhook", webhook_id))
+    return _render_page(visit, found, None)
 
 
 def _render_page(
@@ -106,7 +106,7 @@ def act_on_endpoint(visit: PageRequest, webhook_id: str) -> Response:
             "settings", "webhooks", key, done=_perform_action(visit, key, wanted)
         )
     except (Invalid, Conflict) as error:
-        return _render_page(visit, world.webhook_endpoints.get(key), error)
+        return _render_page(visit, configuration.get_endpoint(world, key), error)
 
 
 def _perform_action(visit: PageRequest, key: str, wanted: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
-from chalicelib.actions.runs import lists
 from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest
+from chalicelib.web.queries import configuration, tasks
 
 
 def show_home(visit: PageRequest) -> Response:
     """Redirect to the runs, or to the first steps while nothing exists."""
-    found, _ = lists.list_blueprints(wiring.get_world(), None, 1)
-    started = found or lists.list_runs(wiring.get_world(), limit=1).runs
+    found, _ = tasks.list_blueprints(wiring.get_world(), None, 1)
+    started = found or tasks.list_runs(wiring.get_world(), limit=1).runs
     # Behind a stage prefix the URL may lack its last slash; the link then starts with the stage.
     called = str(visit.request.context.get("path") or "/")
     before = "" if called.endswith("/") else f"{called.rpartition('/')[2]}/"
@@ -23,11 +23,11 @@ def show_home(visit: PageRequest) -> Response:
 def show_welcome(visit: PageRequest) -> Response:
     """Show the first steps, with completed ones ticked."""
     world = wiring.get_world()
-    found, _ = lists.list_blueprints(world, None, 1)
+    found, _ = tasks.list_blueprints(world, None, 1)
     return visit.render_page(
         "welcome.html",
-        repos=bool(world.repos.list_all()),
-        secrets=bool(world.secrets.list_all()),
+        repos=bool(configuration.list_repos(world)),
+        secrets=bool(configuration.list_secrets(world)),
         blueprints=bool(found),
-        runs=bool(lists.list_runs(world, limit=1).runs),
+        runs=bool(tasks.list_runs(world, limit=1).runs),
     )

@@ -1,18 +1,20 @@
-"""Lists for people. Each page is read by queries on indexes, never by a scan."""
+"""Queries of tasks: blueprints and runs. Each page of a list is read from an index, by no scan."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, RUN_KINDS, Blueprint
-from chalicelib.domain.errors import NotFound
-from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports import World
 
+ALL_KINDS = "all"
 MAX_ROWS = 1000
 """The maximum number of rows that one request reads to find matching ones."""
 
@@ -157,15 +159,70 @@ def read_overviews(
     ]
 
 
-def find_run_states(world: World, firings: Iterable[Firing]) -> dict[str, State]:
-    """Return the state of each run that these firings created, by its id, in one read."""
-    run_ids = list(dict.fromkeys(firing.run_id for firing in firings if firing.run_id))
-    return {run.id: run.state for run in world.runs.get_many(run_ids)} if run_ids else {}
-
-
 def get_task(world: World, task_id: str) -> Blueprint | Run:
     """Return the blueprint or the run with this id; raise `NotFound` if there is neither."""
     try:
         return world.blueprints.get(task_id)
     except NotFound:
         return world.runs.get(task_id)
+
+
+def get_blueprint(world: World, blueprint_id: str) -> Blueprint:
+    """Return a blueprint; raise `NotFound` if there is none."""
+    return world.blueprints.get(blueprint_id)
+
+
+def get_run(world: World, run_id: str) -> Run:
+    """Return a run; raise `NotFound` if there is none."""
+    return world.runs.get(run_id)
+
+
+def get_brief(world: World, run: Run) -> Brief:
+    """Return the prompt and params of a run; empty ones after the ledger's retention."""
+    return world.firings.get_brief(run.firing_id) or Brief()
+
+
+def list_triggers(world: World, owner: Blueprint) -> list[Trigger]:
+    """Return the triggers of a blueprint."""
+    return world.triggers.list_of_blueprint(owner)
+
+
+def list_runs_of_blueprint(
+    world: World, blueprint_id: str, before: str | None, limit: int
+) -> tuple[list[Run], str | None]:
+    """Return a page of the runs of a blueprint, newest first."""
+    return world.runs.list_of_blueprint(blueprint_id, before, limit)
+
+
+def list_runs_of_repo(
+    world: World, url: str, state: str, before: str | None, limit: int
+) -> tuple[list[Run], str | None]:
+    """Return a page of the runs of a repo; of those, only the ones in `state` if it is given."""
+    listed, position = world.runs.list_of_repo(normal_url(url), before, limit)
+    return [run for run in listed if not state or run.state == state], position
+
+
+def list_tasks(
+    world: World, kind: str, state: str, before: str | None, limit: int
+) -> tuple[Sequence[Blueprint | Run], str | None]:
+    """Return a page of the tasks of one kind, or of runs in one state; `all` lists every kind."""
+    if kind == ALL_KINDS:
+        return _list_all(world, state, before, limit)
+    if kind in BLUEPRINT_KINDS:
+        return world.blueprints.list_newest(kind, before, limit)
+    if state:
+        return world.runs.list_in_state((kind,), State(state), before, limit)
+    return world.runs.list_newest((kind,), before, limit)
+
+
+def _list_all(
+    world: World, state: str, before: str | None, limit: int
+) -> tuple[Sequence[Blueprint | Run], str | None]:
+    """Return a page of one kind after another; the position names the kind."""
+    kinds: list[str] = [*RUN_KINDS] if state else [*BLUEPRINT_KINDS, *RUN_KINDS]
+    kind, _, position = (before or kinds[0]).partition("|")
+    if kind not in kinds:
+        raise Invalid("is not a cursor of this list: use the nextCursor of a response", "cursor")
+    found, following = list_tasks(world, kind, state, position or None, limit)
+    rest = kinds[kinds.index(kind) + 1 :]
+    return found, f"{kind}|{following}" if following else (rest[0] if rest else None)
