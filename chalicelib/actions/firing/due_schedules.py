@@ -6,10 +6,19 @@ import logging
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from chalicelib.actions import due_messages
 from chalicelib.actions.firing import trigger_failures
-from chalicelib.actions.firing.firing import Occurrence, commit_decision, decide_firing
+from chalicelib.actions.firing.fire import (
+    AlreadyFired,
+    Fired,
+    Gone,
+    Patience,
+    Stale,
+    fire_occurrence,
+)
+from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Outcome, Skip
@@ -17,7 +26,7 @@ from chalicelib.domain.ids import format_moment
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.triggers.gap import MissedGap
 from chalicelib.domain.triggers.trigger import CatchUp, Trigger
-from chalicelib.ports import Part, World, WriteConflict
+from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
 MAX_OCCURRENCES_PER_CALL = 100
@@ -92,38 +101,38 @@ def _fire_due_occurrences(
     none. Otherwise each duplicate would renew itself every minute.
     """
     for _ in range(MAX_OCCURRENCES_PER_CALL):
-        trigger = basis.trigger
-        assert trigger is not None
-        if trigger.due_at is None or not basis.blueprint.enabled:
-            break
-        if not due_messages.wait_until_due(world, trigger.due_at):
-            break
-        decision = _decide_occurrence(world, basis, trigger)
-        try:
-            commit_decision(world, decision)
-        except WriteConflict as taken:
-            if Part.TRIGGER in taken.parts:
-                return  # decided by another message for the same occurrence, which also sends
-            if taken.parts & {Part.FIRING, Part.RUN} and trigger.next_fire_at:
-                # Already decided, but still the trigger's next occurrence: continue after it.
+        match fire_occurrence(world, basis, partial(_decide_due, world), Patience.SCHEDULE):
+            case Fired(decision=decision, context=context):
+                basis = _next_context(context, decision)
+                assert context.trigger is not None
+                assert context.trigger.due_at is not None
+                assert basis.trigger is not None
+                committed.append(basis.trigger)
+                if decision.run:
+                    committed.append(decision.run)
+                    since = max(begun, context.trigger.due_at)
+                    world.metrics.record_commit_time(firings.lateness_ms_of(since, world.now()))
+            case AlreadyFired(context=context):
+                # Still the trigger's next occurrence: continue after it.
+                trigger = context.trigger
+                assert trigger is not None
+                assert trigger.next_fire_at is not None
                 moved = _with_next_time(world, trigger, trigger.next_fire_at)
                 world.triggers.save_progress(moved, trigger)
                 committed.append(moved)
-                basis = replace(basis, trigger=moved)
-                continue
-            again = world.triggers.read_contexts([(trigger.id, trigger.blueprint_id)])
-            if trigger.id not in again:
-                return
-            basis = again[trigger.id]
-            continue
-        basis = _next_context(basis, decision)
-        assert basis.trigger is not None
-        committed.append(basis.trigger)
-        if decision.run:
-            committed.append(decision.run)
-            world.metrics.record_commit_time(
-                firings.lateness_ms_of(max(begun, trigger.due_at), world.now())
-            )
+                basis = replace(context, trigger=moved)
+            case Stale() | Gone():
+                return  # another message moved the trigger and also sends, or nothing is due
+
+
+def _decide_due(world: World, basis: FiringContext) -> Decision | None:
+    """Return the decision about the trigger's next occurrence, None if none is due."""
+    trigger = basis.trigger
+    if trigger is None or trigger.due_at is None or not basis.blueprint.enabled:
+        return None
+    if not due_messages.wait_until_due(world, trigger.due_at):
+        return None
+    return _decide_occurrence(world, basis, trigger)
 
 
 def _next_context(basis: FiringContext, decision: Decision) -> FiringContext:

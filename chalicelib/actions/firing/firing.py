@@ -1,4 +1,4 @@
-"""Firing: decides what an occurrence causes, and writes the decision in one transaction."""
+"""Decides what an occurrence causes: a run, or a record of the reason for none."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.actions import telemetry
 from chalicelib.actions.firing import policies
-from chalicelib.actions.notifications import announce
 from chalicelib.domain import ids
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.template import BUILT_IN_NAMES, render_template
@@ -22,13 +20,11 @@ from chalicelib.domain.repos.repo import repo_url_of_params
 from chalicelib.domain.runs.run import Run, queue_run
 from chalicelib.domain.runs.state import ACTIVE_STATES
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
-from chalicelib.ports import Part, World
+from chalicelib.ports import World
 
 MAX_MISSING_NAMES = 20
 MAX_NAME_SHOWN = 100
 """The names without a value that a firing and its run keep, and the characters kept of each."""
-DECIDED_PARTS = frozenset({Part.CLAIM, Part.FIRING, Part.RUN})
-"""The parts that a decision loses if the occurrence was already decided."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +116,6 @@ def _decide_run(
     fired = replace(unfired, firing=replace(unfired.firing, run_id=run.id), brief=brief, run=run)
     crowd = policies.overlap_reason(world, basis, run)
     return _skip(unfired, Outcome.FAILED, crowd) if crowd else _apply_policies(world, basis, fired)
-
-
-def commit_decision(world: World, decision: Decision) -> None:
-    """Write a decision and announce it; raise `WriteConflict` with the conflicting parts."""
-    announce.announce_firings(world, [decision.firing])
-    world.firings.commit_decision(decision)
-    telemetry.log_firing(world, decision.firing)
 
 
 def _skip(unfired: Decision, outcome: Outcome, reason: str) -> Decision:

@@ -9,12 +9,15 @@ from datetime import datetime
 
 from chalicelib.actions import due_messages
 from chalicelib.actions.firing import inbound_verification, policies
-from chalicelib.actions.firing.firing import (
-    DECIDED_PARTS,
-    Occurrence,
-    commit_decision,
-    decide_firing,
+from chalicelib.actions.firing.fire import (
+    AlreadyFired,
+    Fired,
+    Gone,
+    Patience,
+    Stale,
+    fire_occurrence,
 )
+from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.actions.firing.payload_params import read_payload_params
 from chalicelib.domain import ids
 from chalicelib.domain.errors import (
@@ -34,7 +37,7 @@ from chalicelib.domain.triggers import sns_message, webhook_body, webhook_events
 from chalicelib.domain.triggers.trigger import Trigger, WebhookSettings
 from chalicelib.domain.triggers.webhook_senders import SENDERS, Sender
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
-from chalicelib.ports import World, WriteConflict
+from chalicelib.ports import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,33 +224,25 @@ def _make_claim(
 
 
 def _fire_delivery(world: World, basis: FiringContext, occurrence: Occurrence) -> ReceivedDelivery:
-    trigger = basis.trigger
-    assert trigger is not None
-    for _ in range(3):
+    trigger, _ = _trigger_and_settings(basis)
+
+    def decide(context: FiringContext) -> Decision | None:
         # Only the blueprint is checked, because an edit of a trigger makes a new version of both.
-        decision = decide_firing(world, basis, occurrence)
-        try:
-            commit_decision(world, decision)
-        except WriteConflict as taken:
-            if taken.parts & DECIDED_PARTS:
-                return _first_firing(world, basis, occurrence)
-            again = world.triggers.read_contexts([(trigger.id, trigger.blueprint_id)])
-            if trigger.id not in again:
-                raise NotFound("webhook", trigger.id) from taken
-            basis = again[trigger.id]
-            trigger = basis.trigger
-            assert trigger is not None
-            if not trigger.enabled:
-                raise NotFound("webhook", trigger.id) from taken
-            continue
-        return _commit_delivery(world, basis, decision)
-    raise Superseded("the task was modified concurrently; send it again")
+        is_enabled = context.trigger is not None and context.trigger.enabled
+        return decide_firing(world, context, occurrence) if is_enabled else None
 
-
-def _commit_delivery(world: World, basis: FiringContext, decision: Decision) -> ReceivedDelivery:
-    if decision.run:
-        due_messages.enqueue_if_due_soon(world, [decision.run])
-    return ReceivedDelivery(firing=decision.firing, blueprint_kind=basis.blueprint.kind.value)
+    match fire_occurrence(world, basis, decide, Patience.WEBHOOK):
+        case Fired(decision=decision, context=context):
+            if decision.run:
+                due_messages.enqueue_if_due_soon(world, [decision.run])
+            kind = context.blueprint.kind.value
+            return ReceivedDelivery(firing=decision.firing, blueprint_kind=kind)
+        case AlreadyFired(context=context):
+            return _first_firing(world, context, occurrence)
+        case Gone():
+            raise NotFound("webhook", trigger.id)
+        case Stale():
+            raise Superseded("the task was modified concurrently; send it again")
 
 
 def _first_firing(world: World, basis: FiringContext, occurrence: Occurrence) -> ReceivedDelivery:

@@ -10,17 +10,13 @@ from datetime import datetime
 from chalicelib.actions import due_messages
 from chalicelib.actions.blueprints.blueprints import template_of
 from chalicelib.actions.firing import payload_params
-from chalicelib.actions.firing.firing import (
-    DECIDED_PARTS,
-    Occurrence,
-    commit_decision,
-    decide_firing,
-)
+from chalicelib.actions.firing.fire import AlreadyFired, Fired, Patience, fire_occurrence
+from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.actions.idempotency import earlier_result, first_result
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.firing.decision import FiringContext
+from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
-from chalicelib.ports import World, WriteConflict
+from chalicelib.ports import World
 
 
 def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | None = None) -> Firing:
@@ -55,17 +51,20 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
     elif basis.trigger and first.trigger_type in ("webhook", "ticket"):
         payload = json.loads(brief.payload or brief.params)
         occurrence = payload_params.read_payload_params(world, basis.trigger, occurrence, payload)
-    decision = decide_firing(world, basis, occurrence)
-    run_claim = replace(claim, result=decision.firing.id) if claim else None
-    try:
-        commit_decision(world, replace(decision, claim=run_claim))
-    except WriteConflict as taken:
-        if claim and taken.parts & DECIDED_PARTS:
-            return world.firings.get(first_result(world, claim))
-        raise Conflict("the task was modified concurrently; try again") from taken
-    if decision.run:
-        due_messages.enqueue_if_due_soon(world, [decision.run])
-    return decision.firing
+
+    def decide(context: FiringContext) -> Decision:
+        decision = decide_firing(world, context, occurrence)
+        run_claim = replace(claim, result=decision.firing.id) if claim else None
+        return replace(decision, claim=run_claim)
+
+    result = fire_occurrence(world, basis, decide, Patience.PERSON)
+    if isinstance(result, AlreadyFired) and claim:
+        return world.firings.get(first_result(world, claim))
+    if not isinstance(result, Fired):
+        raise Conflict("the task was modified concurrently; try again")
+    if run := result.decision.run:
+        due_messages.enqueue_if_due_soon(world, [run])
+    return result.decision.firing
 
 
 def _read_context(world: World, first: Firing) -> FiringContext:

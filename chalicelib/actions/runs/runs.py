@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from chalicelib.actions import due_messages
 from chalicelib.actions.blueprints.blueprints import check_templates, template_of
+from chalicelib.actions.firing.fire import AlreadyFired, Fired, Patience, fire_occurrence
 from chalicelib.actions.firing.firing import (
-    DECIDED_PARTS,
     Occurrence,
-    commit_decision,
     decide_firing,
     render_texts,
     resolve_repo,
@@ -27,7 +26,7 @@ from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.runs.run import PUBLISH_PHASE, Run
 from chalicelib.domain.runs.state import FINAL_STATES, State
 from chalicelib.domain.triggers.trigger import Trigger
-from chalicelib.ports import World, WriteConflict
+from chalicelib.ports import World
 
 
 def choose_params(triggers: Iterable[Trigger]) -> Mapping[str, object] | None:
@@ -80,13 +79,12 @@ def start_run(
     run = decision.run
     if run is None:
         raise Conflict(f"{blueprint.name!r} did not start: {decision.firing.reason}")
-    run_claim = replace(claim, result=run.id) if claim else None
-    try:
-        commit_decision(world, replace(decision, claim=run_claim))
-    except WriteConflict as taken:
-        if claim and taken.parts & DECIDED_PARTS:
-            return world.runs.get(first_result(world, claim))
-        raise Conflict(f"{blueprint.name!r} was modified concurrently; try again") from taken
+    claimed = replace(decision, claim=replace(claim, result=run.id) if claim else None)
+    result = fire_occurrence(world, basis, lambda _: claimed, Patience.PERSON)
+    if isinstance(result, AlreadyFired) and claim:
+        return world.runs.get(first_result(world, claim))
+    if not isinstance(result, Fired):
+        raise Conflict(f"{blueprint.name!r} was modified concurrently; try again")
     due_messages.enqueue_if_due_soon(world, [run])
     return run
 

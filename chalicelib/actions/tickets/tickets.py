@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chalicelib.actions.firing import payload_params
-from chalicelib.actions.firing.firing import Occurrence, commit_decision, decide_firing
-from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES
+from chalicelib.actions.firing.fire import (
+    AlreadyFired,
+    Fired,
+    FireResult,
+    Gone,
+    Patience,
+    Stale,
+    fire_occurrence,
+)
+from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.domain import ids
 from chalicelib.domain import label as labels
 from chalicelib.domain.errors import Superseded
@@ -19,7 +28,7 @@ from chalicelib.domain.tickets import ticket as tickets
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Ticket
 from chalicelib.domain.triggers.trigger import TicketSettings, Trigger
-from chalicelib.ports import Part, Tracker, World, WriteConflict
+from chalicelib.ports import Tracker, World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,56 +134,49 @@ def _find_claim(
 def _fire_ticket(
     world: World, tracker: Tracker, watch: TicketSubscription, ticket: Ticket
 ) -> list[Run]:
-    identity, whole = ticket.claim_identities[0], None
-    for _ in range(MAX_CONFLICT_RETRIES):
-        if whole is None and not watch.backlog:
-            whole = tracker.read_ticket(ticket)
-        occurrence = _make_occurrence(world, watch, *(whole or (ticket, [])), identity)
-        decision = _with_claim(
-            decide_firing(world, watch.basis, occurrence, trigger_change=_unchanged_trigger(watch)),
-            ticket,
-        )
-        try:
-            commit_decision(world, decision)
-        except WriteConflict as taken:
-            if Part.CLAIM in taken.parts or identity != ticket.claim_identities[0]:
-                return []
-            if taken.parts & {Part.FIRING, Part.RUN}:
-                if not watch.ticket_settings.refire or decision.claim is None:
-                    return []
-                # It fired before, its claim was released with its label, and it has the label
-                # again.
-                identity = _new_identity(ticket)
-                continue
-            again = _reread_subscription(world, watch)
-            if again is None:
-                return []
-            watch = again
-            continue
-        return [decision.run] if decision.run else []
-    raise Superseded("the task was modified concurrently; try again later")
+    """Fire a ticket; return the run that it started, if any.
+
+    Raises `Superseded` if the task was changed concurrently each time.
+    """
+    whole = (ticket, []) if watch.backlog else tracker.read_ticket(ticket)
+
+    def decide(identity: str, basis: FiringContext) -> Decision | None:
+        present = replace(watch, basis=basis)
+        if not _matches_same_tickets(present, watch):
+            return None
+        occurrence = _make_occurrence(world, present, *whole, identity)
+        unchanged = (present.trigger, present.trigger)
+        decision = decide_firing(world, basis, occurrence, trigger_change=unchanged)
+        return _with_claim(decision, ticket)
+
+    result: FireResult = Gone()
+    for identity in (ticket.claim_identities[0], _new_identity(ticket)):
+        result = fire_occurrence(world, watch.basis, partial(decide, identity), Patience.TICKET)
+        if not _was_released(result, watch):
+            break
+        # It fired before, its claim was released with its label, and it has the label again.
+    if isinstance(result, Stale):
+        raise Superseded("the task was modified concurrently; try again later")
+    run = result.decision.run if isinstance(result, Fired) else None
+    return [run] if run else []
+
+
+def _matches_same_tickets(present: TicketSubscription, watch: TicketSubscription) -> bool:
+    """Return whether a subscription still matches the tickets that it matched when it was read."""
+    if present.trigger.ticket is None:
+        return False
+    return present.ticket_settings.matching_fields == watch.ticket_settings.matching_fields
+
+
+def _was_released(result: FireResult, watch: TicketSubscription) -> bool:
+    """Return whether a ticket fired before, and its claim has been released since."""
+    if not isinstance(result, AlreadyFired) or result.by_claim:
+        return False
+    return watch.ticket_settings.refire and result.decision.claim is not None
 
 
 def _new_identity(ticket: Ticket) -> str:
     return f"{ticket.claim_identities[0]}@{ids.format_moment(ticket.updated_at)}"
-
-
-def _unchanged_trigger(watch: TicketSubscription) -> tuple[Trigger, Trigger]:
-    return watch.trigger, watch.trigger
-
-
-def _reread_subscription(world: World, watch: TicketSubscription) -> TicketSubscription | None:
-    """Return the present subscription, None if its trigger is gone or matches other tickets."""
-    trigger = watch.trigger
-    basis = world.triggers.read_contexts([(trigger.id, trigger.blueprint_id)]).get(trigger.id)
-    if basis is None or basis.trigger is None or basis.trigger.ticket is None:
-        return None
-    new = replace(watch, basis=basis)
-    return (
-        new
-        if new.ticket_settings.matching_fields == watch.ticket_settings.matching_fields
-        else None
-    )
 
 
 def _make_occurrence(
