@@ -99,5 +99,5 @@ def check_scope(text: str) -> str:
 
 def missing_names(required: Iterable[str], available: Iterable[str]) -> list[str]:
     """Return the distinct requested names that were not found."""
-    there = set(available)
-    return [name for name in dict.fromkeys(required) if name not in there]
+    present = set(available)
+    return [name for name in dict.fromkeys(required) if name not in present]

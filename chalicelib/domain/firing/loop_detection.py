@@ -27,13 +27,13 @@ def run_branches(payload: Mapping[str, Any]) -> list[str]:
     branch_names = [
         str(text).removeprefix("refs/heads/") for text in _values_at(payload, _BRANCHES)
     ]
-    listed = payload.get("branches")
-    named = (
-        [entry for entry in listed if isinstance(entry, Mapping)]
-        if isinstance(listed, list)
+    entries = payload.get("branches")
+    branch_entries = (
+        [entry for entry in entries if isinstance(entry, Mapping)]
+        if isinstance(entries, list)
         else []
     )
-    branch_names += [str(entry.get("name")) for entry in named]
+    branch_names += [str(entry.get("name")) for entry in branch_entries]
     return [name for name in dict.fromkeys(branch_names) if is_run_branch(name)]
 
 

@@ -89,15 +89,15 @@ class Delivery:
 
 
 def delivery_for(
-    webhook_id: str, notice: Notification, now: datetime, *, is_single_attempt: bool = False
+    webhook_id: str, notification: Notification, now: datetime, *, is_single_attempt: bool = False
 ) -> Delivery:
     """Return the delivery of a notice to a webhook endpoint. Its id depends on these two alone."""
     return Delivery(
-        id=str(uuid.uuid5(ID_NAMESPACE, f"delivery#{webhook_id}#{notice.id}")),
+        id=str(uuid.uuid5(ID_NAMESPACE, f"delivery#{webhook_id}#{notification.id}")),
         webhook_id=webhook_id,
-        event=notice.event,
-        body=notice.to_json,
-        created_at=notice.at,
+        event=notification.event,
+        body=notification.to_json,
+        created_at=notification.at,
         updated_at=now,
         due_at=now,
         once=is_single_attempt,

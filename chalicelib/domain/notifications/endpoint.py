@@ -78,8 +78,8 @@ def check_complete_url(url: str) -> str:
 
 def parse_events(names: Iterable[str]) -> tuple[Event, ...]:
     """Return the named events in their fixed order, or the default ones if none is named."""
-    named = set(names)
-    return tuple(event for event in Event if event in named) or DEFAULT_EVENTS
+    chosen = set(names)
+    return tuple(event for event in Event if event in chosen) or DEFAULT_EVENTS
 
 
 def mark_delivered(webhook: WebhookEndpoint) -> WebhookEndpoint:

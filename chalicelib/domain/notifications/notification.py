@@ -84,7 +84,7 @@ def notification_id(event: Event, of: str, entry: str) -> str:
 
 
 def run_notification(
-    notice: str, event: Event, at: datetime, run: Run, base: str | None
+    notification_id: str, event: Event, at: datetime, run: Run, base: str | None
 ) -> Notification:
     """Return the notice of a state change. Its state is that of the event, not the run's latest."""
     failed = event in (Event.FAILED, Event.NEEDS_ATTENTION)
@@ -100,11 +100,15 @@ def run_notification(
     }
     blueprint = run.blueprint_id and _name_and_link(base, run.blueprint_id, run.blueprint_name)
     data: dict[str, object] = {"task": task, "definition": blueprint, "triggerId": run.trigger_id}
-    return Notification(id=notice, event=event, at=at, data=data)
+    return Notification(id=notification_id, event=event, at=at, data=data)
 
 
 def firing_notification(
-    notice: str, event: Event, firing: Firing, blueprint: Blueprint | None, base: str | None
+    notification_id: str,
+    event: Event,
+    firing: Firing,
+    blueprint: Blueprint | None,
+    base: str | None,
 ) -> Notification:
     """Return the notice of an occurrence, or of a gap of several, that fired nothing."""
     reason = firing.reason or ""
@@ -120,14 +124,18 @@ def firing_notification(
         "outcome": firing.outcome.value,
         "reason": reason,
     }
-    named = blueprint and _name_and_link(base, blueprint.id, blueprint.name)
+    blueprint_link = blueprint and _name_and_link(base, blueprint.id, blueprint.name)
     trigger = {"id": firing.trigger_id, "type": firing.trigger_type}
-    data: dict[str, object] = {"firing": firing_data, "trigger": trigger, "definition": named}
-    return Notification(id=notice, event=event, at=firing.fired_at, data=data)
+    data: dict[str, object] = {
+        "firing": firing_data,
+        "trigger": trigger,
+        "definition": blueprint_link,
+    }
+    return Notification(id=notification_id, event=event, at=firing.fired_at, data=data)
 
 
 def pause_notification(
-    notice: str, at: datetime, blueprint: Blueprint, run: Run, base: str | None
+    notification_id: str, at: datetime, blueprint: Blueprint, run: Run, base: str | None
 ) -> Notification:
     """Return the notice that the circuit breaker paused a blueprint after the failure of `run`."""
     data: dict[str, object] = {
@@ -136,14 +144,16 @@ def pause_notification(
         "errorClass": run.error_class,
         "task": {"id": run.id, "title": run.title, "url": _dashboard_link(base, "tasks", run.id)},
     }
-    return Notification(id=notice, event=Event.PAUSED, at=at, data=data)
+    return Notification(id=notification_id, event=Event.PAUSED, at=at, data=data)
 
 
-def ping_notification(notice: str, at: datetime, webhook: str, base: str | None) -> Notification:
+def ping_notification(
+    notification_id: str, at: datetime, webhook: str, base: str | None
+) -> Notification:
     """Return the notice that tests a webhook endpoint."""
     url = _dashboard_link(base, "settings", "webhooks", webhook)
     data: dict[str, object] = {"webhookId": webhook, "url": url}
-    return Notification(id=notice, event=Event.TEST, at=at, data=data)
+    return Notification(id=notification_id, event=Event.TEST, at=at, data=data)
 
 
 def _name_and_link(base: str | None, blueprint: str, name: str | None) -> dict[str, object]:

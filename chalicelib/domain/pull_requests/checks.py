@@ -14,9 +14,9 @@ _SUCCEEDED = {"success", "neutral", "skipped"}
 _FAILED = {"failure", "timed_out", "cancelled", "action_required", "startup_failure"}
 
 
-def worst_state(words: Iterable[str]) -> str:
-    """Return the most serious of the words, or `none` for an empty list."""
-    states = set(words)
+def worst_state(check_states: Iterable[str]) -> str:
+    """Return the most serious of the states, or `none` for an empty list."""
+    states = set(check_states)
     return next((word for word in _WORST_FIRST if word in states), NONE)
 
 
@@ -80,10 +80,10 @@ def review_state(
     for number, author, state in reviews:
         if state in REVIEW_OPINIONS:
             last[author] = (number, state)
-    heard = [opinion for author, opinion in last.items() if counts(author)]
-    objections = [number for number, state in heard if state == "CHANGES_REQUESTED"]
+    counted = [opinion for author, opinion in last.items() if counts(author)]
+    objections = [number for number, state in counted if state == "CHANGES_REQUESTED"]
     if objections:
         return CHANGES_REQUESTED, max(objections)
     if review_requested:
         return PENDING, None
-    return (APPROVED if any(state == "APPROVED" for _, state in heard) else NONE), None
+    return (APPROVED if any(state == "APPROVED" for _, state in counted) else NONE), None

@@ -94,19 +94,19 @@ def is_rate_limited(status: int, body: str, headers: Mapping[str, str]) -> bool:
     """Return whether a response asks the client to wait."""
     if status == 429:
         return True
-    words = any(sentence in body.lower() for sentence in _LIMITS)
+    mentions_limit = any(sentence in body.lower() for sentence in _LIMITS)
     if status != 403:
-        return status == 422 and words
+        return status == 422 and mentions_limit
     lowered = {str(name).lower(): str(value) for name, value in headers.items()}
-    return words or lowered.get("x-ratelimit-remaining") == "0" or "retry-after" in lowered
+    return mentions_limit or lowered.get("x-ratelimit-remaining") == "0" or "retry-after" in lowered
 
 
 def forge_error(
-    status: int, body: str, headers: Mapping[str, str], place: ForgeLocation
+    status: int, body: str, headers: Mapping[str, str], location: ForgeLocation
 ) -> ForgeError:
     """Return the error for an unsuccessful response, by its status."""
     body = body.strip()[:500] or "no reason given"
-    where = f"{place.slug} at {urlsplit(place.api_url).hostname}"
+    where = f"{location.slug} at {urlsplit(location.api_url).hostname}"
     if is_rate_limited(status, body, headers):
         message = (
             f"the forge's rate limit is reached ({body}); the request is retried automatically"

@@ -121,19 +121,19 @@ class PullRequest:
         return f"the checks {pending}" if pending else None
 
 
-def with_facts(pull: PullRequest | None, facts: Facts, now: datetime) -> PullRequest:
+def with_facts(pull_request: PullRequest | None, facts: Facts, now: datetime) -> PullRequest:
     """Return the pull request updated with new facts."""
-    if pull is None:
+    if pull_request is None:
         return PullRequest(
             facts=facts, opened_at=now, changed_at=now, head_seen_at=now, looked_at=now
         )
-    was = pull.facts
+    was = pull_request.facts
     return replace(
-        pull,
+        pull_request,
         facts=facts,
-        changed_at=now if _comparable(facts) != _comparable(was) else pull.changed_at,
-        head_seen_at=now if facts.head_sha != was.head_sha else pull.head_seen_at,
-        held_back=pull.held_back and facts.draft,
+        changed_at=now if _comparable(facts) != _comparable(was) else pull_request.changed_at,
+        head_seen_at=now if facts.head_sha != was.head_sha else pull_request.head_seen_at,
+        held_back=pull_request.held_back and facts.draft,
         looked_at=now,
         left_alone_until=None,
     )
@@ -154,16 +154,16 @@ def renamed_to(pull_url: str, repo_url: str) -> str | None:
     return None if same or not name or now.hostname != ours.hostname else name
 
 
-def next_look(pull: PullRequest, now: datetime) -> timedelta:
+def next_look(pull_request: PullRequest, now: datetime) -> timedelta:
     """Return the time until the next look: 5 % of the time since the last change, within bounds."""
-    return min(MAX_LOOK_INTERVAL, max(MIN_LOOK_INTERVAL, (now - pull.changed_at) / 20))
+    return min(MAX_LOOK_INTERVAL, max(MIN_LOOK_INTERVAL, (now - pull_request.changed_at) / 20))
 
 
-def next_look_after_event(pull: PullRequest, now: datetime) -> datetime:
+def next_look_after_event(pull_request: PullRequest, now: datetime) -> datetime:
     """Return the time of the next look after an event of the forge.
 
     One look answers a burst of events, and none comes before the wait that the forge requested has
     ended.
     """
-    rested = pull.looked_at + EVENT_DEBOUNCE if pull.looked_at else now
-    return max(now, rested, pull.left_alone_until or now)
+    rested = pull_request.looked_at + EVENT_DEBOUNCE if pull_request.looked_at else now
+    return max(now, rested, pull_request.left_alone_until or now)

@@ -57,7 +57,7 @@ class Verdict:
 
 
 def judge_pull_request(
-    pull: PullRequest,
+    pull_request: PullRequest,
     policy: MergePolicy,
     now: datetime,
     *,
@@ -68,18 +68,18 @@ def judge_pull_request(
 
     `fails_tests` is true if the commit failed the repo's own tests before it was pushed.
     """
-    facts = pull.facts
+    facts = pull_request.facts
     if facts.state == "merged":
         return Verdict(move=Move.COMPLETE, reason="the pull request was merged")
     if facts.state == "closed":
         return Verdict(move=Move.FAIL, reason="the pull request was closed without a merge")
-    trouble = _find_trouble(pull, fails_tests=fails_tests)
-    if trouble and trouble.trouble not in pull.handled:
+    trouble = _find_trouble(pull_request, fails_tests=fails_tests)
+    if trouble and trouble.trouble not in pull_request.handled:
         if not policy.auto_resume:
             return _waiting_verdict() if attended else trouble
-        if pull.resumes < policy.max_auto_resumes:
+        if pull_request.resumes < policy.max_auto_resumes:
             return Verdict(move=Move.RESUME, reason=trouble.reason, trouble=trouble.trouble)
-        reason = f"{trouble.reason}, after {pull.resumes} automatic resumes"
+        reason = f"{trouble.reason}, after {pull_request.resumes} automatic resumes"
         return (
             Verdict(move=Move.NEEDS_ATTENTION, reason=reason)
             if not attended
@@ -87,12 +87,17 @@ def judge_pull_request(
         )
     if trouble or UNKNOWN in (facts.check_state, facts.reviews):
         return _waiting_verdict()
-    if stuck := _why_stuck(pull, policy, now):
+    if stuck := _why_stuck(pull_request, policy, now):
         return _waiting_verdict() if attended else Verdict(move=Move.NEEDS_ATTENTION, reason=stuck)
     if attended and facts.mergeable is not None and facts.reviews != CHANGES_REQUESTED:
         return Verdict(move=Move.RECOVERED, reason="the problem with the pull request is resolved")
-    may = policy.auto_merge and not attended and not pull.wants_draft and not pull.is_enqueued
-    ready = may and _is_ready(pull, now)
+    may = (
+        policy.auto_merge
+        and not attended
+        and not pull_request.wants_draft
+        and not pull_request.is_enqueued
+    )
+    ready = may and _is_ready(pull_request, now)
     return Verdict(move=Move.MERGE, reason="green and approved") if ready else _waiting_verdict()
 
 
@@ -100,10 +105,10 @@ def _waiting_verdict() -> Verdict:
     return Verdict(move=Move.WAIT)
 
 
-def _find_trouble(pull: PullRequest, *, fails_tests: bool) -> Verdict | None:
+def _find_trouble(pull_request: PullRequest, *, fails_tests: bool) -> Verdict | None:
     """Return the problem, if any, with a name that identifies it, so that it is handled once."""
-    facts = pull.facts
-    if pull.unfinished_sha is not None and pull.unfinished_sha == facts.head_sha:
+    facts = pull_request.facts
+    if pull_request.unfinished_sha is not None and pull_request.unfinished_sha == facts.head_sha:
         trouble = f"{UNFINISHED}{facts.head_sha}"
         return Verdict(move=Move.NEEDS_ATTENTION, reason="its work is unfinished", trouble=trouble)
     if fails_tests:
@@ -123,25 +128,29 @@ def _find_trouble(pull: PullRequest, *, fails_tests: bool) -> Verdict | None:
     return None
 
 
-def _why_stuck(pull: PullRequest, policy: MergePolicy, now: datetime) -> str | None:
+def _why_stuck(pull_request: PullRequest, policy: MergePolicy, now: datetime) -> str | None:
     """Return why the run makes no progress although the pull request has no problem."""
-    facts = pull.facts
-    if facts.check_state == PENDING and now - pull.changed_at >= MAX_PENDING_TIME:
+    facts = pull_request.facts
+    if facts.check_state == PENDING and now - pull_request.changed_at >= MAX_PENDING_TIME:
         return f"its checks have been pending for a day: {facts.pending_checks or 'unnamed'}"
-    if policy.auto_merge and merge_is_refused(pull):
-        return f"it is green and approved, but was not merged: {pull.merge_refused}"
+    if policy.auto_merge and merge_is_refused(pull_request):
+        return f"it is green and approved, but was not merged: {pull_request.merge_refused}"
     return None
 
 
-def merge_is_refused(pull: PullRequest) -> bool:
+def merge_is_refused(pull_request: PullRequest) -> bool:
     """Return whether the forge finally refused to merge the present state."""
-    same = pull.merge_refused_for == pull.facts.merge_key
-    return pull.merge_refused is not None and same and pull.merge_tries >= MAX_MERGE_ATTEMPTS
+    same = pull_request.merge_refused_for == pull_request.facts.merge_key
+    return (
+        pull_request.merge_refused is not None
+        and same
+        and pull_request.merge_tries >= MAX_MERGE_ATTEMPTS
+    )
 
 
-def _is_ready(pull: PullRequest, now: datetime) -> bool:
-    facts = pull.facts
-    none_came = facts.check_state == NONE and now - pull.head_seen_at >= CHECKS_GRACE
+def _is_ready(pull_request: PullRequest, now: datetime) -> bool:
+    facts = pull_request.facts
+    none_came = facts.check_state == NONE and now - pull_request.head_seen_at >= CHECKS_GRACE
     green = facts.check_state == SUCCESS or none_came
     approved = facts.reviews in (APPROVED, NONE)
     return green and approved and facts.mergeable is True and not facts.draft

@@ -72,6 +72,6 @@ def with_stages(
     )
     newest = len(attempts) - MAX_ATTEMPTS_WITH_STAGES
     return tuple(
-        replace(attempt, stages=()) if place < newest and attempt.stages else attempt
-        for place, attempt in enumerate(with_stages_left)
+        replace(attempt, stages=()) if index < newest and attempt.stages else attempt
+        for index, attempt in enumerate(with_stages_left)
     )

@@ -51,9 +51,9 @@ class ClaimToken:
 
     @property
     def token_text(self) -> str:
-        run, launch = uuid.UUID(self.run_id).hex, uuid.UUID(self.launch_id).hex
+        run, launch_hex = uuid.UUID(self.run_id).hex, uuid.UUID(self.launch_id).hex
         prefix = JOB_TOKEN_PREFIX if self.speaks else RUN_TOKEN_PREFIX
-        return f"{prefix}{run}.{self.attempt}.{launch}"
+        return f"{prefix}{run}.{self.attempt}.{launch_hex}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +77,11 @@ def parse_claim_token(token: str) -> tuple[ClaimToken, str] | None:
     match = _FORM.fullmatch(token)
     if match is None:
         return None
-    prefix, run, attempt, launch, signature = match.groups()
+    prefix, run, attempt, launch_hex, signature = match.groups()
     claim_token = ClaimToken(
         run_id=str(uuid.UUID(run)),
         attempt=int(attempt),
-        launch_id=str(uuid.UUID(launch)),
+        launch_id=str(uuid.UUID(launch_hex)),
         speaks=prefix == JOB_TOKEN_PREFIX,
     )
     return claim_token, signature

@@ -31,8 +31,8 @@ class UnpushedWork:
 
 def check_kept_files(files: Iterable[RunOutput], field: str) -> tuple[RunOutput, ...]:
     """Return the files; raise `Invalid` unless they are a small enough bundle, patch or both."""
-    listed = tuple(files)
-    names = [file.name for file in listed]
+    kept_files = tuple(files)
+    names = [file.name for file in kept_files]
     faults = [
         Fault(
             f"{field}.{number}.name",
@@ -41,10 +41,10 @@ def check_kept_files(files: Iterable[RunOutput], field: str) -> tuple[RunOutput,
         for number, name in enumerate(names)
         if name not in RESERVED_NAMES or name in names[:number]
     ]
-    if not listed:
+    if not kept_files:
         faults.append(Fault(field, f"name {BUNDLE}, {PATCH} or both"))
-    if sum(file.size for file in listed) > MAX_KEPT_BYTES:
+    if sum(file.size for file in kept_files) > MAX_KEPT_BYTES:
         faults.append(Fault(field, f"kept work may have at most {MAX_KEPT_BYTES} bytes"))
     if faults:
         raise Invalid.from_faults(faults)
-    return listed
+    return kept_files

@@ -98,8 +98,8 @@ def _closing_line(ticket: TicketOrigin | None) -> str:
         return ""
     if ticket.number is not None:
         return f"Closes #{ticket.number}"
-    named = ticket.url if is_plain_url(ticket.url) else escape_line(ticket.external_id)
-    return f"Ticket: {named}"
+    reference = ticket.url if is_plain_url(ticket.url) else escape_line(ticket.external_id)
+    return f"Ticket: {reference}"
 
 
 def _quote_text(text: str, most: int) -> str:

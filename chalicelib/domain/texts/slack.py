@@ -35,8 +35,8 @@ _PHRASES = {
 
 def slack_message(body: str) -> str:
     """Return the Slack message for the body of a delivery, both as JSON."""
-    notice: dict[str, Any] = json.loads(body)
-    event, data = Event(notice["type"]), notice["data"]
+    content: dict[str, Any] = json.loads(body)
+    event, data = Event(content["type"]), content["data"]
     line = f"{_EMOJI[event]} {_headline(event, data)}"
     blocks: list[dict[str, Any]] = [{"type": "section", "text": _mrkdwn(line[:MAX_BLOCK_LENGTH])}]
     details = _detail_lines(event, data)

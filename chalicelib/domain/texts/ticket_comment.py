@@ -62,24 +62,24 @@ def _made_no_change(run: Run) -> bool:
 
 
 def _state_line(run: Run) -> CommentLine:
-    pull = _pull_request_line(run)
-    if run.state is State.RUNNING and not pull:
+    pull_request = _pull_request_line(run)
+    if run.state is State.RUNNING and not pull_request:
         return (TextPart("An agent is working on this."),)
     if run.state is State.RUNNING:
-        return (TextPart("An agent is working on "), *pull, TextPart(" again."))
+        return (TextPart("An agent is working on "), *pull_request, TextPart(" again."))
     if run.state is State.PR_OPENED:
-        return (*pull, TextPart(" is open."))
+        return (*pull_request, TextPart(" is open."))
     if run.state is State.COMPLETED:
-        return _result_line(run, pull)
-    prefix = (*pull, TextPart(": ")) if pull else ()
+        return _result_line(run, pull_request)
+    prefix = (*pull_request, TextPart(": ")) if pull_request else ()
     return (*prefix, TextPart(f"{_TROUBLE.get(run.state, run.state.value)}{_reason_line(run)}"))
 
 
-def _result_line(run: Run, pull: CommentLine) -> CommentLine:
+def _result_line(run: Run, pull_request: CommentLine) -> CommentLine:
     if run.pr_state == "open":
-        return (*pull, TextPart(" is being continued by another task."))
-    if pull:
-        return (TextPart("Done: "), *pull, TextPart(" was merged."))
+        return (*pull_request, TextPart(" is being continued by another task."))
+    if pull_request:
+        return (TextPart("Done: "), *pull_request, TextPart(" was merged."))
     return (TextPart("There was nothing to change." if _made_no_change(run) else "Done."),)
 
 

@@ -97,9 +97,9 @@ def _origin_of_params(params: Mapping[str, object], repo_url: str) -> TicketOrig
     )
 
 
-def matches_labels(ticket: Ticket, wanted: Iterable[str]) -> bool:
-    """Return whether a ticket has one of the labels; without `wanted` labels any ticket matches."""
-    wanted_labels = {normal_label(label) for label in wanted}
+def matches_labels(ticket: Ticket, labels: Iterable[str]) -> bool:
+    """Return whether a ticket has one of the labels; without labels any ticket matches."""
+    wanted_labels = {normal_label(label) for label in labels}
     return not wanted_labels or not wanted_labels.isdisjoint(map(normal_label, ticket.labels))
 
 

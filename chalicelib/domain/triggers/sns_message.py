@@ -89,8 +89,10 @@ def confirmation_url(payload: Mapping[str, Any]) -> str | None:
     if parts is None or parts.path not in ("", "/"):
         return None
     query = parse_qs(parts.query)
-    wanted = query.get("Action") == ["ConfirmSubscription"] and query.get("TopicArn") == [topic]
-    return str(url) if wanted else None
+    is_confirmation = query.get("Action") == ["ConfirmSubscription"] and query.get("TopicArn") == [
+        topic
+    ]
+    return str(url) if is_confirmation else None
 
 
 def _split_sns_url(url: object, topic: str) -> Any:

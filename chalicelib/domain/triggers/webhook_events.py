@@ -54,13 +54,13 @@ def delivery_id(sender: Sender, delivery: InboundDelivery, payload: object) -> s
     """Return the id of a delivery at its sender, or an empty string if it has none."""
     if sender.named_by_bytes:
         return delivery.body_digest
-    named = delivery.first_header(*sender.id_headers).strip()
-    if not named:
+    header_id = delivery.first_header(*sender.id_headers).strip()
+    if not header_id:
         return _id_in_body(sender, payload)
-    if sender.ids_span_events and delivery.first_header(sender.id_headers[0]).strip() != named:
+    if sender.ids_span_events and delivery.first_header(sender.id_headers[0]).strip() != header_id:
         names = ",".join(sorted(event_names(sender, delivery, payload)))
-        return f"{named}#{hashlib.sha256(names.encode() + delivery.body).hexdigest()[:16]}"
-    return named
+        return f"{header_id}#{hashlib.sha256(names.encode() + delivery.body).hexdigest()[:16]}"
+    return header_id
 
 
 def _id_in_body(sender: Sender, payload: object) -> str:
@@ -78,11 +78,11 @@ def _id_in_body(sender: Sender, payload: object) -> str:
 
 def event_names(sender: Sender, delivery: InboundDelivery, payload: object) -> frozenset[str]:
     """Return the event's names in lower case, with and without its action."""
-    named = [delivery.first_header(*sender.event_headers)] if sender.event_headers else []
-    named += [
+    raw_names = [delivery.first_header(*sender.event_headers)] if sender.event_headers else []
+    raw_names += [
         value for path in sender.event_paths if isinstance(value := get_path(payload, path), str)
     ]
-    names = {name.casefold() for name in named if name}
+    names = {name.casefold() for name in raw_names if name}
     action = get_path(payload, sender.action_path) if sender.action_path else None
     if isinstance(action, str):
         names |= {f"{name}.{action.casefold()}" for name in names}
@@ -96,12 +96,12 @@ def matches_event(patterns: Sequence[str], names: Collection[str]) -> bool:
     """
     if not patterns:
         return True
-    wanted = [pattern.strip().casefold() for pattern in patterns]
+    normal_patterns = [pattern.strip().casefold() for pattern in patterns]
     return any(
         _matches(pattern, name) or (pattern.endswith(".*") and _matches(pattern[:-2], name))
-        for pattern in wanted
+        for pattern in normal_patterns
         for name in names
-    ) or (not names and "*" in wanted)
+    ) or (not names and "*" in normal_patterns)
 
 
 def _matches(pattern: str, name: str) -> bool:
@@ -110,13 +110,13 @@ def _matches(pattern: str, name: str) -> bool:
         return name == pattern
     if not name.startswith(first):
         return False
-    place = len(first)
+    start = len(first)
     for part in rest[:-1]:
-        position = name.find(part, place)
+        position = name.find(part, start)
         if position < 0:
             return False
-        place = position + len(part)
-    return len(name) - place >= len(rest[-1]) and name.endswith(rest[-1])
+        start = position + len(part)
+    return len(name) - start >= len(rest[-1]) and name.endswith(rest[-1])
 
 
 def is_ping(
@@ -125,8 +125,8 @@ def is_ping(
     """Return whether a delivery only tests the address, and no pattern asks for it by name."""
     if any(get_path(payload, field) for field in sender.ping_fields):
         return True
-    named = {pattern.strip().casefold() for pattern in patterns}
-    return bool(set(sender.pings) & set(names)) and not named & set(names)
+    normal_patterns = {pattern.strip().casefold() for pattern in patterns}
+    return bool(set(sender.pings) & set(names)) and not normal_patterns & set(names)
 
 
 def answer_challenge(sender: Sender, payload: object, *, signed: bool) -> dict[str, str] | None:
