@@ -48,11 +48,11 @@ def _query_rows(
     by_actor = [ActivityRecord.actor_id == actor_id] if actor_id else []
     by_action = [ActivityRecord.action == action] if action else []
     if object_id:
-        wanted = _all_conditions([*by_actor, *by_action])
+        conditions = _all_conditions([*by_actor, *by_action])
         conditions_found = [
             row
             for index in (ActivityRecord.of_object, ActivityRecord.below)
-            for row in pagination.query_newest(index, object_id, before, limit, wanted)
+            for row in pagination.query_newest(index, object_id, before, limit, conditions)
         ]
         return sorted(conditions_found, key=lambda row: str(row.age), reverse=True)
     if actor_id:

@@ -27,8 +27,8 @@ def _update_links(transaction: Transaction, new: Blueprint | None, was: Blueprin
         return
     if new and after:
         link = TemplateRecord.links.add({new.id})
-        there = TemplateRecord.id.exists()
-        transaction.add_update(Part.TEMPLATE, TemplateRecord(id=after), [link], there)
+        exists = TemplateRecord.id.exists()
+        transaction.add_update(Part.TEMPLATE, TemplateRecord(id=after), [link], exists)
     if was and before:
         unlink = TemplateRecord.links.delete({was.id})
         transaction.add_update(Part.TEMPLATE, TemplateRecord(id=before), [unlink])

@@ -41,7 +41,7 @@ def to_record(run: Run) -> RunRecord:
         run.completed_at + settings.retention if run.completed_at and run.is_final else None
     )
     waits_in, wakes_at = _waits_in(run), run.next_due_at
-    listed = run.version > 1  # the firing's own transaction does not pay for these indexes
+    is_indexed = run.version > 1  # the firing's own transaction does not pay for these indexes
     return RunRecord(
         id=run.id,
         version=run.version,
@@ -55,8 +55,8 @@ def to_record(run: Run) -> RunRecord:
         due_at=codec.format_sortable(wakes_at) if wakes_at else None,
         waits_in=waits_in,
         rank=run.queue_sort_key if waits_in else None,
-        in_state=_in_state(run.type, run.state, run.id) if listed else None,
-        of_repo_url=run.repo_url if listed else None,
+        in_state=_in_state(run.type, run.state, run.id) if is_indexed else None,
+        of_repo_url=run.repo_url if is_indexed else None,
         expires_at=int(kept_until.timestamp()) if kept_until else None,
     )
 

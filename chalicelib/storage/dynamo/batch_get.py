@@ -17,16 +17,16 @@ def fetch_rows(keys: Mapping[type[Row], Collection[str]]) -> Rows:
 
     Raises `Throttled` if the store returns incomplete answers for too long.
     """
-    wanted = [(model, key) for model, ids in keys.items() for key in dict.fromkeys(ids)]
+    pairs = [(model, key) for model, ids in keys.items() for key in dict.fromkeys(ids)]
     rows: Rows = {model: {} for model in keys}
-    for start in range(0, len(wanted), MAX_KEYS_PER_READ):
-        _fetch_chunk(wanted[start : start + MAX_KEYS_PER_READ], rows)
+    for start in range(0, len(pairs), MAX_KEYS_PER_READ):
+        _fetch_chunk(pairs[start : start + MAX_KEYS_PER_READ], rows)
     return rows
 
 
-def _fetch_chunk(wanted: list[tuple[type[Row], str]], rows: Rows) -> None:
+def _fetch_chunk(pairs: list[tuple[type[Row], str]], rows: Rows) -> None:
     requested: dict[str, Any] = {}
-    for model, key in wanted:
+    for model, key in pairs:
         table = requested.setdefault(model.Meta.table_name, {"Keys": [], "ConsistentRead": True})
         table["Keys"].append({"id": {"S": key}})
     models = {model.Meta.table_name: model for model in rows}

@@ -26,21 +26,21 @@ _RENAMED = {
 """Fields of rows that older versions wrote, with the names that they have now."""
 
 
-def dump_json(thing: object, *, without: Collection[str] = ()) -> str:
+def dump_json(domain_object: object, *, without: Collection[str] = ()) -> str:
     """Return a domain object as JSON text, except the fields `without`, which have defaults.
 
     Fields with their default value are omitted, because each kilobyte of a new run is paid for in
     its row and in every index that contains it. Defaults of stored fields must therefore never
     change.
     """
-    kind: Any = type(thing)
+    kind: Any = type(domain_object)
     known_fields = _fields_of(kind)
     values = {
         name: value
         for name, default in known_fields
-        if name not in without and (value := getattr(thing, name)) != default
+        if name not in without and (value := getattr(domain_object, name)) != default
     }
-    return _encoder.encode(values if known_fields else thing).decode()
+    return _encoder.encode(values if known_fields else domain_object).decode()
 
 
 @cache
@@ -76,9 +76,9 @@ def _decoder_of(kind: Any) -> Any:
     return msgspec.json.Decoder(kind)
 
 
-def pack_json(thing: object) -> bytes:
+def pack_json(domain_object: object) -> bytes:
     """Return a domain object as compressed JSON."""
-    return zlib.compress(_encoder.encode(thing), 6)
+    return zlib.compress(_encoder.encode(domain_object), 6)
 
 
 def unpack_json(kind: type[T], packed: bytes) -> T:

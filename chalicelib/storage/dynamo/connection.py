@@ -90,7 +90,7 @@ class Row(Model):
             table.connection = shared
         return table
 
-    def save(self, *given: Any, **named: Any) -> Any:
+    def save(self, *args: Any, **kwargs: Any) -> Any:
         """Put the row; raise `Invalid` if it exceeds the size limit."""
         check_item_size(self)
-        return super().save(*given, **named)
+        return super().save(*args, **kwargs)

@@ -27,12 +27,12 @@ def query_newest(
     key: str,
     before: str | None,
     limit: int,
-    wanted: Any = None,
+    filter_condition: Any = None,
 ) -> list[Any]:
     """Return at most `limit` rows under `key`, newest first, older than `before`.
 
-    `source` is a table or an index that is sorted by age; `wanted` is a filter condition. Raises
-    `Invalid` if `before` is not a cursor of this list.
+    `source` is a table or an index that is sorted by age; `filter_condition` filters its rows.
+    Raises `Invalid` if `before` is not a cursor of this list.
     """
     if exceeds_key_size(key):
         return []
@@ -46,10 +46,10 @@ def query_newest(
         source.query(
             key,
             range_key_condition=condition,
-            filter_condition=wanted,
+            filter_condition=filter_condition,
             scan_index_forward=False,
             limit=limit,
-            page_size=limit if wanted is None else MAX_ROWS_READ,
+            page_size=limit if filter_condition is None else MAX_ROWS_READ,
         )
     )
 
@@ -71,9 +71,9 @@ def load_whole_page(model: Any, rows: Iterable[Any], limit: int) -> tuple[list[A
     """Read a page whose rows are keys only; concurrently deleted rows are left out."""
     keys, position = cut_page(rows, limit)
     records = {row.id: row for row in model.batch_get([key.id for key in keys])} if keys else {}
-    there = [records[key.id] for key in keys if key.id in records]
-    page_rows = _within_answer_size(there)
-    return page_rows, (page_rows[-1].age if len(page_rows) < len(there) else position)
+    present = [records[key.id] for key in keys if key.id in records]
+    page_rows = _within_answer_size(present)
+    return page_rows, (page_rows[-1].age if len(page_rows) < len(present) else position)
 
 
 def _within_answer_size(rows: list[Any]) -> list[Any]:

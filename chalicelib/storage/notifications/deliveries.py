@@ -22,11 +22,11 @@ ONLY_SHARD = "0"
 class DynamoDeliveries:
     """The store of deliveries, located by their endpoint and their place in its list."""
 
-    def get(self, webhook_id: str, place: str) -> Delivery:
+    def get(self, webhook_id: str, position: str) -> Delivery:
         try:
-            record = DeliveryRecord.get(webhook_id, place, consistent_read=True)
+            record = DeliveryRecord.get(webhook_id, position, consistent_read=True)
         except DoesNotExist:
-            raise NotFound("delivery", place) from None
+            raise NotFound("delivery", position) from None
         return codec.load_json(Delivery, record.data)
 
     def add(self, new: Delivery) -> bool:
