@@ -10,6 +10,15 @@ from chalicelib.domain.runs.run import Run
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports import DueRow, MessageQueue, World
+from chalicelib.ports.messages import (
+    AdmitQueue,
+    ConsultForge,
+    DeliverNotification,
+    FireTrigger,
+    HandleRun,
+    StepMessage,
+    SyncProvider,
+)
 
 TimedRow = Trigger | Run | TicketProvider | Delivery
 QUEUES = {
@@ -55,7 +64,7 @@ def enqueue_rows(world: World, rows: Iterable[DueRow]) -> None:
 
 def enqueue_admissions(world: World, queue_keys: Iterable[str]) -> None:
     """Request admissions for each queue, after a slot was freed or a run was queued."""
-    messages = [({"step": "admit", "key": key}, timedelta(0)) for key in dict.fromkeys(queue_keys)]
+    messages = [(AdmitQueue(key), timedelta(0)) for key in dict.fromkeys(queue_keys)]
     if messages:
         world.steps_queue.send_messages(messages)
 
@@ -72,7 +81,7 @@ def wait_until_due(world: World, at: datetime) -> bool:
     return rest <= timedelta(0)
 
 
-def hand_on(world: World, messages: Iterable[dict[str, str]]) -> None:
+def hand_on(world: World, messages: Iterable[StepMessage]) -> None:
     """Send messages to the function that calls forges and trackers."""
     world.remote_queue.send_messages([(message, timedelta(0)) for message in messages])
 
@@ -97,14 +106,18 @@ def _dues(row: TimedRow) -> Iterator[DueRow]:
         yield DueRow("provider", row.id, row.due_at)
 
 
-def _message_for(row: DueRow) -> dict[str, str]:
-    if row.kind == "trigger":
-        return {"triggerId": row.id, "definitionId": row.blueprint_id or ""}
-    if row.kind == "provider":
-        return {"step": "sync", "providerId": row.id}
-    if row.kind == "delivery":
-        return {"step": "deliver", "webhookId": row.webhook_id or "", "place": row.id}
-    return {"step": row.kind, "runId": row.id}
+def _message_for(row: DueRow) -> StepMessage:
+    match row.kind:
+        case "trigger":
+            return FireTrigger(row.id, row.blueprint_id or "")
+        case "provider":
+            return SyncProvider(row.id)
+        case "delivery":
+            return DeliverNotification(row.webhook_id or "", row.id)
+        case "consult":
+            return ConsultForge(row.id)
+        case _:
+            return HandleRun(row.id)
 
 
 def _whole_seconds_until(at: datetime, now: datetime) -> timedelta:

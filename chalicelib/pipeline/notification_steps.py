@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from chalicelib import wiring
 from chalicelib.actions.notifications import announce, deliver
-from chalicelib.pipeline.steps import Message, Steps
+from chalicelib.pipeline.steps import Steps
+from chalicelib.ports.messages import DeliverNotification, ResolveAnnouncement
 from chalicelib.settings import settings
 
 steps = Steps(__name__)
+NotificationMessage = ResolveAnnouncement | DeliverNotification
 
 
 @steps.on_message(queue=settings.queue_name("notify"))
-def notify(message: Message) -> None:
+def notify(message: NotificationMessage) -> None:
     """Process one notification message. It is a hint: it may come late, twice or never."""
-    if message["step"] == "tell":
-        announce.resolve_intent(wiring.get_world(), message)
-    else:
-        deliver.deliver_next(wiring.get_world(), message["webhookId"], message["place"])
+    match message:
+        case ResolveAnnouncement():
+            announce.resolve_intent(wiring.get_world(), message)
+        case DeliverNotification(webhook_id, list_position):
+            deliver.deliver_next(wiring.get_world(), webhook_id, list_position)

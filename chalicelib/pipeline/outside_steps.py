@@ -10,21 +10,24 @@ from chalicelib.actions.firing import due_schedules
 from chalicelib.actions.runs import step_failures
 from chalicelib.actions.scheduler import outside_calls
 from chalicelib.actions.tickets import sync
-from chalicelib.pipeline.steps import Message, Steps
+from chalicelib.pipeline.steps import Steps
+from chalicelib.ports.messages import ConsultForge, FireTrigger, SyncProvider
 from chalicelib.settings import settings
 
 steps = Steps(__name__)
+OutsideMessage = FireTrigger | SyncProvider | ConsultForge
 
 
 @steps.on_message(queue=settings.queue_name("remote"))
-def consult(message: Message) -> None:
+def consult(message: OutsideMessage) -> None:
     """Do one step of these. A message is a hint: it may come late, twice or never."""
     world = wiring.get_world()
-    if message["step"] == "fire":
-        pair = (message["triggerId"], message["definitionId"])
-        due_schedules.fire_due_triggers(world, [pair], may_ask_forge=True)
-    elif message["step"] == "sync":
-        with step_failures.left_to_ticks(world, "sync"):
-            sync.sync_provider(world, message["providerId"])
-    else:
-        step_failures.step_of_run(world, message["runId"], outside_calls.make_outside_call)
+    match message:
+        case FireTrigger(trigger_id, blueprint_id):
+            pairs = [(trigger_id, blueprint_id)]
+            due_schedules.fire_due_triggers(world, pairs, may_ask_forge=True)
+        case SyncProvider(provider_id):
+            with step_failures.left_to_ticks(world, "sync"):
+                sync.sync_provider(world, provider_id)
+        case ConsultForge(run_id):
+            step_failures.step_of_run(world, run_id, outside_calls.make_outside_call)

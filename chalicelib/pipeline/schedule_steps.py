@@ -8,7 +8,8 @@ from chalicelib import log_context, wiring
 from chalicelib.actions.blueprints import time_zone_updates
 from chalicelib.actions.firing import due_schedules
 from chalicelib.actions.scheduler import tick as scheduler_tick
-from chalicelib.pipeline.steps import Message, Steps
+from chalicelib.pipeline.steps import Steps
+from chalicelib.ports.messages import FireTrigger
 from chalicelib.settings import settings
 
 steps = Steps(__name__)
@@ -23,9 +24,9 @@ def tick(event: CloudWatchEvent) -> None:
 
 
 @steps.on_batch(queue=settings.queue_name("fire"))
-def fire(messages: list[Message]) -> None:
+def fire(messages: list[FireTrigger]) -> None:
     """Fire the due occurrences of each named trigger. Safe to repeat."""
     due_schedules.fire_due_triggers(
         wiring.get_world(),
-        [(message["triggerId"], message["definitionId"]) for message in messages],
+        [(message.trigger_id, message.blueprint_id) for message in messages],
     )

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from chalice.app import Blueprint as ChaliceBlueprint
 from chalice.app import SQSEvent, SQSRecord
 
 from chalicelib import log_context, wiring
+from chalicelib.ports.messages import StepMessage, decode_message, step_name
 
 log = logging.getLogger(__name__)
 wiring.log_as_json()
-Message = dict[str, str]
 BatchResponse = dict[str, list[dict[str, str]]]
 
 
-class Steps(ChaliceBlueprint):
-    """A Chalice blueprint whose handlers receive decoded messages and return failed ones only."""
+class ReadMessage(NamedTuple):
+    """A record that was decoded: its message, and the id of its cause."""
 
-    def on_message(self, *, queue: str) -> Callable[[Callable[[Message], None]], Any]:
+    record: SQSRecord
+    message: StepMessage
+    correlation_id: str | None
+
+
+class Steps(ChaliceBlueprint):
+    """A Chalice blueprint whose handlers receive decoded messages and return failed ones only.
+
+    A handler's annotation names the classes of messages that it takes.
+    """
+
+    def on_message(self, *, queue: str) -> Callable[[Callable[[Any], None]], Any]:
         """Register a handler of one message at a time, so that a slow one delays no other."""
 
-        def register(handler: Callable[[Message], None]) -> Any:
+        def register(handler: Callable[[Any], None]) -> Any:
+            kind = _annotation(handler)
+
             @functools.wraps(handler)
             def consume(event: SQSEvent) -> BatchResponse:
-                failed = [record for record in event if not _handle_record(handler, record)]
+                read, failed = _read_records(event, kind)
+                failed += [each.record for each in read if not _handle_one(handler, each)]
                 return _batch_response(failed)
 
             return self.on_sqs_message(queue=queue, batch_size=1)(consume)
@@ -40,26 +55,24 @@ class Steps(ChaliceBlueprint):
 
     def on_batch(
         self, *, queue: str, batch_size: int = 10
-    ) -> Callable[[Callable[[list[Message]], None]], Any]:
+    ) -> Callable[[Callable[[list[Any]], None]], Any]:
         """Register a handler of a whole batch, which is retried message by message if it fails."""
 
-        def register(handler: Callable[[list[Message]], None]) -> Any:
+        def register(handler: Callable[[list[Any]], None]) -> Any:
+            (kind,) = get_args(_annotation(handler))
+
+            def handle_single(message: StepMessage) -> None:
+                handler([message])
+
             @functools.wraps(handler)
             def consume(event: SQSEvent) -> BatchResponse:
-                records = list(event)
-                readable = [record for record in records if _decode_record(record) is not None]
-                messages = [json.loads(record.body) for record in readable]
+                read, failed = _read_records(event, kind)
                 try:
-                    with _log_step(handler.__name__, messages):
-                        handler(messages)
-                    failed = [record for record in records if record not in readable]
+                    with _log_step(handler.__name__, {each.correlation_id for each in read}):
+                        handler([each.message for each in read])
                 except Exception:
                     log.exception("batch failed", extra={"step": handler.__name__})
-                    failed = [
-                        record
-                        for record in records
-                        if not _handle_record(_single_message_handler(handler), record)
-                    ]
+                    failed += [each.record for each in read if not _handle_one(handle_single, each)]
                 return _batch_response(failed)
 
             return self.on_sqs_message(queue=queue, batch_size=batch_size)(consume)
@@ -67,47 +80,50 @@ class Steps(ChaliceBlueprint):
         return register
 
 
-def _single_message_handler(handler: Callable[[list[Message]], None]) -> Callable[[Message], None]:
-    @functools.wraps(handler)
-    def consume(message: Message) -> None:
-        handler([message])
-
-    return consume
+def _annotation(handler: Callable[..., None]) -> Any:
+    """Return the type of a handler's only parameter."""
+    types = get_type_hints(handler)
+    return types[next(iter(inspect.signature(handler).parameters))]
 
 
-def _handle_record(handler: Callable[[Message], None], record: SQSRecord) -> bool:
-    message = _decode_record(record)
-    if message is None:
-        log.error("message cannot be read", extra={"message_id": _message_id(record)})
-        return False
+def _read_records(
+    records: Iterable[SQSRecord], kind: Any
+) -> tuple[list[ReadMessage], list[SQSRecord]]:
+    """Return the decoded records, and those that cannot be read, which are logged."""
+    read, unreadable = [], []
+    for record in records:
+        try:
+            body = json.loads(record.body)
+            message: StepMessage = decode_message(body, kind)
+        except ValueError as error:
+            fields = {"message_id": _message_id(record), "reason": str(error)}
+            log.error("message cannot be read", extra=fields)
+            unreadable.append(record)
+        else:
+            cause = body.get(log_context.MESSAGE_CORRELATION_ID)
+            read.append(ReadMessage(record, message, cause))
+    return read, unreadable
+
+
+def _handle_one(handler: Callable[[Any], None], read: ReadMessage) -> bool:
     try:
-        with _log_step(message.get("step") or handler.__name__, [message]):
-            handler(message)
+        with _log_step(step_name(read.message), {read.correlation_id}):
+            handler(read.message)
     except Exception:
-        log.exception("step failed", extra={"message_id": _message_id(record)})
+        log.exception("step failed", extra={"message_id": _message_id(read.record)})
         return False
     return True
 
 
 @contextmanager
-def _log_step(name: str, messages: Sequence[Message]) -> Iterator[None]:
+def _log_step(name: str, causes: Collection[str | None]) -> Iterator[None]:
     """Set the correlation id, if all messages have the same, and measure the step's duration."""
-    causes = {message.get(log_context.MESSAGE_CORRELATION_ID) for message in messages}
     began = time.monotonic()
-    with log_context.log_context(
-        step=name, correlation_id=causes.pop() if len(causes) == 1 else None
-    ):
+    cause = next(iter(causes)) if len(causes) == 1 else None
+    with log_context.log_context(step=name, correlation_id=cause):
         yield
         took = timedelta(seconds=time.monotonic() - began)
         wiring.get_world().metrics.record_step_time(name, took)
-
-
-def _decode_record(record: SQSRecord) -> Message | None:
-    try:
-        message: Message = json.loads(record.body)
-    except ValueError:
-        return None
-    return message if isinstance(message, dict) else None
 
 
 def _message_id(record: SQSRecord) -> str:

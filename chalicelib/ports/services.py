@@ -16,6 +16,7 @@ from chalicelib.domain.runs.output import RunOutput
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.sns_message import SignedMessage
+from chalicelib.ports.messages import StepMessage
 
 
 class BuildRefused(Exception):
@@ -55,7 +56,7 @@ class Vault(Protocol):
 class MessageQueue(Protocol):
     """Messages to the steps. A message is a hint: it may come late, twice, or never."""
 
-    def send_messages(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
+    def send_messages(self, messages: Iterable[tuple[StepMessage, timedelta]]) -> None:
         """Send each message, to arrive no earlier than its delay (0 to 900 s, whole seconds).
 
         Raises `ValueError` for a longer delay or a message over 256 KB.

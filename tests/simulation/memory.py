@@ -31,6 +31,7 @@ from chalicelib.integrations.expressions.engine import ExpressionEngine
 from chalicelib.integrations.failures import is_transient_failure
 from chalicelib.integrations.trackers.registry import RealTrackers
 from chalicelib.ports import DueRow, LostRow, Part, TriggerChange, WebhookListener, WriteConflict
+from chalicelib.ports.messages import StepMessage, encode_message
 
 GONE = object()
 Condition = Callable[[Any], bool]
@@ -788,8 +789,8 @@ class MemoryOutputs:
 class MemoryQueue:
     sent: list[tuple[dict[str, str], timedelta]] = field(default_factory=list)
 
-    def send_messages(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
-        self.sent += messages
+    def send_messages(self, messages: Iterable[tuple[StepMessage, timedelta]]) -> None:
+        self.sent += [(encode_message(message), delay) for message, delay in messages]
 
 
 @dataclass(frozen=True)

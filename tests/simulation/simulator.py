@@ -46,6 +46,7 @@ from chalicelib.domain.triggers.trigger import (
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
 from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
 from chalicelib.ports import TrackerRateLimited, TrackerUnreachable, WriteConflict
+from chalicelib.ports.messages import encode_message
 from tests.simulation.memory import MemoryWorld
 from tests.simulation.outside import HEAD, LABEL, Outside
 from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttling, weather
@@ -142,7 +143,8 @@ class LossyQueue:
         self._simulator, self._kind = simulator, kind
 
     def send_messages(self, messages: Any) -> None:
-        for body, delay in messages:
+        for message, delay in messages:
+            body = encode_message(message)
             assert timedelta(0) <= delay <= timedelta(seconds=900)
             self._simulator.count_sent(self._kind, body)
             self._simulator.post(self._kind, body, delay)

@@ -14,6 +14,7 @@ from chalicelib.actions.jobs import jobs, reports
 from chalicelib.actions.notifications import announce
 from chalicelib.actions.scheduler import run_due, tick
 from chalicelib.domain.runs.state import State
+from chalicelib.ports.messages import ResolveAnnouncement, decode_message, encode_message
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryQueue
 from tests.support.core_stage import (
@@ -153,15 +154,14 @@ def test_triggers_come_first_and_leave_time_for_the_others(
 
 
 def test_a_promise_whose_change_never_comes_is_looked_for_a_few_times(stage: Stage):
-    message = {"step": "tell", "event": "task.failed", "of": "none", "entry": "e"}
-    message["until"] = (stage.now + 10 * MINUTE).isoformat()
+    until = (stage.now + 10 * MINUTE).isoformat()
     looked = 0
-    pending = [(message, 2 * SECOND)]
+    pending = [(encode_message(ResolveAnnouncement("task.failed", "none", "e", until)), 2 * SECOND)]
     while pending:
         looked += 1
         stage.now += pending[0][1]
         stage.world.notify_queue.sent.clear()
-        announce.resolve_intent(stage.world, pending[0][0])
+        announce.resolve_intent(stage.world, decode_message(pending[0][0], ResolveAnnouncement))
         pending = list(stage.world.notify_queue.sent)
     assert looked <= 7
     assert stage.now >= NOON + 10 * MINUTE

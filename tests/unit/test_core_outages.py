@@ -143,7 +143,7 @@ def test_one_lost_race_makes_a_schedule_seconds_late(stage: Stage):
     due_schedules.fire_due_triggers(stage.world, [("t", "d")])
     trigger = stage.world.triggers.get("t")
     assert (trigger.due_at, trigger.failures) == (stage.now + 5 * SECOND, 0)
-    message = {"triggerId": "t", "definitionId": "d"}
+    message = {"step": "fire", "triggerId": "t", "definitionId": "d"}
     assert (message, 5 * SECOND) in stage.world.fire_queue.sent
 
 

@@ -29,6 +29,7 @@ from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import ScheduleSettings, Trigger, TriggerType
 from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
+from chalicelib.ports.messages import StepMessage, encode_message
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
 from tests.simulation.notification_storm import LISTENER, OneListener, ToldDeliveries
@@ -61,9 +62,10 @@ class Queue:
         self.free_at = [NOON] * WORKERS
         self.waits: list[timedelta] = []
 
-    def send_messages(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
-        for body, delay in messages:
-            heapq.heappush(self.pending, (self._stage.now + delay, next(self._numbers), body))
+    def send_messages(self, messages: Iterable[tuple[StepMessage, timedelta]]) -> None:
+        for message, delay in messages:
+            entry = (self._stage.now + delay, next(self._numbers), encode_message(message))
+            heapq.heappush(self.pending, entry)
 
     @property
     def next_at(self) -> datetime:

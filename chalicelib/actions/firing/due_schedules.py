@@ -27,6 +27,7 @@ from chalicelib.domain.runs.run import Run
 from chalicelib.domain.triggers.gap import MissedGap
 from chalicelib.domain.triggers.trigger import CatchUp, Trigger
 from chalicelib.ports import World
+from chalicelib.ports.messages import FireTrigger
 
 log = logging.getLogger(__name__)
 MAX_OCCURRENCES_PER_CALL = 100
@@ -86,10 +87,9 @@ def _processing_order(basis: FiringContext) -> str:
     return due.isoformat() if due else ""
 
 
-def _asking(basis: FiringContext) -> dict[str, str]:
+def _asking(basis: FiringContext) -> FireTrigger:
     assert basis.trigger is not None
-    ids = {"triggerId": basis.trigger.id, "definitionId": basis.trigger.blueprint_id}
-    return {"step": "fire", **ids}
+    return FireTrigger(basis.trigger.id, basis.trigger.blueprint_id)
 
 
 def _fire_due_occurrences(

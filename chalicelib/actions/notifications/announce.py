@@ -22,6 +22,7 @@ from chalicelib.domain.notifications.notification import Event, Notification
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
+from chalicelib.ports.messages import ResolveAnnouncement
 
 log = logging.getLogger(__name__)
 ANNOUNCEMENT_HEAD_START = timedelta(seconds=2)
@@ -33,7 +34,6 @@ MAX_RESOLVE_TIME = timedelta(minutes=10)
 """
 OUTAGE_DELAY = timedelta(minutes=5)
 """The delay of a check that a temporary outage prevented."""
-Message = dict[str, str]
 
 
 def announce_move(world: World, was: Run, new: Run) -> None:
@@ -56,41 +56,35 @@ def announce_pause(world: World, blueprint_id: str, run: Run) -> None:
     _announce(world, Event.PAUSED, blueprint_id, run.history[-1].id, run=run.id)
 
 
-def _announce(world: World, event: Event, of: str, entry: str, **more: str) -> None:
+def _announce(world: World, event: Event, of: str, entry: str, run: str | None = None) -> None:
     if not any(
         webhook.is_subscribed_to(event) for webhook in world.webhook_endpoints.list_cached()
     ):
         return
-    message = {
-        "step": "tell",
-        "event": event.value,
-        "of": of,
-        "entry": entry,
-        "until": (world.now() + MAX_RESOLVE_TIME).isoformat(),
-        **more,
-    }
+    until = (world.now() + MAX_RESOLVE_TIME).isoformat()
+    message = ResolveAnnouncement(event.value, of, entry, until, run)
     world.notify_queue.send_messages([(message, ANNOUNCEMENT_HEAD_START)])
 
 
-def resolve_intent(world: World, message: Message) -> None:
+def resolve_intent(world: World, message: ResolveAnnouncement) -> None:
     """Create a delivery of an announced change for each subscribed endpoint. Safe to repeat.
 
     During a temporary outage the message is sent again. Otherwise SQS would move it to the dead
     letters after ten receives, which takes less time than an outage may.
     """
     try:
-        _tell(world, message)
+        _deliver_if_written(world, message)
     except Exception as error:
         if not world.is_transient(error):
             raise
-        log.exception("announced change not checked", extra={"of": message["of"]})
+        log.exception("announced change not checked", extra={"of": message.of})
         world.notify_queue.send_messages([(message, OUTAGE_DELAY)])
 
 
-def _tell(world: World, message: Message) -> None:
+def _deliver_if_written(world: World, message: ResolveAnnouncement) -> None:
     notice = _resolve_notification(world, message)
     if notice is None:
-        until, now = datetime.fromisoformat(message["until"]), world.now()
+        until, now = datetime.fromisoformat(message.until), world.now()
         if now < until:
             promised_since = now - (until - MAX_RESOLVE_TIME)
             world.notify_queue.send_messages(
@@ -99,7 +93,7 @@ def _tell(world: World, message: Message) -> None:
         else:
             log.info(
                 "announced change not written",
-                extra={"event": message["event"], "of": message["of"]},
+                extra={"event": message.event, "of": message.of},
             )
         return
     wanting = [
@@ -111,18 +105,18 @@ def _tell(world: World, message: Message) -> None:
     due_messages.enqueue_if_due_soon(world, [one for one in made if world.deliveries.add(one)])
 
 
-def _resolve_notification(world: World, message: Message) -> Notification | None:
+def _resolve_notification(world: World, message: ResolveAnnouncement) -> Notification | None:
     """Return the notice of an announced change, if it was written, otherwise None.
 
     It is built from stored data only, its time included, so two announcements of one change yield
     the same notice.
     """
-    event, of, entry = Event(message["event"]), message["of"], message["entry"]
+    event, of, entry = Event(message.event), message.of, message.entry
     name, base = notices.notification_id(event, of, entry), world.policy.public_url
     try:
         if event.value.startswith("trigger."):
             return _unfired_notification(world, name, event, of)
-        run = world.runs.get(message.get("run", of))
+        run = world.runs.get(message.run or of)
         state = State.FAILED if event is Event.PAUSED else event.state_after
         moved = [
             event_entry

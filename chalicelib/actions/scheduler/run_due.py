@@ -14,6 +14,7 @@ from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
+from chalicelib.ports.messages import ConsultForge
 
 MAX_ADMISSION_INTERVAL = timedelta(minutes=10)
 
@@ -32,7 +33,7 @@ def handle_due_run(world: World, run_id: str) -> None:
             with suppress(Superseded):
                 _handle_due(world, briefs.keep_brief(world, run))  # the other writer handles it
         if run.consults_at and run.consults_at <= world.now() + due_messages.MAX_WAIT:
-            due_messages.hand_on(world, [{"step": "consult", "runId": run.id}])
+            due_messages.hand_on(world, [ConsultForge(run.id)])
 
 
 def _handle_due(world: World, run: Run) -> None:

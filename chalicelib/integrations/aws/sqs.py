@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib import aws_session, log_context
+from chalicelib.ports.messages import StepMessage, encode_message
 
 BATCH_SIZE = 10
 MAX_MESSAGE_BYTES = 256 * 1024
@@ -36,14 +37,16 @@ class SqsQueue:
         url: str = self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
         return url
 
-    def send_messages(self, messages: Iterable[tuple[dict[str, str], timedelta]]) -> None:
+    def send_messages(self, messages: Iterable[tuple[StepMessage, timedelta]]) -> None:
         """Send every message, ten at a time; each arrives no earlier than its delay.
 
         Each carries its origin, so that the log lines of its step have it as well.
         """
         cause = log_context.current_ids().get(log_context.CORRELATION_ID)
         more = {log_context.MESSAGE_CORRELATION_ID: cause} if cause else {}
-        entries = [_entry({**body, **more}, delay) for body, delay in messages]
+        entries = [
+            _entry({**encode_message(message), **more}, delay) for message, delay in messages
+        ]
         for start in range(0, len(entries), BATCH_SIZE):
             self._send_batch(entries[start : start + BATCH_SIZE])
 
