@@ -142,3 +142,12 @@ def test_a_run_that_is_resumed_and_stops_again_keeps_its_draft(stage: Stage, git
     task = shown(stage, run)
     assert (task["state"], task["errorClass"]) == ("needs_attention", "timeout")
     assert github.pulls[task["prNumber"]]["draft"] is True
+
+
+def test_work_that_is_also_kept_is_a_draft_too(stage: Stage, github: FakeGitHub):
+    bundle = {"name": "work.bundle", "size": 6, "contentType": "application/x-git-bundle"}
+    kept = {"files": [bundle], "baseSha": "c" * 40, "finished": True}
+
+    _, task = stopped(stage, github, {**TIME, "keptWork": kept})
+
+    assert (task["state"], task["resultSummary"]) == ("needs_attention", "Bumped.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,8 +77,8 @@ def test_a_run_is_held_in_the_counters_of_its_repo_and_its_definition():
 
 
 def test_lower_priority_numbers_rank_first_and_then_the_older():
-    urgent = with_changes(RUN, at=NOON, priority=1, queued_at=NOON + timedelta(hours=1))
-    younger = with_changes(RUN, at=NOON, queued_at=NOON + timedelta(microseconds=1))
+    urgent = replace(RUN, priority=1, queued_at=NOON + timedelta(hours=1))
+    younger = replace(RUN, queued_at=NOON + timedelta(microseconds=1))
 
     assert sorted([younger, RUN, urgent], key=lambda run: run.queue_sort_key) == [
         urgent,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.access import forge_credentials
@@ -13,16 +14,18 @@ from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.errors import Invalid, Superseded
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.ids import format_moment
-from chalicelib.domain.runs.attempt import StageSpan, with_stages
+from chalicelib.domain.runs.attempt import StageSpan, change_attempt, with_stages
 from chalicelib.domain.runs.kept_work import UnpushedWork, check_kept_files
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.output import RunOutput, check_outputs
 from chalicelib.domain.runs.retry import retry_backoff
 from chalicelib.domain.runs.run import LIMITS, PUBLISH_PHASE, Run
+from chalicelib.domain.runs.run_changes import RunChanges
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.ports import World
 
+Number = TypeVar("Number", int, float)
 ATTENTION_OUTCOMES = frozenset({"attention"})
 """Error classes of work that was not pushed because a person must check it first."""
 
@@ -85,7 +88,7 @@ def report_attempt(world: World, run_id: str, attempt: int, end: AttemptReport) 
 def _end_attempt(
     world: World, run: Run, attempt: int, end: AttemptReport, outputs: tuple[RunOutput, ...]
 ) -> Run:
-    attempts = transitions.finish_attempt(
+    attempts = change_attempt(
         run.attempts,
         attempt,
         ended_at=world.now(),
@@ -100,8 +103,8 @@ def _end_attempt(
         raise Superseded(f"attempt {attempt} of task {run.id!r} is over")
     if outputs:  # only the newest files are kept: lists of all attempts would outgrow the row
         attempts = tuple(replace(each, outputs=()) for each in attempts)
-    ended_attempts = transitions.finish_attempt(attempts, attempt, outputs=outputs)
-    facts = _attempt_facts(run, end) | {"attempts": ended_attempts}
+    ended_attempts = change_attempt(attempts, attempt, outputs=outputs)
+    facts: RunChanges = {**_attempt_facts(run, end), "attempts": ended_attempts}
     if end.outcome == "failed":
         return _fail_attempt(world, run, end, facts)
     nothing = end.outcome == "no_changes"
@@ -114,121 +117,108 @@ def _end_attempt(
     return _complete_run(world, run, end, facts)
 
 
-def _complete_run(world: World, run: Run, end: AttemptReport, facts: dict[str, object]) -> Run:
+def _complete_run(world: World, run: Run, end: AttemptReport, facts: RunChanges) -> Run:
     """Complete the run: there is no change that needs a pull request."""
     nothing = end.outcome == "no_changes"
     pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
     message = "no changes" if nothing else pushed
     summary = _result_summary(run, end) or ""
+    changes: RunChanges = {
+        **facts,
+        "result_summary": "; ".join(part for part in (message, summary) if part)[:8192],
+        "error_message": None,
+        "error_class": None,
+        "stage": None,
+    }
+    if nothing and end.base_sha:
+        changes["head_sha"] = end.base_sha
     return transitions.transition_run(
-        world,
-        run,
-        State.COMPLETED,
-        by="runner",
-        message=message,
-        result_summary="; ".join(part for part in (message, summary) if part)[:8192],
-        error_message=None,
-        error_class=None,
-        stage=None,
-        **(facts | ({"head_sha": end.base_sha} if nothing and end.base_sha else {})),
+        world, run, State.COMPLETED, by="runner", message=message, **changes
     )
 
 
-def _publish_run(world: World, run: Run, end: AttemptReport, facts: dict[str, object]) -> Run:
+def _publish_run(world: World, run: Run, end: AttemptReport, facts: RunChanges) -> Run:
     """Continue the run at publish, which needs no runner."""
-    new = transitions.update_run(
-        world,
-        run,
-        stage=PUBLISH_PHASE,
-        due_at=world.now(),
-        failures=0,
-        result_summary=_result_summary(run, end),
-        **({"error_message": None, "error_class": None} | facts),
-    )
+    changes: RunChanges = {
+        "error_message": None,
+        "error_class": None,
+        **facts,
+        "stage": PUBLISH_PHASE,
+        "due_at": world.now(),
+        "failures": 0,
+        "result_summary": _result_summary(run, end),
+    }
+    new = transitions.update_run(world, run, **changes)
     due_messages.enqueue_if_due_soon(world, [new])
     return new
 
 
 def _escalate_failing_tests(
-    world: World, run: Run, trial: RepoTestRun, end: AttemptReport, facts: dict[str, object]
+    world: World, run: Run, trial: RepoTestRun, end: AttemptReport, facts: RunChanges
 ) -> Run:
     """Hand work with failing tests to a person, if there is no pull request to show it."""
     why = f"pushed {end.branch}, but its tests {trial.result_text}"
-    return transitions.transition_run(
-        world,
-        run,
-        State.NEEDS_ATTENTION,
-        by="runner",
-        message=why,
-        stage=None,
-        due_at=None,
-        result_summary=_result_summary(run, end),
-        error_message=why,
-        error_class="tests",
+    changes: RunChanges = {
         **facts,
+        "stage": None,
+        "due_at": None,
+        "result_summary": _result_summary(run, end),
+        "error_message": why,
+        "error_class": "tests",
+    }
+    return transitions.transition_run(
+        world, run, State.NEEDS_ATTENTION, by="runner", message=why, **changes
     )
 
 
-def _escalate_unpushed(world: World, run: Run, message: str, facts: dict[str, object]) -> Run:
+def _escalate_unpushed(world: World, run: Run, message: str, facts: RunChanges) -> Run:
     """Hand work to a person that a rule of the snapshot does not allow to be pushed."""
     due = world.now() if run.has_open_pr else None
+    changes: RunChanges = {**facts, "stage": None, "due_at": due}
     return transitions.transition_run(
-        world,
-        run,
-        State.NEEDS_ATTENTION,
-        by="runner",
-        message=message,
-        stage=None,
-        due_at=due,
-        **facts,
+        world, run, State.NEEDS_ATTENTION, by="runner", message=message, **changes
     )
 
 
-def _escalate_unchanged(
-    world: World, run: Run, end: AttemptReport, facts: dict[str, object]
-) -> Run:
+def _escalate_unchanged(world: World, run: Run, end: AttemptReport, facts: RunChanges) -> Run:
     """Return a pull request to a person if the agent found nothing to change."""
     why = "the agent changed nothing, and the pull request is still open"
-    return transitions.transition_run(
-        world,
-        run,
-        State.NEEDS_ATTENTION,
-        by="runner",
-        message=why,
-        error_message=why,
-        stage=None,
-        due_at=world.now(),
-        result_summary=end.result_summary or run.result_summary,
+    changes: RunChanges = {
         **facts,
+        "error_message": why,
+        "stage": None,
+        "due_at": world.now(),
+        "result_summary": end.result_summary or run.result_summary,
+    }
+    return transitions.transition_run(
+        world, run, State.NEEDS_ATTENTION, by="runner", message=why, **changes
     )
 
 
-def _fail_attempt(world: World, run: Run, end: AttemptReport, facts: dict[str, object]) -> Run:
+def _fail_attempt(world: World, run: Run, end: AttemptReport, facts: RunChanges) -> Run:
     message = end.error_message or "the job failed without an error message"
-    errors = {"error_message": message[:2048], "error_class": end.error_class}
+    changes: RunChanges = {
+        **facts,
+        "error_message": message[:2048],
+        "error_class": end.error_class,
+    }
     if end.kept and end.kept.finished:  # the attempt that pushes it has no agent to write a summary
-        facts = facts | {"result_summary": end.result_summary}
+        changes["result_summary"] = end.result_summary
     if end.transient and run.retry_count < run.max_retries:
         limit_ends = end.retry_at if end.error_class == "rate_limit" else None
         wait = retry_backoff(run, world.now(), limit_ends)
-        again = format_moment(world.now() + wait)
+        changes["retry_count"] = run.retry_count + 1
+        message = f"will be retried at {format_moment(world.now() + wait)}: {message}"
         return transitions.requeue_run(
-            world,
-            run,
-            by="runner",
-            message=f"will be retried at {again}: {message}",
-            backoff=wait,
-            retry_count=run.retry_count + 1,
-            **(facts | errors),
+            world, run, by="runner", message=message, backoff=wait, **changes
         )
     if end.error_class in ATTENTION_OUTCOMES:
-        return _escalate_unpushed(world, run, message, facts | errors)
+        return _escalate_unpushed(world, run, message, changes)
     if end.error_class in LIMITS and end.branch and end.head_sha and _wants_draft(world, run):
-        return _publish_run(world, run, end, facts | errors)
-    where = {} if run.has_open_pr else {"stage": end.stage or run.stage}
-    return transitions.fail_or_escalate(
-        world, run, by="runner", message=message, **(where | facts | errors)
-    )
+        return _publish_run(world, run, end, changes)
+    if not run.has_open_pr:
+        changes["stage"] = end.stage or run.stage
+    return transitions.fail_or_escalate(world, run, by="runner", message=message, **changes)
 
 
 def _wants_draft(world: World, run: Run) -> bool:
@@ -239,7 +229,7 @@ def _wants_draft(world: World, run: Run) -> bool:
     return brief.partial_work == "draft"
 
 
-def _attempt_facts(run: Run, end: AttemptReport) -> dict[str, object]:
+def _attempt_facts(run: Run, end: AttemptReport) -> RunChanges:
     """Return the results of an attempt for its run; cost and tokens add up over attempts."""
     return {
         "branch": end.branch or run.branch,
@@ -267,7 +257,7 @@ def _unpushed_work(run: Run, end: AttemptReport) -> UnpushedWork | None:
     return end.kept or (None if is_settled else run.kept)
 
 
-def _add_optional(total: float | None, more: float | None) -> float | None:
+def _add_optional(total: Number | None, more: Number | None) -> Number | None:
     if total is None or more is None:
         return more if total is None else total
     return total + more

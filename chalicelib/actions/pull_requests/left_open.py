@@ -85,11 +85,9 @@ def _with_open(world: World, run: Run, facts: Facts) -> Run:
         f"pull request #{facts.number} is open although the task was cancelled: "
         "close it, or retry the task"
     )
-    comment_change = (
-        {"reply": replace(run.reply or TicketComment(), at=now, failures=0)}
-        if run.is_from_ticket
-        else {}
-    )
+    comment = run.reply
+    if run.is_from_ticket:
+        comment = replace(comment or TicketComment(), at=now, failures=0)
     return with_event(
         run,
         by="pipeline",
@@ -100,5 +98,5 @@ def _with_open(world: World, run: Run, facts: Facts) -> Run:
         pr_url=facts.url,
         pr_number=facts.number,
         pr_state=facts.state,
-        **comment_change,
+        reply=comment,
     )

@@ -22,6 +22,7 @@ from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts, renamed_to, with_facts
 from chalicelib.domain.runs.run import PUBLISH_PHASE, Run
+from chalicelib.domain.runs.run_changes import show_pull_request
 from chalicelib.domain.runs.run_keys import branch_key
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts import pull_request_body
@@ -208,12 +209,7 @@ def _record_opened(world: World, run: Run, facts: Facts, tidying: Tidying) -> No
         waiting_for=None,
         error_message=run.complaint if run.is_unfinished else None,
         error_class=run.error_class if run.is_unfinished else None,
-        pr_url=facts.url,
-        pr_number=facts.number,
-        pr_state=facts.state,
-        pr_checks_status=facts.check_state,
-        pr_review_status=facts.reviews,
-        pull=pull,
+        **show_pull_request(pull),
     )
 
 

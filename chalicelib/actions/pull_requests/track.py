@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Unpack
 
 from chalicelib.actions.access import forge_credentials
 from chalicelib.actions.firing import trigger_failures
@@ -28,6 +29,7 @@ from chalicelib.domain.pull_requests.verdict import (
     merge_is_refused,
 )
 from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.run_changes import RunChanges, show_pull_request
 from chalicelib.domain.runs.run_keys import is_run_branch
 from chalicelib.domain.runs.state import FOLLOWED_STATES, State
 from chalicelib.domain.texts import pull_request_body
@@ -104,33 +106,20 @@ def _act_on_verdict(
         _note_facts(world, run, pull)
 
 
-def _shown_fields(pull: PullRequest) -> dict[str, object]:
-    """Return the fields of the run that show its pull request: answers of the forge only."""
-    facts = pull.facts
-    return {
-        "pull": pull,
-        "pr_url": facts.url,
-        "pr_number": facts.number,
-        "pr_state": facts.state,
-        "pr_checks_status": facts.check_state,
-        "pr_review_status": facts.reviews,
-    }
-
-
 def _transition(
-    world: World, run: Run, to: State, pull: PullRequest, why: str, **changes: object
+    world: World, run: Run, to: State, tracked: PullRequest, why: str, **changes: Unpack[RunChanges]
 ) -> None:
     due = (
         None
         if to in (State.FAILED, State.COMPLETED)
-        else world.now() + next_look(pull, world.now())
+        else world.now() + next_look(tracked, world.now())
     )
-    waits_for = pull.waits_for if to is State.PR_OPENED else None
-    shown = {
+    waits_for = tracked.waits_for if to is State.PR_OPENED else None
+    shown: RunChanges = {
         "due_at": due,
         "stage": None,
         "waiting_for": waits_for,
-        **_shown_fields(pull),
+        **show_pull_request(tracked),
         **changes,
     }
     transitions.transition_run(world, run, to, by="pull request", message=why, **shown)
@@ -139,16 +128,17 @@ def _transition(
 def _note_facts(world: World, run: Run, pull: PullRequest) -> None:
     """Store the new facts and the time of the next look."""
     due = world.now() + next_look(pull, world.now())
-    changes: dict[str, object] = {
-        **_shown_fields(pull),
-        "due_at": due,
-        "failures": 0,
-        "forge_failures": 0,
-        "waiting_for": pull.waits_for,
-    }
-    if run.state is State.PR_OPENED:
-        changes["error_message"] = None  # the problem of an earlier look is resolved
-    transitions.update_run(world, run, **changes)
+    is_resolved = run.state is State.PR_OPENED  # an earlier look may have had a problem
+    transitions.update_run(
+        world,
+        run,
+        due_at=due,
+        failures=0,
+        forge_failures=0,
+        waiting_for=pull.waits_for,
+        error_message=None if is_resolved else run.error_message,
+        **show_pull_request(pull),
+    )
 
 
 def _complete(world: World, run: Run, forge: Forge, pull: PullRequest, why: str) -> None:
@@ -170,7 +160,7 @@ def _complete(world: World, run: Run, forge: Forge, pull: PullRequest, why: str)
             State.PR_OPENED,
             by="pull request",
             message="reopened",
-            **_shown_fields(pull),
+            **show_pull_request(pull),
         )
     message = tidying.with_warnings(why)
     _transition(world, run, State.COMPLETED, pull, message, error_message=None, error_class=None)
@@ -187,7 +177,7 @@ def _mark_reopened(world: World, run: Run, pull: PullRequest) -> None:
             world, run, State.PR_OPENED, pull, "the pull request was reopened", error_message=None
         )
         return
-    transitions.update_run(world, run, due_at=None, waiting_for=None, **_shown_fields(pull))
+    transitions.update_run(world, run, due_at=None, waiting_for=None, **show_pull_request(pull))
 
 
 def _merge(world: World, run: Run, forge: Forge, pull: PullRequest) -> None:
@@ -244,7 +234,7 @@ def _resume(world: World, run: Run, forge: Forge, pull: PullRequest, verdict: Ve
         waiting_for=None,
         error_message=None,
         error_class=None,
-        **_shown_fields(handled),
+        **show_pull_request(handled),
     )
 
 
@@ -252,7 +242,7 @@ def _handle_unreadable(world: World, run: Run, error: ForgeError) -> None:
     """Look again later. Facts that could not be read are unknown and cause no action."""
     failures = run.forge_failures + 1
     now = world.now()
-    changes: dict[str, object] = {
+    changes: RunChanges = {
         "forge_failures": failures,
         "due_at": now + max(error.wait or timedelta(0), trigger_failures.failure_backoff(failures)),
         "waiting_for": f"the forge: {error}"[:500],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Unpack
 
 from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.notifications import announce
 from chalicelib.actions.runs import circuit_breaker
 from chalicelib.domain.errors import Superseded
-from chalicelib.domain.runs.attempt import Attempt
+from chalicelib.domain.runs.attempt import change_attempt
 from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, move_run, with_changes
+from chalicelib.domain.runs.run_changes import RunChanges
 from chalicelib.domain.runs.state import ACTIVE_STATES, HOLDS_SLOT, State
 from chalicelib.ports import World, WriteConflict
 
@@ -36,7 +38,7 @@ def needs_brief_kept(world: World, run: Run) -> bool:
 
 
 def transition_run(
-    world: World, run: Run, to: State, *, by: str, message: str, **changes: object
+    world: World, run: Run, to: State, *, by: str, message: str, **changes: Unpack[RunChanges]
 ) -> Run:
     """Move `run` by compare-and-swap, free its slots if it stops working, and send its messages.
 
@@ -108,16 +110,18 @@ def cancel_run(world: World, run: Run, *, by: str, message: str) -> Run:
     )
 
 
-def fail_or_escalate(world: World, run: Run, *, by: str, message: str, **changes: object) -> Run:
+def fail_or_escalate(
+    world: World, run: Run, *, by: str, message: str, **changes: Unpack[RunChanges]
+) -> Run:
     """Fail a run; if its pull request is open, it needs attention instead, and stays tracked."""
     if run.has_open_pr and run.state is State.RUNNING:
-        soon = {"due_at": world.now(), "stage": None}
+        soon: RunChanges = {"due_at": world.now(), "stage": None}
         to = State.NEEDS_ATTENTION
         return transition_run(world, run, to, by=by, message=message, **(soon | changes))
     return transition_run(world, run, State.FAILED, by=by, message=message, **changes)
 
 
-def update_run(world: World, run: Run, **changes: object) -> Run:
+def update_run(world: World, run: Run, **changes: Unpack[RunChanges]) -> Run:
     """Change a run within its state, by compare-and-swap; its open pull request is counted.
 
     Raises `Superseded` if the run was changed concurrently.
@@ -145,11 +149,11 @@ def requeue_run(
     by: str,
     message: str,
     backoff: timedelta = timedelta(0),
-    **changes: object,
+    **changes: Unpack[RunChanges],
 ) -> Run:
     """Return a run to its queue; it is examined again after `backoff`."""
     now = world.now()
-    base: dict[str, object] = {
+    base: RunChanges = {
         "stage": None,
         "queued_at": run.queued_at or run.created_at,
         "not_before": now + backoff if backoff else None,
@@ -163,24 +167,14 @@ def requeue_run(
 
 def recover_lost_runner(world: World, run: Run, *, by: str, why: str) -> Run:
     """Start the next attempt of a run whose runner is lost, or fail the run if no retry is left."""
-    attempts = finish_attempt(
+    attempts = change_attempt(
         run.attempts, run.attempt, ended_at=world.now(), outcome="lost", error_message=why[:2048]
     )
-    facts: dict[str, object] = {"attempts": attempts, "error_class": "lost_runner"}
+    facts: RunChanges = {"attempts": attempts, "error_class": "lost_runner"}
     telemetry.log_attempt_end(world, run, "lost", "lost_runner", None)
     if run.retry_count >= run.max_retries:
         why = f"{why}, and no retry is left"[:2048]
         facts["error_message"] = why
         return fail_or_escalate(world, run, by=by, message=why, **facts)
     facts |= {"error_message": why[:2048], "retry_count": run.retry_count + 1}
-    return requeue_run(world, run, by=by, message=why, **facts)  # type: ignore[arg-type]
-
-
-def finish_attempt(
-    attempts: tuple[Attempt, ...], number: int, **changes: object
-) -> tuple[Attempt, ...]:
-    """Return the attempts with `changes` applied to the one with this number."""
-    return tuple(
-        replace(each, **changes) if each.number == number else each  # type: ignore[arg-type]
-        for each in attempts
-    )
+    return requeue_run(world, run, by=by, message=why, **facts)

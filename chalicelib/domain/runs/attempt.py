@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from chalicelib.domain.runs.output import RunOutput
 
@@ -47,6 +48,16 @@ class Attempt:
     capabilities: RunnerCapabilities | None = None
 
 
+class AttemptChanges(TypedDict, total=False):
+    """New values of fields of an attempt, at its end."""
+
+    ended_at: datetime | None
+    outcome: str | None
+    error_message: str | None
+    cost_usd: float | None
+    outputs: tuple[RunOutput, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TicketComment:
     """The status comment on the ticket of a run.
@@ -60,6 +71,15 @@ class TicketComment:
     said: str | None = None
     failures: int = 0
     held_until: datetime | None = None
+
+
+def change_attempt(
+    attempts: tuple[Attempt, ...], number: int, **changes: Unpack[AttemptChanges]
+) -> tuple[Attempt, ...]:
+    """Return the attempts with `changes` applied to the one with this number."""
+    return tuple(
+        replace(attempt, **changes) if attempt.number == number else attempt for attempt in attempts
+    )
 
 
 def with_stages(

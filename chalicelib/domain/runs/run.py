@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Unpack
 
 from chalicelib.domain.errors import IllegalTransition
 from chalicelib.domain.pull_requests.pull_request import PullRequest
 from chalicelib.domain.runs.attempt import Attempt, TicketComment
 from chalicelib.domain.runs.build import BuildRequest
 from chalicelib.domain.runs.kept_work import UnpushedWork
+from chalicelib.domain.runs.run_changes import RunChanges
 from chalicelib.domain.runs.run_event import RunEvent, event_id
 from chalicelib.domain.runs.run_keys import BRANCH_PREFIX, STAGE_COUNTER, open_prs_key
 from chalicelib.domain.runs.state import (
@@ -219,7 +221,9 @@ def queue_run(run: Run, *, by: str, message: str) -> Run:
     return replace(run, history=(event,))
 
 
-def move_run(run: Run, to: State, *, by: str, message: str, at: datetime, **changes: object) -> Run:
+def move_run(
+    run: Run, to: State, *, by: str, message: str, at: datetime, **changes: Unpack[RunChanges]
+) -> Run:
     """Return `run` in state `to`, with a history entry; raise `IllegalTransition`
     if not allowed.
     """
@@ -227,19 +231,21 @@ def move_run(run: Run, to: State, *, by: str, message: str, at: datetime, **chan
         raise IllegalTransition(run.state, to)
     event = _make_event(run, run.state, to, by=by, message=message, at=at)
     final = to in FINAL_STATES
-    base: dict[str, object] = {
-        "state": to,
-        "version": run.version + 1,
-        "updated_at": at,
-        "history": _with_entry(run, event),
-        "failures": 0,
-        "forge_failures": 0,
-        "completed_at": at if final else None,
-        "due_at": None if final else run.due_at,
-    }
+    moved = replace(
+        run,
+        state=to,
+        version=run.version + 1,
+        updated_at=at,
+        history=_with_entry(run, event),
+        failures=0,
+        forge_failures=0,
+        completed_at=at if final else None,
+        due_at=None if final else run.due_at,
+    )
     if run.is_from_ticket and to in COMMENTED_STATES:
-        base["reply"] = replace(run.reply or TicketComment(), at=at, failures=0)
-    return replace(run, **(base | changes))  # type: ignore[arg-type]
+        comment = replace(run.reply or TicketComment(), at=at, failures=0)
+        moved = replace(moved, reply=comment)
+    return replace(moved, **changes)
 
 
 def _with_entry(run: Run, event: RunEvent) -> tuple[RunEvent, ...]:
@@ -255,16 +261,17 @@ def _with_entry(run: Run, event: RunEvent) -> tuple[RunEvent, ...]:
     return (*run.history, event)
 
 
-def with_event(run: Run, *, by: str, message: str, at: datetime, **changes: object) -> Run:
+def with_event(
+    run: Run, *, by: str, message: str, at: datetime, **changes: Unpack[RunChanges]
+) -> Run:
     """Return `run` in the same state, with one more entry in its history."""
     event = _make_event(run, run.state, run.state, by=by, message=message, at=at)
-    return with_changes(run, at=at, history=(*run.history, event), **changes)
+    return replace(with_changes(run, at=at, **changes), history=(*run.history, event))
 
 
-def with_changes(run: Run, *, at: datetime, **changes: object) -> Run:
+def with_changes(run: Run, *, at: datetime, **changes: Unpack[RunChanges]) -> Run:
     """Return `run` in the same state with `changes`, as a new version."""
-    base: dict[str, object] = {"version": run.version + 1, "updated_at": at}
-    return replace(run, **(base | changes))  # type: ignore[arg-type]
+    return replace(replace(run, version=run.version + 1, updated_at=at), **changes)
 
 
 def _make_event(
