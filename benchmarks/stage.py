@@ -92,7 +92,7 @@ def fill_stage() -> None:
     for kind in ("fire", "steps", "remote", "notify"):
         sqs.create_queue(QueueName=settings.queue_name(kind))
     client("logs").create_log_group(logGroupName=settings.log_group)
-    client("secretsmanager").create_secret(Name=settings.data_key, SecretString="of benchmarks")
+    client("ssm").put_parameter(Name=settings.data_key, Value="of benchmarks", Type="SecureString")
     client("s3").create_bucket(Bucket=settings.bucket)
 
 

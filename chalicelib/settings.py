@@ -64,8 +64,8 @@ class Settings:
 
     @property
     def data_key(self) -> str:
-        """The name of the secret with the encryption key of this stage."""
-        return f"optio/{self.stage}/data-key"
+        """The name of the SSM parameter with the encryption key of this stage."""
+        return f"/optio/{self.stage}/data-key"
 
     @property
     def secrets_prefix(self) -> str:

@@ -205,8 +205,8 @@ def empty_stage() -> prepared.Kept:
     boto3.client("logs", region_name=settings.region).create_log_group(
         logGroupName=settings.log_group
     )
-    boto3.client("secretsmanager", region_name=settings.region).create_secret(
-        Name=settings.data_key, SecretString="a key of tests"
+    boto3.client("ssm", region_name=settings.region).put_parameter(
+        Name=settings.data_key, Value="a key of tests", Type="SecureString"
     )
     boto3.client("s3", region_name=settings.region).create_bucket(Bucket=settings.bucket)
     for token, scopes in ((TOKEN, ROLE_SCOPES[Role.ADMIN]), (RUNNER_TOKEN, (Scope.RUNNER,))):

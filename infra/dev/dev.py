@@ -58,6 +58,7 @@ class LocalStack:
     def _deploy(self) -> dict[str, str]:
         from infra.package.build import tick_sentence  # noqa: PLC0415
         from infra.package.cache import build_if_changed  # noqa: PLC0415
+        from infra.release import data_key  # noqa: PLC0415
         from infra.release.deploy import Target  # noqa: PLC0415 - after the environment is set
 
         package = self._state / "package"
@@ -65,6 +66,7 @@ class LocalStack:
         if os.environ.get("OPTIO_WORKFLOW_TRIGGER_INTERVAL"):
             print(tick_sentence(), flush=True)
         target = Target(self._emulator.endpoint, os.environ["STAGE"])
+        data_key.ensure_data_key(target)
         outputs = target.deploy(package, digest)
         target.note_start()
         return outputs

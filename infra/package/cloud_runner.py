@@ -29,7 +29,7 @@ def cloud_runner() -> Template:
             "Properties": {
                 "LogGroupName": settings.build_project,
                 "RetentionInDays": 30,
-                **encryption.of_logs_or_secret(),
+                **encryption.of_logs(),
             },
         },
         "RunnerRole": {"Type": "AWS::IAM::Role", "Properties": _role()},

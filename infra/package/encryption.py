@@ -33,6 +33,7 @@ def of_queue() -> Template:
 
 
 def of_bucket() -> Template:
+    """Return the key of the bucket: the account's own for S3, unless one is named."""
     own = {"KMSMasterKeyID": settings.kms_key} if settings.kms_key else {}
     rule = {
         "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", **own},
@@ -41,7 +42,8 @@ def of_bucket() -> Template:
     return {"BucketEncryption": {"ServerSideEncryptionConfiguration": [rule]}}
 
 
-def of_logs_or_secret() -> Template:
+def of_logs() -> Template:
+    """Return the key of a log group: that of CloudWatch, unless one is named."""
     return {"KmsKeyId": settings.kms_key} if settings.kms_key else {}
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 CLIENT = re.compile(r"""\baws_session\.make_client\(\s*["']([a-z0-9-]+)["']""")
 STORAGE = "dynamodb"
 """pynamodb makes this client, so no line of ours names it."""
+CALLED = {
+    "codebuild": ("BatchGetBuilds", "StartBuild"),
+    "logs": ("CreateLogStream", "GetLogEvents", "PutLogEvents"),
+    "ssm": ("GetParameter",),
+}
+"""Services of which little is called. Their descriptions are large, and a first client reads one.
+"""
 POWERTOOLS = ("jmespath_utils", "typing")
 """The utilities that its logs and metrics stand on; the others are tools of their own."""
 UNUSED = (
@@ -18,6 +28,7 @@ UNUSED = (
     "cffi",  # makes what ships made; `_cffi_backend` is what that runs on
     "pycparser",  # cffi's
     "dateutil/zoneinfo/*.tar.gz",  # zones: `tzdata` has newer ones
+    "botocore/data/*/*/examples-1.json",  # for its documentation
     "*/tests",
     "*/benchmarks",
     "*.dist-info/RECORD",  # what pip would uninstall by
@@ -41,6 +52,9 @@ def slimmed(folder: Path) -> None:
     for model in data.iterdir():
         if model.is_dir() and model.name not in names:
             shutil.rmtree(model)
+    for service, operations in CALLED.items():
+        for version in (data / service).iterdir():
+            _slim_model(version, operations)
     _slim_endpoints(data / "endpoints.json", names)
     for path in sorted(unused(folder), reverse=True):  # what lies in another goes before it
         if path.is_dir():
@@ -63,3 +77,35 @@ def _slim_endpoints(file: Path, names: set[str]) -> None:
         services = partition["services"]
         partition["services"] = {name: services[name] for name in sorted(names & set(services))}
     file.write_text(json.dumps(endpoints, separators=(",", ":")))
+
+
+def _slim_model(folder: Path, operations: tuple[str, ...]) -> None:
+    """Let a service's description hold only these operations, and the shapes that they use."""
+    file = folder / "service-2.json.gz"
+    model = json.loads(gzip.decompress(file.read_bytes()))
+    model["operations"] = {name: model["operations"][name] for name in operations}
+    used: set[str] = set()
+    waiting = list(_shapes_in(model["operations"]))
+    while waiting:
+        shape = waiting.pop()
+        if shape not in used:
+            used.add(shape)
+            waiting += _shapes_in(model["shapes"][shape])
+    model["shapes"] = {name: model["shapes"][name] for name in sorted(used)}
+    packed = gzip.compress(json.dumps(model, separators=(",", ":")).encode(), mtime=0)
+    for other in folder.iterdir():
+        if not other.name.startswith("endpoint-rule-set"):
+            other.unlink()
+    file.write_bytes(packed)
+
+
+def _shapes_in(part: Any) -> Iterator[str]:
+    """Yield the names of the shapes that a part of a description refers to."""
+    if isinstance(part, dict):
+        if isinstance(part.get("shape"), str):
+            yield part["shape"]
+        for value in part.values():
+            yield from _shapes_in(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _shapes_in(value)

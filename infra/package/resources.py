@@ -42,7 +42,6 @@ def template() -> Template:
             "RunsLogGroup": _log(settings.log_group, settings.retention.days),
             "BlobsBucket": _bucket(),
             "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
-            "DataKeySecret": _data_key(),
             **cloud_runner(),
             **_watch(),
         },
@@ -88,7 +87,7 @@ def _comes_again(source: object) -> bool:
 def _log(name: str, least_days: int = LOG_DAYS) -> Template:
     """Return a log group that is kept for so many days at least; CloudWatch knows some numbers."""
     days = next(days for days in KNOWN_DAYS if days >= least_days)
-    properties = {"LogGroupName": name, "RetentionInDays": days, **encryption.of_logs_or_secret()}
+    properties = {"LogGroupName": name, "RetentionInDays": days, **encryption.of_logs()}
     return {"Type": "AWS::Logs::LogGroup", "Properties": properties}
 
 
@@ -183,21 +182,6 @@ def _queue(source: SQSEventConfig) -> Template:
         },
         f"{queue}Policy": encryption.queue_policy(queue),
         f"{dead}Policy": encryption.queue_policy(dead),
-    }
-
-
-def _data_key() -> Template:
-    """Return the secret behind the seals of the stage: without it, no sealed row can be read."""
-    return {
-        "Type": "AWS::SecretsManager::Secret",
-        "DeletionPolicy": "Retain",
-        "UpdateReplacePolicy": "Retain",
-        "Properties": {
-            "Name": settings.data_key,
-            "Description": "Key of what is sealed in the rows of this stage",
-            "GenerateSecretString": {"PasswordLength": 64, "ExcludePunctuation": True},
-            **encryption.of_logs_or_secret(),
-        },
     }
 
 

@@ -1,4 +1,4 @@
-"""Orphaned resources: tables, buckets and secrets that remain when a stage is destroyed."""
+"""Orphaned resources: tables, buckets, secrets and the data key of a stage that was destroyed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLE_RECORDS
+from infra.release import data_key
 from infra.release.deploy import Target
 
 AT_ONCE = 1000
@@ -22,12 +23,14 @@ class Leftovers:
     tables: list[str]
     buckets: list[str]
     secrets: list[str]
+    data_key: bool
 
     def __str__(self) -> str:
-        return ", ".join((*self.tables, *self.buckets, *self.secrets))
+        key = (settings.data_key,) if self.data_key else ()
+        return ", ".join((*self.tables, *self.buckets, *self.secrets, *key))
 
     def __bool__(self) -> bool:
-        return bool(self.tables or self.buckets or self.secrets)
+        return bool(self.tables or self.buckets or self.secrets or self.data_key)
 
 
 def of(target: Target) -> Leftovers:
@@ -42,6 +45,7 @@ def of(target: Target) -> Leftovers:
             for secret in _pages(target, "secretsmanager", "list_secrets", "SecretList")
             if secret["Name"].startswith(f"optio/{settings.stage}/")
         ),
+        data_key=data_key.exists(target),
     )
 
 
@@ -63,6 +67,8 @@ def delete(target: Target) -> None:
         target.client("secretsmanager").delete_secret(
             SecretId=secret, ForceDeleteWithoutRecovery=True
         )
+    if leftovers.data_key:
+        data_key.delete(target)
 
 
 def clear_after_rollback(target: Target) -> None:

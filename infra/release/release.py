@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from chalicelib.settings import settings
 from infra.package import capacity
 from infra.package.build import ROOT, build
-from infra.release import indexes, operator_cli, orphaned_resources
+from infra.release import data_key, indexes, operator_cli, orphaned_resources
 from infra.release.change_sets import ChangeSet, Undeployable, carry_out, propose, remove, withdraw
 from infra.release.deploy import PROPOSED, Target
 from infra.release.indexes import Template
@@ -54,6 +54,7 @@ def deploy(target: Target) -> None:
         f"package {digest[:12]}, {size:.1f} MB, Python {sys.version_info[0]}.{sys.version_info[1]}"
     )
     upgrade(target, target.upload(package, digest), {"package": digest})
+    data_key.forget_former(target)
     _tell(target)
 
 
@@ -97,6 +98,7 @@ def upgrade(target: Target, new_template: Template, tags: Mapping[str, str]) -> 
         except BaseException:
             withdraw(target, changes)
             raise
+        data_key.ensure_data_key(target)
         carry_out(target, changes)
 
 

@@ -18,7 +18,14 @@ from chalicelib.storage.keys import DynamoKeys
 from chalicelib.storage.records import TABLE_RECORDS, KeyRecord
 from infra.package.cloud_runner import cloud_runner
 from infra.package.resources import _table
-from infra.release import change_sets, deploy, operator_cli, orphaned_resources, release
+from infra.release import (
+    change_sets,
+    data_key,
+    deploy,
+    operator_cli,
+    orphaned_resources,
+    release,
+)
 from infra.release.deploy import Target
 
 QUEUE = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {}}}}
@@ -160,9 +167,13 @@ def test_what_an_earlier_stage_left_is_found_and_deleted_among_hundreds_of_other
     s3.create_bucket(Bucket="optio-test-blobs")
     for number in range(3):
         s3.put_object(Bucket="optio-test-blobs", Key=f"firings/{number}", Body=b"x")
-    target.client("secretsmanager").create_secret(Name=settings.data_key, SecretString="k")
+    secret = f"{settings.secrets_prefix}global/API_KEY"
+    target.client("secretsmanager").create_secret(Name=secret, SecretString="k")
+    data_key.ensure_data_key(target)
 
-    with pytest.raises(SystemExit, match=f"{made['TableName']}.*optio-test-blobs.*data-key"):
+    with pytest.raises(
+        SystemExit, match=f"{made['TableName']}.*optio-test-blobs.*API_KEY.*data-key"
+    ):
         release.deploy(target)
     orphaned_resources.delete(target)
     orphaned_resources.delete(target)

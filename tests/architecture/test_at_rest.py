@@ -50,17 +50,11 @@ def log_group(name: str, part: Part, key: str) -> None:
     assert part["Properties"]["RetentionInDays"] <= 365
 
 
-def secret(name: str, part: Part, key: str) -> None:
-    assert part["Properties"].get("KmsKeyId", "") == key  # without one, aws/secretsmanager
-    assert retained(part)
-
-
 KEEPS = {
     "AWS::DynamoDB::Table": table,
     "AWS::SQS::Queue": queue,
     "AWS::S3::Bucket": bucket,
     "AWS::Logs::LogGroup": log_group,
-    "AWS::SecretsManager::Secret": secret,
 }
 
 

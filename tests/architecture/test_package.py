@@ -9,10 +9,13 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import Loader
+from botocore.session import get_session
 from chalice.app import SQSEventConfig
 
 from app import app
@@ -40,6 +43,7 @@ jsonschema.validate({}, {"type": "object"})
 EmbeddedMetrics("prod").record_tick(1, datetime.timedelta())
 """
 FUNCTIONS = CONFIG["stages"]["dev"]["lambda_functions"]
+NOBODY = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
 TEMPLATE = resources.template()["Resources"]
 
 
@@ -164,6 +168,46 @@ def test_the_package_is_small_and_knows_the_services_it_calls_and_no_others(
     program = f"import sys; sys.path.insert(0, {str(tmp_path / 'unpacked')!r}); {WHOLE}"
     environment = {**os.environ, "PYTHONPATH": ""}
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, env=environment)
+
+
+def test_a_service_of_which_little_is_called_is_described_as_far_as_it_is_called(
+    prod: Path, tmp_path: Path
+):
+    with zipfile.ZipFile(prod / "deployment.zip") as archive:
+        archive.extractall(tmp_path)
+    data = str(tmp_path / "botocore" / "data")
+    session = get_session()
+    session.register_component("data_loader", Loader(extra_search_paths=[data]))
+    session.get_component("data_loader").search_paths[:] = [data]
+    for service, operations in prune.CALLED.items():
+        small, whole = (made.create_client(service, **NOBODY) for made in (session, get_session()))
+        assert small.meta.service_model.operation_names == list(operations)
+        assert _methods_called(service, whole.meta.method_to_api_mapping) == set(operations)
+        for name in operations:
+            described = [one.meta.service_model.operation_model(name) for one in (small, whole)]
+            assert _members(described[0].input_shape) == _members(described[1].input_shape)
+            assert _members(described[0].output_shape) == _members(described[1].output_shape)
+
+
+def _methods_called(service: str, known: Mapping[str, str]) -> set[str]:
+    """Return the operations that the modules with a client of a service call."""
+    texts = [file.read_text() for file in (ROOT / "chalicelib").rglob("*.py")]
+    with_client = [text for text in texts if service in prune.CLIENT.findall(text)]
+    assert with_client
+    called = {name for text in with_client for name in re.findall(r"\.(\w+)\(", text)}
+    return {known[name] for name in called & set(known)}
+
+
+def _members(shape: Any, above: tuple[str, ...] = ()) -> Any:
+    """Return everything that a shape holds, as far down as it does not repeat itself."""
+    if shape is None or shape.name in above:
+        return None
+    inner = {"structure": "members", "list": "member", "map": "value"}.get(shape.type_name)
+    held = getattr(shape, inner) if inner else None
+    below = (*above, shape.name)
+    if isinstance(held, dict):
+        return {name: _members(one, below) for name, one in held.items()}
+    return shape.type_name if held is None else [_members(held, below)]
 
 
 def test_what_is_compiled_asks_for_no_newer_library_than_lambda_has(prod: Path):

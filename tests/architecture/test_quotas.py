@@ -34,9 +34,6 @@ def arn_of(part: dict[str, Any]) -> str:
         "AWS::SQS::Queue": lambda: arn("sqs", kept["QueueName"]),
         "AWS::S3::Bucket": lambda: arn("s3", "b" * 63),
         "AWS::Logs::LogGroup": lambda: arn("logs", f"log-group:{kept['LogGroupName']}:*"),
-        "AWS::SecretsManager::Secret": lambda: arn(
-            "secretsmanager", f"secret:{kept['Name']}-abcdef"
-        ),
         "AWS::CodeBuild::Project": lambda: arn("codebuild", f"project/{kept['Name']}"),
     }
     return longest[part["Type"]]()

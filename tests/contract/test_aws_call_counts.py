@@ -120,7 +120,7 @@ def test_a_refused_delivery_writes_nothing(stage: Stage, monkeypatch: pytest.Mon
     made(stage, {"type": "webhook", "config": {"path": "p", "secret": SECRET}})
     with counted(monkeypatch) as calls:
         assert stage.call("POST", "/api/hooks/p", b"{}", token="")[0] == 401
-    assert set(requests(calls)) <= {"GetItem", "BatchGetItem", "GetSecretValue"}
+    assert set(requests(calls)) <= {"GetItem", "BatchGetItem", "GetParameter"}
 
 
 def test_a_tick_with_nothing_due_asks_each_shard_of_two_tables_and_two_small_ones_once(

@@ -13,12 +13,22 @@ from unittest.mock import patch
 from botocore.session import Session
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
+from moto.ssm.models import ParameterDict
 
-SERVICES = ("dynamodb", "sqs", "logs", "secretsmanager", "s3")
+SERVICES = ("dynamodb", "sqs", "logs", "secretsmanager", "ssm", "s3")
 for make in (threading.RLock, threading.Lock, threading.Condition):
     copyreg.pickle(type(make()), lambda _, make=make: (make, ()))
 State = dict[tuple[str, str, str], tuple[Any, dict[str, Any]]]
 Kept = tuple[State, dict[str, Any]]
+
+
+def _reduced(parameters: ParameterDict) -> tuple[Any, ...]:
+    """Return how a copy is made of moto's parameters, which no copy can make by itself."""
+    made = (parameters.account_id, parameters.region_name)
+    return ParameterDict, made, None, None, iter(parameters.items())
+
+
+copyreg.pickle(ParameterDict, _reduced)
 
 
 def keep() -> Kept:

@@ -80,7 +80,9 @@ def _place(service: str, sent: dict[str, Any]) -> str:
         return kind.capitalize() + ("DeadLetters" if dead else "Queue")
     if service == "secretsmanager":
         name = str(sent.get("SecretId") or sent["Name"])
-        return "DataKeySecret" if name == settings.data_key else "secrets/*"
+        return "secrets/*" if name.startswith(settings.secrets_prefix) else name
+    if service == "ssm":
+        return "data-key" if sent["Name"] == settings.data_key else str(sent["Name"])
     places = {"s3": "BlobsBucket/*", "logs": "RunsLogGroup", "codebuild": "RunnerProject"}
     return places[service]
 

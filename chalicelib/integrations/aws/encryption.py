@@ -1,6 +1,7 @@
 """AES-GCM under the stage's data key: short secrets that have to be at hand within a request.
 
-A call to Secrets Manager for each would cost the second that some senders give, and money.
+A call to Secrets Manager for each would cost the second that some senders give, and money. The
+data key is a parameter of Systems Manager, which costs nothing to keep.
 """
 
 from __future__ import annotations
@@ -12,24 +13,28 @@ import os
 from functools import cached_property
 from typing import Any
 
+from botocore.config import Config
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chalicelib import aws_session
 
 NONCE_BYTES = 12
+PATIENT = Config(retries={"total_max_attempts": 7, "mode": "standard"})
+"""Parameter Store answers 40 reads a second. A burst of requests may start more processes."""
 
 
 class StageEncryption:
     """Seals with one key per stage, read once per process."""
 
-    def __init__(self, secret_name: str, region: str) -> None:
-        self._secret_name = secret_name
+    def __init__(self, parameter: str, region: str) -> None:
+        self._parameter = parameter
         self._region = region
 
     @cached_property
     def _key(self) -> str:
-        client = aws_session.make_client("secretsmanager", region_name=self._region)
-        key: str = client.get_secret_value(SecretId=self._secret_name)["SecretString"]
+        client = aws_session.make_client("ssm", region_name=self._region, config=PATIENT)
+        answer = client.get_parameter(Name=self._parameter, WithDecryption=True)
+        key: str = answer["Parameter"]["Value"]
         return key
 
     @cached_property
