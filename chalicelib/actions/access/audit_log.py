@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def record_action(
-    world: World, deed: AuditAction, by: Principal | None, origin: RequestOrigin
+    world: World, action: AuditAction, by: Principal | None, origin: RequestOrigin
 ) -> AuditRecord:
     """Store an audit record and return it.
 
@@ -30,11 +30,11 @@ def record_action(
     entry = AuditRecord(
         id=str(uuid.uuid4()),
         at=world.now(),
-        action=deed.qualified_name,
-        object_id=deed.object_id,
-        object_name=deed.object_name[:MAX_OBJECT_NAME_LENGTH] if deed.object_name else None,
-        root_id=deed.root_id if deed.root_id != deed.object_id else None,
-        fields=deed.fields,
+        action=action.qualified_name,
+        object_id=action.object_id,
+        object_name=action.object_name[:MAX_OBJECT_NAME_LENGTH] if action.object_name else None,
+        root_id=action.root_id if action.root_id != action.object_id else None,
+        fields=action.fields,
         actor_id=by.id if by else None,
         actor_name=by.name if by else None,
         session=by.session if by else False,

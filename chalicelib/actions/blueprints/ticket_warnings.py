@@ -16,11 +16,11 @@ def warn_of_missing_provider(
     """Warn if no ticket provider reads the tracker that a trigger waits for."""
     if trigger.ticket is None:
         return
-    source, wanted = trigger.ticket.source, trigger.ticket.provider_id
+    source, provider_id = trigger.ticket.source, trigger.ticket.provider_id
     providers = [
         provider
         for provider in world.providers.list_all()
-        if provider.source == source and wanted in (None, provider.id)
+        if provider.source == source and provider_id in (None, provider.id)
     ]
     if not providers:
         problem = f"there is no ticket provider for {source}, so this trigger never fires"

@@ -16,12 +16,17 @@ SUGGESTED_CHARACTERS = 24
 
 def warn_of_open_path(world: World, owner: Blueprint, trigger: Trigger) -> Iterator[FieldWarning]:
     """Warn if strangers can start runs: no secret, and a path that can be guessed."""
-    hook = trigger.webhook
-    if hook is None or hook.sealed or hook.preset != "optio" or not is_guessable(hook.path):
+    webhook = trigger.webhook
+    if (
+        webhook is None
+        or webhook.sealed
+        or webhook.preset != "optio"
+        or not is_guessable(webhook.path)
+    ):
         return
     # The same suggestion every time, which only the readers of this stage can know.
     signature = world.encryption.sign_text(f"webhook path of {trigger.id}")
-    suggested = f"{hook.path[:64]}-{signature[:SUGGESTED_CHARACTERS]}"
+    suggested = f"{webhook.path[:64]}-{signature[:SUGGESTED_CHARACTERS]}"
     yield FieldWarning(
         "config.path",
         "anyone who guesses this path can start runs, because the webhook has no secret: "

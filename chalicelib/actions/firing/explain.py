@@ -85,8 +85,8 @@ def _explain_missing(world: World, blueprint: Blueprint, trigger: Trigger, at: d
     if at + trigger.own_jitter > now:
         return f"It will fire at {format_moment(at + trigger.own_jitter)}."
     if trigger.next_fire_at and trigger.next_fire_at <= at:
-        late = round((now - at - trigger.own_jitter).total_seconds())
-        return f"It has been due since {text} and has not fired yet, {max(0, late)} s late."
+        lateness = round((now - at - trigger.own_jitter).total_seconds())
+        return f"It has been due since {text} and has not fired yet, {max(0, lateness)} s late."
     if at < now - world.policy.retention:
         days = world.policy.retention.days
         return f"The ledger covers {days} days; {text} is before that."

@@ -62,13 +62,13 @@ def receive_delivery(world: World, path: str, delivery: InboundDelivery) -> Rece
     read leaves a failed firing with the reason.
     """
     basis = _context_at(world, path)
-    trigger, hook = _trigger_and_settings(basis)
-    sender = SENDERS[hook.preset]
-    secrets = [world.encryption.decrypt_secret(sealed, trigger.id) for sealed in hook.sealed]
+    trigger, webhook = _trigger_and_settings(basis)
+    sender = SENDERS[webhook.preset]
+    secrets = [world.encryption.decrypt_secret(sealed, trigger.id) for sealed in webhook.sealed]
     signed = bool(secrets) or sender.check is None
     try:
         payload = inbound_verification.open_delivery(
-            world, hook.preset, delivery, secrets or None, hook.topics
+            world, webhook.preset, delivery, secrets or None, webhook.topics
         )
     except InvalidSignature:
         answer = _answer_stranger(sender, delivery)
@@ -97,8 +97,8 @@ def allow_origin(world: World, path: str) -> None:
     Raises `NotFound` if no trigger has this path, and `MethodNotAllowed` if its sender does not use
     it.
     """
-    _, hook = _trigger_and_settings(_context_at(world, path))
-    if not SENDERS[hook.preset].answers_options:
+    _, webhook = _trigger_and_settings(_context_at(world, path))
+    if not SENDERS[webhook.preset].answers_options:
         raise MethodNotAllowed("this webhook accepts POST only")
 
 
@@ -109,10 +109,10 @@ def _trigger_and_settings(basis: FiringContext) -> tuple[Trigger, WebhookSetting
 
 
 def _context_at(world: World, path: str) -> FiringContext:
-    hook = world.triggers.find_listener(path)
-    pairs = [(hook.trigger_id, hook.blueprint_id)] if hook else []
-    contexts = world.triggers.read_contexts(pairs, hook.template_id) if hook else {}
-    basis = contexts.get(hook.trigger_id) if hook else None
+    listener = world.triggers.find_listener(path)
+    pairs = [(listener.trigger_id, listener.blueprint_id)] if listener else []
+    contexts = world.triggers.read_contexts(pairs, listener.template_id) if listener else {}
+    basis = contexts.get(listener.trigger_id) if listener else None
     if basis is None or basis.trigger is None or not basis.trigger.enabled:
         raise NotFound("webhook", path)
     return basis
@@ -167,12 +167,12 @@ def _record_refusal(
     Its bytes are part of its identity: after a change of its configuration the sender may send the
     same delivery again, which then must fire.
     """
-    trigger, hook = _trigger_and_settings(basis)
-    named = delivery.first_header(*SENDERS[hook.preset].id_headers)
+    trigger, webhook = _trigger_and_settings(basis)
+    delivery_id = delivery.first_header(*SENDERS[webhook.preset].id_headers)
     described = delivery.first_header("content-type", "content-encoding").encode() + delivery.body
     digest = hashlib.sha256(described).hexdigest()[:16]
     occurrence = replace(
-        _bare_occurrence(world, trigger, delivery, f"{named or 'unreadable'} {digest}"),
+        _bare_occurrence(world, trigger, delivery, f"{delivery_id or 'unreadable'} {digest}"),
         params={},
         payload=webhook_body.raw_text(delivery),
         decided=(Outcome.FAILED, str(error)),
@@ -181,16 +181,16 @@ def _record_refusal(
 
 
 def _bare_occurrence(
-    world: World, trigger: Trigger, delivery: InboundDelivery, named: str
+    world: World, trigger: Trigger, delivery: InboundDelivery, delivery_id: str
 ) -> Occurrence:
     """Return an occurrence with its identity: the sender's id of the delivery, or its bytes."""
     now = world.now()
-    identity = named or f"{delivery.body_digest[:16]}@{ids.format_moment(now)}"
+    identity = delivery_id or f"{delivery.body_digest[:16]}@{ids.format_moment(now)}"
     if len(identity) > 200:
-        digest = hashlib.sha256(f"id {named}".encode()).hexdigest()
-        identity = f"{named[:160]}…{digest[:16]}"
+        digest = hashlib.sha256(f"id {delivery_id}".encode()).hexdigest()
+        identity = f"{delivery_id[:160]}…{digest[:16]}"
     bare = Occurrence(source=trigger.id, identity=identity, trigger_type="webhook")
-    if named:
+    if delivery_id:
         return bare
     return replace(bare, claim=_make_claim(trigger, delivery, bare.firing_id, now))
 
@@ -198,11 +198,11 @@ def _bare_occurrence(
 def _make_occurrence(
     world: World, basis: FiringContext, delivery: InboundDelivery, payload: object
 ) -> Occurrence:
-    trigger, hook = _trigger_and_settings(basis)
-    sender = SENDERS[hook.preset]
+    trigger, webhook = _trigger_and_settings(basis)
+    sender = SENDERS[webhook.preset]
     names = webhook_events.event_names(sender, delivery, payload)
-    named = webhook_events.delivery_id(sender, delivery, payload)
-    bare = _bare_occurrence(world, trigger, delivery, named)
+    delivery_id = webhook_events.delivery_id(sender, delivery, payload)
+    bare = _bare_occurrence(world, trigger, delivery, delivery_id)
     occurrence = read_payload_params(
         world, trigger, replace(bare, events=tuple(sorted(names))), payload
     )

@@ -42,9 +42,9 @@ def read_payload_params(
     )
 
 
-def _is_ping(hook: WebhookSettings, events: tuple[str, ...] | None, payload: object) -> bool:
-    sender = SENDERS[hook.preset]
-    return events is not None and webhook_events.is_ping(sender, hook.events, events, payload)
+def _is_ping(webhook: WebhookSettings, events: tuple[str, ...] | None, payload: object) -> bool:
+    sender = SENDERS[webhook.preset]
+    return events is not None and webhook_events.is_ping(sender, webhook.events, events, payload)
 
 
 def map_params(world: World, mapping: Mapping[str, object], payload: object) -> dict[str, object]:
@@ -70,12 +70,12 @@ def jmespath_of(path: str) -> str:
 
 
 def _passes_filters(
-    world: World, hook: WebhookSettings, events: tuple[str, ...] | None, payload: object
+    world: World, webhook: WebhookSettings, events: tuple[str, ...] | None, payload: object
 ) -> bool:
-    if events is not None and not webhook_events.matches_event(hook.events, events):
+    if events is not None and not webhook_events.matches_event(webhook.events, events):
         return False
-    if hook.filter is None:
+    if webhook.filter is None:
         return True
-    result = world.expressions.evaluate_query(hook.filter, payload)
+    result = world.expressions.evaluate_query(webhook.filter, payload)
     # JMESPath's own definition of false, in which 0 is true.
     return not (result is None or result is False or result in ("", [], {}))

@@ -100,8 +100,8 @@ def is_loop(world: World, blueprint: Blueprint, payload: object) -> bool:
     labelled = loop_detection.labelled_ticket(payload)
     if labelled:
         caused += sorted(world.slots.held_runs(label_key(*labelled)))
-    named = None if blueprint.leaves_repo_open else blueprint.repo_url
-    repo_url = named or _repo_of(payload)
+    blueprint_repo = None if blueprint.leaves_repo_open else blueprint.repo_url
+    repo_url = blueprint_repo or _repo_of(payload)
     if repo_url:
         for name in loop_detection.run_branches(payload)[:MAX_OPEN_RUNS_READ]:
             caused += sorted(world.slots.held_runs(branch_key(repo_url, name)))

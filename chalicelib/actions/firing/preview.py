@@ -133,23 +133,23 @@ def _open_pr_verdicts(world: World, blueprint: Blueprint) -> list[PolicyVerdict]
     verdicts = []
     if blueprint.restricts_open_prs:
         held = policies.decide_open_prs(world, blueprint)
-        words = f"{blueprint.on_open_pr}: {held.open_runs} open now"
+        message = f"{blueprint.on_open_pr}: {held.open_runs} open now"
         if blueprint.max_open_prs is not None:
-            words += f", at most {blueprint.max_open_prs}"
+            message += f", at most {blueprint.max_open_prs}"
         if held.target_run and not held.blocks:
-            words += f"; it continues {held.target_run.branch}"
+            message += f"; it continues {held.target_run.branch}"
         fires = not held.blocks
         verdicts.append(
-            PolicyVerdict(policy="onOpenPr", fires=fires, message=words, for_triggers=True)
+            PolicyVerdict(policy="onOpenPr", fires=fires, message=message, for_triggers=True)
         )
     if blueprint.skip_if_unchanged:
         same = policies.is_unchanged(world, blueprint)
-        words = (
+        message = (
             "its branch is unchanged" if same else "its branch has changed, or its state is unknown"
         )
         verdicts.append(
             PolicyVerdict(
-                policy="skipIfUnchanged", fires=not same, message=words, for_triggers=True
+                policy="skipIfUnchanged", fires=not same, message=message, for_triggers=True
             )
         )
     return verdicts

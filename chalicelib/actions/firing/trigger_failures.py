@@ -64,10 +64,10 @@ def _retry_soon(world: World, trigger_id: str) -> list[Trigger]:
         now = world.now()
         if trigger.due_at is None or trigger.next_fire_at is None:
             return []
-        late = now - (trigger.next_fire_at + trigger.own_jitter)
-        if late >= RETRY_WINDOW:
+        lateness = now - (trigger.next_fire_at + trigger.own_jitter)
+        if lateness >= RETRY_WINDOW:
             return []
-        due = max(trigger.due_at, now + max(FIRST_BACKOFF, late))
+        due = max(trigger.due_at, now + max(FIRST_BACKOFF, lateness))
         new = replace(trigger, version=trigger.version + 1, updated_at=now, due_at=due)
         world.triggers.save_progress(new, trigger)
     except NotFound:

@@ -40,8 +40,8 @@ def needs_build(run: Run) -> bool:
 def handle_build(world: World, run: Run) -> None:
     """Start the build of an admitted run, or check on it. Safe to interrupt and repeat."""
     if run.launch is None:
-        launch = BuildRequest(id=str(uuid.uuid4()), at=world.now())
-        run = transitions.update_run(world, run, launch=launch, waiting_for="a build")
+        build_request = BuildRequest(id=str(uuid.uuid4()), at=world.now())
+        run = transitions.update_run(world, run, launch=build_request, waiting_for="a build")
     assert run.launch is not None
     if run.launch.build is None:
         _start_build(world, run, run.launch)
@@ -55,11 +55,11 @@ def handle_build(world: World, run: Run) -> None:
         transitions.update_run(world, run, due_at=world.now() + CHECK_INTERVAL)
 
 
-def _start_build(world: World, run: Run, launch: BuildRequest) -> None:
+def _start_build(world: World, run: Run, build_request: BuildRequest) -> None:
     """Start the build. Its idempotency token and claim token are the same for every repetition."""
     repo = world.repos.find_by_url(run.repo_url) if run.repo_url else None
     try:
-        build = world.builds.start_build(run, claim_token_text(world, run, launch), repo)
+        build = world.builds.start_build(run, claim_token_text(world, run, build_request), repo)
     except BuildRefused as refused:
         message = f"CodeBuild refused the build: {refused}"
         transitions.fail_run(world, run, by="launch", error_class="launch", message=message)
@@ -72,7 +72,7 @@ def _start_build(world: World, run: Run, launch: BuildRequest) -> None:
             world, run, waiting_for=f"a build, which could not be started: {error}"[:500]
         )
         raise
-    started = replace(launch, build=build)
+    started = replace(build_request, build=build)
     transitions.update_run(
         world, run, launch=started, due_at=world.now() + CHECK_INTERVAL, failures=0
     )
@@ -83,15 +83,15 @@ def _wait_for_build_capacity(world: World, run: Run, why: str) -> None:
 
     The next try is a new launch, because a claim token expires.
     """
-    words = f"a build; the account has no free capacity yet: {why}"[:500]
+    reason = f"a build; the account has no free capacity yet: {why}"[:500]
     due = world.now() + RETRY_INTERVAL
-    transitions.update_run(world, run, launch=None, waiting_for=words, due_at=due, failures=0)
+    transitions.update_run(world, run, launch=None, waiting_for=reason, due_at=due, failures=0)
 
 
-def claim_token_text(world: World, run: Run, launch: BuildRequest) -> str:
+def claim_token_text(world: World, run: Run, build_request: BuildRequest) -> str:
     """Return the claim token of a launch; it is computed, never stored, and always the same."""
     return _sign_token(
-        world, ClaimToken(run_id=run.id, attempt=run.attempt + 1, launch_id=launch.id)
+        world, ClaimToken(run_id=run.id, attempt=run.attempt + 1, launch_id=build_request.id)
     )
 
 
@@ -129,8 +129,10 @@ def claim_build_job(
         waits = run.state is State.PROVISIONING and run.attempt + 1 == by.attempt
         if not waits or not _is_current(run, by) or world.now() > _expires_at(run):
             return None
-        launch = replace(run.launch, exchanged=exchanges) if run.launch else None
-        job = jobs.start_job(world, run, runner, launch=launch, capabilities=capabilities)
+        build_request = replace(run.launch, exchanged=exchanges) if run.launch else None
+        job = jobs.start_job(
+            world, run, runner, build_request=build_request, capabilities=capabilities
+        )
         if job is None:
             return None
         return job, _sign_token(world, replace(by, speaks=True)) if exchanges else None

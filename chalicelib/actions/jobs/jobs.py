@@ -74,7 +74,7 @@ def start_job(
     world: World,
     run: Run,
     runner: str,
-    launch: BuildRequest | None = None,
+    build_request: BuildRequest | None = None,
     capabilities: RunnerCapabilities | None = None,
 ) -> Job | None:
     """Move an admitted run to `running` and return its job; None if it cannot start.
@@ -103,7 +103,9 @@ def start_job(
         runner=runner,
         capabilities=capabilities,
     )
-    started = _begin_attempt(world, replace(run, launch=launch) if launch else run, repo, attempt)
+    started = _begin_attempt(
+        world, replace(run, launch=build_request) if build_request else run, repo, attempt
+    )
     return replace(_make_job(world, run, started, brief, repo), secrets=values, token=token)
 
 

@@ -20,14 +20,14 @@ def upload_urls(
     Nothing is stored: an uploaded file counts once the attempt's report names it. Raises `Invalid`
     for a name, size or number that is not allowed, and `Superseded` if the attempt has ended.
     """
-    listed = tuple(outputs)
-    reserved = tuple(output for output in listed if output.name in RESERVED_NAMES)
-    others = tuple(output for output in listed if output.name not in RESERVED_NAMES)
-    wanted = check_outputs(others, "files") + (
+    all_outputs = tuple(outputs)
+    reserved = tuple(output for output in all_outputs if output.name in RESERVED_NAMES)
+    others = tuple(output for output in all_outputs if output.name not in RESERVED_NAMES)
+    checked = check_outputs(others, "files") + (
         check_kept_files(reserved, "files") if reserved else ()
     )
     jobs.get_working_run(world, run_id, attempt)
-    return [(output, world.outputs.upload_url(run_id, attempt, output)) for output in wanted]
+    return [(output, world.outputs.upload_url(run_id, attempt, output)) for output in checked]
 
 
 def download_url(world: World, run: Run, name: str) -> str:

@@ -45,7 +45,7 @@ class AttemptReport:
     head_sha: str | None = None
     base_sha: str | None = None
     diff_stat: str | None = None
-    trial: RepoTestRun | None = None
+    test_run: RepoTestRun | None = None
     result_summary: str | None = None
     session_id: str | None = None
     model_used: str | None = None
@@ -54,7 +54,7 @@ class AttemptReport:
     cost_usd: float | None = None
     lines: tuple[LogLine, ...] = ()
     outputs: tuple[RunOutput, ...] = ()
-    kept: UnpushedWork | None = None
+    kept_work: UnpushedWork | None = None
 
 
 def report_attempt(world: World, run_id: str, attempt: int, end: AttemptReport) -> Run:
@@ -63,8 +63,8 @@ def report_attempt(world: World, run_id: str, attempt: int, end: AttemptReport) 
     Raises `Invalid` for files that are not allowed, and for a branch other than the run's.
     """
     outputs = check_outputs(end.outputs, "outputs")
-    if end.kept:
-        check_kept_files(end.kept.files, "keptWork.files")
+    if end.kept_work:
+        check_kept_files(end.kept_work.files, "keptWork.files")
     run = world.runs.get(run_id)
     if run.attempt == attempt and end.branch and end.branch != run.push_branch:
         # Otherwise the pull request of another branch could be opened, merged, and the branch
@@ -112,8 +112,8 @@ def _end_attempt(
         return _escalate_unchanged(world, run, end, facts)
     if not nothing and end.branch and forge_credentials.location_of(world, run.repo_url):
         return _publish_run(world, run, end, facts)
-    if end.trial and not end.trial.passed:
-        return _escalate_failing_tests(world, run, end.trial, end, facts)
+    if end.test_run and not end.test_run.passed:
+        return _escalate_failing_tests(world, run, end.test_run, end, facts)
     return _complete_run(world, run, end, facts)
 
 
@@ -154,10 +154,10 @@ def _publish_run(world: World, run: Run, end: AttemptReport, facts: RunChanges) 
 
 
 def _escalate_failing_tests(
-    world: World, run: Run, trial: RepoTestRun, end: AttemptReport, facts: RunChanges
+    world: World, run: Run, test_run: RepoTestRun, end: AttemptReport, facts: RunChanges
 ) -> Run:
     """Hand work with failing tests to a person, if there is no pull request to show it."""
-    why = f"pushed {end.branch}, but its tests {trial.result_text}"
+    why = f"pushed {end.branch}, but its tests {test_run.result_text}"
     changes: RunChanges = {
         **facts,
         "stage": None,
@@ -202,7 +202,9 @@ def _fail_attempt(world: World, run: Run, end: AttemptReport, facts: RunChanges)
         "error_message": message[:2048],
         "error_class": end.error_class,
     }
-    if end.kept and end.kept.finished:  # the attempt that pushes it has no agent to write a summary
+    if (
+        end.kept_work and end.kept_work.finished
+    ):  # the attempt that pushes it has no agent to write a summary
         changes["result_summary"] = end.result_summary
     if end.transient and run.retry_count < run.max_retries:
         limit_ends = end.retry_at if end.error_class == "rate_limit" else None
@@ -236,7 +238,7 @@ def _attempt_facts(run: Run, end: AttemptReport) -> RunChanges:
         "head_sha": end.head_sha or run.head_sha,
         "diff_stat": end.diff_stat or run.diff_stat,
         "kept": _unpushed_work(run, end),
-        "trial": end.trial if end.head_sha else run.trial,
+        "trial": end.test_run if end.head_sha else run.trial,
         "session_id": end.session_id or run.session_id,
         "model_used": end.model_used or run.model_used,
         "input_tokens": _add_optional(run.input_tokens, end.input_tokens),
@@ -254,7 +256,7 @@ def _result_summary(run: Run, end: AttemptReport) -> str | None:
 def _unpushed_work(run: Run, end: AttemptReport) -> UnpushedWork | None:
     """Return the work that is on no branch after this attempt."""
     is_settled = end.outcome != "failed" or (end.branch and end.head_sha)
-    return end.kept or (None if is_settled else run.kept)
+    return end.kept_work or (None if is_settled else run.kept)
 
 
 def _add_optional(total: Number | None, more: Number | None) -> Number | None:

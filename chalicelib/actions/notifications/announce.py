@@ -82,8 +82,8 @@ def resolve_intent(world: World, message: ResolveAnnouncement) -> None:
 
 
 def _deliver_if_written(world: World, message: ResolveAnnouncement) -> None:
-    notice = _resolve_notification(world, message)
-    if notice is None:
+    notification = _resolve_notification(world, message)
+    if notification is None:
         until, now = datetime.fromisoformat(message.until), world.now()
         if now < until:
             promised_since = now - (until - MAX_RESOLVE_TIME)
@@ -99,10 +99,14 @@ def _deliver_if_written(world: World, message: ResolveAnnouncement) -> None:
     wanting = [
         webhook
         for webhook in world.webhook_endpoints.list_all()
-        if webhook.is_subscribed_to(notice.event)
+        if webhook.is_subscribed_to(notification.event)
     ]
-    made = [deliveries.delivery_for(webhook.id, notice, world.now()) for webhook in wanting]
-    due_messages.enqueue_if_due_soon(world, [one for one in made if world.deliveries.add(one)])
+    new_deliveries = [
+        deliveries.delivery_for(webhook.id, notification, world.now()) for webhook in wanting
+    ]
+    due_messages.enqueue_if_due_soon(
+        world, [delivery for delivery in new_deliveries if world.deliveries.add(delivery)]
+    )
 
 
 def _resolve_notification(world: World, message: ResolveAnnouncement) -> Notification | None:

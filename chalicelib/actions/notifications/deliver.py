@@ -22,14 +22,14 @@ LEASE_DURATION = timedelta(seconds=90)
 USER_AGENT = "Optio-Webhooks/1"
 
 
-def deliver_next(world: World, webhook_id: str, place: str) -> None:
+def deliver_next(world: World, webhook_id: str, position: str) -> None:
     """Make the next attempt of a delivery if it is due. Safe to repeat: the id stays the same.
 
     Deliveries arrive at least once: a process that dies before it records the response causes
     another attempt.
     """
     try:
-        delivery = _lease_delivery(world, world.deliveries.get(webhook_id, place))
+        delivery = _lease_delivery(world, world.deliveries.get(webhook_id, position))
         if delivery is not None:
             _make_attempt(world, delivery)
     except (NotFound, Superseded):

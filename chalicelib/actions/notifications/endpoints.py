@@ -118,8 +118,10 @@ def send_test(world: World, webhook_id: str) -> Delivery:
     """Send a test delivery at once and without retries, even to a disabled endpoint; return it."""
     webhook = world.webhook_endpoints.get(webhook_id)
     now = world.now()
-    notice = notices.ping_notification(str(uuid.uuid4()), now, webhook.id, world.policy.public_url)
-    delivery = deliveries.delivery_for(webhook.id, notice, now, is_single_attempt=True)
+    notification = notices.ping_notification(
+        str(uuid.uuid4()), now, webhook.id, world.policy.public_url
+    )
+    delivery = deliveries.delivery_for(webhook.id, notification, now, is_single_attempt=True)
     held = deliveries.start_attempt(delivery, now, deliver.LEASE_DURATION)
     world.deliveries.add(held)
     return deliver.send_attempt(world, webhook, held)

@@ -72,16 +72,16 @@ def _retry_look(world: World, run: Run, error: ForgeError) -> None:
             world, run, forge_failures=failures, due_at=due, waiting_for=str(error)[:500]
         )
         return
-    words = f"could not check whether its pull request is open: {error}"
+    message = f"could not check whether its pull request is open: {error}"
     final = with_event(
-        run, by="pipeline", message=words, at=world.now(), due_at=None, waiting_for=None
+        run, by="pipeline", message=message, at=world.now(), due_at=None, waiting_for=None
     )
     world.runs.put(final, run)
 
 
 def _with_open(world: World, run: Run, facts: Facts) -> Run:
     now = world.now()
-    words = (
+    message = (
         f"pull request #{facts.number} is open although the task was cancelled: "
         "close it, or retry the task"
     )
@@ -91,7 +91,7 @@ def _with_open(world: World, run: Run, facts: Facts) -> Run:
     return with_event(
         run,
         by="pipeline",
-        message=words,
+        message=message,
         at=now,
         due_at=None,
         waiting_for=None,

@@ -61,13 +61,13 @@ def _leased(world: World, run: Run) -> Run:
     """Return the run, which is not due before this publish has certainly ended."""
     until = world.now() + transitions.PUBLISH_GRACE
     if run.state is State.PROVISIONING:
-        words = "goes on at publish"
+        message = "goes on at publish"
         return transitions.transition_run(
             world,
             run,
             State.RUNNING,
             by="pipeline",
-            message=words,
+            message=message,
             stage=PUBLISH_PHASE,
             due_at=until,
         )
@@ -190,7 +190,7 @@ def _record_opened(world: World, run: Run, facts: Facts, tidying: Tidying) -> No
     now = world.now()
     # Facts about other commits are not carried over, but handled problems are.
     held_back, wants_draft = _is_draft_for_tests(world, run, facts), _wants_draft(world, run, facts)
-    pull = replace(
+    pull_request = replace(
         with_facts(run.pull, facts, now),
         held_back=held_back,
         wants_draft=wants_draft,
@@ -209,7 +209,7 @@ def _record_opened(world: World, run: Run, facts: Facts, tidying: Tidying) -> No
         waiting_for=None,
         error_message=run.complaint if run.is_unfinished else None,
         error_class=run.error_class if run.is_unfinished else None,
-        **show_pull_request(pull),
+        **show_pull_request(pull_request),
     )
 
 
@@ -252,15 +252,15 @@ def _handle_refusal(world: World, run: Run, error: ForgeError) -> None:
             error_message=str(error),
         )
         return
-    words = f"the branch is pushed, but its pull request could not be opened: {error}"
+    message = f"the branch is pushed, but its pull request could not be opened: {error}"
     try:
         transitions.fail_or_escalate(
             world,
             run,
             by="pipeline",
-            message=words,
+            message=message,
             error_class=f"forge_{error.kind}",
-            error_message=words,
+            error_message=message,
             stage=PUBLISH_PHASE,
         )
     except Superseded:

@@ -48,28 +48,28 @@ def track_pull_request(world: World, run: Run) -> None:
     try:
         forge = forge_credentials.open_forge_of(world, run.repo_url)
         facts = forge.read_facts(run.pull.facts.number, run.pull)
-        pull = _with_queue_result(forge, with_facts(run.pull, facts, world.now()))
+        pull_request = _with_queue_result(forge, with_facts(run.pull, facts, world.now()))
         verdict = judge_pull_request(
-            pull,
+            pull_request,
             _merge_policy(world, run),
             world.now(),
             attended=run.state is State.NEEDS_ATTENTION,
             fails_tests=run.fails_tests and facts.head_sha == run.head_sha,
         )
-        _act_on_verdict(world, run, forge, pull, verdict)
+        _act_on_verdict(world, run, forge, pull_request, verdict)
     except ForgeError as error:
         _handle_unreadable(world, run, error)
 
 
-def _with_queue_result(forge: Forge, pull: PullRequest) -> PullRequest:
+def _with_queue_result(forge: Forge, pull_request: PullRequest) -> PullRequest:
     """Return the pull request updated with its state in the merge queue, if it was in one."""
-    if pull.enqueued_sha is None or pull.facts.state != "open":
-        return pull
-    if not pull.is_enqueued:
-        return replace(pull, enqueued_sha=None)  # a push removed it from the queue
-    if forge.is_enqueued(pull.facts.number):
-        return pull
-    return pull.with_refused_merge(LEFT_MERGE_QUEUE_MESSAGE, final=True)
+    if pull_request.enqueued_sha is None or pull_request.facts.state != "open":
+        return pull_request
+    if not pull_request.is_enqueued:
+        return replace(pull_request, enqueued_sha=None)  # a push removed it from the queue
+    if forge.is_enqueued(pull_request.facts.number):
+        return pull_request
+    return pull_request.with_refused_merge(LEFT_MERGE_QUEUE_MESSAGE, final=True)
 
 
 def _merge_policy(world: World, run: Run) -> MergePolicy:
@@ -84,26 +84,33 @@ def _merge_policy(world: World, run: Run) -> MergePolicy:
 
 
 def _act_on_verdict(
-    world: World, run: Run, forge: Forge, pull: PullRequest, verdict: Verdict
+    world: World, run: Run, forge: Forge, pull_request: PullRequest, verdict: Verdict
 ) -> None:
     if verdict.move is Move.COMPLETE:
-        _complete(world, run, forge, pull, verdict.reason)
+        _complete(world, run, forge, pull_request, verdict.reason)
     elif run.state is State.FAILED:
-        _mark_reopened(world, run, pull)
+        _mark_reopened(world, run, pull_request)
     elif verdict.move is Move.MERGE:
-        _merge(world, run, forge, pull)
+        _merge(world, run, forge, pull_request)
     elif verdict.move is Move.RESUME:
-        _resume(world, run, forge, pull, verdict)
+        _resume(world, run, forge, pull_request, verdict)
     elif verdict.move is Move.FAIL:
-        _transition(world, run, State.FAILED, pull, verdict.reason, error_message=verdict.reason)
+        _transition(
+            world, run, State.FAILED, pull_request, verdict.reason, error_message=verdict.reason
+        )
     elif verdict.move is Move.NEEDS_ATTENTION and run.state is not State.NEEDS_ATTENTION:
         _transition(
-            world, run, State.NEEDS_ATTENTION, pull, verdict.reason, error_message=verdict.reason
+            world,
+            run,
+            State.NEEDS_ATTENTION,
+            pull_request,
+            verdict.reason,
+            error_message=verdict.reason,
         )
     elif verdict.move is Move.RECOVERED:
-        _transition(world, run, State.PR_OPENED, pull, verdict.reason, error_message=None)
+        _transition(world, run, State.PR_OPENED, pull_request, verdict.reason, error_message=None)
     else:
-        _note_facts(world, run, pull)
+        _note_facts(world, run, pull_request)
 
 
 def _transition(
@@ -125,9 +132,9 @@ def _transition(
     transitions.transition_run(world, run, to, by="pull request", message=why, **shown)
 
 
-def _note_facts(world: World, run: Run, pull: PullRequest) -> None:
+def _note_facts(world: World, run: Run, pull_request: PullRequest) -> None:
     """Store the new facts and the time of the next look."""
-    due = world.now() + next_look(pull, world.now())
+    due = world.now() + next_look(pull_request, world.now())
     is_resolved = run.state is State.PR_OPENED  # an earlier look may have had a problem
     transitions.update_run(
         world,
@@ -135,13 +142,13 @@ def _note_facts(world: World, run: Run, pull: PullRequest) -> None:
         due_at=due,
         failures=0,
         forge_failures=0,
-        waiting_for=pull.waits_for,
+        waiting_for=pull_request.waits_for,
         error_message=None if is_resolved else run.error_message,
-        **show_pull_request(pull),
+        **show_pull_request(pull_request),
     )
 
 
-def _complete(world: World, run: Run, forge: Forge, pull: PullRequest, why: str) -> None:
+def _complete(world: World, run: Run, forge: Forge, pull_request: PullRequest, why: str) -> None:
     """Clean up after a merged pull request, then complete its run. Each part is safe to repeat."""
     tidying = Tidying(run)
     if _merge_policy(world, run).auto_merge:
@@ -160,10 +167,12 @@ def _complete(world: World, run: Run, forge: Forge, pull: PullRequest, why: str)
             State.PR_OPENED,
             by="pull request",
             message="reopened",
-            **show_pull_request(pull),
+            **show_pull_request(pull_request),
         )
     message = tidying.with_warnings(why)
-    _transition(world, run, State.COMPLETED, pull, message, error_message=None, error_class=None)
+    _transition(
+        world, run, State.COMPLETED, pull_request, message, error_message=None, error_class=None
+    )
 
 
 def _find_ticket(world: World, run: Run) -> TicketOrigin | None:
@@ -171,42 +180,53 @@ def _find_ticket(world: World, run: Run) -> TicketOrigin | None:
     return ticket_origin(brief, run.repo_url, of_ticket=run.is_from_ticket)
 
 
-def _mark_reopened(world: World, run: Run, pull: PullRequest) -> None:
-    if pull.facts.state == "open":
+def _mark_reopened(world: World, run: Run, pull_request: PullRequest) -> None:
+    if pull_request.facts.state == "open":
         _transition(
-            world, run, State.PR_OPENED, pull, "the pull request was reopened", error_message=None
+            world,
+            run,
+            State.PR_OPENED,
+            pull_request,
+            "the pull request was reopened",
+            error_message=None,
         )
         return
-    transitions.update_run(world, run, due_at=None, waiting_for=None, **show_pull_request(pull))
+    transitions.update_run(
+        world, run, due_at=None, waiting_for=None, **show_pull_request(pull_request)
+    )
 
 
-def _merge(world: World, run: Run, forge: Forge, pull: PullRequest) -> None:
+def _merge(world: World, run: Run, forge: Forge, pull_request: PullRequest) -> None:
     url = world.policy.public_url
     message = pull_request_body.merge_message(
         run, _find_ticket(world, run), f"{url}/tasks/{run.id}" if url else None
     )
     try:
         done = forge.merge_pull_request(
-            pull.facts, pull_request_body.merge_title(run, pull.facts.number), message
+            pull_request.facts,
+            pull_request_body.merge_title(run, pull_request.facts.number),
+            message,
         )
     except ForgeError as error:
         if error.passes:
             raise
-        _handle_refused_merge(world, run, pull, error)
+        _handle_refused_merge(world, run, pull_request, error)
         return
     if not done:
-        _note_facts(world, run, replace(pull, enqueued_sha=pull.facts.head_sha))
+        _note_facts(world, run, replace(pull_request, enqueued_sha=pull_request.facts.head_sha))
         return
-    merged = replace(pull, facts=forge.read_facts(pull.facts.number, None))
+    merged = replace(pull_request, facts=forge.read_facts(pull_request.facts.number, None))
     if merged.facts.state == "merged":
         _complete(world, run, forge, merged, "merged by autoMerge: green and approved")
     else:
         _note_facts(world, run, merged)
 
 
-def _handle_refused_merge(world: World, run: Run, pull: PullRequest, error: ForgeError) -> None:
+def _handle_refused_merge(
+    world: World, run: Run, pull_request: PullRequest, error: ForgeError
+) -> None:
     """Hand a merge that a rule forbids to a person; retry one that a conflict prevented."""
-    refused = pull.with_refused_merge(str(error), final=error.kind != "conflict")
+    refused = pull_request.with_refused_merge(str(error), final=error.kind != "conflict")
     if merge_is_refused(refused):
         why = f"it is green and approved, but was not merged: {error}"
         _transition(world, run, State.NEEDS_ATTENTION, refused, why, error_message=why)
@@ -215,11 +235,15 @@ def _handle_refused_merge(world: World, run: Run, pull: PullRequest, error: Forg
     _note_facts(world, run, replace(refused, facts=replace(refused.facts, problem=problem)))
 
 
-def _resume(world: World, run: Run, forge: Forge, pull: PullRequest, verdict: Verdict) -> None:
+def _resume(
+    world: World, run: Run, forge: Forge, pull_request: PullRequest, verdict: Verdict
+) -> None:
     """Return the problem to the agent, on the same branch, with the details from the forge."""
-    prompt = write_resume_prompt(run, forge, pull, verdict)
+    prompt = write_resume_prompt(run, forge, pull_request, verdict)
     handled = replace(
-        pull, handled=(*pull.handled, verdict.trouble)[-20:], resumes=pull.resumes + 1
+        pull_request,
+        handled=(*pull_request.handled, verdict.trouble)[-20:],
+        resumes=pull_request.resumes + 1,
     )
     transitions.requeue_run(
         world,

@@ -35,13 +35,13 @@ def admit_queue(world: World, queue_key: str, due: Run | None = None) -> None:
         return  # Before any queue is read: there may be hundreds, and each waiting run asks again.
     seen: set[str] = set()
     for _ in range(MAX_PASSES):
-        listed = world.slots.awaiting_stage(MAX_QUEUES_PER_PASS)
-        keys = {*listed, queue_key} - seen
+        waiting = world.slots.awaiting_stage(MAX_QUEUES_PER_PASS)
+        keys = {*waiting, queue_key} - seen
         if not keys or _admit_pass(world, queue_key, keys, due):
             return
-        for key in sorted(keys & set(listed)):
+        for key in sorted(keys & set(waiting)):
             world.slots.leave_stage(key)
-        if len(listed) < MAX_QUEUES_PER_PASS:
+        if len(waiting) < MAX_QUEUES_PER_PASS:
             return
         seen |= keys
     due_messages.enqueue_admissions(world, [queue_key])

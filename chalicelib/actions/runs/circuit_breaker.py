@@ -56,10 +56,10 @@ def _pause_reason(world: World, blueprint: Blueprint, run: Run) -> str | None:
     So the decision is confirmed with consistent reads.
     """
     most = world.policy.pause_after_failures
-    listed = _list_newest(world, blueprint, most)
-    if not _all_failed_alike([*listed, run], blueprint, run, most):
+    newest = _list_newest(world, blueprint, most)
+    if not _all_failed_alike([*newest, run], blueprint, run, most):
         return None
-    if not _all_failed_alike([*_read_current(world, listed, most), run], blueprint, run, most):
+    if not _all_failed_alike([*_read_current(world, newest, most), run], blueprint, run, most):
         return None
     return (
         f"{most} failures in a row of the class {run.error_class or 'unknown'}; "
@@ -67,11 +67,11 @@ def _pause_reason(world: World, blueprint: Blueprint, run: Run) -> str | None:
     )[:1000]
 
 
-def _read_current(world: World, listed: Iterable[Run], most: int) -> list[Run]:
+def _read_current(world: World, newest: Iterable[Run], most: int) -> list[Run]:
     """Return the newest runs in their present state, with `most` conclusive ones if possible."""
     current_runs: list[Run] = []
     for other in sorted(
-        listed, key=lambda listed_run: (listed_run.created_at, listed_run.id), reverse=True
+        newest, key=lambda listed_run: (listed_run.created_at, listed_run.id), reverse=True
     ):
         with suppress(NotFound):
             current_runs.append(world.runs.get(other.id))
@@ -95,11 +95,11 @@ def _all_failed_alike(
 def _list_newest(world: World, blueprint: Blueprint, most: int) -> list[Run]:
     """Return the newest runs of a blueprint, far enough back to include `most` conclusive ones."""
     newest_runs: list[Run] = []
-    place: str | None = None
+    cursor: str | None = None
     for _ in range(MAX_PAGES):
-        listed, place = world.runs.list_of_blueprint(blueprint.id, place, PAGE_SIZE)
-        newest_runs += listed
-        if place is None or sum(map(_is_telling, newest_runs)) >= most:
+        page, cursor = world.runs.list_of_blueprint(blueprint.id, cursor, PAGE_SIZE)
+        newest_runs += page
+        if cursor is None or sum(map(_is_telling, newest_runs)) >= most:
             break
     return newest_runs
 

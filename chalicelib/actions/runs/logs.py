@@ -36,7 +36,7 @@ class _LogPosition:
 
 
 def read_page(
-    world: World, run: Run, cursor: str, limit: int, wanted: LineFilter = ALL_LINES
+    world: World, run: Run, cursor: str, limit: int, line_filter: LineFilter = ALL_LINES
 ) -> LogExcerpt:
     """Return the page at a cursor (`attempt.seq`, or `-attempt.seq` backwards), or the newest page.
 
@@ -44,16 +44,16 @@ def read_page(
     so even a page with few or no lines may have matching pages around it. A page of long lines ends
     early, at the size limit. Raises `Invalid` for a cursor that is not one of ours.
     """
-    place = _parse_cursor(cursor, run)
-    if place.attempt == 0:
+    position = _parse_cursor(cursor, run)
+    if position.attempt == 0:
         return LogExcerpt(lines=[], following="0.0", before=None)
     lines, first, last = _search_lines(
-        world, LogStream.of_attempt(run, place.attempt), place, limit, wanted
+        world, LogStream.of_attempt(run, position.attempt), position, limit, line_filter
     )
     return LogExcerpt(
         lines=lines,
-        following=_following_cursor(place, last, run.attempt),
-        before=_preceding_cursor(place, first),
+        following=_following_cursor(position, last, run.attempt),
+        before=_preceding_cursor(position, first),
     )
 
 
@@ -63,21 +63,21 @@ def cursor_around(attempt: int, seq: int, limit: int) -> str:
 
 
 def _search_lines(
-    world: World, stream: LogStream, place: _LogPosition, limit: int, wanted: LineFilter
+    world: World, stream: LogStream, position: _LogPosition, limit: int, line_filter: LineFilter
 ) -> tuple[list[LogLine], int | None, int | None]:
     """Return the matching lines, and the first and last line number that was read."""
     collected: list[LogLine] = []
     looked: list[int] = []
     weight = 0
-    seq, at_once = place.seq, limit if wanted.matches_all else MAX_LINES_PER_READ
-    for _ in range(1 if wanted.matches_all else MAX_LINES_SEARCHED // MAX_LINES_PER_READ):
-        if place.back:
+    seq, at_once = position.seq, limit if line_filter.matches_all else MAX_LINES_PER_READ
+    for _ in range(1 if line_filter.matches_all else MAX_LINES_SEARCHED // MAX_LINES_PER_READ):
+        if position.back:
             lines = world.logs.read_before(stream, seq, at_once)[::-1]
         else:
             lines = world.logs.read_after(stream, seq or 0, at_once)
         for line in lines:
             looked.append(line.seq)
-            if wanted.matches_line(line):
+            if line_filter.matches_line(line):
                 collected.append(line)
                 weight += line.encoded_size
             if len(collected) == limit or weight > limits.MAX_ANSWER_BYTES:
@@ -87,23 +87,23 @@ def _search_lines(
         seq = looked[-1]
     if not looked:
         return [], None, None
-    return collected[::-1] if place.back else collected, min(looked), max(looked)
+    return collected[::-1] if position.back else collected, min(looked), max(looked)
 
 
-def _following_cursor(place: _LogPosition, last: int | None, attempts: int) -> str:
-    if last is None and not place.back and place.attempt < attempts:
-        return f"{place.attempt + 1}.0"
-    if last is None and place.seq not in (None, END_OF_ATTEMPT):
-        last = place.seq - 1 if place.back else place.seq
-    return f"{place.attempt}.{last or 0}"
+def _following_cursor(position: _LogPosition, last: int | None, attempts: int) -> str:
+    if last is None and not position.back and position.attempt < attempts:
+        return f"{position.attempt + 1}.0"
+    if last is None and position.seq not in (None, END_OF_ATTEMPT):
+        last = position.seq - 1 if position.back else position.seq
+    return f"{position.attempt}.{last or 0}"
 
 
-def _preceding_cursor(place: _LogPosition, first: int | None) -> str | None:
-    if first is None and not place.back and place.seq:
-        first = place.seq + 1
+def _preceding_cursor(position: _LogPosition, first: int | None) -> str | None:
+    if first is None and not position.back and position.seq:
+        first = position.seq + 1
     if first is not None and first > 1:
-        return f"-{place.attempt}.{first}"
-    return f"-{place.attempt - 1}.{END_OF_ATTEMPT}" if place.attempt > 1 else None
+        return f"-{position.attempt}.{first}"
+    return f"-{position.attempt - 1}.{END_OF_ATTEMPT}" if position.attempt > 1 else None
 
 
 def _parse_cursor(text: str, run: Run) -> _LogPosition:

@@ -145,8 +145,8 @@ def retry_run(world: World, run_id: str) -> Run:
 
 
 def _why_not_resumable(run: Run) -> str:
-    wanted = "needs_attention, pr_opened, or failed with a branch or kept work"
-    return f"a task can be resumed when it is {wanted}; this one is {run.state}"
+    resumable_states = "needs_attention, pr_opened, or failed with a branch or kept work"
+    return f"a task can be resumed when it is {resumable_states}; this one is {run.state}"
 
 
 def named_secrets(world: World, run: Run) -> tuple[str, ...]:

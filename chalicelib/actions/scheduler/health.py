@@ -51,7 +51,7 @@ def read_scheduler_health(world: World) -> SchedulerHealth:
     started_at, last_tick = world.markers.last_time("start"), world.markers.last_time("tick")
     overdue = world.triggers.oldest_due(now - OVERDUE_AFTER)
     since = now - MISSED_TICKS * world.policy.tick_interval
-    late = sorted(
+    latenesses = sorted(
         run.lateness_ms
         for run in world.runs.list_newest(RUN_KINDS, None, MAX_RUNS)[0]
         if run.lateness_ms is not None and now - run.created_at <= LATENESS_WINDOW
@@ -60,7 +60,7 @@ def read_scheduler_health(world: World) -> SchedulerHealth:
         status=_derive_status(since, started_at, last_tick, overdue),
         started_at=started_at,
         last_tick=last_tick,
-        lateness_ms=tuple(late),
+        lateness_ms=tuple(latenesses),
         oldest_overdue=overdue,
         dead_letters={
             "fire": world.fire_queue.count_dead_letters(),

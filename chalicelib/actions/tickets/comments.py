@@ -52,10 +52,10 @@ def comment_on_ticket(world: World, run: Run) -> None:
 
 def _write_comment(world: World, run: Run, comment_record: TicketComment) -> TicketComment:
     """Return the comment's new state; the ticket is finished even if the comment fails."""
-    place = _open_tracker(world, run)
-    if place is None:
+    opened = _open_tracker(world, run)
+    if opened is None:
         return comment_record
-    tracker, provider, ticket = place
+    tracker, provider, ticket = opened
     note, refused = ticket_comment.compose_comment(run, world.policy.public_url), None
     news = note.text_digest != comment_record.said and not ticket_comment.has_no_comment(run)
     if provider.writes_comments and news:
@@ -131,15 +131,15 @@ def _with_comment(
         again = now + max(_retry_delay(fault), trigger_failures.failure_backoff(max(1, failures)))
         waits = replace(new, failures=failures, at=again)
         if failures == MAX_FAILURES > comment_record.failures:
-            words = f"its ticket has no comment yet; retrying: {_describe_fault(fault)}"
-            return _with_event(world, run, words, waits)
+            message = f"its ticket has no comment yet; retrying: {_describe_fault(fault)}"
+            return _with_event(world, run, message, waits)
         return transitions.update_run(world, run, reply=waits)
-    words = f"its ticket got no comment: {_describe_fault(fault)}"
-    return _with_event(world, run, words, new)
+    message = f"its ticket got no comment: {_describe_fault(fault)}"
+    return _with_event(world, run, message, new)
 
 
-def _with_event(world: World, run: Run, words: str, reply: TicketComment) -> Run:
-    new = with_event(run, by="ticket", message=words, at=world.now(), reply=reply)
+def _with_event(world: World, run: Run, message: str, reply: TicketComment) -> Run:
+    new = with_event(run, by="ticket", message=message, at=world.now(), reply=reply)
     world.runs.put(new, run)
     return new
 

@@ -214,9 +214,9 @@ def _with_claim(decision: Decision, ticket: Ticket) -> Decision:
 
     Any other outcome is a record of this state of the ticket: its next change is decided again.
     """
-    named = replace(decision.firing, occurrence=ticket.occurrence_name)
-    if named.outcome is Outcome.FIRED or named.reason == Skip.BACKLOG.value:
-        return replace(decision, firing=named)
-    source = named.trigger_id or ""
+    firing = replace(decision.firing, occurrence=ticket.occurrence_name)
+    if firing.outcome is Outcome.FIRED or firing.reason == Skip.BACKLOG.value:
+        return replace(decision, firing=firing)
+    source = firing.trigger_id or ""
     identity = firings.firing_id(source, _new_identity(ticket))
-    return replace(decision, firing=replace(named, id=identity), claim=None)
+    return replace(decision, firing=replace(firing, id=identity), claim=None)

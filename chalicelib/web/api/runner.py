@@ -101,7 +101,7 @@ def report_attempt() -> Answer[responses.Ended]:
         head_sha=asked.head_sha,
         base_sha=asked.base_sha,
         diff_stat=asked.diff_stat,
-        trial=RepoTestRun(**asked.tests.model_dump()) if asked.tests else None,
+        test_run=RepoTestRun(**asked.tests.model_dump()) if asked.tests else None,
         result_summary=asked.result_summary,
         session_id=agent.session_id,
         model_used=agent.model_used,
@@ -110,7 +110,7 @@ def report_attempt() -> Answer[responses.Ended]:
         cost_usd=agent.cost_usd,
         lines=_to_log_lines(asked),
         outputs=_to_outputs(asked.outputs),
-        kept=_to_unpushed_work(asked),
+        kept_work=_to_unpushed_work(asked),
     )
     run = reports.report_attempt(
         wiring.get_world(), parse_id("run", asked.run_id), asked.attempt, end
