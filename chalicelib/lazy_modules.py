@@ -47,10 +47,10 @@ def lazy_submodules(package: str) -> Callable[[str], ModuleType]:
         spec = None if name.startswith("__") else find_spec(whole)
         if spec is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        found = module_from_spec(spec)
-        found.__class__ = LazyModule
-        sys.modules[whole] = found
-        setattr(sys.modules[package], name, found)
-        return found
+        submodule = module_from_spec(spec)
+        submodule.__class__ = LazyModule
+        sys.modules[whole] = submodule
+        setattr(sys.modules[package], name, submodule)
+        return submodule
 
     return module

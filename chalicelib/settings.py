@@ -80,10 +80,10 @@ class Settings:
     @cached_property
     def runner(self) -> str:
         """The pool that runs the jobs of repos without a setting of their own."""
-        asked = self.environment.get("OPTIO_RUNNER", "").strip() or RUNNERS[0]
-        if asked not in RUNNERS:
-            raise ValueError(f"OPTIO_RUNNER must be one of {', '.join(RUNNERS)}, not {asked!r}")
-        return asked
+        pool = self.environment.get("OPTIO_RUNNER", "").strip() or RUNNERS[0]
+        if pool not in RUNNERS:
+            raise ValueError(f"OPTIO_RUNNER must be one of {', '.join(RUNNERS)}, not {pool!r}")
+        return pool
 
     @property
     def bucket(self) -> str:
@@ -117,8 +117,10 @@ class Settings:
     @cached_property
     def tick_interval(self) -> timedelta:
         """The time between ticks: whole minutes, rounded up, from 1 to 7."""
-        asked = self._read_integer("OPTIO_WORKFLOW_TRIGGER_INTERVAL", 60000, least=1, most=10**9)
-        return timedelta(minutes=min(7, max(1, -(-asked // 60000))))
+        milliseconds = self._read_integer(
+            "OPTIO_WORKFLOW_TRIGGER_INTERVAL", 60000, least=1, most=10**9
+        )
+        return timedelta(minutes=min(7, max(1, -(-milliseconds // 60000))))
 
     @cached_property
     def missed_after(self) -> timedelta:
@@ -134,8 +136,10 @@ class Settings:
     @cached_property
     def stall_threshold(self) -> timedelta:
         """The time without output after which a running run is shown as stalled."""
-        asked = self._read_integer("OPTIO_STALL_THRESHOLD_MS", 900_000, least=1000, most=10**9)
-        return timedelta(milliseconds=asked)
+        milliseconds = self._read_integer(
+            "OPTIO_STALL_THRESHOLD_MS", 900_000, least=1000, most=10**9
+        )
+        return timedelta(milliseconds=milliseconds)
 
     @cached_property
     def pause_after_failures(self) -> int:
@@ -145,8 +149,8 @@ class Settings:
     @cached_property
     def allowed_private(self) -> tuple[str, ...]:
         """Private hosts, addresses and networks that requests may go to."""
-        named = self.environment.get("OPTIO_ALLOW_PRIVATE_URLS", "").split(",")
-        return tuple(rule.strip() for rule in named if rule.strip())
+        rules = self.environment.get("OPTIO_ALLOW_PRIVATE_URLS", "").split(",")
+        return tuple(rule.strip() for rule in rules if rule.strip())
 
     @cached_property
     def file_repos(self) -> bool:
