@@ -327,6 +327,25 @@ def test_a_trigger_that_is_paused_while_its_delivery_is_decided_fires_nothing(
     assert stage.ok("GET", f"/api/tasks/{kept['task']}/runs")["runs"] == []
 
 
+def test_a_filter_that_is_edited_while_a_delivery_is_decided_applies_to_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    kept = made(stage)
+    where = f"/api/tasks/{kept['task']}/triggers/{kept['trigger']['id']}"
+    firings = wiring.get_world().firings
+    commit = firings.commit_decision
+
+    def edited_before(decision: Any) -> None:
+        monkeypatch.setattr(firings, "commit_decision", commit)
+        stage.ok("PATCH", where, {"config": {"path": "alerts", "filter": "wanted"}})
+        commit(decision)
+
+    monkeypatch.setattr(firings, "commit_decision", edited_before)
+
+    status, answer = post(stage, b"{}", {"X-Optio-Signature": mac(b"{}")})
+    assert (status, answer["skipped"]) == (200, "filtered")
+
+
 def test_a_flood_on_one_path_is_told_when_to_come_again(stage: Stage):
     made(stage)
     statuses = [post(stage, b"x", {})[0] for _ in range(101)]

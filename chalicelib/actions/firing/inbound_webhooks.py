@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -87,7 +87,9 @@ def receive_delivery(world: World, path: str, delivery: InboundDelivery) -> Rece
         payload = webhook_body.unpack_message(payload)
     if answer is not None:
         return ReceivedDelivery(handshake=answer)
-    received = _fire_delivery(world, basis, _make_occurrence(world, basis, delivery, payload))
+    received = _fire_delivery(
+        world, basis, lambda context: _make_occurrence(world, context, delivery, payload)
+    )
     return replace(received, success_status=sender.success_status)
 
 
@@ -177,7 +179,7 @@ def _record_refusal(
         payload=webhook_body.raw_text(delivery),
         decided=(Outcome.FAILED, str(error)),
     )
-    _fire_delivery(world, basis, occurrence)
+    _fire_delivery(world, basis, lambda _: occurrence)
 
 
 def _bare_occurrence(
@@ -223,13 +225,16 @@ def _make_claim(
     )
 
 
-def _fire_delivery(world: World, basis: FiringContext, occurrence: Occurrence) -> ReceivedDelivery:
+def _fire_delivery(
+    world: World, basis: FiringContext, make_occurrence: Callable[[FiringContext], Occurrence]
+) -> ReceivedDelivery:
     trigger, _ = _trigger_and_settings(basis)
 
     def decide(context: FiringContext) -> Decision | None:
+        if context.trigger is None or not context.trigger.enabled:
+            return None
         # Only the blueprint is checked, because an edit of a trigger makes a new version of both.
-        is_enabled = context.trigger is not None and context.trigger.enabled
-        return decide_firing(world, context, occurrence) if is_enabled else None
+        return decide_firing(world, context, make_occurrence(context))
 
     match fire_occurrence(world, basis, decide, Patience.WEBHOOK):
         case Fired(decision=decision, context=context):
@@ -237,18 +242,18 @@ def _fire_delivery(world: World, basis: FiringContext, occurrence: Occurrence) -
                 due_messages.enqueue_if_due_soon(world, [decision.run])
             kind = context.blueprint.kind.value
             return ReceivedDelivery(firing=decision.firing, blueprint_kind=kind)
-        case AlreadyFired(context=context):
-            return _first_firing(world, context, occurrence)
+        case AlreadyFired(decision=decision, context=context):
+            return _first_firing(world, context, decision)
         case Gone():
             raise NotFound("webhook", trigger.id)
         case Stale():
             raise Superseded("the task was modified concurrently; send it again")
 
 
-def _first_firing(world: World, basis: FiringContext, occurrence: Occurrence) -> ReceivedDelivery:
-    """Return the firing of the first occurrence of this delivery."""
-    claim = occurrence.claim
+def _first_firing(world: World, basis: FiringContext, decision: Decision) -> ReceivedDelivery:
+    """Return the firing of the first occurrence of a delivery, for a decision about a duplicate."""
+    claim = decision.claim
     held = world.firings.find_claim(claim.key, world.now()) if claim else None
-    firing = world.firings.get(held.result if held else occurrence.firing_id)
+    firing = world.firings.get(held.result if held else decision.firing.id)
     kind = basis.blueprint.kind.value
     return ReceivedDelivery(firing=firing, duplicate=True, blueprint_kind=kind)
