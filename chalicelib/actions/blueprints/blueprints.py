@@ -9,7 +9,7 @@ from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.blueprints import next_fire
 from chalicelib.actions.idempotency import earlier_result, first_result
 from chalicelib.actions.notifications import announce
-from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES
+from chalicelib.actions.optimistic import conflict_error, retry_on_conflict
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.blueprints.template import check_template
@@ -46,7 +46,7 @@ def create_blueprint(
         world.blueprints.add(new, timed, claim)
     except WriteConflict as taken:
         if claim is None or Part.CLAIM not in taken.parts:
-            raise _conflict_error(taken, new, timed, whole=True) from taken
+            raise _conflict_error(taken, new.id, timed, whole=True) from taken
         existing = world.blueprints.get(first_result(world, claim))
         return existing, world.triggers.list_of_blueprint(existing)
     due_messages.enqueue_if_due_soon(world, timed)
@@ -54,7 +54,7 @@ def create_blueprint(
 
 
 def _conflict_error(
-    taken: WriteConflict, blueprint: Blueprint, triggers: Sequence[Trigger], *, whole: bool = False
+    taken: WriteConflict, blueprint_id: str, triggers: Sequence[Trigger], *, whole: bool = False
 ) -> Exception:
     """Return the error for a conflict; `whole` is true if the triggers are part of the request."""
     used_paths = taken.keys_of(Part.WEBHOOK_PATH)
@@ -63,9 +63,9 @@ def _conflict_error(
             where = f"triggers.{number}.config.path" if whole else "config.path"
             return Conflict(f"the path {trigger.webhook.path!r} is already in use", where)
     if Part.TEMPLATE in taken.parts:
-        message = f"there is no prompt template {blueprint.prompt_template_id!r}"
-        return Invalid(message, "promptTemplateId")
-    return Superseded(f"task {blueprint.id!r} was modified concurrently; read it again")
+        (template_id,) = taken.keys_of(Part.TEMPLATE)
+        return Invalid(f"there is no prompt template {template_id!r}", "promptTemplateId")
+    return Superseded(f"task {blueprint_id!r} was modified concurrently; read it again")
 
 
 def _has_overlap_policy(trigger: Trigger) -> bool:
@@ -123,7 +123,7 @@ def change_blueprint(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
     try:
         world.blueprints.put(new, was, changes)
     except WriteConflict as taken:
-        raise _conflict_error(taken, new, ()) from taken
+        raise _conflict_error(taken, new.id, ()) from taken
     _announce_changes(world, changes)
     return new
 
@@ -134,7 +134,7 @@ def remove_blueprint(world: World, blueprint_id: str) -> None:
     try:
         world.blueprints.remove(old, world.triggers.list_of_blueprint(old))
     except WriteConflict as taken:
-        raise Superseded(f"task {blueprint_id!r} was modified concurrently; try again") from taken
+        raise conflict_error(f"task {blueprint_id!r}") from taken
 
 
 def get_trigger(world: World, blueprint_id: str, trigger_id: str) -> Trigger:
@@ -149,45 +149,48 @@ def add_trigger(world: World, new: Trigger, claim: IdempotencyClaim | None = Non
     """Add a trigger to a blueprint; a repeated request returns the first one's trigger."""
     if earlier := earlier_result(world, claim):
         return world.triggers.get(earlier)
-    for _ in range(MAX_CONFLICT_RETRIES):
+
+    def add_once() -> tuple[Trigger, Blueprint]:
         blueprint = world.blueprints.get(new.blueprint_id)
         if len(blueprint.trigger_ids) >= MAX_TRIGGERS:
             raise Conflict(f"a task has at most {MAX_TRIGGERS} triggers")
         timed = next_fire.with_first_fire_time(world, with_owner(new, blueprint), blueprint)
         owner = _with_trigger_ids(blueprint, timed, (*blueprint.trigger_ids, new.id))
-        try:
-            world.triggers.add(timed, blueprint, owner, claim)
-        except WriteConflict as taken:
-            if claim and Part.CLAIM in taken.parts:
-                return world.triggers.get(first_result(world, claim))
-            refused = _conflict_error(taken, blueprint, [timed])
-            if isinstance(refused, Superseded):
-                continue
-            raise refused from taken
-        _count_active(world, blueprint, timed)
-        due_messages.enqueue_if_due_soon(world, [timed])
-        return timed
-    raise Superseded(f"task {new.blueprint_id!r} was modified concurrently; try again later")
+        world.triggers.add(timed, blueprint, owner, claim)
+        return timed, blueprint
+
+    task = f"task {new.blueprint_id!r}"
+    try:
+        timed, blueprint = retry_on_conflict(task, add_once, read={Part.BLUEPRINT})
+    except WriteConflict as taken:
+        if claim and Part.CLAIM in taken.parts:
+            return world.triggers.get(first_result(world, claim))
+        raise _conflict_error(taken, new.blueprint_id, [new]) from taken
+    _count_active(world, blueprint, timed)
+    due_messages.enqueue_if_due_soon(world, [timed])
+    return timed
 
 
 def change_trigger(world: World, was: Trigger, new: Trigger) -> Trigger:
     """Store an edit of a trigger; its next fire time changes only if its timing did."""
     new = replace(new, disabled_reason=None if new.enabled else was.disabled_reason)
-    for _ in range(MAX_CONFLICT_RETRIES):
+
+    def change_once() -> tuple[TriggerChange, Blueprint]:
         blueprint = world.blueprints.get(was.blueprint_id)
         change = next_fire.reschedule(world, was, new, blueprint, blueprint)
         announce.announce_firings(world, _gap_firings([change]))
         owner = _with_trigger_ids(blueprint, change.new, blueprint.trigger_ids)
-        try:
-            world.triggers.put(change, blueprint, owner)
-        except WriteConflict as taken:
-            if taken.parts == {Part.BLUEPRINT}:
-                continue
-            raise _conflict_error(taken, blueprint, [change.new]) from taken
-        _count_active(world, blueprint, change.new)
-        _announce_changes(world, [change])
-        return change.new
-    raise Superseded(f"trigger {was.id!r} was modified concurrently; try again later")
+        world.triggers.put(change, blueprint, owner)
+        return change, blueprint
+
+    trigger = f"trigger {was.id!r}"
+    try:
+        change, blueprint = retry_on_conflict(trigger, change_once, read={Part.BLUEPRINT})
+    except WriteConflict as taken:
+        raise _conflict_error(taken, was.blueprint_id, [new]) from taken
+    _count_active(world, blueprint, change.new)
+    _announce_changes(world, [change])
+    return change.new
 
 
 def _gap_firings(changes: Sequence[TriggerChange]) -> list[Firing]:
@@ -227,13 +230,12 @@ def _count_active(world: World, blueprint: Blueprint, trigger: Trigger) -> None:
 
 def remove_trigger(world: World, old: Trigger) -> None:
     """Remove a trigger; its ledger stays."""
-    for _ in range(MAX_CONFLICT_RETRIES):
+
+    def remove_once() -> None:
         blueprint = world.blueprints.get(old.blueprint_id)
         left = tuple(key for key in blueprint.trigger_ids if key != old.id)
         owner = replace(blueprint, trigger_ids=left, version=blueprint.version + 1)
-        try:
-            world.triggers.remove(world.triggers.get(old.id), blueprint, owner)
-        except WriteConflict:
-            continue
-        return
-    raise Superseded(f"trigger {old.id!r} was modified concurrently; try again later")
+        world.triggers.remove(world.triggers.get(old.id), blueprint, owner)
+
+    read = {Part.BLUEPRINT, Part.TRIGGER}
+    retry_on_conflict(f"trigger {old.id!r}", remove_once, read=read)

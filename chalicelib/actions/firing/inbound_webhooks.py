@@ -19,6 +19,7 @@ from chalicelib.actions.firing.fire import (
 )
 from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.actions.firing.payload_params import read_payload_params
+from chalicelib.actions.optimistic import conflict_error
 from chalicelib.domain import ids
 from chalicelib.domain.errors import (
     Conflict,
@@ -28,7 +29,6 @@ from chalicelib.domain.errors import (
     MethodNotAllowed,
     NotFound,
     NotJson,
-    Superseded,
     TooLarge,
 )
 from chalicelib.domain.firing.decision import Decision, FiringContext
@@ -247,7 +247,7 @@ def _fire_delivery(
         case Gone():
             raise NotFound("webhook", trigger.id)
         case Stale():
-            raise Superseded("the task was modified concurrently; send it again")
+            raise conflict_error("the task")
 
 
 def _first_firing(world: World, basis: FiringContext, decision: Decision) -> ReceivedDelivery:

@@ -13,6 +13,7 @@ from chalicelib.actions.firing import payload_params
 from chalicelib.actions.firing.fire import AlreadyFired, Fired, Patience, fire_occurrence
 from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.actions.idempotency import earlier_result, first_result
+from chalicelib.actions.optimistic import conflict_error
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
@@ -61,7 +62,7 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
     if isinstance(result, AlreadyFired) and claim:
         return world.firings.get(first_result(world, claim))
     if not isinstance(result, Fired):
-        raise Conflict("the task was modified concurrently; try again")
+        raise conflict_error("the task")
     if run := result.decision.run:
         due_messages.enqueue_if_due_soon(world, [run])
     return result.decision.firing

@@ -9,7 +9,7 @@ from typing import TypeVar
 from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.access import forge_credentials
 from chalicelib.actions.jobs import jobs
-from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES
+from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.errors import Invalid, Superseded
 from chalicelib.domain.firing.firing import Brief
@@ -74,20 +74,26 @@ def report_attempt(world: World, run_id: str, attempt: int, end: AttemptReport) 
         world.logs.write_lines(LogStream.of_attempt(run, attempt), end.lines)
     if any(each.number == attempt and each.outcome in (None, "lost") for each in run.attempts):
         telemetry.log_attempt_end(world, run, end.outcome, end.error_class, end.cost_usd)
-    for _ in range(MAX_CONFLICT_RETRIES):
+
+    def end_once() -> Run | None:
+        nonlocal run
         try:
             return _end_attempt(world, run, attempt, end, outputs)
         except Superseded:
             # A concurrent write (a comment on its ticket) must not discard the end of a job.
             run = world.runs.get(run_id)
-            if run.attempt != attempt or not run.is_running_on_runner:
-                raise
-    raise Superseded(f"task {run_id!r} was modified concurrently; try again")
+            raise
+
+    ended = retry_on_conflict(f"task {run_id!r}", end_once)
+    if ended is None:
+        raise Superseded(f"attempt {attempt} of task {run_id!r} is over")
+    return ended
 
 
 def _end_attempt(
     world: World, run: Run, attempt: int, end: AttemptReport, outputs: tuple[RunOutput, ...]
-) -> Run:
+) -> Run | None:
+    """End the attempt of a running run; return None if it is over, of which only costs are kept."""
     attempts = change_attempt(
         run.attempts,
         attempt,
@@ -100,7 +106,7 @@ def _end_attempt(
     if run.attempt != attempt or not run.is_running_on_runner:
         if attempts != run.attempts:
             transitions.update_run(world, run, attempts=attempts)
-        raise Superseded(f"attempt {attempt} of task {run.id!r} is over")
+        return None
     if outputs:  # only the newest files are kept: lists of all attempts would outgrow the row
         attempts = tuple(replace(each, outputs=()) for each in attempts)
     ended_attempts = change_attempt(attempts, attempt, outputs=outputs)

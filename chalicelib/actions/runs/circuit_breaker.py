@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chalicelib.actions.blueprints import blueprints
 from chalicelib.actions.notifications import announce
-from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES
+from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.runs.run import Run
@@ -31,22 +31,19 @@ def pause_after_failures(world: World, run: Run) -> None:
     """
     if not _is_telling(run):
         return
-    for _ in range(MAX_CONFLICT_RETRIES):
-        try:
-            blueprint = world.blueprints.get(run.blueprint_id or "")
-        except NotFound:
-            return
+
+    def pause_once() -> None:
+        blueprint = world.blueprints.get(run.blueprint_id or "")
         reason = _pause_reason(world, blueprint, run) if blueprint.enabled else None
         if reason is None:
             return
         broken_by = run.history[-1].id
         paused = replace(blueprint, enabled=False, paused_reason=reason, broken_by=broken_by)
         announce.announce_pause(world, blueprint.id, run)
-        try:
-            blueprints.change_blueprint(world, blueprint, paused)
-            return
-        except Superseded:
-            continue
+        blueprints.change_blueprint(world, blueprint, paused)
+
+    with suppress(NotFound, Superseded):  # removed, or edited each time: the next failure tries it
+        retry_on_conflict(f"task {run.blueprint_id!r}", pause_once)
 
 
 def _pause_reason(world: World, blueprint: Blueprint, run: Run) -> str | None:

@@ -16,7 +16,7 @@ from chalicelib.actions.firing.firing import (
     resolve_repo,
 )
 from chalicelib.actions.idempotency import earlier_result, first_result
-from chalicelib.actions.optimistic import retry_on_conflict
+from chalicelib.actions.optimistic import conflict_error, retry_on_conflict
 from chalicelib.actions.runs import transitions
 from chalicelib.domain.access.key import Forbidden
 from chalicelib.domain.blueprints.blueprint import Blueprint
@@ -84,7 +84,7 @@ def start_run(
     if isinstance(result, AlreadyFired) and claim:
         return world.runs.get(first_result(world, claim))
     if not isinstance(result, Fired):
-        raise Conflict(f"{blueprint.name!r} was modified concurrently; try again")
+        raise conflict_error(f"{blueprint.name!r}")
     due_messages.enqueue_if_due_soon(world, [run])
     return run
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chalicelib.actions import due_messages
 from chalicelib.actions.idempotency import earlier_result, existing_result
-from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES, retry_on_conflict
+from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.tickets.provider import (
@@ -114,18 +114,20 @@ def sync_now(world: World, source: str | None = None) -> int:
 
 
 def _expedite(world: World, provider_id: str) -> bool:
-    for _ in range(MAX_CONFLICT_RETRIES):
-        try:
-            was = world.providers.get(provider_id)
-            if not was.enabled:
-                return False
-            new = replace(expedite_sync(was, world.now()), version=was.version + 1)
-            world.providers.put(new, was)
-        except NotFound:
-            return False
-        except Superseded:
-            continue
-        if not new.asked:
-            due_messages.enqueue_if_due_soon(world, [new])
-        return True
-    return False
+    """Make a provider due now; return whether it is enabled and was changed."""
+
+    def expedite_once() -> TicketProvider | None:
+        was = world.providers.get(provider_id)
+        if not was.enabled:
+            return None
+        new = replace(expedite_sync(was, world.now()), version=was.version + 1)
+        world.providers.put(new, was)
+        return new
+
+    try:
+        new = retry_on_conflict(f"provider {provider_id!r}", expedite_once)
+    except (NotFound, Superseded):
+        return False
+    if new and not new.asked:
+        due_messages.enqueue_if_due_soon(world, [new])
+    return new is not None

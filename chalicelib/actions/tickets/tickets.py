@@ -17,9 +17,9 @@ from chalicelib.actions.firing.fire import (
     fire_occurrence,
 )
 from chalicelib.actions.firing.firing import Occurrence, decide_firing
+from chalicelib.actions.optimistic import conflict_error
 from chalicelib.domain import ids
 from chalicelib.domain import label as labels
-from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim, Outcome, Skip
@@ -156,7 +156,7 @@ def _fire_ticket(
             break
         # It fired before, its claim was released with its label, and it has the label again.
     if isinstance(result, Stale):
-        raise Superseded("the task was modified concurrently; try again later")
+        raise conflict_error("the task")
     run = result.decision.run if isinstance(result, Fired) else None
     return [run] if run else []
 
