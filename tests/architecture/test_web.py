@@ -21,9 +21,6 @@ USABLE = {"now", "policy"}
 """Parts of the world that every module of the web may use."""
 ALSO_USABLE = {
     "api/hooks.py": {"metrics"},
-    "mapping/blueprint_requests.py": {"encryption", "prompt_templates"},
-    "schemas/requests/tasks.py": {"prompt_templates"},
-    "schemas/requests/triggers.py": {"providers"},
     "pages/resubmit.py": {"encryption"},
     "pages/session.py": {"encryption"},
     "schemas/requests/fields.py": {"expressions"},
@@ -80,6 +77,14 @@ def test_only_queries_and_actions_use_the_stores():
     }
     wrong = {name: parts for name, parts in used.items() if parts - ALSO_USABLE.get(name, set())}
     assert wrong == {}, "read through chalicelib/web/queries, write through chalicelib/actions"
+
+
+def test_request_models_and_mappers_read_nothing():
+    for folder in ("schemas", "mapping"):
+        for path in (WEB / folder).rglob("*.py"):
+            source = path.read_text()
+            assert used_parts(source) <= {"now", "expressions"}, path
+            assert not re.search(r"read_references|chalicelib\.ports|seal_trigger", source), path
 
 
 def test_queries_only_read():

@@ -50,6 +50,35 @@ def empty_queues() -> None:
         sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=settings.queue_name(kind))["QueueUrl"])
 
 
+def test_a_check_of_many_tasks_reads_each_named_object_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    text = {"name": "Shared", "template": "Write {{what}}."}
+    template = stage.ok("POST", "/api/prompt-templates", text)["promptTemplate"]["id"]
+    tracker = {"source": "linear", "credential": SECRET}
+    provider = stage.ok("POST", "/api/tickets/providers", tracker)["provider"]["id"]
+    config = {"source": "linear", "providerId": provider}
+    task = {
+        "type": "repo-blueprint",
+        "name": "Report",
+        "promptTemplateId": template,
+        "repoUrl": "acme/web",
+        "triggers": [
+            {"type": "ticket", "config": config, "paramMapping": {}},
+            {"type": "webhook", "config": {"path": "reports"}, "paramMapping": {}},
+        ],
+    }
+    stage.ok("POST", "/api/checks", {"tasks": [task]})
+    found = {}
+    for number in (1, 100):
+        with counted(monkeypatch) as calls:
+            answer = stage.ok("POST", "/api/checks", {"tasks": [task] * number})
+        assert len(answer["warnings"]) == 3 * number
+        found[number] = requests(calls)
+    assert found[100] == found[1]
+    assert sum(found[1].values()) <= 4, "the key, the template, the provider, all providers"
+
+
 @pytest.mark.parametrize("linked", [False, True])
 def test_a_scheduled_firing_costs_at_most_three_calls_and_one_message_a_row(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, linked: bool

@@ -83,6 +83,14 @@ def template_of(world: World, blueprint: Blueprint) -> PromptTemplate | None:
     return world.prompt_templates.get(linked) if linked else None
 
 
+def find_template(world: World, blueprint: Blueprint) -> PromptTemplate | None:
+    """Return the library template of a blueprint; None if there is none, or if it is gone."""
+    try:
+        return template_of(world, blueprint)
+    except NotFound:
+        return None
+
+
 def check_templates(blueprint: Blueprint) -> None:
     """Raise `Invalid` with the faults of all templates of a blueprint."""
     faults = []

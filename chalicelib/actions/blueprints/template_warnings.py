@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from chalicelib.actions.blueprints.blueprints import template_of
+from chalicelib.actions.blueprints.warning_facts import WarningFacts
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.template import BUILT_IN_NAMES, find_printed_names
-from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.triggers.trigger import Trigger, TriggerType
 from chalicelib.ports import World
 
 
 def warn_of_unfilled_names(
-    world: World, owner: Blueprint, trigger: Trigger
+    world: World, facts: WarningFacts, owner: Blueprint, trigger: Trigger
 ) -> Iterator[FieldWarning]:
     """Warn of names that this trigger can never fill.
 
@@ -24,7 +24,7 @@ def warn_of_unfilled_names(
     mapped = trigger.param_mapping is not None and (trigger.webhook or trigger.ticket)
     if trigger.type is not TriggerType.SCHEDULE and not mapped:
         return
-    for _, name in _find_open_names(world, owner, filled_names):
+    for _, name in _find_open_names(facts, owner, filled_names):
         head = name.partition(".")[0]
         yield FieldWarning(
             "paramMapping",
@@ -34,7 +34,7 @@ def warn_of_unfilled_names(
 
 
 def warn_of_names_without_source(
-    world: World, blueprint: Blueprint, triggers: Sequence[Trigger]
+    facts: WarningFacts, blueprint: Blueprint, triggers: Sequence[Trigger]
 ) -> Iterator[FieldWarning]:
     """Warn of names that only a manual run can fill, because there is no trigger or schema."""
     if triggers:
@@ -42,7 +42,7 @@ def warn_of_names_without_source(
     schema = blueprint.params_schema or {}
     properties = schema.get("properties")
     for field, name in _find_open_names(
-        world, blueprint, properties if isinstance(properties, dict) else {}
+        facts, blueprint, properties if isinstance(properties, dict) else {}
     ):
         yield FieldWarning(
             field,
@@ -52,19 +52,18 @@ def warn_of_names_without_source(
 
 
 def _find_open_names(
-    world: World, owner: Blueprint, filled_names: Collection[str]
+    facts: WarningFacts, owner: Blueprint, filled_names: Collection[str]
 ) -> list[tuple[str, str]]:
     """Return the (field, name) of each printed name whose head is neither given nor built in."""
+    prompt = facts.prompt_of(owner)
+    if prompt is None:
+        return []  # the template was just deleted
+    texts = (("title", owner.title), ("prompt", prompt))
     try:
-        template = template_of(world, owner)
-        texts = [
-            ("title", owner.title),
-            ("prompt", template.template if template else owner.prompt),
-        ]
         printed_names = [
             (field, name) for field, text in texts for name in find_printed_names(text)
         ]
-    except (Invalid, NotFound):
+    except Invalid:
         return []  # a template that no longer parses fails visibly when it fires
     known_names = {*filled_names, *BUILT_IN_NAMES}
     return [

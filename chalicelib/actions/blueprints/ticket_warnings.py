@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chalicelib.actions.blueprints.warning_facts import WarningFacts
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.triggers.trigger import Trigger
@@ -11,7 +12,7 @@ from chalicelib.ports import World
 
 
 def warn_of_missing_provider(
-    world: World, owner: Blueprint, trigger: Trigger
+    world: World, facts: WarningFacts, owner: Blueprint, trigger: Trigger
 ) -> Iterator[FieldWarning]:
     """Warn if no ticket provider reads the tracker that a trigger waits for."""
     if trigger.ticket is None:
@@ -19,7 +20,7 @@ def warn_of_missing_provider(
     source, provider_id = trigger.ticket.source, trigger.ticket.provider_id
     providers = [
         provider
-        for provider in world.providers.list_all()
+        for provider in facts.providers
         if provider.source == source and provider_id in (None, provider.id)
     ]
     if not providers:

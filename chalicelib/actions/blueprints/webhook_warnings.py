@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chalicelib.actions.blueprints.warning_facts import WarningFacts
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.triggers.trigger import Trigger
@@ -14,7 +15,9 @@ SUGGESTED_CHARACTERS = 24
 """The characters of a signature that make a suggested path unguessable: 96 bits in hex."""
 
 
-def warn_of_open_path(world: World, owner: Blueprint, trigger: Trigger) -> Iterator[FieldWarning]:
+def warn_of_open_path(
+    world: World, facts: WarningFacts, owner: Blueprint, trigger: Trigger
+) -> Iterator[FieldWarning]:
     """Warn if strangers can start runs: no secret, and a path that can be guessed."""
     webhook = trigger.webhook
     if (
@@ -35,7 +38,7 @@ def warn_of_open_path(world: World, owner: Blueprint, trigger: Trigger) -> Itera
 
 
 def warn_of_quoted_names(
-    world: World, owner: Blueprint, trigger: Trigger
+    world: World, facts: WarningFacts, owner: Blueprint, trigger: Trigger
 ) -> Iterator[FieldWarning]:
     """Warn if a JMESPath has a text in double quotes, which make it the name of a field."""
     for field, query in _queries(trigger):

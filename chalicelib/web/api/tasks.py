@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 
 from chalicelib import wiring
@@ -14,6 +13,7 @@ from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, Blueprint, K
 from chalicelib.domain.errors import Fault, Invalid, MethodNotAllowed, NotFound
 from chalicelib.domain.runs.run import Run
 from chalicelib.settings import settings
+from chalicelib.web import task_requests
 from chalicelib.web.http.authentication import current_caller
 from chalicelib.web.http.cursors import encode_cursor
 from chalicelib.web.http.requests import (
@@ -29,7 +29,6 @@ from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
 from chalicelib.web.mapping import blueprint_requests, resource_views, run_views
 from chalicelib.web.queries import tasks as queries
-from chalicelib.web.queries.configuration import find_repo
 from chalicelib.web.schemas import requests, responses
 
 routes = Routes(__name__)
@@ -86,17 +85,11 @@ def create_task() -> Answer[responses.MadeAnswer]:
     world = wiring.get_world()
     request = routes.current_request
     body, ignored = blueprint_requests.drop_ignored_fields(json_body(request))
-    asked = requests.parse_request(requests.NewTask, body)
-    new = blueprint_requests.to_blueprint(
-        asked, str(uuid.uuid4()), find_repo(world, asked.repo_url), world.now()
-    )
+    new, triggers = task_requests.parse_task(world, body)
     if new.kind is Kind.REPO_TASK:
         run = runs.start_run(world, new, {}, stored=False, claim=idempotency_claim(request, ""))
         warnings = resource_views.warning_views(ignored)
         return json_answer({"task": full_run_view(run), "triggers": [], "warnings": warnings}, 201)
-    triggers = [
-        blueprint_requests.to_trigger(trigger, new, world.now()) for trigger in asked.triggers
-    ]
     claim = idempotency_claim(request, new.id)
     made, kept = blueprints.create_blueprint(world, new, triggers, claim)
     shown = [resource_views.trigger_view(trigger, world.now()) for trigger in kept]
@@ -137,9 +130,7 @@ def edit_task(task_id: str) -> Answer[responses.DefinitionAnswer]:
     world = wiring.get_world()
     body, ignored = blueprint_requests.drop_ignored_fields(json_body(routes.current_request))
     was = get_blueprint(task_id)
-    url = body.get("repoUrl", was.repo_url)
-    repo = find_repo(world, url if isinstance(url, str) else None)
-    new = blueprint_requests.patch_blueprint(was, body, repo)
+    new = task_requests.edit_blueprint(world, was, body)
     kept = blueprints.change_blueprint(world, was, new)
     found = save_warnings.find_warnings(world, kept, queries.list_triggers(world, kept))
     warnings = resource_views.warning_views([*ignored, *found])

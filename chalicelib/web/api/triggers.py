@@ -9,6 +9,7 @@ from chalicelib.domain.access.key import Scope
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.ids import format_moment
 from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.web import task_requests
 from chalicelib.web.api.tasks import get_blueprint
 from chalicelib.web.http import query_params
 from chalicelib.web.http.authentication import current_caller
@@ -23,7 +24,7 @@ from chalicelib.web.http.requests import (
 )
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
-from chalicelib.web.mapping import blueprint_requests, resource_views
+from chalicelib.web.mapping import resource_views
 from chalicelib.web.queries import firings
 from chalicelib.web.schemas import responses
 
@@ -68,7 +69,7 @@ def create_trigger(task_id: str) -> Answer[responses.TriggerAnswer]:
     world = wiring.get_world()
     request = routes.current_request
     owner = get_blueprint(task_id)
-    new = blueprint_requests.parse_trigger(json_body(request), owner, world.now())
+    new = task_requests.parse_trigger(world, owner, json_body(request))
     kept = blueprints.add_trigger(world, new, idempotency_claim(request, new.id))
     return json_answer(_saved_answer(owner, kept), 201)
 
@@ -81,7 +82,7 @@ def edit_trigger(task_id: str, trigger_id: str) -> Answer[responses.TriggerAnswe
     world = wiring.get_world()
     owner = get_blueprint(task_id)
     was = blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
-    new = blueprint_requests.patch_trigger(was, json_body(routes.current_request), owner)
+    new = task_requests.edit_trigger(world, owner, was, json_body(routes.current_request))
     kept = blueprints.change_trigger(world, was, new)
     return json_answer(_saved_answer(owner, kept))
 

@@ -10,11 +10,10 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from chalicelib import wiring
+from chalicelib.actions.blueprints.webhook_secrets import UnsealedTrigger
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.field_warning import FieldWarning
-from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
     Overlap,
@@ -24,7 +23,9 @@ from chalicelib.domain.triggers.trigger import (
     WebhookSettings,
 )
 from chalicelib.domain.triggers.webhook_senders import SENDERS
+from chalicelib.web.mapping.references import find_faults, find_trigger_faults
 from chalicelib.web.mapping.ticket_requests import to_ticket_settings
+from chalicelib.web.queries.references import References
 from chalicelib.web.schemas import requests
 
 FIXED_FIELDS = ("type", "triggers")
@@ -39,13 +40,13 @@ def drop_ignored_fields(body: dict[str, Any]) -> tuple[dict[str, Any], list[Fiel
 
 
 def to_blueprint(
-    request: requests.NewTask, thing_id: str, repo: Repo | None, at: datetime
+    request: requests.NewTask, thing_id: str, references: References, at: datetime
 ) -> Blueprint:
     """Return the blueprint, or the one of an ad-hoc run, that a request describes."""
     kind = Kind(request.type)
     name = request.name or request.title or ""
     linked = str(request.prompt_template_id) if request.prompt_template_id else None
-    agent = request.agent_type or _default_agent(linked, repo) or "claude-code"
+    agent = request.agent_type or references.default_agent(linked, request.repo_url)
     usual_retries = 1 if kind is Kind.STANDALONE else 3
     return Blueprint(
         id=thing_id,
@@ -58,7 +59,7 @@ def to_blueprint(
         params_schema=request.params_schema,
         repo_url=request.repo_url,
         repo_branch=request.repo_branch,
-        agent_type=agent,
+        agent_type=agent or "claude-code",
         agent_command=request.agent_command,
         model=request.model,
         max_turns=request.max_turns,
@@ -81,26 +82,21 @@ def to_blueprint(
     )
 
 
-def _default_agent(linked: str | None, repo: Repo | None) -> str | None:
-    """Return the default agent of the template, or otherwise of the repo."""
-    template = wiring.get_world().prompt_templates.get(linked) if linked else None
-    if template and template.default_agent_type:
-        return template.default_agent_type
-    return repo.default_agent_type if repo else None
-
-
-def to_trigger(request: Any, owner: Blueprint, at: datetime, was: Trigger | None = None) -> Trigger:
+def to_trigger(
+    request: Any, owner: Blueprint, at: datetime, was: Trigger | None = None
+) -> UnsealedTrigger:
     """Return the trigger that a request describes; secrets that it omits come from `was`."""
-    trigger_id = was.id if was else str(uuid.uuid4())
     schedule, hook, ticket = None, None, None
+    secrets: tuple[str, ...] = ()
     if request.type == "schedule":
         schedule = _to_schedule_settings(request.config)
     if request.type == "webhook":
-        hook = _to_webhook_settings(request.config, trigger_id, was.webhook if was else None)
+        hook = _to_webhook_settings(request.config, was.webhook if was else None)
+        secrets = tuple(request.config.named_secrets)
     if request.type == "ticket":
         ticket = to_ticket_settings(request.config, was.ticket if was else None)
-    return Trigger(
-        id=trigger_id,
+    trigger = Trigger(
+        id=was.id if was else str(uuid.uuid4()),
         blueprint_id=owner.id,
         blueprint_kind=owner.kind.value,
         type=TriggerType(request.type),
@@ -112,18 +108,16 @@ def to_trigger(request: Any, owner: Blueprint, at: datetime, was: Trigger | None
         ticket=ticket,
         param_mapping=request.param_mapping,
     )
+    return UnsealedTrigger(trigger, secrets)
 
 
 def _to_webhook_settings(
-    config: requests.HookConfig, trigger_id: str, was: WebhookSettings | None
+    config: requests.HookConfig, was: WebhookSettings | None
 ) -> WebhookSettings:
-    sealed = tuple(
-        wiring.get_world().encryption.encrypt_secret(secret, trigger_id)
-        for secret in config.named_secrets
-    )
-    if was and not sealed and SENDERS[config.signature].check is not None:
-        sealed = was.sealed
-    offers = not (sealed or config.discard_verification_token)
+    """Return the settings with the secrets of `was`, or without any if the request names some."""
+    keeps = not config.named_secrets and SENDERS[config.signature].check is not None
+    sealed = was.sealed if was and keeps else ()
+    offers = not (config.named_secrets or sealed or config.discard_verification_token)
     return WebhookSettings(
         path=config.path,
         preset=config.signature,
@@ -148,17 +142,21 @@ def _to_schedule_settings(config: requests.ScheduleConfig) -> ScheduleSettings:
 
 
 def patch_blueprint(
-    was: Blueprint, body: dict[str, Any], repo: Repo | None, besides: Iterable[Fault] = ()
+    was: Blueprint, body: dict[str, Any], references: References, besides: Iterable[Fault] = ()
 ) -> Blueprint:
     """Return a blueprint with the fields of `body` changed."""
     fixed = [Fault(name, f"{name} cannot be changed") for name in FIXED_FIELDS if name in body]
-    named = {name: value for name, value in body.items() if name not in FIXED_FIELDS}
-    whole = {**_current_fields(was), **named, "type": was.kind.value}
-    request = requests.parse_request(
-        requests.NewTask, whole, current=was, extra_faults=[*fixed, *besides]
-    )
-    new = to_blueprint(request, was.id, repo, was.updated_at)
+    whole = complete_body(was, body)
+    faults = [*find_faults(whole, references), *fixed, *besides]
+    request = requests.parse_request(requests.NewTask, whole, current=was, extra_faults=faults)
+    new = to_blueprint(request, was.id, references, was.updated_at)
     return replace(new, created_at=was.created_at, paused_reason=None)
+
+
+def complete_body(was: Blueprint, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of the whole blueprint after a change of some fields."""
+    named = {name: value for name, value in body.items() if name not in FIXED_FIELDS}
+    return {**_current_fields(was), **named, "type": was.kind.value}
 
 
 def _current_fields(thing: Blueprint) -> dict[str, Any]:
@@ -170,25 +168,34 @@ def _current_fields(thing: Blueprint) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def patch_trigger(
-    was: Trigger, body: dict[str, Any], owner: Blueprint, besides: Iterable[Fault] = ()
-) -> Trigger:
-    """Return a trigger with the fields of `body` changed; a config is replaced as a whole."""
-    kind = was.type.value
+def complete_trigger_body(was: Trigger, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of the whole trigger after a change; a config is replaced as a whole."""
     fields = {
         "enabled": was.enabled,
         "paramMapping": was.param_mapping,
         "config": _current_config(was),
     }
-    found = list(besides)
-    if body.get("type", kind) != kind:
+    return {**fields, **body, "type": was.type.value}
+
+
+def patch_trigger(
+    was: Trigger,
+    body: dict[str, Any],
+    owner: Blueprint,
+    references: References,
+    besides: Iterable[Fault] = (),
+) -> UnsealedTrigger:
+    """Return a trigger with the fields of `body` changed; a config is replaced as a whole."""
+    whole = complete_trigger_body(was, body)
+    found = [*find_trigger_faults(whole, references), *besides]
+    if body.get("type", was.type.value) != was.type.value:
         found.append(Fault("type", "the type of a trigger cannot be changed"))
-    whole = {"trigger": {**fields, **body, "type": kind}}
     request = requests.parse_request(
-        requests.NewTrigger, whole, current=was, extra_faults=found
+        requests.NewTrigger, {"trigger": whole}, current=was, extra_faults=found
     ).trigger
-    new = to_trigger(request, owner, was.updated_at, was)
-    return replace(
+    unsealed = to_trigger(request, owner, was.updated_at, was)
+    new = unsealed.trigger
+    changed = replace(
         was,
         enabled=new.enabled,
         param_mapping=new.param_mapping,
@@ -196,6 +203,7 @@ def patch_trigger(
         webhook=new.webhook,
         ticket=new.ticket,
     )
+    return UnsealedTrigger(changed, unsealed.secrets)
 
 
 def _current_config(was: Trigger) -> dict[str, Any]:
@@ -230,8 +238,13 @@ def _current_config(was: Trigger) -> dict[str, Any]:
 
 
 def parse_trigger(
-    body: dict[str, Any], owner: Blueprint, at: datetime, besides: Iterable[Fault] = ()
-) -> Trigger:
+    body: dict[str, Any],
+    owner: Blueprint,
+    references: References,
+    at: datetime,
+    besides: Iterable[Fault] = (),
+) -> UnsealedTrigger:
     """Return the trigger that a body describes."""
-    asked = requests.parse_request(requests.NewTrigger, {"trigger": body}, extra_faults=besides)
+    faults = [*find_trigger_faults(body, references), *besides]
+    asked = requests.parse_request(requests.NewTrigger, {"trigger": body}, extra_faults=faults)
     return to_trigger(asked.trigger, owner, at)

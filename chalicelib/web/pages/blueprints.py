@@ -17,9 +17,9 @@ from chalicelib.actions.runs import runs
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.firing.decision import FiringContext
+from chalicelib.web import task_requests
 from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
-from chalicelib.web.mapping import blueprint_requests
 from chalicelib.web.pages import charts, forms
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import firings, tasks
@@ -99,9 +99,10 @@ def _render_page(
 def _warning_values(watched: tasks.BlueprintOverview) -> dict[str, Any]:
     """Return the warnings about a blueprint, and about each of its triggers by id."""
     world, thing, triggers = wiring.get_world(), watched.blueprint, watched.triggers
-    own = save_warnings.find_blueprint_warnings(world, thing, triggers)
+    facts = save_warnings.read_facts_of(world, thing, triggers)
+    own = save_warnings.find_blueprint_warnings(world, thing, triggers, facts)
     of_triggers = {
-        one.id: forms.warning_notes(save_warnings.find_trigger_warnings(world, thing, one))
+        one.id: forms.warning_notes(save_warnings.find_trigger_warnings(world, thing, one, facts))
         for one in triggers
     }
     return {"warnings": forms.warning_notes(own), "trigger_warnings": of_triggers}
@@ -225,9 +226,7 @@ def _drop(visit: PageRequest, thing: Blueprint, about: str) -> Response:
 def _add(visit: PageRequest, thing: Blueprint, about: str) -> Response:
     world = wiring.get_world()
     typed = visit.submitted_form
-    new = blueprint_requests.parse_trigger(
-        forms.trigger_body(typed), thing, world.now(), typed.faults
-    )
+    new = task_requests.parse_trigger(world, thing, forms.trigger_body(typed), typed.faults)
     new = blueprints.add_trigger(world, new, visit.form_claim(new.id))
     audit.note_created(new.id, new.type.value)
     return _redirect_back(visit, thing, "trigger-added")

@@ -11,8 +11,9 @@ from chalicelib import wiring
 from chalicelib.actions.blueprints import blueprints, save_warnings
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.web import task_requests
 from chalicelib.web.http.requests import parse_id
-from chalicelib.web.mapping import blueprint_requests, resource_views
+from chalicelib.web.mapping import resource_views
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.request import PageRequest
@@ -72,9 +73,7 @@ def save_blueprint(visit: PageRequest, task_id: str) -> Response:
     try:
         typed = visit.submitted_form
         body = {**_default_values(), **forms.blueprint_body(typed)}
-        url = body["repoUrl"]
-        repo = configuration.find_repo(world, url if isinstance(url, str) else None)
-        new = blueprint_requests.patch_blueprint(was, body, repo, typed.faults)
+        new = task_requests.edit_blueprint(world, was, body, typed.faults)
         blueprints.change_blueprint(world, was, new)
     except (Invalid, Conflict) as error:
         return _render_page(visit, was, error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 
 from chalice.app import Response
@@ -12,11 +11,10 @@ from chalicelib.actions.blueprints import blueprints
 from chalicelib.actions.runs import runs
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.web.mapping import blueprint_requests
+from chalicelib.web import task_requests
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
-from chalicelib.web.schemas import requests
 
 CRON_PRESETS = (
     ("*/15 * * * *", "Every 15 minutes"),
@@ -79,9 +77,7 @@ def _start_task(visit: PageRequest) -> str:
     params = typed.read_mapping("params")
     if not body.get("repoUrl"):
         typed.add_fault("repoUrl", "enter a repo: only a saved blueprint can run without one")
-    asked = requests.parse_request(requests.NewTask, body, extra_faults=typed.faults)
-    repo = configuration.find_repo(world, asked.repo_url)
-    new = blueprint_requests.to_blueprint(asked, str(uuid.uuid4()), repo, world.now())
+    new, _ = task_requests.parse_task(world, body, typed.faults)
     return runs.start_run(world, new, params, stored=False, claim=visit.form_claim()).id
 
 
@@ -93,8 +89,5 @@ def _save_blueprint(visit: PageRequest) -> str:
         body.pop("repoBranch", None)
     triggers = [] if visit.form.get("trigger") == "none" else [forms.trigger_body(typed)]
     whole = {**body, "type": kind.value, "triggers": triggers}
-    asked = requests.parse_request(requests.NewTask, whole, extra_faults=typed.faults)
-    repo = configuration.find_repo(world, asked.repo_url)
-    new = blueprint_requests.to_blueprint(asked, str(uuid.uuid4()), repo, world.now())
-    made = [blueprint_requests.to_trigger(one, new, world.now()) for one in asked.triggers]
+    new, made = task_requests.parse_task(world, whole, typed.faults)
     return blueprints.create_blueprint(world, new, made, visit.form_claim(new.id))[0].id

@@ -12,8 +12,8 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.domain.triggers.webhook_senders import SENDERS
+from chalicelib.web import task_requests
 from chalicelib.web.http.requests import parse_id
-from chalicelib.web.mapping import blueprint_requests
 from chalicelib.web.pages import forms
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.form import SubmittedForm
@@ -99,13 +99,14 @@ def save_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:
         if was.ticket:
             kept = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
             body["config"] |= kept
-        new = blueprint_requests.patch_trigger(was, body, owner, typed.faults)
+        world = wiring.get_world()
+        new = task_requests.edit_trigger(world, owner, was, body, typed.faults)
         if was.webhook and new.webhook and SENDERS[new.webhook.preset].check:
             rotating = visit.form.get("earlier") == "kept"
             new = replace(
                 new, webhook=new.webhook.keep_rotated_secrets(was.webhook, rotating=rotating)
             )
-        blueprints.change_trigger(wiring.get_world(), was, new)
+        blueprints.change_trigger(world, was, new)
     except (Invalid, Conflict) as error:
         return _render_page(visit, owner, was, error)
     return visit.redirect_to("tasks", "scheduled", owner.id, done="trigger-saved")

@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from chalicelib import wiring
 from chalicelib.domain import limits
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.blueprints.template import check_template
-from chalicelib.domain.errors import Fault, NotFound
+from chalicelib.domain.errors import Fault
 from chalicelib.domain.repos.repo import TICKET_REPO_PLACEHOLDER
 from chalicelib.web.schemas.requests.cross_field_rules import ModelWithRules, Submitted
 from chalicelib.web.schemas.requests.fields import (
@@ -121,15 +120,6 @@ def _check_agent_command(asked: Submitted) -> Iterator[Fault]:
         yield Fault("agentCommand", "only the agent 'command' has a script")
 
 
-def _check_template(asked: Submitted) -> Iterator[Fault]:
-    linked = asked.prompt_template_id
-    try:
-        if linked:
-            wiring.get_world().prompt_templates.get(str(linked))
-    except NotFound as error:
-        yield Fault("promptTemplateId", str(error))
-
-
 def _check_triggers(asked: Submitted) -> Iterator[Fault]:
     if asked.raw.get("triggers") and asked.type == Kind.REPO_TASK:
         yield Fault("triggers", "only a repo-blueprint or a standalone task can have triggers")
@@ -158,7 +148,6 @@ class NewTask(Definition):
         _check_prompt,
         _check_repo,
         _check_agent_command,
-        _check_template,
         _check_triggers,
         _check_paths,
     )

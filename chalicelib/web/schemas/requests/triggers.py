@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from chalicelib import wiring
 from chalicelib.domain import limits
-from chalicelib.domain.errors import Fault, NotFound
+from chalicelib.domain.errors import Fault
 from chalicelib.domain.triggers import cron
 from chalicelib.domain.triggers.sns_message import TOPIC_ARN
 from chalicelib.domain.triggers.time_zones import parse_zone
@@ -129,21 +128,7 @@ class WebhookTrigger(Model):
     enabled: Flag = True
 
 
-def _check_provider(asked: Submitted) -> Iterator[Fault]:
-    if not asked.provider_id:
-        return
-    try:
-        found = wiring.get_world().providers.get(str(asked.provider_id))
-    except NotFound as error:
-        yield Fault("providerId", str(error))
-        return
-    if found.source != asked.source:
-        told = f"this is a provider of {found.source}, not of {asked.source}"
-        yield Fault("providerId", told)
-
-
-class TicketConfig(ModelWithRules):
-    rules = (_check_provider,)
+class TicketConfig(Model):
     source: Literal["github", "linear", "jira", "notion"]
     labels: Annotated[list[Label], Field(max_length=limits.MAX_LABELS)] = []
     provider_id: uuid.UUID | None = None
