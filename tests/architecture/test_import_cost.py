@@ -47,7 +47,7 @@ ANSWERED = IMPORTED | {
 """The packages of others that a delivery needs: of AWS, of the store, of templates, of seals."""
 DECIDING = {
     *("firing.inbound_webhooks", "firing.inbound_verification", "firing.payload_params"),
-    *("firing.firing", "firing.policies"),
+    *("firing.fire", "firing.firing", "firing.policies"),
     *("due_messages", "notifications.announce", "telemetry"),
 }
 """The actions that a delivery goes through."""
