@@ -18,10 +18,10 @@ from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.run import Run, move_run, queue_run
 from chalicelib.domain.runs.state import State
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import (
     ScheduleSettings,
     Trigger,
-    TriggerType,
     WebhookSettings,
 )
 from chalicelib.integrations.aws.run_logs import CloudWatchLogs
@@ -141,7 +141,7 @@ def _run(owner: Blueprint, number: int) -> tuple[Run, Firing]:
         fired_at=at,
         blueprint_id=owner.id,
         trigger_id=owner.trigger_ids[0],
-        trigger_type="schedule",
+        trigger_type=TriggerType.SCHEDULE,
         run_id=key,
         lateness_ms=number % 900,
     )

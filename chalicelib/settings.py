@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from chalicelib.domain.runs.build import RUNNERS
+from chalicelib.domain.pool import Pool
 
 CONFIGURABLE_VARIABLES = (
     "OPTIO_WORKFLOW_TRIGGER_INTERVAL",
@@ -78,12 +78,12 @@ class Settings:
         return f"optio-{self.stage}-runner"
 
     @cached_property
-    def runner(self) -> str:
+    def runner(self) -> Pool:
         """The pool that runs the jobs of repos without a setting of their own."""
-        pool = self.environment.get("OPTIO_RUNNER", "").strip() or RUNNERS[0]
-        if pool not in RUNNERS:
-            raise ValueError(f"OPTIO_RUNNER must be one of {', '.join(RUNNERS)}, not {pool!r}")
-        return pool
+        pool = self.environment.get("OPTIO_RUNNER", "").strip() or Pool.CODEBUILD
+        if pool not in tuple(Pool):
+            raise ValueError(f"OPTIO_RUNNER must be one of {', '.join(Pool)}, not {pool!r}")
+        return Pool(pool)
 
     @property
     def bucket(self) -> str:

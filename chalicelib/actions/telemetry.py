@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from chalicelib.domain.firing.firing import Firing, Outcome
+from chalicelib.domain.runs.attempt import AttemptOutcome
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
@@ -50,7 +51,7 @@ def log_move(world: World, run: Run, was: State, by: str) -> None:
 
 
 def log_attempt_end(
-    world: World, run: Run, outcome: str, error_class: str | None, cost_usd: float | None
+    world: World, run: Run, outcome: AttemptOutcome, error_class: str | None, cost_usd: float | None
 ) -> None:
     """Log and count the end of an attempt, and its cost."""
     _log_event(

@@ -9,6 +9,7 @@ from typing import Protocol
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.firing.firing import Firing
 from chalicelib.domain.notifications.delivery import HttpResult
+from chalicelib.domain.pool import Pool
 from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.runs.build import BuildEnd
 from chalicelib.domain.runs.log import LogLine, LogStream
@@ -184,7 +185,7 @@ class StagePolicy(Protocol):
         """The maximum number of runs of the stage that hold a slot."""
 
     @property
-    def runner(self) -> str:
+    def runner(self) -> Pool:
         """The pool that runs jobs, unless their repo names another."""
 
     @property

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.integrations.agents import agent_for
 from chalicelib.integrations.agents.base import AgentParser, AgentResult, Invocation
 from chalicelib.integrations.agents.rate_limit_resets import parse_reset_time
@@ -61,9 +62,11 @@ class AgentProcess:
         """Return how the agent ended; raise `JobFailed` where it cannot begin, or failed."""
         agent = agent_for(self.order.agent_type)
         if agent is None:
-            raise JobFailed("missing_tool", f"this runner has no agent {self.order.agent_type!r}")
+            raise JobFailed(
+                ErrorClass.MISSING_TOOL, f"this runner has no agent {self.order.agent_type!r}"
+            )
         if self.order.agent_type == "command" and not (self.order.task.command or "").strip():
-            raise JobFailed("agent", "the agent type 'command' needs a command")
+            raise JobFailed(ErrorClass.AGENT, "the agent type 'command' needs a command")
         environment = self.job_directory.job_environment(self.order)
         call = agent.build_invocation(self.order.task, environment)
         parser = agent.make_parser()
@@ -85,7 +88,7 @@ class AgentProcess:
         if call.lacks:
             names = " or ".join(call.lacks)
             raise JobFailed(
-                "credential", f"the agent has no credential: it needs the secret {names}"
+                ErrorClass.CREDENTIAL, f"the agent has no credential: it needs the secret {names}"
             )
         program = shell.Program(
             argv=call.argv,
@@ -134,10 +137,13 @@ class AgentProcess:
     def _check_program(self, name: str, path: str) -> None:
         if name in self.job_directory.unusable:
             reason = self.job_directory.unusable[name]
-            raise JobFailed("missing_tool", f"the agent's program {name!r} cannot be run: {reason}")
+            raise JobFailed(
+                ErrorClass.MISSING_TOOL, f"the agent's program {name!r} cannot be run: {reason}"
+            )
         if not self.job_directory.has_program(name, path):
             raise JobFailed(
-                "missing_tool", f"the agent's program {name!r} is not installed on this runner"
+                ErrorClass.MISSING_TOOL,
+                f"the agent's program {name!r} is not installed on this runner",
             )
 
     def _judge_end(
@@ -145,11 +151,11 @@ class AgentProcess:
     ) -> AgentResult:
         limit = self.order.task.max_turns
         if not end.ok and _is_over(parser, limit):
-            end = end.as_failure("turn_limit", f"{limit} turns")
+            end = end.as_failure(ErrorClass.TURN_LIMIT, f"{limit} turns")
         redact = self.log.redactor.redact_text
         summary = redact(end.summary) if end.summary else None
         resets_at = end.resets_at
-        if end.error_class == "rate_limit" and resets_at is None:
+        if end.error_class == ErrorClass.RATE_LIMIT and resets_at is None:
             now, zone = datetime.now(UTC), time_zone_of(environment)
             resets_at = parse_reset_time(end.error_message or "", now, zone)
         model = end.model or self.order.task.model

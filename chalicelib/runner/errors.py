@@ -1,18 +1,18 @@
 """Errors that end a job early.
 
 * JobError
-  - Failure    the job cannot succeed: its class and message go into the report
-    - Overrun  a command of git did not end in its time
-  - Stopped    its end is requested: a cancel, a newer attempt, the runner itself
+  - JobFailed          the job cannot succeed: its class and message go into the report
+    - Overrun          a command of git did not end in its time
+  - JobStopped         its end is requested: a cancel, a newer attempt, the runner itself
 * ApiError
-  - Away       the API cannot be reached now: try again
-  - Refused    the API does not accept the request, and will not later
-  - Superseded the run has moved on: drop the job
+  - ApiUnavailable     the API cannot be reached now: try again
+  - ApiRejected        the API does not accept the request, and will not later
+  - AttemptSuperseded  the run has moved on: drop the job
 """
 
 from __future__ import annotations
 
-TRANSIENT_CLASSES = frozenset({"overloaded", "network", "rate_limit"})
+from chalicelib.domain.error_class import ErrorClass
 
 
 class JobError(Exception):
@@ -22,7 +22,7 @@ class JobError(Exception):
 class JobFailed(JobError):
     """The job cannot succeed."""
 
-    def __init__(self, error_class: str, message: str) -> None:
+    def __init__(self, error_class: ErrorClass, message: str) -> None:
         super().__init__(message)
         self.error_class = error_class
         self.message = message

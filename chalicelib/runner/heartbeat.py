@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import timedelta
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.api import RunnerApi
 from chalicelib.runner.errors import ApiRejected, ApiUnavailable, AttemptSuperseded, JobFailed
 from chalicelib.runner.job_control import JobControl
@@ -51,7 +52,9 @@ class Heartbeat:
         while not self._send_beat():
             self._control.raise_if_ended()
             if time.monotonic() > patience:
-                raise JobFailed("network", "the API could not be asked whether to continue")
+                raise JobFailed(
+                    ErrorClass.NETWORK, "the API could not be asked whether to continue"
+                )
             self._control.stopped.wait(HEARTBEAT_INTERVAL.total_seconds())
         self._control.raise_if_ended()
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner import report
 from chalicelib.runner.api import RunnerApi
 from chalicelib.runner.errors import (
@@ -127,12 +128,12 @@ def _run_stages(stages: JobStages, order: JobSpec, control: JobControl) -> dict[
     except JobFailed as failure:
         return {"error_class": failure.error_class, "message": failure.message}
     except JobStopped as stopped:
-        gone = {"error_class": "crash"} if stopped.reason == SHUTDOWN_REASON else {}
+        gone = {"error_class": ErrorClass.CRASH} if stopped.reason == SHUTDOWN_REASON else {}
         return {"message": stopped.reason, "transient": stopped.reason == SHUTDOWN_REASON, **gone}
     except Exception as error:
         log.exception("job_crashed", extra={"run": order.run_id})
         message = f"the runner failed in {control.stage}: {type(error).__name__}: {error}"
-        return {"error_class": "crash", "message": message}
+        return {"error_class": ErrorClass.CRASH, "message": message}
     return {}
 
 

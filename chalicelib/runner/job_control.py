@@ -6,6 +6,8 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+from chalicelib.domain.error_class import ErrorClass
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.runner.errors import JobFailed, JobStopped
 
 PUSH_RESERVE = timedelta(minutes=1)
@@ -18,7 +20,7 @@ class JobControl:
 
     def __init__(self, timeout: timedelta) -> None:
         self._spans: list[dict[str, str | None]] = []
-        self.stage = "clone"
+        self.stage = Phase.CLONE
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout.total_seconds()
         self._reason: str | None = None
@@ -27,12 +29,12 @@ class JobControl:
         self.stopped = threading.Event()
 
     @property
-    def stage(self) -> str:
+    def stage(self) -> Phase:
         """The stage that the job is in."""
         return self._stage
 
     @stage.setter
-    def stage(self, stage: str) -> None:
+    def stage(self, stage: Phase) -> None:
         self.end_stage()
         self._stage = stage
         span = {"stage": stage, "startedAt": datetime.now(UTC).isoformat(), "endedAt": None}
@@ -93,7 +95,9 @@ class JobControl:
     def raise_if_ended(self) -> None:
         """Raise when the job must end."""
         if self._reason == OVER_TIME_REASON or time.monotonic() > self._deadline:
-            raise JobFailed("timeout", f"timed out after {self._describe_limit()} in {self.stage}")
+            raise JobFailed(
+                ErrorClass.TIMEOUT, f"timed out after {self._describe_limit()} in {self.stage}"
+            )
         if self._failure is not None:
             raise self._failure
         if self._reason is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from chalicelib.domain.error_class import ErrorClass
+from chalicelib.domain.runs.attempt import AttemptOutcome
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.integrations.agents.base import AgentResult
 from chalicelib.runner.agent import AgentProcess
@@ -63,7 +66,7 @@ class JobStages:
         self.job_directory.prepare_job(self.order)
         if self.order.repo is None:
             self._run_agent()
-            self.result.outcome = "succeeded"
+            self.result.outcome = AttemptOutcome.SUCCEEDED
         else:
             self._run_repo_task(self.order.repo)
 
@@ -100,7 +103,7 @@ class JobStages:
         except JobStopped:
             raise
         except Exception as error:
-            crash = JobFailed("crash", str(error))
+            crash = JobFailed(ErrorClass.CRASH, str(error))
             delivery.keep_work(error if isinstance(error, JobFailed) else crash)
             raise
 
@@ -129,7 +132,7 @@ class JobStages:
         end = AgentResult(ok=True) if is_done else self._run_agent()
         delivery.finished = True
         tests = (repo.test_command or "").strip()
-        self._enter_stage("test" if tests else "push")
+        self._enter_stage(Phase.TEST if tests else Phase.PUSH)
         snapshot = delivery.take_snapshot()
         if snapshot is None and not (is_done and delivery.start.pushed_stat is not None):
             self._check_changed(end)
@@ -140,20 +143,20 @@ class JobStages:
                 raise JobFailed(snapshot.refused.error_class, snapshot.refused.reason)
         if tests:
             self.result.test_run = self._run_tests(tests)
-            self._enter_stage("push")
+            self._enter_stage(Phase.PUSH)
         self.confirm()
         if snapshot:
             delivery.push_snapshot(snapshot)
         else:
             delivery.report_pushed()
-        self.result.outcome = "succeeded"
+        self.result.outcome = AttemptOutcome.SUCCEEDED
 
-    def _enter_stage(self, stage: str) -> None:
+    def _enter_stage(self, stage: Phase) -> None:
         self.control.raise_if_ended()
         self.control.stage = stage
 
     def _run_setup(self, repo: RepoSpec) -> None:
-        self._enter_stage("setup")
+        self._enter_stage(Phase.SETUP)
         if (self.job_directory.workspace_path / ".optio" / "setup.sh").is_file():
             self._run_setup_command("bash -e -o pipefail .optio/setup.sh")
         if repo.setup_commands and repo.setup_commands.strip():
@@ -194,7 +197,7 @@ class JobStages:
         code, last = self._run_script("setup", command)
         if code != 0:
             raise JobFailed(
-                "setup", f"setup command exited {code}: {last}\n(command: {command[:300]})"
+                ErrorClass.SETUP, f"setup command exited {code}: {last}\n(command: {command[:300]})"
             )
 
     def _run_tests(self, command: str) -> RepoTestRun:
@@ -240,7 +243,7 @@ class JobStages:
         return code, last_lines("\n".join(output_lines))
 
     def _run_agent(self) -> AgentResult:
-        self._enter_stage("agent")
+        self._enter_stage(Phase.AGENT)
         running = AgentProcess(self._order_with_setup(), self.job_directory, self.control, self.log)
         try:
             end = running.run_to_end()
@@ -249,12 +252,14 @@ class JobStages:
             raise
         self.result.agent = end
         if not end.ok:
-            raise JobFailed(end.error_class or "agent", end.error_message or "the agent failed")
+            raise JobFailed(
+                end.error_class or ErrorClass.AGENT, end.error_message or "the agent failed"
+            )
         return end
 
     def _check_changed(self, end: AgentResult) -> None:
         if end.refused_tools:
-            refused = end.as_failure("refused_tool", ", ".join(end.refused_tools))
-            raise JobFailed("refused_tool", refused.error_message or "")
+            refused = end.as_failure(ErrorClass.REFUSED_TOOL, ", ".join(end.refused_tools))
+            raise JobFailed(ErrorClass.REFUSED_TOOL, refused.error_message or "")
         self.log.add_line("system", "the agent changed nothing")
-        self.result.outcome = "no_changes"
+        self.result.outcome = AttemptOutcome.NO_CHANGES

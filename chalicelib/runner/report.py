@@ -7,10 +7,12 @@ import time
 from datetime import timedelta
 
 from chalicelib.domain import limits
+from chalicelib.domain.error_class import TRANSIENT_CLASSES, ErrorClass
+from chalicelib.domain.runs.attempt import AttemptOutcome
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.integrations.agents.base import AgentResult
 from chalicelib.runner.api import RunnerApi, output_payload
 from chalicelib.runner.errors import (
-    TRANSIENT_CLASSES,
     ApiRejected,
     ApiUnavailable,
     AttemptSuperseded,
@@ -33,9 +35,9 @@ def report_body(
     result: JobResult,
     lines: JobLog,
     *,
-    stage: str,
+    stage: Phase,
     stages: list[dict[str, str | None]] | None = None,
-    error_class: str | None = None,
+    error_class: ErrorClass | None = None,
     message: str | None = None,
     transient: bool = False,
 ) -> dict[str, object]:
@@ -45,7 +47,7 @@ def report_body(
     return {
         "runId": order.run_id,
         "attempt": order.attempt,
-        "outcome": "failed" if message else result.outcome,
+        "outcome": AttemptOutcome.FAILED if message else result.outcome,
         "stage": stage,
         "stages": stages or [],
         "errorClass": error_class,
@@ -67,9 +69,9 @@ def report_body(
     }
 
 
-def _retry_at(agent: AgentResult, error_class: str | None) -> str | None:
+def _retry_at(agent: AgentResult, error_class: ErrorClass | None) -> str | None:
     """Return when the limit ends that this failure is about; a later failure waits for none."""
-    limited = error_class == "rate_limit" and agent.resets_at is not None
+    limited = error_class == ErrorClass.RATE_LIMIT and agent.resets_at is not None
     return agent.resets_at.isoformat() if limited and agent.resets_at else None
 
 

@@ -20,6 +20,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from chalicelib.domain.error_class import ErrorClass
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.runner import report
 from chalicelib.runner.api import RunnerApi
 from chalicelib.runner.claim_pace import IDLE_WAIT_SECONDS, ClaimPace
@@ -259,8 +261,8 @@ class Runner:
             order,
             JobResult(),
             lines,
-            stage="agent",
-            error_class="crash",
+            stage=Phase.AGENT,
+            error_class=ErrorClass.CRASH,
             message=message,
         )
         report.send_report(api, body, DEATH_REPORT_PATIENCE)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from rich.text import Text
 
+from chalicelib.domain.error_class import ErrorClass
 from optio_cli.core import config, resolve
 from optio_cli.core.api import ApiClient, Json
 from optio_cli.core.errors import ExitCode, Failure
@@ -20,9 +21,11 @@ LATE_MS = 5000
 WAITING_SECONDS = 120
 MAX_TASKS, LOOKBACK = 100, timedelta(days=7)
 REMEDIES = {
-    "credential": "save a valid one with `optio secret set` (docs/guides/agents.md has its name)",
-    "missing_secret": "save it with `optio secret set`",
-    "missing_tool": "install it on the runner",
+    ErrorClass.CREDENTIAL: (
+        "save a valid one with `optio secret set` (docs/guides/agents.md has its name)"
+    ),
+    ErrorClass.MISSING_SECRET: "save it with `optio secret set`",
+    ErrorClass.MISSING_TOOL: "install it on the runner",
 }
 """Error classes that repeat until a person acts, each with its remedy."""
 FUNCTIONS = {"fire": "fire", "steps": "advance", "remote": "consult", "notify": "notify"}

@@ -34,13 +34,13 @@ from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
     Overlap,
     ScheduleSettings,
     TicketSettings,
     Trigger,
-    TriggerType,
     WebhookSettings,
 )
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery

@@ -10,7 +10,8 @@ import pytest
 
 from chalicelib.actions.blueprints import blueprints
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
-from chalicelib.domain.triggers.trigger import Overlap, ScheduleSettings, TriggerType
+from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.triggers.trigger import Overlap, ScheduleSettings
 from tests.simulation.simulator import CALM, MINUTE, SECOND, START, Simulator, patched
 
 AT_MOST = 3

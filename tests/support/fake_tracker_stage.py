@@ -13,7 +13,8 @@ from chalicelib.actions.blueprints import blueprints
 from chalicelib.actions.tickets import providers, sync
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.domain.triggers.trigger import TicketSettings, Trigger, TriggerType
+from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.triggers.trigger import TicketSettings, Trigger
 from chalicelib.integrations.github import issues
 from chalicelib.integrations.trackers import jira, linear, notion
 from tests.conftest import NOON

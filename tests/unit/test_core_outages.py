@@ -25,12 +25,12 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
     Overlap,
     ScheduleSettings,
     Trigger,
-    TriggerType,
 )
 from chalicelib.pipeline import notification_steps as announcing
 from chalicelib.pipeline import run_steps

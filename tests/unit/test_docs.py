@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.domain.blueprints.template import render_template
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.runs.state import MOVES, State
 from chalicelib.domain.triggers.trigger import CatchUp, Overlap
 
@@ -16,7 +17,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 def rows(page: str, head: str) -> list[list[str]]:
     """Return the cells of the table under a head."""
-    _, _, rest = (DOCS / page).read_text().partition(f"{head}\n|---|---|\n")
+    rule = "|---" * (head.count("|") - 1) + "|"
+    _, _, rest = (DOCS / page).read_text().partition(f"{head}\n{rule}\n")
     table = rest.split("\n\n")[0].splitlines()
     assert table, f"{page} has no table {head}"
     return [line.removeprefix("|").removesuffix("|").split("|") for line in table]
@@ -24,6 +26,18 @@ def rows(page: str, head: str) -> list[list[str]]:
 
 def names(cell: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", cell))
+
+
+def test_the_page_of_agents_lists_every_error_class():
+    head = "| `errorClass` | cause | retried automatically |"
+    listed = [name for row in rows("guides/agents.md", head) for name in names(row[0])]
+    assert sorted(listed) == sorted(ErrorClass)
+
+
+def test_the_page_of_runners_names_error_classes_only():
+    head = "| class | meaning | tried again at once |"
+    named = {name for row in rows("guides/runners.md", head) for name in names(row[0])}
+    assert named < set(ErrorClass)
 
 
 def test_the_page_of_states_names_each_state_and_each_move():

@@ -22,7 +22,8 @@ from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.domain.repos.repo import Repo, repo_id
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, queue_run
+from chalicelib.domain.runs.phase import Phase
+from chalicelib.domain.runs.run import Run, queue_run
 from chalicelib.domain.runs.run_keys import branch_key
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import Part
@@ -143,7 +144,7 @@ class Story:
         self.world.tables.commit([Write(Part.RUN, "runs", run.id, absent, new)])
         for state in (State.PROVISIONING, State.RUNNING):
             transitions.transition_run(self.world, self.run, state, by="test", message="on")
-        transitions.update_run(self.world, self.run, stage=PUBLISH_PHASE, due_at=self.now)
+        transitions.update_run(self.world, self.run, stage=Phase.PUBLISH, due_at=self.now)
 
     @property
     def run(self) -> Run:
@@ -457,7 +458,7 @@ def test_a_pull_request_that_another_run_follows_is_not_noted(forge: ScriptedFor
             state,
             by="test",
             message="on",
-            stage=PUBLISH_PHASE,
+            stage=Phase.PUBLISH,
         )
 
     transitions.cancel_run(story.world, story.world.runs.get(OTHER), by="user", message="cancelled")

@@ -24,10 +24,12 @@ from chalicelib.domain.notifications.notification import Event, Notification
 from chalicelib.domain.pull_requests.forge import TOKEN
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.domain.runs.attempt import TicketComment
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, queue_run
+from chalicelib.domain.runs.phase import Phase
+from chalicelib.domain.runs.run import Run, queue_run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.domain.triggers.trigger import ScheduleSettings, Trigger, TriggerType
+from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.triggers.trigger import ScheduleSettings, Trigger
 from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
 from chalicelib.ports.messages import StepMessage, encode_message
 from tests.conftest import NOON
@@ -150,7 +152,7 @@ def fill(stage: Stage, each: int) -> None:
     pull = PullRequest(facts=OPEN, opened_at=NOON, changed_at=NOON, head_seen_at=NOON)
     kinds: tuple[dict[str, Any], ...] = (
         {"state": State.PR_OPENED, "pull": pull, "due_at": NOON},
-        {"state": State.RUNNING, "stage": PUBLISH_PHASE, "due_at": NOON},
+        {"state": State.RUNNING, "stage": Phase.PUBLISH, "due_at": NOON},
         {"state": State.CANCELLED, "due_at": NOON},
     )
     for number, kind in enumerate(kinds):

@@ -14,8 +14,9 @@ from chalicelib.actions.blueprints import next_fire
 from chalicelib.actions.firing import due_schedules
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.gap import MissedGap
-from chalicelib.domain.triggers.trigger import CatchUp, ScheduleSettings, Trigger, TriggerType
+from chalicelib.domain.triggers.trigger import CatchUp, ScheduleSettings, Trigger
 
 NINE = datetime(2026, 5, 4, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.domain.firing.firing import Firing, Outcome
-from chalicelib.domain.triggers.trigger import Trigger, TriggerType, WebhookSettings
+from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.triggers.trigger import Trigger, WebhookSettings
 from chalicelib.storage.dynamo.codec import dump_json, load_json
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)

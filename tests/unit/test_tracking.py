@@ -17,7 +17,7 @@ from chalicelib.actions.pull_requests import publish
 from chalicelib.actions.pull_requests.cleanup import Tidying
 from chalicelib.actions.runs import transitions
 from chalicelib.actions.scheduler import outside_calls
-from chalicelib.domain.pull_requests.checks import UNKNOWN
+from chalicelib.domain.pull_requests.checks import CheckState
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.domain.pull_requests.verdict import CHECKS_GRACE
@@ -28,6 +28,7 @@ from chalicelib.ports import Part
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld, Write, absent, put
 
+UNKNOWN = CheckState.UNKNOWN
 URL = "https://github.com/acme/web"
 REFUSALS = {
     "unauthorized": False,

@@ -11,6 +11,7 @@ from chalicelib.domain.pull_requests.forge import (
     WEBHOOK_SECRET_NAMES,
     ForgeCredential,
     ForgeError,
+    ForgeErrorKind,
     ForgeLocation,
     forge_location,
 )
@@ -32,12 +33,13 @@ def open_forge_of(world: World, repo_url: str) -> Forge:
     where = forge_location(repo_url, repo.forge_api_url if repo else None)
     if where is None:
         raise ForgeError(
-            "unauthorized", f"{repo_url} is not at a known forge: set forgeApiUrl of the repo"
+            ForgeErrorKind.UNAUTHORIZED,
+            f"{repo_url} is not at a known forge: set forgeApiUrl of the repo",
         )
     credential = _find_credential(world, repo_url)
     if credential is None:
         message = f"no credential is stored for {repo_url}: PUT /api/secrets/{TOKEN}, then retry"
-        raise ForgeError("unauthorized", message)
+        raise ForgeError(ForgeErrorKind.UNAUTHORIZED, message)
     return world.forges.open_forge(where, credential, repo.trusted_bots if repo else ())
 
 

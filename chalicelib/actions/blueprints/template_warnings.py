@@ -9,7 +9,8 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.template import BUILT_IN_NAMES, find_printed_names
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.field_warning import FieldWarning
-from chalicelib.domain.triggers.trigger import Trigger, TriggerType
+from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports import World
 
 

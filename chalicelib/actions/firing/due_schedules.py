@@ -157,7 +157,7 @@ def _decide_occurrence(world: World, basis: FiringContext, trigger: Trigger) -> 
     occurrence = Occurrence(
         source=trigger.id,
         identity=format_moment(trigger.next_fire_at),
-        trigger_type=trigger.type.value,
+        trigger_type=trigger.type,
         at=trigger.next_fire_at,
         params=trigger.param_mapping,
     )

@@ -9,8 +9,9 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.firing import Firing, Outcome
 from chalicelib.domain.ids import format_moment
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers import schedule as schedules
-from chalicelib.domain.triggers.trigger import Trigger, TriggerType
+from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports import World
 
 NEAR_SPAN = timedelta(minutes=5)

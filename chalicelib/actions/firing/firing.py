@@ -9,7 +9,7 @@ from datetime import datetime
 
 from chalicelib.actions.firing import policies
 from chalicelib.domain import ids
-from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.blueprints.blueprint import Blueprint, MissingParams
 from chalicelib.domain.blueprints.template import BUILT_IN_NAMES, render_template
 from chalicelib.domain.display_text import to_one_line
 from chalicelib.domain.errors import Invalid, NotFound
@@ -19,6 +19,7 @@ from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Out
 from chalicelib.domain.repos.repo import repo_url_of_params
 from chalicelib.domain.runs.run import Run, queue_run
 from chalicelib.domain.runs.state import ACTIVE_STATES
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
 from chalicelib.ports import World
 
@@ -37,7 +38,7 @@ class Occurrence:
 
     source: str
     identity: str
-    trigger_type: str
+    trigger_type: TriggerType
     at: datetime | None = None
     params: Mapping[str, object] | None = None
     payload: str | None = None
@@ -81,7 +82,7 @@ def decide_firing(
     )
     if not blueprint.enabled:
         return _skip(unfired, Outcome.SKIPPED, Skip.PAUSED.value)
-    if occurrence.trigger_type == "schedule" and policies.is_unchanged(world, blueprint):
+    if occurrence.trigger_type == TriggerType.SCHEDULE and policies.is_unchanged(world, blueprint):
         return _skip(unfired, Outcome.SKIPPED, Skip.UNCHANGED.value)
     if occurrence.decided:
         return _skip(unfired, *occurrence.decided)
@@ -99,8 +100,8 @@ def _decide_run(
     basis = replace(basis, blueprint=blueprint)
     title, prompt, missing = render_texts(world, basis, occurrence)
     unfired = replace(unfired, firing=replace(unfired.firing, missing_params=missing))
-    if missing and blueprint.missing_params != "run":
-        skips = blueprint.missing_params == "skip"
+    if missing and blueprint.missing_params != MissingParams.RUN:
+        skips = blueprint.missing_params == MissingParams.SKIP
         outcome = Outcome.SKIPPED if skips else Outcome.FAILED
         return _skip(unfired, outcome, Skip.MISSING_PARAMS.value)
     run = _make_run(unfired.firing, basis, title, stored=unfired.blueprint is not None)
@@ -183,7 +184,7 @@ def template_values(
         "now": ids.format_moment(now),
         "date": f"{now:%Y-%m-%d}",
         "scheduledTime": ids.format_moment(occurrence.at or now),
-        "trigger": {"type": occurrence.trigger_type, "id": trigger.id if trigger else None},
+        "trigger": {"type": str(occurrence.trigger_type), "id": trigger.id if trigger else None},
         "task": {"id": firings.run_id(occurrence.firing_id)},
         "blueprint": {"name": blueprint.name},
         "repo": {"url": blueprint.repo_url},
@@ -266,4 +267,4 @@ def _make_run(record: Firing, basis: FiringContext, title: str, *, stored: bool)
         lateness_ms=record.lateness_ms if record.is_automatic else None,
     )
     by = record.trigger_type
-    return queue_run(run, by=by, message=f"fired by {'hand' if by == 'manual' else by}")
+    return queue_run(run, by=by, message=f"fired by {'hand' if by == TriggerType.MANUAL else by}")

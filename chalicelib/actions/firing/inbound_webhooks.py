@@ -33,6 +33,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Firing, IdempotencyClaim, Outcome, Skip
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers import sns_message, webhook_body, webhook_events
 from chalicelib.domain.triggers.trigger import Trigger, WebhookSettings
 from chalicelib.domain.triggers.webhook_senders import SENDERS, Sender
@@ -191,7 +192,7 @@ def _bare_occurrence(
     if len(identity) > 200:
         digest = hashlib.sha256(f"id {delivery_id}".encode()).hexdigest()
         identity = f"{delivery_id[:160]}…{digest[:16]}"
-    bare = Occurrence(source=trigger.id, identity=identity, trigger_type="webhook")
+    bare = Occurrence(source=trigger.id, identity=identity, trigger_type=TriggerType.WEBHOOK)
     if delivery_id:
         return bare
     return replace(bare, claim=_make_claim(trigger, delivery, bare.firing_id, now))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.actions.access import forge_credentials
 from chalicelib.domain import limits
-from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.blueprints.blueprint import Blueprint, OpenPrPolicy
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import loop_detection
 from chalicelib.domain.firing.decision import Decision, FiringContext
@@ -41,9 +41,9 @@ def decide_open_prs(world: World, blueprint: Blueprint) -> OpenPrDecision:
     runs = [run for run in _open_runs(world, blueprint.open_prs_key) if run.has_open_pr]
     most = blueprint.max_open_prs
     full = most is not None and len(runs) >= most
-    if blueprint.on_open_pr == "skip":
+    if blueprint.on_open_pr == OpenPrPolicy.SKIP:
         return OpenPrDecision(open_runs=len(runs), blocks=bool(runs))
-    if blueprint.on_open_pr == "update" and runs:
+    if blueprint.on_open_pr == OpenPrPolicy.UPDATE and runs:
         newest = max(runs, key=lambda run: (run.created_at, run.id))
         return OpenPrDecision(
             open_runs=len(runs), blocks=newest.state in ACTIVE_STATES, target_run=newest

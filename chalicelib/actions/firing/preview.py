@@ -20,6 +20,7 @@ from chalicelib.domain.blueprints.template import render_template
 from chalicelib.domain.errors import Fault, Invalid, NotFound
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import Overlap
 from chalicelib.ports import World
 
@@ -68,7 +69,7 @@ def preview_firing(
     blueprint, where = _resolve_repo(world, blueprint, params)
     basis = FiringContext(blueprint=blueprint, template=template_of(world, blueprint))
     occurrence = Occurrence(
-        source=blueprint.id, identity="preview", trigger_type="manual", params=params
+        source=blueprint.id, identity="preview", trigger_type=TriggerType.MANUAL, params=params
     )
     scope = template_values(world, basis, occurrence)
     title, prompt = (

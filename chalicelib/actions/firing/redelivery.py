@@ -17,6 +17,7 @@ from chalicelib.actions.optimistic import conflict_error
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.ports import World
 
 
@@ -34,7 +35,7 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
         return world.firings.get(earlier)
     first = world.firings.get(firing_id)
     brief = world.firings.get_brief(firing_id) or Brief()
-    if first.trigger_type == "webhook" and brief.events is None and not first.run_id:
+    if first.trigger_type == TriggerType.WEBHOOK and brief.events is None and not first.run_id:
         raise Conflict("this delivery could not be read: have its sender send it again")
     basis = _read_context(world, first)
     occurrence = Occurrence(
@@ -47,9 +48,9 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
         events=brief.events,
         redelivery_of=first.id,
     )
-    if basis.trigger and first.trigger_type == "schedule":
+    if basis.trigger and first.trigger_type == TriggerType.SCHEDULE:
         occurrence = replace(occurrence, params=basis.trigger.param_mapping)
-    elif basis.trigger and first.trigger_type in ("webhook", "ticket"):
+    elif basis.trigger and first.trigger_type in (TriggerType.WEBHOOK, TriggerType.TICKET):
         payload = json.loads(brief.payload or brief.params)
         occurrence = payload_params.read_payload_params(world, basis.trigger, occurrence, payload)
 
@@ -86,6 +87,6 @@ def _read_context(world: World, first: Firing) -> FiringContext:
 
 
 def _original_time(first: Firing) -> datetime | None:
-    if first.trigger_type != "schedule":
+    if first.trigger_type != TriggerType.SCHEDULE:
         return None
     return datetime.fromisoformat(first.until or first.occurrence)

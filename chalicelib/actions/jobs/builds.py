@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 
 from chalicelib.actions.jobs import jobs
 from chalicelib.actions.runs import transitions
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.pool import Pool
 from chalicelib.domain.runs.attempt import RunnerCapabilities
 from chalicelib.domain.runs.build import (
     CLAIM_TOKEN_LIFETIME,
-    CODEBUILD,
     MAX_QUEUE_TIME,
     BuildEnd,
     BuildRequest,
@@ -34,7 +35,7 @@ ENDED_UNCLAIMED_MESSAGE = "before it asked for its job"
 
 def needs_build(run: Run) -> bool:
     """Return whether a CodeBuild build does the job of this run."""
-    return run.pool == CODEBUILD
+    return run.pool == Pool.CODEBUILD
 
 
 def handle_build(world: World, run: Run) -> None:
@@ -62,7 +63,9 @@ def _start_build(world: World, run: Run, build_request: BuildRequest) -> None:
         build = world.builds.start_build(run, claim_token_text(world, run, build_request), repo)
     except BuildRefused as refused:
         message = f"CodeBuild refused the build: {refused}"
-        transitions.fail_run(world, run, by="launch", error_class="launch", message=message)
+        transitions.fail_run(
+            world, run, by="launch", error_class=ErrorClass.LAUNCH, message=message
+        )
         return
     except BuildCapacityExceeded as full:
         _wait_for_build_capacity(world, run, str(full))
@@ -208,7 +211,7 @@ def _requeue_unclaimed(world: World, run: Run, why: str) -> None:
     """
     why = why[:2048]
     if run.retry_count >= run.max_retries:
-        transitions.fail_run(world, run, by="launch", error_class="launch", message=why)
+        transitions.fail_run(world, run, by="launch", error_class=ErrorClass.LAUNCH, message=why)
         return
     transitions.requeue_run(
         world,
@@ -217,7 +220,7 @@ def _requeue_unclaimed(world: World, run: Run, why: str) -> None:
         message=why,
         backoff=retry_backoff(run, world.now()),
         retry_count=run.retry_count + 1,
-        error_class="launch",
+        error_class=ErrorClass.LAUNCH,
         error_message=why,
         waiting_for="a build",
     )

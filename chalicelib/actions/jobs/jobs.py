@@ -12,13 +12,21 @@ from chalicelib.actions.jobs import refusals, secrets
 from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.pool import Pool
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.repos.repo import Repo
-from chalicelib.domain.runs.attempt import Attempt, RunnerCapabilities, StageSpan, with_stages
+from chalicelib.domain.runs.attempt import (
+    Attempt,
+    AttemptOutcome,
+    RunnerCapabilities,
+    StageSpan,
+    with_stages,
+)
 from chalicelib.domain.runs.build import BuildRequest
 from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.log import LogLine, LogStream
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run
+from chalicelib.domain.runs.phase import Phase
+from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_keys import branch_key
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts.agent_prompt import EXTERNAL_TRIGGER_TYPES, frame_prompt, param_names
@@ -49,7 +57,7 @@ class Job:
 def claim_job(
     world: World,
     runner: str,
-    pool: str = "self-hosted",
+    pool: Pool = Pool.SELF_HOSTED,
     capabilities: RunnerCapabilities | None = None,
 ) -> Job | None:
     """Start the most urgent provisioning run of `pool`; return None if there is none."""
@@ -59,7 +67,7 @@ def claim_job(
             if (
                 run.state is not State.PROVISIONING
                 or run.pool != pool
-                or run.stage == PUBLISH_PHASE
+                or run.stage == Phase.PUBLISH
             ):
                 continue
             job = start_job(world, run, runner, capabilities=capabilities)
@@ -154,7 +162,7 @@ def _begin_attempt(world: World, run: Run, repo: Repo | None, attempt: Attempt) 
         by="runner",
         message=f"claimed by {attempt.runner}",
         attempt=number,
-        stage="clone" if run.repo_url else "agent",
+        stage=Phase.CLONE if run.repo_url else Phase.AGENT,
         repo_branch=run.repo_branch or (repo.default_branch if repo else None),
         branch_prefix=_choose_prefix(run, repo),
         started_at=run.started_at or now,
@@ -195,7 +203,7 @@ def record_heartbeat(
     world: World,
     run_id: str,
     attempt: int,
-    stage: str | None,
+    stage: Phase | None,
     lines: Sequence[LogLine],
     stages: tuple[StageSpan, ...] = (),
 ) -> str | None:
@@ -227,7 +235,7 @@ def is_log_open(world: World, run: Run) -> bool:
     if run.is_running_on_runner:
         return True
     attempt = run.attempts[-1] if run.attempts else None
-    if attempt is None or attempt.outcome == "lost":
+    if attempt is None or attempt.outcome == AttemptOutcome.LOST:
         return False
     if attempt.ended_at or world.now() > (run.completed_at or run.updated_at) + LATE_LINES_WINDOW:
         raise Superseded(f"attempt {attempt.number} of task {run.id!r} is over, and so is its log")
@@ -264,7 +272,7 @@ def _began_at(run: Run) -> datetime:
 def _note_heartbeat(
     world: World,
     run: Run,
-    stage: str | None,
+    stage: Phase | None,
     stages: tuple[StageSpan, ...],
     now: datetime,
     *,

@@ -11,22 +11,25 @@ from chalicelib.actions.access import forge_credentials
 from chalicelib.actions.jobs import jobs
 from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.actions.runs import briefs, transitions
+from chalicelib.domain.blueprints.blueprint import PartialWork
+from chalicelib.domain.error_class import LIMIT_CLASSES, ErrorClass
 from chalicelib.domain.errors import Invalid, Superseded
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.ids import format_moment
-from chalicelib.domain.runs.attempt import StageSpan, change_attempt, with_stages
+from chalicelib.domain.runs.attempt import AttemptOutcome, StageSpan, change_attempt, with_stages
 from chalicelib.domain.runs.kept_work import UnpushedWork, check_kept_files
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.output import RunOutput, check_outputs
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.retry import retry_backoff
-from chalicelib.domain.runs.run import LIMITS, PUBLISH_PHASE, Run
+from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_changes import RunChanges
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.ports import World
 
 Number = TypeVar("Number", int, float)
-ATTENTION_OUTCOMES = frozenset({"attention"})
+ATTENTION_OUTCOMES = frozenset({ErrorClass.ATTENTION})
 """Error classes of work that was not pushed because a person must check it first."""
 
 
@@ -34,8 +37,8 @@ ATTENTION_OUTCOMES = frozenset({"attention"})
 class AttemptReport:
     """The end of an attempt, as its runner reports it."""
 
-    outcome: str
-    stage: str | None = None
+    outcome: AttemptOutcome
+    stage: Phase | None = None
     stages: tuple[StageSpan, ...] = ()
     error_class: str | None = None
     error_message: str | None = None
@@ -72,7 +75,10 @@ def report_attempt(world: World, run_id: str, attempt: int, end: AttemptReport) 
         raise Invalid(f"this job must push to {run.push_branch}", "branch")
     if end.lines and run.attempt == attempt and jobs.is_log_open(world, run):
         world.logs.write_lines(LogStream.of_attempt(run, attempt), end.lines)
-    if any(each.number == attempt and each.outcome in (None, "lost") for each in run.attempts):
+    if any(
+        each.number == attempt and each.outcome in (None, AttemptOutcome.LOST)
+        for each in run.attempts
+    ):
         telemetry.log_attempt_end(world, run, end.outcome, end.error_class, end.cost_usd)
 
     def end_once() -> Run | None:
@@ -111,9 +117,9 @@ def _end_attempt(
         attempts = tuple(replace(each, outputs=()) for each in attempts)
     ended_attempts = change_attempt(attempts, attempt, outputs=outputs)
     facts: RunChanges = {**_attempt_facts(run, end), "attempts": ended_attempts}
-    if end.outcome == "failed":
+    if end.outcome == AttemptOutcome.FAILED:
         return _fail_attempt(world, run, end, facts)
-    nothing = end.outcome == "no_changes"
+    nothing = end.outcome == AttemptOutcome.NO_CHANGES
     if nothing and run.has_open_pr:
         return _escalate_unchanged(world, run, end, facts)
     if not nothing and end.branch and forge_credentials.location_of(world, run.repo_url):
@@ -125,7 +131,7 @@ def _end_attempt(
 
 def _complete_run(world: World, run: Run, end: AttemptReport, facts: RunChanges) -> Run:
     """Complete the run: there is no change that needs a pull request."""
-    nothing = end.outcome == "no_changes"
+    nothing = end.outcome == AttemptOutcome.NO_CHANGES
     pushed = f"pushed {end.branch} at {(end.head_sha or '')[:12]}" if end.branch else "done"
     message = "no changes" if nothing else pushed
     summary = _result_summary(run, end) or ""
@@ -149,7 +155,7 @@ def _publish_run(world: World, run: Run, end: AttemptReport, facts: RunChanges) 
         "error_message": None,
         "error_class": None,
         **facts,
-        "stage": PUBLISH_PHASE,
+        "stage": Phase.PUBLISH,
         "due_at": world.now(),
         "failures": 0,
         "result_summary": _result_summary(run, end),
@@ -170,7 +176,7 @@ def _escalate_failing_tests(
         "due_at": None,
         "result_summary": _result_summary(run, end),
         "error_message": why,
-        "error_class": "tests",
+        "error_class": ErrorClass.TESTS,
     }
     return transitions.transition_run(
         world, run, State.NEEDS_ATTENTION, by="runner", message=why, **changes
@@ -208,12 +214,11 @@ def _fail_attempt(world: World, run: Run, end: AttemptReport, facts: RunChanges)
         "error_message": message[:2048],
         "error_class": end.error_class,
     }
-    if (
-        end.kept_work and end.kept_work.finished
-    ):  # the attempt that pushes it has no agent to write a summary
+    if end.kept_work and end.kept_work.finished:
+        # The attempt that pushes it has no agent to write a summary.
         changes["result_summary"] = end.result_summary
     if end.transient and run.retry_count < run.max_retries:
-        limit_ends = end.retry_at if end.error_class == "rate_limit" else None
+        limit_ends = end.retry_at if end.error_class == ErrorClass.RATE_LIMIT else None
         wait = retry_backoff(run, world.now(), limit_ends)
         changes["retry_count"] = run.retry_count + 1
         message = f"will be retried at {format_moment(world.now() + wait)}: {message}"
@@ -222,7 +227,12 @@ def _fail_attempt(world: World, run: Run, end: AttemptReport, facts: RunChanges)
         )
     if end.error_class in ATTENTION_OUTCOMES:
         return _escalate_unpushed(world, run, message, changes)
-    if end.error_class in LIMITS and end.branch and end.head_sha and _wants_draft(world, run):
+    if (
+        end.error_class in LIMIT_CLASSES
+        and end.branch
+        and end.head_sha
+        and _wants_draft(world, run)
+    ):
         return _publish_run(world, run, end, changes)
     if not run.has_open_pr:
         changes["stage"] = end.stage or run.stage
@@ -234,7 +244,7 @@ def _wants_draft(world: World, run: Run) -> bool:
     if run.has_open_pr or not forge_credentials.location_of(world, run.repo_url):
         return False
     brief = briefs.brief_of(world, run) or Brief()
-    return brief.partial_work == "draft"
+    return brief.partial_work == PartialWork.DRAFT
 
 
 def _attempt_facts(run: Run, end: AttemptReport) -> RunChanges:
@@ -261,7 +271,7 @@ def _result_summary(run: Run, end: AttemptReport) -> str | None:
 
 def _unpushed_work(run: Run, end: AttemptReport) -> UnpushedWork | None:
     """Return the work that is on no branch after this attempt."""
-    is_settled = end.outcome != "failed" or (end.branch and end.head_sha)
+    is_settled = end.outcome != AttemptOutcome.FAILED or (end.branch and end.head_sha)
     return end.kept_work or (None if is_settled else run.kept)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
 from chalicelib.domain.runs.run import Run
 
 MAX_TRIES = 3
@@ -26,7 +26,7 @@ class Tidying:
         try:
             call()
         except ForgeError as error:
-            limited = error.kind == "rate_limited"
+            limited = error.kind == ForgeErrorKind.RATE_LIMITED
             if error.passes and (limited or not self._last_try):
                 raise
             self.warnings.append(f"{failed}: {error}")

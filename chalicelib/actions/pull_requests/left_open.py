@@ -13,7 +13,7 @@ from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.actions.runs import transitions
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.pull_requests.forge import ForgeError
-from chalicelib.domain.pull_requests.pull_request import Facts
+from chalicelib.domain.pull_requests.pull_request import Facts, PullRequestState
 from chalicelib.domain.runs.attempt import TicketComment
 from chalicelib.domain.runs.run import Run, with_event
 from chalicelib.domain.runs.run_keys import branch_key
@@ -26,8 +26,8 @@ def note_open(world: World, run_id: str, facts: Facts) -> None:
 
     def noted_once() -> Run | None:
         run = world.runs.get(run_id)
-        is_noted = (run.pr_number, run.pr_state) == (facts.number, "open")
-        if run.state is not State.CANCELLED or facts.state != "open" or is_noted:
+        is_noted = (run.pr_number, run.pr_state) == (facts.number, PullRequestState.OPEN)
+        if run.state is not State.CANCELLED or facts.state != PullRequestState.OPEN or is_noted:
             return None
         if _is_followed(world, run):
             return None

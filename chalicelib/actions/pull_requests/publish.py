@@ -19,9 +19,15 @@ from chalicelib.actions.pull_requests.cleanup import Tidying
 from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing.firing import Brief
-from chalicelib.domain.pull_requests.forge import ForgeError
-from chalicelib.domain.pull_requests.pull_request import Facts, renamed_to, with_facts
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run
+from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
+from chalicelib.domain.pull_requests.pull_request import (
+    Facts,
+    PullRequestState,
+    renamed_to,
+    with_facts,
+)
+from chalicelib.domain.runs.phase import Phase
+from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_changes import show_pull_request
 from chalicelib.domain.runs.run_keys import branch_key
 from chalicelib.domain.runs.state import State
@@ -68,7 +74,7 @@ def _leased(world: World, run: Run) -> Run:
             State.RUNNING,
             by="pipeline",
             message=message,
-            stage=PUBLISH_PHASE,
+            stage=Phase.PUBLISH,
             due_at=until,
         )
     leased = transitions.update_run(world, run, due_at=until)
@@ -94,10 +100,10 @@ def _pull_request(world: World, run: Run, forge: Forge, tidying: Tidying) -> Fac
         ready = partial(forge.mark_ready, facts.number)
         if tidying.try_call("it remains a draft", ready):
             facts = replace(facts, draft=False)
-    if existing and existing.state == "open":
+    if existing and existing.state == PullRequestState.OPEN:
         renew = partial(_renew_pull_request, world, run, brief, forge, existing.number)
         tidying.try_call("its text could not be updated", renew)
-    if brief.pr_labels and facts.state == "open":
+    if brief.pr_labels and facts.state == PullRequestState.OPEN:
         label = partial(forge.add_labels, facts.number, brief.pr_labels)
         tidying.try_call("it could not be labelled", label)
     return facts
@@ -123,7 +129,7 @@ def _open_pull_request(
     try:
         return open_pull_request(draft=draft)
     except ForgeError as error:
-        if not draft or error.kind != "invalid" or "draft" not in str(error).lower():
+        if not draft or error.kind != ForgeErrorKind.INVALID or "draft" not in str(error).lower():
             raise
     tidying.warnings.append(NO_DRAFTS_MESSAGE)
     return open_pull_request(draft=False)
@@ -241,7 +247,7 @@ def _wants_draft(world: World, run: Run, facts: Facts) -> bool:
 def _handle_refusal(world: World, run: Run, error: ForgeError) -> None:
     """Retry a temporary refusal indefinitely; fail with instructions for a person otherwise."""
     if error.passes:
-        failures = run.forge_failures + (error.kind != "rate_limited")
+        failures = run.forge_failures + (error.kind != ForgeErrorKind.RATE_LIMITED)
         wait = max(error.wait or timedelta(0), trigger_failures.failure_backoff(max(1, failures)))
         transitions.update_run(
             world,
@@ -259,9 +265,9 @@ def _handle_refusal(world: World, run: Run, error: ForgeError) -> None:
             run,
             by="pipeline",
             message=message,
-            error_class=f"forge_{error.kind}",
+            error_class=error.error_class,
             error_message=message,
-            stage=PUBLISH_PHASE,
+            stage=Phase.PUBLISH,
         )
     except Superseded:
         return

@@ -13,11 +13,12 @@ from chalicelib.actions.pull_requests.cleanup import Tidying
 from chalicelib.actions.pull_requests.resume_prompt import write_resume_prompt
 from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.firing.firing import Brief
-from chalicelib.domain.pull_requests.checks import UNKNOWN
-from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
+from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
 from chalicelib.domain.pull_requests.pull_request import (
     LEFT_MERGE_QUEUE_MESSAGE,
     PullRequest,
+    PullRequestState,
     next_look,
     with_facts,
 )
@@ -63,7 +64,7 @@ def track_pull_request(world: World, run: Run) -> None:
 
 def _with_queue_result(forge: Forge, pull_request: PullRequest) -> PullRequest:
     """Return the pull request updated with its state in the merge queue, if it was in one."""
-    if pull_request.enqueued_sha is None or pull_request.facts.state != "open":
+    if pull_request.enqueued_sha is None or pull_request.facts.state != PullRequestState.OPEN:
         return pull_request
     if not pull_request.is_enqueued:
         return replace(pull_request, enqueued_sha=None)  # a push removed it from the queue
@@ -181,7 +182,7 @@ def _find_ticket(world: World, run: Run) -> TicketOrigin | None:
 
 
 def _mark_reopened(world: World, run: Run, pull_request: PullRequest) -> None:
-    if pull_request.facts.state == "open":
+    if pull_request.facts.state == PullRequestState.OPEN:
         _transition(
             world,
             run,
@@ -216,7 +217,7 @@ def _merge(world: World, run: Run, forge: Forge, pull_request: PullRequest) -> N
         _note_facts(world, run, replace(pull_request, enqueued_sha=pull_request.facts.head_sha))
         return
     merged = replace(pull_request, facts=forge.read_facts(pull_request.facts.number, None))
-    if merged.facts.state == "merged":
+    if merged.facts.state == PullRequestState.MERGED:
         _complete(world, run, forge, merged, "merged by autoMerge: green and approved")
     else:
         _note_facts(world, run, merged)
@@ -226,7 +227,9 @@ def _handle_refused_merge(
     world: World, run: Run, pull_request: PullRequest, error: ForgeError
 ) -> None:
     """Hand a merge that a rule forbids to a person; retry one that a conflict prevented."""
-    refused = pull_request.with_refused_merge(str(error), final=error.kind != "conflict")
+    refused = pull_request.with_refused_merge(
+        str(error), final=error.kind != ForgeErrorKind.CONFLICT
+    )
     if merge_is_refused(refused):
         why = f"it is green and approved, but was not merged: {error}"
         _transition(world, run, State.NEEDS_ATTENTION, refused, why, error_message=why)
@@ -276,8 +279,8 @@ def _handle_unreadable(world: World, run: Run, error: ForgeError) -> None:
         transitions.update_run(world, run, **changes)
         return
     changes |= {
-        "pr_checks_status": UNKNOWN,
-        "pr_review_status": UNKNOWN,
+        "pr_checks_status": CheckState.UNKNOWN,
+        "pr_review_status": ReviewState.UNKNOWN,
         "error_message": str(error),
     }
     changes["due_at"] = now + MAX_LOOK_INTERVAL

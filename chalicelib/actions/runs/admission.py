@@ -8,9 +8,10 @@ from itertools import chain, islice, repeat
 
 from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.runs.transitions import RUNNER_REMINDER_INTERVAL
+from chalicelib.domain.pool import Pool
 from chalicelib.domain.repos.repo import Repo
-from chalicelib.domain.runs.build import CODEBUILD
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, move_run
+from chalicelib.domain.runs.phase import Phase
+from chalicelib.domain.runs.run import Run, move_run
 from chalicelib.domain.runs.run_keys import STAGE_COUNTER
 from chalicelib.domain.runs.state import HOLDS_SLOT, State
 from chalicelib.ports import Part, World, WriteConflict
@@ -119,7 +120,7 @@ def _find_repo(world: World, run: Run, repos: dict[str, Repo | None]) -> Repo | 
     return repos[run.repo_url]
 
 
-def _choose_pool(world: World, repo: Repo | None) -> str:
+def _choose_pool(world: World, repo: Repo | None) -> Pool:
     """Return the pool that will run the job, by the present settings, not those at the firing."""
     return (repo and repo.runner) or world.policy.runner
 
@@ -134,10 +135,10 @@ def _slot_limits(world: World, run: Run, repo: Repo | None) -> dict[str, int]:
     return {**limits, STAGE_COUNTER: world.policy.max_concurrent}
 
 
-def _admit_run(world: World, run: Run, limits: dict[str, int], pool: str) -> frozenset[str]:
+def _admit_run(world: World, run: Run, limits: dict[str, int], pool: Pool) -> frozenset[str]:
     """Admit `run`; return the full counters, or none if it was admitted or is no longer queued."""
     now = world.now()
-    published = run.stage == PUBLISH_PHASE
+    published = run.stage == Phase.PUBLISH
     new = move_run(
         run,
         State.PROVISIONING,
@@ -145,8 +146,8 @@ def _admit_run(world: World, run: Run, limits: dict[str, int], pool: str) -> fro
         message="admitted",
         at=now,
         provisioned_at=now,
-        due_at=now if published or pool == CODEBUILD else now + RUNNER_REMINDER_INTERVAL,
-        waiting_for=None if published else "a build" if pool == CODEBUILD else "a runner",
+        due_at=now if published or pool == Pool.CODEBUILD else now + RUNNER_REMINDER_INTERVAL,
+        waiting_for=None if published else "a build" if pool == Pool.CODEBUILD else "a runner",
         pool=pool,
         launch=None,
         failures=run.failures,  # consecutive forge failures are counted across admissions

@@ -10,15 +10,15 @@ from chalicelib.actions.blueprints import blueprints
 from chalicelib.actions.notifications import announce
 from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.error_class import FORGE_OUTAGE_CLASSES, ErrorClass
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 SUCCESS_STATES = (State.COMPLETED, State.PR_OPENED, State.NEEDS_ATTENTION, State.FAILED)
 """States that show whether a blueprint works. A cancelled run shows nothing."""
-FORGE_OUTAGE_CLASSES = frozenset({"forge_rate_limited", "forge_unavailable"})
-"""Error classes of an unavailable forge: they are temporary, and no fault of a blueprint."""
 PAGE_SIZE, MAX_PAGES = 100, 20
 """The limit of searching a blueprint's runs for those that ended: many may still be queued."""
 
@@ -105,7 +105,7 @@ def _is_telling(run: Run) -> bool:
     """Return whether a run shows if its blueprint works; a forge outage shows nothing."""
     if run.state is not State.FAILED:
         return run.state in SUCCESS_STATES
-    not_cloned = run.error_class == "network" and run.stage == "clone"
+    not_cloned = run.error_class == ErrorClass.NETWORK and run.stage == Phase.CLONE
     return run.error_class not in FORGE_OUTAGE_CLASSES and not not_cloned
 
 

@@ -19,12 +19,14 @@ from chalicelib.actions.idempotency import earlier_result, first_result
 from chalicelib.actions.optimistic import conflict_error, retry_on_conflict
 from chalicelib.actions.runs import transitions
 from chalicelib.domain.access.key import Forbidden
-from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.blueprints.blueprint import Blueprint, MissingParams
 from chalicelib.domain.errors import Conflict, Fault, IllegalTransition, Invalid
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run
+from chalicelib.domain.runs.phase import Phase
+from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import FINAL_STATES, State
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports import World
 
@@ -64,13 +66,13 @@ def start_run(
     occurrence = Occurrence(
         source=blueprint.id if stored else "ad-hoc",
         identity=claim.result_identity if claim else str(uuid.uuid4()),
-        trigger_type="manual",
+        trigger_type=TriggerType.MANUAL,
         params=params,
     )
     basis = FiringContext(blueprint=blueprint, template=template_of(world, blueprint))
     resolve_repo(world, blueprint, params)
     _, _, missing = render_texts(world, basis, occurrence)
-    if missing and blueprint.missing_params != "run":
+    if missing and blueprint.missing_params != MissingParams.RUN:
         faults = [
             Fault(f"params.{name}", "the prompt needs a value for this param") for name in missing
         ]
@@ -133,7 +135,7 @@ def retry_run(world: World, run_id: str) -> Run:
         run,
         by="user",
         message="retried",
-        stage=PUBLISH_PHASE if run.stage == PUBLISH_PHASE else None,
+        stage=Phase.PUBLISH if run.stage == Phase.PUBLISH else None,
         queued_at=world.now(),
         started_at=None,
         due_at=world.now(),

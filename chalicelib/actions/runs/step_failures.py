@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from chalicelib.actions import due_messages
 from chalicelib.actions.firing import trigger_failures
 from chalicelib.actions.runs import transitions
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
@@ -69,4 +70,4 @@ def count_run_failure(world: World, run_id: str, error: Exception) -> None:
     if run.is_final:  # it was only processed for its follow-up work
         transitions.update_run(world, run, failures=failures, due_at=None, waiting_for=reason)
         return
-    transitions.fail_run(world, run, by="pipeline", error_class="internal", message=reason)
+    transitions.fail_run(world, run, by="pipeline", error_class=ErrorClass.INTERNAL, message=reason)

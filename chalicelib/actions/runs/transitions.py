@@ -9,9 +9,11 @@ from typing import Unpack
 from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.notifications import announce
 from chalicelib.actions.runs import circuit_breaker
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.errors import Superseded
-from chalicelib.domain.runs.attempt import change_attempt
-from chalicelib.domain.runs.run import PUBLISH_PHASE, Run, move_run, with_changes
+from chalicelib.domain.runs.attempt import AttemptOutcome, change_attempt
+from chalicelib.domain.runs.phase import Phase
+from chalicelib.domain.runs.run import Run, move_run, with_changes
 from chalicelib.domain.runs.run_changes import RunChanges
 from chalicelib.domain.runs.state import ACTIVE_STATES, HOLDS_SLOT, State
 from chalicelib.ports import World, WriteConflict
@@ -78,7 +80,7 @@ def _open_pr_sets(counted: Run, other: Run) -> list[str]:
     return [key] if key and key != other.open_prs_key else []
 
 
-def fail_run(world: World, run: Run, *, by: str, error_class: str, message: str) -> Run:
+def fail_run(world: World, run: Run, *, by: str, error_class: ErrorClass, message: str) -> Run:
     """Fail a run, with the same message in its history and its error."""
     return transition_run(
         world,
@@ -97,7 +99,7 @@ def cancel_run(world: World, run: Run, *, by: str, message: str) -> Run:
 
     One that is publishing is checked once more later, because its pull request may be open.
     """
-    publishes = run.stage == PUBLISH_PHASE and run.repo_url is not None
+    publishes = run.stage == Phase.PUBLISH and run.repo_url is not None
     return transition_run(
         world,
         run,
@@ -168,10 +170,14 @@ def requeue_run(
 def recover_lost_runner(world: World, run: Run, *, by: str, why: str) -> Run:
     """Start the next attempt of a run whose runner is lost, or fail the run if no retry is left."""
     attempts = change_attempt(
-        run.attempts, run.attempt, ended_at=world.now(), outcome="lost", error_message=why[:2048]
+        run.attempts,
+        run.attempt,
+        ended_at=world.now(),
+        outcome=AttemptOutcome.LOST,
+        error_message=why[:2048],
     )
-    facts: RunChanges = {"attempts": attempts, "error_class": "lost_runner"}
-    telemetry.log_attempt_end(world, run, "lost", "lost_runner", None)
+    facts: RunChanges = {"attempts": attempts, "error_class": ErrorClass.LOST_RUNNER}
+    telemetry.log_attempt_end(world, run, AttemptOutcome.LOST, ErrorClass.LOST_RUNNER, None)
     if run.retry_count >= run.max_retries:
         why = f"{why}, and no retry is left"[:2048]
         facts["error_message"] = why

@@ -27,6 +27,7 @@ from chalicelib.domain.runs.run import Run
 from chalicelib.domain.tickets import ticket as tickets
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Ticket
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import TicketSettings, Trigger
 from chalicelib.ports import Tracker, World
 
@@ -187,7 +188,7 @@ def _make_occurrence(
     identity: str,
 ) -> Occurrence:
     trigger = watch.trigger
-    bare = Occurrence(source=trigger.id, identity=identity, trigger_type="ticket")
+    bare = Occurrence(source=trigger.id, identity=identity, trigger_type=TriggerType.TICKET)
     read = payload_params.read_payload_params(
         world, trigger, bare, tickets.ticket_params(ticket, comments, watch.provider_id)
     )

@@ -24,6 +24,29 @@ class Kind(StrEnum):
         return Kind.WORKFLOW_RUN if self is Kind.STANDALONE else Kind.REPO_TASK
 
 
+class OpenPrPolicy(StrEnum):
+    """The handling of an occurrence while pull requests of its blueprint are open."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    UPDATE = "update"
+
+
+class MissingParams(StrEnum):
+    """The handling of an occurrence without a value for a name in the prompt."""
+
+    RUN = "run"
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+class PartialWork(StrEnum):
+    """The place of the work of an agent that reached a limit."""
+
+    BRANCH = "branch"
+    DRAFT = "draft"
+
+
 BLUEPRINT_KINDS = (Kind.REPO_BLUEPRINT, Kind.STANDALONE)
 RUN_KINDS = (Kind.REPO_TASK, Kind.WORKFLOW_RUN)
 AGENTS = ("claude-code", "codex", "copilot", "gemini", "opencode", "command")
@@ -60,11 +83,11 @@ class Blueprint:
     environment: dict[str, str] = field(default_factory=dict)
     params_schema: dict[str, object] | None = None
     enabled: bool = True
-    on_open_pr: str = "allow"
+    on_open_pr: OpenPrPolicy = OpenPrPolicy.ALLOW
     max_open_prs: int | None = None
     skip_if_unchanged: bool = False
-    missing_params: str = "run"
-    partial_work: str = "branch"
+    missing_params: MissingParams = MissingParams.RUN
+    partial_work: PartialWork = PartialWork.BRANCH
     draft: bool = False
     pr_labels: tuple[str, ...] = ()
     tracks_active: bool = False
@@ -82,7 +105,7 @@ class Blueprint:
     @property
     def restricts_open_prs(self) -> bool:
         """Return whether its open pull requests influence the next firing."""
-        return self.on_open_pr != "allow" or self.max_open_prs is not None
+        return self.on_open_pr != OpenPrPolicy.ALLOW or self.max_open_prs is not None
 
     @property
     def open_prs_key(self) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from chalicelib.domain.blueprints.blueprint import PartialWork
 from chalicelib.domain.ids import ID_NAMESPACE, format_moment
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.gap import MissedGap
 
 
@@ -48,7 +50,7 @@ class Brief:
     agent_command: str | None = None
     environment: dict[str, str] | None = None
     draft: bool = False
-    partial_work: str = "branch"
+    partial_work: PartialWork = PartialWork.BRANCH
     pr_labels: tuple[str, ...] = ()
     events: tuple[str, ...] | None = None
 
@@ -63,7 +65,7 @@ class Firing:
     fired_at: datetime
     blueprint_id: str | None = None
     trigger_id: str | None = None
-    trigger_type: str = "manual"
+    trigger_type: TriggerType = TriggerType.MANUAL
     run_id: str | None = None
     reason: str | None = None
     lateness_ms: int = 0
@@ -75,7 +77,7 @@ class Firing:
     @property
     def is_automatic(self) -> bool:
         """Return whether a schedule fired it, on time or late, and no person redelivered it."""
-        return self.trigger_type == "schedule" and self.redelivery_of is None
+        return self.trigger_type == TriggerType.SCHEDULE and self.redelivery_of is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,7 @@ def gap_firing(
         fired_at=now,
         blueprint_id=blueprint_id,
         trigger_id=trigger_id,
-        trigger_type="schedule",
+        trigger_type=TriggerType.SCHEDULE,
         lateness_ms=lateness_ms_of(passed.first, now),
         until=format_moment(passed.last),
         count=passed.count,

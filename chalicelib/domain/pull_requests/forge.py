@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from urllib.parse import urlsplit
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.retry_after import rate_limit_delay, retry_delay
 
 GITHUB_API_URL = "https://api.github.com"
@@ -46,12 +48,29 @@ class ForgeCredential:
     app_key: str | None = field(default=None, repr=False)
 
 
+class ForgeErrorKind(StrEnum):
+    """The kind of a forge's refusal."""
+
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    REFUSED = "refused"
+    CONFLICT = "conflict"
+    GONE = "gone"
+    INVALID = "invalid"
+    ARCHIVED = "archived"
+    MISDIRECTED = "misdirected"
+    TOO_MANY = "too_many"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+
+
 class ForgeError(Exception):
     """A forge's refusal: its kind, whether it is temporary, and what a person can do."""
 
     def __init__(
         self,
-        kind: str,
+        kind: ForgeErrorKind,
         message: str,
         *,
         passes: bool = False,
@@ -61,6 +80,11 @@ class ForgeError(Exception):
         self.kind = kind
         self.passes = passes
         self.wait = wait
+
+    @property
+    def error_class(self) -> ErrorClass:
+        """The class of a run that fails with this error."""
+        return ErrorClass(f"forge_{self.kind}")
 
 
 def forge_location(url: str, api_url: str | None) -> ForgeLocation | None:
@@ -112,32 +136,44 @@ def forge_error(
             f"the forge's rate limit is reached ({body}); the request is retried automatically"
         )
         limit = rate_limit_delay(headers) or timedelta(minutes=1)
-        return ForgeError("rate_limited", message, passes=True, wait=limit)
+        return ForgeError(ForgeErrorKind.RATE_LIMITED, message, passes=True, wait=limit)
     if status >= 500:
         wait = retry_delay(headers)
         message = f"the forge failed with {status} ({body}); the request is retried"
-        return ForgeError("unavailable", message, passes=True, wait=wait)
+        return ForgeError(ForgeErrorKind.UNAVAILABLE, message, passes=True, wait=wait)
     kind, hint = _describe_status(status, body, where)
     return ForgeError(kind, f"{hint} (response: {body})")
 
 
-def _describe_status(status: int, body: str, where: str) -> tuple[str, str]:
+def _describe_status(status: int, body: str, where: str) -> tuple[ForgeErrorKind, str]:
     """Return the kind of a permanent refusal, and what a person can do about it."""
     if status == 403 and "archived" in body.lower():
-        return "archived", f"{where} is archived and read-only: unarchive it, then retry"
+        return (
+            ForgeErrorKind.ARCHIVED,
+            f"{where} is archived and read-only: unarchive it, then retry",
+        )
     if 300 <= status < 400:
-        return "misdirected", f"the forge redirects without a location: check the URL of {where}"
+        return (
+            ForgeErrorKind.MISDIRECTED,
+            f"the forge redirects without a location: check the URL of {where}",
+        )
     hints = {
-        401: ("unauthorized", f"the credential is rejected: store a valid {TOKEN} for {where}"),
+        401: (
+            ForgeErrorKind.UNAUTHORIZED,
+            f"the credential is rejected: store a valid {TOKEN} for {where}",
+        ),
         403: (
-            "forbidden",
+            ForgeErrorKind.FORBIDDEN,
             f"the credential lacks a permission: give it write access to contents, pull requests "
             f"and issues, and read access to checks, of {where}",
         ),
-        404: ("not_found", f"not found: give the credential access to {where}"),
-        405: ("refused", "the forge does not allow this now"),
-        409: ("conflict", "the object was changed concurrently, or is in conflict"),
-        410: ("gone", "the object was deleted, or the feature is disabled for this repo"),
-        422: ("invalid", "the forge rejects the request as invalid"),
+        404: (ForgeErrorKind.NOT_FOUND, f"not found: give the credential access to {where}"),
+        405: (ForgeErrorKind.REFUSED, "the forge does not allow this now"),
+        409: (ForgeErrorKind.CONFLICT, "the object was changed concurrently, or is in conflict"),
+        410: (
+            ForgeErrorKind.GONE,
+            "the object was deleted, or the feature is disabled for this repo",
+        ),
+        422: (ForgeErrorKind.INVALID, "the forge rejects the request as invalid"),
     }
-    return hints.get(status, ("refused", f"the forge answered {status}"))
+    return hints.get(status, (ForgeErrorKind.REFUSED, f"the forge answered {status}"))

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from urllib.parse import urlsplit
 
-from chalicelib.domain.pull_requests.checks import PENDING, UNKNOWN, worst_state
+from chalicelib.domain.pull_requests.checks import CheckState, ReviewState, worst_state
 
 MIN_LOOK_INTERVAL, MAX_LOOK_INTERVAL = timedelta(seconds=30), timedelta(minutes=10)
 EVENT_DEBOUNCE = timedelta(seconds=10)
@@ -19,21 +20,29 @@ MAX_MERGE_ATTEMPTS = 5
 LEFT_MERGE_QUEUE_MESSAGE = "the merge queue removed it without merging it"
 
 
+class PullRequestState(StrEnum):
+    """The state of a pull request at its forge."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    MERGED = "merged"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """The facts about a pull request, as the forge reports them."""
 
     number: int
     url: str
-    state: str
+    state: PullRequestState
     head_sha: str
     base: str = ""
     draft: bool = False
     mergeable: bool | None = None
     asked: bool = False
-    runs: str = UNKNOWN
-    statuses: str = UNKNOWN
-    reviews: str = UNKNOWN
+    runs: CheckState = CheckState.UNKNOWN
+    statuses: CheckState = CheckState.UNKNOWN
+    reviews: ReviewState = ReviewState.UNKNOWN
     review_id: int | None = None
     etags: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
@@ -41,8 +50,8 @@ class Facts:
     pending_statuses: tuple[str, ...] = ()
 
     @property
-    def check_state(self) -> str:
-        """The state of check runs and commit statuses in one word: the worse of both."""
+    def check_state(self) -> CheckState:
+        """The state of check runs and commit statuses together: the worse of both."""
         return worst_state((self.runs, self.statuses))
 
     @property
@@ -113,11 +122,11 @@ class PullRequest:
     @property
     def waits_for(self) -> str | None:
         """The reason why it waits, for people, or None."""
-        if self.facts.problem or self.facts.state != "open":
+        if self.facts.problem or self.facts.state != PullRequestState.OPEN:
             return self.facts.problem
         if self.is_enqueued:
             return "the merge queue"
-        pending = self.facts.check_state == PENDING and self.facts.pending_checks
+        pending = self.facts.check_state == CheckState.PENDING and self.facts.pending_checks
         return f"the checks {pending}" if pending else None
 
 

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.domain.pull_requests.checks import (
-    APPROVED,
-    CHANGES_REQUESTED,
-    FAILURE,
-    NONE,
-    PENDING,
-    SUCCESS,
-    UNKNOWN,
+from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
+from chalicelib.domain.pull_requests.pull_request import (
+    MAX_MERGE_ATTEMPTS,
+    PullRequest,
+    PullRequestState,
 )
-from chalicelib.domain.pull_requests.pull_request import MAX_MERGE_ATTEMPTS, PullRequest
 
 CHECKS_GRACE = timedelta(minutes=5)
 """The wait before a commit without any check counts as having none."""
@@ -69,9 +65,9 @@ def judge_pull_request(
     `fails_tests` is true if the commit failed the repo's own tests before it was pushed.
     """
     facts = pull_request.facts
-    if facts.state == "merged":
+    if facts.state == PullRequestState.MERGED:
         return Verdict(move=Move.COMPLETE, reason="the pull request was merged")
-    if facts.state == "closed":
+    if facts.state == PullRequestState.CLOSED:
         return Verdict(move=Move.FAIL, reason="the pull request was closed without a merge")
     trouble = _find_trouble(pull_request, fails_tests=fails_tests)
     if trouble and trouble.trouble not in pull_request.handled:
@@ -85,11 +81,12 @@ def judge_pull_request(
             if not attended
             else _waiting_verdict()
         )
-    if trouble or UNKNOWN in (facts.check_state, facts.reviews):
+    is_unknown = facts.check_state == CheckState.UNKNOWN or facts.reviews == ReviewState.UNKNOWN
+    if trouble or is_unknown:
         return _waiting_verdict()
     if stuck := _why_stuck(pull_request, policy, now):
         return _waiting_verdict() if attended else Verdict(move=Move.NEEDS_ATTENTION, reason=stuck)
-    if attended and facts.mergeable is not None and facts.reviews != CHANGES_REQUESTED:
+    if attended and facts.mergeable is not None and facts.reviews != ReviewState.CHANGES_REQUESTED:
         return Verdict(move=Move.RECOVERED, reason="the problem with the pull request is resolved")
     may = (
         policy.auto_merge
@@ -114,10 +111,10 @@ def _find_trouble(pull_request: PullRequest, *, fails_tests: bool) -> Verdict | 
     if fails_tests:
         trouble = f"{TESTS_TROUBLE_PREFIX}{facts.head_sha}"
         return Verdict(move=Move.NEEDS_ATTENTION, reason="its tests fail", trouble=trouble)
-    if facts.check_state == FAILURE:
+    if facts.check_state == CheckState.FAILURE:
         trouble = f"checks@{facts.head_sha}"
         return Verdict(move=Move.NEEDS_ATTENTION, reason="its checks fail", trouble=trouble)
-    if facts.reviews == CHANGES_REQUESTED:
+    if facts.reviews == ReviewState.CHANGES_REQUESTED:
         trouble = f"review@{facts.review_id}"
         return Verdict(move=Move.NEEDS_ATTENTION, reason="changes are requested", trouble=trouble)
     if facts.mergeable is False:
@@ -131,7 +128,10 @@ def _find_trouble(pull_request: PullRequest, *, fails_tests: bool) -> Verdict | 
 def _why_stuck(pull_request: PullRequest, policy: MergePolicy, now: datetime) -> str | None:
     """Return why the run makes no progress although the pull request has no problem."""
     facts = pull_request.facts
-    if facts.check_state == PENDING and now - pull_request.changed_at >= MAX_PENDING_TIME:
+    if (
+        facts.check_state == CheckState.PENDING
+        and now - pull_request.changed_at >= MAX_PENDING_TIME
+    ):
         return f"its checks have been pending for a day: {facts.pending_checks or 'unnamed'}"
     if policy.auto_merge and merge_is_refused(pull_request):
         return f"it is green and approved, but was not merged: {pull_request.merge_refused}"
@@ -150,7 +150,9 @@ def merge_is_refused(pull_request: PullRequest) -> bool:
 
 def _is_ready(pull_request: PullRequest, now: datetime) -> bool:
     facts = pull_request.facts
-    none_came = facts.check_state == NONE and now - pull_request.head_seen_at >= CHECKS_GRACE
-    green = facts.check_state == SUCCESS or none_came
-    approved = facts.reviews in (APPROVED, NONE)
+    none_came = (
+        facts.check_state == CheckState.NONE and now - pull_request.head_seen_at >= CHECKS_GRACE
+    )
+    green = facts.check_state == CheckState.SUCCESS or none_came
+    approved = facts.reviews in (ReviewState.APPROVED, ReviewState.NONE)
     return green and approved and facts.mergeable is True and not facts.draft

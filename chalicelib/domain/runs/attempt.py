@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import TypedDict, Unpack
 
 from chalicelib.domain.runs.output import RunOutput
+from chalicelib.domain.runs.phase import Phase
 
 MAX_STAGES = 12
 MAX_ATTEMPTS_WITH_STAGES = 10
 """The number of newest attempts that keep their stages: attempts are unlimited, a row is not."""
 
 
+class AttemptOutcome(StrEnum):
+    """The result of an attempt: its runner reports it, or is lost."""
+
+    SUCCEEDED = "succeeded"
+    NO_CHANGES = "no_changes"
+    FAILED = "failed"
+    LOST = "lost"
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageSpan:
     """One stage of a job, with its start and end by the runner's clock."""
 
-    stage: str
+    stage: Phase
     started_at: datetime
     ended_at: datetime | None = None
 
@@ -39,7 +50,7 @@ class Attempt:
     started_at: datetime
     runner: str
     ended_at: datetime | None = None
-    outcome: str | None = None
+    outcome: AttemptOutcome | None = None
     error_message: str | None = None
     cost_usd: float | None = None
     lines: int = 0
@@ -52,7 +63,7 @@ class AttemptChanges(TypedDict, total=False):
     """New values of fields of an attempt, at its end."""
 
     ended_at: datetime | None
-    outcome: str | None
+    outcome: AttemptOutcome | None
     error_message: str | None
     cost_usd: float | None
     outputs: tuple[RunOutput, ...]

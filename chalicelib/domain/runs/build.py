@@ -7,10 +7,6 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-CODEBUILD = "codebuild"
-SELF_HOSTED = "self-hosted"
-RUNNERS = (CODEBUILD, SELF_HOSTED)
-
 MAX_QUEUE_TIME = timedelta(minutes=30)
 """The time a build may wait for a machine, as configured in its CodeBuild project."""
 CLAIM_TOKEN_LIFETIME = MAX_QUEUE_TIME + timedelta(minutes=10)

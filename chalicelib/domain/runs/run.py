@@ -6,11 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Unpack
 
+from chalicelib.domain.error_class import LIMIT_CLASSES
 from chalicelib.domain.errors import IllegalTransition
-from chalicelib.domain.pull_requests.pull_request import PullRequest
+from chalicelib.domain.pool import Pool
+from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
+from chalicelib.domain.pull_requests.pull_request import PullRequest, PullRequestState
 from chalicelib.domain.runs.attempt import Attempt, TicketComment
 from chalicelib.domain.runs.build import BuildRequest
 from chalicelib.domain.runs.kept_work import UnpushedWork
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run_changes import RunChanges
 from chalicelib.domain.runs.run_event import RunEvent, event_id
 from chalicelib.domain.runs.run_keys import BRANCH_PREFIX, STAGE_COUNTER, open_prs_key
@@ -23,12 +27,9 @@ from chalicelib.domain.runs.state import (
     State,
 )
 from chalicelib.domain.runs.test_result import RepoTestRun
+from chalicelib.domain.trigger_type import TriggerType
 
 WATCHDOG_SOURCE = "watchdog"
-LIMITS = frozenset({"timeout", "turn_limit"})
-"""Error classes of an agent that reached a limit; its work so far is pushed."""
-PUBLISH_PHASE = "publish"
-"""The stage from which on no runner is needed; failures retry this stage only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Run:
     updated_at: datetime
     state: State = State.QUEUED
     version: int = 1
-    stage: str | None = None
+    stage: Phase | None = None
     attempt: int = 0
 
     blueprint_id: str | None = None
@@ -60,7 +61,7 @@ class Run:
     max_retries: int = 3
     priority: int = 100
     max_concurrent: int = 2
-    pool: str = "self-hosted"
+    pool: Pool = Pool.SELF_HOSTED
     launch: BuildRequest | None = None
     secrets: tuple[str, ...] = ()
     overlap_key: str | None = None
@@ -99,9 +100,9 @@ class Run:
     session_id: str | None = None
     pr_url: str | None = None
     pr_number: int | None = None
-    pr_state: str | None = None
-    pr_checks_status: str | None = None
-    pr_review_status: str | None = None
+    pr_state: PullRequestState | None = None
+    pr_checks_status: CheckState | None = None
+    pr_review_status: ReviewState | None = None
     works_on: str | None = None
     pull: PullRequest | None = None
     reply: TicketComment | None = None
@@ -116,12 +117,12 @@ class Run:
     @property
     def is_from_ticket(self) -> bool:
         """Return whether a ticket fired it; the ticket then gets a status comment."""
-        return bool(self.history) and self.history[0].trigger == "ticket"
+        return bool(self.history) and self.history[0].trigger == TriggerType.TICKET
 
     @property
     def publishes(self) -> bool:
         """Return whether opening its pull request is next; no runner works on it."""
-        return self.stage == PUBLISH_PHASE and self.state in HOLDS_SLOT
+        return self.stage == Phase.PUBLISH and self.state in HOLDS_SLOT
 
     @property
     def asks_forge(self) -> bool:
@@ -165,7 +166,7 @@ class Run:
     @property
     def is_running_on_runner(self) -> bool:
         """Return whether a runner works on it; the stages after the push need no runner."""
-        return self.state is State.RUNNING and self.stage != PUBLISH_PHASE
+        return self.state is State.RUNNING and self.stage != Phase.PUBLISH
 
     @property
     def open_prs_key(self) -> str | None:
@@ -174,12 +175,12 @@ class Run:
 
     @property
     def has_open_pr(self) -> bool:
-        return self.pr_state == "open" and self.state not in FINAL_STATES
+        return self.pr_state == PullRequestState.OPEN and self.state not in FINAL_STATES
 
     @property
     def is_unfinished(self) -> bool:
         """Return whether its agent reached a limit before it finished."""
-        return self.error_class in LIMITS
+        return self.error_class in LIMIT_CLASSES
 
     @property
     def complaint(self) -> str | None:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from chalicelib.domain.pull_requests.pull_request import PullRequest
+from chalicelib.domain.pool import Pool
+from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
+from chalicelib.domain.pull_requests.pull_request import PullRequest, PullRequestState
 from chalicelib.domain.runs.attempt import Attempt, TicketComment
 from chalicelib.domain.runs.build import BuildRequest
 from chalicelib.domain.runs.kept_work import UnpushedWork
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.test_result import RepoTestRun
 
 
 class RunChanges(TypedDict, total=False):
     """New values of fields of a run. Its state, version and history change by moves only."""
 
-    stage: str | None
+    stage: Phase | None
     attempt: int
 
     repo_branch: str | None
     branch_prefix: str | None
-    pool: str
+    pool: Pool
     launch: BuildRequest | None
     cancels: tuple[str, ...]
 
@@ -53,9 +56,9 @@ class RunChanges(TypedDict, total=False):
     session_id: str | None
     pr_url: str | None
     pr_number: int | None
-    pr_state: str | None
-    pr_checks_status: str | None
-    pr_review_status: str | None
+    pr_state: PullRequestState | None
+    pr_checks_status: CheckState | None
+    pr_review_status: ReviewState | None
     pull: PullRequest | None
     reply: TicketComment | None
 
@@ -67,9 +70,9 @@ class ShownPullRequest(TypedDict):
 
     pr_url: str
     pr_number: int
-    pr_state: str
-    pr_checks_status: str
-    pr_review_status: str
+    pr_state: PullRequestState
+    pr_checks_status: CheckState
+    pr_review_status: ReviewState
     pull: PullRequest
 
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 
 from chalicelib.domain.runs.run import Run
+from chalicelib.domain.trigger_type import TriggerType
 
-EXTERNAL_TRIGGER_TYPES = frozenset({"webhook", "ticket"})
+EXTERNAL_TRIGGER_TYPES = frozenset({TriggerType.WEBHOOK, TriggerType.TICKET})
 """Trigger types whose params are not written by the blueprint's owner."""
 
 MAX_PARAM_NAMES = 40

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from chalicelib.domain.pull_requests.pull_request import PullRequestState
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts.forge_text import escape_references, is_plain_url
@@ -52,7 +53,7 @@ def has_no_comment(run: Run) -> bool:
 
 def is_ticket_finished(run: Run) -> bool:
     """Return whether the ticket is finished: something was changed, and nothing is open."""
-    if run.state is not State.COMPLETED or run.pr_state == "open":
+    if run.state is not State.COMPLETED or run.pr_state == PullRequestState.OPEN:
         return False
     return not _made_no_change(run)
 
@@ -76,7 +77,7 @@ def _state_line(run: Run) -> CommentLine:
 
 
 def _result_line(run: Run, pull_request: CommentLine) -> CommentLine:
-    if run.pr_state == "open":
+    if run.pr_state == PullRequestState.OPEN:
         return (*pull_request, TextPart(" is being continued by another task."))
     if pull_request:
         return (TextPart("Done: "), *pull_request, TextPart(" was merged."))

@@ -8,17 +8,9 @@ from enum import StrEnum
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.limits import MAX_WEBHOOK_SECRETS
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers import schedule as schedules
 from chalicelib.domain.triggers.gap import MissedGap
-
-
-class TriggerType(StrEnum):
-    """The kinds of triggers."""
-
-    MANUAL = "manual"
-    SCHEDULE = "schedule"
-    WEBHOOK = "webhook"
-    TICKET = "ticket"
 
 
 class CatchUp(StrEnum):

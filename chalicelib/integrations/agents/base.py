@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.integrations.agents.sentences import CLASS_PHRASES
 
 
@@ -50,7 +51,7 @@ class AgentResult:
     """How an agent's work ended, and what it cost."""
 
     ok: bool
-    error_class: str | None = None
+    error_class: ErrorClass | None = None
     error_message: str | None = None
     session_id: str | None = None
     model: str | None = None
@@ -63,18 +64,18 @@ class AgentResult:
     resets_at: datetime | None = None
     """The end of a reached limit, if the program reports it."""
 
-    def as_failure(self, error_class: str, detail: str) -> AgentResult:
+    def as_failure(self, error_class: ErrorClass, detail: str) -> AgentResult:
         """Return the same end as a failure: its class in words, then the program's own message.
 
         The end of a limit belongs to the failure of that limit alone.
         """
-        phrase = CLASS_PHRASES.get(error_class, CLASS_PHRASES["agent"])
+        phrase = CLASS_PHRASES.get(error_class, CLASS_PHRASES[ErrorClass.AGENT])
         return replace(
             self,
             ok=False,
             error_class=error_class,
             error_message=f"{phrase}: {detail}" if detail else phrase,
-            resets_at=self.resets_at if error_class == "rate_limit" else None,
+            resets_at=self.resets_at if error_class == ErrorClass.RATE_LIMIT else None,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
 from chalicelib.integrations.agents.json_lines import (
     JsonEvent,
@@ -17,12 +18,12 @@ from chalicelib.integrations.agents.json_lines import (
 )
 
 _ERRORS = {
-    "authentication_failed": "credential",
-    "oauth_org_not_allowed": "credential",
-    "account_on_hold": "credential",
-    "billing_error": "credential",
-    "rate_limit": "rate_limit",
-    "max_output_tokens": "context",
+    "authentication_failed": ErrorClass.CREDENTIAL,
+    "oauth_org_not_allowed": ErrorClass.CREDENTIAL,
+    "account_on_hold": ErrorClass.CREDENTIAL,
+    "billing_error": ErrorClass.CREDENTIAL,
+    "rate_limit": ErrorClass.RATE_LIMIT,
+    "max_output_tokens": ErrorClass.CONTEXT,
 }
 _BROKEN = frozenset({"overloaded", "server_error"})
 _INPUT = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
@@ -78,8 +79,8 @@ class ClaudeCodeParser(JsonLinesParser):
             return replace(end, resets_at=None)
         message = to_text(result.get("result")) or to_text(result.get("errors"))
         if subtype == "error_max_turns":
-            return end.as_failure("turn_limit", message or subtype)
-        default = "overloaded" if self._error in _BROKEN else "agent"
+            return end.as_failure(ErrorClass.TURN_LIMIT, message or subtype)
+        default = ErrorClass.OVERLOADED if self._error in _BROKEN else ErrorClass.AGENT
         status = result.get("api_error_status")
         by_words = self.error_class_of(
             message, status if isinstance(status, int) else None, default

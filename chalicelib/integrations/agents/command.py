@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
 
 SUMMARY_BYTES = 4096
@@ -28,7 +29,7 @@ class CommandParser:
         end = AgentResult(ok=True, summary=output or None)
         if exit_code == 0:
             return end
-        error_class = "missing_tool" if exit_code == 127 else "agent"
+        error_class = ErrorClass.MISSING_TOOL if exit_code == 127 else ErrorClass.AGENT
         last = "\n".join(output.splitlines()[-15:])
         return end.as_failure(error_class, f"the command exited {exit_code}: {last}".rstrip(": "))
 

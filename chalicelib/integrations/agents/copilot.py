@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
 from chalicelib.integrations.agents.json_lines import (
     JsonEvent,
@@ -71,7 +72,7 @@ class CopilotParser(JsonLinesParser):
             return self.partial_result().as_failure(self.error_class_of(message, status), message)
         message = self._describe_end(tail)
         return self.partial_result().as_failure(
-            self.error_class_of(message, default="no_output"), message
+            self.error_class_of(message, default=ErrorClass.NO_OUTPUT), message
         )
 
     def _describe_end(self, tail: str) -> str:

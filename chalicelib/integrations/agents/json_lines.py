@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.integrations.agents.base import AgentLine, AgentResult
 from chalicelib.integrations.agents.sentences import classify_error
 
@@ -61,10 +62,12 @@ class JsonLinesParser:
         """The end of a program that never reported its end."""
         detail = f"exit code {exit_code}, no final event" + (f": {tail}" if tail else "")
         return self.partial_result().as_failure(
-            self.error_class_of(tail, default="no_output"), detail
+            self.error_class_of(tail, default=ErrorClass.NO_OUTPUT), detail
         )
 
-    def error_class_of(self, text: str, status: int | None = None, default: str = "agent") -> str:
+    def error_class_of(
+        self, text: str, status: int | None = None, default: ErrorClass = ErrorClass.AGENT
+    ) -> ErrorClass:
         """Return the class of an error of this program."""
         return classify_error(self.program, text, status, default)
 

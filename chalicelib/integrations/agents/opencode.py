@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.integrations.agents.base import AgentLine, AgentResult, AgentTask, Invocation
 from chalicelib.integrations.agents.json_lines import (
     JsonEvent,
@@ -99,18 +100,22 @@ class OpenCodeParser(JsonLinesParser):
             cost_usd=round(self._cost, 6),
         )
         if self.abort_reason:
-            return end.as_failure("network", self.abort_reason)
+            return end.as_failure(ErrorClass.NETWORK, self.abort_reason)
         if self._error is not None:
             message, status = self._error
             return end.as_failure(self.error_class_of(message, status), message)
         if self._reason == "length":
-            return end.as_failure("context", "the last answer was cut at its maximal length")
+            return end.as_failure(
+                ErrorClass.CONTEXT, "the last answer was cut at its maximal length"
+            )
         if self._reason == "content-filter":
-            return end.as_failure("agent", "the provider's content filter stopped the last answer")
+            return end.as_failure(
+                ErrorClass.AGENT, "the provider's content filter stopped the last answer"
+            )
         if self._reason not in SUCCESS_REASONS or not (exit_code == 0 or self.has_ended):
             failed = self.result_without_end(exit_code, tail)
             detail = f"exit code {exit_code}" + (f": {tail}" if tail else "")
-            return end.as_failure(failed.error_class or "no_output", detail)
+            return end.as_failure(failed.error_class or ErrorClass.NO_OUTPUT, detail)
         return end
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
 from chalicelib.integrations.github.client import GitHubClient
 
 PERMISSION_CACHE_TIME = timedelta(minutes=5)
@@ -69,7 +69,7 @@ class RepoAuthority:
             path = f"/collaborators/{quote(login, safe='')}/permission"
             permission = str(self._ask("GET", path).data.get("permission", "none"))
         except ForgeError as error:
-            if error.kind != "not_found":
+            if error.kind != ForgeErrorKind.NOT_FOUND:
                 raise
             permission = "none"  # a stranger, a bot, or somebody whose account is gone
         self._permissions.keep_permission(self._repo, name, permission)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.domain.pull_requests.checks import FAILURE, newest_checks
+from chalicelib.domain.pull_requests.checks import CheckState, newest_checks
 from chalicelib.domain.pull_requests.pull_request import Facts
 from chalicelib.integrations.github.authority import RepoAuthority
 from chalicelib.integrations.github.client import GitHubClient
@@ -31,7 +31,7 @@ class FailureDetails:
         runs = self._ask("GET", f"{path}/check-runs", parameters=parameters).data["check_runs"]
         by_id = {run["id"]: run for run in runs}
         for check in newest_checks(map(check_run_of, runs)):
-            if check.overall_state == FAILURE:
+            if check.overall_state is CheckState.FAILURE:
                 output = _words_of(by_id[check.id])
                 yield f"Check {check.name!r} ended with {check.conclusion}:\n{output}"
         for status in self._ask("GET", f"{path}/status").data["statuses"]:

@@ -7,7 +7,12 @@ from github import GithubException
 from jwt import PyJWTError
 
 from chalicelib.domain.egress import ForbiddenTarget
-from chalicelib.domain.pull_requests.forge import ForgeError, ForgeLocation, forge_error
+from chalicelib.domain.pull_requests.forge import (
+    ForgeError,
+    ForgeErrorKind,
+    ForgeLocation,
+    forge_error,
+)
 from chalicelib.integrations.github.calls import GitHubRefusal
 from chalicelib.integrations.github.transport import Misdirected
 
@@ -27,7 +32,7 @@ class TranslatedErrors:
                 error.status, error.refusal_message, error.headers, self._location
             ) from error
         if isinstance(error, Misdirected):
-            raise ForgeError("misdirected", str(error)) from error
+            raise ForgeError(ForgeErrorKind.MISDIRECTED, str(error)) from error
         if isinstance(error, GithubException):
             detail = error.data.get("message") if isinstance(error.data, dict) else str(error.data)
             raise forge_error(
@@ -35,9 +40,9 @@ class TranslatedErrors:
             ) from error
         if isinstance(error, requests.RequestException):
             message = f"the forge cannot be reached ({type(error).__name__}); it is asked again"
-            raise ForgeError("unavailable", message, passes=True) from error
+            raise ForgeError(ForgeErrorKind.UNAVAILABLE, message, passes=True) from error
         if isinstance(error, ForbiddenTarget):
-            raise ForgeError("unavailable", str(error), passes=False) from error
+            raise ForgeError(ForgeErrorKind.UNAVAILABLE, str(error), passes=False) from error
         if isinstance(error, PyJWTError | ValueError | AssertionError):
             message = f"the credential or the answer makes no sense: {error}"
-            raise ForgeError("unauthorized", message[:500]) from error
+            raise ForgeError(ForgeErrorKind.UNAUTHORIZED, message[:500]) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.pull_requests.forge import ForgeError
+from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
 from chalicelib.domain.pull_requests.pull_request import Facts
 from chalicelib.integrations.github.client import GitHubClient
 
@@ -31,7 +31,7 @@ class PullRequestMerger:
 
     def merge_pull_request(self, facts: Facts, title: str, message: str) -> bool:
         """Merge exactly the commit that was judged; return False where a merge queue took it."""
-        refusal = ForgeError("refused", "the repo allows no method of merging")
+        refusal = ForgeError(ForgeErrorKind.REFUSED, "the repo allows no method of merging")
         for method in self._allowed_methods():
             try:
                 self._merge_by(method, facts, title, message)
@@ -59,7 +59,9 @@ class PullRequestMerger:
         body = {"merge_method": method, "sha": facts.head_sha, **commit_texts}
         done = self._client.send_request("PUT", f"/pulls/{facts.number}/merge", body=body).data
         if done.get("merged") is not True:
-            raise ForgeError("refused", f"the forge did not merge: {done.get('message')}")
+            raise ForgeError(
+                ForgeErrorKind.REFUSED, f"the forge did not merge: {done.get('message')}"
+            )
 
     def _enqueue(self, facts: Facts) -> None:
         mutation_input = {
@@ -83,8 +85,8 @@ class PullRequestMerger:
 
 def _translate_refusal(error: ForgeError) -> ForgeError:
     """Return a refused merge as a conflict where the same call may succeed a moment later."""
-    if error.kind == "refused" and any(
+    if error.kind == ForgeErrorKind.REFUSED and any(
         phrase in str(error).lower() for phrase in TRANSIENT_MESSAGES
     ):
-        return ForgeError("conflict", str(error))
+        return ForgeError(ForgeErrorKind.CONFLICT, str(error))
     return error

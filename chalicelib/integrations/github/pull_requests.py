@@ -8,15 +8,16 @@ from typing import Any
 
 from chalicelib.domain.pull_requests.checks import (
     REVIEW_OPINIONS,
-    UNKNOWN,
     CheckRun,
+    CheckState,
+    ReviewState,
     commit_status_state,
     overall_check_state,
     pending_names,
     review_state,
 )
-from chalicelib.domain.pull_requests.forge import ForgeError
-from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
+from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
+from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest, PullRequestState
 from chalicelib.integrations.github.authority import RepoAuthority
 from chalicelib.integrations.github.client import GitHubClient
 
@@ -52,7 +53,7 @@ class PullRequestReader:
                 review_id=was.review_id,
             )
         facts = replace(facts, problem=None)
-        if facts.state == "open":
+        if facts.state == PullRequestState.OPEN:
             facts = self._read_parts(facts, etags, fresh=fresh)
         return replace(facts, etags=etags)
 
@@ -111,7 +112,7 @@ class PullRequestReader:
         """Return the facts with one part read; a part that may not be read is unknown, not none."""
         try:
             answer, fresh = self._read_if_new(
-                path, etags, name, use=getattr(facts, name) != UNKNOWN
+                path, etags, name, use=getattr(facts, name) != CheckState.UNKNOWN
             )
             if not fresh:
                 return facts
@@ -124,7 +125,7 @@ class PullRequestReader:
             if error.passes:
                 raise
             etags.pop(name, None)
-            return replace(facts, **{name: UNKNOWN}, problem=f"{name}: {error}")  # type: ignore[arg-type]
+            return _without_part(replace(facts, problem=f"{name}: {error}"), name)
 
     def _iter_pages(
         self, path: str, key: str, count: int, etags: dict[str, str], name: str
@@ -141,7 +142,9 @@ class PullRequestReader:
             yield from rows
             count = len(rows)
         if count == PAGE_SIZE:  # who floods a list must not hide what comes after it
-            raise ForgeError("too_many", f"there are more than {MAX_PAGES * PAGE_SIZE:,} of them")
+            raise ForgeError(
+                ForgeErrorKind.TOO_MANY, f"there are more than {MAX_PAGES * PAGE_SIZE:,} of them"
+            )
 
     def _read_if_new(
         self, path: str, etags: dict[str, str], name: str, *, use: bool
@@ -158,6 +161,15 @@ class PullRequestReader:
         return answer.data, True
 
 
+def _without_part(facts: Facts, name: str) -> Facts:
+    """Return the facts with one part unknown."""
+    if name == "reviews":
+        return replace(facts, reviews=ReviewState.UNKNOWN)
+    if name == "runs":
+        return replace(facts, runs=CheckState.UNKNOWN)
+    return replace(facts, statuses=CheckState.UNKNOWN)
+
+
 def check_run_of(run: dict[str, Any]) -> CheckRun:
     """Return one run of a check as the core knows it."""
     return CheckRun(
@@ -171,11 +183,11 @@ def check_run_of(run: dict[str, Any]) -> CheckRun:
 
 def facts_of(pull_request: dict[str, Any]) -> Facts:
     """Return the facts in a pull request itself; the others are requested."""
-    state = "merged" if pull_request.get("merged_at") else str(pull_request["state"])
+    state = "merged" if pull_request.get("merged_at") else pull_request["state"]
     return Facts(
         number=pull_request["number"],
         url=pull_request["html_url"],
-        state=state,
+        state=PullRequestState(state),
         head_sha=pull_request["head"]["sha"],
         base=pull_request["base"]["ref"],
         draft=bool(pull_request.get("draft")),

@@ -10,7 +10,12 @@ from urllib.parse import quote
 
 from github import Auth, GithubIntegration
 
-from chalicelib.domain.pull_requests.forge import ForgeCredential, ForgeError, ForgeLocation
+from chalicelib.domain.pull_requests.forge import (
+    ForgeCredential,
+    ForgeError,
+    ForgeErrorKind,
+    ForgeLocation,
+)
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.integrations.github.authority import PermissionCache, RepoAuthority
 from chalicelib.integrations.github.client import TIMEOUT_SECONDS, GitHubClient
@@ -99,7 +104,7 @@ class GitHubRepo:
             try:
                 file = self._ask("GET", f"/contents/{path}").data
             except ForgeError as error:
-                if error.kind == "not_found":
+                if error.kind == ForgeErrorKind.NOT_FOUND:
                     continue
                 raise
             return base64.b64decode(file["content"]).decode("utf-8", "replace")
@@ -135,7 +140,7 @@ class GitHubRepo:
         try:
             return facts_of(self._ask("POST", "/pulls", body=request).data)
         except ForgeError as error:
-            if error.kind == "invalid" and "already exists" in str(error).lower():
+            if error.kind == ForgeErrorKind.INVALID and "already exists" in str(error).lower():
                 existing = self.find_pull_request(branch, None)
                 if existing:
                     return existing
@@ -178,8 +183,8 @@ class GitHubRepo:
         try:
             self._ask("DELETE", f"/git/refs/heads/{quote(branch)}")
         except ForgeError as error:
-            gone = error.kind == "invalid" and "does not exist" in str(error).lower()
-            if error.kind != "not_found" and not gone:
+            gone = error.kind == ForgeErrorKind.INVALID and "does not exist" in str(error).lower()
+            if error.kind != ForgeErrorKind.NOT_FOUND and not gone:
                 raise
 
     def close_issue(self, number: int) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from chalicelib.domain.firing import run_marker
 from chalicelib.domain.label import normal_label
-from chalicelib.domain.pull_requests.forge import ForgeError, ForgeLocation
+from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind, ForgeLocation
 from chalicelib.domain.tickets.ticket import Comment, Ticket
 from chalicelib.integrations.github.authority import PermissionCache, RepoAuthority
 from chalicelib.integrations.github.client import GitHubClient
@@ -57,7 +57,7 @@ class TrustedContent:
                     label = normal_label(str((event.get("label") or {}).get("name")))
                     setters[label] = str((event.get("actor") or {}).get("login") or "")
         except ForgeError as error:
-            if error.kind != "not_found":  # it was deleted, or moved to another repo
+            if error.kind != ForgeErrorKind.NOT_FOUND:  # it was deleted, or moved to another repo
                 raise
         return setters
 
@@ -99,7 +99,7 @@ class _AsTracker:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ForgeError):
-            if error.kind == "rate_limited":
+            if error.kind == ForgeErrorKind.RATE_LIMITED:
                 raise TrackerRateLimited(error.wait or timedelta(minutes=1)) from error
             message = f"whose labels and comments count cannot be asked: {error}"
             raise TrackerUnreachable(message, passes=error.passes, wait=error.wait) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.job_spec import RepoSpec
 from chalicelib.runner.repository.forge_errors import error_class_of
@@ -43,7 +44,7 @@ def fetch_base(git: Git, repo: RepoSpec, base_branch: str, workspace: Path) -> s
         )
         if result.code != 0:
             reason = f"the base branch {base_branch} cannot be fetched: {result.failure_reason}"
-            raise JobFailed(error_class_of(result, "clone"), reason)
+            raise JobFailed(error_class_of(result, ErrorClass.CLONE), reason)
         if git.run_local("merge-base", "HEAD", tracking, cwd=workspace).code == 0:
             git.log.add_line(
                 "system", f"origin/{base_branch} and its merge base are there to merge"
@@ -97,7 +98,7 @@ def branch_sha(git: Git, repo: RepoSpec, branch: str, cwd: Path) -> str:
     result = git.run_with_token("ls-remote", "--", repo.url, ref, cwd=cwd)
     if result.code != 0:
         raise JobFailed(
-            error_class_of(result, "push"),
+            error_class_of(result, ErrorClass.PUSH),
             f"the remote branch cannot be read: {result.failure_reason}",
         )
     return next((line.split()[0] for line in result.out.splitlines() if line.endswith(ref)), "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.job_spec import RepoSpec
 from chalicelib.runner.repository.base_branch import BaseBranch, fetch_base
@@ -42,7 +43,7 @@ def clone_repo(git: Git, repo: RepoSpec, workspace: Path) -> Checkout:
     """
     for name in (repo.url, repo.branch or "", repo.push_branch):
         if name.startswith("-"):
-            raise JobFailed("clone", f"{name!r} is neither a URL nor a branch")
+            raise JobFailed(ErrorClass.CLONE, f"{name!r} is neither a URL nor a branch")
     remote = _ask_remote(git, repo, workspace.parent)
     branch = _start_from(git, repo, remote, workspace.parent)
     git.log.add_line("system", f"cloning {repo.url}" + (f" at {branch}" if branch else ""))
@@ -56,7 +57,7 @@ def clone_repo(git: Git, repo: RepoSpec, workspace: Path) -> Checkout:
         raise _clone_failure(result)
     sha = git.run_local("log", "-1", "--format=%H %ct", "HEAD", cwd=workspace)
     if sha.code != 0:
-        raise JobFailed("clone", f"the repository {repo.url} has no commits")
+        raise JobFailed(ErrorClass.CLONE, f"the repository {repo.url} has no commits")
     base_sha, committed_at = sha.out.split()
     base_branch = repo.branch or remote.default_branch
     tip = base_sha
@@ -72,7 +73,7 @@ def _write_files(git: Git, workspace: Path) -> None:
         git.job_user.give_ownership(workspace)
     result = git.as_user().run_local("reset", "--quiet", "--hard", "HEAD", cwd=workspace)
     if result.code != 0:
-        raise JobFailed("clone", f"the files cannot be written: {result.failure_reason}")
+        raise JobFailed(ErrorClass.CLONE, f"the files cannot be written: {result.failure_reason}")
 
 
 def _ask_remote(git: Git, repo: RepoSpec, cwd: Path) -> _Remote:
@@ -103,7 +104,7 @@ def _check_name(repo: RepoSpec, commits: dict[str, str], above: list[str]) -> No
     inside = (name for name in commits if name.startswith(f"{repo.push_branch}/"))
     for name in (*(name for name in above if name in commits), *inside):
         raise JobFailed(
-            "clone",
+            ErrorClass.CLONE,
             f'the repository has a branch "{name}", so git cannot make a branch'
             f' "{repo.push_branch}" beside it: set another branchPrefix for this repo',
         )
@@ -119,13 +120,13 @@ def _start_from(git: Git, repo: RepoSpec, remote: _Remote, cwd: Path) -> str | N
         return None
     heads = git.run_with_token("ls-remote", "--heads", "--", repo.url, cwd=cwd).out.splitlines()
     if not heads:
-        raise JobFailed("clone", f"the repository {repo.url} has no commits")
+        raise JobFailed(ErrorClass.CLONE, f"the repository {repo.url} has no commits")
     if repo.branch:
-        raise JobFailed("clone", f'branch "{repo.branch}" does not exist in {repo.url}')
+        raise JobFailed(ErrorClass.CLONE, f'branch "{repo.branch}" does not exist in {repo.url}')
     names = [line.partition("\trefs/heads/")[2] for line in heads]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     raise JobFailed(
-        "clone",
+        ErrorClass.CLONE,
         f"HEAD of {repo.url} names a branch that does not exist: set the branch to one of"
         f" {', '.join(names[:_MOST_NAMED])}{more}",
     )
@@ -133,5 +134,6 @@ def _start_from(git: Git, repo: RepoSpec, remote: _Remote, cwd: Path) -> str | N
 
 def _clone_failure(result: GitResult) -> JobFailed:
     return JobFailed(
-        error_class_of(result, "clone"), f"the repository cannot be cloned: {result.failure_reason}"
+        error_class_of(result, ErrorClass.CLONE),
+        f"the repository cannot be cloned: {result.failure_reason}",
     )

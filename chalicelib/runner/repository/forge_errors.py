@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.repository.git import GitResult
 
 _STATUS = re.compile(r"(?:returned error: |\bHTTP )([1-5]\d\d)\b")
@@ -22,7 +23,7 @@ _CREDENTIAL = re.compile(
 MAX_FIRST_LINES, MAX_LAST_LINES, MAX_LINE_LENGTH = 5, 6, 140
 
 
-def error_class_of(result: GitResult, default: str) -> str:
+def error_class_of(result: GitResult, default: ErrorClass) -> ErrorClass:
     """Return the class of a failed conversation with the forge: by its status, otherwise by words.
 
     Git reports every refusal over HTTP as a broken connection; the status shows a real one.
@@ -33,14 +34,16 @@ def error_class_of(result: GitResult, default: str) -> str:
     if _REFUSED.search(own):
         return default
     if _NETWORK.search(own):
-        return "network"
-    return "credential" if default == "clone" and _CREDENTIAL.search(result.err) else default
+        return ErrorClass.NETWORK
+    is_refused = default == ErrorClass.CLONE and _CREDENTIAL.search(result.err)
+    return ErrorClass.CREDENTIAL if is_refused else default
 
 
-def _kind_of_status(status: int, default: str) -> str:
+def _kind_of_status(status: int, default: ErrorClass) -> ErrorClass:
     if status >= 500 or status in _PASSING:
-        return "network"
-    return "credential" if default == "clone" and status in (401, 403) else default
+        return ErrorClass.NETWORK
+    is_refused = default == ErrorClass.CLONE and status in (401, 403)
+    return ErrorClass.CREDENTIAL if is_refused else default
 
 
 def refusal_words(result: GitResult) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed, Overrun
 from chalicelib.runner.job_control import JobControl
 from chalicelib.runner.job_spec import CommitIdentity
@@ -183,7 +184,7 @@ class Git:
         def check() -> None:
             self.control.raise_if_ended()
             if is_over():
-                raise Overrun("push", _OVERRUN.format(seconds))
+                raise Overrun(ErrorClass.PUSH, _OVERRUN.format(seconds))
 
         code = shell.run_program(program, self.control, out=out, err=err, enough=is_over)
         check()
@@ -195,7 +196,7 @@ class Git:
         """Return what a local command prints; raise where it fails."""
         result = self.run_local(*arguments, cwd=cwd, **extra)
         if result.code != 0:
-            raise JobFailed("push", f"git {arguments[0]} failed: {result.failure_reason}")
+            raise JobFailed(ErrorClass.PUSH, f"git {arguments[0]} failed: {result.failure_reason}")
         return result.out.strip()
 
     def _run_git(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.repository.git import SAFE_OPTIONS, Git, GitBytes
 
@@ -156,7 +157,7 @@ class JobRepository:
         """Return what a git command prints; raise where it fails."""
         output = self.run_git(*arguments, stdin=stdin, index=index, options=options)
         if output.code != 0:
-            raise JobFailed("push", f"git {arguments[0]} failed: {output.failure_reason}")
+            raise JobFailed(ErrorClass.PUSH, f"git {arguments[0]} failed: {output.failure_reason}")
         return output.data
 
     def read_text(self, *arguments: str, stdin: bytes = b"", index: str = "index") -> str:

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.repository import filters
 from chalicelib.runner.repository.forge_errors import error_class_of
@@ -47,7 +48,7 @@ def upload_objects(git: Git, url: str, source: Path, copied: Path, oids: tuple[s
         return
     if shutil.which("git-lfs", path=search_path()) is None:
         raise JobFailed(
-            "missing_tool",
+            ErrorClass.MISSING_TOOL,
             "new files in Git LFS cannot be uploaded: git-lfs is not installed on this runner",
         )
     if copied != source:
@@ -57,7 +58,7 @@ def upload_objects(git: Git, url: str, source: Path, copied: Path, oids: tuple[s
         batch = oids[start : start + _BATCH]
         result = git.run_with_token("lfs", "push", "--object-id", "--", url, *batch, cwd=source)
         if result.code != 0:
-            kind = error_class_of(result, "push")
+            kind = error_class_of(result, ErrorClass.PUSH)
             raise JobFailed(
                 kind, f"files in Git LFS could not be uploaded: {result.failure_reason}"
             )
@@ -81,7 +82,9 @@ def _copy_object(repository: JobRepository, oid: str, sealed: Path) -> bool:
 def _verify_objects(source: Path, oids: tuple[str, ...]) -> None:
     for oid in oids:
         if object_path(source, oid).is_symlink() or _hash_file(object_path(source, oid)) != oid:
-            raise JobFailed("agent", "a file of Git LFS was changed after the agent had ended")
+            raise JobFailed(
+                ErrorClass.AGENT, "a file of Git LFS was changed after the agent had ended"
+            )
 
 
 def object_path(repository: Path, oid: str) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.repository import filter_programs, filters, git_config, work_tree
 from chalicelib.runner.repository.git import Git
@@ -66,7 +67,7 @@ def record_setup_state(
     git: Git, workspace: Path, base_sha: str, environment: Mapping[str, str]
 ) -> SetupState:
     """Return what the workspace is now, before the agent begins."""
-    check_repository(workspace, "setup")
+    check_repository(workspace, ErrorClass.SETUP)
     setup = _read_setup(git, workspace, base_sha, environment)
     repository = JobRepository.open_repository(git, workspace, environment, setup)
     try:
@@ -91,7 +92,7 @@ def record_setup_state(
         repository.remove_scratch()
 
 
-def check_repository(workspace: Path, by: str) -> None:
+def check_repository(workspace: Path, by: ErrorClass) -> None:
     """Raise where the workspace's own repository is gone, or is another's."""
     directory = workspace / ".git"
     if directory.is_symlink() or not directory.is_dir():
@@ -126,7 +127,8 @@ def _read_setup(
     parts = output.data.split(_NEXT)
     if output.code != 0 or len(parts) != 6:
         raise JobFailed(
-            "setup", f"setup left a repository that cannot be read: {output.failure_reason}"
+            ErrorClass.SETUP,
+            f"setup left a repository that cannot be read: {output.failure_reason}",
         )
     listing, attributes, global_attributes, global_excludes, head, shallow = parts
     filter_words = filter_programs.list_words(listing, environment)
@@ -189,5 +191,5 @@ def _take_index(repository: JobRepository) -> tuple[bytes, tuple[int, int]]:
     ):
         facts = os.fstat(file)
         if not stat.S_ISREG(facts.st_mode):
-            raise JobFailed("setup", "setup replaced the runner's own files")
+            raise JobFailed(ErrorClass.SETUP, "setup replaced the runner's own files")
         return stream.read(_MOST_INDEX_BYTES), (facts.st_atime_ns, facts.st_mtime_ns)

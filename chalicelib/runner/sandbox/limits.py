@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.job_control import JobControl
 from chalicelib.runner.sandbox import processes
@@ -60,14 +61,14 @@ def check_environment(environment: Mapping[str, str]) -> None:
     largest = max(sizes, key=lambda name: sizes[name])
     if sizes[largest] > _LONGEST_VARIABLE:
         reason = f"the variable {largest} takes {sizes[largest]:,} bytes"
-        raise JobFailed("setup", _TOO_LARGE.format(reason, _LONGEST_VARIABLE))
+        raise JobFailed(ErrorClass.SETUP, _TOO_LARGE.format(reason, _LONGEST_VARIABLE))
     soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
     stack = _LARGEST_ENVIRONMENT if soft == resource.RLIM_INFINITY else soft // 4
     room = max(min(stack, _LARGEST_ENVIRONMENT), _LONGEST_VARIABLE) - _FOR_ARGUMENTS
     total = sum(sizes.values()) + _POINTER_BYTES * len(sizes)
     if total > room:
         reason = f"its variables and secrets take {total:,} bytes together ({largest} the most)"
-        raise JobFailed("setup", _TOO_LARGE.format(reason, room))
+        raise JobFailed(ErrorClass.SETUP, _TOO_LARGE.format(reason, room))
 
 
 class DiskWatch:
@@ -94,7 +95,7 @@ class DiskWatch:
             if used <= self._limit:
                 used += unlinked_size(self._root, processes.list_descendants(os.getpid()))
             if used > self._limit:
-                self._control.fail_job(JobFailed("disk", disk_message(used, self._limit)))
+                self._control.fail_job(JobFailed(ErrorClass.DISK, disk_message(used, self._limit)))
                 return
             pause = max(WATCH_INTERVAL_SECONDS, 10 * (time.monotonic() - started))
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.output.redact import MIN_FORM_LENGTH
 
@@ -129,22 +130,28 @@ def _read_file(directory: Path, variable: str, owner: int) -> str:
         with _open_file(directory, VARIABLE_FILES[variable]) as file:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != owner or status.st_nlink > 1:
-                raise JobFailed("setup", f"setup left something else than a file at ${variable}")
+                raise JobFailed(
+                    ErrorClass.SETUP, f"setup left something else than a file at ${variable}"
+                )
             with os.fdopen(file, "rb", closefd=False) as stream:
                 content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return ""
     except OSError as error:
         reason = f"what setup left at ${variable} cannot be read: {error.strerror}"
-        raise JobFailed("setup", reason) from error
+        raise JobFailed(ErrorClass.SETUP, reason) from error
     if len(content) > MAX_BYTES:
-        raise JobFailed("setup", f"setup wrote more than {MAX_BYTES // 1024} KiB to ${variable}")
+        raise JobFailed(
+            ErrorClass.SETUP, f"setup wrote more than {MAX_BYTES // 1024} KiB to ${variable}"
+        )
     if b"\0" in content:
-        raise JobFailed("setup", f"setup wrote a zero byte to ${variable}")
+        raise JobFailed(ErrorClass.SETUP, f"setup wrote a zero byte to ${variable}")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise JobFailed("setup", f"what setup wrote to ${variable} is not UTF-8") from error
+        raise JobFailed(
+            ErrorClass.SETUP, f"what setup wrote to ${variable} is not UTF-8"
+        ) from error
 
 
 @contextmanager
@@ -163,4 +170,6 @@ def _open_file(directory: Path, name: str) -> Iterator[int]:
 
 def _line_failure(variable: str, number: int, reason: str) -> JobFailed:
     """Return a failure that repeats nothing of the line: it may hold a secret."""
-    return JobFailed("setup", f"line {number} of what setup wrote to ${variable}: {reason}")
+    return JobFailed(
+        ErrorClass.SETUP, f"line {number} of what setup wrote to ${variable}: {reason}"
+    )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.job_control import JobControl
 from chalicelib.runner.output.text import LineSplitter
@@ -120,12 +121,12 @@ def _open_plainly(path: str, flags: int) -> int:
 
 def _start_failure(error: Exception, name: str) -> JobFailed:
     if isinstance(error, SandboxError):
-        return JobFailed("crash", f"the sandbox of the job failed: {error}")
+        return JobFailed(ErrorClass.CRASH, f"the sandbox of the job failed: {error}")
     if not isinstance(error, OSError):  # a zero byte in an argument or a variable
-        return JobFailed("setup", f"cannot start {name!r}: {error}")
+        return JobFailed(ErrorClass.SETUP, f"cannot start {name!r}: {error}")
     if error.errno == errno.E2BIG:
-        return JobFailed("setup", TOO_BIG_MESSAGE.format(name))
-    return JobFailed("missing_tool", f"cannot start {name!r}: {error.strerror}")
+        return JobFailed(ErrorClass.SETUP, TOO_BIG_MESSAGE.format(name))
+    return JobFailed(ErrorClass.MISSING_TOOL, f"cannot start {name!r}: {error.strerror}")
 
 
 def _wait_for_end(

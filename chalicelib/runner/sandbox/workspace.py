@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.job_spec import CommitIdentity, JobSpec
 from chalicelib.runner.sandbox import user_database
@@ -149,7 +150,7 @@ class JobDirectory:
                         os.fchown(target, self.job_user.number, self.job_user.number)
         except OSError as error:
             reason = f"setup left no place for the agent's settings ~/{name}: {error.strerror}"
-            raise JobFailed("setup", reason) from error
+            raise JobFailed(ErrorClass.SETUP, reason) from error
         finally:
             os.close(here)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.repository import trees, work_tree
 from chalicelib.runner.repository.job_repository import JobRepository
@@ -110,7 +111,7 @@ def read_commits(repository: JobRepository, commits: list[str]) -> list[GitCommi
         end = data.index(b"\n", position)
         facts = data[position:end].split()
         if len(facts) != 3 or facts[1] != b"commit":
-            raise JobFailed("agent", f"the commit {sha[:12]} cannot be read")
+            raise JobFailed(ErrorClass.AGENT, f"the commit {sha[:12]} cannot be read")
         start, size = end + 1, int(facts[2])
         parsed.append(_parse_commit(sha, data[start : start + size]))
         position = start + size + 1

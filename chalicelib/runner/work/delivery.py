@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from chalicelib.domain.runs.run import LIMITS
+from chalicelib.domain.error_class import LIMIT_CLASSES, ErrorClass
 from chalicelib.runner.errors import JobError, JobFailed, Overrun
 from chalicelib.runner.job_control import JobControl
 from chalicelib.runner.job_spec import JobSpec, RepoSpec
@@ -84,7 +84,8 @@ class WorkDelivery:
             try:
                 push.push_snapshot(self._with_new_token(), self.repo, snapshot)
             except JobFailed as failure:
-                if failure.error_class != "network" or wait is None or self.control.is_nearly_over:
+                is_temporary = failure.error_class == ErrorClass.NETWORK
+                if not is_temporary or wait is None or self.control.is_nearly_over:
                     raise
                 self.log.add_line("system", f"{failure.message}\ntrying the push again in {wait} s")
                 self.control.stopped.wait(wait)
@@ -124,7 +125,7 @@ class WorkDelivery:
 
     def _push_partial(self, snapshot: Snapshot, failure: JobFailed) -> bool:
         """Push the work of a run that reached a limit; return whether it is on its branch now."""
-        is_limit = failure.error_class in LIMITS
+        is_limit = failure.error_class in LIMIT_CLASSES
         if not is_limit or not self.repo.push_partial or snapshot.refused:
             return False
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.runs.kept_work import BUNDLE, MAX_KEPT_BYTES, PATCH
 from chalicelib.domain.runs.output import RunOutput
 from chalicelib.runner.api import fetch_file
@@ -23,7 +24,6 @@ from chalicelib.runner.repository.job_repository import JobRepository
 from chalicelib.runner.repository.setup_state import SetupState
 from chalicelib.runner.work import outputs
 from chalicelib.runner.work.sealing import HEAD_REF, KEPT_REFS, copy_sealed, name_tips
-from chalicelib.runner.work.secret_scan import SECRET_CLASS
 from chalicelib.runner.work.snapshot import Snapshot
 
 BUNDLE_TYPE, PATCH_TYPE = "application/x-git-bundle", "text/x-diff"
@@ -62,7 +62,7 @@ def pack_work(
         snapshot = replace(snapshot, repository=copy)
     files: dict[RunOutput, bytes] = {}
     notices = []
-    has_secret = snapshot.refused is not None and snapshot.refused.error_class == SECRET_CLASS
+    has_secret = snapshot.refused is not None and snapshot.refused.error_class == ErrorClass.SECRET
     if has_secret:
         notices.append(f"{BUNDLE} is not kept: a secret is in the work")
     elif snapshot.in_clear:
@@ -108,7 +108,7 @@ def _make_bundle(git: Git, snapshot: Snapshot) -> bytes:
         "bundle", "create", "-q", str(target), *revisions, cwd=snapshot.repository
     )
     if result.code != 0:
-        raise JobFailed("push", f"git bundle failed: {result.failure_reason}")
+        raise JobFailed(ErrorClass.PUSH, f"git bundle failed: {result.failure_reason}")
     return target.read_bytes()
 
 
@@ -129,7 +129,7 @@ def _make_patch(git: Git, snapshot: Snapshot) -> bytes:
     for name, tip in tips.items():
         output = git.read_bytes("git", *_DIFF, snapshot.base, tip, *paths, cwd=snapshot.repository)
         if output.code != 0:
-            raise JobFailed("push", f"git diff failed: {output.failure_reason}")
+            raise JobFailed(ErrorClass.PUSH, f"git diff failed: {output.failure_reason}")
         if output.data:
             parts.append(f"{name}\n".encode() * bool(name) + output.data)
     return b"\n".join(parts)
@@ -140,7 +140,9 @@ def fetch_bundle(git: Git, work: EarlierWork) -> Path:
     try:
         content = fetch_file(work.url, MAX_KEPT_BYTES)
     except ApiError as error:
-        raise JobFailed("network", f"{_describe_work(work)} cannot be read: {error}") from error
+        raise JobFailed(
+            ErrorClass.NETWORK, f"{_describe_work(work)} cannot be read: {error}"
+        ) from error
     directory = git.private()
     target = directory / BUNDLE
     target.write_bytes(content)
@@ -167,7 +169,7 @@ def begin_at_base(
         return replace(start, pushed_stat=user.run_local(*stat, cwd=workspace).out.strip())
     if start.continues:
         raise JobFailed(
-            "clone",
+            ErrorClass.CLONE,
             f"{_describe_work(work)} does not fit: the branch {repo.push_branch} has other "
             f"commits by now."
             f" Apply its {PATCH} by hand",
@@ -177,7 +179,7 @@ def begin_at_base(
     )
     if result.code != 0:
         raise JobFailed(
-            "clone",
+            ErrorClass.CLONE,
             f"the base of {_describe_work(work)} cannot be fetched: {result.failure_reason}",
         )
     git.log.add_line(
@@ -187,7 +189,7 @@ def begin_at_base(
         git.job_user.give_ownership(workspace)
     reset = user.run_local("reset", "--quiet", "--hard", work.base_sha, cwd=workspace)
     if reset.code != 0:
-        raise JobFailed("clone", f"the files cannot be written: {reset.failure_reason}")
+        raise JobFailed(ErrorClass.CLONE, f"the files cannot be written: {reset.failure_reason}")
     committed_at = user.run_checked("log", "-1", "--format=%ct", work.base_sha, cwd=workspace)
     earlier = min(start.base.committed_at, int(committed_at))
     return replace(start, base_sha=work.base_sha, base=replace(start.base, committed_at=earlier))
@@ -216,7 +218,8 @@ def restore_work(
         checked = repository.run_script(_CHECK, str(bundle))
         if checked.code != 0:
             raise JobFailed(
-                "clone", f"{_describe_work(work)} cannot be unbundled: {checked.failure_reason}"
+                ErrorClass.CLONE,
+                f"{_describe_work(work)} cannot be unbundled: {checked.failure_reason}",
             )
         refspecs = (f"{HEAD_REF}:{RESTORED_REF}", f"{KEPT_REFS}/*:refs/heads/kept/*")
         fetched = user.run_local(
@@ -227,7 +230,8 @@ def restore_work(
         )
         if fetched.code != 0:
             raise JobFailed(
-                "clone", f"{_describe_work(work)} cannot be unbundled: {fetched.failure_reason}"
+                ErrorClass.CLONE,
+                f"{_describe_work(work)} cannot be unbundled: {fetched.failure_reason}",
             )
         merged = user.run_local(
             *("merge", "--quiet", "--ff-only", RESTORED_REF),
@@ -236,7 +240,8 @@ def restore_work(
         )
         if merged.code != 0:
             raise JobFailed(
-                "clone", f"{_describe_work(work)} cannot be checked out: {merged.failure_reason}"
+                ErrorClass.CLONE,
+                f"{_describe_work(work)} cannot be checked out: {merged.failure_reason}",
             )
         user.run_local("update-ref", "-d", RESTORED_REF, cwd=workspace)
     finally:

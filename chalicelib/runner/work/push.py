@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.job_spec import RepoSpec
 from chalicelib.runner.repository import lfs
@@ -35,8 +36,10 @@ def push_snapshot(git: Git, repo: RepoSpec, snapshot: Snapshot) -> None:
     target = f"{snapshot.head}:{ref}"
     result = git.run_with_token("push", "--no-verify", *lease, "--", repo.url, target, cwd=source)
     if result.code != 0:
-        kind = error_class_of(result, "push")
-        summary = "the push did not get through" if kind == "network" else "the push was refused"
+        kind = error_class_of(result, ErrorClass.PUSH)
+        summary = (
+            "the push did not get through" if kind == ErrorClass.NETWORK else "the push was refused"
+        )
         raise JobFailed(kind, f"{summary}: {refusal_words(result)}")
 
 
@@ -60,4 +63,6 @@ def end_processes(git: Git) -> None:
     """End all that setup and agent have started; raise where something of it stays."""
     ended = processes.end_descendants()
     if not (ended and (git.job_user is None or git.job_user.end_processes())):
-        raise JobFailed("agent", "a process that setup or the agent started cannot be ended")
+        raise JobFailed(
+            ErrorClass.AGENT, "a process that setup or the agent started cannot be ended"
+        )

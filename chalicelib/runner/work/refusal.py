@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.domain.error_class import ErrorClass
+
 UNREAD = "the files of the workspace cannot be read in time: what is not committed is lost"
 _MOST_REASONS = 20
 
@@ -13,7 +15,7 @@ class Refusal:
     """The reason why a snapshot is not pushed."""
 
     reason: str
-    error_class: str = "attention"
+    error_class: ErrorClass = ErrorClass.ATTENTION
 
 
 def join_reasons(reasons: list[Refusal]) -> Refusal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chalicelib.domain.runs.attempt import AttemptOutcome
 from chalicelib.domain.runs.output import RunOutput
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.integrations.agents.base import AgentResult
@@ -14,7 +15,7 @@ from chalicelib.runner.work.kept_work import PackedWork
 class JobResult:
     """Results so far, filled stage by stage, so that a failure reports what went before."""
 
-    outcome: str = "failed"
+    outcome: AttemptOutcome = AttemptOutcome.FAILED
     branch: str | None = None
     head_sha: str | None = None
     base_sha: str | None = None

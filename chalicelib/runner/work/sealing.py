@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.repository.git import Git
 from chalicelib.runner.repository.job_repository import JobRepository
@@ -56,7 +57,9 @@ def seal_commits(
             *_PACK, stdin="".join(f"{each}\n" for each in pack_input).encode(), into=file
         )
     if output.code != 0:
-        raise JobFailed("push", f"the agent's commits cannot be read: {output.failure_reason}")
+        raise JobFailed(
+            ErrorClass.PUSH, f"the agent's commits cannot be read: {output.failure_reason}"
+        )
     _take_pack(repository.git, sealed, pack, ends)
     _write_refs(repository.git, sealed, tips)
     return SealedRepository(sealed, tuple(sorted(forge_commits)), tuple(sorted(ends)))
@@ -76,7 +79,9 @@ def copy_sealed(git: Git, sealed: Path, tips: Mapping[str, str], ends: Iterable[
         argv = ("git", *_PACK)
         output = git.read_bytes(*argv, cwd=sealed, stdin=copy / "wanted", into=file)
     if output.code != 0:
-        raise JobFailed("push", f"the run's commits cannot be read: {output.failure_reason}")
+        raise JobFailed(
+            ErrorClass.PUSH, f"the run's commits cannot be read: {output.failure_reason}"
+        )
     _take_pack(git, copy, pack, ends)
     _write_refs(git, copy, tips)
     return copy
@@ -89,7 +94,7 @@ def create_repository(git: Git, hash_length: int) -> Path:
     arguments = ("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
     result = git.as_runner().run_local(*arguments, str(directory), cwd=directory.parent)
     if result.code != 0:
-        raise JobFailed("push", f"git init failed: {result.failure_reason}")
+        raise JobFailed(ErrorClass.PUSH, f"git init failed: {result.failure_reason}")
     return directory
 
 
@@ -123,7 +128,9 @@ def _list_ends(
 def _take_pack(git: Git, sealed: Path, pack: Path, shallow: Iterable[str]) -> None:
     output = git.as_runner().read_bytes(*("git", "index-pack", "--stdin"), cwd=sealed, stdin=pack)
     if output.code != 0:
-        raise JobFailed("push", f"the agent's commits cannot be read: {output.failure_reason}")
+        raise JobFailed(
+            ErrorClass.PUSH, f"the agent's commits cannot be read: {output.failure_reason}"
+        )
     pack.unlink()
     (sealed / "shallow").write_text("".join(f"{sha}\n" for sha in sorted(shallow)))
 
@@ -133,4 +140,4 @@ def _write_refs(git: Git, sealed: Path, tips: Mapping[str, str]) -> None:
     orders.write_text("".join(f"create {name} {sha}\n" for name, sha in tips.items()))
     output = git.as_runner().read_bytes("git", "update-ref", "--stdin", cwd=sealed, stdin=orders)
     if output.code != 0:
-        raise JobFailed("push", f"git update-ref failed: {output.failure_reason}")
+        raise JobFailed(ErrorClass.PUSH, f"git update-ref failed: {output.failure_reason}")

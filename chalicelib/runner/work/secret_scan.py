@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.output.secret_index import SecretIndex
 from chalicelib.runner.repository.git import Git
@@ -20,7 +21,6 @@ from chalicelib.runner.work.refusal import Refusal
 from chalicelib.runner.work.snapshot import Snapshot
 
 SHORTEST_CHARACTERS = 8
-SECRET_CLASS = "secret"
 """The class of a refusal whose commits hold a secret: they are kept nowhere either."""
 
 _WORDS = re.compile(rb"[\t\n\r -~]{%d,}" % SHORTEST_CHARACTERS)
@@ -113,7 +113,7 @@ def scan_snapshot(git: Git, snapshot: Snapshot, scanner: SecretScanner, branch: 
         if not any(_is_in_base(git.as_runner(), snapshot, value) for value in values):
             reason = f"the secret {hit.name} is in {hit.location}: nothing is pushed"
             reasons = [*([snapshot.refused.reason] if snapshot.refused else []), reason]
-            refused = Refusal("; ".join(reasons), SECRET_CLASS)
+            refused = Refusal("; ".join(reasons), ErrorClass.SECRET)
             return replace(snapshot, refused=refused, notices=tuple(notices))
         notices.append(f"not looked for in commits, since the base has it: {hit.name}")
         scanner = scanner.without_secret(hit.name)
@@ -232,6 +232,6 @@ def _read_bytes(
     output = git.read_bytes(*argv, cwd=repository, stdin=stdin)
     if output.code != 0:
         raise JobFailed(
-            "push", f"the run's commits cannot be looked through: {output.failure_reason}"
+            ErrorClass.PUSH, f"the run's commits cannot be looked through: {output.failure_reason}"
         )
     return output.data

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from chalicelib.domain.error_class import ErrorClass
 from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.output.text import name_some
 from chalicelib.runner.repository import filter_programs, lfs, trees
@@ -102,7 +103,7 @@ def take_snapshot(
 
     Raises `JobFailed` where the workspace has no repository that could be read.
     """
-    check_repository(workspace, "agent")
+    check_repository(workspace, ErrorClass.AGENT)
     job = git.as_job(request.environment)
     setup = filter_programs.distrust_changed(job, workspace, state.setup)
     repository = JobRepository.open_repository(
@@ -124,7 +125,7 @@ def _restore_configuration(repository: JobRepository) -> None:
         output = repository.run_script(_SET_ATTRIBUTES, stdin=setup.attributes)
     if output.code != 0:
         raise JobFailed(
-            "agent", f"the agent left a repository that is closed: {output.failure_reason}"
+            ErrorClass.AGENT, f"the agent left a repository that is closed: {output.failure_reason}"
         )
 
 
@@ -133,18 +134,21 @@ def _decide_snapshot(draft: _Draft) -> Snapshot | None:
     operation = find_unfinished(repository)
     if operation:
         draft.reasons.append(
-            Refusal(f"the agent left an unfinished {operation}: nothing is pushed", "unfinished")
+            Refusal(
+                f"the agent left an unfinished {operation}: nothing is pushed",
+                ErrorClass.UNFINISHED,
+            )
         )
     head = _find_head(draft)
     options = ReadingOptions(draft.special, draft.request.includes_setup, draft.request.reads_files)
     tree = read_agent_tree(repository, state, head, options)
     draft.notices += tree.notices
     if tree.sha is None:
-        draft.reasons.append(Refusal(UNREAD, "push"))
+        draft.reasons.append(Refusal(UNREAD, ErrorClass.PUSH))
     if tree.unmerged and not operation:
         names = ", ".join(sorted(tree.unmerged)[:5])
         draft.reasons.append(
-            Refusal(f"the agent left unresolved conflicts in {names}", "unfinished")
+            Refusal(f"the agent left unresolved conflicts in {names}", ErrorClass.UNFINISHED)
         )
     for path in tree.submodule_faults:
         draft.reasons.append(
@@ -166,7 +170,9 @@ def _find_head(draft: _Draft) -> str:
     name = branch.data.decode(errors="replace").strip()
     is_unborn = name and repository.run_git("rev-parse", "--verify", "--quiet", name).code != 0
     if not is_unborn or repository.run_git("cat-file", "-e", draft.state.head_sha).code != 0:
-        raise JobFailed("agent", f"the agent left no commit checked out: {output.failure_reason}")
+        raise JobFailed(
+            ErrorClass.AGENT, f"the agent left no commit checked out: {output.failure_reason}"
+        )
     draft.reasons.append(Refusal(f"HEAD names the branch {name}, which has no commit"))
     return draft.state.head_sha
 
@@ -200,7 +206,9 @@ def _build_snapshot(draft: _Draft, head: str, tree: AgentTree) -> Snapshot | Non
         return None
     in_clear = find_faults(draft.repository, line.new_entries, tree.staged, draft.state.base_sha)
     faults = [*tree.filter_faults, *in_clear.values()]
-    draft.reasons += [Refusal(f"not pushed in clear: {fault}", "filter") for fault in faults]
+    draft.reasons += [
+        Refusal(f"not pushed in clear: {fault}", ErrorClass.FILTER) for fault in faults
+    ]
     return replace(_seal_snapshot(draft, line, others), in_clear=frozenset(in_clear))
 
 

@@ -7,10 +7,11 @@ from chalicelib.actions.jobs import builds, jobs, outputs, reports
 from chalicelib.domain.access.key import Forbidden, Scope
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.repos.repo import is_plain_http
-from chalicelib.domain.runs.attempt import RunnerCapabilities, StageSpan
+from chalicelib.domain.runs.attempt import AttemptOutcome, RunnerCapabilities, StageSpan
 from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.log import LogLine
 from chalicelib.domain.runs.output import RunOutput
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.domain.texts import pull_request_body
 from chalicelib.settings import settings
@@ -53,7 +54,7 @@ def record_heartbeat() -> Answer[responses.GoOn]:
     run_id, spans = parse_id("run", asked.run_id), _to_stage_spans(asked)
     lines = _to_log_lines(asked)
     reason = jobs.record_heartbeat(
-        wiring.get_world(), run_id, asked.attempt, asked.stage, lines, spans
+        wiring.get_world(), run_id, asked.attempt, _phase_of(asked), lines, spans
     )
     return json_answer({"continue": reason is None, "reason": reason})
 
@@ -90,8 +91,8 @@ def report_attempt() -> Answer[responses.Ended]:
     _check_may_speak(asked)
     agent = asked.agent or runner_requests.AgentEnd()
     end = reports.AttemptReport(
-        outcome=asked.outcome,
-        stage=asked.stage,
+        outcome=AttemptOutcome(asked.outcome),
+        stage=_phase_of(asked),
         stages=_to_stage_spans(asked),
         error_class=asked.error_class,
         error_message=asked.error_message,
@@ -149,9 +150,13 @@ def _to_unpushed_work(asked: runner_requests.Report) -> UnpushedWork | None:
     )
 
 
+def _phase_of(asked: runner_requests.Beat) -> Phase | None:
+    return Phase(asked.stage) if asked.stage else None
+
+
 def _to_stage_spans(asked: runner_requests.Beat) -> tuple[StageSpan, ...]:
     return tuple(
-        StageSpan(stage=span.stage, started_at=span.started_at, ended_at=span.ended_at)
+        StageSpan(stage=Phase(span.stage), started_at=span.started_at, ended_at=span.ended_at)
         for span in asked.stages
     )
 

@@ -11,15 +11,21 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from chalicelib.actions.blueprints.webhook_secrets import UnsealedTrigger
-from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
+from chalicelib.domain.blueprints.blueprint import (
+    Blueprint,
+    Kind,
+    MissingParams,
+    OpenPrPolicy,
+    PartialWork,
+)
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.field_warning import FieldWarning
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
     Overlap,
     ScheduleSettings,
     Trigger,
-    TriggerType,
     WebhookSettings,
 )
 from chalicelib.domain.triggers.webhook_senders import SENDERS
@@ -67,11 +73,11 @@ def to_blueprint(
         max_retries=usual_retries if request.max_retries is None else request.max_retries,
         priority=request.priority,
         max_concurrent=request.max_concurrent,
-        on_open_pr=request.on_open_pr,
+        on_open_pr=OpenPrPolicy(request.on_open_pr),
         max_open_prs=request.max_open_prs,
         skip_if_unchanged=request.skip_if_unchanged,
-        missing_params=request.missing_params,
-        partial_work=request.partial_work,
+        missing_params=MissingParams(request.missing_params),
+        partial_work=PartialWork(request.partial_work),
         draft=request.draft,
         pr_labels=tuple(dict.fromkeys(request.pr_labels)),
         secrets=tuple(request.secrets),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.pool import Pool
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.tickets.provider import TicketProvider
 
@@ -29,7 +30,8 @@ def patch_repo(was: Repo, asked: requests.RepoFields, at: datetime) -> Repo:
 
 def _named_fields(fields: dict[str, Any]) -> dict[str, Any]:
     lists = {name: tuple(fields[name]) for name in ("secrets", "trusted_bots") if name in fields}
-    return fields | lists
+    pool = {"runner": Pool(fields["runner"])} if fields.get("runner") else {}
+    return fields | lists | pool
 
 
 def to_provider(asked: requests.NewProvider, at: datetime) -> TicketProvider:

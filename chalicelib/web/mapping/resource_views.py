@@ -16,8 +16,9 @@ from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.firing.firing import Brief, Firing
 from chalicelib.domain.ids import format_moment
 from chalicelib.domain.repos.repo import Repo
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.time_zones import parse_zone
-from chalicelib.domain.triggers.trigger import TicketSettings, Trigger, TriggerType, WebhookSettings
+from chalicelib.domain.triggers.trigger import TicketSettings, Trigger, WebhookSettings
 from chalicelib.web.http.cursors import encode_cursor
 from chalicelib.web.queries.firings import LedgerPage, TriggerDetails
 from chalicelib.web.schemas import responses
@@ -189,7 +190,9 @@ def full_firing_view(thing: Firing, brief: Brief | None) -> responses.WholeFirin
     return {
         **firing_view(thing),
         "params": params,
-        "payload": payload if thing.trigger_type in ("webhook", "ticket") else None,
+        "payload": payload
+        if thing.trigger_type in (TriggerType.WEBHOOK, TriggerType.TICKET)
+        else None,
     }
 
 

@@ -13,6 +13,7 @@ from chalicelib.actions.runs import logs, runs
 from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
 from chalicelib.domain.runs.attempt import StageSpan
 from chalicelib.domain.runs.log import LineFilter
+from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
@@ -24,7 +25,6 @@ from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import tasks
 
-STAGE_ORDER = ("clone", "setup", "agent", "test", "push", "publish")
 MAX_LINES, LINES_PER_PAGE = 1000, 200
 MAX_SHOWN_LENGTH = 64 * 1024
 WAITING_STATES = (State.QUEUED, State.PROVISIONING)
@@ -116,9 +116,9 @@ def _log_cursor(visit: PageRequest) -> str:
 def _stage_states(run: Run) -> list[tuple[str, str, timedelta | None]]:
     """Return each phase with its mark (done, now, bad or next) and its duration."""
     spans = {} if run.state in WAITING_STATES else _newest_spans(run)
-    names = list(STAGE_ORDER if run.repo_url else ("setup", "agent"))
-    if run.repo_url and run.stage != "test" and run.trial is None and "test" not in spans:
-        names.remove("test")
+    names = list(Phase) if run.repo_url else [Phase.SETUP, Phase.AGENT]
+    if run.repo_url and run.stage != Phase.TEST and run.trial is None and Phase.TEST not in spans:
+        names.remove(Phase.TEST)
     current = run.stage or next(reversed(spans), None)
     reached = names.index(current) if current in names else -1
     done = run.state in (State.COMPLETED, State.PR_OPENED)
@@ -132,7 +132,7 @@ def _stage_states(run: Run) -> list[tuple[str, str, timedelta | None]]:
     ]
 
 
-def _newest_spans(run: Run) -> dict[str, StageSpan]:
+def _newest_spans(run: Run) -> dict[Phase, StageSpan]:
     """Return the phases of the newest attempt, in their order."""
     return {span.stage: span for span in (run.attempts[-1].stages if run.attempts else ())}
 

@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.firing.firing import Outcome
 from chalicelib.domain.runs.state import State
-from chalicelib.domain.triggers.trigger import CatchUp, Overlap, TriggerType
+from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.triggers.trigger import CatchUp, Overlap
 from chalicelib.web.schemas.responses.values import Count, Cursor, Id, Json, Moment
 
 
