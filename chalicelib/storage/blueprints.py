@@ -10,6 +10,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part, TriggerChange
 from chalicelib.storage import claims
 from chalicelib.storage.blueprint_rows import blueprint_record
@@ -58,6 +59,7 @@ class DynamoBlueprints:
         transaction.commit_all()
 
     def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[TriggerChange]) -> None:
+        require_next_version(new, was)
         transaction = Transaction()
         transaction.add_put(
             Part.BLUEPRINT, blueprint_record(new), BlueprintRecord.version == was.version

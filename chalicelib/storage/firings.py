@@ -11,6 +11,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.decision import Decision
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
 from chalicelib.domain.runs.run import Run
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part
 from chalicelib.storage import claims
 from chalicelib.storage.blueprint_rows import firing_record, trigger_record
@@ -51,6 +52,7 @@ class DynamoFirings:
             if after is before:
                 transaction.add_check(Part.TRIGGER, TriggerRecord, before.id, unchanged)
             else:
+                require_next_version(after, before)
                 transaction.add_put(Part.TRIGGER, trigger_record(after), unchanged)
         claims.take_claim(transaction, decision.claim, firing.fired_at)
         transaction.commit_all()

@@ -7,6 +7,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part, WriteConflict
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec, pagination
@@ -40,6 +41,7 @@ class DynamoPromptTemplates:
             raise _name_conflict(new) from taken
 
     def put(self, new: PromptTemplate, was: PromptTemplate) -> None:
+        require_next_version(new, was)
         transaction = Transaction()
         changes = [
             TemplateRecord.version.set(new.version),

@@ -10,6 +10,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import DueRow, Part
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec, pagination
@@ -34,6 +35,7 @@ class DynamoProviders:
         claims.put_claimed(Part.PROVIDER, _to_record(new), claim, new.created_at)
 
     def put(self, new: TicketProvider, was: TicketProvider) -> None:
+        require_next_version(new, was)
         with raise_superseded(f"provider {new.id!r}"):
             _to_record(new).save(condition=ProviderRecord.version == was.version)
 

@@ -7,6 +7,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.repos.repo import Repo, repo_id
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part, WriteConflict
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec
@@ -38,6 +39,7 @@ class DynamoRepos:
             raise Conflict(f"the repo {new.url} exists already", "repoUrl") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
+        require_next_version(new, was)
         with raise_superseded(f"repo {new.url}"):
             _to_record(new).save(condition=RepoRecord.version == was.version)
 

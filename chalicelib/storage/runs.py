@@ -16,6 +16,7 @@ from chalicelib.domain.runs.attempt import Attempt
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_event import RunEvent, event_id
 from chalicelib.domain.runs.state import State
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import DueRow
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec, pagination
@@ -125,6 +126,7 @@ class DynamoRuns:
             raise NotFound("task", run_id) from None
 
     def put(self, new: Run, was: Run) -> None:
+        require_next_version(new, was)
         with raise_superseded(f"task {new.id!r}"):
             to_record(new).save(condition=RunRecord.version == was.version)
 

@@ -11,6 +11,7 @@ from pynamodb.expressions.condition import size
 
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_keys import STAGE_COUNTER
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part
 from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import RunRecord, SlotRecord
@@ -29,6 +30,7 @@ class DynamoSlots:
         ones.
         """
         transaction = Transaction()
+        require_next_version(new, was)
         transaction.add_put(Part.RUN, to_record(new), RunRecord.version == was.version)
         for counter, limit in limits.items():
             free = SlotRecord.held.does_not_exist() | (size(SlotRecord.held) < limit)
@@ -43,6 +45,7 @@ class DynamoSlots:
         it has changed.
         """
         transaction = Transaction()
+        require_next_version(new, was)
         transaction.add_put(Part.RUN, to_record(new), RunRecord.version == was.version)
         for counter in leaves:
             let_go = SlotRecord.held.delete({new.id})

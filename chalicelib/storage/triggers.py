@@ -13,6 +13,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import DueRow, Part, TriggerChange, WebhookListener
 from chalicelib.settings import settings
 from chalicelib.storage import claims
@@ -47,6 +48,7 @@ def put_new(transaction: Transaction, trigger: Trigger) -> None:
 def put_changed(transaction: Transaction, change: TriggerChange) -> None:
     """Add an edit of a trigger, with its gap and its webhook path, to a transaction."""
     new, was = change.new, change.was
+    require_next_version(new, was)
     transaction.add_put(Part.TRIGGER, trigger_record(new), TriggerRecord.version == was.version)
     if change.gap:
         fresh = FiringRecord.id.does_not_exist()
@@ -158,6 +160,7 @@ class DynamoTriggers:
 
     def save_progress(self, new: Trigger, was: Trigger) -> None:
         """Write a change that the system itself made to a trigger."""
+        require_next_version(new, was)
         with raise_superseded(f"trigger {new.id!r}"):
             trigger_record(new).save(condition=TriggerRecord.version == was.version)
 
@@ -196,6 +199,7 @@ def _update_owner(transaction: Transaction, was: Blueprint, owner: Blueprint) ->
     if owner == was:
         transaction.add_check(Part.BLUEPRINT, BlueprintRecord, was.id, same)
     else:
+        require_next_version(owner, was)
         transaction.add_put(Part.BLUEPRINT, blueprint_record(owner), same)
 
 

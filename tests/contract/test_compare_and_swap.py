@@ -16,6 +16,7 @@ from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Out
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.run import Run, move_run
 from chalicelib.domain.runs.state import State
+from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import Overlap, ScheduleSettings, Trigger, WebhookSettings
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
@@ -278,9 +279,9 @@ def test_a_slot_is_freed_by_the_move_that_wins(world: ports.World):
     world.slots.take_slots(held, was, {"repo": 1})
     over = move_run(held, State.CANCELLED, by="test", message="over", at=NOON)
 
-    stale = replace(held, version=99)
+    stale, after_stale = replace(held, version=99), replace(over, version=100)
     with pytest.raises(ports.WriteConflict):
-        world.slots.move_run(over, stale, leaves=["repo"], enters=["active"])
+        world.slots.move_run(after_stale, stale, leaves=["repo"], enters=["active"])
     assert world.slots.held_runs("repo") == {was.id}
     assert world.slots.held_runs("active") == frozenset()
 
@@ -477,3 +478,41 @@ def test_the_first_rank_of_a_queue_is_that_of_its_most_urgent_run(world: ports.W
     assert world.runs.first_sort_key("repo#https://git.example.com/acme/none") is None
     first = stored(world, run())
     assert world.runs.first_sort_key(first.queue_id) == first.queue_sort_key
+
+
+UNCHANGED = {
+    "a blueprint": lambda w, o, t, r: w.blueprints.put(o, o, []),
+    "a trigger": lambda w, o, t, r: w.triggers.put(ports.TriggerChange(new=t, was=t), o, o),
+    "the owner of a trigger": lambda w, o, t, r: w.triggers.add(t, o, replace(o, name="x"), None),
+    "a trigger's progress": lambda w, o, t, r: w.triggers.save_progress(t, t),
+    "a firing's trigger": lambda w, o, t, r: w.firings.commit_decision(
+        Decision(firing=firing(), trigger=(t, replace(t, enabled=False)))
+    ),
+    "a run": lambda w, o, t, r: w.runs.put(r, r),
+    "a run that takes a slot": lambda w, o, t, r: w.slots.take_slots(r, r, {"stage": 1}),
+    "a run that leaves a set": lambda w, o, t, r: w.slots.move_run(r, r, leaves=["s"], enters=[]),
+}
+"""Writes that keep the version that they are based on."""
+
+
+@pytest.mark.parametrize("what", UNCHANGED)
+def test_a_write_that_keeps_its_version_is_refused(world: ports.World, what: str):
+    owner = blueprint()
+    with pytest.raises(ValueError, match="does not follow"):
+        UNCHANGED[what](world, owner, trigger(owner), run())
+
+
+def test_configuration_that_keeps_its_version_is_refused(aws: None):
+    world, moments = wiring.get_world(), {"created_at": NOON, "updated_at": NOON}
+    repo = Repo(id="r", url=URL, **moments)
+    template = PromptTemplate(id="t", name="n", template="Go.", **moments)
+    provider = TicketProvider(id="p", name="p", source="github", config={}, **moments)
+    for store, thing in (
+        (world.repos, repo),
+        (world.prompt_templates, template),
+        (world.providers, provider),
+        (world.webhook_endpoints, provider),
+        (world.deliveries, provider),
+    ):
+        with pytest.raises(ValueError, match="does not follow"):
+            store.put(thing, thing)  # type: ignore[attr-defined]

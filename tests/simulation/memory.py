@@ -26,6 +26,7 @@ from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
+from chalicelib.domain.versions import require_next_version
 from chalicelib.integrations.aws.sns import SnsVerifier
 from chalicelib.integrations.expressions.engine import ExpressionEngine
 from chalicelib.integrations.failures import is_transient_failure
@@ -127,6 +128,11 @@ def at_version(version: int) -> Condition:
     return lambda row: row is not None and row.version == version
 
 
+def put_next(new: Any, was: Any) -> Callable[[Any], Any]:
+    require_next_version(new, was)
+    return put(new)
+
+
 def put(row: Any) -> Callable[[Any], Any]:
     return lambda was: row
 
@@ -167,7 +173,7 @@ def written_new(trigger: Trigger) -> Iterator[Write]:
 
 def written_change(change: TriggerChange) -> Iterator[Write]:
     new, was = change.new, change.was
-    yield Write(Part.TRIGGER, "triggers", new.id, at_version(was.version), put(new))
+    yield Write(Part.TRIGGER, "triggers", new.id, at_version(was.version), put_next(new, was))
     if change.gap:
         yield Write(Part.FIRING, "firings", change.gap.id, absent, put((change.gap, None)))
     if new.webhook and was.webhook and new.webhook.path != was.webhook.path:
@@ -239,7 +245,10 @@ class MemoryBlueprints:
 
     def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[TriggerChange]) -> None:
         same = at_version(was.version)
-        writes = [Write(Part.BLUEPRINT, "blueprints", new.id, same, put(new)), *linked(new, was)]
+        writes = [
+            Write(Part.BLUEPRINT, "blueprints", new.id, same, put_next(new, was)),
+            *linked(new, was),
+        ]
         for change in triggers:
             writes += written_change(change)
         self._tables.commit(writes)
@@ -309,13 +318,13 @@ class MemoryTriggers:
         self._tables.commit([self._owner(was, owner), *written_change(change)])
 
     def _owner(self, was: Blueprint, owner: Blueprint) -> Write:
-        new = None if owner == was else put(owner)
+        new = None if owner == was else put_next(owner, was)
         return Write(Part.BLUEPRINT, "blueprints", was.id, at_version(was.version), new)
 
     def save_progress(self, new: Trigger, was: Trigger) -> None:
         same = at_version(was.version)
         try:
-            self._tables.commit([Write(Part.TRIGGER, "triggers", new.id, same, put(new))])
+            self._tables.commit([Write(Part.TRIGGER, "triggers", new.id, same, put_next(new, was))])
         except WriteConflict as taken:
             raise Superseded(f"trigger {new.id!r} was modified concurrently") from taken
 
@@ -370,6 +379,7 @@ class MemoryTemplates:
         def same(row: Any) -> bool:
             return row is not None and row[0].version == was.version
 
+        require_next_version(new, was)
         writes = [Write(Part.TEMPLATE, "templates", new.id, same, lambda row: (new, row[1]))]
         if new.name.casefold() != was.name.casefold():
             writes.append(
@@ -421,7 +431,7 @@ class MemoryFirings:
             writes.append(Write(Part.BLUEPRINT, "blueprints", owner.id, same))
         if decision.trigger:
             before, after = decision.trigger
-            new = None if after is before else put(after)
+            new = None if after is before else put_next(after, before)
             same = at_version(before.version)
             writes.append(Write(Part.TRIGGER, "triggers", before.id, same, new))
         if claim := decision.claim:
@@ -498,7 +508,7 @@ class MemoryRuns:
     def put(self, new: Run, was: Run) -> None:
         try:
             self._tables.commit(
-                [Write(Part.RUN, "runs", new.id, at_version(was.version), put(new))]
+                [Write(Part.RUN, "runs", new.id, at_version(was.version), put_next(new, was))]
             )
         except WriteConflict as taken:
             raise Superseded(f"task {new.id!r} was modified concurrently") from taken
@@ -556,7 +566,7 @@ class MemorySlots:
         self._tables = tables
 
     def take_slots(self, new: Run, was: Run, limits: dict[str, int]) -> None:
-        writes = [Write(Part.RUN, "runs", new.id, at_version(was.version), put(new))]
+        writes = [Write(Part.RUN, "runs", new.id, at_version(was.version), put_next(new, was))]
         for counter, limit in limits.items():
             writes.append(
                 Write(
@@ -572,7 +582,7 @@ class MemorySlots:
     def move_run(
         self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]
     ) -> None:
-        writes = [Write(Part.RUN, "runs", new.id, at_version(was.version), put(new))]
+        writes = [Write(Part.RUN, "runs", new.id, at_version(was.version), put_next(new, was))]
         writes += [
             Write(Part.COUNTER, "slots", key, anything, without_id(new.id)) for key in leaves
         ]
@@ -641,7 +651,7 @@ class MemoryRepos:
             raise Conflict(f"the repo {new.url} exists already") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
-        self._change(Write(Part.REPO, "repos", new.id, at_version(was.version), put(new)))
+        self._change(Write(Part.REPO, "repos", new.id, at_version(was.version), put_next(new, was)))
 
     def remove(self, old: Repo) -> None:
         self._change(Write(Part.REPO, "repos", old.id, at_version(old.version), drop))
@@ -699,7 +709,9 @@ class MemoryProviders:
     def put(self, new: TicketProvider, was: TicketProvider) -> None:
         same = at_version(was.version)
         try:
-            self._tables.commit([Write(Part.PROVIDER, "providers", new.id, same, put(new))])
+            self._tables.commit(
+                [Write(Part.PROVIDER, "providers", new.id, same, put_next(new, was))]
+            )
         except WriteConflict as taken:
             raise Superseded(f"provider {new.id!r} was modified concurrently") from taken
 

@@ -62,6 +62,11 @@ def without_condition(part: Part) -> Any:
     return patch.object(MemoryFirings, "writes", writes)
 
 
+def any_version() -> Any:
+    """Let a write keep the version that it is based on."""
+    return patch.object(memory, "put_next", lambda new, was: memory.put(new))
+
+
 @breaks("the run is written after its record, in a second call")
 def in_two_calls() -> Any:
     def commit(self: MemoryFirings, decision: Any) -> None:
@@ -98,7 +103,8 @@ def no_trigger_condition() -> Any:
 
     real = blueprints._with_trigger_ids
     return _both(
-        patch.object(blueprints, "_with_trigger_ids", owning), without_condition(Part.TRIGGER)
+        _both(patch.object(blueprints, "_with_trigger_ids", owning), any_version()),
+        without_condition(Part.TRIGGER),
     )
 
 
@@ -148,7 +154,8 @@ def no_run_condition() -> Any:
         real(self, new, replace(was, version=row.version), **counters)
 
     real = MemorySlots.move_run
-    return _both(patch.object(MemoryRuns, "put", put), patch.object(MemorySlots, "move_run", move))
+    loose = _both(patch.object(MemoryRuns, "put", put), patch.object(MemorySlots, "move_run", move))
+    return _both(loose, any_version())
 
 
 @breaks("a slot is freed in a second call, after the move")

@@ -17,6 +17,7 @@ from chalicelib.domain.errors import Conflict, Fault, Invalid, NotFound, Superse
 from chalicelib.domain.firing.firing import Firing, IdempotencyClaim
 from chalicelib.domain.limits import MAX_TRIGGERS
 from chalicelib.domain.triggers.trigger import Overlap, Trigger
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import Part, TriggerChange, World, WriteConflict
 
 
@@ -112,8 +113,7 @@ def change_blueprint(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
     check_templates(new)
     now = world.now()
     new = replace(
-        new,
-        version=was.version + 1,
+        as_next_version(new, was),
         updated_at=now,
         created_at=was.created_at,
         tracks_active=was.tracks_active,
@@ -219,8 +219,7 @@ def _with_trigger_ids(blueprint: Blueprint, trigger: Trigger, ids: tuple[str, ..
     because firings of a trigger check the version of their blueprint only.
     """
     return replace(
-        blueprint,
-        version=blueprint.version + 1,
+        as_next_version(blueprint, blueprint),
         trigger_ids=ids,
         tracks_active=blueprint.tracks_active or _has_overlap_policy(trigger),
     )
@@ -242,7 +241,7 @@ def remove_trigger(world: World, old: Trigger) -> None:
     def remove_once() -> None:
         blueprint = world.blueprints.get(old.blueprint_id)
         left = tuple(key for key in blueprint.trigger_ids if key != old.id)
-        owner = replace(blueprint, trigger_ids=left, version=blueprint.version + 1)
+        owner = replace(as_next_version(blueprint, blueprint), trigger_ids=left)
         world.triggers.remove(world.triggers.get(old.id), blueprint, owner)
 
     read = {Part.BLUEPRINT, Part.TRIGGER}

@@ -11,6 +11,7 @@ from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.firing import Firing, Skip
 from chalicelib.domain.triggers.gap import MissedGap
 from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import TriggerChange, World
 
 
@@ -38,7 +39,7 @@ def reschedule(
     jittered time: one that is due after the end of a pause is not missed.
     """
     now = world.now()
-    new = replace(new, version=was.version + 1, updated_at=now)
+    new = replace(as_next_version(new, was), updated_at=now)
     if new.schedule is None or was.schedule is None:
         return TriggerChange(new=new, was=was)
     live, lived = new.enabled and after.enabled, was.enabled and before.enabled

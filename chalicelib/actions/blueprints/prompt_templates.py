@@ -9,6 +9,7 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.blueprints.template import check_template
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World, WriteConflict
 
 
@@ -43,7 +44,7 @@ def change_template(world: World, was: PromptTemplate, new: PromptTemplate) -> P
     is no longer the stored version.
     """
     _check_template(new)
-    new = replace(new, version=was.version + 1, updated_at=world.now())
+    new = replace(as_next_version(new, was), updated_at=world.now())
     world.prompt_templates.put(new, was)
     return new
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from chalicelib.actions import due_messages
 from chalicelib.domain.errors import Invalid, NotFound, Superseded
 from chalicelib.domain.triggers.time_zones import DATA_VERSION
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def _correct_trigger(world: World, trigger_id: str) -> bool:
         return False
     if new == was or was.due_at is None or was.due_at <= world.now():
         return False
-    new = replace(new, version=was.version + 1, updated_at=world.now())
+    new = replace(as_next_version(new, was), updated_at=world.now())
     try:
         world.triggers.save_progress(new, was)
     except Superseded:

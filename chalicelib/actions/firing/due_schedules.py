@@ -26,6 +26,7 @@ from chalicelib.domain.ids import format_moment
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.triggers.gap import MissedGap
 from chalicelib.domain.triggers.trigger import CatchUp, Trigger
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
 from chalicelib.ports.messages import FireTrigger
 
@@ -180,8 +181,7 @@ def _with_next_time(world: World, trigger: Trigger, past: datetime) -> Trigger:
     """Return the trigger with its next fire time after `past`."""
     next_fire_at, due_at = trigger.next_times(past)
     return replace(
-        trigger,
-        version=trigger.version + 1,
+        as_next_version(trigger, trigger),
         updated_at=world.now(),
         next_fire_at=next_fire_at,
         due_at=due_at,

@@ -38,6 +38,7 @@ from chalicelib.domain.triggers import sns_message, webhook_body, webhook_events
 from chalicelib.domain.triggers.trigger import Trigger, WebhookSettings
 from chalicelib.domain.triggers.webhook_senders import SENDERS, Sender
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
 
 
@@ -147,8 +148,8 @@ def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> Rece
             raise Conflict("an admin must first confirm or discard another verification token")
         return ReceivedDelivery(handshake={})
     offered = replace(trigger.webhook, offered=world.encryption.encrypt_secret(token, trigger.id))
-    new = replace(trigger, webhook=offered, version=trigger.version + 1, updated_at=world.now())
-    world.triggers.save_progress(new, trigger)
+    new = replace(trigger, webhook=offered, updated_at=world.now())
+    world.triggers.save_progress(as_next_version(new, trigger), trigger)
     return ReceivedDelivery(handshake={})
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,7 @@ def count_trigger_failure(world: World, trigger_id: str, error: Exception) -> li
     given_up = failures >= MAX_FAILURES or isinstance(error, Invalid)
     now = world.now()
     new = replace(
-        trigger,
-        version=trigger.version + 1,
+        as_next_version(trigger, trigger),
         updated_at=now,
         failures=failures,
         # Never before its fire time: the failed write may have succeeded.
@@ -68,7 +68,7 @@ def _retry_soon(world: World, trigger_id: str) -> list[Trigger]:
         if lateness >= RETRY_WINDOW:
             return []
         due = max(trigger.due_at, now + max(FIRST_BACKOFF, lateness))
-        new = replace(trigger, version=trigger.version + 1, updated_at=now, due_at=due)
+        new = replace(as_next_version(trigger, trigger), updated_at=now, due_at=due)
         world.triggers.save_progress(new, trigger)
     except NotFound:
         return []

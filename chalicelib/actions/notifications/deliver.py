@@ -15,6 +15,7 @@ from chalicelib.domain.notifications.delivery import STATUS_GONE, Delivery, Stan
 from chalicelib.domain.notifications.endpoint import WebhookEndpoint
 from chalicelib.domain.texts import slack
 from chalicelib.domain.triggers.webhook_signatures import standard_signature
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
 
 LEASE_DURATION = timedelta(seconds=90)
@@ -46,7 +47,7 @@ def _lease_delivery(world: World, delivery: Delivery) -> Delivery | None:
 
 
 def _store_delivery(world: World, new: Delivery, was: Delivery) -> Delivery:
-    stored = replace(new, version=was.version + 1)
+    stored = as_next_version(new, was)
     world.deliveries.put(stored, was)
     return stored
 
@@ -117,7 +118,7 @@ def update_endpoint(
 
     def noted() -> WebhookEndpoint:
         was = world.webhook_endpoints.get(webhook_id)
-        new = replace(change(was), version=was.version + 1, updated_at=world.now())
+        new = replace(as_next_version(change(was), was), updated_at=world.now())
         world.webhook_endpoints.put(new, was)
         return new
 

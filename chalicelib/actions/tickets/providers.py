@@ -18,6 +18,7 @@ from chalicelib.domain.tickets.provider import (
     expedite_sync,
     reset_listings,
 )
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World, WriteConflict
 
 
@@ -65,8 +66,9 @@ def change_provider(
         edited_provider = apply_edit(replace(current, **edit), current, world.now())
         if credential is not None:
             edited_provider = reset_listings(edited_provider)
-        world.providers.put(replace(edited_provider, version=current.version + 1), current)
-        return replace(edited_provider, version=current.version + 1), current
+        edited_provider = as_next_version(edited_provider, current)
+        world.providers.put(edited_provider, current)
+        return edited_provider, current
 
     stored, before = retry_on_conflict(f"provider {was.id!r}", changed)
     if stored.enabled and not before.enabled:
@@ -120,7 +122,7 @@ def _expedite(world: World, provider_id: str) -> bool:
         was = world.providers.get(provider_id)
         if not was.enabled:
             return None
-        new = replace(expedite_sync(was, world.now()), version=was.version + 1)
+        new = as_next_version(expedite_sync(was, world.now()), was)
         world.providers.put(new, was)
         return new
 

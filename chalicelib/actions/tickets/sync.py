@@ -28,6 +28,7 @@ from chalicelib.domain.tickets.provider import (
 )
 from chalicelib.domain.tickets.sync_cursor import ListingProgress, newest_change, restart_listing
 from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import TicketPage, Tracker, TrackerRateLimited, TrackerUnreachable, World
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def _lease_provider(world: World, provider_id: str) -> TicketProvider | None:
         return None
     if not due_messages.wait_until_due(world, provider.due_at):
         return None
-    new = replace(start_sync(provider, world.now() + LEASE_DURATION), version=provider.version + 1)
+    new = as_next_version(start_sync(provider, world.now() + LEASE_DURATION), provider)
     try:
         world.providers.put(new, provider)
     except Superseded:
@@ -237,7 +238,7 @@ def _find_subscriptions(world: World, provider: TicketProvider) -> list[TicketSu
 def _mark_looked(world: World, provider: TicketProvider, trigger: Trigger) -> None:
     assert trigger.ticket is not None
     looked = replace(trigger.ticket, looked=(*trigger.ticket.looked, provider.id))
-    new = replace(trigger, ticket=looked, version=trigger.version + 1)
+    new = replace(as_next_version(trigger, trigger), ticket=looked)
     try:
         world.triggers.save_progress(new, trigger)
     except Superseded:

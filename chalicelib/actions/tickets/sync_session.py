@@ -10,6 +10,7 @@ from chalicelib.actions import due_messages
 from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
 
 
@@ -52,7 +53,7 @@ class LeasedProvider:
         self._kept = {}
 
     def _put(self, new: TicketProvider, was: TicketProvider) -> TicketProvider:
-        new = replace(new, version=was.version + 1)
+        new = as_next_version(new, was)
         self._world.providers.put(new, was)
         return new
 

@@ -28,6 +28,7 @@ from chalicelib.domain.runs.state import (
 )
 from chalicelib.domain.runs.test_result import RepoTestRun
 from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.versions import as_next_version
 
 WATCHDOG_SOURCE = "watchdog"
 
@@ -233,9 +234,8 @@ def move_run(
     event = _make_event(run, run.state, to, by=by, message=message, at=at)
     final = to in FINAL_STATES
     moved = replace(
-        run,
+        as_next_version(run, run),
         state=to,
-        version=run.version + 1,
         updated_at=at,
         history=_with_entry(run, event),
         failures=0,
@@ -272,7 +272,7 @@ def with_event(
 
 def with_changes(run: Run, *, at: datetime, **changes: Unpack[RunChanges]) -> Run:
     """Return `run` in the same state with `changes`, as a new version."""
-    return replace(replace(run, version=run.version + 1, updated_at=at), **changes)
+    return replace(replace(as_next_version(run, run), updated_at=at), **changes)
 
 
 def _make_event(

@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.notifications.delivery import Delivery
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import DueRow
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec, pagination
@@ -40,6 +41,7 @@ class DynamoDeliveries:
         return True
 
     def put(self, new: Delivery, was: Delivery) -> None:
+        require_next_version(new, was)
         with raise_superseded(f"delivery {new.id!r}"):
             _to_record(new).save(condition=DeliveryRecord.version == was.version)
 

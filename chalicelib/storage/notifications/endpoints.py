@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.notifications.endpoint import WebhookEndpoint
+from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec
@@ -49,6 +50,7 @@ class DynamoWebhookEndpoints:
         claims.put_claimed(Part.WEBHOOK_ENDPOINT, _to_record(new), claim, new.created_at)
 
     def put(self, new: WebhookEndpoint, was: WebhookEndpoint) -> None:
+        require_next_version(new, was)
         self._known = None
         with raise_superseded(f"webhook {new.id!r}"):
             _to_record(new).save(condition=WebhookEndpointRecord.version == was.version)

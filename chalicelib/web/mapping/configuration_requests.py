@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.versions import as_next_version
 
 if TYPE_CHECKING:
     from chalicelib.web.schemas import requests
@@ -25,7 +26,7 @@ def to_repo(asked: requests.NewRepo, at: datetime) -> Repo:
 def patch_repo(was: Repo, asked: requests.RepoFields, at: datetime) -> Repo:
     """Return a repo with the fields of a request changed."""
     named = _named_fields(asked.model_dump(exclude_unset=True))
-    return replace(was, **named, version=was.version + 1, updated_at=at)
+    return replace(as_next_version(was, was), **named, updated_at=at)
 
 
 def _named_fields(fields: dict[str, Any]) -> dict[str, Any]:
