@@ -94,6 +94,13 @@ def test_a_route_that_states_no_scope_cannot_be_built():
     ALL_ROUTES.pop()
 
 
+def test_a_write_that_states_no_action_cannot_be_built():
+    routes = Routes("probe")
+    ALL_ROUTES.pop()
+    with pytest.raises(TypeError, match="state its action"):
+        routes.add_route("POST", "/api/probe", scope=Scope.WRITE)
+
+
 def test_an_open_route_has_no_caller_after_a_call_with_a_key(stage: Stage):
     probe, routes = Chalice("probe"), Routes("probe")
     ALL_ROUTES.pop()

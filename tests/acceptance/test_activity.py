@@ -190,7 +190,7 @@ def test_each_writing_operation_leaves_one_entry_without_values(
 ):
     monkeypatch.setitem(settings.__dict__, "allowed_private", ("127.0.0.1",))
     operations = writing(stage)
-    assert all(OPERATIONS[one].is_recorded for one in operations)
+    assert all(OPERATIONS[one].action for one in operations)
     legacy = ("/api/task-configs", "/api/jobs", "/api/workflow-runs")
     lacking = {one for one in operations if not one[1].startswith(legacy)} - set(CALLS)
     assert lacking == set(), "say how each operation that writes is called"
@@ -426,7 +426,7 @@ def test_what_only_reads_is_not_recorded_and_every_other_write_is():
     quiet = {
         (one.method, one.path)
         for one in OPERATIONS.values()
-        if one.method != "GET" and not one.is_recorded
+        if one.method != "GET" and not one.action
     }
     assert all(is_no_deed(OPERATIONS[one]) for one in quiet), quiet
 

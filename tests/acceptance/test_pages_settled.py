@@ -209,14 +209,14 @@ def test_who_did_what_is_told_and_narrowed_to_one_thing_or_one_key(browser: Brow
     made = browser.stage.ok("POST", "/api/tasks", task(name="Bump it"))["task"]["id"]
     page = browser.get("/activity").text
     assert "saved the secret" in page
-    assert "created the task" in page
+    assert "created the blueprint" in page
     assert "a-value-to-hide" not in page
     one = browser.get(f"/activity?object={made}").text
-    assert "created the task" in one
+    assert "created the blueprint" in one
     assert "saved the secret" not in one
     assert "No matching activity" in browser.get("/activity?actor=nobody").text
     assert "saved the secret" in browser.get("/activity?action=secret.set").text
-    assert "created the task" not in browser.get("/activity?action=secret.set").text
+    assert "created the blueprint" not in browser.get("/activity?action=secret.set").text
 
 
 def test_a_list_of_definitions_costs_as_few_requests_as_one_of_them(

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.web.http import audit
+from chalicelib.web.pages import PAGE_ACTIONS, dispatch
 
 ID = "11111111-2222-4333-8444-555555555555"
 OTHER = "99999999-2222-4333-8444-555555555555"
@@ -26,52 +27,36 @@ def answered(body: object, **headers: str) -> Response:
     return Response(body=text, status_code=200, headers=headers)  # type: ignore[arg-type]
 
 
+def test_an_action_is_the_one_that_its_route_states():
+    stated = audit.action_of_route(request("POST"), "firing.redeliver", {"f": ID}, answered({}))
+    assert (stated.qualified_name, stated.object_id) == ("firing.redeliver", ID)
+
+
 @pytest.mark.parametrize(
-    "method, path, action",
-    [
-        ("POST", "/api/tasks", "task.create"),
-        ("PATCH", "/api/tasks/{task_id}", "task.update"),
-        ("DELETE", "/api/tasks/{task_id}", "task.remove"),
-        ("POST", "/api/tasks/{task_id}/cancel", "task.cancel"),
-        ("POST", "/api/tasks/{task_id}/runs", "run.create"),
-        ("POST", "/api/tasks/bulk/retry-failed", "task.retry-failed"),
-        ("DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", "trigger.remove"),
-        ("PUT", "/api/secrets/{name}", "secret.set"),
-        ("POST", "/api/auth/api-keys", "key.create"),
-        ("DELETE", "/api/auth/api-keys/{key}", "key.remove"),
-        ("POST", "/api/auth/sign-in-links", "sign-in-link.create"),
-        ("POST", "/api/tickets/providers/{provider_id}/re-enable", "provider.re-enable"),
-        ("POST", "/api/tickets/sync", "provider.sync"),
-        ("POST", "/api/firings/{firing_id}/redeliver", "firing.redeliver"),
-        ("POST", "/api/webhooks/{webhook_id}/rotate-secret", "webhook.rotate-secret"),
-        ("POST", "/api/task-configs/{task_id}/triggers", "trigger.create"),
-        ("POST", "/api/jobs/{task_id}/runs", "run.create"),
-        ("POST", "/api/task-configs/{task_id}/run", "task.run"),
-        ("POST", "/api/novelties", "novelties.create"),
-        ("PATCH", "/api/novelties/{id}", "novelties.update"),
-    ],
+    "kind, action",
+    [("standalone", "task.create"), ("repo-blueprint", "task.create"), ("repo-task", "run.create")],
 )
-def test_an_action_is_called_by_its_route(method: str, path: str, action: str):
-    params = {"any": ID} if "{" in path else {}
-    deed = audit.action_of_route(request(method), path, params, answered({}))
-    assert deed.qualified_name == action
+def test_a_created_task_is_a_blueprint_or_a_started_run(kind: str, action: str):
+    body = {"task": {"id": ID, "type": kind, "name": "N"}}
+    made = audit.action_of_route(request("POST"), "task.create", {}, answered(body))
+    assert (made.qualified_name, made.object_id) == (action, ID)
 
 
 def test_the_thing_is_that_of_the_path_or_the_one_that_was_made():
     made = audit.action_of_route(
         request("POST", b'{"name": "N", "prompt": "hushed"}'),
-        "/api/tasks",
+        "task.create",
         {},
         answered({"task": {"id": ID, "name": "N"}, "triggers": [{"id": OTHER}]}),
     )
     assert (made.object_id, made.object_name, made.fields) == (ID, "N", ("name", "prompt"))
     run = audit.action_of_route(
-        request("POST"), "/api/tasks/{task_id}/runs", {"task_id": ID}, answered({"runId": OTHER})
+        request("POST"), "run.create", {"task_id": ID}, answered({"runId": OTHER})
     )
     assert (run.object_id, run.root_id) == (OTHER, ID)
     tried = audit.action_of_route(
         request("POST"),
-        "/api/webhooks/{webhook_id}/test",
+        "webhook.test",
         {"webhook_id": ID},
         answered({"delivery": {"id": OTHER, "name": "of another"}}),
     )
@@ -95,6 +80,7 @@ def test_the_thing_is_that_of_the_path_or_the_one_that_was_made():
         ("/tasks/{task_id}", {"t": ID}, {"do": "cancel"}, "task.cancel", ID),
         ("/tasks", {}, {"do": "retry"}, "task.retry", None),
         ("/tasks/new", {}, {"name": "x"}, "task.create", OTHER),
+        ("/tasks/new", {}, {"name": "x", "mode": "run"}, "run.create", OTHER),
         ("/repos", {}, {"id": ID}, "repo.update", ID),
         ("/repos", {}, {"id": ID, "do": "delete"}, "repo.remove", ID),
         ("/secrets", {}, {"name": "NPM", "value": "x"}, "secret.set", "NPM"),
@@ -114,7 +100,9 @@ def test_the_thing_is_that_of_the_path_or_the_one_that_was_made():
 def test_a_form_is_called_as_the_api_calls_what_it_does(
     pattern: str, params: dict[str, str], form: dict[str, str], action: str, about: str | None
 ):
-    deed = audit.action_of_page(pattern, params, form, answered(None, Location=f"../tasks/{OTHER}"))
+    actions = PAGE_ACTIONS[pattern]
+    stated = actions[dispatch._chosen_action(form, actions)]
+    deed = audit.action_of_page(stated, params, form, answered(None, Location=f"../tasks/{OTHER}"))
     assert (deed.qualified_name, deed.object_id) == (action, about)
     assert "value" not in dict(form) or "x" not in deed.fields
 
@@ -137,20 +125,20 @@ def test_nothing_that_is_sent_or_answered_keeps_a_deed_from_its_record(
     body: bytes, answer: Any, params: list[str]
 ):
     given = {str(number): text for number, text in enumerate(params)}
-    for path in ("/api/tasks", "/api/tasks/{task_id}/triggers/{trigger_id}"):
-        deed = audit.action_of_route(request("POST", body), path, given, answered(answer))
+    for action in ("task.create", "trigger.update"):
+        deed = audit.action_of_route(request("POST", body), action, given, answered(answer))
         assert len(deed.fields) <= audit.MAX_FIELDS
         assert all(len(name) <= audit.MAX_FIELD_LENGTH for name in deed.fields)
 
 
 def test_a_body_that_is_nested_without_end_has_no_fields():
     deed = audit.action_of_route(
-        request("POST", b"[" * 200_000), "/api/tasks/{t}/cancel", {"t": ID}, answered({})
+        request("POST", b"[" * 200_000), "task.cancel", {"t": ID}, answered({})
     )
     assert deed.fields == ()
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=60), max_size=5))
 def test_no_form_keeps_a_deed_from_its_record(form: dict[str, str]):
-    for pattern, params in (("/repos", {}), ("/tasks/scheduled/{task_id}", {"t": ID})):
-        assert audit.action_of_page(pattern, params, form, answered(None)).kind is not None
+    for action, params in (("repo.create", {}), ("task.pause", {"t": ID})):
+        assert audit.action_of_page(action, params, form, answered(None)).kind

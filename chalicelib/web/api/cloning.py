@@ -17,7 +17,9 @@ from chalicelib.web.schemas import responses
 routes = Routes(__name__)
 
 
-@routes.add_route("POST", "/api/tasks/{task_id}/clone", scope=Scope.WRITE, status=201)
+@routes.add_route(
+    "POST", "/api/tasks/{task_id}/clone", scope=Scope.WRITE, action="task.clone", status=201
+)
 def clone_task(task_id: str) -> Answer[responses.ClonedAnswer]:
     """Create a paused copy of a blueprint and of its triggers except webhooks."""
     world = wiring.get_world()

@@ -24,7 +24,12 @@ def show_firing(firing_id: str) -> Answer[responses.FiringAnswer]:
 
 
 @routes.add_route(
-    "POST", "/api/firings/{firing_id}/redeliver", scope=Scope.RUN, status=202, alt_status=200
+    "POST",
+    "/api/firings/{firing_id}/redeliver",
+    scope=Scope.RUN,
+    action="firing.redeliver",
+    status=202,
+    alt_status=200,
 )
 def redeliver_firing(firing_id: str) -> Answer[responses.Told]:
     """Fire the stored occurrence again with the current configuration."""

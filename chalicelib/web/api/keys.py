@@ -36,7 +36,9 @@ def list_keys() -> Answer[responses.KeyList]:
     )
 
 
-@routes.add_route("POST", "/api/auth/api-keys", scope=Scope.ADMIN, body="NewKey", status=201)
+@routes.add_route(
+    "POST", "/api/auth/api-keys", scope=Scope.ADMIN, action="key.create", body="NewKey", status=201
+)
 def create_key() -> Answer[responses.NewKeyAnswer]:
     """Create an API key; its token is returned only here."""
     asked = requests.parse_request(requests.NewKey, json_body(routes.current_request))
@@ -52,7 +54,9 @@ def create_key() -> Answer[responses.NewKeyAnswer]:
     return json_answer({"apiKey": _key_view(key), "token": token}, 201)
 
 
-@routes.add_route("DELETE", "/api/auth/api-keys/{key}", scope=Scope.ADMIN, status=204)
+@routes.add_route(
+    "DELETE", "/api/auth/api-keys/{key}", scope=Scope.ADMIN, action="key.remove", status=204
+)
 def revoke_key(key: str) -> Answer[None]:
     """Revoke an API key and its sessions immediately."""
     keys.revoke_key(wiring.get_world(), parse_id("API key", key), current_caller())

@@ -198,7 +198,7 @@ def _register(alias: LegacyRoute, original: ApiOperation) -> None:
         partial=original.partial,
         query=tuple(name for name in original.query if name not in ("type", "state", "repoUrl")),
         status=alias.status or original.statuses[0],
-        recorded=original.is_recorded,
+        action=original.action,
         deprecated=True,
     )(view)
 

@@ -49,7 +49,12 @@ def list_templates() -> Answer[responses.PromptTemplateList]:
 
 
 @routes.add_route(
-    "POST", "/api/prompt-templates", scope=Scope.WRITE, body="NewPromptTemplate", status=201
+    "POST",
+    "/api/prompt-templates",
+    scope=Scope.WRITE,
+    action="template.create",
+    body="NewPromptTemplate",
+    status=201,
 )
 def create_template() -> Answer[responses.PromptTemplateAnswer]:
     """Create a prompt template."""
@@ -73,6 +78,7 @@ def show_template(template_id: str) -> Answer[responses.PromptTemplateAnswer]:
     "PATCH",
     "/api/prompt-templates/{template_id}",
     scope=Scope.WRITE,
+    action="template.update",
     body="NewPromptTemplate",
     partial=True,
 )
@@ -90,7 +96,13 @@ def edit_template(template_id: str) -> Answer[responses.PromptTemplateAnswer]:
     return json_answer({"promptTemplate": resource_views.prompt_template_view(changed)})
 
 
-@routes.add_route("DELETE", "/api/prompt-templates/{template_id}", scope=Scope.WRITE, status=204)
+@routes.add_route(
+    "DELETE",
+    "/api/prompt-templates/{template_id}",
+    scope=Scope.WRITE,
+    action="template.remove",
+    status=204,
+)
 def remove_template(template_id: str) -> Answer[None]:
     """Delete a prompt template that no blueprint uses."""
     prompt_templates.remove_template(wiring.get_world(), _get_template(template_id).id)

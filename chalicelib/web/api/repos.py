@@ -35,7 +35,9 @@ def list_repos() -> Answer[responses.RepoList]:
     return json_answer({"repos": shown, "nextCursor": encode_cursor(position)})
 
 
-@routes.add_route("POST", "/api/repos", scope=Scope.WRITE, body="NewRepo", status=201)
+@routes.add_route(
+    "POST", "/api/repos", scope=Scope.WRITE, action="repo.create", body="NewRepo", status=201
+)
 def create_repo() -> Answer[responses.RepoAnswer]:
     """Add a repo under the normal form of its URL."""
     request, world = routes.current_request, wiring.get_world()
@@ -52,7 +54,14 @@ def show_repo(repo: str) -> Answer[responses.RepoAnswer]:
     return json_answer({"repo": resource_views.repo_view(found)})
 
 
-@routes.add_route("PATCH", "/api/repos/{repo}", scope=Scope.WRITE, body="RepoFields", partial=True)
+@routes.add_route(
+    "PATCH",
+    "/api/repos/{repo}",
+    scope=Scope.WRITE,
+    action="repo.update",
+    body="RepoFields",
+    partial=True,
+)
 def edit_repo(repo: str) -> Answer[responses.RepoAnswer]:
     """Change the settings of a repo."""
     world = wiring.get_world()
@@ -63,7 +72,9 @@ def edit_repo(repo: str) -> Answer[responses.RepoAnswer]:
     return json_answer({"repo": resource_views.repo_view(new)})
 
 
-@routes.add_route("DELETE", "/api/repos/{repo}", scope=Scope.WRITE, status=204)
+@routes.add_route(
+    "DELETE", "/api/repos/{repo}", scope=Scope.WRITE, action="repo.remove", status=204
+)
 def remove_repo(repo: str) -> Answer[None]:
     """Delete the settings of a repo; its tasks stay."""
     repos.remove_repo(wiring.get_world(), parse_id("repo", repo))

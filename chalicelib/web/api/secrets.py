@@ -29,7 +29,9 @@ def list_secrets() -> Answer[responses.SecretList]:
     return json_answer({"secrets": shown, "nextCursor": None})
 
 
-@routes.add_route("PUT", "/api/secrets/{name}", scope=Scope.ADMIN, body="SecretValue")
+@routes.add_route(
+    "PUT", "/api/secrets/{name}", scope=Scope.ADMIN, action="secret.set", body="SecretValue"
+)
 def store_secret(name: str) -> Answer[responses.SecretAnswer]:
     """Save a secret for all runs or for the runs of one repo."""
     misnamed = requests.faults_of_check(check_name, name)
@@ -41,7 +43,14 @@ def store_secret(name: str) -> Answer[responses.SecretAnswer]:
     return json_answer({"secret": resource_views.secret_view(kept), "warnings": warnings})
 
 
-@routes.add_route("DELETE", "/api/secrets/{name}", scope=Scope.ADMIN, query=("scope",), status=204)
+@routes.add_route(
+    "DELETE",
+    "/api/secrets/{name}",
+    scope=Scope.ADMIN,
+    action="secret.remove",
+    query=("scope",),
+    status=204,
+)
 def forget_secret(name: str) -> Answer[None]:
     """Delete a secret immediately."""
     scope = check_scope(query_param(routes.current_request, "scope", GLOBAL_SCOPE))

@@ -14,7 +14,9 @@ from chalicelib.web.schemas import responses
 routes = Routes(__name__)
 
 
-@routes.add_route("POST", "/api/auth/sign-in-links", scope=Scope.READ, status=201, recorded=True)
+@routes.add_route(
+    "POST", "/api/auth/sign-in-links", scope=Scope.READ, action="sign-in-link.create", status=201
+)
 def create_sign_in_link() -> Answer[responses.SignInLink]:
     """Return the path of a page that signs in once within ten minutes."""
     link = session.sign_in_code(bearer_token(routes.current_request))

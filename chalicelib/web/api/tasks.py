@@ -79,7 +79,9 @@ def _find_contradictions(kind: str, state: str, url: str) -> Iterator[Fault]:
         yield Fault("repoUrl", "is only a filter for the type repo-task")
 
 
-@routes.add_route("POST", "/api/tasks", scope=Scope.WRITE, body="NewTask", status=201)
+@routes.add_route(
+    "POST", "/api/tasks", scope=Scope.WRITE, action="task.create", body="NewTask", status=201
+)
 def create_task() -> Answer[responses.MadeAnswer]:
     """Create a blueprint with its triggers, or start an ad-hoc run."""
     world = wiring.get_world()
@@ -123,7 +125,12 @@ def show_task(task_id: str) -> Answer[responses.TaskAnswer]:
 
 
 @routes.add_route(
-    "PATCH", "/api/tasks/{task_id}", scope=Scope.WRITE, body="Definition", partial=True
+    "PATCH",
+    "/api/tasks/{task_id}",
+    scope=Scope.WRITE,
+    action="task.update",
+    body="Definition",
+    partial=True,
 )
 def edit_task(task_id: str) -> Answer[responses.DefinitionAnswer]:
     """Change a blueprint."""
@@ -137,7 +144,9 @@ def edit_task(task_id: str) -> Answer[responses.DefinitionAnswer]:
     return json_answer({"task": resource_views.blueprint_view(kept), "warnings": warnings})
 
 
-@routes.add_route("DELETE", "/api/tasks/{task_id}", scope=Scope.WRITE, status=204)
+@routes.add_route(
+    "DELETE", "/api/tasks/{task_id}", scope=Scope.WRITE, action="task.remove", status=204
+)
 def remove_task(task_id: str) -> Answer[None]:
     """Delete a blueprint and its triggers; its runs stay."""
     blueprints.remove_blueprint(wiring.get_world(), get_blueprint(task_id).id)
@@ -145,7 +154,12 @@ def remove_task(task_id: str) -> Answer[None]:
 
 
 @routes.add_route(
-    "POST", "/api/tasks/{task_id}/runs", scope=Scope.RUN, body="RunRequest", status=202
+    "POST",
+    "/api/tasks/{task_id}/runs",
+    scope=Scope.RUN,
+    action="run.create",
+    body="RunRequest",
+    status=202,
 )
 def start_task(task_id: str) -> Answer[responses.Started]:
     """Start a run of a blueprint."""
@@ -195,14 +209,18 @@ def show_run(task_id: str, run_id: str) -> Answer[responses.RunAnswer]:
     return json_answer({"run": full_run_view(run)})
 
 
-@routes.add_route("POST", "/api/tasks/{task_id}/cancel", scope=Scope.RUN, status=202)
+@routes.add_route(
+    "POST", "/api/tasks/{task_id}/cancel", scope=Scope.RUN, action="task.cancel", status=202
+)
 def cancel_run(task_id: str) -> Answer[responses.RunTask]:
     """Cancel a run that has not ended."""
     cancelled = runs.cancel_run(wiring.get_world(), _get_run(task_id).id)
     return json_answer({"task": full_run_view(cancelled)}, 202)
 
 
-@routes.add_route("POST", "/api/tasks/{task_id}/retry", scope=Scope.RUN, status=202)
+@routes.add_route(
+    "POST", "/api/tasks/{task_id}/retry", scope=Scope.RUN, action="task.retry", status=202
+)
 def retry_run(task_id: str) -> Answer[responses.RunTask]:
     """Retry a failed or cancelled run."""
     retried = runs.retry_run(wiring.get_world(), _get_run(task_id).id)
@@ -210,7 +228,12 @@ def retry_run(task_id: str) -> Answer[responses.RunTask]:
 
 
 @routes.add_route(
-    "POST", "/api/tasks/{task_id}/resume", scope=Scope.RUN, body="ResumeRequest", status=202
+    "POST",
+    "/api/tasks/{task_id}/resume",
+    scope=Scope.RUN,
+    action="task.resume",
+    body="ResumeRequest",
+    status=202,
 )
 def resume_run(task_id: str) -> Answer[responses.RunTask]:
     """Resume a run on its branch or from its kept work, with a new prompt."""

@@ -55,7 +55,12 @@ def list_providers() -> Answer[responses.ProviderList]:
 
 
 @routes.add_route(
-    "POST", "/api/tickets/providers", scope=Scope.ADMIN, body="NewProvider", status=201
+    "POST",
+    "/api/tickets/providers",
+    scope=Scope.ADMIN,
+    action="provider.create",
+    body="NewProvider",
+    status=201,
 )
 def create_provider() -> Answer[responses.ProviderAnswer]:
     """Add a ticket provider; it is synced immediately and then every minute."""
@@ -69,7 +74,11 @@ def create_provider() -> Answer[responses.ProviderAnswer]:
 
 
 @routes.add_route(
-    "PATCH", "/api/tickets/providers/{provider_id}", scope=Scope.ADMIN, body="ProviderPatch"
+    "PATCH",
+    "/api/tickets/providers/{provider_id}",
+    scope=Scope.ADMIN,
+    action="provider.update",
+    body="ProviderPatch",
 )
 def edit_provider(provider_id: str) -> Answer[responses.ProviderAnswer]:
     """Rename or pause a ticket provider, or change its credential or its config."""
@@ -84,21 +93,32 @@ def edit_provider(provider_id: str) -> Answer[responses.ProviderAnswer]:
     )
 
 
-@routes.add_route("DELETE", "/api/tickets/providers/{provider_id}", scope=Scope.ADMIN, status=204)
+@routes.add_route(
+    "DELETE",
+    "/api/tickets/providers/{provider_id}",
+    scope=Scope.ADMIN,
+    action="provider.remove",
+    status=204,
+)
 def remove_provider(provider_id: str) -> Answer[None]:
     """Delete a ticket provider that no trigger names, and its credential."""
     providers.remove_provider(wiring.get_world(), parse_id("provider", provider_id))
     return json_answer(None, 204)
 
 
-@routes.add_route("POST", "/api/tickets/providers/{provider_id}/re-enable", scope=Scope.WRITE)
+@routes.add_route(
+    "POST",
+    "/api/tickets/providers/{provider_id}/re-enable",
+    scope=Scope.WRITE,
+    action="provider.re-enable",
+)
 def enable_provider(provider_id: str) -> Answer[responses.ProviderAnswer]:
     """Re-enable a disabled ticket provider; tickets that changed since then fire now."""
     kept = providers.enable_provider(wiring.get_world(), parse_id("provider", provider_id))
     return json_answer({"provider": provider_view(kept)})
 
 
-@routes.add_route("POST", "/api/tickets/sync", scope=Scope.RUN, status=202)
+@routes.add_route("POST", "/api/tickets/sync", scope=Scope.RUN, action="provider.sync", status=202)
 def sync_providers() -> Answer[responses.Accepted]:
     """Sync every enabled ticket provider now."""
     return json_answer({"accepted": providers.sync_now(wiring.get_world())}, 202)

@@ -62,7 +62,12 @@ def _saved_answer(owner: Blueprint, trigger: Trigger) -> responses.TriggerAnswer
 
 
 @routes.add_route(
-    "POST", "/api/tasks/{task_id}/triggers", scope=Scope.WRITE, body="AnyTrigger", status=201
+    "POST",
+    "/api/tasks/{task_id}/triggers",
+    scope=Scope.WRITE,
+    action="trigger.create",
+    body="AnyTrigger",
+    status=201,
 )
 def create_trigger(task_id: str) -> Answer[responses.TriggerAnswer]:
     """Add a trigger to a blueprint."""
@@ -75,7 +80,11 @@ def create_trigger(task_id: str) -> Answer[responses.TriggerAnswer]:
 
 
 @routes.add_route(
-    "PATCH", "/api/tasks/{task_id}/triggers/{trigger_id}", scope=Scope.WRITE, body="TriggerPatch"
+    "PATCH",
+    "/api/tasks/{task_id}/triggers/{trigger_id}",
+    scope=Scope.WRITE,
+    action="trigger.update",
+    body="TriggerPatch",
 )
 def edit_trigger(task_id: str, trigger_id: str) -> Answer[responses.TriggerAnswer]:
     """Change or pause a trigger."""
@@ -88,7 +97,11 @@ def edit_trigger(task_id: str, trigger_id: str) -> Answer[responses.TriggerAnswe
 
 
 @routes.add_route(
-    "DELETE", "/api/tasks/{task_id}/triggers/{trigger_id}", scope=Scope.WRITE, status=204
+    "DELETE",
+    "/api/tasks/{task_id}/triggers/{trigger_id}",
+    scope=Scope.WRITE,
+    action="trigger.remove",
+    status=204,
 )
 def remove_trigger(task_id: str, trigger_id: str) -> Answer[None]:
     """Delete a trigger; its ledger stays."""

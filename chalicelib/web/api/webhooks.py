@@ -76,7 +76,14 @@ def list_endpoints() -> Answer[responses.WebhookList]:
     return json_answer({"webhooks": [endpoint_view(thing) for thing in found], "nextCursor": None})
 
 
-@routes.add_route("POST", "/api/webhooks", scope=Scope.ADMIN, body="WebhookFields", status=201)
+@routes.add_route(
+    "POST",
+    "/api/webhooks",
+    scope=Scope.ADMIN,
+    action="webhook.create",
+    body="WebhookFields",
+    status=201,
+)
 def create_endpoint() -> Answer[responses.NewWebhookAnswer]:
     """Create a webhook endpoint; its secret is returned only here."""
     asked = requests.parse_request(requests.WebhookFields, json_body(routes.current_request))
@@ -98,7 +105,13 @@ def show_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
     return json_answer({"webhook": endpoint_view(found)})
 
 
-@routes.add_route("PATCH", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN, body="WebhookPatch")
+@routes.add_route(
+    "PATCH",
+    "/api/webhooks/{webhook_id}",
+    scope=Scope.ADMIN,
+    action="webhook.update",
+    body="WebhookPatch",
+)
 def edit_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
     """Change or pause a webhook endpoint, or re-enable a disabled one."""
     asked = requests.parse_request(requests.WebhookPatch, json_body(routes.current_request))
@@ -113,21 +126,30 @@ def edit_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
     return json_answer({"webhook": endpoint_view(kept)})
 
 
-@routes.add_route("DELETE", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN, status=204)
+@routes.add_route(
+    "DELETE", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN, action="webhook.remove", status=204
+)
 def remove_endpoint(webhook_id: str) -> Answer[None]:
     """Delete a webhook endpoint; its pending messages are not sent."""
     endpoints.remove_endpoint(wiring.get_world(), parse_id("webhook", webhook_id))
     return json_answer(None, 204)
 
 
-@routes.add_route("POST", "/api/webhooks/{webhook_id}/rotate-secret", scope=Scope.ADMIN)
+@routes.add_route(
+    "POST",
+    "/api/webhooks/{webhook_id}/rotate-secret",
+    scope=Scope.ADMIN,
+    action="webhook.rotate-secret",
+)
 def rotate_secret(webhook_id: str) -> Answer[responses.NewWebhookAnswer]:
     """Create a new secret, returned only here; messages are also signed with the previous one."""
     kept, secret = endpoints.rotate_secret(wiring.get_world(), parse_id("webhook", webhook_id))
     return json_answer({"webhook": endpoint_view(kept), "secret": secret})
 
 
-@routes.add_route("POST", "/api/webhooks/{webhook_id}/test", scope=Scope.ADMIN)
+@routes.add_route(
+    "POST", "/api/webhooks/{webhook_id}/test", scope=Scope.ADMIN, action="webhook.test"
+)
 def send_test(webhook_id: str) -> Answer[responses.DeliveryAnswer]:
     """Send one test message now and return the result of its delivery."""
     sent = endpoints.send_test(wiring.get_world(), parse_id("webhook", webhook_id))

@@ -1,4 +1,4 @@
-"""Derives the audit action of a write from its route, or from the page and the button pressed.
+"""Describes a write for the audit log: the action that its route or button states, and its object.
 
 The routes and the dispatcher of pages call this after each successful write, so no view can
 forget it. This module is loaded with every cold start.
@@ -21,54 +21,22 @@ from chalicelib.domain.access.key import Principal
 
 MAX_FIELDS = 50
 MAX_FIELD_LENGTH = 64
-KINDS = {
-    "api-keys": "key",
-    "firings": "firing",
-    "jobs": "task",
-    "prompt-templates": "template",
-    "providers": "provider",
-    "repos": "repo",
-    "runs": "run",
-    "scheduled": "task",
-    "secrets": "secret",
-    "sign-in-links": "sign-in-link",
-    "task-configs": "task",
-    "tasks": "task",
-    "templates": "template",
-    "tickets": "provider",
-    "triggers": "trigger",
-    "webhooks": "webhook",
-    "workflow-runs": "run",
-}
-"""The audit log's name for each part of a path."""
-VERBS = {"POST": "create", "PUT": "set", "PATCH": "update", "DELETE": "remove"}
-BUTTONS = {
-    "add": ("trigger", "create"),
-    "delete": ("", "remove"),
-    "drop": ("trigger", "remove"),
-    "make": ("key", "create"),
-    "redeliver": ("firing", "redeliver"),
-    "revoke": ("key", "remove"),
-    "rotate": ("", "rotate-secret"),
-    "run": ("run", "create"),
-    "save": ("", "update"),
-    "switch": ("trigger", "update"),
-}
-"""Buttons of pages whose names differ from the actions of the API."""
+RUN_KINDS = ("repo-task", "workflow-run")
+"""Types of tasks that are runs: creating one is recorded as a started run."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def action_of_route(
-    request: Request, pattern: str, params: Mapping[str, str], done: Response
+    request: Request, action: str, params: Mapping[str, str], done: Response
 ) -> AuditAction:
-    """Return the action of an API call."""
-    kind, verb = _kind_and_verb(request.method, pattern.removeprefix("/api").split("/"))
+    """Return the record of an API call; a created object is that of the response."""
+    kind, _, verb = action.partition(".")
     ids = list(params.values())
     made = _created_object(done) if verb == "create" or not ids else {}
     shown = made or _created_object(done)
     about = made.get("id") or (ids[-1] if ids and verb != "create" else None)
     return AuditAction(
-        kind=kind,
+        kind="run" if action == "task.create" and made.get("type") in RUN_KINDS else kind,
         verb=verb,
         object_id=about,
         object_name=shown.get("name") if shown.get("id") in (about, None) else None,
@@ -91,21 +59,16 @@ def forget_created() -> None:
 
 
 def action_of_page(
-    pattern: str, params: Mapping[str, str], form: Mapping[str, str], done: Response
+    action: str, params: Mapping[str, str], form: Mapping[str, str], done: Response
 ) -> AuditAction:
-    """Return the action of a submitted form."""
-    kind, verb = _kind_and_verb("PATCH" if params or form.get("id") else "POST", pattern.split("/"))
+    """Return the record of a submitted form."""
+    kind, _, verb = action.partition(".")
     button, _, about = form.get("do", "").partition(":")
-    if button:
-        named, verb = BUTTONS.get(button, ("", button))
-        kind = named or kind
-    elif kind == "secret":
-        verb = "set"
     ids = [*params.values(), *([about] if _ID.fullmatch(about) else [])]
     led = _ID.findall(str(done.headers.get("Location") or "")) if verb == "create" else []
     named_by_form = form.get("id") or (form.get("name") if kind == "secret" else None)
-    said, name = _made_here.get() or (None, form.get("name") or form.get("repoUrl"))
-    object_id = said or (led[-1:] or ids[-1:] or [named_by_form])[0]
+    noted_id, name = _made_here.get() or (None, form.get("name") or form.get("repoUrl"))
+    object_id = noted_id or (led[-1:] or ids[-1:] or [named_by_form])[0]
     sent = {field for field, text in form.items() if text or verb != "create"}
     return AuditAction(
         kind=kind,
@@ -129,19 +92,8 @@ def origin_of(request: Request) -> RequestOrigin:
     return RequestOrigin(source=str(identity.get("sourceIp") or "unknown"), agent=agent)
 
 
-def _kind_and_verb(method: str, parts: list[str]) -> tuple[str, str]:
-    """Return the kind of object and the verb, from a word of the path or from the method."""
-    words = [part for part in parts if part and not part.startswith("{")]
-    kinds = [word for word in words if word in KINDS]
-    last = words[-1] if words else ""
-    kind = KINDS[kinds[-1]] if kinds else last
-    if parts[-1].startswith("{") or last in KINDS or not kinds:
-        return kind, VERBS[method]
-    return kind, VERBS[method] if last in ("new", "edit") else last
-
-
 def _created_object(done: Response) -> dict[str, str]:
-    """Return the id and the name of the first object in a response."""
+    """Return the id, name and type of the first object in a response."""
     try:
         body = json.loads(done.body) if done.body else {}
     except ValueError:
@@ -151,7 +103,8 @@ def _created_object(done: Response) -> dict[str, str]:
     things = [value for value in body.values() if isinstance(value, dict)]
     for thing in (one for one in things if one.get("id") or one.get("name")):
         name = thing.get("name") or thing.get("repoUrl") or thing.get("title")
-        return {key: str(text) for key, text in (("id", thing.get("id")), ("name", name)) if text}
+        told = {"id": thing.get("id"), "name": name, "type": thing.get("type")}
+        return {key: str(text) for key, text in told.items() if text}
     ids = [str(body[key]) for key in ("runId", "taskId", "firingId") if body.get(key)]
     return {"id": ids[0]} if ids else {}
 

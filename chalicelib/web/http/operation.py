@@ -12,7 +12,10 @@ from chalicelib.domain.access.key import Scope
 
 @dataclass(frozen=True, kw_only=True)
 class ApiOperation:
-    """A method of a path with its body, its responses and the scope that it requires."""
+    """A method of a path with its body, its responses and the scope that it requires.
+
+    `action` is its name in the audit log, empty for an operation that is not recorded.
+    """
 
     method: str
     path: str
@@ -23,7 +26,7 @@ class ApiOperation:
     statuses: tuple[int, ...]
     scope: Scope | None
     view: Callable[..., Response]
-    is_recorded: bool
+    action: str
     deprecated: bool
 
     @property

@@ -52,15 +52,15 @@ class Routes(ChaliceBlueprint):
         query: tuple[str, ...] = (),
         status: int = 200,
         alt_status: int | None = None,
-        recorded: bool = False,
+        action: str = "",
         deprecated: bool = False,
     ) -> Callable[[Callable[..., Response]], Any]:
         """Register a view.
 
         `scope` is the scope that the caller's key must have. None opens the route to everyone, so
         each route must state one or the other. `records_key_use` is false for a route that is
-        called constantly: the last use of a key is then not written. Writes are recorded in the
-        audit log in any case; `recorded` requests a record that the scope does not imply.
+        called constantly: the last use of a key is then not written. `action` is the name in the
+        audit log, such as `repo.create`; a write whose scope is in `WRITE_SCOPES` must state it.
 
         The other arguments describe the route: the model of its body (`partial`: any of the
         fields),
@@ -68,7 +68,8 @@ class Routes(ChaliceBlueprint):
         is that of the view; `deprecated` marks the older name of another route.
         """
         register = self.route(path, methods=[method], content_types=["*/*"])
-        kept = recorded or (method != "GET" and scope in WRITE_SCOPES)
+        if method != "GET" and scope in WRITE_SCOPES and "." not in action:
+            raise TypeError(f"{method} {path} writes: state its action for the audit log")
 
         def around(view: Callable[..., Response]) -> Any:
             operation = ApiOperation(
@@ -81,7 +82,7 @@ class Routes(ChaliceBlueprint):
                 statuses=(status,) if alt_status is None else (status, alt_status),
                 scope=scope,
                 view=view,
-                is_recorded=kept,
+                action=action,
                 deprecated=deprecated,
             )
             self.operations.append(operation)
@@ -106,8 +107,8 @@ class Routes(ChaliceBlueprint):
                         done = operation.view(**given)
                 except DomainError as error:
                     return error_response(error)
-                if operation.is_recorded and done.status_code < 400:
-                    deed = audit.action_of_route(request, operation.path, given, done)
+                if operation.action and done.status_code < 400:
+                    deed = audit.action_of_route(request, operation.action, given, done)
                     audit.record_action(request, deed, caller)
                 return done
 

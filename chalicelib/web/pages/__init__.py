@@ -80,11 +80,66 @@ PAGE_TABLE = (
 )
 """Method, path, module of this package, its view, and the scope that the reader needs."""
 
+PAGE_ACTIONS: dict[str, dict[str, str]] = {
+    "/tasks": {"retry": "task.retry", "cancel": "task.cancel"},
+    "/tasks/new": {"": "task.create", "mode=run": "run.create"},
+    "/tasks/scheduled/{task_id}": {
+        "pause": "task.pause",
+        "resume": "task.resume",
+        "run": "run.create",
+        "clone": "task.clone",
+        "delete": "task.remove",
+        "redeliver": "firing.redeliver",
+        "switch": "trigger.update",
+        "drop": "trigger.remove",
+        "add": "trigger.create",
+    },
+    "/tasks/scheduled/{task_id}/edit": {"": "task.update"},
+    "/tasks/scheduled/{task_id}/triggers/{trigger_id}": {"": "trigger.update"},
+    "/tasks/{task_id}": {
+        "cancel": "task.cancel",
+        "retry": "task.retry",
+        "resume": "task.resume",
+    },
+    "/templates": {"": "template.create", "id": "template.update", "delete": "template.remove"},
+    "/repos": {"": "repo.create", "id": "repo.update", "delete": "repo.remove"},
+    "/secrets": {"": "secret.set", "delete": "secret.remove"},
+    "/tickets": {
+        "": "provider.create",
+        "id": "provider.update",
+        "delete": "provider.remove",
+        "pause": "provider.pause",
+        "resume": "provider.resume",
+    },
+    "/tickets/sync": {"": "provider.sync"},
+    "/tickets/{provider_id}/re-enable": {"": "provider.re-enable"},
+    "/settings": {"make": "key.create", "revoke": "key.remove"},
+    "/settings/webhooks": {"": "webhook.create"},
+    "/settings/webhooks/{webhook_id}": {
+        "save": "webhook.update",
+        "test": "webhook.test",
+        "pause": "webhook.pause",
+        "resume": "webhook.resume",
+        "rotate": "webhook.rotate-secret",
+        "delete": "webhook.remove",
+    },
+}
+"""The action in the audit log of each form that writes, by its button.
+
+Without a button it is that of `id` if the form names an object, that of `mode=run` if it starts a
+run, and otherwise that of the empty name. Other buttons are rejected.
+"""
+
 
 def _register_page(method: str, path: str, room: str, name: str, needs: Scope | None) -> None:
+    writes = method == "POST" and needs in (Scope.RUN, Scope.WRITE, Scope.ADMIN)
+    if writes and path not in PAGE_ACTIONS:
+        raise TypeError(f"{path} writes: state its actions for the audit log")
+
     def view(**params: str) -> Response:
         request, where = routes.current_request, f"{__name__}.{room}"
-        return dispatch.dispatch_page(request, path, where, name, needs, params)
+        actions = PAGE_ACTIONS[path] if writes else None
+        return dispatch.dispatch_page(request, path, where, name, needs, actions, params)
 
     view.__name__ = f"{room}_{name}"
     routes.route(path, methods=[method], content_types=["*/*"])(view)

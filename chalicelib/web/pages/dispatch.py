@@ -16,7 +16,6 @@ from chalicelib.domain.errors import DomainError, Invalid, NotFound, TooLarge
 from chalicelib.web.http import audit
 from chalicelib.web.http.errors import retry_headers, status_of
 from chalicelib.web.http.requests import raw_body
-from chalicelib.web.http.routes import WRITE_SCOPES
 from chalicelib.web.pages import resubmit
 from chalicelib.web.pages import session as sessions
 from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest
@@ -24,16 +23,8 @@ from chalicelib.web.pages.session import PageSession
 
 log = logging.getLogger(__name__)
 MAX_FIELDS = 2000
-BUTTONS: Mapping[str, tuple[str, ...]] = {
-    "/tasks": ("retry", "cancel"),
-    "/templates": ("", "delete"),
-    "/repos": ("", "delete"),
-    "/secrets": ("", "delete"),
-    "/tickets": ("", "delete", "pause", "resume"),
-    "/settings": ("make", "revoke"),
-    "/settings/webhooks/{webhook_id}": ("save", "test", "pause", "resume", "rotate", "delete"),
-}
-"""The buttons of each page. Others are rejected, because the audit log uses these names."""
+FORM_KINDS = ("id", "mode=run")
+"""Names in the actions of a page that stand for kinds of a form without a button."""
 SELF_RECORDED_PAGES = ("/tasks/{task_id}", "/tasks/scheduled/{task_id}")
 """Pages that reject unknown buttons themselves."""
 NOT_FOUND_MESSAGE = "There is no page at this address."
@@ -47,9 +38,13 @@ def dispatch_page(
     room: str,
     name: str,
     needs: Scope | None,
+    actions: Mapping[str, str] | None,
     params: Mapping[str, str],
 ) -> Response:
-    """Answer a request with the view `name` of a module, if the reader may see it."""
+    """Answer a request with the view `name` of a module, if the reader may see it.
+
+    `actions` are those of a form that writes, and None for any other page.
+    """
     given = {key: unquote(value) for key, value in params.items()}
     path = "/".join(
         given[part[1:-1]].replace("/", "%2F") if part.startswith("{") else part
@@ -66,30 +61,42 @@ def dispatch_page(
         if request.method == "POST":
             audit.forget_created()
             visit = _with_form(visit, opens=needs is None)
-            if needs in WRITE_SCOPES:
-                _check_button(pattern, visit.form.get("do", ""))
+            if actions is not None:
+                _check_button(pattern, actions, visit.form.get("do", ""))
         view: Any = getattr(import_module(room), name)
         response: Response = view(visit, **given)
     except StaleForm as stale:
         return resubmit.offer_resubmit(visit, stale.typed, stale.session, status=status_of(stale))
     except DomainError as error:
         return error_page(visit, error)
-    if visit.session and request.method == "POST" and needs in WRITE_SCOPES:
-        _record_action(visit, pattern, given, response)
+    if actions is not None:
+        _record_action(visit, actions, given, response)
     return response
 
 
-def _check_button(pattern: str, pressed: str) -> None:
-    if pattern not in SELF_RECORDED_PAGES and pressed not in BUTTONS.get(pattern, ("",)):
+def _check_button(pattern: str, actions: Mapping[str, str], pressed: str) -> None:
+    is_button = pressed in actions and pressed not in FORM_KINDS
+    if pattern not in SELF_RECORDED_PAGES and not is_button:
         raise Invalid("this page has no such button: reload it, and choose again", "do")
 
 
 def _record_action(
-    visit: PageRequest, pattern: str, given: Mapping[str, str], done: Response
+    visit: PageRequest, actions: Mapping[str, str], given: Mapping[str, str], done: Response
 ) -> None:
     if visit.session and done.status_code < 400:
-        deed = audit.action_of_page(pattern, given, visit.form, done)
+        action = actions[_chosen_action(visit.form, actions)]
+        deed = audit.action_of_page(action, given, visit.form, done)
         audit.record_action(visit.request, deed, visit.session.who)
+
+
+def _chosen_action(form: Mapping[str, str], actions: Mapping[str, str]) -> str:
+    """Return the name of the pressed button, or of the kind of a form without buttons."""
+    button = form.get("do", "").partition(":")[0]
+    if button:
+        return button
+    if form.get("id") and "id" in actions:
+        return "id"
+    return "mode=run" if form.get("mode") == "run" and "mode=run" in actions else ""
 
 
 class StaleForm(Forbidden):

@@ -76,6 +76,15 @@ VERB_WORDS = {
     "cancel-active": "cancelled all active",
 }
 ACTION_WORDS = {
+    "task.create": "created the blueprint",
+    "task.update": "changed the blueprint",
+    "task.remove": "removed the blueprint",
+    "task.clone": "cloned the blueprint",
+    "task.pause": "paused the blueprint",
+    "task.cancel": "cancelled the run",
+    "task.retry": "retried the run",
+    "task.retry-failed": "retried all failed runs",
+    "task.cancel-active": "cancelled all active runs",
     "run.create": "started the run",
     "session.create": "signed in",
     "session.remove": "signed out",
