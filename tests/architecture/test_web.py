@@ -105,6 +105,11 @@ def test_a_store_is_found_by_any_name(source: str):
     assert used_parts(source) == {"runs"}
 
 
+def test_the_style_sheet_has_no_line_over_120_columns():
+    lines = (WEB / "static" / "app.css").read_text().splitlines()
+    assert [line for line in lines if len(line) > 120] == []
+
+
 @pytest.fixture(scope="module")
 def error_classes() -> list[type]:
     for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
