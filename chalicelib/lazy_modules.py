@@ -1,7 +1,8 @@
-"""Lazy loading of modules on their first use.
+"""Loads modules on their first use, because imports are most of the time of a cold start.
 
-A package with `__getattr__ = late(__name__)` returns its modules unloaded from a plain `from
-package import module`. So a cold function loads only the modules that its event needs.
+A package with `__getattr__ = lazy_submodules(__name__)` returns its modules unloaded from a plain
+`from package import module`. The class of a module changes when it is loaded, under a lock: the
+standard library's `LazyLoader` does the same, but is not thread-safe.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _loading = RLock()
 
 
 class LazyModule(ModuleType):
-    """A module that was not used yet. The standard library's `LazyLoader` is not thread-safe."""
+    """A module that was not used yet."""
 
     def __getattribute__(self, name: str) -> Any:
         with _loading:

@@ -1,4 +1,7 @@
-"""Writes the tags of a template as Jinja, in which all text is constant and names are look-ups."""
+"""Writes templates as Jinja, so that a tested engine renders them and no text can be code.
+
+All text becomes a constant, and every name a look-up in the values.
+"""
 
 from __future__ import annotations
 

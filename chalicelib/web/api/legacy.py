@@ -1,7 +1,7 @@
-"""Older paths of tasks, for clients that were written for them: a table and one translation.
+"""Older paths of tasks, as a table with one translation, so that no handler exists twice.
 
 Each alias calls the view of `/api/tasks` behind another path. Its request is translated to the
-current names, and its response back to the older ones. No handler and no row exists twice.
+current names, and its response back to the older ones.
 """
 
 from __future__ import annotations

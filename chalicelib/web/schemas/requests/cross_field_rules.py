@@ -1,7 +1,8 @@
-"""Rules between the fields of a request, reported together with the faults of single fields.
+"""Rules between fields, run even if a field is invalid, so that one response has all faults.
 
-A rule is a function of the submitted request. It reads fields as if all were valid. Reading an
-invalid one ends the rule, so that no contradiction with an invalid value is reported.
+Pydantic runs its own validators of a model only if every field is valid. A rule is a function of
+the submitted request, and reads fields as if all were valid. Reading an invalid one ends the rule,
+so that no contradiction with an invalid value is reported.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from chalicelib.web.schemas.responses.values import Cursor, Id
 
 
 def _workflow(name: str, kind: type) -> type:
+    """Return a type with two older names, derived so that its fields cannot drift from `kind`."""
     names = {"prompt": "promptTemplate", "agentType": "agentRuntime"}
     fields = get_type_hints(kind, include_extras=True)
     made: type = TypedDict(name, {names.get(key, key): fields[key] for key in fields})  # type: ignore[misc]
