@@ -318,9 +318,9 @@ def backs_off_too_early() -> Any:
 @breaks("a message that finds nothing due sends the next one")
 @contextmanager
 def renews_itself() -> Iterator[None]:
-    def settle(world: Any, basis: Any, committed: list[Any], begun: Any) -> None:
-        real(world, basis, committed, begun)
-        committed.append(basis.trigger)
+    def settle(world: Any, basis: Any, begun: Any) -> Iterator[Any]:
+        yield from real(world, basis, begun)
+        yield basis.trigger
 
     real = due_schedules._fire_due_occurrences
     with patch.object(due_schedules, "_fire_due_occurrences", settle):

@@ -60,51 +60,61 @@ def wake_waiting_queue(world: World) -> None:
 
 def _admit_pass(world: World, queue_key: str, keys: Collection[str], due: Run | None) -> bool:
     """Admit the runs of these queues that may start, by rank; return whether the stage is full."""
-    blocked: set[str] = set()
+    reader = _QueueReader(world)
     repos: dict[str, Repo | None] = {}
     admitted = {queue_key}
-    for run in _iter_by_sort_key(world, sorted(keys), blocked, due):
-        if blocked & set(run.slot_ids):
-            continue
+    for run in reader.iter_by_sort_key(sorted(keys), due):
         repo = _find_repo(world, run, repos)
         full = _admit_run(world, run, _slot_limits(world, run, repo), _choose_pool(world, repo))
         if STAGE_COUNTER in full and _note_waiting(world, admitted):
             return True
         if not full:
             admitted.add(run.queue_id)
-        blocked |= full - {STAGE_COUNTER}
+        reader.block(full - {STAGE_COUNTER})
     return False
 
 
-def _iter_by_sort_key(
-    world: World, keys: Sequence[str], blocked: Collection[str], due: Run | None
-) -> Iterator[Run]:
-    """Yield each run that may start, the most urgent of all queues first."""
-    queues = [_iter_ready(world, key, blocked) for key in keys]
-    alone = [due] if due and _may_start(world, due) else []
-    last = None
-    for run in heapq.merge(*queues, alone, key=lambda run: run.queue_sort_key):
-        if run.id != last:
-            yield run
-        last = run.id
+class _QueueReader:
+    """Reads the runs that may start, and skips those for which a counter is known to be full.
 
-
-def _iter_ready(world: World, key: str, blocked: Collection[str]) -> Iterator[Run]:
-    """Yield the runs in queue `key` that may start, in the order of their rank.
-
-    Runs are read in growing batches (1, 5, then `MAX_RUNS_PER_PASS`), so that no more are read than
-    needed. Iteration ends once `key` is blocked.
+    The caller reports full counters by `block` between two runs, so that a queue whose counter is
+    full is not read further.
     """
-    waiting = world.runs.iter_waiting(key)
-    for size in chain((1, 5), repeat(MAX_RUNS_PER_PASS)):
-        some = list(islice(waiting, size))
-        for run in world.runs.get_many(some) if some else ():
-            if run.queue_id == key and _may_start(world, run):
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._full: set[str] = set()
+
+    def block(self, counters: Collection[str]) -> None:
+        """Skip the runs of these counters from now on."""
+        self._full.update(counters)
+
+    def iter_by_sort_key(self, keys: Sequence[str], due: Run | None) -> Iterator[Run]:
+        """Yield each run that may start, the most urgent of all queues first."""
+        queues = [self._iter_ready(key) for key in keys]
+        alone = [due] if due and _may_start(self._world, due) else []
+        last = None
+        for run in heapq.merge(*queues, alone, key=lambda run: run.queue_sort_key):
+            if run.id != last and self._full.isdisjoint(run.slot_ids):
                 yield run
-            if key in blocked:
+            last = run.id
+
+    def _iter_ready(self, key: str) -> Iterator[Run]:
+        """Yield the runs in queue `key` that may start, in the order of their rank.
+
+        Runs are read in growing batches (1, 5, then `MAX_RUNS_PER_PASS`), so that no more are read
+        than needed. Iteration ends once the counter `key` is full.
+        """
+        waiting = self._world.runs.iter_waiting(key)
+        for size in chain((1, 5), repeat(MAX_RUNS_PER_PASS)):
+            some = list(islice(waiting, size))
+            for run in self._world.runs.get_many(some) if some else ():
+                if run.queue_id == key and _may_start(self._world, run):
+                    yield run
+                if key in self._full:
+                    return
+            if len(some) < size:
                 return
-        if len(some) < size:
-            return
 
 
 def _may_start(world: World, run: Run) -> bool:
