@@ -39,7 +39,7 @@ from chalicelib import wiring
 from chalicelib.domain.access.key import ROLE_SCOPES, ApiKey, Role, Scope, key_id, token_digest
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec, connection
-from chalicelib.storage.keys import key_row
+from chalicelib.storage.keys import to_record as key_record
 from chalicelib.storage.records import TABLE_RECORDS
 from chalicelib.web.api import hooks
 from tests.simulation.seeds import choose_seeds
@@ -145,7 +145,7 @@ def key_of(token: str, scopes: tuple[Scope, ...], **more: Any) -> ApiKey:
         updated_at=NOON,
         **more,
     )
-    row = key_row(key)
+    row = key_record(key)
     row.used_at = codec.format_sortable(NOON + timedelta(days=365))
     row.save()
     return key

@@ -18,16 +18,7 @@ class DynamoActivity:
     """The store of audit records."""
 
     def add(self, entry: AuditRecord) -> None:
-        ActivityRecord(
-            library=ACTIVITY_LIST,
-            age=codec.age_key(entry.at, entry.id),
-            data=codec.dump_json(entry),
-            object_id=entry.object_id,
-            root_id=entry.root_id,
-            actor_id=entry.actor_id,
-            action=entry.action,
-            expires_at=int((entry.at + settings.retention).timestamp()),
-        ).save()
+        _to_record(entry).save()
 
     def list_newest(
         self,
@@ -39,6 +30,19 @@ class DynamoActivity:
     ) -> tuple[list[AuditRecord], str | None]:
         rows = _query_rows(object_id, actor_id, action, before, limit + 1)
         return pagination.load_page(AuditRecord, rows, limit)
+
+
+def _to_record(entry: AuditRecord) -> ActivityRecord:
+    return ActivityRecord(
+        library=ACTIVITY_LIST,
+        age=codec.age_key(entry.at, entry.id),
+        data=codec.dump_json(entry),
+        object_id=entry.object_id,
+        root_id=entry.root_id,
+        actor_id=entry.actor_id,
+        action=entry.action,
+        expires_at=int((entry.at + settings.retention).timestamp()),
+    )
 
 
 def _query_rows(

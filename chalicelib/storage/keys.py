@@ -25,15 +25,15 @@ class DynamoKeys:
 
     def find_by_id(self, id: str) -> ApiKey | None:
         try:
-            return _from_record(KeyRecord.get(id, consistent_read=True))
+            return from_record(KeyRecord.get(id, consistent_read=True))
         except DoesNotExist:
             return None
 
     def add(self, new: ApiKey, claim: IdempotencyClaim | None = None) -> None:
         if claim:
-            claims.put_claimed(Part.KEY, key_row(new), claim, new.created_at)
+            claims.put_claimed(Part.KEY, to_record(new), claim, new.created_at)
         else:
-            key_row(new).save(condition=KeyRecord.id.does_not_exist())
+            to_record(new).save(condition=KeyRecord.id.does_not_exist())
 
     def remove(self, id: str, by: str | None = None) -> None:
         """Remove a key; if `by` is given, only while that key exists.
@@ -58,10 +58,10 @@ class DynamoKeys:
     def list_newest(self, before: str | None, limit: int) -> tuple[list[ApiKey], str | None]:
         rows = pagination.query_newest(KeyRecord.newest, KEY_LIST, before, limit + 1)
         records, position = pagination.cut_page(rows, limit)
-        return [_from_record(row) for row in records], position
+        return [from_record(row) for row in records], position
 
 
-def key_row(key: ApiKey) -> KeyRecord:
+def to_record(key: ApiKey) -> KeyRecord:
     """Return the row of a key; sessions are not listed."""
     own = key.parent is None
     until = (
@@ -78,6 +78,7 @@ def key_row(key: ApiKey) -> KeyRecord:
     )
 
 
-def _from_record(row: KeyRecord) -> ApiKey:
+def from_record(row: KeyRecord) -> ApiKey:
+    """Return the key of a row; its last use is an attribute of its own."""
     key = codec.load_json(ApiKey, row.data)
     return replace(key, last_used_at=codec.parse_sortable(row.used_at)) if row.used_at else key

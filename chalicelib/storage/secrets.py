@@ -29,7 +29,7 @@ class DynamoSecrets:
         return {secret.name: secret for secret in secrets}
 
     def put(self, new: Secret) -> None:
-        SecretRecord(id=self.vault_key(new.name, new.scope), data=codec.dump_json(new)).save()
+        _to_record(self.vault_key(new.name, new.scope), new).save()
 
     def remove(self, name: str, scope: str) -> None:
         record = SecretRecord(id=self.vault_key(name, scope))
@@ -44,3 +44,7 @@ class DynamoSecrets:
         """Return all secrets by name. Scans the table, which is small; no frequent path uses it."""
         secrets = [codec.load_json(Secret, row.data) for row in SecretRecord.scan()]
         return sorted(secrets, key=lambda secret: (secret.name, secret.scope))
+
+
+def _to_record(key: str, secret: Secret) -> SecretRecord:
+    return SecretRecord(id=key, data=codec.dump_json(secret))

@@ -25,7 +25,7 @@ from chalicelib.domain.access.key import (
 )
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec
-from chalicelib.storage.keys import key_row
+from chalicelib.storage.keys import to_record as key_record
 from chalicelib.storage.records import MarkerRecord
 from infra.package.encryption import refused_in_clear
 
@@ -168,7 +168,7 @@ class Target:
             created_by="deploy",
         )
         self.client("dynamodb").put_item(
-            TableName=settings.table_name("keys"), Item=key_row(key).serialize()
+            TableName=settings.table_name("keys"), Item=key_record(key).serialize()
         )
         return token
 
