@@ -48,7 +48,7 @@ ANSWERED = IMPORTED | {
 DECIDING = {
     *("firing.inbound_webhooks", "firing.inbound_verification", "firing.payload_params"),
     *("firing.fire", "firing.firing", "firing.policies"),
-    *("due_messages", "notifications.announce", "telemetry"),
+    *("due_messages", "notifications.announce", "optimistic", "telemetry"),
 }
 """The actions that a delivery goes through."""
 HEAVY = ("schemas.", "mapping.", "openapi.")
