@@ -1,6 +1,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
+# Without byte code each of the hundreds of programs that tests start compiles its libraries again.
+unexport PYTHONDONTWRITEBYTECODE
 PINNED = dev emulator tools
 
 .PHONY: help setup pins audit dev demo redeploy package deploy admin-key destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean
