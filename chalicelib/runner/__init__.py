@@ -4,6 +4,6 @@ Belongs here: what happens on the machine that does the work. Does not: what a r
 domain), or what becomes of its report (the pipeline). May import the domain, the agents and the
 standard library: a runner needs nothing installed but Python, git and the agents.
 
-`__main__` asks for jobs and starts one process of `job` for each; that process does the work and
+`worker` asks for jobs and starts one process of `job` for each; that process does the work and
 ends everything that it started, whatever happens to its parent.
 """

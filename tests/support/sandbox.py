@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from chalicelib.runner.sandbox import job_users, processes
 from chalicelib.runner.sandbox.capabilities import RunnerAbilities, probe_sandbox, probe_workspace
 from chalicelib.runner.sandbox.job_users import JobUser
-from chalicelib.runner.sandbox.namespaces import ProgramStart
+from chalicelib.runner.sandbox.programs import ProgramStart, RunningProgram
 from chalicelib.runner.sandbox.workspace import JobDirectory
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script that was started, with what it prints."""
+
+    program: RunningProgram
+    output: IO[bytes]
+
+    def finish(self, seconds: float) -> tuple[int, str]:
+        """Return exit status and the rest of the output, up to the end of all that may print."""
+        code = self.program.wait(seconds)
+        with self.output:
+            return code, self.output.read().decode().strip()
 
 
 @dataclass(frozen=True)
@@ -24,24 +38,28 @@ class Inside:
 
     place: JobDirectory
 
-    def start(self, script: str, *, cwd: Path | None = None, **variables: str) -> subprocess.Popen:
+    def start(self, script: str, *, cwd: Path | None = None, **variables: str) -> Script:
         environment = {"HOME": str(self.place.home_path), "PATH": os.environ["PATH"], **variables}
-        return self.place.confinement.start_program(
-            ProgramStart(
-                argv=("bash", "-c", script),
-                cwd=cwd or self.place.home_path,
-                environment=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
-        )
+        reading, writing = os.pipe()
+        output = os.fdopen(reading, "rb")
+        try:
+            with Path(os.devnull).open("rb") as stdin, os.fdopen(writing, "wb") as stream:
+                start = ProgramStart(
+                    argv=("bash", "-c", script),
+                    cwd=cwd or self.place.home_path,
+                    environment=environment,
+                    stdin=stdin,
+                    stdout=stream,
+                    stderr=stream,
+                )
+                return Script(self.place.confinement.start_program(start), output)
+        except BaseException:
+            output.close()
+            raise
 
     def run(self, script: str, **variables: str) -> tuple[int, str]:
         """Return exit status and output of a script."""
-        with self.start(script, **variables) as process:
-            out, _ = process.communicate(timeout=30)
-        return process.returncode, out.decode().strip()
+        return self.start(script, **variables).finish(30)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib.runner import worker
-from chalicelib.runner.__main__ import _parse_arguments
 from chalicelib.runner.claim_pace import ClaimPace
+from chalicelib.runner.command import _parse_arguments
 from chalicelib.runner.errors import ApiUnavailable
 from chalicelib.runner.worker import Runner
 

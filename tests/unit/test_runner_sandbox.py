@@ -30,7 +30,7 @@ from chalicelib.runner.sandbox.capabilities import (
     probe_workspace,
 )
 from chalicelib.runner.sandbox.job_users import JobUser
-from chalicelib.runner.sandbox.namespaces import SandboxError
+from chalicelib.runner.sandbox.programs import ProgramStart, SandboxError
 from tests.support.fake_runner_api import (
     DAEMON,
     PYTHON,
@@ -172,27 +172,30 @@ def test_the_jobs_environment_acts_on_no_process_of_the_runner(inside: Inside, t
 
 
 def test_descriptors_and_standard_streams_reach_the_program(inside: Inside):
-    from chalicelib.runner.sandbox.namespaces import ProgramStart
-
-    reading, writing = os.pipe()
-    os.write(writing, b"told\n")
-    os.close(writing)
+    pipes = [os.pipe() for _ in range(4)]
+    for (_, writing), words in zip(pipes, (b"told", b"twice", b"heard"), strict=False):
+        os.write(writing, words + b"\n")
+        os.close(writing)
+    (told, _), (twice, _), (heard, _), (reading, writing) = pipes
     process = inside.place.confinement.start_program(
         ProgramStart(
-            argv=("bash", "-c", f"cat <&{reading}; cat; ls /proc/self/fd | wc -l"),
+            argv=("bash", "-c", f"cat <&{told}; cat <&{twice}; cat; ls /proc/self/fd; echo no >&2"),
             cwd=Path("/"),
             environment={"PATH": os.environ["PATH"]},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            descriptors=(reading,),
+            stdin=heard,
+            stdout=writing,
+            stderr=writing,
+            descriptors=(told, twice),
         )
     )
-    os.close(reading)
-    out, _ = process.communicate(b"heard\n", timeout=20)
-    told, heard, number = out.split()
-    assert (told, heard) == (b"told", b"heard")
-    assert int(number) <= 5, "descriptors of the runner are open in the sandbox"
+    assert process.wait(20) == 0
+    for descriptor in (told, twice, heard, writing):
+        os.close(descriptor)
+    with os.fdopen(reading) as stream:
+        said = stream.read().split()
+    assert said[:3] == ["told", "twice", "heard"]
+    assert said[-1] == "no"
+    assert {*said[3:-1]} <= {"0", "1", "2", "3", "4", str(told), str(twice)}
 
 
 def test_what_setup_leaves_running_is_there_for_the_agent(inside: Inside):
@@ -214,13 +217,11 @@ def test_a_daemon_that_left_its_session_ends_and_the_next_program_starts(inside:
 
 
 def test_a_program_may_end_in_its_own_way_before_it_is_killed(inside: Inside, tmp: Path):
-    process = inside.start("trap 'echo bye; exit 3' TERM; echo on; while :; do sleep 0.1; done")
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"on\n"
-    with processes.own_exit_status(process.pid):
-        processes.end_descendants()
-        assert process.communicate(timeout=5)[0].endswith(b"bye\n")
-    assert process.returncode == 3
+    script = inside.start("trap 'echo bye; exit 3' TERM; echo on; while :; do sleep 0.1; done")
+    assert script.output.readline() == b"on\n"
+    processes.end_descendants()
+    code, words = script.finish(5)
+    assert (code, words.splitlines()[-1]) == (3, "bye")
 
 
 def test_a_link_in_the_place_of_a_mount_point_is_not_followed(

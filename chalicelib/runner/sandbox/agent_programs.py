@@ -17,11 +17,11 @@ from pathlib import Path
 
 from chalicelib.runner.sandbox import directories
 from chalicelib.runner.sandbox.job_users import JobUser
-from chalicelib.runner.sandbox.namespaces import Confinement, ProgramStart, SandboxError, Unconfined
+from chalicelib.runner.sandbox.namespaces import Confinement, Unconfined
+from chalicelib.runner.sandbox.programs import SandboxError, run_briefly
 
 AGENT_PROGRAMS = ("claude", "codex", "gemini", "opencode", "copilot")
 _SECONDS = 30
-NO_INPUT = subprocess.DEVNULL
 
 
 @dataclass
@@ -100,29 +100,16 @@ def make_program_test(user: JobUser) -> ProgramTest:
 def ask_version(program: str, tools: AgentTools, confinement: Confinement, home: Path) -> str:
     """Return why `program --version` does not work there, or nothing."""
     environment = {"PATH": tools.search_path(), "HOME": str(home), "TMPDIR": str(home)}
+    environment |= {"LANG": "C.UTF-8", "CI": "true"}
+    command = (program, "--version")
     try:
-        process = confinement.start_program(
-            ProgramStart(
-                argv=(program, "--version"),
-                cwd=home,
-                environment={**environment, "LANG": "C.UTF-8", "CI": "true"},
-                stdin=NO_INPUT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        )
+        ended = run_briefly(confinement.start_program, command, home, environment, _SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"`{program} --version` did not end within {_SECONDS} seconds"
     except (OSError, SandboxError) as error:
         return f"{program}: {getattr(error, 'strerror', None) or error}"
-    with process:
-        try:
-            out, err = process.communicate(timeout=_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return f"`{program} --version` did not end within {_SECONDS} seconds"
-    output = (err or out).decode(errors="replace").strip()[-300:]
-    return (
-        f"`{program} --version` exited {process.returncode}: {output}" if process.returncode else ""
-    )
+    output = (ended.err or ended.out).decode(errors="replace").strip()[-300:]
+    return f"`{program} --version` exited {ended.code}: {output}" if ended.code else ""
 
 
 def _is_closed_to(path: Path, user: JobUser) -> bool:

@@ -15,7 +15,8 @@ from typing import Any
 from chalicelib.runner.sandbox import agent_programs, directories, mounts, workspace
 from chalicelib.runner.sandbox.job_users import JobUser
 from chalicelib.runner.sandbox.mounts import View
-from chalicelib.runner.sandbox.namespaces import ProgramStart, SandboxError, find_bubblewrap
+from chalicelib.runner.sandbox.namespaces import find_bubblewrap
+from chalicelib.runner.sandbox.programs import SandboxError, run_briefly
 from chalicelib.runner.sandbox.workspace import JobDirectory
 
 SANDBOX_CHOICES = ("auto", "off", "required")
@@ -110,17 +111,11 @@ def _why_unusable(abilities: RunnerAbilities, user: JobUser | None) -> str:
     """Return why no program runs in a sandbox, or nothing."""
     try:
         with probe_workspace(abilities, user) as job_directory:
-            program = job_directory.confinement.start_program(
-                ProgramStart(
-                    argv=("/bin/sh", "-c", 'test -w "$HOME" && test -w /tmp && test -d /proc/1'),
-                    cwd=job_directory.home_path,
-                    environment={"HOME": str(job_directory.home_path), "PATH": os.defpath},
-                    stdin=agent_programs.NO_INPUT,
-                    stdout=agent_programs.NO_INPUT,
-                    stderr=agent_programs.NO_INPUT,
-                )
-            )
-            code = program.wait()
+            home = job_directory.home_path
+            test = ("/bin/sh", "-c", 'test -w "$HOME" && test -w /tmp && test -d /proc/1')
+            environment = {"HOME": str(home), "PATH": os.defpath}
+            start = job_directory.confinement.start_program
+            code = run_briefly(start, test, home, environment).code
     except (SandboxError, OSError) as error:
         return str(error)
     return f"a program in it exits {code}" if code else ""

@@ -9,45 +9,26 @@ from __future__ import annotations
 
 import fcntl
 import json
-import marshal
 import os
 import select
 import shutil
 import stat
 import subprocess
-import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from chalicelib.runner.sandbox import mounts, processes
 from chalicelib.runner.sandbox.job_users import JobUser
+from chalicelib.runner.sandbox.launcher import Launcher
 from chalicelib.runner.sandbox.mounts import JobFolders, View
+from chalicelib.runner.sandbox.programs import ProgramStart, RunningProgram, SandboxError
 
-_ENTER = Path(__file__).with_name("enter.py")
 _START_SECONDS = 20.0
 _PARENT_OF_NAMESPACE = 0xB701
 """The request NS_GET_USERNS: which user namespace owns this one."""
-
-
-class SandboxError(Exception):
-    """The sandbox cannot be made or entered."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProgramStart:
-    """A program to start."""
-
-    argv: tuple[str, ...]
-    cwd: Path
-    environment: Mapping[str, str] = field(repr=False)
-    stdin: int | IO[bytes]
-    stdout: int | IO[bytes]
-    stderr: int | IO[bytes]
-    descriptors: tuple[int, ...] = ()
 
 
 class Confinement(Protocol):
@@ -61,7 +42,7 @@ class Confinement(Protocol):
     def is_sandbox(self) -> bool:
         """Return whether programs see a sandbox instead of the machine."""
 
-    def start_program(self, program: ProgramStart) -> subprocess.Popen[bytes]:
+    def start_program(self, program: ProgramStart) -> RunningProgram:
         """Start a program; raise `OSError` as `subprocess` does, or `SandboxError`."""
 
     def end_all(self) -> None:
@@ -78,7 +59,7 @@ class Unconfined:
     def end_all(self) -> None:
         """Do nothing: there is no sandbox."""
 
-    def start_program(self, program: ProgramStart) -> subprocess.Popen[bytes]:
+    def start_program(self, program: ProgramStart) -> RunningProgram:
         rights: dict[str, Any] = {}
         if self.job_user is not None:
             number = self.job_user.number
@@ -108,48 +89,18 @@ class Sandbox:
         self._view = view
         self._holder: subprocess.Popen[bytes] | None = None
         self._namespaces: list[int] = []
+        self._launcher: Launcher | None = None
 
-    def start_program(self, program: ProgramStart) -> subprocess.Popen[bytes]:
+    def start_program(self, program: ProgramStart) -> RunningProgram:
         """Start a program inside; raise `OSError` as `subprocess` does, or `SandboxError`."""
-        if self._holder is None or self._holder.poll() is not None:
-            self._make_namespaces()
-        spec = (
-            self._namespaces,
-            self.job_user.number if self.job_user else None,
-            list(program.argv),
-            dict(program.environment),
-            str(program.cwd),
-        )
-        if any("\0" in text for text in (*program.argv, *program.environment.values())):
-            raise ValueError("embedded null byte")
-        reader, status = os.pipe()
-        with open(os.memfd_create("spec"), "wb") as stream, os.fdopen(reader, "rb") as answer:  # noqa: PTH123
-            stream.write(marshal.dumps(spec))
-            stream.flush()
-            descriptors = (stream.fileno(), status, *self._namespaces, *program.descriptors)
-            try:
-                process = self._enter_namespaces(program, descriptors)
-            finally:
-                os.close(status)
-            _check_start(process, answer.read(), program)
-        return process
-
-    def _enter_namespaces(
-        self, program: ProgramStart, descriptors: tuple[int, ...]
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            (sys.executable, "-I", "-S", str(_ENTER), str(descriptors[0]), str(descriptors[1])),
-            cwd="/",
-            env={"LANG": "C.UTF-8"},
-            stdin=program.stdin,
-            stdout=program.stdout,
-            stderr=program.stderr,
-            start_new_session=True,
-            pass_fds=descriptors,
-        )
+        return self._ready_launcher().start_program(program)
 
     def end_all(self) -> None:
         """End everything inside."""
+        keepers = [process.pid for process in (self._holder, self._launcher) if process]
+        if self._launcher is not None:
+            self._launcher.end_process()
+            self._launcher = None
         for descriptor in self._namespaces:
             os.close(descriptor)
         self._namespaces = []
@@ -159,12 +110,24 @@ class Sandbox:
             for stream in (self._holder.stdin, self._holder.stdout, self._holder.stderr):
                 if stream:
                     stream.close()
-            processes.forget_keepers(self._holder.pid)
             self._holder = None
+        if keepers:
+            processes.forget_keepers(*keepers)
 
-    def _make_namespaces(self) -> None:
-        """Make the namespaces, held by a shell that waits for the end of this process."""
+    def _ready_launcher(self) -> Launcher:
+        """Return what starts programs inside; after an end of all, that of another sandbox."""
+        launcher, holder = self._launcher, self._holder
+        if launcher and launcher.is_running() and holder and holder.poll() is None:
+            return launcher
         self.end_all()
+        holder = self._make_namespaces()
+        user = self.job_user.number if self.job_user else None
+        launcher = self._launcher = Launcher(self._namespaces, user)
+        processes.keep_processes(holder.pid, launcher.pid)
+        return launcher
+
+    def _make_namespaces(self) -> subprocess.Popen[bytes]:
+        """Make the namespaces; return the shell that holds them until this process ends."""
         self._check_sources()
         self._make_mount_points()
         reader, info = os.pipe()
@@ -192,7 +155,7 @@ class Sandbox:
             self._namespaces = _list_namespaces(first, own_users=own_users)
         except OSError as error:
             raise SandboxError(f"its namespaces cannot be opened: {error.strerror}") from error
-        processes.keep_process(self._holder.pid)
+        return self._holder
 
     def _wait_until_up(self, holder: subprocess.Popen[bytes]) -> None:
         assert holder.stdout is not None
@@ -268,23 +231,6 @@ def _list_namespaces(first: int, *, own_users: bool) -> list[int]:
         os.close(inner)
         return [owner, *opened]
     return [owner, *opened, inner]
-
-
-def _check_start(process: subprocess.Popen[bytes], answer: bytes, program: ProgramStart) -> None:
-    """Raise why a program did not start."""
-    if answer == b"E":
-        return
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream:
-            stream.close()
-    if not answer.startswith(b"E"):
-        reason = answer.decode(errors="replace") or f"exit code {process.returncode}"
-        raise SandboxError(f"it cannot be entered: {reason}")
-    number, message = marshal.loads(answer[1:])
-    if number is None:
-        raise ValueError(message)
-    raise OSError(number, os.strerror(number), program.argv[0])
 
 
 def find_bubblewrap() -> list[str]:

@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Collection, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 END_GRACE = timedelta(seconds=2)
 """From SIGTERM to SIGKILL: with a beat every 2 s, a cancel has ended everything within 5 s."""
@@ -44,11 +43,11 @@ def _prctl(option: int, value: int) -> None:
 def list_descendants(root: int, spare: Collection[int] = ()) -> dict[int, str]:
     """Return the state of each process below `root`, but for those in `spare` and below them."""
     children: dict[int, list[tuple[int, str]]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
+    for name in os.listdir("/proc"):  # noqa: PTH208 - a path for each process takes long
+        if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                children.setdefault(int(fields[1]), []).append((int(entry.name), fields[0]))
+                state, parent = _read_state(name)
+                children.setdefault(parent, []).append((int(name), state))
     states: dict[int, str] = {}
     parents = [root]
     while parents:
@@ -57,6 +56,16 @@ def list_descendants(root: int, spare: Collection[int] = ()) -> dict[int, str]:
                 states[pid] = state
                 parents.append(pid)
     return states
+
+
+def _read_state(pid: str) -> tuple[str, int]:
+    """Return the state of a process, and its parent."""
+    descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        state, parent, *_ = os.read(descriptor, 4096).rpartition(b")")[2].split()
+    finally:
+        os.close(descriptor)
+    return state.decode(), int(parent)
 
 
 def end_descendants(spare: Collection[int] = (), grace: timedelta = END_GRACE) -> bool:
@@ -99,15 +108,15 @@ _owned: set[int] = set()
 _keepers: set[int] = set()
 
 
-def keep_process(pid: int) -> None:
-    """Let `pid` and what it has started so far hold a sandbox until all programs have ended."""
-    _owned.add(pid)
-    _keepers.update({pid, *list_descendants(pid)})
+def keep_processes(holder: int, launcher: int) -> None:
+    """Let the processes of a sandbox, with what `holder` has started, live until programs ended."""
+    _owned.update({holder, launcher})
+    _keepers.update({holder, launcher, *list_descendants(holder)})
 
 
-def forget_keepers(pid: int) -> None:
+def forget_keepers(*pids: int) -> None:
     """Forget a sandbox that has ended: its numbers may soon be others'."""
-    _owned.discard(pid)
+    _owned.difference_update(pids)
     _keepers.clear()
 
 

@@ -19,7 +19,8 @@ from chalicelib.runner.errors import JobFailed
 from chalicelib.runner.job_control import JobControl
 from chalicelib.runner.output.text import LineSplitter
 from chalicelib.runner.sandbox import processes
-from chalicelib.runner.sandbox.namespaces import Confinement, ProgramStart, SandboxError, Unconfined
+from chalicelib.runner.sandbox.namespaces import Confinement, Unconfined
+from chalicelib.runner.sandbox.programs import ProgramStart, RunningProgram, SandboxError
 
 TOO_BIG_MESSAGE = (
     "cannot start {!r}: its arguments and environment take more than the kernel accepts;"
@@ -75,9 +76,7 @@ def run_program(
     return code
 
 
-def _start_program(
-    program: Program, *, merged: bool
-) -> tuple[subprocess.Popen[bytes], list[IO[bytes]]]:
+def _start_program(program: Program, *, merged: bool) -> tuple[RunningProgram, list[IO[bytes]]]:
     """Start `program`; return it with the ends of its output that are the runner's."""
     streams: list[IO[bytes]] = []
     ends: list[int] = []
@@ -129,9 +128,7 @@ def _start_failure(error: Exception, name: str) -> JobFailed:
     return JobFailed(ErrorClass.MISSING_TOOL, f"cannot start {name!r}: {error.strerror}")
 
 
-def _wait_for_end(
-    process: subprocess.Popen[bytes], control: JobControl, enough: Callable[[], bool]
-) -> None:
+def _wait_for_end(process: RunningProgram, control: JobControl, enough: Callable[[], bool]) -> None:
     reaped = time.monotonic()
     while not enough():
         control.raise_if_ended()

@@ -20,7 +20,8 @@ from chalicelib.runner.sandbox import user_database
 from chalicelib.runner.sandbox.directories import remove_directory
 from chalicelib.runner.sandbox.job_users import ROOT_USER, JobUser, NoUser, lease_user
 from chalicelib.runner.sandbox.mounts import JobFolders, View
-from chalicelib.runner.sandbox.namespaces import Confinement, ProgramStart, Sandbox, Unconfined
+from chalicelib.runner.sandbox.namespaces import Confinement, Sandbox, Unconfined
+from chalicelib.runner.sandbox.programs import run_briefly
 from chalicelib.runner.sandbox.setup_files import SetupFiles, make_setup_files, read_setup_files
 
 _SEARCH = 'command -v -- "$1" > /dev/null'
@@ -179,17 +180,9 @@ class JobDirectory:
         """Return whether the job's programs find `name`."""
         if not self.confinement.is_sandbox:
             return shutil.which(name, path=search_path) is not None
-        search = self.confinement.start_program(
-            ProgramStart(
-                argv=("/bin/sh", "-c", _SEARCH, "sh", name),
-                cwd=Path("/"),
-                environment={"PATH": search_path},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
-        return search.wait() == 0
+        search = ("/bin/sh", "-c", _SEARCH, "sh", name)
+        start = self.confinement.start_program
+        return run_briefly(start, search, Path("/"), {"PATH": search_path}).code == 0
 
     def job_environment(self, order: JobSpec) -> dict[str, str]:
         """Return what setup and agent see: nothing of the runner's own but its PATH."""
