@@ -17,6 +17,7 @@ os.environ.update(
 os.environ.pop("AWS_PROFILE", None)
 
 import functools
+import gc
 import itertools
 import json
 import threading
@@ -30,7 +31,6 @@ from unittest.mock import patch
 import boto3
 import pytest
 from botocore.endpoint import Endpoint
-from botocore.loaders import JSONFileLoader
 from chalice.test import BaseClient, Client
 from moto import mock_aws
 
@@ -45,6 +45,7 @@ from chalicelib.web.api import hooks
 from tests.simulation.seeds import choose_seeds
 from tests.support import prepared, rights
 from tests.support.lasting import sparing_lasting_programs
+from tests.support.quick_aws import quick_calls
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TOKEN = "optio_pat_test"
@@ -115,6 +116,8 @@ class Stage:
         return {kind: self._sqs.get_queue_url(QueueName=names[kind])["QueueUrl"] for kind in QUEUES}
 
     def _deliver(self, queue: str, function: str) -> int:
+        if not prepared.has_messages(settings.queue_name(queue)):
+            return 0
         sqs, url = self._sqs, self._urls[queue]
         found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         if found:
@@ -165,11 +168,9 @@ def lasting_programs() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def models_read_once() -> Iterator[None]:
-    """Let every stage make clients of its own from the same models of botocore: they are large."""
-    real = JSONFileLoader.load_file
-    read = functools.cache(functools.partial(real, JSONFileLoader()))
-    with patch.object(JSONFileLoader, "load_file", lambda self, path: read(path)):
+def quick_aws() -> Iterator[None]:
+    """Let calls of AWS, of which a story has hundreds, take fewer steps."""
+    with quick_calls():
         yield
 
 
@@ -259,6 +260,12 @@ def pytest_configure() -> None:
 
 def pytest_report_header() -> str:
     return f"storms from seed {choose_seeds()} (SEED_FROM={choose_seeds()} repeats them)"
+
+
+def pytest_collection_finish() -> None:
+    """Let no later collection of garbage look at what collecting the tests has made."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

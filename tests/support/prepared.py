@@ -51,6 +51,12 @@ def give(kept: Kept) -> None:
     get_backend("s3").bucket_accounts.update(buckets)
 
 
+def has_messages(queue: str) -> bool:
+    """Return whether a queue has messages to receive, without the call that asks for them."""
+    (regions,) = get_backend("sqs").values()
+    return any(regions[region].queues[queue].messages for region in regions)
+
+
 _clients: dict[str, Any] = {}
 
 

@@ -243,6 +243,7 @@ def open_tracker(provider: TicketProvider, credential: str, now: datetime) -> Gi
         timeout=20,
         retry=None,
         seconds_between_requests=0,
+        seconds_between_writes=0,
     )
     location = ForgeLocation(api_url=base, slug=provider.config["repo"])
     bots = provider.config.get("trustedBots", "").split()
