@@ -41,7 +41,20 @@ def _alone() -> Iterator[None]:
         yield
 
 
+def build_template(out: Path) -> None:
+    """Write `sam.json` to `out` without the artefact that it names, in a fifth of the time."""
+    with _alone():
+        _package(out)
+
+
 def _build(out: Path) -> str:
+    _package(out)
+    _compiled(out / "raw" / "deployment.zip", out / "deployment.zip", out / "unpacked")
+    return digest(out)
+
+
+def _package(out: Path) -> None:
+    """Have chalice make a template, and an artefact with all files of all libraries in `raw`."""
     source = out / "source"
     raw = out / "raw"
     for folder in (source, raw):
@@ -64,10 +77,8 @@ def _build(out: Path) -> str:
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(source)},
     )
-    _compiled(raw / "deployment.zip", out / "deployment.zip", out / "unpacked")
     sam = _configured(json.loads((raw / "sam.json").read_text()))
     (out / "sam.json").write_text(json.dumps(sam, indent=1, sort_keys=True))
-    return digest(out)
 
 
 def _configured(sam: dict[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ import pytest
 
 from chalicelib.settings import settings
 from infra.package import resources
-from infra.package.build import build
 from tests.conftest import Stage
 from tests.support.build_account import Account
+from tests.support.built_package import built_package
 
 
 @contextmanager
@@ -59,12 +59,8 @@ def spec() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the unpacked deployment artefact, as CodeBuild unpacks its source."""
-    made = tmp_path_factory.mktemp("package")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STAGE", "dev")
-        build(made)
-    source = made / "codebuild"
-    with zipfile.ZipFile(made / "deployment.zip") as archive:
+    source = tmp_path_factory.mktemp("codebuild")
+    with zipfile.ZipFile(built_package(tmp_path_factory) / "deployment.zip") as archive:
         archive.extractall(source)
     return source
 
