@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.runner.sandbox.processes import read_status
+
 FIRST_UID, UID_COUNT = 60706, 477
 """Numbers that systemd's table of user ids leaves free, and that a container maps as well."""
 
@@ -160,13 +162,12 @@ def _processes_of(number: int) -> Iterator[int]:
 def _processes_of_job_users() -> dict[int, int]:
     """Return each living process of a user of ours, with that user."""
     owners = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
+    for name in os.listdir("/proc"):  # noqa: PTH208 - a path for each process takes long
+        if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                status = (entry / "status").read_text(errors="replace")
-                fields = dict(line.partition(":")[::2] for line in status.splitlines())
-                owner = int(fields["Uid"].split()[0])
-                dead = fields["State"].split()[0] in "ZX"
+                status = read_status(f"/proc/{name}/status")
+                owner = int(status.partition(b"\nUid:")[2].split(maxsplit=1)[0])
+                dead = status.partition(b"\nState:")[2].split(maxsplit=1)[0] in (b"Z", b"X")
                 if FIRST_UID <= owner < FIRST_UID + UID_COUNT and not dead:
-                    owners[int(entry.name)] = owner
+                    owners[int(name)] = owner
     return owners

@@ -60,12 +60,17 @@ def list_descendants(root: int, spare: Collection[int] = ()) -> dict[int, str]:
 
 def _read_state(pid: str) -> tuple[str, int]:
     """Return the state of a process, and its parent."""
-    descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    state, parent, *_ = read_status(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return state.decode(), int(parent)
+
+
+def read_status(path: str) -> bytes:
+    """Return a small file of `/proc`; raise `OSError` where its process has ended."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        state, parent, *_ = os.read(descriptor, 4096).rpartition(b")")[2].split()
+        return os.read(descriptor, 8192)
     finally:
         os.close(descriptor)
-    return state.decode(), int(parent)
 
 
 def end_descendants(spare: Collection[int] = (), grace: timedelta = END_GRACE) -> bool:
