@@ -35,13 +35,13 @@ def fallback_middleware(table: RouteTable) -> Callable[[Request, NextHandler], R
         path = request.path
         if path == CATCH_ALL:
             path = "/" + str((request.uri_params or {}).get("proxy", ""))
-        known = table.get(request.path) or _methods_of_path(path, table)
-        if known is None:
+        methods = table.get(request.path) or _methods_of_path(path, table)
+        if methods is None:
             return _refuse(request, path, 404, "no such path")
-        if request.path == CATCH_ALL or request.method not in known:
-            said = f"this path accepts {', '.join(known)}, not {request.method}"
-            refused = _refuse(request, path, 405, said)
-            refused.headers["Allow"] = ", ".join(known)
+        if request.path == CATCH_ALL or request.method not in methods:
+            message = f"this path accepts {', '.join(methods)}, not {request.method}"
+            refused = _refuse(request, path, 405, message)
+            refused.headers["Allow"] = ", ".join(methods)
             return refused
         done = following(request)
         if isinstance(
@@ -66,18 +66,18 @@ def _too_large(body: str) -> bool:
 def _methods_of_path(path: str, table: RouteTable) -> Mapping[str, Any] | None:
     """Return the methods of the most specific route that matches a path."""
     parts = path.rstrip("/").split("/")
-    found = [pattern for pattern in table if _matches_pattern(pattern.split("/"), parts)]
-    return table[min(found, key=lambda pattern: pattern.count("{"))] if found else None
+    matching = [pattern for pattern in table if _matches_pattern(pattern.split("/"), parts)]
+    return table[min(matching, key=lambda pattern: pattern.count("{"))] if matching else None
 
 
 def _matches_pattern(pattern: list[str], parts: list[str]) -> bool:
     return len(pattern) == len(parts) and all(
-        one == other or (one.startswith("{") and bool(other))
-        for one, other in zip(pattern, parts, strict=True)
+        part == other or (part.startswith("{") and bool(other))
+        for part, other in zip(pattern, parts, strict=True)
     )
 
 
-def _refuse(request: Request, path: str, status: int, said: str) -> Response:
+def _refuse(request: Request, path: str, status: int, message: str) -> Response:
     if "text/html" in str(request.headers.get("accept") or "") and not path.startswith("/api/"):
-        return pages.dispatch.fallback_page(request, path, status, said)
-    return json_answer({"error": said, "details": []}, status)
+        return pages.dispatch.fallback_page(request, path, status, message)
+    return json_answer({"error": message, "details": []}, status)

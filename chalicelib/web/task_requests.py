@@ -25,8 +25,8 @@ NewBlueprint = tuple[Blueprint, list[Trigger]]
 
 def parse_task(world: World, body: Body, faults: Iterable[Fault] = ()) -> NewBlueprint:
     """Return the blueprint and triggers of a body, or the blueprint of an ad-hoc run."""
-    named = read_named(world, body)
-    return build_task(world, check_task(body, named, faults), named)
+    named_objects = read_named(world, body)
+    return build_task(world, check_task(body, named_objects, faults), named_objects)
 
 
 def read_named(world: World, *bodies: Body, with_repos: bool = True) -> References:
@@ -34,16 +34,18 @@ def read_named(world: World, *bodies: Body, with_repos: bool = True) -> Referenc
     return read_references(world, references.names_of_tasks(*bodies, with_repos=with_repos))
 
 
-def check_task(body: Body, named: References, faults: Iterable[Fault] = ()) -> requests.NewTask:
+def check_task(
+    body: Body, named_objects: References, faults: Iterable[Fault] = ()
+) -> requests.NewTask:
     """Return the request of a body; raise `Invalid` with all its faults and these."""
-    found = [*references.find_faults(body, named), *faults]
-    return requests.parse_request(requests.NewTask, body, extra_faults=found)
+    all_faults = [*references.find_faults(body, named_objects), *faults]
+    return requests.parse_request(requests.NewTask, body, extra_faults=all_faults)
 
 
-def build_task(world: World, request: requests.NewTask, named: References) -> NewBlueprint:
+def build_task(world: World, request: requests.NewTask, named_objects: References) -> NewBlueprint:
     """Return the blueprint and triggers that a request describes."""
     now = world.now()
-    new = blueprint_requests.to_blueprint(request, str(uuid.uuid4()), named, now)
+    new = blueprint_requests.to_blueprint(request, str(uuid.uuid4()), named_objects, now)
     return new, [
         seal_trigger(world, blueprint_requests.to_trigger(trigger, new, now))
         for trigger in request.triggers
@@ -55,16 +57,16 @@ def edit_blueprint(
 ) -> Blueprint:
     """Return a blueprint with the fields of a body changed."""
     whole = blueprint_requests.complete_body(was, body)
-    named = read_named(world, whole)
-    return blueprint_requests.patch_blueprint(was, body, named, faults)
+    named_objects = read_named(world, whole)
+    return blueprint_requests.patch_blueprint(was, body, named_objects, faults)
 
 
 def parse_trigger(
     world: World, owner: Blueprint, body: Body, faults: Iterable[Fault] = ()
 ) -> Trigger:
     """Return the trigger of a body."""
-    named = read_references(world, references.names_of_trigger(body))
-    unsealed = blueprint_requests.parse_trigger(body, owner, named, world.now(), faults)
+    named_objects = read_references(world, references.names_of_trigger(body))
+    unsealed = blueprint_requests.parse_trigger(body, owner, named_objects, world.now(), faults)
     return seal_trigger(world, unsealed)
 
 
@@ -73,5 +75,7 @@ def edit_trigger(
 ) -> Trigger:
     """Return a trigger with the fields of a body changed."""
     whole = blueprint_requests.complete_trigger_body(was, body)
-    named = read_references(world, references.names_of_trigger(whole))
-    return seal_trigger(world, blueprint_requests.patch_trigger(was, body, owner, named, faults))
+    named_objects = read_references(world, references.names_of_trigger(whole))
+    return seal_trigger(
+        world, blueprint_requests.patch_trigger(was, body, owner, named_objects, faults)
+    )

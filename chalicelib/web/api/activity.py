@@ -45,7 +45,7 @@ def _actor_view(entry: AuditRecord) -> responses.ActorView | None:
 def list_activity() -> Answer[responses.ActivityList]:
     """List changes, newest first; filters select one object, one API key or one action."""
     request = routes.current_request
-    found, position = audit_log.list_records(
+    records, position = audit_log.list_records(
         wiring.get_world(),
         object_id=query_param(request, "object") or None,
         actor_id=query_param(request, "actor") or None,
@@ -55,7 +55,7 @@ def list_activity() -> Answer[responses.ActivityList]:
     )
     return json_answer(
         {
-            "activity": [audit_record_view(entry) for entry in found],
+            "activity": [audit_record_view(entry) for entry in records],
             "nextCursor": encode_cursor(position),
         }
     )

@@ -25,8 +25,10 @@ def clone_task(task_id: str) -> Answer[responses.ClonedAnswer]:
     world = wiring.get_world()
     new_id = str(uuid.uuid4())
     claim = idempotency_claim(routes.current_request, new_id)
-    made, triggers = clone.clone_blueprint(world, get_blueprint(task_id), new_id, claim)
+    new_blueprint, triggers = clone.clone_blueprint(world, get_blueprint(task_id), new_id, claim)
     shown = [resource_views.trigger_view(trigger, world.now()) for trigger in triggers]
-    warnings = resource_views.warning_views(save_warnings.find_warnings(world, made, triggers))
-    view = resource_views.blueprint_view(made)
+    warnings = resource_views.warning_views(
+        save_warnings.find_warnings(world, new_blueprint, triggers)
+    )
+    view = resource_views.blueprint_view(new_blueprint)
     return json_answer({"task": view, "triggers": shown, "warnings": warnings}, 201)

@@ -22,10 +22,10 @@ routes = Routes(__name__)
 
 
 def _get_run(task_id: str) -> Run:
-    thing = get_task_or_run(task_id)
-    if not isinstance(thing, Run):
+    task = get_task_or_run(task_id)
+    if not isinstance(task, Run):
         raise MethodNotAllowed("this task is a blueprint; only a run has a history")
-    return thing
+    return task
 
 
 @routes.add_route("GET", "/api/tasks/{task_id}/events", scope=Scope.READ)
@@ -51,10 +51,12 @@ def list_log_lines(task_id: str) -> Answer[responses.LogPage]:
     request = routes.current_request
     run = _get_run(task_id)
     limit = page_limit(request, 200)
-    wanted = LineFilter(
+    line_filter = LineFilter(
         log_type=query_param(request, "logType"), text=query_param(request, "search")
     )
-    page = reading.read_page(wiring.get_world(), run, query_param(request, "cursor"), limit, wanted)
+    page = reading.read_page(
+        wiring.get_world(), run, query_param(request, "cursor"), limit, line_filter
+    )
     return json_answer(run_views.log_page_view(page))
 
 

@@ -89,11 +89,11 @@ def firing_response(
 
     `status` is the status of a firing that started a run.
     """
-    said: responses.Told = {"firingId": firing.id}
+    body: responses.Told = {"firingId": firing.id}
     if firing.run_id:
-        said["runId" if kind == Kind.STANDALONE.value else "taskId"] = firing.run_id
+        body["runId" if kind == Kind.STANDALONE.value else "taskId"] = firing.run_id
     if duplicate:
-        return json_answer({"skipped": "duplicate", **said})
+        return json_answer({"skipped": "duplicate", **body})
     if firing.outcome is not Outcome.FIRED:
-        return json_answer({"skipped": firing.reason, **said})
-    return json_answer(said, status)
+        return json_answer({"skipped": firing.reason, **body})
+    return json_answer(body, status)

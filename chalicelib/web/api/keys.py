@@ -28,11 +28,11 @@ routes = Routes(__name__)
 def list_keys() -> Answer[responses.KeyList]:
     """List the API keys, newest first, without their tokens."""
     request = routes.current_request
-    found, position = configuration.list_keys(
+    page_keys, position = configuration.list_keys(
         wiring.get_world(), page_cursor(request), page_limit(request)
     )
     return json_answer(
-        {"apiKeys": [_key_view(key) for key in found], "nextCursor": encode_cursor(position)}
+        {"apiKeys": [_key_view(key) for key in page_keys], "nextCursor": encode_cursor(position)}
     )
 
 
@@ -41,13 +41,13 @@ def list_keys() -> Answer[responses.KeyList]:
 )
 def create_key() -> Answer[responses.NewKeyAnswer]:
     """Create an API key; its token is returned only here."""
-    asked = requests.parse_request(requests.NewKey, json_body(routes.current_request))
+    new_key = requests.parse_request(requests.NewKey, json_body(routes.current_request))
     key, token = keys.create_key(
         wiring.get_world(),
-        asked.name,
-        role=asked.role,
-        scopes=asked.scopes,
-        expires_at=asked.expires_at,
+        new_key.name,
+        role=new_key.role,
+        scopes=new_key.scopes,
+        expires_at=new_key.expires_at,
         by=current_caller().id,
         claim=idempotency_claim(routes.current_request, ""),
     )

@@ -32,7 +32,7 @@ class LegacyDialect:
     """The names of an older resource: its kind, its fields, its singular and its plural."""
 
     kind: Kind
-    one: str
+    singular: str
     many: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,27 +49,27 @@ class LegacyDialect:
 
     def translate_response(self, body: Body) -> Body:
         """Return a response with the older names."""
-        told = dict(body)
-        if "task" in told:
-            told[self.one] = self._rename_fields(told.pop("task"))
-        if "tasks" in told:
-            told[self.many] = [self._rename_fields(task) for task in told.pop("tasks")]
-        if "warnings" in told:
-            told["warnings"] = [
+        renamed = dict(body)
+        if "task" in renamed:
+            renamed[self.singular] = self._rename_fields(renamed.pop("task"))
+        if "tasks" in renamed:
+            renamed[self.many] = [self._rename_fields(task) for task in renamed.pop("tasks")]
+        if "warnings" in renamed:
+            renamed["warnings"] = [
                 {**warning, "field": self._our_name(warning["field"])}
-                for warning in told["warnings"]
+                for warning in renamed["warnings"]
             ]
-        return told
+        return renamed
 
-    def _rename_fields(self, thing: Body) -> Body:
-        return {self.fields.get(name, name): value for name, value in thing.items()}
+    def _rename_fields(self, task: Body) -> Body:
+        return {self.fields.get(name, name): value for name, value in task.items()}
 
     def translate_error(self, error: Invalid) -> Invalid:
         """Return an error with the older names of its fields."""
         if not error.faults:
             return error
         return Invalid.from_faults(
-            Fault(self._our_name(one.field), one.message) for one in error.faults
+            Fault(self._our_name(fault.field), fault.message) for fault in error.faults
         )
 
 
@@ -115,11 +115,11 @@ def _started_job(body: Body) -> Body:
 def _blueprint_routes(
     root: str, dialect: LegacyDialect, gives: tuple[str, str, str, str], takes: tuple[str, str]
 ) -> Iterator[LegacyRoute]:
-    one, changed, made, listed = gives
-    for method, rest, given, model in (
-        ("GET", "", listed, ""),
-        ("POST", "", made, takes[0]),
-        ("GET", "/{task_id}", one, ""),
+    single_answer, changed, created_answer, list_answer = gives
+    for method, rest, answer, model in (
+        ("GET", "", list_answer, ""),
+        ("POST", "", created_answer, takes[0]),
+        ("GET", "/{task_id}", single_answer, ""),
         ("PATCH", "/{task_id}", changed, takes[1]),
         ("DELETE", "/{task_id}", "", ""),
         ("GET", "/{task_id}/triggers", "", ""),
@@ -132,7 +132,7 @@ def _blueprint_routes(
             path=root + rest,
             stands_for=f"/api/tasks{rest}",
             dialect=dialect,
-            gives=given,
+            gives=answer,
             takes=model,
         )
 
@@ -152,22 +152,22 @@ def _iter_routes() -> Iterator[LegacyRoute]:
     )
     job = ("WorkflowAnswer", "WorkflowChanged", "WorkflowMade", "WorkflowList")
     yield from _blueprint_routes("/api/jobs", JOB_DIALECT, job, ("NewJob", "JobFields"))
-    listed = LegacyRoute(
+    list_route = LegacyRoute(
         method="GET",
         path="/api/jobs/{task_id}/runs",
         stands_for="/api/tasks/{task_id}/runs",
         dialect=JOB_DIALECT,
     )
-    yield listed
-    started = replace(listed, method="POST", gives="RunAnswer")
+    yield list_route
+    started = replace(list_route, method="POST", gives="RunAnswer")
     yield replace(started, status=201, reshaped=_started_job)
-    for rest, given in (("", "RunAnswer"), ("/logs", "")):
+    for rest, answer in (("", "RunAnswer"), ("/logs", "")):
         yield LegacyRoute(
             method="GET",
             path=f"/api/workflow-runs/{{task_id}}{rest}",
             stands_for=f"/api/tasks/{{task_id}}{rest}",
             dialect=RUN_DIALECT,
-            gives=given,
+            gives=answer,
         )
 
 
@@ -175,21 +175,21 @@ def _register(alias: LegacyRoute, original: ApiOperation) -> None:
     def view(**params: str) -> Response:
         if "task_id" in params:
             _check_kind(params["task_id"], alias.dialect.kind)
-        app, asked = routes.current_app, routes.current_request
-        heard = _translate_request(asked, alias)
+        app, original_request = routes.current_app, routes.current_request
+        translated = _translate_request(original_request, alias)
         try:
-            app.current_request = heard
+            app.current_request = translated
             return alias.translate_response(original.view(**params))
         except Invalid as error:
             raise alias.dialect.translate_error(error) from error
         finally:
-            app.current_request = asked
+            app.current_request = original_request
 
     view.__doc__ = original.view.__doc__
-    view.__name__ = f"{original.view.__name__}_{alias.dialect.one}"
-    given = f"Answer[responses.{alias.gives}]" if alias.gives else None
+    view.__name__ = f"{original.view.__name__}_{alias.dialect.singular}"
+    answer_type = f"Answer[responses.{alias.gives}]" if alias.gives else None
     # A type's name: only the API's description resolves it, and loads the types that it needs.
-    view.__annotations__["return"] = given or original.view.__annotations__["return"]
+    view.__annotations__["return"] = answer_type or original.view.__annotations__["return"]
     routes.add_route(
         alias.method,
         alias.path,
@@ -204,28 +204,32 @@ def _register(alias: LegacyRoute, original: ApiOperation) -> None:
 
 
 def _check_kind(task_id: str, kind: Kind) -> None:
-    thing = tasks.get_task_or_run(task_id)
-    if (thing.kind.value if isinstance(thing, Blueprint) else thing.type) != kind.value:
+    task = tasks.get_task_or_run(task_id)
+    if (task.kind.value if isinstance(task, Blueprint) else task.type) != kind.value:
         raise NotFound("task", task_id)
 
 
-def _translate_request(asked: Request, alias: LegacyRoute) -> Request:
+def _translate_request(request: Request, alias: LegacyRoute) -> Request:
     """Return a request in the form that the view of tasks expects."""
-    event = dict(asked.to_original_event())
+    event = dict(request.to_original_event())
     plural = "{" not in alias.path
     if alias.method == "GET" and plural:
-        given = event.get("multiValueQueryStringParameters") or {}
-        page = {name: value for name, value in given.items() if name in ("limit", "cursor")}
+        query = event.get("multiValueQueryStringParameters") or {}
+        page = {name: value for name, value in query.items() if name in ("limit", "cursor")}
         event["multiValueQueryStringParameters"] = {**page, "type": [alias.dialect.kind.value]}
-    elif alias.takes and raw_body(asked):
-        body = alias.dialect.translate_request(json_body(asked))
+    elif alias.takes and raw_body(request):
+        body = alias.dialect.translate_request(json_body(request))
         if alias.method == "POST" and plural:
             body["type"] = alias.dialect.kind.value
         event |= {"body": json.dumps(body), "isBase64Encoded": False}
-    return Request(event, asked.lambda_context)
+    return Request(event, request.lambda_context)
 
 
 _ROOMS = (tasks, triggers, history)
-_ORIGINALS = {(one.method, one.path): one for room in _ROOMS for one in room.routes.operations}
+_ORIGINALS = {
+    (operation.method, operation.path): operation
+    for room in _ROOMS
+    for operation in room.routes.operations
+}
 for _alias in _iter_routes():
     _register(_alias, _ORIGINALS[_alias.method, _alias.stands_for])

@@ -36,4 +36,6 @@ def browse_api() -> Response:
 
 @cache
 def _openapi_document() -> document.Schema:
-    return document.build_document([one for room in ALL_ROUTES for one in room.operations])
+    return document.build_document(
+        [operation for room in ALL_ROUTES for operation in room.operations]
+    )

@@ -41,10 +41,10 @@ def list_templates() -> Answer[responses.PromptTemplateList]:
     """List the prompt templates, newest first."""
     request = routes.current_request
     kind = query_param(request, "kind")
-    found, position = configuration.list_templates(
+    templates, position = configuration.list_templates(
         wiring.get_world(), page_cursor(request), page_limit(request), kind
     )
-    shown = [resource_views.prompt_template_summary(one) for one in found]
+    shown = [resource_views.prompt_template_summary(template) for template in templates]
     return json_answer({"promptTemplates": shown, "nextCursor": encode_cursor(position)})
 
 
@@ -59,11 +59,13 @@ def list_templates() -> Answer[responses.PromptTemplateList]:
 def create_template() -> Answer[responses.PromptTemplateAnswer]:
     """Create a prompt template."""
     request, world = routes.current_request, wiring.get_world()
-    asked = requests.parse_request(requests.NewPromptTemplate, json_body(request))
+    template_request = requests.parse_request(requests.NewPromptTemplate, json_body(request))
     now = world.now()
-    new = PromptTemplate(id=str(uuid.uuid4()), created_at=now, updated_at=now, **asked.model_dump())
-    kept = prompt_templates.create_template(world, new, idempotency_claim(request, new.id))
-    return json_answer({"promptTemplate": resource_views.prompt_template_view(kept)}, 201)
+    new = PromptTemplate(
+        id=str(uuid.uuid4()), created_at=now, updated_at=now, **template_request.model_dump()
+    )
+    created = prompt_templates.create_template(world, new, idempotency_claim(request, new.id))
+    return json_answer({"promptTemplate": resource_views.prompt_template_view(created)}, 201)
 
 
 @routes.add_route("GET", "/api/prompt-templates/{template_id}", scope=Scope.READ)
@@ -89,9 +91,9 @@ def edit_template(template_id: str) -> Answer[responses.PromptTemplateAnswer]:
     fields = [str(field.alias) for field in requests.NewPromptTemplate.model_fields.values()]
     body = json_body(routes.current_request)
     whole = {**{name: before[name] for name in fields}, **body}
-    asked = requests.parse_request(requests.NewPromptTemplate, whole)
+    template_request = requests.parse_request(requests.NewPromptTemplate, whole)
     changed = prompt_templates.change_template(
-        wiring.get_world(), was, replace(was, **asked.model_dump())
+        wiring.get_world(), was, replace(was, **template_request.model_dump())
     )
     return json_answer({"promptTemplate": resource_views.prompt_template_view(changed)})
 
@@ -114,6 +116,6 @@ def remove_template(template_id: str) -> Answer[None]:
 )
 def preview_template(template_id: str) -> Answer[responses.RenderedView]:
     """Render a prompt template with the given params."""
-    asked = requests.parse_request(requests.RunRequest, json_body(routes.current_request))
+    run_request = requests.parse_request(requests.RunRequest, json_body(routes.current_request))
     text = _get_template(template_id).template
-    return json_answer(resource_views.rendered_view(preview.preview_text(text, asked.params)))
+    return json_answer(resource_views.rendered_view(preview.preview_text(text, run_request.params)))

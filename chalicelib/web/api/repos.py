@@ -28,10 +28,10 @@ routes = Routes(__name__)
 def list_repos() -> Answer[responses.RepoList]:
     """List the repos by URL."""
     request = routes.current_request
-    found, position = configuration.list_repos_after(
+    page, position = configuration.list_repos_after(
         wiring.get_world(), page_cursor(request) or "", page_limit(request)
     )
-    shown = [resource_views.repo_view(repo) for repo in found]
+    shown = [resource_views.repo_view(repo) for repo in page]
     return json_answer({"repos": shown, "nextCursor": encode_cursor(position)})
 
 
@@ -41,17 +41,17 @@ def list_repos() -> Answer[responses.RepoList]:
 def create_repo() -> Answer[responses.RepoAnswer]:
     """Add a repo under the normal form of its URL."""
     request, world = routes.current_request, wiring.get_world()
-    asked = requests.parse_request(requests.NewRepo, json_body(request))
-    new = configuration_requests.to_repo(asked, world.now())
-    made = repos.create_repo(world, new, current_caller(), idempotency_claim(request, new.id))
-    return json_answer({"repo": resource_views.repo_view(made)}, 201)
+    repo_request = requests.parse_request(requests.NewRepo, json_body(request))
+    new = configuration_requests.to_repo(repo_request, world.now())
+    created = repos.create_repo(world, new, current_caller(), idempotency_claim(request, new.id))
+    return json_answer({"repo": resource_views.repo_view(created)}, 201)
 
 
 @routes.add_route("GET", "/api/repos/{repo}", scope=Scope.READ)
 def show_repo(repo: str) -> Answer[responses.RepoAnswer]:
     """Return one repo."""
-    found = configuration.get_repo(wiring.get_world(), parse_id("repo", repo))
-    return json_answer({"repo": resource_views.repo_view(found)})
+    repo_settings = configuration.get_repo(wiring.get_world(), parse_id("repo", repo))
+    return json_answer({"repo": resource_views.repo_view(repo_settings)})
 
 
 @routes.add_route(
@@ -66,8 +66,8 @@ def edit_repo(repo: str) -> Answer[responses.RepoAnswer]:
     """Change the settings of a repo."""
     world = wiring.get_world()
     was = configuration.get_repo(world, parse_id("repo", repo))
-    asked = requests.parse_request(requests.RepoFields, json_body(routes.current_request))
-    new = configuration_requests.patch_repo(was, asked, world.now())
+    repo_request = requests.parse_request(requests.RepoFields, json_body(routes.current_request))
+    new = configuration_requests.patch_repo(was, repo_request, world.now())
     repos.change_repo(world, was, new, current_caller())
     return json_answer({"repo": resource_views.repo_view(new)})
 

@@ -28,18 +28,18 @@ routes = Routes(__name__)
 @routes.add_route("POST", "/api/runner/claim", scope=Scope.RUNNER, body="Claim", alt_status=204)
 def claim_job() -> Answer[responses.JobAnswer | None]:
     """Return the most urgent waiting job to a runner, or 204 if there is none."""
-    asked = requests.parse_request(runner_requests.Claim, json_body(routes.current_request))
+    claim_request = requests.parse_request(runner_requests.Claim, json_body(routes.current_request))
     by = claim_token_of(routes.current_request)
     world = wiring.get_world()
     if by is None:
-        job = jobs.claim_job(world, asked.runner, capabilities=_capabilities(asked))
+        job = jobs.claim_job(world, claim_request.runner, capabilities=_capabilities(claim_request))
         return json_answer(None, 204) if job is None else json_answer({"job": _job_view(job)})
     claimed = builds.claim_build_job(
         world,
-        asked.runner,
+        claim_request.runner,
         by,
-        exchanges=asked.exchanges,
-        capabilities=_capabilities(asked),
+        exchanges=claim_request.exchanges,
+        capabilities=_capabilities(claim_request),
     )
     return json_answer(None, 204) if claimed is None else json_answer({"job": _job_view(*claimed)})
 
@@ -49,12 +49,12 @@ def claim_job() -> Answer[responses.JobAnswer | None]:
 )
 def record_heartbeat() -> Answer[responses.GoOn]:
     """Accept a heartbeat with log lines; return whether the runner may continue."""
-    asked = requests.parse_request(runner_requests.Beat, json_body(routes.current_request))
-    _check_may_speak(asked)
-    run_id, spans = parse_id("run", asked.run_id), _to_stage_spans(asked)
-    lines = _to_log_lines(asked)
+    beat = requests.parse_request(runner_requests.Beat, json_body(routes.current_request))
+    _check_may_speak(beat)
+    run_id, spans = parse_id("run", beat.run_id), _to_stage_spans(beat)
+    lines = _to_log_lines(beat)
     reason = jobs.record_heartbeat(
-        wiring.get_world(), run_id, asked.attempt, _phase_of(asked), lines, spans
+        wiring.get_world(), run_id, beat.attempt, _phase_of(beat), lines, spans
     )
     return json_answer({"continue": reason is None, "reason": reason})
 
@@ -64,10 +64,14 @@ def record_heartbeat() -> Answer[responses.GoOn]:
 )
 def renew_git_token() -> Answer[responses.GitToken]:
     """Return a token that the attempt can push with; an App's token expires within an hour."""
-    asked = requests.parse_request(runner_requests.Speaks, json_body(routes.current_request))
-    _check_may_speak(asked)
-    found = jobs.git_token(wiring.get_world(), parse_id("run", asked.run_id), asked.attempt)
-    return json_answer({"token": found})
+    token_request = requests.parse_request(
+        runner_requests.Speaks, json_body(routes.current_request)
+    )
+    _check_may_speak(token_request)
+    token = jobs.git_token(
+        wiring.get_world(), parse_id("run", token_request.run_id), token_request.attempt
+    )
+    return json_answer({"token": token})
 
 
 @routes.add_route(
@@ -75,11 +79,13 @@ def renew_git_token() -> Answer[responses.GitToken]:
 )
 def list_uploads() -> Answer[responses.UploadList]:
     """Return the upload URLs of the output files."""
-    asked = requests.parse_request(runner_requests.Uploads, json_body(routes.current_request))
-    _check_may_speak(asked)
-    run_id, files = parse_id("run", asked.run_id), _to_outputs(asked.files)
-    found = outputs.upload_urls(wiring.get_world(), run_id, asked.attempt, files)
-    return json_answer({"uploads": [{"name": output.name, "url": url} for output, url in found]})
+    upload_request = requests.parse_request(
+        runner_requests.Uploads, json_body(routes.current_request)
+    )
+    _check_may_speak(upload_request)
+    run_id, files = parse_id("run", upload_request.run_id), _to_outputs(upload_request.files)
+    uploads = outputs.upload_urls(wiring.get_world(), run_id, upload_request.attempt, files)
+    return json_answer({"uploads": [{"name": output.name, "url": url} for output, url in uploads]})
 
 
 @routes.add_route(
@@ -87,48 +93,52 @@ def list_uploads() -> Answer[responses.UploadList]:
 )
 def report_attempt() -> Answer[responses.Ended]:
     """Accept the result of an attempt; only the first report counts."""
-    asked = requests.parse_request(runner_requests.Report, json_body(routes.current_request))
-    _check_may_speak(asked)
-    agent = asked.agent or runner_requests.AgentEnd()
+    report = requests.parse_request(runner_requests.Report, json_body(routes.current_request))
+    _check_may_speak(report)
+    agent = report.agent or runner_requests.AgentEnd()
     end = reports.AttemptReport(
-        outcome=AttemptOutcome(asked.outcome),
-        stage=_phase_of(asked),
-        stages=_to_stage_spans(asked),
-        error_class=asked.error_class,
-        error_message=asked.error_message,
-        transient=asked.transient,
-        retry_at=asked.retry_at,
-        branch=asked.branch,
-        head_sha=asked.head_sha,
-        base_sha=asked.base_sha,
-        diff_stat=asked.diff_stat,
-        test_run=RepoTestRun(**asked.tests.model_dump()) if asked.tests else None,
-        result_summary=asked.result_summary,
+        outcome=AttemptOutcome(report.outcome),
+        stage=_phase_of(report),
+        stages=_to_stage_spans(report),
+        error_class=report.error_class,
+        error_message=report.error_message,
+        transient=report.transient,
+        retry_at=report.retry_at,
+        branch=report.branch,
+        head_sha=report.head_sha,
+        base_sha=report.base_sha,
+        diff_stat=report.diff_stat,
+        test_run=RepoTestRun(**report.tests.model_dump()) if report.tests else None,
+        result_summary=report.result_summary,
         session_id=agent.session_id,
         model_used=agent.model_used,
         input_tokens=agent.input_tokens,
         output_tokens=agent.output_tokens,
         cost_usd=agent.cost_usd,
-        lines=_to_log_lines(asked),
-        outputs=_to_outputs(asked.outputs),
-        kept_work=_to_unpushed_work(asked),
+        lines=_to_log_lines(report),
+        outputs=_to_outputs(report.outputs),
+        kept_work=_to_unpushed_work(report),
     )
     run = reports.report_attempt(
-        wiring.get_world(), parse_id("run", asked.run_id), asked.attempt, end
+        wiring.get_world(), parse_id("run", report.run_id), report.attempt, end
     )
     return json_answer({"state": run.state})
 
 
-def _capabilities(asked: runner_requests.Claim) -> RunnerCapabilities | None:
-    told = asked.capabilities
-    return RunnerCapabilities(sandbox=told.sandbox, reason=told.reason) if told else None
+def _capabilities(claim_request: runner_requests.Claim) -> RunnerCapabilities | None:
+    capabilities = claim_request.capabilities
+    return (
+        RunnerCapabilities(sandbox=capabilities.sandbox, reason=capabilities.reason)
+        if capabilities
+        else None
+    )
 
 
-def _check_may_speak(asked: runner_requests.Speaks) -> None:
+def _check_may_speak(runner_request: runner_requests.Speaks) -> None:
     """Reject a token of another run or attempt, and a key that could not have claimed this one."""
     by = claim_token_of(routes.current_request)
-    run_id = parse_id("run", asked.run_id)
-    if not builds.may_speak(wiring.get_world(), by, run_id, asked.attempt):
+    run_id = parse_id("run", runner_request.run_id)
+    if not builds.may_speak(wiring.get_world(), by, run_id, runner_request.attempt):
         raise Forbidden("this token is for another run or attempt")
 
 
@@ -138,39 +148,39 @@ def _to_outputs(files: list[runner_requests.OutputFile]) -> tuple[RunOutput, ...
     )
 
 
-def _to_unpushed_work(asked: runner_requests.Report) -> UnpushedWork | None:
-    kept = asked.kept_work
-    if kept is None:
+def _to_unpushed_work(report: runner_requests.Report) -> UnpushedWork | None:
+    work = report.kept_work
+    if work is None:
         return None
     return UnpushedWork(
-        attempt=asked.attempt,
-        base_sha=kept.base_sha,
-        files=_to_outputs(kept.files),
-        finished=kept.finished,
+        attempt=report.attempt,
+        base_sha=work.base_sha,
+        files=_to_outputs(work.files),
+        finished=work.finished,
     )
 
 
-def _phase_of(asked: runner_requests.Beat) -> Phase | None:
-    return Phase(asked.stage) if asked.stage else None
+def _phase_of(beat: runner_requests.Beat) -> Phase | None:
+    return Phase(beat.stage) if beat.stage else None
 
 
-def _to_stage_spans(asked: runner_requests.Beat) -> tuple[StageSpan, ...]:
+def _to_stage_spans(beat: runner_requests.Beat) -> tuple[StageSpan, ...]:
     return tuple(
         StageSpan(stage=Phase(span.stage), started_at=span.started_at, ended_at=span.ended_at)
-        for span in asked.stages
+        for span in beat.stages
     )
 
 
-def _to_log_lines(asked: runner_requests.Beat) -> tuple[LogLine, ...]:
+def _to_log_lines(beat: runner_requests.Beat) -> tuple[LogLine, ...]:
     return tuple(
         LogLine(
             seq=line.seq,
             timestamp=line.timestamp,
             log_type=line.log_type,
             content=line.content,
-            attempt=asked.attempt,
+            attempt=beat.attempt,
         )
-        for line in asked.lines
+        for line in beat.lines
     )
 
 

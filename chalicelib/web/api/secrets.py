@@ -24,8 +24,8 @@ routes = Routes(__name__)
 @routes.add_route("GET", "/api/secrets", scope=Scope.READ)
 def list_secrets() -> Answer[responses.SecretList]:
     """List the secrets by name; their values are never returned."""
-    found = configuration.list_secrets(wiring.get_world())
-    shown = [resource_views.secret_view(secret) for secret in found]
+    secret_list = configuration.list_secrets(wiring.get_world())
+    shown = [resource_views.secret_view(secret) for secret in secret_list]
     return json_answer({"secrets": shown, "nextCursor": None})
 
 
@@ -35,12 +35,14 @@ def list_secrets() -> Answer[responses.SecretList]:
 def store_secret(name: str) -> Answer[responses.SecretAnswer]:
     """Save a secret for all runs or for the runs of one repo."""
     misnamed = requests.faults_of_check(check_name, name)
-    asked = requests.parse_request(
+    secret_request = requests.parse_request(
         requests.SecretValue, json_body(routes.current_request), extra_faults=misnamed
     )
-    kept = secrets.store_secret(wiring.get_world(), name, asked.scope, asked.value)
-    warnings = resource_views.warning_views(find_value_warnings(asked.value))
-    return json_answer({"secret": resource_views.secret_view(kept), "warnings": warnings})
+    secret = secrets.store_secret(
+        wiring.get_world(), name, secret_request.scope, secret_request.value
+    )
+    warnings = resource_views.warning_views(find_value_warnings(secret_request.value))
+    return json_answer({"secret": resource_views.secret_view(secret), "warnings": warnings})
 
 
 @routes.add_route(

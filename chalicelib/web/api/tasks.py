@@ -43,10 +43,10 @@ def get_task_or_run(task_id: str) -> Blueprint | Run:
 
 def get_blueprint(task_id: str) -> Blueprint:
     """Return the blueprint with this id; raise `MethodNotAllowed` for a run."""
-    thing = get_task_or_run(task_id)
-    if isinstance(thing, Run):
+    task = get_task_or_run(task_id)
+    if isinstance(task, Run):
         raise MethodNotAllowed("this task is a run, not a blueprint")
-    return thing
+    return task
 
 
 @routes.add_route(
@@ -56,18 +56,20 @@ def list_tasks() -> Answer[responses.TaskList]:
     """List tasks of one type, newest first; `all` lists the blueprints, then the runs."""
     request = routes.current_request
     kind, url = query_param(request, "type", Kind.REPO_TASK.value), query_param(request, "repoUrl")
-    state = "" if (asked := query_param(request, "state", ANY_STATE)) == ANY_STATE else asked
+    state = (
+        "" if (state_text := query_param(request, "state", ANY_STATE)) == ANY_STATE else state_text
+    )
     if faults := list(_find_contradictions(kind, state, url)):
         raise Invalid.from_faults(faults)
     world, limit, cursor = wiring.get_world(), page_limit(request), page_cursor(request)
-    found: Sequence[Blueprint | Run]
+    tasks: Sequence[Blueprint | Run]
     if url:
-        found, position = queries.list_runs_of_repo(world, url, state, cursor, limit)
+        tasks, position = queries.list_runs_of_repo(world, url, state, cursor, limit)
     else:
-        found, position = queries.list_tasks(world, kind, state, cursor, limit)
+        tasks, position = queries.list_tasks(world, kind, state, cursor, limit)
     shown = [
-        _run_summary(one) if isinstance(one, Run) else resource_views.blueprint_summary(one)
-        for one in found
+        _run_summary(task) if isinstance(task, Run) else resource_views.blueprint_summary(task)
+        for task in tasks
     ]
     return json_answer({"tasks": shown, "nextCursor": encode_cursor(position)})
 
@@ -93,12 +95,12 @@ def create_task() -> Answer[responses.MadeAnswer]:
         warnings = resource_views.warning_views(ignored)
         return json_answer({"task": full_run_view(run), "triggers": [], "warnings": warnings}, 201)
     claim = idempotency_claim(request, new.id)
-    made, kept = blueprints.create_blueprint(world, new, triggers, claim)
-    shown = [resource_views.trigger_view(trigger, world.now()) for trigger in kept]
+    blueprint, saved_triggers = blueprints.create_blueprint(world, new, triggers, claim)
+    shown = [resource_views.trigger_view(trigger, world.now()) for trigger in saved_triggers]
     warnings = resource_views.warning_views(
-        [*ignored, *save_warnings.find_warnings(world, made, kept)]
+        [*ignored, *save_warnings.find_warnings(world, blueprint, saved_triggers)]
     )
-    view = resource_views.blueprint_view(made)
+    view = resource_views.blueprint_view(blueprint)
     return json_answer({"task": view, "triggers": shown, "warnings": warnings}, 201)
 
 
@@ -119,8 +121,8 @@ def _is_stalled(run: Run) -> bool:
 @routes.add_route("GET", "/api/tasks/{task_id}", scope=Scope.READ)
 def show_task(task_id: str) -> Answer[responses.TaskAnswer]:
     """Return the blueprint or run with this id."""
-    thing = get_task_or_run(task_id)
-    view = full_run_view(thing) if isinstance(thing, Run) else resource_views.blueprint_view(thing)
+    task = get_task_or_run(task_id)
+    view = full_run_view(task) if isinstance(task, Run) else resource_views.blueprint_view(task)
     return json_answer({"task": view})
 
 
@@ -138,10 +140,10 @@ def edit_task(task_id: str) -> Answer[responses.DefinitionAnswer]:
     body, ignored = blueprint_requests.drop_ignored_fields(json_body(routes.current_request))
     was = get_blueprint(task_id)
     new = task_requests.edit_blueprint(world, was, body)
-    kept = blueprints.change_blueprint(world, was, new)
-    found = save_warnings.find_warnings(world, kept, queries.list_triggers(world, kept))
-    warnings = resource_views.warning_views([*ignored, *found])
-    return json_answer({"task": resource_views.blueprint_view(kept), "warnings": warnings})
+    saved = blueprints.change_blueprint(world, was, new)
+    field_warnings = save_warnings.find_warnings(world, saved, queries.list_triggers(world, saved))
+    warnings = resource_views.warning_views([*ignored, *field_warnings])
+    return json_answer({"task": resource_views.blueprint_view(saved), "warnings": warnings})
 
 
 @routes.add_route(
@@ -164,10 +166,10 @@ def remove_task(task_id: str) -> Answer[None]:
 def start_task(task_id: str) -> Answer[responses.Started]:
     """Start a run of a blueprint."""
     request = routes.current_request
-    asked = requests.parse_request(requests.RunRequest, json_body(request))
+    run_request = requests.parse_request(requests.RunRequest, json_body(request))
     blueprint = get_blueprint(task_id)
     run = runs.start_run(
-        wiring.get_world(), blueprint, asked.params, claim=idempotency_claim(request, "")
+        wiring.get_world(), blueprint, run_request.params, claim=idempotency_claim(request, "")
     )
     return json_answer({"runId": run.id, "type": Kind(run.type)}, 202)
 
@@ -176,11 +178,13 @@ def start_task(task_id: str) -> Answer[responses.Started]:
 def preview_task(task_id: str) -> Answer[responses.PreviewView]:
     """Preview a firing with these params, or with those of a stored firing; nothing is fired."""
     world = wiring.get_world()
-    asked = requests.parse_request(requests.PreviewRequest, json_body(routes.current_request))
+    preview_request = requests.parse_request(
+        requests.PreviewRequest, json_body(routes.current_request)
+    )
     blueprint = get_blueprint(task_id)
-    params = asked.params
-    if asked.firing_id:
-        params = preview.stored_params(world, blueprint, str(asked.firing_id))
+    params = preview_request.params
+    if preview_request.firing_id:
+        params = preview.stored_params(world, blueprint, str(preview_request.firing_id))
     return json_answer(
         resource_views.preview_view(preview.preview_firing(world, blueprint, params))
     )
@@ -191,12 +195,12 @@ def list_runs(task_id: str) -> Answer[responses.RunList]:
     """List the runs of a blueprint, newest first."""
     request = routes.current_request
     cursor, limit = page_cursor(request), page_limit(request)
-    thing = get_task_or_run(task_id)
-    if isinstance(thing, Run):
+    task = get_task_or_run(task_id)
+    if isinstance(task, Run):
         return json_answer({"runs": [], "nextCursor": None})
-    listed, position = queries.list_runs_of_blueprint(wiring.get_world(), thing.id, cursor, limit)
+    page, position = queries.list_runs_of_blueprint(wiring.get_world(), task.id, cursor, limit)
     return json_answer(
-        {"runs": [_run_summary(run) for run in listed], "nextCursor": encode_cursor(position)}
+        {"runs": [_run_summary(run) for run in page], "nextCursor": encode_cursor(position)}
     )
 
 
@@ -237,15 +241,19 @@ def retry_run(task_id: str) -> Answer[responses.RunTask]:
 )
 def resume_run(task_id: str) -> Answer[responses.RunTask]:
     """Resume a run on its branch or from its kept work, with a new prompt."""
-    asked = requests.parse_request(requests.ResumeRequest, json_body(routes.current_request))
+    resume_request = requests.parse_request(
+        requests.ResumeRequest, json_body(routes.current_request)
+    )
     world, run = wiring.get_world(), _get_run(task_id)
     runs.check_may_prompt(world, run, may_write=current_caller().has_scope(Scope.WRITE))
-    return json_answer({"task": full_run_view(runs.resume_run(world, run.id, asked.prompt))}, 202)
+    return json_answer(
+        {"task": full_run_view(runs.resume_run(world, run.id, resume_request.prompt))}, 202
+    )
 
 
 def _get_run(task_id: str) -> Run:
     """Return the run with this id; raise `MethodNotAllowed` for a blueprint."""
-    thing = get_task_or_run(task_id)
-    if isinstance(thing, Blueprint):
+    task = get_task_or_run(task_id)
+    if isinstance(task, Blueprint):
         raise MethodNotAllowed("this task is a blueprint, not a run")
-    return thing
+    return task

@@ -16,32 +16,32 @@ from chalicelib.web.schemas import requests, responses
 routes = Routes(__name__)
 
 
-def provider_view(thing: TicketProvider) -> responses.ProviderView:
+def provider_view(provider: TicketProvider) -> responses.ProviderView:
     """Return a ticket provider in the form of the API, with its health."""
     return {
-        "id": thing.id,
-        "name": thing.name,
-        "source": thing.source,
-        "config": thing.config,
+        "id": provider.id,
+        "name": provider.name,
+        "source": provider.source,
+        "config": provider.config,
         "hasCredential": True,
-        "enabled": thing.enabled,
-        "disabledReason": thing.disabled_reason,
-        "failures": thing.failed_syncs,
-        "lastError": thing.last_error,
-        "lastSyncedAt": resource_views.format_optional_moment(thing.last_synced_at),
-        "nextSyncAt": resource_views.format_optional_moment(thing.due_at),
-        "progress": _progress_view(thing),
-        "createdAt": resource_views.format_optional_moment(thing.created_at),
-        "updatedAt": resource_views.format_optional_moment(thing.updated_at),
+        "enabled": provider.enabled,
+        "disabledReason": provider.disabled_reason,
+        "failures": provider.failed_syncs,
+        "lastError": provider.last_error,
+        "lastSyncedAt": resource_views.format_optional_moment(provider.last_synced_at),
+        "nextSyncAt": resource_views.format_optional_moment(provider.due_at),
+        "progress": _progress_view(provider),
+        "createdAt": resource_views.format_optional_moment(provider.created_at),
+        "updatedAt": resource_views.format_optional_moment(provider.updated_at),
     }
 
 
-def _progress_view(thing: TicketProvider) -> responses.ProgressView | None:
-    listing = thing.long_listing
+def _progress_view(provider: TicketProvider) -> responses.ProgressView | None:
+    listing = provider.long_listing
     if listing is None:
         return None
     return {
-        "reading": "backlog" if listing is thing.look else "changes",
+        "reading": "backlog" if listing is provider.look else "changes",
         "tickets": listing.count,
         "startedAt": resource_views.format_optional_moment(listing.began_at),
     }
@@ -50,8 +50,10 @@ def _progress_view(thing: TicketProvider) -> responses.ProgressView | None:
 @routes.add_route("GET", "/api/tickets/providers", scope=Scope.READ)
 def list_providers() -> Answer[responses.ProviderList]:
     """List the ticket providers, with the health of each."""
-    found = configuration.list_providers(wiring.get_world())
-    return json_answer({"providers": [provider_view(thing) for thing in found], "nextCursor": None})
+    all_providers = configuration.list_providers(wiring.get_world())
+    return json_answer(
+        {"providers": [provider_view(provider) for provider in all_providers], "nextCursor": None}
+    )
 
 
 @routes.add_route(
@@ -65,12 +67,12 @@ def list_providers() -> Answer[responses.ProviderList]:
 def create_provider() -> Answer[responses.ProviderAnswer]:
     """Add a ticket provider; it is synced immediately and then every minute."""
     world, request = wiring.get_world(), routes.current_request
-    asked = requests.parse_request(requests.NewProvider, json_body(request))
-    new = configuration_requests.to_provider(asked, world.now())
-    kept = providers.create_provider(
-        world, new, asked.credential, idempotency_claim(request, new.id)
+    provider_request = requests.parse_request(requests.NewProvider, json_body(request))
+    new = configuration_requests.to_provider(provider_request, world.now())
+    provider = providers.create_provider(
+        world, new, provider_request.credential, idempotency_claim(request, new.id)
     )
-    return json_answer({"provider": provider_view(kept)}, 201)
+    return json_answer({"provider": provider_view(provider)}, 201)
 
 
 @routes.add_route(
@@ -114,8 +116,8 @@ def remove_provider(provider_id: str) -> Answer[None]:
 )
 def enable_provider(provider_id: str) -> Answer[responses.ProviderAnswer]:
     """Re-enable a disabled ticket provider; tickets that changed since then fire now."""
-    kept = providers.enable_provider(wiring.get_world(), parse_id("provider", provider_id))
-    return json_answer({"provider": provider_view(kept)})
+    provider = providers.enable_provider(wiring.get_world(), parse_id("provider", provider_id))
+    return json_answer({"provider": provider_view(provider)})
 
 
 @routes.add_route("POST", "/api/tickets/sync", scope=Scope.RUN, action="provider.sync", status=202)

@@ -41,11 +41,16 @@ def list_triggers(task_id: str) -> Answer[responses.TriggerList]:
     """List the triggers of a blueprint, and the warnings about the blueprint and its triggers."""
     world = wiring.get_world()
     owner = get_blueprint(task_id)
-    found = firings.list_triggers(world, owner, may_see_token=_may_see_token())
-    warnings = save_warnings.find_warnings(world, owner, [one.trigger for one in found])
+    details_list = firings.list_triggers(world, owner, may_see_token=_may_see_token())
+    warnings = save_warnings.find_warnings(
+        world, owner, [details.trigger for details in details_list]
+    )
     return json_answer(
         {
-            "triggers": [resource_views.trigger_details_view(one, world.now()) for one in found],
+            "triggers": [
+                resource_views.trigger_details_view(details, world.now())
+                for details in details_list
+            ],
             "warnings": resource_views.warning_views(warnings),
         }
     )
@@ -75,8 +80,8 @@ def create_trigger(task_id: str) -> Answer[responses.TriggerAnswer]:
     request = routes.current_request
     owner = get_blueprint(task_id)
     new = task_requests.parse_trigger(world, owner, json_body(request))
-    kept = blueprints.add_trigger(world, new, idempotency_claim(request, new.id))
-    return json_answer(_saved_answer(owner, kept), 201)
+    saved = blueprints.add_trigger(world, new, idempotency_claim(request, new.id))
+    return json_answer(_saved_answer(owner, saved), 201)
 
 
 @routes.add_route(
@@ -92,8 +97,8 @@ def edit_trigger(task_id: str, trigger_id: str) -> Answer[responses.TriggerAnswe
     owner = get_blueprint(task_id)
     was = blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
     new = task_requests.edit_trigger(world, owner, was, json_body(routes.current_request))
-    kept = blueprints.change_trigger(world, was, new)
-    return json_answer(_saved_answer(owner, kept))
+    saved = blueprints.change_trigger(world, was, new)
+    return json_answer(_saved_answer(owner, saved))
 
 
 @routes.add_route(
@@ -151,7 +156,7 @@ def explain_firing(task_id: str, trigger_id: str) -> Answer[responses.Explanatio
     at = query_params.parse_moment(
         query_param(routes.current_request, "at", format_moment(world.now()))
     )
-    said, firing = explain.explain_firing(world, owner, trigger, at)
+    sentence, firing = explain.explain_firing(world, owner, trigger, at)
     return json_answer(
-        {"answer": said, "firing": resource_views.firing_view(firing) if firing else None}
+        {"answer": sentence, "firing": resource_views.firing_view(firing) if firing else None}
     )

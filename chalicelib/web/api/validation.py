@@ -35,7 +35,7 @@ routes = Routes(__name__)
 class CheckedBody:
     """A valid body: its place in the request, and the fields that have no effect."""
 
-    place: str
+    prefix: str
     ignored: list[FieldWarning]
     request: requests.Model
 
@@ -43,21 +43,23 @@ class CheckedBody:
 @routes.add_route("POST", "/api/checks", scope=Scope.READ, body="Checks")
 def check_bodies() -> Answer[responses.Checked]:
     """Validate repos, templates and tasks without saving them; return all faults or warnings."""
-    asked = requests.parse_request(requests.Checks, json_body(routes.current_request))
-    _check_schema_values([*asked.repos, *asked.prompt_templates, *asked.tasks])
+    check_request = requests.parse_request(requests.Checks, json_body(routes.current_request))
+    _check_schema_values(
+        [*check_request.repos, *check_request.prompt_templates, *check_request.tasks]
+    )
     world = wiring.get_world()
-    named = task_requests.read_named(world, *asked.tasks, with_repos=False)
+    named_objects = task_requests.read_named(world, *check_request.tasks, with_repos=False)
     checked: list[CheckedBody] = []
     faults: list[Fault] = []
-    for place, body, check in _iter_bodies(asked, named):
-        kept, ignored = blueprint_requests.drop_ignored_fields(body)
+    for prefix, body, check in _iter_bodies(check_request, named_objects):
+        used_fields, ignored = blueprint_requests.drop_ignored_fields(body)
         try:
-            checked.append(CheckedBody(place, ignored, check(kept)))
+            checked.append(CheckedBody(prefix, ignored, check(used_fields)))
         except Invalid as refused:
-            faults += refused.below_prefix(place).faults
+            faults += refused.below_prefix(prefix).faults
     if faults:
         raise Invalid.from_faults(faults)
-    warnings = resource_views.warning_views(_iter_warnings(world, checked, named))
+    warnings = resource_views.warning_views(_iter_warnings(world, checked, named_objects))
     return json_answer({"valid": True, "warnings": warnings})
 
 
@@ -73,37 +75,37 @@ def _check_schema_values(bodies: list[dict[str, Any]]) -> None:
 
 
 def _iter_bodies(
-    asked: requests.Checks, named: References
+    check_request: requests.Checks, named_objects: References
 ) -> Iterator[tuple[str, dict[str, Any], Check]]:
     """Yield each body with its place in the request, and its check."""
     check_repo: Check = partial(requests.parse_request, requests.NewRepo)
     check_template: Check = partial(requests.parse_request, requests.NewPromptTemplate)
-    check_task: Check = partial(task_requests.check_task, named=named)
+    check_task: Check = partial(task_requests.check_task, named_objects=named_objects)
     for name, bodies, check in (
-        ("repos", asked.repos, check_repo),
-        ("promptTemplates", asked.prompt_templates, check_template),
-        ("tasks", asked.tasks, check_task),
+        ("repos", check_request.repos, check_repo),
+        ("promptTemplates", check_request.prompt_templates, check_template),
+        ("tasks", check_request.tasks, check_task),
     ):
         for number, body in enumerate(bodies):
             yield f"{name}.{number}", body, check
 
 
 def _iter_warnings(
-    world: World, checked: list[CheckedBody], named: References
+    world: World, checked: list[CheckedBody], named_objects: References
 ) -> Iterator[FieldWarning]:
     """Yield the warnings of each body; only blueprints have some besides their ignored fields."""
     built = {
-        one.place: task_requests.build_task(world, one.request, named)
-        for one in checked
-        if isinstance(one.request, requests.NewTask)
-        and Kind(one.request.type) is not Kind.REPO_TASK
+        checked_body.prefix: task_requests.build_task(world, checked_body.request, named_objects)
+        for checked_body in checked
+        if isinstance(checked_body.request, requests.NewTask)
+        and Kind(checked_body.request.type) is not Kind.REPO_TASK
     }
     all_triggers = [trigger for _, triggers in built.values() for trigger in triggers]
-    facts = save_warnings.read_facts(world, all_triggers, named.templates)
-    for one in checked:
-        found = (
-            save_warnings.find_warnings(world, *built[one.place], facts)
-            if one.place in built
+    facts = save_warnings.read_facts(world, all_triggers, named_objects.templates)
+    for checked_body in checked:
+        body_warnings = (
+            save_warnings.find_warnings(world, *built[checked_body.prefix], facts)
+            if checked_body.prefix in built
             else []
         )
-        yield from prefix_warnings(one.place, [*one.ignored, *found])
+        yield from prefix_warnings(checked_body.prefix, [*checked_body.ignored, *body_warnings])

@@ -25,55 +25,57 @@ from chalicelib.web.schemas import requests, responses
 routes = Routes(__name__)
 
 
-def endpoint_view(thing: WebhookEndpoint) -> responses.WebhookView:
+def endpoint_view(endpoint: WebhookEndpoint) -> responses.WebhookView:
     """Return a webhook endpoint in the form of the API, with its health."""
     return {
-        "id": thing.id,
-        "url": thing.address,
-        "kind": "slack" if thing.slack else "standard",
-        "events": list(thing.events),
-        "description": thing.description,
-        "enabled": thing.enabled,
-        "disabledReason": thing.disabled_reason,
-        "failures": thing.failures,
+        "id": endpoint.id,
+        "url": endpoint.address,
+        "kind": "slack" if endpoint.slack else "standard",
+        "events": list(endpoint.events),
+        "description": endpoint.description,
+        "enabled": endpoint.enabled,
+        "disabledReason": endpoint.disabled_reason,
+        "failures": endpoint.failures,
         "hasSecret": True,
-        "createdAt": resource_views.format_optional_moment(thing.created_at),
-        "updatedAt": resource_views.format_optional_moment(thing.updated_at),
+        "createdAt": resource_views.format_optional_moment(endpoint.created_at),
+        "updatedAt": resource_views.format_optional_moment(endpoint.updated_at),
     }
 
 
-def delivery_view(thing: Delivery) -> responses.DeliveryView:
+def delivery_view(delivery: Delivery) -> responses.DeliveryView:
     """Return a delivery in the form of the API, with each of its attempts."""
-    last = thing.last_attempt
+    last = delivery.last_attempt
     return {
-        "id": thing.id,
-        "event": thing.event,
-        "status": thing.standing,
-        "attempt": len(thing.tries),
+        "id": delivery.id,
+        "event": delivery.event,
+        "status": delivery.standing,
+        "attempt": len(delivery.tries),
         "responseCode": last.code if last else None,
         "durationMs": last.milliseconds if last else None,
         "error": last.error if last else None,
-        "nextAttemptAt": resource_views.format_optional_moment(thing.due_at),
+        "nextAttemptAt": resource_views.format_optional_moment(delivery.due_at),
         "attempts": [
             {
-                "at": resource_views.format_optional_moment(one.at),
-                "responseCode": one.code,
-                "durationMs": one.milliseconds,
-                "error": one.error,
+                "at": resource_views.format_optional_moment(attempt.at),
+                "responseCode": attempt.code,
+                "durationMs": attempt.milliseconds,
+                "error": attempt.error,
             }
-            for one in thing.tries
+            for attempt in delivery.tries
         ],
-        "body": thing.body,
-        "createdAt": resource_views.format_optional_moment(thing.created_at),
-        "updatedAt": resource_views.format_optional_moment(thing.updated_at),
+        "body": delivery.body,
+        "createdAt": resource_views.format_optional_moment(delivery.created_at),
+        "updatedAt": resource_views.format_optional_moment(delivery.updated_at),
     }
 
 
 @routes.add_route("GET", "/api/webhooks", scope=Scope.ADMIN)
 def list_endpoints() -> Answer[responses.WebhookList]:
     """List the webhook endpoints, oldest first, with the health of each."""
-    found = configuration.list_endpoints(wiring.get_world())
-    return json_answer({"webhooks": [endpoint_view(thing) for thing in found], "nextCursor": None})
+    all_endpoints = configuration.list_endpoints(wiring.get_world())
+    return json_answer(
+        {"webhooks": [endpoint_view(endpoint) for endpoint in all_endpoints], "nextCursor": None}
+    )
 
 
 @routes.add_route(
@@ -86,23 +88,25 @@ def list_endpoints() -> Answer[responses.WebhookList]:
 )
 def create_endpoint() -> Answer[responses.NewWebhookAnswer]:
     """Create a webhook endpoint; its secret is returned only here."""
-    asked = requests.parse_request(requests.WebhookFields, json_body(routes.current_request))
-    made, secret = endpoints.create_endpoint(
+    endpoint_request = requests.parse_request(
+        requests.WebhookFields, json_body(routes.current_request)
+    )
+    endpoint, secret = endpoints.create_endpoint(
         wiring.get_world(),
-        asked.url,
-        events=asked.events,
-        description=asked.description,
-        enabled=asked.enabled,
+        endpoint_request.url,
+        events=endpoint_request.events,
+        description=endpoint_request.description,
+        enabled=endpoint_request.enabled,
         claim=idempotency_claim(routes.current_request, ""),
     )
-    return json_answer({"webhook": endpoint_view(made), "secret": secret}, 201)
+    return json_answer({"webhook": endpoint_view(endpoint), "secret": secret}, 201)
 
 
 @routes.add_route("GET", "/api/webhooks/{webhook_id}", scope=Scope.ADMIN)
 def show_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
     """Return a webhook endpoint with its health."""
-    found = configuration.get_endpoint(wiring.get_world(), parse_id("webhook", webhook_id))
-    return json_answer({"webhook": endpoint_view(found)})
+    endpoint = configuration.get_endpoint(wiring.get_world(), parse_id("webhook", webhook_id))
+    return json_answer({"webhook": endpoint_view(endpoint)})
 
 
 @routes.add_route(
@@ -114,16 +118,18 @@ def show_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
 )
 def edit_endpoint(webhook_id: str) -> Answer[responses.WebhookAnswer]:
     """Change or pause a webhook endpoint, or re-enable a disabled one."""
-    asked = requests.parse_request(requests.WebhookPatch, json_body(routes.current_request))
-    kept = endpoints.change_endpoint(
+    endpoint_request = requests.parse_request(
+        requests.WebhookPatch, json_body(routes.current_request)
+    )
+    endpoint = endpoints.change_endpoint(
         wiring.get_world(),
         parse_id("webhook", webhook_id),
-        url=asked.url,
-        events=asked.events,
-        description=asked.description,
-        enabled=asked.enabled,
+        url=endpoint_request.url,
+        events=endpoint_request.events,
+        description=endpoint_request.description,
+        enabled=endpoint_request.enabled,
     )
-    return json_answer({"webhook": endpoint_view(kept)})
+    return json_answer({"webhook": endpoint_view(endpoint)})
 
 
 @routes.add_route(
@@ -143,8 +149,8 @@ def remove_endpoint(webhook_id: str) -> Answer[None]:
 )
 def rotate_secret(webhook_id: str) -> Answer[responses.NewWebhookAnswer]:
     """Create a new secret, returned only here; messages are also signed with the previous one."""
-    kept, secret = endpoints.rotate_secret(wiring.get_world(), parse_id("webhook", webhook_id))
-    return json_answer({"webhook": endpoint_view(kept), "secret": secret})
+    endpoint, secret = endpoints.rotate_secret(wiring.get_world(), parse_id("webhook", webhook_id))
+    return json_answer({"webhook": endpoint_view(endpoint), "secret": secret})
 
 
 @routes.add_route(
@@ -163,8 +169,8 @@ def list_deliveries(webhook_id: str) -> Answer[responses.DeliveryList]:
     """List the deliveries to a webhook endpoint, newest first, with the result of each attempt."""
     request = routes.current_request
     before = page_cursor(request)
-    found, position = endpoints.list_deliveries(
+    deliveries, position = endpoints.list_deliveries(
         wiring.get_world(), parse_id("webhook", webhook_id), before, page_limit(request)
     )
-    shown = [delivery_view(one) for one in found]
+    shown = [delivery_view(delivery) for delivery in deliveries]
     return json_answer({"deliveries": shown, "nextCursor": encode_cursor(position)})

@@ -32,11 +32,11 @@ def action_of_route(
     """Return the record of an API call; a created object is that of the response."""
     kind, _, verb = action.partition(".")
     ids = list(params.values())
-    made = _created_object(done) if verb == "create" or not ids else {}
-    shown = made or _created_object(done)
-    about = made.get("id") or (ids[-1] if ids and verb != "create" else None)
+    created = _created_object(done) if verb == "create" or not ids else {}
+    shown = created or _created_object(done)
+    about = created.get("id") or (ids[-1] if ids and verb != "create" else None)
     return AuditAction(
-        kind="run" if action == "task.create" and made.get("type") in RUN_KINDS else kind,
+        kind="run" if action == "task.create" and created.get("type") in RUN_KINDS else kind,
         verb=verb,
         object_id=about,
         object_name=shown.get("name") if shown.get("id") in (about, None) else None,
@@ -80,9 +80,9 @@ def action_of_page(
     )
 
 
-def record_action(request: Request, deed: AuditAction, by: Principal | None) -> None:
+def record_action(request: Request, audit_action: AuditAction, by: Principal | None) -> None:
     """Record an action with its actor and its source."""
-    audit_log.record_action(wiring.get_world(), deed, by, origin_of(request))
+    audit_log.record_action(wiring.get_world(), audit_action, by, origin_of(request))
 
 
 def origin_of(request: Request) -> RequestOrigin:
@@ -101,10 +101,12 @@ def _created_object(done: Response) -> dict[str, str]:
     if not isinstance(body, dict):
         return {}
     things = [value for value in body.values() if isinstance(value, dict)]
-    for thing in (one for one in things if one.get("id") or one.get("name")):
-        name = thing.get("name") or thing.get("repoUrl") or thing.get("title")
-        told = {"id": thing.get("id"), "name": name, "type": thing.get("type")}
-        return {key: str(text) for key, text in told.items() if text}
+    for resource in (
+        candidate for candidate in things if candidate.get("id") or candidate.get("name")
+    ):
+        name = resource.get("name") or resource.get("repoUrl") or resource.get("title")
+        facts = {"id": resource.get("id"), "name": name, "type": resource.get("type")}
+        return {key: str(text) for key, text in facts.items() if text}
     ids = [str(body[key]) for key in ("runId", "taskId", "firingId") if body.get(key)]
     return {"id": ids[0]} if ids else {}
 

@@ -55,10 +55,10 @@ def authorize(request: Request, needs: Scope, noted: bool) -> Principal:
         return Principal(id="build", name="build", scopes=frozenset({Scope.RUNNER}))
     if not token.startswith(KEY_PREFIX):
         raise Unauthorized(f"this is not an API key: one starts with {KEY_PREFIX}")
-    found = keys.principal_of(wiring.get_world(), token, noted=noted)
-    if not found.has_scope(needs):
+    principal = keys.principal_of(wiring.get_world(), token, noted=noted)
+    if not principal.has_scope(needs):
         raise Forbidden(f"this requires an API key with the scope {needs.value}")
-    return found
+    return principal
 
 
 def bearer_token(request: Request) -> str:

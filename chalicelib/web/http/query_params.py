@@ -42,19 +42,19 @@ def _known_parameters() -> dict[str, Schema]:
 
 def parameter_schema(name: str, path: str) -> Schema:
     """Return the JSON Schema of a parameter of the calls at `path`."""
-    known = _known_parameters()
+    schemas = _known_parameters()
     if name == "limit" and path.endswith("/logs"):
-        return {**known["limit"], "maximum": limits.MAX_LOG_PAGE_SIZE, "default": 200}
-    return known.get(name, known[""])
+        return {**schemas["limit"], "maximum": limits.MAX_LOG_PAGE_SIZE, "default": 200}
+    return schemas.get(name, schemas[""])
 
 
-def check_parameters(asked: Mapping[str, object], names: Iterable[str], path: str) -> None:
+def check_parameters(parameters: Mapping[str, object], names: Iterable[str], path: str) -> None:
     """Raise `Invalid` with every fault of the parameters in `names`; others are ignored."""
     faults = [
         fault
         for name in names
-        if name in asked
-        for fault in _faults(name, str(asked[name]), parameter_schema(name, path))
+        if name in parameters
+        for fault in _faults(name, str(parameters[name]), parameter_schema(name, path))
     ]
     if faults:
         raise Invalid.from_faults(faults)
@@ -92,9 +92,9 @@ def parse_moment(text: str) -> datetime:
     """Return the time of the parameter `at` in UTC; raise `Invalid` if it is not a time."""
     try:
         # An unquoted plus sign arrives as a space.
-        found = datetime.fromisoformat(text.replace(" ", "+"))
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
         raise Invalid("write the time as 2026-11-24T09:00:00Z", "at") from None
-    if found.tzinfo is None:
+    if moment.tzinfo is None:
         raise Invalid("write the time with its offset or Z", "at")
-    return check_year(found).astimezone(UTC)
+    return check_year(moment).astimezone(UTC)

@@ -97,19 +97,21 @@ class Routes(ChaliceBlueprint):
         @functools.wraps(operation.view)
         def answering(**params: str) -> Response:
             request = self.current_request
-            given = {name: unquote(value) for name, value in params.items()}
+            path_params = {name: unquote(value) for name, value in params.items()}
             cause = request.context.get("requestId") or str(uuid.uuid4())
             with log_context.log_context(correlation_id=cause, route=route):
                 try:
                     caller = authorize(request, scope, noted) if scope else None
                     with calling_as(caller):
                         _check_query(request, operation)
-                        done = operation.view(**given)
+                        done = operation.view(**path_params)
                 except DomainError as error:
                     return error_response(error)
                 if operation.action and done.status_code < 400:
-                    deed = audit.action_of_route(request, operation.action, given, done)
-                    audit.record_action(request, deed, caller)
+                    audit_action = audit.action_of_route(
+                        request, operation.action, path_params, done
+                    )
+                    audit.record_action(request, audit_action, caller)
                 return done
 
         return answering

@@ -36,17 +36,17 @@ class PageUrls:
     def link_to(self, *parts: str, **query: str | None) -> str:
         """Return the link to a path of the service, with its parts quoted."""
         path = "/".join(quote(part, safe="") for part in parts)
-        asked = urlencode({name: text for name, text in query.items() if text})
-        return f"{self.root_link}{path}" + (f"?{asked}" if asked else "")
+        query_string = urlencode({name: text for name, text in query.items() if text})
+        return f"{self.root_link}{path}" + (f"?{query_string}" if query_string else "")
 
-    def link_inside(self, asked: str) -> str:
+    def link_inside(self, target: str) -> str:
         """Return the link to a requested page, or to the tasks if it is not a known page.
 
         Only plain names below a known page are accepted, because every browser reads them alike.
         """
-        path, _, query = asked.strip("/").partition("?")
+        path, _, query = target.strip("/").partition("?")
         parts = path.split("/")
-        known = parts[0] in PAGE_ROOTS and all(_PART.fullmatch(part) for part in parts)
-        if not known or not _QUERY.fullmatch(query):
+        is_known = parts[0] in PAGE_ROOTS and all(_PART.fullmatch(part) for part in parts)
+        if not is_known or not _QUERY.fullmatch(query):
             return self.link_to("tasks")
         return self.root_link + path + (f"?{query}" if query else "")

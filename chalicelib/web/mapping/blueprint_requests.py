@@ -41,8 +41,10 @@ FIXED_FIELDS = ("type", "triggers")
 def drop_ignored_fields(body: dict[str, Any]) -> tuple[dict[str, Any], list[FieldWarning]]:
     """Return the body without ignored fields, and a warning for each of them."""
     ignored = [name for name in requests.IGNORED_FIELDS if name in body]
-    kept = {name: value for name, value in body.items() if name not in ignored}
-    return kept, [FieldWarning(name, f"{name} has no effect and is not stored") for name in ignored]
+    used_fields = {name: value for name, value in body.items() if name not in ignored}
+    return used_fields, [
+        FieldWarning(name, f"{name} has no effect and is not stored") for name in ignored
+    ]
 
 
 def to_blueprint(
@@ -92,12 +94,12 @@ def to_trigger(
     request: Any, owner: Blueprint, at: datetime, was: Trigger | None = None
 ) -> UnsealedTrigger:
     """Return the trigger that a request describes; secrets that it omits come from `was`."""
-    schedule, hook, ticket = None, None, None
+    schedule, webhook, ticket = None, None, None
     secrets: tuple[str, ...] = ()
     if request.type == "schedule":
         schedule = _to_schedule_settings(request.config)
     if request.type == "webhook":
-        hook = _to_webhook_settings(request.config, was.webhook if was else None)
+        webhook = _to_webhook_settings(request.config, was.webhook if was else None)
         secrets = tuple(request.config.named_secrets)
     if request.type == "ticket":
         ticket = to_ticket_settings(request.config, was.ticket if was else None)
@@ -110,7 +112,7 @@ def to_trigger(
         updated_at=at,
         enabled=request.enabled,
         schedule=schedule,
-        webhook=hook,
+        webhook=webhook,
         ticket=ticket,
         param_mapping=request.param_mapping,
     )
@@ -161,13 +163,13 @@ def patch_blueprint(
 
 def complete_body(was: Blueprint, body: dict[str, Any]) -> dict[str, Any]:
     """Return the body of the whole blueprint after a change of some fields."""
-    named = {name: value for name, value in body.items() if name not in FIXED_FIELDS}
-    return {**_current_fields(was), **named, "type": was.kind.value}
+    changes = {name: value for name, value in body.items() if name not in FIXED_FIELDS}
+    return {**_current_fields(was), **changes, "type": was.kind.value}
 
 
-def _current_fields(thing: Blueprint) -> dict[str, Any]:
+def _current_fields(blueprint: Blueprint) -> dict[str, Any]:
     fields = {
-        to_camel(name): getattr(thing, name)
+        to_camel(name): getattr(blueprint, name)
         for name in requests.Definition.model_fields
         if name not in ("type",)
     }
@@ -193,11 +195,11 @@ def patch_trigger(
 ) -> UnsealedTrigger:
     """Return a trigger with the fields of `body` changed; a config is replaced as a whole."""
     whole = complete_trigger_body(was, body)
-    found = [*find_trigger_faults(whole, references), *besides]
+    faults = [*find_trigger_faults(whole, references), *besides]
     if body.get("type", was.type.value) != was.type.value:
-        found.append(Fault("type", "the type of a trigger cannot be changed"))
+        faults.append(Fault("type", "the type of a trigger cannot be changed"))
     request = requests.parse_request(
-        requests.NewTrigger, {"trigger": whole}, current=was, extra_faults=found
+        requests.NewTrigger, {"trigger": whole}, current=was, extra_faults=faults
     ).trigger
     unsealed = to_trigger(request, owner, was.updated_at, was)
     new = unsealed.trigger
@@ -252,5 +254,5 @@ def parse_trigger(
 ) -> UnsealedTrigger:
     """Return the trigger that a body describes."""
     faults = [*find_trigger_faults(body, references), *besides]
-    asked = requests.parse_request(requests.NewTrigger, {"trigger": body}, extra_faults=faults)
-    return to_trigger(asked.trigger, owner, at)
+    request = requests.parse_request(requests.NewTrigger, {"trigger": body}, extra_faults=faults)
+    return to_trigger(request.trigger, owner, at)

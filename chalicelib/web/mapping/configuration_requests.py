@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from chalicelib.web.schemas import requests
 
 
-def to_repo(asked: requests.NewRepo, at: datetime) -> Repo:
+def to_repo(request: requests.NewRepo, at: datetime) -> Repo:
     """Return the repo that a request describes."""
-    url = asked.repo_url
-    named = _named_fields(asked.model_dump(exclude={"repo_url"}))
-    return Repo(id=repo_id(url), url=url, created_at=at, updated_at=at, **named)
+    url = request.repo_url
+    fields = _named_fields(request.model_dump(exclude={"repo_url"}))
+    return Repo(id=repo_id(url), url=url, created_at=at, updated_at=at, **fields)
 
 
-def patch_repo(was: Repo, asked: requests.RepoFields, at: datetime) -> Repo:
+def patch_repo(was: Repo, request: requests.RepoFields, at: datetime) -> Repo:
     """Return a repo with the fields of a request changed."""
-    named = _named_fields(asked.model_dump(exclude_unset=True))
-    return replace(as_next_version(was, was), **named, updated_at=at)
+    fields = _named_fields(request.model_dump(exclude_unset=True))
+    return replace(as_next_version(was, was), **fields, updated_at=at)
 
 
 def _named_fields(fields: dict[str, Any]) -> dict[str, Any]:
@@ -35,24 +35,24 @@ def _named_fields(fields: dict[str, Any]) -> dict[str, Any]:
     return fields | lists | pool
 
 
-def to_provider(asked: requests.NewProvider, at: datetime) -> TicketProvider:
+def to_provider(request: requests.NewProvider, at: datetime) -> TicketProvider:
     """Return the ticket provider that a request describes, without its credential."""
     return TicketProvider(
         id=str(uuid.uuid4()),
-        name=asked.name or asked.config.get("repo") or asked.source,
-        source=asked.source,
-        config=asked.config,
-        enabled=asked.enabled,
+        name=request.name or request.config.get("repo") or request.source,
+        source=request.source,
+        config=request.config,
+        enabled=request.enabled,
         created_at=at,
         updated_at=at,
     )
 
 
-def patch_provider(was: TicketProvider, asked: requests.ProviderPatch) -> TicketProvider:
+def patch_provider(was: TicketProvider, request: requests.ProviderPatch) -> TicketProvider:
     """Return a ticket provider with the fields of a request changed."""
     return replace(
         was,
-        name=asked.name or was.name,
-        config=was.config if asked.config is None else asked.config,
-        enabled=was.enabled if asked.enabled is None else asked.enabled,
+        name=request.name or was.name,
+        config=was.config if request.config is None else request.config,
+        enabled=was.enabled if request.enabled is None else request.enabled,
     )

@@ -56,22 +56,22 @@ def find_trigger_faults(body: Body, references: References) -> Iterator[Fault]:
         yield from _find_provider_faults(config, references, "config")
 
 
-def _find_provider_faults(config: Body, references: References, place: str) -> Iterator[Fault]:
+def _find_provider_faults(config: Body, references: References, prefix: str) -> Iterator[Fault]:
     provider_id, source = _provider_id(config), config.get("source")
     if provider_id is None:
         return
     provider = references.providers.get(provider_id)
     if provider is None:
-        yield Fault(f"{place}.providerId", str(NotFound("provider", provider_id)))
+        yield Fault(f"{prefix}.providerId", str(NotFound("provider", provider_id)))
     elif source in TICKET_SOURCES and source != provider.source:
         message = f"this is a provider of {provider.source}, not of {source}"
-        yield Fault(f"{place}.providerId", message)
+        yield Fault(f"{prefix}.providerId", message)
 
 
 def _iter_configs(triggers: object) -> Iterator[tuple[int, Body]]:
     """Yield the configs of ticket triggers, each with its number in the list."""
-    listed = triggers[: limits.MAX_TRIGGERS] if isinstance(triggers, list) else []
-    for number, trigger in enumerate(listed):
+    trigger_list = triggers[: limits.MAX_TRIGGERS] if isinstance(triggers, list) else []
+    for number, trigger in enumerate(trigger_list):
         config = trigger.get("config") if isinstance(trigger, Mapping) else None
         if isinstance(config, Mapping) and trigger.get("type") == "ticket":
             yield number, config
@@ -81,15 +81,15 @@ def _provider_id(config: Body) -> str | None:
     return _parse_id(config.get("providerId"))
 
 
-def _parse_id(given: object) -> str | None:
+def _parse_id(value: object) -> str | None:
     """Return an id in its normal form, None for anything that the request models reject."""
     try:
-        return str(_ID.validate_python(given)) if isinstance(given, str | UUID) else None
+        return str(_ID.validate_python(value)) if isinstance(value, str | UUID) else None
     except ValidationError:
         return None
 
 
-def _parse_url(given: object) -> str | None:
+def _parse_url(value: object) -> str | None:
     with suppress(Invalid):
-        return normal_url(given) if isinstance(given, str) else None
+        return normal_url(value) if isinstance(value, str) else None
     return None

@@ -32,67 +32,67 @@ def format_optional_moment(at: datetime | None) -> str | None:
     return format_moment(at) if at else None
 
 
-def blueprint_summary(thing: Blueprint) -> responses.DefinitionSummary:
+def blueprint_summary(blueprint: Blueprint) -> responses.DefinitionSummary:
     return {
-        "id": thing.id,
-        "type": thing.kind,
-        "name": thing.name,
-        "title": thing.title,
-        "description": thing.description,
-        "repoUrl": thing.repo_url,
-        "repoBranch": thing.repo_branch,
-        "agentType": thing.agent_type,
-        "agentCommand": thing.agent_command,
-        "model": thing.model,
-        "maxTurns": thing.max_turns,
-        "timeoutMinutes": thing.timeout_minutes,
-        "maxRetries": thing.max_retries,
-        "priority": thing.priority,
-        "maxConcurrent": thing.max_concurrent,
-        "secrets": list(thing.secrets),
-        "environment": thing.environment,
-        "promptTemplateId": thing.prompt_template_id,
-        "paramsSchema": thing.params_schema,
-        "enabled": thing.enabled,
-        "onOpenPr": thing.on_open_pr,
-        "maxOpenPrs": thing.max_open_prs,
-        "skipIfUnchanged": thing.skip_if_unchanged,
-        "missingParams": thing.missing_params,
-        "partialWork": thing.partial_work,
-        "draft": thing.draft,
-        "prLabels": list(thing.pr_labels),
-        "pausedReason": thing.paused_reason,
-        "createdAt": format_optional_moment(thing.created_at),
-        "updatedAt": format_optional_moment(thing.updated_at),
+        "id": blueprint.id,
+        "type": blueprint.kind,
+        "name": blueprint.name,
+        "title": blueprint.title,
+        "description": blueprint.description,
+        "repoUrl": blueprint.repo_url,
+        "repoBranch": blueprint.repo_branch,
+        "agentType": blueprint.agent_type,
+        "agentCommand": blueprint.agent_command,
+        "model": blueprint.model,
+        "maxTurns": blueprint.max_turns,
+        "timeoutMinutes": blueprint.timeout_minutes,
+        "maxRetries": blueprint.max_retries,
+        "priority": blueprint.priority,
+        "maxConcurrent": blueprint.max_concurrent,
+        "secrets": list(blueprint.secrets),
+        "environment": blueprint.environment,
+        "promptTemplateId": blueprint.prompt_template_id,
+        "paramsSchema": blueprint.params_schema,
+        "enabled": blueprint.enabled,
+        "onOpenPr": blueprint.on_open_pr,
+        "maxOpenPrs": blueprint.max_open_prs,
+        "skipIfUnchanged": blueprint.skip_if_unchanged,
+        "missingParams": blueprint.missing_params,
+        "partialWork": blueprint.partial_work,
+        "draft": blueprint.draft,
+        "prLabels": list(blueprint.pr_labels),
+        "pausedReason": blueprint.paused_reason,
+        "createdAt": format_optional_moment(blueprint.created_at),
+        "updatedAt": format_optional_moment(blueprint.updated_at),
     }
 
 
-def blueprint_view(thing: Blueprint) -> responses.DefinitionView:
-    return {**blueprint_summary(thing), "prompt": thing.prompt}
+def blueprint_view(blueprint: Blueprint) -> responses.DefinitionView:
+    return {**blueprint_summary(blueprint), "prompt": blueprint.prompt}
 
 
-def trigger_view(thing: Trigger, now: datetime) -> responses.TriggerView:
+def trigger_view(trigger: Trigger, now: datetime) -> responses.TriggerView:
     view: responses.TriggerView = {
-        "id": thing.id,
-        "targetType": "job" if thing.blueprint_kind == "standalone" else "task_config",
-        "targetId": thing.blueprint_id,
-        "type": thing.type,
-        "config": config_view(thing),
-        "paramMapping": thing.param_mapping,
-        "enabled": thing.enabled,
-        "disabledReason": thing.disabled_reason,
-        "lastFiredAt": format_optional_moment(thing.last_fired_at),
-        "nextFireAt": format_optional_moment(thing.due_at),
-        "createdAt": format_optional_moment(thing.created_at),
-        "updatedAt": format_optional_moment(thing.updated_at),
+        "id": trigger.id,
+        "targetType": "job" if trigger.blueprint_kind == "standalone" else "task_config",
+        "targetId": trigger.blueprint_id,
+        "type": trigger.type,
+        "config": config_view(trigger),
+        "paramMapping": trigger.param_mapping,
+        "enabled": trigger.enabled,
+        "disabledReason": trigger.disabled_reason,
+        "lastFiredAt": format_optional_moment(trigger.last_fired_at),
+        "nextFireAt": format_optional_moment(trigger.due_at),
+        "createdAt": format_optional_moment(trigger.created_at),
+        "updatedAt": format_optional_moment(trigger.updated_at),
     }
-    if thing.type is TriggerType.SCHEDULE and (config := thing.schedule):
+    if trigger.type is TriggerType.SCHEDULE and (config := trigger.schedule):
         view["nextFireTimes"] = [
             {
                 "utc": format_optional_moment(at),
                 "local": at.astimezone(parse_zone(config.timezone)).isoformat(),
             }
-            for at in thing.preview_fires(now)
+            for at in trigger.preview_fires(now)
         ]
     return view
 
@@ -108,17 +108,17 @@ def trigger_details_view(details: TriggerDetails, now: datetime) -> responses.Tr
     return view
 
 
-def warning_views(found: Iterable[FieldWarning]) -> list[responses.WarningView]:
+def warning_views(warnings: Iterable[FieldWarning]) -> list[responses.WarningView]:
     """Return warnings in the form of the API."""
-    return [{"field": warning.field, "message": warning.message} for warning in found]
+    return [{"field": warning.field, "message": warning.message} for warning in warnings]
 
 
-def config_view(thing: Trigger) -> responses.ConfigView:
-    if thing.webhook:
-        return webhook_config_view(thing.webhook)
-    if thing.ticket:
-        return _ticket_config_view(thing.ticket)
-    config = thing.schedule
+def config_view(trigger: Trigger) -> responses.ConfigView:
+    if trigger.webhook:
+        return webhook_config_view(trigger.webhook)
+    if trigger.ticket:
+        return _ticket_config_view(trigger.ticket)
+    config = trigger.schedule
     if config is None:
         return {}
     return {
@@ -132,16 +132,16 @@ def config_view(thing: Trigger) -> responses.ConfigView:
     }
 
 
-def webhook_config_view(thing: WebhookSettings) -> responses.HookConfigView:
+def webhook_config_view(webhook: WebhookSettings) -> responses.HookConfigView:
     view: responses.HookConfigView = {
-        "path": thing.path,
-        "signature": thing.preset,
-        "hasSecret": bool(thing.sealed),
-        "filter": thing.filter,
-        "events": list(thing.events),
+        "path": webhook.path,
+        "signature": webhook.preset,
+        "hasSecret": bool(webhook.sealed),
+        "filter": webhook.filter,
+        "events": list(webhook.events),
     }
-    if thing.topics:
-        view["topicArns"] = list(thing.topics)
+    if webhook.topics:
+        view["topicArns"] = list(webhook.topics)
     return view
 
 
@@ -155,21 +155,21 @@ def _ticket_config_view(ticket: TicketSettings) -> responses.TicketConfigView:
     }
 
 
-def firing_view(thing: Firing) -> responses.FiringView:
+def firing_view(firing: Firing) -> responses.FiringView:
     view: responses.FiringView = {
-        "id": thing.id,
-        "triggerId": thing.trigger_id,
-        "taskId": thing.run_id,
-        "occurrence": thing.occurrence,
-        "firedAt": format_optional_moment(thing.fired_at),
-        "outcome": thing.outcome,
-        "reason": thing.reason,
-        "missingParams": list(thing.missing_params),
-        "latenessMs": thing.lateness_ms,
-        "redeliveryOf": thing.redelivery_of,
+        "id": firing.id,
+        "triggerId": firing.trigger_id,
+        "taskId": firing.run_id,
+        "occurrence": firing.occurrence,
+        "firedAt": format_optional_moment(firing.fired_at),
+        "outcome": firing.outcome,
+        "reason": firing.reason,
+        "missingParams": list(firing.missing_params),
+        "latenessMs": firing.lateness_ms,
+        "redeliveryOf": firing.redelivery_of,
     }
-    if thing.count is not None:
-        view["until"], view["count"] = thing.until, thing.count
+    if firing.count is not None:
+        view["until"], view["count"] = firing.until, firing.count
     return view
 
 
@@ -177,65 +177,65 @@ def ledger_view(page: LedgerPage) -> responses.FiringList:
     """Return a page of firings, each with the state of its run."""
     states = page.run_states
     shown: list[responses.FiringView] = [
-        {**firing_view(thing), "runState": states.get(thing.run_id) if thing.run_id else None}
-        for thing in page.firings
+        {**firing_view(firing), "runState": states.get(firing.run_id) if firing.run_id else None}
+        for firing in page.firings
     ]
     return {"firings": shown, "nextCursor": encode_cursor(page.position)}
 
 
-def full_firing_view(thing: Firing, brief: Brief | None) -> responses.WholeFiring:
+def full_firing_view(firing: Firing, brief: Brief | None) -> responses.WholeFiring:
     """Return a firing with its params and its payload."""
     params = json.loads(brief.params) if brief else None
     payload = json.loads(brief.payload) if brief and brief.payload else params
     return {
-        **firing_view(thing),
+        **firing_view(firing),
         "params": params,
         "payload": payload
-        if thing.trigger_type in (TriggerType.WEBHOOK, TriggerType.TICKET)
+        if firing.trigger_type in (TriggerType.WEBHOOK, TriggerType.TICKET)
         else None,
     }
 
 
-def prompt_template_summary(thing: PromptTemplate) -> responses.PromptTemplateSummary:
+def prompt_template_summary(template: PromptTemplate) -> responses.PromptTemplateSummary:
     return {
-        "id": thing.id,
-        "name": thing.name,
-        "kind": thing.kind,
-        "description": thing.description,
-        "paramsSchema": thing.params_schema,
-        "defaultAgentType": thing.default_agent_type,
-        "createdAt": format_optional_moment(thing.created_at),
-        "updatedAt": format_optional_moment(thing.updated_at),
+        "id": template.id,
+        "name": template.name,
+        "kind": template.kind,
+        "description": template.description,
+        "paramsSchema": template.params_schema,
+        "defaultAgentType": template.default_agent_type,
+        "createdAt": format_optional_moment(template.created_at),
+        "updatedAt": format_optional_moment(template.updated_at),
     }
 
 
-def prompt_template_view(thing: PromptTemplate) -> responses.PromptTemplateView:
-    return {**prompt_template_summary(thing), "template": thing.template}
+def prompt_template_view(template: PromptTemplate) -> responses.PromptTemplateView:
+    return {**prompt_template_summary(template), "template": template.template}
 
 
-def rendered_view(thing: FiringPreview) -> responses.RenderedView:
+def rendered_view(firing_preview: FiringPreview) -> responses.RenderedView:
     return {
-        "prompt": thing.prompt,
-        "missing": list(thing.missing),
-        "unused": list(thing.unused),
+        "prompt": firing_preview.prompt,
+        "missing": list(firing_preview.missing),
+        "unused": list(firing_preview.unused),
     }
 
 
-def preview_view(thing: FiringPreview) -> responses.PreviewView:
+def preview_view(firing_preview: FiringPreview) -> responses.PreviewView:
     return {
-        **rendered_view(thing),
-        "title": thing.title,
+        **rendered_view(firing_preview),
+        "title": firing_preview.title,
         "verdicts": [
-            {"policy": one.policy, "fires": one.fires, "message": one.message}
-            for one in thing.verdicts
+            {"policy": verdict.policy, "fires": verdict.fires, "message": verdict.message}
+            for verdict in firing_preview.verdicts
         ],
     }
 
 
 def scheduler_health_view(
-    thing: SchedulerHealth, now: datetime, interval: timedelta
+    health: SchedulerHealth, now: datetime, interval: timedelta
 ) -> responses.PulseView:
-    overdue = thing.oldest_overdue
+    overdue = health.oldest_overdue
     oldest: responses.Overdue | None = None
     if overdue:
         oldest = {
@@ -245,59 +245,59 @@ def scheduler_health_view(
             "overdueSeconds": round((now - overdue.at).total_seconds()),
         }
     return {
-        "status": thing.status,
-        "startedAt": format_optional_moment(thing.started_at),
-        "lastTick": format_optional_moment(thing.last_tick),
+        "status": health.status,
+        "startedAt": format_optional_moment(health.started_at),
+        "lastTick": format_optional_moment(health.last_tick),
         "tickIntervalSeconds": int(interval.total_seconds()),
         "latenessMs": {
-            "p50": thing.lateness_percentile(50),
-            "p95": thing.lateness_percentile(95),
-            "p99": thing.lateness_percentile(99),
-            "max": thing.lateness_percentile(100),
-            "count": len(thing.lateness_ms),
+            "p50": health.lateness_percentile(50),
+            "p95": health.lateness_percentile(95),
+            "p99": health.lateness_percentile(99),
+            "max": health.lateness_percentile(100),
+            "count": len(health.lateness_ms),
         },
         "oldestOverdue": oldest,
         "deadLetters": {
-            "fire": thing.dead_letters["fire"],
-            "steps": thing.dead_letters["steps"],
-            "remote": thing.dead_letters["remote"],
-            "notify": thing.dead_letters["notify"],
+            "fire": health.dead_letters["fire"],
+            "steps": health.dead_letters["steps"],
+            "remote": health.dead_letters["remote"],
+            "notify": health.dead_letters["notify"],
         },
     }
 
 
-def secret_view(thing: Secret) -> responses.SecretView:
+def secret_view(secret: Secret) -> responses.SecretView:
     return {
-        "name": thing.name,
-        "scope": thing.scope,
-        "createdAt": format_optional_moment(thing.created_at),
-        "updatedAt": format_optional_moment(thing.updated_at),
+        "name": secret.name,
+        "scope": secret.scope,
+        "createdAt": format_optional_moment(secret.created_at),
+        "updatedAt": format_optional_moment(secret.updated_at),
     }
 
 
-def repo_view(thing: Repo) -> responses.RepoView:
+def repo_view(repo: Repo) -> responses.RepoView:
     return {
-        "id": thing.id,
-        "repoUrl": thing.url,
-        "setupCommands": thing.setup_commands,
-        "includeSetupChanges": thing.include_setup_changes,
-        "testCommand": thing.test_command,
-        "secrets": list(thing.secrets),
-        "environment": thing.environment,
-        "defaultBranch": thing.default_branch,
-        "branchPrefix": thing.branch_prefix,
-        "defaultAgentType": thing.default_agent_type,
-        "maxConcurrentTasks": thing.max_concurrent_tasks,
-        "runner": thing.runner,
-        "image": thing.image,
-        "computeType": thing.compute_type,
-        "forgeApiUrl": thing.forge_api_url,
-        "autoMerge": thing.auto_merge,
-        "autoResume": thing.auto_resume,
-        "maxAutoResumes": thing.max_auto_resumes,
-        "trustedBots": list(thing.trusted_bots),
-        "commitAuthorName": thing.commit_author_name,
-        "commitAuthorEmail": thing.commit_author_email,
-        "createdAt": format_optional_moment(thing.created_at),
-        "updatedAt": format_optional_moment(thing.updated_at),
+        "id": repo.id,
+        "repoUrl": repo.url,
+        "setupCommands": repo.setup_commands,
+        "includeSetupChanges": repo.include_setup_changes,
+        "testCommand": repo.test_command,
+        "secrets": list(repo.secrets),
+        "environment": repo.environment,
+        "defaultBranch": repo.default_branch,
+        "branchPrefix": repo.branch_prefix,
+        "defaultAgentType": repo.default_agent_type,
+        "maxConcurrentTasks": repo.max_concurrent_tasks,
+        "runner": repo.runner,
+        "image": repo.image,
+        "computeType": repo.compute_type,
+        "forgeApiUrl": repo.forge_api_url,
+        "autoMerge": repo.auto_merge,
+        "autoResume": repo.auto_resume,
+        "maxAutoResumes": repo.max_auto_resumes,
+        "trustedBots": list(repo.trusted_bots),
+        "commitAuthorName": repo.commit_author_name,
+        "commitAuthorEmail": repo.commit_author_email,
+        "createdAt": format_optional_moment(repo.created_at),
+        "updatedAt": format_optional_moment(repo.updated_at),
     }

@@ -19,96 +19,102 @@ from chalicelib.web.mapping.resource_views import format_optional_moment
 from chalicelib.web.schemas import responses
 
 
-def run_summary(thing: Run, *, stalled: bool = False) -> responses.RunSummary:
+def run_summary(run: Run, *, stalled: bool = False) -> responses.RunSummary:
     return {
-        "id": thing.id,
-        "type": Kind(thing.type),
-        "state": thing.state,
-        "stage": thing.stage,
-        "attempt": thing.attempt,
-        "title": thing.title,
-        "repoUrl": thing.repo_url,
-        "repoBranch": thing.repo_branch,
-        "agentType": thing.agent_type,
-        "model": thing.model,
-        "maxTurns": thing.max_turns,
-        "timeoutMinutes": thing.timeout_minutes,
-        "maxRetries": thing.max_retries,
-        "priority": thing.priority,
-        "prUrl": thing.pr_url,
-        "prNumber": thing.pr_number,
-        "prState": thing.pr_state,
-        "prChecksStatus": thing.pr_checks_status,
-        "prReviewStatus": thing.pr_review_status,
-        "branch": thing.branch,
-        "headSha": thing.head_sha,
-        "diffStat": thing.diff_stat,
-        "resultSummary": thing.result_summary,
-        "errorMessage": thing.error_message,
-        "errorClass": thing.error_class,
-        "waitingFor": thing.waiting_for,
+        "id": run.id,
+        "type": Kind(run.type),
+        "state": run.state,
+        "stage": run.stage,
+        "attempt": run.attempt,
+        "title": run.title,
+        "repoUrl": run.repo_url,
+        "repoBranch": run.repo_branch,
+        "agentType": run.agent_type,
+        "model": run.model,
+        "maxTurns": run.max_turns,
+        "timeoutMinutes": run.timeout_minutes,
+        "maxRetries": run.max_retries,
+        "priority": run.priority,
+        "prUrl": run.pr_url,
+        "prNumber": run.pr_number,
+        "prState": run.pr_state,
+        "prChecksStatus": run.pr_checks_status,
+        "prReviewStatus": run.pr_review_status,
+        "branch": run.branch,
+        "headSha": run.head_sha,
+        "diffStat": run.diff_stat,
+        "resultSummary": run.result_summary,
+        "errorMessage": run.error_message,
+        "errorClass": run.error_class,
+        "waitingFor": run.waiting_for,
         "stalled": stalled,
-        "costUsd": thing.cost_usd,
-        "inputTokens": thing.input_tokens,
-        "outputTokens": thing.output_tokens,
-        "modelUsed": thing.model_used,
-        "retryCount": thing.retry_count,
-        "missingParams": list(thing.missing_params),
-        "startedAt": format_optional_moment(thing.started_at),
-        "completedAt": format_optional_moment(thing.completed_at),
-        "createdAt": format_optional_moment(thing.created_at),
-        "updatedAt": format_optional_moment(thing.updated_at),
-        "metadata": _origin_view(thing),
+        "costUsd": run.cost_usd,
+        "inputTokens": run.input_tokens,
+        "outputTokens": run.output_tokens,
+        "modelUsed": run.model_used,
+        "retryCount": run.retry_count,
+        "missingParams": list(run.missing_params),
+        "startedAt": format_optional_moment(run.started_at),
+        "completedAt": format_optional_moment(run.completed_at),
+        "createdAt": format_optional_moment(run.created_at),
+        "updatedAt": format_optional_moment(run.updated_at),
+        "metadata": _origin_view(run),
     }
 
 
-def _origin_view(thing: Run) -> responses.Origin:
+def _origin_view(run: Run) -> responses.Origin:
     return {
-        "taskConfigId": thing.blueprint_id,
-        "taskConfigName": thing.blueprint_name,
-        "triggerId": thing.trigger_id,
-        "firingId": thing.firing_id,
+        "taskConfigId": run.blueprint_id,
+        "taskConfigName": run.blueprint_name,
+        "triggerId": run.trigger_id,
+        "firingId": run.firing_id,
     }
 
 
-def run_view(thing: Run, brief: Brief, *, stalled: bool = False) -> responses.RunView:
+def run_view(run: Run, brief: Brief, *, stalled: bool = False) -> responses.RunView:
     """Return a complete run with its prompt and params."""
-    summary = run_summary(thing, stalled=stalled)
+    summary = run_summary(run, stalled=stalled)
     return {
         **summary,
         "prompt": brief.prompt,
         "metadata": {**summary["metadata"], "triggerParams": json.loads(brief.params)},
-        "tests": _tests_view(thing.trial) if thing.trial else None,
-        "attempts": [_attempt_view(attempt) for attempt in thing.attempts],
-        "outputs": [_output_view(output) for _, output in list_files(thing)],
-        "keptWork": _kept_work_view(thing.kept) if thing.kept else None,
+        "tests": _tests_view(run.trial) if run.trial else None,
+        "attempts": [_attempt_view(attempt) for attempt in run.attempts],
+        "outputs": [_output_view(output) for _, output in list_files(run)],
+        "keptWork": _kept_work_view(run.kept) if run.kept else None,
     }
 
 
-def _tests_view(thing: RepoTestRun) -> responses.TestsView:
+def _tests_view(test_run: RepoTestRun) -> responses.TestsView:
     return {
-        "passed": thing.passed,
-        "exitStatus": thing.exit_status,
-        "lastLines": thing.last_lines,
+        "passed": test_run.passed,
+        "exitStatus": test_run.exit_status,
+        "lastLines": test_run.last_lines,
     }
 
 
-def _attempt_view(thing: Attempt) -> responses.AttemptView:
+def _attempt_view(attempt: Attempt) -> responses.AttemptView:
     return {
-        "number": thing.number,
-        "runner": thing.runner,
-        "startedAt": format_optional_moment(thing.started_at),
-        "endedAt": format_optional_moment(thing.ended_at),
-        "outcome": thing.outcome,
-        "errorMessage": thing.error_message,
-        "costUsd": thing.cost_usd,
-        "stages": [_stage_view(span) for span in thing.stages],
-        "capabilities": _capabilities_view(thing.capabilities),
+        "number": attempt.number,
+        "runner": attempt.runner,
+        "startedAt": format_optional_moment(attempt.started_at),
+        "endedAt": format_optional_moment(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "errorMessage": attempt.error_message,
+        "costUsd": attempt.cost_usd,
+        "stages": [_stage_view(span) for span in attempt.stages],
+        "capabilities": _capabilities_view(attempt.capabilities),
     }
 
 
-def _capabilities_view(thing: RunnerCapabilities | None) -> responses.CapabilitiesView | None:
-    return None if thing is None else {"sandbox": thing.sandbox, "reason": thing.reason}
+def _capabilities_view(
+    capabilities: RunnerCapabilities | None,
+) -> responses.CapabilitiesView | None:
+    return (
+        None
+        if capabilities is None
+        else {"sandbox": capabilities.sandbox, "reason": capabilities.reason}
+    )
 
 
 def _kept_work_view(work: UnpushedWork) -> responses.KeptWorkView:
@@ -128,34 +134,34 @@ def _stage_view(span: StageSpan) -> responses.StageView:
     }
 
 
-def _output_view(thing: RunOutput) -> responses.OutputView:
-    return {"name": thing.name, "size": thing.size, "contentType": thing.content_type}
+def _output_view(output: RunOutput) -> responses.OutputView:
+    return {"name": output.name, "size": output.size, "contentType": output.content_type}
 
 
-def event_view(thing: RunEvent) -> responses.EventView:
+def event_view(event: RunEvent) -> responses.EventView:
     return {
-        "id": thing.id,
-        "fromState": thing.from_state,
-        "toState": thing.to_state,
-        "trigger": thing.trigger,
-        "message": thing.message,
-        "createdAt": format_optional_moment(thing.created_at),
+        "id": event.id,
+        "fromState": event.from_state,
+        "toState": event.to_state,
+        "trigger": event.trigger,
+        "message": event.message,
+        "createdAt": format_optional_moment(event.created_at),
     }
 
 
-def log_page_view(thing: LogExcerpt) -> responses.LogPage:
+def log_page_view(excerpt: LogExcerpt) -> responses.LogPage:
     return {
-        "logs": [log_line_view(line) for line in thing.lines],
-        "nextCursor": thing.following,
-        "prevCursor": thing.before,
+        "logs": [log_line_view(line) for line in excerpt.lines],
+        "nextCursor": excerpt.following,
+        "prevCursor": excerpt.before,
     }
 
 
-def log_line_view(thing: LogLine) -> responses.LogLineView:
+def log_line_view(line: LogLine) -> responses.LogLineView:
     return {
-        "seq": thing.seq,
-        "timestamp": format_optional_moment(thing.timestamp),
-        "logType": thing.log_type,
-        "content": thing.content,
-        "attempt": thing.attempt,
+        "seq": line.seq,
+        "timestamp": format_optional_moment(line.timestamp),
+        "logType": line.log_type,
+        "content": line.content,
+        "attempt": line.attempt,
     }

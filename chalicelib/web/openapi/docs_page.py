@@ -65,9 +65,9 @@ def _parameters_html(parameters: list[Schema]) -> str:
     if not parameters:
         return ""
     items = "".join(
-        f"<li><code>{escape(one['name'])}</code> in the {escape(one['in'])}"
-        f" {escape(str(one['schema'].get('description', '')))}</li>"
-        for one in parameters
+        f"<li><code>{escape(parameter['name'])}</code> in the {escape(parameter['in'])}"
+        f" {escape(str(parameter['schema'].get('description', '')))}</li>"
+        for parameter in parameters
     )
     return f"<h4>Parameters</h4><ul>{items}</ul>"
 

@@ -57,8 +57,10 @@ def build_document(operations: Sequence[ApiOperation]) -> Schema:
     """Return the OpenAPI document of these operations."""
     described = _describe_all(operations)
     paths: Schema = {}
-    for one in sorted(operations, key=lambda one: (one.path, one.method)):
-        paths.setdefault(one.path, {})[one.method.lower()] = _describe_operation(one, described)
+    for operation in sorted(operations, key=lambda operation: (operation.path, operation.method)):
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe_operation(
+            operation, described
+        )
     add_links(paths)
     return {
         "openapi": "3.1.0",
@@ -80,113 +82,127 @@ class _DescribedSchemas:
     answers: dict[ApiOperation, Schema]
     shared: Schema
 
-    def full_schema(self, one: ApiOperation) -> Schema:
+    def full_schema(self, operation: ApiOperation) -> Schema:
         """Return the schema of a body with its reference resolved."""
-        reference = str(self.bodies[one].get("$ref", ""))
-        return dict(self.shared[reference.rpartition("/")[2]]) if reference else self.bodies[one]
+        reference = str(self.bodies[operation].get("$ref", ""))
+        return (
+            dict(self.shared[reference.rpartition("/")[2]]) if reference else self.bodies[operation]
+        )
 
-    def needs_body(self, one: ApiOperation) -> bool:
+    def needs_body(self, operation: ApiOperation) -> bool:
         """Return whether a request requires a body."""
-        return bool({"required", "oneOf"} & self.full_schema(one).keys()) and not one.partial
+        return (
+            bool({"required", "oneOf"} & self.full_schema(operation).keys())
+            and not operation.partial
+        )
 
 
 def _describe_all(operations: Sequence[ApiOperation]) -> _DescribedSchemas:
     """Return the schemas of all operations, built together so that shared models have one name."""
-    taking = [one for one in operations if one.body]
-    giving = [one for one in operations if _response_type(one) is not None]
+    taking = [operation for operation in operations if operation.body]
+    giving = [operation for operation in operations if _response_type(operation) is not None]
     schemas, shared = TypeAdapter.json_schemas(
         [
-            *((one, "validation", TypeAdapter(_model_of(one))) for one in taking),
-            *((one, "serialization", TypeAdapter(_response_type(one))) for one in giving),
+            *((operation, "validation", TypeAdapter(_model_of(operation))) for operation in taking),
+            *(
+                (operation, "serialization", TypeAdapter(_response_type(operation)))
+                for operation in giving
+            ),
         ],
         by_alias=True,
         ref_template=REFERENCE_TEMPLATE,
     )
     shared = shared.get("$defs", {})
-    found = _DescribedSchemas(
-        {one: schemas[one, "validation"] for one in taking},
-        {one: schemas[one, "serialization"] for one in giving},
+    described = _DescribedSchemas(
+        {operation: schemas[operation, "validation"] for operation in taking},
+        {operation: schemas[operation, "serialization"] for operation in giving},
         shared,
     )
-    for one in taking:
-        if one.partial:
-            whole = found.full_schema(one).items()
-            found.bodies[one] = {name: part for name, part in whole if name != "required"}
-    return found
+    for operation in taking:
+        if operation.partial:
+            whole = described.full_schema(operation).items()
+            described.bodies[operation] = {name: part for name, part in whole if name != "required"}
+    return described
 
 
-def _model_of(one: ApiOperation) -> Any:
+def _model_of(operation: ApiOperation) -> Any:
     """Return the model that an operation names, from the models of users or of runners."""
-    return getattr(requests, one.body, None) or getattr(runner_requests, one.body)
+    return getattr(requests, operation.body, None) or getattr(runner_requests, operation.body)
 
 
-def _response_type(one: ApiOperation) -> Any:
+def _response_type(operation: ApiOperation) -> Any:
     """Return the response type of an operation; None if the response is not JSON."""
-    known = {**vars(responses), "responses": responses, "Answer": Answer, "Response": Response}
-    found = get_type_hints(one.view, known)["return"]
-    (given,) = get_args(found) or (type(None),)
-    return None if given is type(None) else given
+    namespace = {**vars(responses), "responses": responses, "Answer": Answer, "Response": Response}
+    return_type = get_type_hints(operation.view, namespace)["return"]
+    (response_type,) = get_args(return_type) or (type(None),)
+    return None if response_type is type(None) else response_type
 
 
-def _describe_operation(one: ApiOperation, described: _DescribedSchemas) -> Schema:
-    names = re.findall(r"{(\w+)}", one.path)
-    found: Schema = {
-        "operationId": _operation_id(one),
-        "summary": one.summary,
+def _describe_operation(operation: ApiOperation, described: _DescribedSchemas) -> Schema:
+    names = re.findall(r"{(\w+)}", operation.path)
+    description: Schema = {
+        "operationId": _operation_id(operation),
+        "summary": operation.summary,
         "parameters": [
-            *(_describe_parameter("path", name, _parameter_schema(one, name)) for name in names),
             *(
-                _describe_parameter("query", name, parameter_schema(name, one.path))
-                for name in one.query
+                _describe_parameter("path", name, _parameter_schema(operation, name))
+                for name in names
+            ),
+            *(
+                _describe_parameter("query", name, parameter_schema(name, operation.path))
+                for name in operation.query
             ),
         ],
         "responses": {
-            **{str(status): _describe_success(one, status, described) for status in one.statuses},
+            **{
+                str(status): _describe_success(operation, status, described)
+                for status in operation.statuses
+            },
             **{
                 status: _describe_fault(text)
                 for status, text in FAULT_TEXTS.items()
-                if _may_answer(one, status)
+                if _may_answer(operation, status)
             },
         },
     }
-    if one in described.bodies:
-        found["requestBody"] = {
-            "required": described.needs_body(one),
-            "content": {"application/json": {"schema": described.bodies[one]}},
+    if operation in described.bodies:
+        description["requestBody"] = {
+            "required": described.needs_body(operation),
+            "content": {"application/json": {"schema": described.bodies[operation]}},
         }
-    if one.deprecated:
-        found["deprecated"] = True
-    found["security"] = [{"key": [one.scope.value]}] if one.scope else []
-    return found
+    if operation.deprecated:
+        description["deprecated"] = True
+    description["security"] = [{"key": [operation.scope.value]}] if operation.scope else []
+    return description
 
 
-def _parameter_schema(one: ApiOperation, name: str) -> Schema:
-    file = name == "name" and "/outputs/" in one.path
+def _parameter_schema(operation: ApiOperation, name: str) -> Schema:
+    file = name == "name" and "/outputs/" in operation.path
     return {
         "type": "string",
         **({"maxLength": limits.MAX_URL_LENGTH} if file else PATH_SCHEMAS.get(name, ID_SCHEMA)),
     }
 
 
-def _operation_id(one: ApiOperation) -> str:
-    words = re.sub(r"[{}]", "", one.path.removeprefix("/api/")).replace("/", "-")
-    return f"{one.method.lower()}-{words}"
+def _operation_id(operation: ApiOperation) -> str:
+    slug = re.sub(r"[{}]", "", operation.path.removeprefix("/api/")).replace("/", "-")
+    return f"{operation.method.lower()}-{slug}"
 
 
 def _describe_parameter(where: str, name: str, schema: Schema) -> Schema:
     return {"in": where, "name": name, "required": where == "path", "schema": schema}
 
 
-def _describe_success(one: ApiOperation, status: int, described: _DescribedSchemas) -> Schema:
+def _describe_success(operation: ApiOperation, status: int, described: _DescribedSchemas) -> Schema:
     if status == 204:
-        return {"description": one.summary}
+        return {"description": operation.summary}
     if status == 302:
         where = {"Location": {"schema": {"type": "string", "format": "uri"}}}
-        return {"description": one.summary, "headers": where}
-    schema = described.answers.get(one)
+        return {"description": operation.summary, "headers": where}
+    schema = described.answers.get(operation)
     kind = "application/json" if schema else "text/html"
     return {
-        "description": one.summary,
+        "description": operation.summary,
         "content": {kind: {"schema": schema or {"type": "string"}}},
     }
 
@@ -196,20 +212,20 @@ def _describe_fault(text: str) -> Schema:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-def _may_answer(one: ApiOperation, status: str) -> bool:
+def _may_answer(operation: ApiOperation, status: str) -> bool:
     """Return whether an operation can have this status; a fault of the body requires a body."""
-    hook = one.is_open and one.method == "POST"
-    probe = one.method == "OPTIONS"
-    speaks = one.path.startswith("/api/runner/") and one.body != "Claim"
+    is_webhook = operation.is_open and operation.method == "POST"
+    probe = operation.method == "OPTIONS"
+    speaks = operation.path.startswith("/api/runner/") and operation.body != "Claim"
     needs = {
-        "400": bool(one.body) or bool(one.query) or one.method == "POST" or probe,
-        "401": not one.is_open or hook,
-        "403": not one.is_open,
-        "404": "{" in one.path or speaks,
-        "405": "{task_id}" in one.path or probe,
-        "409": one.method not in ("GET", "OPTIONS"),
-        "413": bool(one.body) or hook,
-        "415": bool(one.body) or hook,
-        "429": hook or probe,
+        "400": bool(operation.body) or bool(operation.query) or operation.method == "POST" or probe,
+        "401": not operation.is_open or is_webhook,
+        "403": not operation.is_open,
+        "404": "{" in operation.path or speaks,
+        "405": "{task_id}" in operation.path or probe,
+        "409": operation.method not in ("GET", "OPTIONS"),
+        "413": bool(operation.body) or is_webhook,
+        "415": bool(operation.body) or is_webhook,
+        "429": is_webhook or probe,
     }
     return needs[status]

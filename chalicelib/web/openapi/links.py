@@ -32,19 +32,23 @@ ID_SOURCES: tuple[tuple[str, str, Mapping[str, str]], ...] = (
 
 def add_links(paths: Document) -> None:
     """Add to each response the links to the calls that accept its ids."""
-    for method, path, known in ID_SOURCES:
+    for method, path, id_pointers in ID_SOURCES:
         source = paths[path][method]
-        success = next(one for status, one in source["responses"].items() if status < "300")
+        success = next(
+            response for status, response in source["responses"].items() if status < "300"
+        )
         for other, methods in paths.items():
-            if set(re.findall(r"{(\w+)}", other)) == set(known):
-                success.setdefault("links", {}).update(_links_of(methods, known, len(known)))
+            if set(re.findall(r"{(\w+)}", other)) == set(id_pointers):
+                success.setdefault("links", {}).update(
+                    _links_of(methods, id_pointers, len(id_pointers))
+                )
 
 
-def _links_of(methods: Document, known: Mapping[str, str], arity: int) -> Document:
+def _links_of(methods: Document, id_pointers: Mapping[str, str], arity: int) -> Document:
     return {
         f"{operation['operationId']}-{arity}": {
             "operationId": operation["operationId"],
-            "parameters": dict(known),
+            "parameters": dict(id_pointers),
         }
         for operation in methods.values()
         if not operation.get("deprecated")

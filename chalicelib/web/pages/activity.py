@@ -16,19 +16,19 @@ PAGE_SIZE = 50
 
 def list_activity(visit: PageRequest) -> Response:
     """List changes, newest first; filters select one object, one key or one action."""
-    asked = {name: visit.query_param(name).strip() for name in FILTER_NAMES}
-    found, position = audit_log.list_records(
+    filters = {name: visit.query_param(name).strip() for name in FILTER_NAMES}
+    records, position = audit_log.list_records(
         wiring.get_world(),
-        object_id=asked["object"] or None,
-        actor_id=asked["actor"] or None,
-        action=asked["action"] or None,
+        object_id=filters["object"] or None,
+        actor_id=filters["actor"] or None,
+        action=filters["action"] or None,
         before=visit.list_position,
         limit=PAGE_SIZE,
     )
     return visit.render_page(
         "activity.html",
-        found=found,
-        asked=asked,
+        records=records,
+        filters=filters,
         position=position,
-        again=urlencode({name: text for name, text in asked.items() if text}),
+        again=urlencode({name: text for name, text in filters.items() if text}),
     )

@@ -17,7 +17,7 @@ def show_asset(visit: PageRequest, digest: str, name: str) -> Response:
     if name not in static_files():
         raise NotFound("file", name)
     current = asset_path(name).split("/")[1] == digest
-    kept = "public, max-age=31536000, immutable" if current else "no-cache"
+    cache_control = "public, max-age=31536000, immutable" if current else "no-cache"
     kind = CONTENT_TYPES[name.rpartition(".")[2]]
     return Response(
         body=static_files()[name],
@@ -26,6 +26,6 @@ def show_asset(visit: PageRequest, digest: str, name: str) -> Response:
             **COMMON_HEADERS,
             "Content-Security-Policy": NO_CONTENT_POLICY,
             "Content-Type": f"{kind}; charset=utf-8",
-            "Cache-Control": kept,
+            "Cache-Control": cache_control,
         },
     )

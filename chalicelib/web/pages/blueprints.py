@@ -30,10 +30,10 @@ PAGE_SIZE, LEDGER_SIZE = 25, 20
 def list_blueprints(visit: PageRequest) -> Response:
     """List all blueprints with their triggers and newest runs."""
     text, before = visit.query_param("q").strip(), visit.query_param("before")
-    found, position = tasks.list_blueprints(
+    overviews, position = tasks.list_blueprints(
         wiring.get_world(), visit.list_position, PAGE_SIZE, text
     )
-    values = {"found": found, "position": position, "before": before, "q": text}
+    values = {"overviews": overviews, "position": position, "before": before, "q": text}
     if visit.query_param("part"):
         return visit.render_fragment("_definitions.html", **values)
     return visit.render_page("definitions.html", seen="", done=visit.query_param("done"), **values)
@@ -50,31 +50,33 @@ def show_blueprint(visit: PageRequest, task_id: str) -> Response:
 
 def preview_run(visit: PageRequest, task_id: str) -> Response:
     """Preview a run with the submitted params: its prompt, and every rule that would block it."""
-    thing = _get_blueprint(task_id)
+    blueprint = _get_blueprint(task_id)
     try:
-        shown = preview.preview_firing(wiring.get_world(), thing, _read_params(visit, thing))
+        shown = preview.preview_firing(
+            wiring.get_world(), blueprint, _read_params(visit, blueprint)
+        )
     except Invalid as error:
-        return _render_page(visit, thing, error)
-    return _render_page(visit, thing, shown=shown)
+        return _render_page(visit, blueprint, error)
+    return _render_page(visit, blueprint, shown=shown)
 
 
 def _render_page(
     visit: PageRequest,
-    thing: Blueprint,
+    blueprint: Blueprint,
     error: DomainError | None = None,
     shown: preview.FiringPreview | None = None,
 ) -> Response:
     world = wiring.get_world()
-    (watched,) = tasks.read_overviews(world, [thing], recent=30)
+    (watched,) = tasks.read_overviews(world, [blueprint], recent=30)
     before = visit.query_param("ledger") or None
-    ledger = firings.list_of_blueprint(world, thing.id, before, LEDGER_SIZE)
-    basis = _firing_context(thing)
+    ledger = firings.list_of_blueprint(world, blueprint.id, before, LEDGER_SIZE)
+    basis = _firing_context(blueprint)
     values = {
         "watched": watched,
-        "thing": thing,
+        "blueprint": blueprint,
         "firings": ledger.firings,
         "older": ledger.position,
-        "triggers": {one.id: one for one in watched.triggers},
+        "triggers": {trigger.id: trigger for trigger in watched.triggers},
         "upcoming": _upcoming_fires(watched),
         "run_states": ledger.run_states,
     }
@@ -98,12 +100,14 @@ def _render_page(
 
 def _warning_values(watched: tasks.BlueprintOverview) -> dict[str, Any]:
     """Return the warnings about a blueprint, and about each of its triggers by id."""
-    world, thing, triggers = wiring.get_world(), watched.blueprint, watched.triggers
-    facts = save_warnings.read_facts_of(world, thing, triggers)
-    own = save_warnings.find_blueprint_warnings(world, thing, triggers, facts)
+    world, blueprint, triggers = wiring.get_world(), watched.blueprint, watched.triggers
+    facts = save_warnings.read_facts_of(world, blueprint, triggers)
+    own = save_warnings.find_blueprint_warnings(world, blueprint, triggers, facts)
     of_triggers = {
-        one.id: forms.warning_notes(save_warnings.find_trigger_warnings(world, thing, one, facts))
-        for one in triggers
+        trigger.id: forms.warning_notes(
+            save_warnings.find_trigger_warnings(world, blueprint, trigger, facts)
+        )
+        for trigger in triggers
     }
     return {"warnings": forms.warning_notes(own), "trigger_warnings": of_triggers}
 
@@ -137,99 +141,101 @@ def _upcoming_fires(watched: tasks.BlueprintOverview) -> list[UpcomingFire]:
 
 def act_on_blueprint(visit: PageRequest, task_id: str) -> Response:
     """Run the action of the pressed button."""
-    thing = _get_blueprint(task_id)
-    wanted, _, about = visit.form.get("do", "").partition(":")
+    blueprint = _get_blueprint(task_id)
+    button, _, about = visit.form.get("do", "").partition(":")
     try:
-        if wanted not in ACTIONS:
+        if button not in ACTIONS:
             raise Invalid("this button is unknown: reload the page, and choose again", "do")
-        return ACTIONS[wanted](visit, thing, about)
+        return ACTIONS[button](visit, blueprint, about)
     except (Conflict, Invalid) as error:
         return _render_page(visit, _get_blueprint(task_id), error)
 
 
-def _redirect_back(visit: PageRequest, thing: Blueprint, done: str) -> Response:
+def _redirect_back(visit: PageRequest, blueprint: Blueprint, done: str) -> Response:
     if visit.form.get("back") == "list":
         return visit.redirect_to("tasks", "scheduled", done=done)
-    return visit.redirect_to("tasks", "scheduled", thing.id, done=done)
+    return visit.redirect_to("tasks", "scheduled", blueprint.id, done=done)
 
 
-def _pause(visit: PageRequest, thing: Blueprint, about: str) -> Response:
-    blueprints.change_blueprint(wiring.get_world(), thing, replace(thing, enabled=False))
-    return _redirect_back(visit, thing, "paused")
+def _pause(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
+    blueprints.change_blueprint(wiring.get_world(), blueprint, replace(blueprint, enabled=False))
+    return _redirect_back(visit, blueprint, "paused")
 
 
-def _resume(visit: PageRequest, thing: Blueprint, about: str) -> Response:
-    on = replace(thing, enabled=True, paused_reason=None)
-    blueprints.change_blueprint(wiring.get_world(), thing, on)
-    return _redirect_back(visit, thing, "resumed")
+def _resume(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
+    on = replace(blueprint, enabled=True, paused_reason=None)
+    blueprints.change_blueprint(wiring.get_world(), blueprint, on)
+    return _redirect_back(visit, blueprint, "resumed")
 
 
-def _run(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+def _run(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     world = wiring.get_world()
     params: Mapping[str, object] | None
     if visit.form.get("back") == "list":  # a button without a form of its own
-        params = runs.choose_params(tasks.list_triggers(world, thing))
+        params = runs.choose_params(tasks.list_triggers(world, blueprint))
     else:
-        params = _read_params(visit, thing)
+        params = _read_params(visit, blueprint)
     if params is None:
-        return visit.redirect_to("tasks", "scheduled", thing.id, done="choose-params")
-    run = runs.start_run(world, thing, params, claim=visit.form_claim())
+        return visit.redirect_to("tasks", "scheduled", blueprint.id, done="choose-params")
+    run = runs.start_run(world, blueprint, params, claim=visit.form_claim())
     return visit.redirect_to("tasks", run.id, done="started")
 
 
-def _read_params(visit: PageRequest, thing: Blueprint) -> dict[str, Any]:
-    typed = visit.submitted_form
-    params = typed.read_params(_firing_context(thing).params_schema)
-    typed.raise_faults()
+def _read_params(visit: PageRequest, blueprint: Blueprint) -> dict[str, Any]:
+    submitted = visit.submitted_form
+    params = submitted.read_params(_firing_context(blueprint).params_schema)
+    submitted.raise_faults()
     return params
 
 
-def _firing_context(thing: Blueprint) -> FiringContext:
-    template = blueprints.template_of(wiring.get_world(), thing)
-    return FiringContext(blueprint=thing, template=template)
+def _firing_context(blueprint: Blueprint) -> FiringContext:
+    template = blueprints.template_of(wiring.get_world(), blueprint)
+    return FiringContext(blueprint=blueprint, template=template)
 
 
-def _clone(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+def _clone(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     new_id = str(uuid.uuid4())
-    made, _ = clone.clone_blueprint(wiring.get_world(), thing, new_id, visit.form_claim(new_id))
-    return visit.redirect_to("tasks", "scheduled", made.id, done="cloned")
+    copy, _ = clone.clone_blueprint(wiring.get_world(), blueprint, new_id, visit.form_claim(new_id))
+    return visit.redirect_to("tasks", "scheduled", copy.id, done="cloned")
 
 
-def _delete(visit: PageRequest, thing: Blueprint, about: str) -> Response:
-    blueprints.remove_blueprint(wiring.get_world(), thing.id)
+def _delete(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
+    blueprints.remove_blueprint(wiring.get_world(), blueprint.id)
     return visit.redirect_to("tasks", "scheduled", done="deleted")
 
 
-def _redeliver(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+def _redeliver(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     firing = redelivery.redeliver_firing(
         wiring.get_world(), parse_id("firing", about), visit.form_claim()
     )
     if firing.run_id:
         return visit.redirect_to("tasks", firing.run_id, done="redelivered")
-    return _redirect_back(visit, thing, "redelivered")
+    return _redirect_back(visit, blueprint, "redelivered")
 
 
-def _switch(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+def _switch(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     world = wiring.get_world()
-    was = blueprints.get_trigger(world, thing.id, parse_id("trigger", about))
+    was = blueprints.get_trigger(world, blueprint.id, parse_id("trigger", about))
     blueprints.change_trigger(world, was, replace(was, enabled=not was.enabled))
-    return _redirect_back(visit, thing, "trigger-paused" if was.enabled else "trigger-resumed")
+    return _redirect_back(visit, blueprint, "trigger-paused" if was.enabled else "trigger-resumed")
 
 
-def _drop(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+def _drop(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     world = wiring.get_world()
-    old = blueprints.get_trigger(world, thing.id, parse_id("trigger", about))
+    old = blueprints.get_trigger(world, blueprint.id, parse_id("trigger", about))
     blueprints.remove_trigger(world, old)
-    return _redirect_back(visit, thing, "trigger-deleted")
+    return _redirect_back(visit, blueprint, "trigger-deleted")
 
 
-def _add(visit: PageRequest, thing: Blueprint, about: str) -> Response:
+def _add(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     world = wiring.get_world()
-    typed = visit.submitted_form
-    new = task_requests.parse_trigger(world, thing, forms.trigger_body(typed), typed.faults)
+    submitted = visit.submitted_form
+    new = task_requests.parse_trigger(
+        world, blueprint, forms.trigger_body(submitted), submitted.faults
+    )
     new = blueprints.add_trigger(world, new, visit.form_claim(new.id))
     audit.note_created(new.id, new.type.value)
-    return _redirect_back(visit, thing, "trigger-added")
+    return _redirect_back(visit, blueprint, "trigger-added")
 
 
 ACTIONS = {

@@ -31,8 +31,8 @@ class RunChart:
 
     @property
     def cost_line(self) -> str:
-        known = [bar for bar in self.bars if bar.cost_y is not None]
-        return " ".join(f"{bar.x + bar.width / 2:.1f},{bar.cost_y:.1f}" for bar in known)
+        priced_bars = [bar for bar in self.bars if bar.cost_y is not None]
+        return " ".join(f"{bar.x + bar.width / 2:.1f},{bar.cost_y:.1f}" for bar in priced_bars)
 
 
 def run_seconds(run: Run) -> float | None:

@@ -45,9 +45,9 @@ def dispatch_page(
 
     `actions` are those of a form that writes, and None for any other page.
     """
-    given = {key: unquote(value) for key, value in params.items()}
+    path_params = {key: unquote(value) for key, value in params.items()}
     path = "/".join(
-        given[part[1:-1]].replace("/", "%2F") if part.startswith("{") else part
+        path_params[part[1:-1]].replace("/", "%2F") if part.startswith("{") else part
         for part in pattern.split("/")
     )
     visit = PageRequest(request, path, None)
@@ -64,13 +64,13 @@ def dispatch_page(
             if actions is not None:
                 _check_button(pattern, actions, visit.form.get("do", ""))
         view: Any = getattr(import_module(room), name)
-        response: Response = view(visit, **given)
+        response: Response = view(visit, **path_params)
     except StaleForm as stale:
-        return resubmit.offer_resubmit(visit, stale.typed, stale.session, status=status_of(stale))
+        return resubmit.offer_resubmit(visit, stale.lists, stale.session, status=status_of(stale))
     except DomainError as error:
         return error_page(visit, error)
     if actions is not None:
-        _record_action(visit, actions, given, response)
+        _record_action(visit, actions, path_params, response)
     return response
 
 
@@ -81,12 +81,12 @@ def _check_button(pattern: str, actions: Mapping[str, str], pressed: str) -> Non
 
 
 def _record_action(
-    visit: PageRequest, actions: Mapping[str, str], given: Mapping[str, str], done: Response
+    visit: PageRequest, actions: Mapping[str, str], path_params: Mapping[str, str], done: Response
 ) -> None:
     if visit.session and done.status_code < 400:
         action = actions[_chosen_action(visit.form, actions)]
-        deed = audit.action_of_page(action, given, visit.form, done)
-        audit.record_action(visit.request, deed, visit.session.who)
+        audit_action = audit.action_of_page(action, path_params, visit.form, done)
+        audit.record_action(visit.request, audit_action, visit.session.who)
 
 
 def _chosen_action(form: Mapping[str, str], actions: Mapping[str, str]) -> str:
@@ -102,22 +102,22 @@ def _chosen_action(form: Mapping[str, str], actions: Mapping[str, str]) -> str:
 class StaleForm(Forbidden):
     """A form of the dashboard with the token of an earlier session."""
 
-    def __init__(self, typed: resubmit.FormLists, session: PageSession) -> None:
+    def __init__(self, lists: resubmit.FormLists, session: PageSession) -> None:
         super().__init__(OUT_OF_DATE_MESSAGE)
-        self.typed, self.session = typed, session
+        self.lists, self.session = lists, session
 
 
 def _redirect_to_login(visit: PageRequest) -> Response:
     if visit.query_param("part"):
         return Response(body="", status_code=401, headers={**PAGE_HEADERS, "HX-Refresh": "true"})
     if visit.request.method == "POST" and visit.fetch_site == "same-origin":
-        kept = resubmit.seal_form(resubmit.restore_lists(_form_lists(visit.request)))
+        sealed_form = resubmit.seal_form(resubmit.restore_lists(_form_lists(visit.request)))
         return visit.render_page(
-            "login.html", 401, next=visit.path, wrong=SIGNED_OUT_MESSAGE, kept=kept
+            "login.html", 401, next=visit.path, wrong=SIGNED_OUT_MESSAGE, sealed_form=sealed_form
         )
-    asked = dict(visit.request.query_params or {})
-    wanted = visit.path + (f"?{urlencode(asked)}" if asked else "")
-    return visit.redirect_to("login", next=wanted if visit.request.method == "GET" else visit.path)
+    query = dict(visit.request.query_params or {})
+    target = visit.path + (f"?{urlencode(query)}" if query else "")
+    return visit.redirect_to("login", next=target if visit.request.method == "GET" else visit.path)
 
 
 def _with_form(visit: PageRequest, *, opens: bool) -> PageRequest:
@@ -142,23 +142,23 @@ def _form_lists(request: Request) -> dict[str, list[str]]:
         lists = parse_qs(raw.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise Invalid("this form is not valid: it must be UTF-8 with at most 2000 fields") from None
-    return {name: [text.replace("\r\n", "\n") for text in one] for name, one in lists.items()}
+    return {name: [text.replace("\r\n", "\n") for text in texts] for name, texts in lists.items()}
 
 
 def error_page(visit: PageRequest, error: DomainError) -> Response:
     """Return the page of an error."""
     title = "Not found" if isinstance(error, NotFound) else "This did not work"
-    said = NOT_FOUND_MESSAGE if isinstance(error, NotFound) else str(error)
+    message = NOT_FOUND_MESSAGE if isinstance(error, NotFound) else str(error)
     page = visit.render_page(
-        "error.html", status_of(error), title=title, message=said, faults=error.faults
+        "error.html", status_of(error), title=title, message=message, faults=error.faults
     )
     page.headers.update(retry_headers(error))
     return page
 
 
-def fallback_page(request: Request, path: str, status: int, said: str) -> Response:
+def fallback_page(request: Request, path: str, status: int, message: str) -> Response:
     """Return the error page of a request that no view handles."""
     title = "Not found" if status == 404 else "This did not work"
-    message = NOT_FOUND_MESSAGE if status == 404 else said
+    message = NOT_FOUND_MESSAGE if status == 404 else message
     visit = PageRequest(request, path, None)
     return visit.render_page("error.html", status, title=title, message=message, faults=[])

@@ -25,38 +25,40 @@ SHOWN_FIELDS = (*forms.TEXT_FIELDS, *forms.NUMBER_FIELDS, "paramsSchema")
 
 def show_edit_form(visit: PageRequest, task_id: str) -> Response:
     """Show the form with the saved values."""
-    thing = tasks.get_blueprint(wiring.get_world(), parse_id("task", task_id))
-    return _render_page(visit, thing, None)
+    blueprint = tasks.get_blueprint(wiring.get_world(), parse_id("task", task_id))
+    return _render_page(visit, blueprint, None)
 
 
-def _form_values(thing: Blueprint) -> dict[str, str]:
-    view: Mapping[str, Any] = resource_views.blueprint_view(thing)
-    typed = {
+def _form_values(blueprint: Blueprint) -> dict[str, str]:
+    view: Mapping[str, Any] = resource_views.blueprint_view(blueprint)
+    values = {
         name: str(view[name])
         for name in (*forms.TEXT_FIELDS, *forms.NUMBER_FIELDS)
         if view.get(name)
     }
-    typed["maxRetries"] = str(thing.max_retries)
-    typed |= forms.variable_texts(thing.secrets, thing.environment)
-    typed |= forms.flag_values(skipIfUnchanged=thing.skip_if_unchanged, draft=thing.draft)
-    typed["prLabels"] = ", ".join(thing.pr_labels)
-    typed["paramsSchema"] = format_json_value(thing.params_schema) if thing.params_schema else ""
-    return typed
+    values["maxRetries"] = str(blueprint.max_retries)
+    values |= forms.variable_texts(blueprint.secrets, blueprint.environment)
+    values |= forms.flag_values(skipIfUnchanged=blueprint.skip_if_unchanged, draft=blueprint.draft)
+    values["prLabels"] = ", ".join(blueprint.pr_labels)
+    values["paramsSchema"] = (
+        format_json_value(blueprint.params_schema) if blueprint.params_schema else ""
+    )
+    return values
 
 
-def _render_page(visit: PageRequest, thing: Blueprint, error: DomainError | None) -> Response:
+def _render_page(visit: PageRequest, blueprint: Blueprint, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    triggers = tasks.list_triggers(world, thing)
-    found = save_warnings.find_blueprint_warnings(world, thing, triggers)
-    selected = visit.form.get("promptTemplateId") or thing.prompt_template_id
+    triggers = tasks.list_triggers(world, blueprint)
+    warnings = save_warnings.find_blueprint_warnings(world, blueprint, triggers)
+    selected = visit.form.get("promptTemplateId") or blueprint.prompt_template_id
     return visit.render_form(
         "edit.html",
         error,
-        _form_values(thing),
-        thing=thing,
+        _form_values(blueprint),
+        blueprint=blueprint,
         repos=configuration.list_repos(world),
         templates=forms.list_templates(selected),
-        warnings=forms.warning_notes(found),
+        warnings=forms.warning_notes(warnings),
     )
 
 
@@ -71,9 +73,9 @@ def save_blueprint(visit: PageRequest, task_id: str) -> Response:
     world = wiring.get_world()
     was = tasks.get_blueprint(world, parse_id("task", task_id))
     try:
-        typed = visit.submitted_form
-        body = {**_default_values(), **forms.blueprint_body(typed)}
-        new = task_requests.edit_blueprint(world, was, body, typed.faults)
+        submitted = visit.submitted_form
+        body = {**_default_values(), **forms.blueprint_body(submitted)}
+        new = task_requests.edit_blueprint(world, was, body, submitted.faults)
         blueprints.change_blueprint(world, was, new)
     except (Invalid, Conflict) as error:
         return _render_page(visit, was, error)

@@ -203,12 +203,12 @@ def format_reason(text: str | None) -> str:
 
 def field_words(name: str) -> str:
     """Return the label of a form's field."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition("param.")[2])
-    return FIELD_WORDS.get(name) or words[:1].upper() + words[1:].lower()
+    label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition("param.")[2])
+    return FIELD_WORDS.get(name) or label[:1].upper() + label[1:].lower()
 
 
-def format_json_value(thing: object) -> str:
-    return json.dumps(thing, indent=2, ensure_ascii=False)
+def format_json_value(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def describe_action(action: str) -> str:
@@ -253,7 +253,7 @@ JINJA_FILTERS: dict[str, Callable[..., Any]] = {
     "deed": describe_action,
     "event_words": lambda event: EVENT_WORDS.get(event, event),
     "reindented": reindent_json,
-    "pairs": lambda things: [(thing.id, thing.name) for thing in things],
+    "pairs": lambda things: [(item.id, item.name) for item in things],
     "sender": lambda preset: SENDER_LABELS.get(preset, preset),
     "agent": lambda kind: AGENT_LABELS.get(kind, kind),
 }

@@ -17,14 +17,14 @@ from chalicelib.web.queries import firings, tasks
 def show_firing(visit: PageRequest, task_id: str, firing_id: str) -> Response:
     """Show a firing with its params and its payload."""
     world = wiring.get_world()
-    thing = tasks.get_blueprint(world, parse_id("task", task_id))
-    firing, found = firings.get_firing(world, parse_id("firing", firing_id))
-    if firing.blueprint_id != thing.id:
+    blueprint = tasks.get_blueprint(world, parse_id("task", task_id))
+    firing, stored_brief = firings.get_firing(world, parse_id("firing", firing_id))
+    if firing.blueprint_id != blueprint.id:
         raise NotFound("firing", firing_id)
-    brief = found or Brief()
+    brief = stored_brief or Brief()
     return visit.render_page(
         "firing.html",
-        thing=thing,
+        blueprint=blueprint,
         firing=firing,
         trigger=firings.find_trigger(world, firing),
         run=firings.find_run(world, firing),

@@ -36,14 +36,14 @@ class SubmittedForm:
 
     def read_numbers(self, *names: str) -> dict[str, int]:
         """Return the whole numbers of these fields, without empty ones."""
-        found: dict[str, int] = {}
+        numbers: dict[str, int] = {}
         for name in names:
             text = self.read_text(name)
             if text.isascii() and text.removeprefix("-").isdigit() and len(text) <= MAX_DIGITS:
-                found[name] = int(text)
+                numbers[name] = int(text)
             elif text:
                 self.add_fault(name, f"{text[:60]!r} is not a whole number")
-        return found
+        return numbers
 
     def read_words(self, name: str) -> list[str]:
         return [part for part in self.read_text(name).replace(",", " ").split() if part]
@@ -57,39 +57,39 @@ class SubmittedForm:
 
     def read_variables(self, name: str) -> dict[str, str]:
         """Return the variables of lines of NAME=value."""
-        found = {}
+        variables = {}
         for line in self.read_text(name).splitlines():
             variable, equals, value = line.partition("=")
             if line.strip() and not equals:
                 self.add_fault(name, f"write {line.strip()[:60]!r} as NAME=value")
             elif variable.strip():
-                found[variable.strip()] = value.strip()
-        return found
+                variables[variable.strip()] = value.strip()
+        return variables
 
     def read_mapping(self, name: str) -> dict[str, Any]:
         """Return the JSON object of a field; an empty field is an empty object."""
         try:
-            found = json.loads(self.read_text(name) or "{}")
+            mapping = json.loads(self.read_text(name) or "{}")
         except (ValueError, RecursionError) as error:
             self.add_fault(name, f"this is not valid JSON: {error}")
             return {}
-        if not isinstance(found, dict):
+        if not isinstance(mapping, dict):
             self.add_fault(name, 'write a JSON object, such as {"name": "value"}')
             return {}
-        return found
+        return mapping
 
     def read_params(self, schema: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the params of a manual run, from the fields of the schema and the JSON field."""
-        found = self.read_mapping("params")
+        params = self.read_mapping("params")
         for name, kind in ((schema or {}).get("properties") or {}).items():
             text = self.form.get(f"param.{name}", "")
             if text != "":
-                found[name] = self._read_value(name, text, kind if isinstance(kind, dict) else {})
-        return found
+                params[name] = self._read_value(name, text, kind if isinstance(kind, dict) else {})
+        return params
 
     def _read_value(self, name: str, text: str, kind: Mapping[str, Any]) -> object:
-        named = kind.get("type", "string")
-        types = named if isinstance(named, list) else [named]
+        declared = kind.get("type", "string")
+        types = declared if isinstance(declared, list) else [declared]
         for choice in kind.get("enum") or ():
             if param_to_text(choice) == text:
                 return choice

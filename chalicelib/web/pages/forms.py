@@ -30,61 +30,66 @@ TEXT_FIELDS = (
 )
 
 
-def blueprint_body(typed: SubmittedForm) -> dict[str, Any]:
+def blueprint_body(submitted: SubmittedForm) -> dict[str, Any]:
     """Return the body of the task that a form describes, without empty fields."""
-    body: dict[str, Any] = {**typed.read_texts(*TEXT_FIELDS), **typed.read_numbers(*NUMBER_FIELDS)}
-    body |= {**typed.read_flags(*FLAG_FIELDS), "prLabels": typed.read_labels("prLabels")}
+    body: dict[str, Any] = {
+        **submitted.read_texts(*TEXT_FIELDS),
+        **submitted.read_numbers(*NUMBER_FIELDS),
+    }
+    body |= {**submitted.read_flags(*FLAG_FIELDS), "prLabels": submitted.read_labels("prLabels")}
     if body.get("agentType") != "command":
         body.pop("agentCommand", None)
-    body["secrets"] = typed.read_words("secrets")
-    body["environment"] = typed.read_variables("environment")
-    schema = typed.read_mapping("paramsSchema")
+    body["secrets"] = submitted.read_words("secrets")
+    body["environment"] = submitted.read_variables("environment")
+    schema = submitted.read_mapping("paramsSchema")
     return body | ({"paramsSchema": schema} if schema else {})
 
 
-def trigger_body(typed: SubmittedForm) -> dict[str, Any]:
+def trigger_body(submitted: SubmittedForm) -> dict[str, Any]:
     """Return the body of the trigger that a form describes."""
-    kind = typed.form.get("trigger", "schedule")
+    kind = submitted.form.get("trigger", "schedule")
     body: dict[str, Any] = {"type": kind}
-    params = typed.read_mapping("paramMapping")
+    params = submitted.read_mapping("paramMapping")
     if params:
         body["paramMapping"] = params
     if kind in _CONFIGS:
-        body["config"] = _CONFIGS[kind](typed)
+        body["config"] = _CONFIGS[kind](submitted)
     return body
 
 
-def _schedule_body(typed: SubmittedForm) -> dict[str, Any]:
+def _schedule_body(submitted: SubmittedForm) -> dict[str, Any]:
     return {
-        "cronExpression": typed.read_text("cronExpression"),
-        "timezone": typed.read_text("timezone") or "UTC",
-        "overlapPolicy": typed.form.get("overlapPolicy") or "allow",
-        "catchUpPolicy": typed.form.get("catchUpPolicy") or "one",
-        **typed.read_numbers("jitterSeconds"),
+        "cronExpression": submitted.read_text("cronExpression"),
+        "timezone": submitted.read_text("timezone") or "UTC",
+        "overlapPolicy": submitted.form.get("overlapPolicy") or "allow",
+        "catchUpPolicy": submitted.form.get("catchUpPolicy") or "one",
+        **submitted.read_numbers("jitterSeconds"),
     }
 
 
-def _webhook_body(typed: SubmittedForm) -> dict[str, Any]:
-    signature = typed.form.get("signature") or "optio"
+def _webhook_body(submitted: SubmittedForm) -> dict[str, Any]:
+    signature = submitted.form.get("signature") or "optio"
     # The form generates a secret before the sender is chosen; Amazon SNS has topics instead.
-    named = ("filter",) if signature == "sns" else ("secret", "filter")
+    field_names = ("filter",) if signature == "sns" else ("secret", "filter")
     # The text is not stripped: a secret that ends with a space is rejected, not guessed at.
-    optional = {name: typed.form.get(name, "") for name in named if typed.read_text(name)}
-    topics = {"topicArns": typed.read_words("topicArns")} if signature == "sns" else {}
+    optional = {
+        name: submitted.form.get(name, "") for name in field_names if submitted.read_text(name)
+    }
+    topics = {"topicArns": submitted.read_words("topicArns")} if signature == "sns" else {}
     return {
-        "path": typed.read_text("path"),
+        "path": submitted.read_text("path"),
         "signature": signature,
-        "events": typed.read_words("events"),
+        "events": submitted.read_words("events"),
         **topics,
         **optional,
     }
 
 
-def _ticket_body(typed: SubmittedForm) -> dict[str, Any]:
+def _ticket_body(submitted: SubmittedForm) -> dict[str, Any]:
     return {
-        "source": typed.form.get("source") or "github",
-        "labels": typed.read_labels("labels"),
-        **typed.read_flags("includeBacklog"),
+        "source": submitted.form.get("source") or "github",
+        "labels": submitted.read_labels("labels"),
+        **submitted.read_flags("includeBacklog"),
     }
 
 
@@ -108,14 +113,14 @@ def variable_texts(names: Iterable[str], environment: Mapping[str, str]) -> dict
 
 def default_params(triggers: Iterable[Trigger], schema: Mapping[str, Any] | None) -> dict[str, str]:
     """Return the prefilled params of a manual run: the fixed params of a trigger."""
-    params = next((one.own_params for one in triggers if one.own_params), {})
+    params = next((trigger.own_params for trigger in triggers if trigger.own_params), {})
     own = {name for name in (schema or {}).get("properties") or {} if name in params}
     texts = {f"param.{name}": param_to_text(params[name]) for name in own}
     read = SubmittedForm(texts).read_params(schema)
-    kept = {name for name in own if _is_same(read.get(name), params[name])}
-    rest = {name: value for name, value in params.items() if name not in kept}
-    typed = {f"param.{name}": texts[f"param.{name}"] for name in kept}
-    return typed | ({"params": format_json_value(rest)} if rest else {})
+    exact = {name for name in own if _is_same(read.get(name), params[name])}
+    rest = {name: value for name, value in params.items() if name not in exact}
+    values = {f"param.{name}": texts[f"param.{name}"] for name in exact}
+    return values | ({"params": format_json_value(rest)} if rest else {})
 
 
 def _is_same(read: object, held: object) -> bool:
@@ -131,10 +136,10 @@ def flag_values(**flags: bool) -> dict[str, str]:
 
 def faults_by_field(faults: Iterable[Fault], form: Mapping[str, str]) -> dict[str, str]:
     """Return the faults by the name of the form's field."""
-    found: dict[str, str] = {}
+    messages: dict[str, str] = {}
     for fault in faults:
-        found.setdefault(_form_field(fault.field, form), fault.message)
-    return found
+        messages.setdefault(_form_field(fault.field, form), fault.message)
+    return messages
 
 
 def _form_field(name: str, form: Mapping[str, str]) -> str:
@@ -156,8 +161,8 @@ class FormError:
 def form_errors(error: DomainError, form: Mapping[str, str]) -> list[FormError]:
     """Return all faults of an error, for the top of a page."""
     by_field = faults_by_field(error.faults, form)
-    found = [FormError(name, message) for name, message in by_field.items()]
-    return found or [FormError("", str(error))]
+    errors = [FormError(name, message) for name, message in by_field.items()]
+    return errors or [FormError("", str(error))]
 
 
 def warning_notes(warnings: Iterable[FieldWarning]) -> list[FormError]:

@@ -28,19 +28,19 @@ def describe_cron_field(visit: PageRequest) -> Response:
         )
     except Invalid as error:
         return visit.render_fragment(
-            "_cron.html", wrong=error.message, said="", times=[], zone=None
+            "_cron.html", wrong=error.message, description="", times=[], zone=None
         )
     return visit.render_fragment(
-        "_cron.html", wrong="", said=describe_cron(text), times=times, zone=zone
+        "_cron.html", wrong="", description=describe_cron(text), times=times, zone=zone
     )
 
 
 def preview_prompt(visit: PageRequest) -> Response:
     """Render the prompt with the params, and list the names without a value."""
     try:
-        typed = visit.submitted_form
-        params = typed.read_mapping("params") or typed.read_mapping("paramMapping")
-        typed.raise_faults()
+        submitted = visit.submitted_form
+        params = submitted.read_mapping("params") or submitted.read_mapping("paramMapping")
+        submitted.raise_faults()
         prompt = visit.form.get("prompt", "")
         linked = visit.form.get("promptTemplateId", "").strip()
         if linked:

@@ -29,8 +29,10 @@ def list_keys(visit: PageRequest) -> Response:
 
 
 def _render_page(visit: PageRequest, error: DomainError | None, token: str = "") -> Response:
-    found, position = configuration.list_keys(wiring.get_world(), visit.list_position, PAGE_SIZE)
-    values = {"found": found, "position": position, "token": token}
+    page_keys, position = configuration.list_keys(
+        wiring.get_world(), visit.list_position, PAGE_SIZE
+    )
+    values = {"api_keys": page_keys, "position": position, "token": token}
     return visit.render_form("settings.html", error, DEFAULT_VALUES, **values)
 
 
@@ -50,18 +52,18 @@ def act_on_key(visit: PageRequest) -> Response:
         return _render_page(visit, error)
 
 
-def _make_key(typed: SubmittedForm, by: str, claim: IdempotencyClaim) -> str:
+def _make_key(submitted: SubmittedForm, by: str, claim: IdempotencyClaim) -> str:
     """Create the key that a form describes; return its token, which only this response shows."""
-    role = typed.read_text("role")
+    role = submitted.read_text("role")
     may = {"scopes": [Scope.RUNNER.value]} if role == Scope.RUNNER else {"role": role}
-    body = {"name": typed.read_text("name"), **may, "expiresAt": _expiry_of(typed)}
-    asked = requests.parse_request(requests.NewKey, body, extra_faults=typed.faults)
+    body = {"name": submitted.read_text("name"), **may, "expiresAt": _expiry_of(submitted)}
+    key_request = requests.parse_request(requests.NewKey, body, extra_faults=submitted.faults)
     key, token = keys.create_key(
         wiring.get_world(),
-        asked.name,
-        role=asked.role,
-        scopes=asked.scopes,
-        expires_at=asked.expires_at,
+        key_request.name,
+        role=key_request.role,
+        scopes=key_request.scopes,
+        expires_at=key_request.expires_at,
         by=by,
         claim=claim,
     )
@@ -69,11 +71,11 @@ def _make_key(typed: SubmittedForm, by: str, claim: IdempotencyClaim) -> str:
     return token
 
 
-def _expiry_of(typed: SubmittedForm) -> datetime | None:
-    for days in typed.read_numbers("days").values():
+def _expiry_of(submitted: SubmittedForm) -> datetime | None:
+    for days in submitted.read_numbers("days").values():
         if 1 <= days <= MAX_DAYS:
             return wiring.get_world().now() + timedelta(days=days)
-        typed.add_fault(
+        submitted.add_fault(
             "days", f"must be 1 to {MAX_DAYS} days; leave it empty for a key without an end"
         )
     return None

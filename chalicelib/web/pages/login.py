@@ -31,7 +31,7 @@ def show_login(visit: PageRequest) -> Response:
         return visit.redirect_to("tasks")
     if code := visit.query_param("once"):
         return visit.render_page("sign_in_link.html", code=code)
-    return visit.render_page("login.html", next=visit.query_param("next"), wrong="", kept="")
+    return visit.render_page("login.html", next=visit.query_param("next"), wrong="", sealed_form="")
 
 
 def sign_in(visit: PageRequest) -> Response:
@@ -75,15 +75,17 @@ def _attempt_sign_in(
         raise RateLimited(attempt.delay_if_wrong)
     if begun is None:
         _record_sign_in(visit, "refuse", None)
-        next_, kept = visit.form.get("next", ""), visit.form.get("kept", "")
-        return visit.render_page("login.html", 401, next=next_, wrong=wrong, kept=kept)
+        next_, sealed_form = visit.form.get("next", ""), visit.form.get("kept", "")
+        return visit.render_page(
+            "login.html", 401, next=next_, wrong=wrong, sealed_form=sealed_form
+        )
     login_limit.forget_attempt(world, attempt)
     text, who = begun
     _record_sign_in(visit, "create", who)
-    typed = resubmit.open_form(visit.form.get("kept", ""))
-    if typed is None:
+    form_lists = resubmit.open_form(visit.form.get("kept", ""))
+    if form_lists is None:
         return _sign_in_by_link(visit, text, where)
-    return _sign_in_and_offer(visit, text, typed, where)
+    return _sign_in_and_offer(visit, text, form_lists, where)
 
 
 def _start_by_link(code: str) -> StartedSession | None:
@@ -101,12 +103,12 @@ def _record_sign_in(visit: PageRequest, verb: str, who: Principal | None) -> Non
 
 
 def _sign_in_and_offer(
-    visit: PageRequest, text: str, typed: resubmit.FormLists, where: str
+    visit: PageRequest, text: str, form_lists: resubmit.FormLists, where: str
 ) -> Response:
     """Start the session, and offer to submit the form of the session before it."""
     begun = session.session_from_cookie(text)
     assert begun
-    page = resubmit.offer_resubmit(visit, typed, begun, status=200, to=where)
+    page = resubmit.offer_resubmit(visit, form_lists, begun, status=200, to=where)
     page.headers["Set-Cookie"] = session.cookie_header(text, visit.request)
     return page
 

@@ -28,18 +28,18 @@ CRON_PRESETS = (
 
 def show_new_task(visit: PageRequest) -> Response:
     """Show the form, with a prompt template selected if the query names one."""
-    typed = _empty_form() | {
+    values = _empty_form() | {
         "mode": visit.query_param("mode") or "schedule",
         "cronExpression": "0 9 * * 1-5",
     }
-    typed |= {
+    values |= {
         "repoUrl": visit.query_param("repo"),
         "trigger": visit.query_param("trigger") or "schedule",
     }
     chosen = visit.query_param("template")
     if chosen:
-        typed["promptTemplateId"] = chosen
-    return _render_page(visit, typed, None)
+        values["promptTemplateId"] = chosen
+    return _render_page(visit, values, None)
 
 
 def _empty_form() -> dict[str, str]:
@@ -72,22 +72,22 @@ def create_task(visit: PageRequest) -> Response:
 
 
 def _start_task(visit: PageRequest) -> str:
-    world, typed = wiring.get_world(), visit.submitted_form
-    body = {**forms.blueprint_body(typed), "type": Kind.REPO_TASK.value}
-    params = typed.read_mapping("params")
+    world, submitted = wiring.get_world(), visit.submitted_form
+    body = {**forms.blueprint_body(submitted), "type": Kind.REPO_TASK.value}
+    params = submitted.read_mapping("params")
     if not body.get("repoUrl"):
-        typed.add_fault("repoUrl", "enter a repo: only a saved blueprint can run without one")
-    new, _ = task_requests.parse_task(world, body, typed.faults)
+        submitted.add_fault("repoUrl", "enter a repo: only a saved blueprint can run without one")
+    new, _ = task_requests.parse_task(world, body, submitted.faults)
     return runs.start_run(world, new, params, stored=False, claim=visit.form_claim()).id
 
 
 def _save_blueprint(visit: PageRequest) -> str:
-    world, typed = wiring.get_world(), visit.submitted_form
-    body = forms.blueprint_body(typed)
+    world, submitted = wiring.get_world(), visit.submitted_form
+    body = forms.blueprint_body(submitted)
     kind = Kind.REPO_BLUEPRINT if body.get("repoUrl") else Kind.STANDALONE
     if kind is Kind.STANDALONE:
         body.pop("repoBranch", None)
-    triggers = [] if visit.form.get("trigger") == "none" else [forms.trigger_body(typed)]
+    triggers = [] if visit.form.get("trigger") == "none" else [forms.trigger_body(submitted)]
     whole = {**body, "type": kind.value, "triggers": triggers}
-    new, made = task_requests.parse_task(world, whole, typed.faults)
-    return blueprints.create_blueprint(world, new, made, visit.form_claim(new.id))[0].id
+    new, new_triggers = task_requests.parse_task(world, whole, submitted.faults)
+    return blueprints.create_blueprint(world, new, new_triggers, visit.form_claim(new.id))[0].id

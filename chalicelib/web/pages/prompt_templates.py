@@ -27,11 +27,11 @@ def list_templates(visit: PageRequest) -> Response:
 
 def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    found, position = configuration.list_templates(world, visit.list_position, PAGE_SIZE)
+    templates, position = configuration.list_templates(world, visit.list_position, PAGE_SIZE)
     chosen = visit.form.get("id") or visit.query_param("edit")
     editing = configuration.get_template(world, parse_id("template", chosen)) if chosen else None
     saved = _form_values(editing) if editing else {}
-    values = {"found": found, "position": position, "editing": editing}
+    values = {"templates": templates, "position": position, "editing": editing}
     return visit.render_form("templates.html", error, saved, **values)
 
 
@@ -60,15 +60,18 @@ def save_template(visit: PageRequest) -> Response:
         }
         if was and was.params_schema:
             fields["paramsSchema"] = was.params_schema  # type: ignore[assignment]
-        asked = requests.parse_request(requests.NewPromptTemplate, fields)
+        template_request = requests.parse_request(requests.NewPromptTemplate, fields)
         if was:
             prompt_templates.change_template(
-                world, was, replace(was, **asked.model_dump() | {"kind": was.kind})
+                world, was, replace(was, **template_request.model_dump() | {"kind": was.kind})
             )
         else:
             now = world.now()
             new = PromptTemplate(
-                id=str(uuid.uuid4()), created_at=now, updated_at=now, **asked.model_dump()
+                id=str(uuid.uuid4()),
+                created_at=now,
+                updated_at=now,
+                **template_request.model_dump(),
             )
             new = prompt_templates.create_template(world, new, visit.form_claim(new.id))
             audit.note_created(new.id, new.name)

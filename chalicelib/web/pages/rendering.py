@@ -15,7 +15,7 @@ from chalicelib.web.pages import filters
 
 @cache
 def _jinja_environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("chalicelib.web", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -23,9 +23,9 @@ def _jinja_environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= filters.JINJA_FILTERS
-    made.globals |= {"asset": asset_path, "SENDERS": filters.SENDER_LABELS}
-    return made
+    environment.filters |= filters.JINJA_FILTERS
+    environment.globals |= {"asset": asset_path, "SENDERS": filters.SENDER_LABELS}
+    return environment
 
 
 def render_template(template: str, /, **values: object) -> str:

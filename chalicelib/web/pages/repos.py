@@ -35,8 +35,8 @@ def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     chosen = visit.form.get("id") or visit.query_param("edit")
     editing = configuration.get_repo(world, parse_id("repo", chosen)) if chosen else None
     saved = _form_values(editing) if editing else {}
-    found = configuration.list_repos(world)
-    return visit.render_form("repos.html", error, saved, found=found, editing=editing)
+    all_repos = configuration.list_repos(world)
+    return visit.render_form("repos.html", error, saved, repos=all_repos, editing=editing)
 
 
 def _form_values(repo: Repo) -> dict[str, str]:
@@ -71,20 +71,22 @@ def save_repo(visit: PageRequest) -> Response:
     world, chosen = wiring.get_world(), visit.form.get("id", "")
     assert visit.session is not None
     try:
-        typed = visit.submitted_form
+        submitted = visit.submitted_form
         if visit.form.get("do") == "delete":
             repos.remove_repo(world, parse_id("repo", chosen))
             return visit.redirect_to("repos", done="deleted")
         was = configuration.get_repo(world, parse_id("repo", chosen)) if chosen else None
         if was:
-            asked = requests.parse_request(
-                requests.RepoFields, _submitted_fields(typed), extra_faults=typed.faults
+            repo_request = requests.parse_request(
+                requests.RepoFields, _submitted_fields(submitted), extra_faults=submitted.faults
             )
-            changed = configuration_requests.patch_repo(was, asked, world.now())
+            changed = configuration_requests.patch_repo(was, repo_request, world.now())
             repos.change_repo(world, was, changed, visit.session.who)
         else:
-            body = {"repoUrl": typed.read_text("repoUrl"), **_submitted_fields(typed)}
-            asked_new = requests.parse_request(requests.NewRepo, body, extra_faults=typed.faults)
+            body = {"repoUrl": submitted.read_text("repoUrl"), **_submitted_fields(submitted)}
+            asked_new = requests.parse_request(
+                requests.NewRepo, body, extra_faults=submitted.faults
+            )
             new = configuration_requests.to_repo(asked_new, world.now())
             repos.create_repo(world, new, visit.session.who, visit.form_claim(new.id))
             audit.note_created(new.id, new.url)
@@ -93,12 +95,12 @@ def save_repo(visit: PageRequest) -> Response:
     return visit.redirect_to("repos", done="saved")
 
 
-def _submitted_fields(typed: SubmittedForm) -> dict[str, object]:
+def _submitted_fields(submitted: SubmittedForm) -> dict[str, object]:
     return {
-        **{name: typed.read_text(name) or None for name in TEXT_FIELDS},
-        **typed.read_numbers("maxConcurrentTasks", "maxAutoResumes"),
-        **typed.read_flags("autoMerge", "autoResume", "includeSetupChanges"),
-        "secrets": typed.read_words("secrets"),
-        "trustedBots": typed.read_words("trustedBots"),
-        "environment": typed.read_variables("environment"),
+        **{name: submitted.read_text(name) or None for name in TEXT_FIELDS},
+        **submitted.read_numbers("maxConcurrentTasks", "maxAutoResumes"),
+        **submitted.read_flags("autoMerge", "autoResume", "includeSetupChanges"),
+        "secrets": submitted.read_words("secrets"),
+        "trustedBots": submitted.read_words("trustedBots"),
+        "environment": submitted.read_variables("environment"),
     }

@@ -69,11 +69,11 @@ class PageRequest:
 
         A browser without Sec-Fetch-Site sends the Origin header with every form that it posts.
         """
-        told = self.request.headers
-        if site := str(told.get("sec-fetch-site") or ""):
+        headers = self.request.headers
+        if site := str(headers.get("sec-fetch-site") or ""):
             return site
-        origin = str(told.get("origin") or "")
-        ours = {str(told.get(name) or "") for name in ("host", "x-forwarded-host")}
+        origin = str(headers.get("origin") or "")
+        ours = {str(headers.get(name) or "") for name in ("host", "x-forwarded-host")}
         ours.add(urlsplit(settings.public_url or "").netloc)
         same = urlsplit(origin).netloc in ours - {""}
         return "" if not origin else "same-origin" if same else "cross-site"
@@ -91,8 +91,8 @@ class PageRequest:
         """Return the claim of this exact form, so that a double click acts only once."""
         assert self.session is not None
         sent = raw_body(self.request)
-        told = f"{self.session.token} {self.path} {hashlib.sha256(sent).hexdigest()}"
-        key = f"form#{hashlib.sha256(told.encode()).hexdigest()}"
+        identity = f"{self.session.token} {self.path} {hashlib.sha256(sent).hexdigest()}"
+        key = f"form#{hashlib.sha256(identity.encode()).hexdigest()}"
         return IdempotencyClaim(
             key=key,
             digest="",
@@ -114,13 +114,13 @@ class PageRequest:
         **values: object,
     ) -> Response:
         """Return a page with a form: the saved values, or the submitted ones with their faults."""
-        kept = {name: text for name, text in self.form.items() if name not in HIDDEN_FIELDS}
+        texts = {name: text for name, text in self.form.items() if name not in HIDDEN_FIELDS}
         return self.render_page(
             template,
             status_of(error) if error else 200,
-            typed=kept if error or saved is None else saved,
+            typed=texts if error or saved is None else saved,
             wrong=forms.faults_by_field(error.faults, self.form) if error else {},
-            said=forms.form_errors(error, self.form) if error else [],
+            form_errors=forms.form_errors(error, self.form) if error else [],
             done=self.query_param("done"),
             **values,
         )
@@ -146,5 +146,8 @@ class PageRequest:
 
 def html_response(text: str, status: int = 200) -> Response:
     """Return HTML with the strict security headers."""
-    told: dict[str, str | list[str]] = {**PAGE_HEADERS, "Content-Type": "text/html; charset=utf-8"}
-    return Response(body=text, status_code=status, headers=told)
+    headers: dict[str, str | list[str]] = {
+        **PAGE_HEADERS,
+        "Content-Type": "text/html; charset=utf-8",
+    }
+    return Response(body=text, status_code=status, headers=headers)

@@ -20,10 +20,12 @@ MAX_FORM_LENGTH = 200_000
 
 
 def offer_resubmit(
-    visit: PageRequest, typed: FormLists, session: PageSession, *, status: int, to: str = ""
+    visit: PageRequest, form_lists: FormLists, session: PageSession, *, status: int, to: str = ""
 ) -> Response:
     """Show a button that submits the kept form; it is never submitted automatically."""
-    return replace(visit, session=session).render_page("again.html", status, typed=typed, to=to)
+    return replace(visit, session=session).render_page(
+        "again.html", status, typed=form_lists, to=to
+    )
 
 
 def restore_lists(lists: FormLists) -> FormLists:
@@ -31,9 +33,9 @@ def restore_lists(lists: FormLists) -> FormLists:
     return {name: texts for name, texts in lists.items() if name not in (*HIDDEN_FIELDS, "csrf")}
 
 
-def seal_form(typed: FormLists) -> str:
+def seal_form(form_lists: FormLists) -> str:
     """Return a form as encrypted text, or an empty text for a form that is too long."""
-    text = json.dumps(typed)
+    text = json.dumps(form_lists)
     return (
         wiring.get_world().encryption.encrypt_secret(text, KEPT_FORM_PURPOSE)
         if len(text) <= MAX_FORM_LENGTH
@@ -46,9 +48,9 @@ def open_form(text: str) -> FormLists | None:
     if not text:
         return None
     try:
-        found: FormLists = json.loads(
+        form_lists: FormLists = json.loads(
             wiring.get_world().encryption.decrypt_secret(text, KEPT_FORM_PURPOSE)
         )
     except (ValueError, InvalidTag):
         return None
-    return found
+    return form_lists

@@ -33,18 +33,18 @@ NOTICE_LIFETIME = timedelta(minutes=1)
 
 
 def _get_run(task_id: str) -> Run:
-    found = tasks.get_task(wiring.get_world(), parse_id("task", task_id))
-    if not isinstance(found, Run):
+    task = tasks.get_task(wiring.get_world(), parse_id("task", task_id))
+    if not isinstance(task, Run):
         raise NotFound("run", task_id)
-    return found
+    return task
 
 
 def show_run(visit: PageRequest, task_id: str) -> Response:
     """Show a run; the id of a blueprint redirects to its own page."""
-    found = tasks.get_task(wiring.get_world(), parse_id("task", task_id))
-    if not isinstance(found, Run):
-        return visit.redirect_to("tasks", "scheduled", found.id)
-    return _render_page(visit, found)
+    task = tasks.get_task(wiring.get_world(), parse_id("task", task_id))
+    if not isinstance(task, Run):
+        return visit.redirect_to("tasks", "scheduled", task.id)
+    return _render_page(visit, task)
 
 
 def _render_page(visit: PageRequest, run: Run, error: DomainError | None = None) -> Response:
@@ -57,9 +57,9 @@ def _render_page(visit: PageRequest, run: Run, error: DomainError | None = None)
         "may": _allowed_actions(visit, run),
     }
     if visit.query_param("part"):
-        known = visit.query_param("resume") == "1"
+        resumable = visit.query_param("resume") == "1"
         return visit.render_fragment(
-            "_run_live.html", resumable=known, typed="", live=True, **values
+            "_run_live.html", resumable=resumable, typed="", live=True, **values
         )
     brief = tasks.get_brief(world, run)
     page = logs.read_page(world, run, _log_cursor(visit), LINES_PER_PAGE)
@@ -165,20 +165,20 @@ def _may_prompt(visit: PageRequest, run: Run) -> bool:
 def act_on_run(visit: PageRequest, task_id: str) -> Response:
     """Cancel, retry or resume a run."""
     run, world = _get_run(task_id), wiring.get_world()
-    wanted = visit.form.get("do", "")
+    button = visit.form.get("do", "")
     try:
-        if wanted == "cancel":
+        if button == "cancel":
             runs.cancel_run(world, run.id)
-        elif wanted == "retry":
+        elif button == "retry":
             runs.retry_run(world, run.id)
-        elif wanted == "resume":
+        elif button == "resume":
             runs.check_may_prompt(world, run, may_write=visit.may_use("write"))
             runs.resume_run(world, run.id, _resume_prompt(visit))
         else:
             raise Invalid("this button is unknown: reload the page, and choose again", "do")
     except (Conflict, Invalid) as error:
         return _render_page(visit, _get_run(task_id), error)
-    return visit.redirect_to("tasks", run.id, done=wanted)
+    return visit.redirect_to("tasks", run.id, done=button)
 
 
 def _resume_prompt(visit: PageRequest) -> str:
@@ -196,8 +196,8 @@ def download_output(visit: PageRequest, task_id: str, name: str) -> Response:
 def show_log(visit: PageRequest, task_id: str) -> Response:
     """Return lines of the log as JSON, for the script that follows it."""
     limit = MAX_LINES if visit.query_param("many") else LINES_PER_PAGE
-    wanted = LineFilter(text=visit.query_param("search").strip())
+    line_filter = LineFilter(text=visit.query_param("search").strip())
     page = logs.read_page(
-        wiring.get_world(), _get_run(task_id), visit.query_param("cursor"), limit, wanted
+        wiring.get_world(), _get_run(task_id), visit.query_param("cursor"), limit, line_filter
     )
     return json_answer(run_views.log_page_view(page))

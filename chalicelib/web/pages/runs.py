@@ -22,16 +22,16 @@ FILTER_NAMES = ("state", "repo", "definition", "q")
 def list_runs(visit: PageRequest) -> Response:
     """List the runs that match the filters, newest first."""
     world = wiring.get_world()
-    asked = {name: visit.query_param(name).strip() for name in FILTER_NAMES}
-    found = tasks.list_runs(world, _run_filter(asked), before=visit.list_position)
+    filters = {name: visit.query_param(name).strip() for name in FILTER_NAMES}
+    run_page = tasks.list_runs(world, _run_filter(filters), before=visit.list_position)
     values = {
-        "found": found,
-        "asked": asked,
-        "again": urlencode({name: text for name, text in asked.items() if text}),
+        "page": run_page,
+        "filters": filters,
+        "again": urlencode({name: text for name, text in filters.items() if text}),
         "before": visit.query_param("before"),
         "states": list(State),
         "stalled": {
-            run.id for run in found.runs if run.is_stalled(world.now(), settings.stall_threshold)
+            run.id for run in run_page.runs if run.is_stalled(world.now(), settings.stall_threshold)
         },
     }
     if visit.query_param("part"):
@@ -39,15 +39,15 @@ def list_runs(visit: PageRequest) -> Response:
     return visit.render_page("runs.html", seen="", done=visit.query_param("done"), **values)
 
 
-def _run_filter(typed: dict[str, str]) -> tasks.RunFilter:
-    if typed["state"] and typed["state"] not in list(State):
+def _run_filter(filters: dict[str, str]) -> tasks.RunFilter:
+    if filters["state"] and filters["state"] not in list(State):
         raise Invalid(f"state must be one of {', '.join(State)}", "state")
-    owner, repo = typed["definition"], typed["repo"]
+    owner, repo = filters["definition"], filters["repo"]
     return tasks.RunFilter(
         blueprint_id=parse_id("task", owner) if owner else None,
         repo_url=normal_url(repo) if repo else None,
-        state=State(typed["state"]) if typed["state"] else None,
-        text=typed["q"],
+        state=State(filters["state"]) if filters["state"] else None,
+        text=filters["q"],
     )
 
 
@@ -62,5 +62,5 @@ def change_runs(visit: PageRequest) -> Response:
         except (Conflict, NotFound):
             failed += 1
     word = "retried" if act is runs.retry_run else "cancelled"
-    asked = {name: visit.query_param(name) for name in FILTER_NAMES}
-    return visit.redirect_to("tasks", done=f"{word}-{done}-{failed}", **asked)
+    filters = {name: visit.query_param(name) for name in FILTER_NAMES}
+    return visit.redirect_to("tasks", done=f"{word}-{done}-{failed}", **filters)

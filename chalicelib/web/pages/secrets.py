@@ -25,24 +25,24 @@ def list_secrets(visit: PageRequest) -> Response:
 
 def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    found, repos = configuration.list_secrets(world), configuration.list_repos(world)
-    return visit.render_form("secrets.html", error, found=found, repos=repos)
+    all_secrets, repos = configuration.list_secrets(world), configuration.list_repos(world)
+    return visit.render_form("secrets.html", error, secrets=all_secrets, repos=repos)
 
 
 def save_secret(visit: PageRequest) -> Response:
     """Save or delete a secret."""
-    world, typed = wiring.get_world(), visit.submitted_form
-    name, scope = typed.read_text("name"), typed.read_text("scope") or GLOBAL_SCOPE
+    world, submitted = wiring.get_world(), visit.submitted_form
+    name, scope = submitted.read_text("name"), submitted.read_text("scope") or GLOBAL_SCOPE
     try:
         if visit.form.get("do") == "delete":
             secrets.forget_secret(world, name, check_scope(scope))
             return visit.redirect_to("secrets", done="deleted")
         body = {"value": visit.form.get("value", ""), "scope": scope}
         misnamed = requests.faults_of_check(check_name, name)
-        asked = requests.parse_request(requests.SecretValue, body, extra_faults=misnamed)
-        secrets.store_secret(world, name, asked.scope, asked.value)
+        secret_request = requests.parse_request(requests.SecretValue, body, extra_faults=misnamed)
+        secrets.store_secret(world, name, secret_request.scope, secret_request.value)
     except (Invalid, Conflict) as error:
         return _render_page(visit, error)
     return visit.redirect_to(
-        "secrets", done="saved-weak" if find_value_warnings(asked.value) else "saved"
+        "secrets", done="saved-weak" if find_value_warnings(secret_request.value) else "saved"
     )

@@ -37,9 +37,9 @@ class PageSession:
     who: Principal
     csrf: str
 
-    def is_own_form(self, given: str) -> bool:
+    def is_own_form(self, token: str) -> bool:
         """Return whether a form was sent by a page of this session."""
-        return hmac.compare_digest(self.csrf.encode(), given.encode("utf-8", "replace"))
+        return hmac.compare_digest(self.csrf.encode(), token.encode("utf-8", "replace"))
 
 
 def start_session(token: str) -> tuple[str, Principal] | None:
@@ -68,16 +68,21 @@ def sign_in_code(token: str) -> str:
 def session_of_request(request: Request) -> PageSession | None:
     """Return the session of a request's cookie, if it has not ended."""
     return next(
-        (found for text in _cookie_texts(request) if (found := session_from_cookie(text))), None
+        (
+            page_session
+            for text in _cookie_texts(request)
+            if (page_session := session_from_cookie(text))
+        ),
+        None,
     )
 
 
 def _cookie_texts(request: Request) -> Iterator[str]:
     """Yield the texts of all cookies with our name; one of another app on the host hides none."""
-    wanted = _cookie_name(request)
+    cookie_name = _cookie_name(request)
     for part in str(request.headers.get("cookie") or "").split(";"):
         name, _, text = part.strip().partition("=")
-        if name == wanted:
+        if name == cookie_name:
             yield text.strip('"')
 
 

@@ -23,32 +23,34 @@ from chalicelib.web.schemas import requests
 def list_providers(visit: PageRequest) -> Response:
     """Show the providers, and the form to add one or to edit the selected one."""
     if visit.query_param("part"):
-        found = configuration.list_providers(wiring.get_world())
-        return visit.render_fragment("_tickets.html", found=found)
+        providers = configuration.list_providers(wiring.get_world())
+        return visit.render_fragment("_tickets.html", providers=providers)
     return _render_page(visit, None)
 
 
 def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    found = configuration.list_providers(world)
+    all_providers = configuration.list_providers(world)
     chosen = visit.form.get("id") or visit.query_param("edit")
     editing = configuration.get_provider(world, parse_id("provider", chosen)) if chosen else None
     saved = {"source": visit.query_param("source") or "github"}
     if editing:
         saved = {"name": editing.name, **editing.config}
-    return visit.render_form("tickets.html", error, saved, seen="", found=found, editing=editing)
+    return visit.render_form(
+        "tickets.html", error, saved, seen="", providers=all_providers, editing=editing
+    )
 
 
 def save_provider(visit: PageRequest) -> Response:
     """Add, rename, pause, resume or remove a provider, or give it another credential."""
-    wanted, chosen = visit.form.get("do", ""), visit.form.get("id", "")
+    button, chosen = visit.form.get("do", ""), visit.form.get("id", "")
     try:
-        if wanted == "delete":
+        if button == "delete":
             providers.remove_provider(wiring.get_world(), parse_id("provider", chosen))
             return visit.redirect_to("tickets", done="deleted")
-        if chosen or wanted:
+        if chosen or button:
             return visit.redirect_to(
-                "tickets", done=_change_provider(visit, parse_id("provider", chosen), wanted)
+                "tickets", done=_change_provider(visit, parse_id("provider", chosen), button)
             )
         _add_provider(visit)
     except (Invalid, Conflict) as error:
@@ -56,20 +58,23 @@ def save_provider(visit: PageRequest) -> Response:
     return visit.redirect_to("tickets", done="provider-added")
 
 
-def _change_provider(visit: PageRequest, provider_id: str, wanted: str) -> str:
+def _change_provider(visit: PageRequest, provider_id: str, button: str) -> str:
     world, form = wiring.get_world(), visit.form
     was = configuration.get_provider(world, provider_id)
-    if wanted in ("pause", "resume"):
-        providers.change_provider(world, was, replace(was, enabled=wanted == "resume"))
-        return f"provider-{wanted}d"
+    if button in ("pause", "resume"):
+        providers.change_provider(world, was, replace(was, enabled=button == "resume"))
+        return f"provider-{button}d"
     body: dict[str, object] = {
         name: form[name] for name in ("name", "credential") if form.get(name, "").strip()
     }
-    place = {name: text for name, text in was.config.items() if name not in COMMENT_FIELDS}
-    body["config"] = {**place, **_named_fields(form, COMMENT_FIELDS)}
-    asked = requests.parse_request(requests.ProviderPatch, body, current=was)
+    tracker_config = {name: text for name, text in was.config.items() if name not in COMMENT_FIELDS}
+    body["config"] = {**tracker_config, **_named_fields(form, COMMENT_FIELDS)}
+    provider_request = requests.parse_request(requests.ProviderPatch, body, current=was)
     providers.change_provider(
-        world, was, configuration_requests.patch_provider(was, asked), asked.credential
+        world,
+        was,
+        configuration_requests.patch_provider(was, provider_request),
+        provider_request.credential,
     )
     return "saved"
 
@@ -77,15 +82,17 @@ def _change_provider(visit: PageRequest, provider_id: str, wanted: str) -> str:
 def _add_provider(visit: PageRequest) -> None:
     world, form = wiring.get_world(), visit.form
     source = form.get("source", "")
-    known = config_fields(source) if source in TICKET_SOURCES else ()
+    field_names = config_fields(source) if source in TICKET_SOURCES else ()
     body: dict[str, object] = {"source": source, "credential": form.get("credential", "")}
-    body["config"] = _named_fields(form, known)
+    body["config"] = _named_fields(form, field_names)
     if form.get("name", "").strip():
         body["name"] = form["name"]
-    asked = requests.parse_request(requests.NewProvider, body)
-    new = configuration_requests.to_provider(asked, world.now())
-    kept = providers.create_provider(world, new, asked.credential, visit.form_claim(new.id))
-    audit.note_created(kept.id, kept.name)
+    provider_request = requests.parse_request(requests.NewProvider, body)
+    new = configuration_requests.to_provider(provider_request, world.now())
+    provider = providers.create_provider(
+        world, new, provider_request.credential, visit.form_claim(new.id)
+    )
+    audit.note_created(provider.id, provider.name)
 
 
 def _named_fields(form: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

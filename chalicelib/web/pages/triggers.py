@@ -34,12 +34,12 @@ def show_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:
 
 
 def _form_values(trigger: Trigger) -> dict[str, str]:
-    typed = {"trigger": trigger.type.value}
-    typed["paramMapping"] = (
+    values = {"trigger": trigger.type.value}
+    values["paramMapping"] = (
         format_json_value(trigger.param_mapping) if trigger.param_mapping else ""
     )
     if trigger.schedule:
-        typed |= {
+        values |= {
             "cronExpression": trigger.schedule.cron,
             "timezone": trigger.schedule.timezone,
             "overlapPolicy": trigger.schedule.overlap.value,
@@ -47,7 +47,7 @@ def _form_values(trigger: Trigger) -> dict[str, str]:
             "jitterSeconds": str(trigger.schedule.jitter_seconds),
         }
     if trigger.webhook:
-        typed |= {
+        values |= {
             "path": trigger.webhook.path,
             "signature": trigger.webhook.preset,
             "filter": trigger.webhook.filter or "",
@@ -57,25 +57,25 @@ def _form_values(trigger: Trigger) -> dict[str, str]:
             "earlier": "kept" if len(trigger.webhook.sealed) > 1 else "",
         }
     if trigger.ticket:
-        typed |= {
+        values |= {
             "source": trigger.ticket.source,
             "labels": ", ".join(trigger.ticket.labels),
             **forms.flag_values(includeBacklog=trigger.ticket.include_backlog),
         }
-    return typed
+    return values
 
 
 def _render_page(
     visit: PageRequest, owner: Blueprint, trigger: Trigger, error: DomainError | None
 ) -> Response:
-    found = save_warnings.find_trigger_warnings(wiring.get_world(), owner, trigger)
+    warnings = save_warnings.find_trigger_warnings(wiring.get_world(), owner, trigger)
     return visit.render_form(
         "trigger.html",
         error,
         _form_values(trigger),
-        thing=owner,
+        blueprint=owner,
         trigger=trigger,
-        warnings=forms.warning_notes(found),
+        warnings=forms.warning_notes(warnings),
         offered=_offered_token(visit, trigger),
     )
 
@@ -91,16 +91,16 @@ def save_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:
     """Save the submitted trigger; settings that the form does not show stay."""
     owner, was = _find_trigger(task_id, trigger_id)
     try:
-        typed = SubmittedForm({**visit.form, "trigger": was.type.value})
-        body = forms.trigger_body(typed)
+        submitted = SubmittedForm({**visit.form, "trigger": was.type.value})
+        body = forms.trigger_body(submitted)
         body.setdefault("paramMapping", None)
         if was.schedule:
             body["config"] |= {"startAt": was.schedule.start_at, "endAt": was.schedule.end_at}
         if was.ticket:
-            kept = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
-            body["config"] |= kept
+            hidden_settings = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
+            body["config"] |= hidden_settings
         world = wiring.get_world()
-        new = task_requests.edit_trigger(world, owner, was, body, typed.faults)
+        new = task_requests.edit_trigger(world, owner, was, body, submitted.faults)
         if was.webhook and new.webhook and SENDERS[new.webhook.preset].check:
             rotating = visit.form.get("earlier") == "kept"
             new = replace(

@@ -30,7 +30,7 @@ def _render_list(visit: PageRequest, error: DomainError | None) -> Response:
         "webhooks.html",
         error,
         {},
-        found=configuration.list_endpoints(wiring.get_world()),
+        endpoints=configuration.list_endpoints(wiring.get_world()),
         events=EVENT_CHOICES,
         chosen=visit.lists.get("events", []) if error else list(DEFAULT_EVENTS),
     )
@@ -38,39 +38,41 @@ def _render_list(visit: PageRequest, error: DomainError | None) -> Response:
 
 def create_endpoint(visit: PageRequest) -> Response:
     """Create a webhook endpoint; only this response shows its secret."""
-    typed = visit.submitted_form
+    submitted = visit.submitted_form
     body = {
-        "url": typed.read_text("url"),
-        "description": typed.read_text("description"),
-        "events": _ticked_events(visit, typed),
+        "url": submitted.read_text("url"),
+        "description": submitted.read_text("description"),
+        "events": _ticked_events(visit, submitted),
     }
     try:
-        asked = requests.parse_request(requests.WebhookFields, body, extra_faults=typed.faults)
-        made, secret = endpoints.create_endpoint(
+        endpoint_request = requests.parse_request(
+            requests.WebhookFields, body, extra_faults=submitted.faults
+        )
+        endpoint, secret = endpoints.create_endpoint(
             wiring.get_world(),
-            asked.url,
-            events=asked.events,
-            description=asked.description,
+            endpoint_request.url,
+            events=endpoint_request.events,
+            description=endpoint_request.description,
             claim=visit.form_claim(),
         )
     except (Invalid, Conflict) as error:
         return _render_list(visit, error)
-    audit.note_created(made.id, made.address)
-    return _render_page(visit, made, None, secret)
+    audit.note_created(endpoint.id, endpoint.address)
+    return _render_page(visit, endpoint, None, secret)
 
 
-def _ticked_events(visit: PageRequest, typed: SubmittedForm) -> list[str]:
+def _ticked_events(visit: PageRequest, submitted: SubmittedForm) -> list[str]:
     """Return the selected events. An empty list means the default events only in the API."""
     ticked = visit.lists.get("events", [])
     if not ticked:
-        typed.add_fault("events", "select at least one event")
+        submitted.add_fault("events", "select at least one event")
     return ticked
 
 
 def show_endpoint(visit: PageRequest, webhook_id: str) -> Response:
     """Show a webhook endpoint with its deliveries."""
-    found = configuration.get_endpoint(wiring.get_world(), parse_id("webhook", webhook_id))
-    return _render_page(visit, found, None)
+    endpoint = configuration.get_endpoint(wiring.get_world(), parse_id("webhook", webhook_id))
+    return _render_page(visit, endpoint, None)
 
 
 def _render_page(
@@ -94,33 +96,39 @@ def _render_page(
 def act_on_endpoint(visit: PageRequest, webhook_id: str) -> Response:
     """Run the action of the pressed button."""
     world, key = wiring.get_world(), parse_id("webhook", webhook_id)
-    wanted = visit.form.get("do", "")
+    button = visit.form.get("do", "")
     try:
-        if wanted == "rotate":
-            kept, secret = endpoints.rotate_secret(world, key)
-            return _render_page(visit, kept, None, secret)
-        if wanted == "delete":
+        if button == "rotate":
+            endpoint, secret = endpoints.rotate_secret(world, key)
+            return _render_page(visit, endpoint, None, secret)
+        if button == "delete":
             endpoints.remove_endpoint(world, key)
             return visit.redirect_to("settings", "webhooks", done="deleted")
         return visit.redirect_to(
-            "settings", "webhooks", key, done=_perform_action(visit, key, wanted)
+            "settings", "webhooks", key, done=_perform_action(visit, key, button)
         )
     except (Invalid, Conflict) as error:
         return _render_page(visit, configuration.get_endpoint(world, key), error)
 
 
-def _perform_action(visit: PageRequest, key: str, wanted: str) -> str:
-    world, typed = wiring.get_world(), visit.submitted_form
-    if wanted == "test":
+def _perform_action(visit: PageRequest, key: str, button: str) -> str:
+    world, submitted = wiring.get_world(), visit.submitted_form
+    if button == "test":
         return f"test-{endpoints.send_test(world, key).standing}"
-    if wanted in ("pause", "resume"):
-        endpoints.change_endpoint(world, key, enabled=wanted == "resume")
-        return f"webhook-{wanted}d"
-    body: dict[str, object] = {"description": typed.read_text("description")}
-    if typed.read_text("url"):
-        body["url"] = typed.read_text("url")
-    body["events"] = _ticked_events(visit, typed)
-    asked = requests.parse_request(requests.WebhookPatch, body, extra_faults=typed.faults)
-    fields = {"url": asked.url, "events": asked.events, "description": asked.description}
+    if button in ("pause", "resume"):
+        endpoints.change_endpoint(world, key, enabled=button == "resume")
+        return f"webhook-{button}d"
+    body: dict[str, object] = {"description": submitted.read_text("description")}
+    if submitted.read_text("url"):
+        body["url"] = submitted.read_text("url")
+    body["events"] = _ticked_events(visit, submitted)
+    endpoint_request = requests.parse_request(
+        requests.WebhookPatch, body, extra_faults=submitted.faults
+    )
+    fields = {
+        "url": endpoint_request.url,
+        "events": endpoint_request.events,
+        "description": endpoint_request.description,
+    }
     endpoints.change_endpoint(world, key, **fields)  # type: ignore[arg-type]
     return "saved"

@@ -11,8 +11,8 @@ from chalicelib.web.queries import configuration, tasks
 
 def show_home(visit: PageRequest) -> Response:
     """Redirect to the runs, or to the first steps while nothing exists."""
-    found, _ = tasks.list_blueprints(wiring.get_world(), None, 1)
-    started = found or tasks.list_runs(wiring.get_world(), limit=1).runs
+    newest, _ = tasks.list_blueprints(wiring.get_world(), None, 1)
+    started = newest or tasks.list_runs(wiring.get_world(), limit=1).runs
     # Behind a stage prefix the URL may lack its last slash; the link then starts with the stage.
     called = str(visit.request.context.get("path") or "/")
     before = "" if called.endswith("/") else f"{called.rpartition('/')[2]}/"
@@ -23,11 +23,11 @@ def show_home(visit: PageRequest) -> Response:
 def show_welcome(visit: PageRequest) -> Response:
     """Show the first steps, with completed ones ticked."""
     world = wiring.get_world()
-    found, _ = tasks.list_blueprints(world, None, 1)
+    newest, _ = tasks.list_blueprints(world, None, 1)
     return visit.render_page(
         "welcome.html",
         repos=bool(configuration.list_repos(world)),
         secrets=bool(configuration.list_secrets(world)),
-        blueprints=bool(found),
+        blueprints=bool(newest),
         runs=bool(tasks.list_runs(world, limit=1).runs),
     )

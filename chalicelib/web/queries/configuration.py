@@ -51,24 +51,26 @@ def list_templates(
     world: World, before: str | None, limit: int, kind: str = ""
 ) -> tuple[list[PromptTemplate], str | None]:
     """Return a page of prompt templates, newest first; those of one kind, if `kind` is given."""
-    kept: list[PromptTemplate] = []
+    templates: list[PromptTemplate] = []
     position = before
-    while len(kept) < limit:
-        asked = limit - len(kept)
-        page, position = world.prompt_templates.list_newest(position, asked)
-        kept += [one for one in page if not kind or one.kind == kind]
-        if position is None or len(page) < asked:  # the end, or the most that one response may hold
+    while len(templates) < limit:
+        remaining = limit - len(templates)
+        page, position = world.prompt_templates.list_newest(position, remaining)
+        templates += [template for template in page if not kind or template.kind == kind]
+        if (
+            position is None or len(page) < remaining
+        ):  # the end, or the most that one response may hold
             break
-    return kept, position
+    return templates, position
 
 
 def list_offered_templates(world: World, selected: str | None) -> list[PromptTemplate]:
     """Return the templates that a form offers: the newest, and the selected one if it exists."""
-    found, _ = world.prompt_templates.list_newest(None, MAX_OFFERED_TEMPLATES)
-    if selected and all(one.id != selected for one in found):
+    templates, _ = world.prompt_templates.list_newest(None, MAX_OFFERED_TEMPLATES)
+    if selected and all(template.id != selected for template in templates):
         with suppress(NotFound):
-            found.append(world.prompt_templates.get(selected))
-    return found
+            templates.append(world.prompt_templates.get(selected))
+    return templates
 
 
 def get_provider(world: World, provider_id: str) -> TicketProvider:

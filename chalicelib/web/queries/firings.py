@@ -30,8 +30,8 @@ def list_of_blueprint(
     world: World, blueprint_id: str, before: str | None, limit: int
 ) -> LedgerPage:
     """Return a page of the firings of a blueprint."""
-    found, position = world.firings.list_of_blueprint(blueprint_id, before, limit)
-    return _with_run_states(world, found, position)
+    firings, position = world.firings.list_of_blueprint(blueprint_id, before, limit)
+    return _with_run_states(world, firings, position)
 
 
 def list_of_trigger(
@@ -41,17 +41,17 @@ def list_of_trigger(
 
     Raises `NotFound` if the trigger was not one of this blueprint.
     """
-    found, position = world.firings.list_of_trigger(trigger_id, before, limit)
-    if any(firing.blueprint_id != owner.id for firing in found):
+    firings, position = world.firings.list_of_trigger(trigger_id, before, limit)
+    if any(firing.blueprint_id != owner.id for firing in firings):
         raise NotFound("trigger", trigger_id)
-    return _with_run_states(world, found, position)
+    return _with_run_states(world, firings, position)
 
 
-def _with_run_states(world: World, found: list[Firing], position: str | None) -> LedgerPage:
-    run_ids = list(dict.fromkeys(firing.run_id for firing in found if firing.run_id))
+def _with_run_states(world: World, firings: list[Firing], position: str | None) -> LedgerPage:
+    run_ids = list(dict.fromkeys(firing.run_id for firing in firings if firing.run_id))
     runs = world.runs.get_many(run_ids) if run_ids else []
     states = {run.id: run.state for run in runs}
-    return LedgerPage(firings=found, run_states=states, position=position)
+    return LedgerPage(firings=firings, run_states=states, position=position)
 
 
 def get_firing(world: World, firing_id: str) -> tuple[Firing, Brief | None]:
@@ -62,8 +62,8 @@ def get_firing(world: World, firing_id: str) -> tuple[Firing, Brief | None]:
 
 def find_run(world: World, firing: Firing) -> Run | None:
     """Return the run that a firing started, if it still exists."""
-    found = world.runs.get_many([firing.run_id]) if firing.run_id else []
-    return found[0] if found else None
+    runs = world.runs.get_many([firing.run_id]) if firing.run_id else []
+    return runs[0] if runs else None
 
 
 def find_trigger(world: World, firing: Firing) -> Trigger | None:

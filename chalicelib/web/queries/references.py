@@ -53,8 +53,8 @@ def read_references(world: World, names: ReferenceNames) -> References:
 
 
 def _find_each(get: Callable[[str], T], ids: Iterable[str]) -> dict[str, T]:
-    found: dict[str, T] = {}
+    objects: dict[str, T] = {}
     for identity in sorted(ids):
         with suppress(NotFound):
-            found[identity] = get(identity)
-    return found
+            objects[identity] = get(identity)
+    return objects

@@ -120,12 +120,15 @@ def list_blueprints(
     With `text`, only those are returned whose name, repo or id contains it, out of at most a
     thousand that are read; the page may exceed `limit` slightly.
     """
-    found, position = _definitions(world, before, limit)
-    matching, looked = [candidate for candidate in found if _has_name(candidate, text)], len(found)
+    blueprints, position = _definitions(world, before, limit)
+    matching, looked = (
+        [candidate for candidate in blueprints if _has_name(candidate, text)],
+        len(blueprints),
+    )
     while position and len(matching) < limit and looked < MAX_ROWS:
-        found, position = _definitions(world, position, limit)
-        matching += [candidate for candidate in found if _has_name(candidate, text)]
-        looked += len(found)
+        blueprints, position = _definitions(world, position, limit)
+        matching += [candidate for candidate in blueprints if _has_name(candidate, text)]
+        looked += len(blueprints)
     return read_overviews(world, matching), position
 
 
@@ -138,24 +141,24 @@ def _definitions(world: World, before: str | None, limit: int) -> Page:
     kinds = [kind_value.value for kind_value in BLUEPRINT_KINDS]
     if kind not in kinds:
         return [], None
-    found, following = world.blueprints.list_newest(kind, position or None, limit)
+    blueprints, following = world.blueprints.list_newest(kind, position or None, limit)
     cursor = f"{kind}|{following}" if following else None
     rest = kinds[kinds.index(kind) + 1 :]
     if not following and rest:
-        more, after = world.blueprints.list_newest(rest[0], None, max(1, limit - len(found)))
-        found, cursor = [*found, *more], f"{rest[0]}|{after}" if after else None
-    return found, cursor
+        more, after = world.blueprints.list_newest(rest[0], None, max(1, limit - len(blueprints)))
+        blueprints, cursor = [*blueprints, *more], f"{rest[0]}|{after}" if after else None
+    return blueprints, cursor
 
 
 def read_overviews(
-    world: World, found: Sequence[Blueprint], recent: int = 10
+    world: World, blueprints: Sequence[Blueprint], recent: int = 10
 ) -> list[BlueprintOverview]:
     """Return blueprints with their triggers and `recent` newest runs, each read in one batch."""
-    triggers = world.triggers.list_of_blueprints(found)
-    runs = world.runs.list_latest([owner.id for owner in found], recent)
+    triggers = world.triggers.list_of_blueprints(blueprints)
+    runs = world.runs.list_latest([owner.id for owner in blueprints], recent)
     return [
         BlueprintOverview(blueprint=owner, triggers=triggers[owner.id], recent=runs[owner.id])
-        for owner in found
+        for owner in blueprints
     ]
 
 
@@ -198,8 +201,8 @@ def list_runs_of_repo(
     world: World, url: str, state: str, before: str | None, limit: int
 ) -> tuple[list[Run], str | None]:
     """Return a page of the runs of a repo; of those, only the ones in `state` if it is given."""
-    listed, position = world.runs.list_of_repo(normal_url(url), before, limit)
-    return [run for run in listed if not state or run.state == state], position
+    runs, position = world.runs.list_of_repo(normal_url(url), before, limit)
+    return [run for run in runs if not state or run.state == state], position
 
 
 def list_tasks(
@@ -223,6 +226,6 @@ def _list_all(
     kind, _, position = (before or kinds[0]).partition("|")
     if kind not in kinds:
         raise Invalid("is not a cursor of this list: use the nextCursor of a response", "cursor")
-    found, following = list_tasks(world, kind, state, position or None, limit)
+    tasks, following = list_tasks(world, kind, state, position or None, limit)
     rest = kinds[kinds.index(kind) + 1 :]
-    return found, f"{kind}|{following}" if following else (rest[0] if rest else None)
+    return tasks, f"{kind}|{following}" if following else (rest[0] if rest else None)

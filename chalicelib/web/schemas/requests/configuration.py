@@ -89,12 +89,12 @@ Image = Annotated[
 ]
 
 
-def _check_scopes(asked: Submitted) -> Iterator[Fault]:
-    yield from faults_of_check(grant_scopes, asked.role, asked.scopes)
+def _check_scopes(submitted: Submitted) -> Iterator[Fault]:
+    yield from faults_of_check(grant_scopes, submitted.role, submitted.scopes)
 
 
-def _check_expiry(asked: Submitted) -> Iterator[Fault]:
-    yield from faults_of_check(check_expiry, asked.expires_at, wiring.get_world().now())
+def _check_expiry(submitted: Submitted) -> Iterator[Fault]:
+    yield from faults_of_check(check_expiry, submitted.expires_at, wiring.get_world().now())
 
 
 class NewKey(ModelWithRules):

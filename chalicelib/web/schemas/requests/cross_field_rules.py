@@ -61,7 +61,7 @@ class ModelWithRules(Model):
         cls, body: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
         try:
-            made = read(body)
+            request = read(body)
         except ValidationError as refused:
             wrong = refused.errors(include_url=False)
             broken: list[Fault] = []
@@ -71,9 +71,9 @@ class ModelWithRules(Model):
             raise _validation_error(
                 cls, [*map(_to_error_details, wrong), *map(_fault_details, broken)]
             ) from None
-        if broken := _broken_rules(cls.rules, Submitted(made.__dict__, body, info.context)):
+        if broken := _broken_rules(cls.rules, Submitted(request.__dict__, body, info.context)):
             raise _validation_error(cls, [*map(_fault_details, broken)])
-        return made
+        return request
 
 
 def _valid_fields(
@@ -81,16 +81,16 @@ def _valid_fields(
 ) -> dict[str, Any]:
     """Return the values of the valid fields, and placeholders for the invalid ones."""
     at_fault = {error["loc"][0] for error in wrong}
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         sent_as = str(field.alias)
         if sent_as in at_fault:
-            found[name] = INVALID_FIELD
+            values[name] = INVALID_FIELD
         elif sent_as in body:
-            found[name] = _type_adapter(model, name).validate_python(body[sent_as], context=was)
+            values[name] = _type_adapter(model, name).validate_python(body[sent_as], context=was)
         else:
-            found[name] = field.get_default(call_default_factory=True)
-    return found
+            values[name] = field.get_default(call_default_factory=True)
+    return values
 
 
 @cache
@@ -116,10 +116,10 @@ def _fault_details(fault: Fault) -> InitErrorDetails:
     return InitErrorDetails(type=kind, loc=(fault.field,), input=None)
 
 
-def faults_of_check(check: Callable[..., object], *given: Any) -> Iterator[Fault]:
+def faults_of_check(check: Callable[..., object], *args: Any) -> Iterator[Fault]:
     """Yield the faults that a check of the domain raises."""
     try:
-        check(*given)
+        check(*args)
     except Invalid as refused:
         yield from refused.faults
 

@@ -48,12 +48,12 @@ Agent = Literal["claude-code", "codex", "copilot", "gemini", "opencode", "comman
 def domain_check(check: Any) -> Any:
     """Return a validator that reports the message of `check`."""
 
-    def validate(given: Any) -> Any:
+    def validate(value: Any) -> Any:
         try:
-            found = check(given)
+            checked = check(value)
         except Invalid as error:
             raise ValueError(error.message) from None
-        return found if isinstance(found, type(given)) else given
+        return checked if isinstance(checked, type(value)) else value
 
     return AfterValidator(validate)
 
@@ -104,10 +104,10 @@ def argument_length(most: int, least: int = 0) -> Any:
     return StringConstraints(min_length=least or None, max_length=most, pattern=NO_ZERO_BYTE)
 
 
-def _check_filled(given: str) -> str:
-    if not given.strip():
+def _check_filled(text: str) -> str:
+    if not text.strip():
         raise PydanticKnownError("string_too_short", {"min_length": 1})
-    return given.strip()
+    return text.strip()
 
 
 def int_between(least: int, most: int) -> Any:
@@ -126,9 +126,9 @@ def openapi_format(name: str) -> Any:
     return Field(json_schema_extra={"format": name})
 
 
-def _parse_moment(given: Any) -> Any:
-    if isinstance(given, datetime) or (isinstance(given, str) and _DATED.match(given)):
-        return given
+def _parse_moment(value: Any) -> Any:
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATED.match(value)):
+        return value
     raise ValueError("write the time as 2026-11-24T09:00:00Z")
 
 

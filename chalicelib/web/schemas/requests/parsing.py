@@ -27,16 +27,19 @@ def parse_request(
     `current` is the object that the request changes. `extra_faults` holds faults that the caller
     found before: other faults of the same fields are not reported.
     """
-    known, faults = list(extra_faults), []
+    earlier_faults, faults = list(extra_faults), []
     try:
-        asked = model.model_validate(body, context=current)
+        request = model.model_validate(body, context=current)
     except Refused as refused:
-        found = refused.errors(include_url=False)[:MAX_FAULTS]
-        faults = [_to_fault(error) for error in found]
-    named = {fault.field for fault in known}
-    if told := [*(fault for fault in faults if fault.field not in named), *known]:
-        raise Invalid.from_faults(_one_per_field(told))
-    return asked
+        errors = refused.errors(include_url=False)[:MAX_FAULTS]
+        faults = [_to_fault(error) for error in errors]
+    faulty_fields = {fault.field for fault in earlier_faults}
+    if all_faults := [
+        *(fault for fault in faults if fault.field not in faulty_fields),
+        *earlier_faults,
+    ]:
+        raise Invalid.from_faults(_one_per_field(all_faults))
+    return request
 
 
 def _one_per_field(faults: Iterable[Fault]) -> list[Fault]:
@@ -49,16 +52,16 @@ def _one_per_field(faults: Iterable[Fault]) -> list[Fault]:
 
 
 def _to_fault(error: Any) -> Fault:
-    known = ("schedule", "webhook", "manual", "ticket")
+    kinds = ("schedule", "webhook", "manual", "ticket")
     parts = [str(part) for part in error["loc"]]
-    kept = [
+    shown_parts = [
         part
         for index, part in enumerate(parts)
-        if not (part in known and index and _is_inside(parts, index)) and "constrained-" not in part
+        if not (part in kinds and index and _is_inside(parts, index)) and "constrained-" not in part
     ]
     if error["type"].startswith("union_tag"):
-        kept.append("type")
-    field = ".".join(part or '""' for part in kept).removeprefix("trigger.")
+        shown_parts.append("type")
+    field = ".".join(part or '""' for part in shown_parts).removeprefix("trigger.")
     return Fault(field, error_message(error))
 
 

@@ -78,10 +78,10 @@ class Definition(ModelWithRules):
 
 def _either_rule(*fields: str) -> dict[str, Any]:
     """Return the schema rule that requires one of these fields."""
-    given = [
+    alternatives = [
         {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in fields
     ]
-    return {"anyOf": given}
+    return {"anyOf": alternatives}
 
 
 def _kind_rules(name: str, repo: bool, **more: Any) -> dict[str, Any]:
@@ -93,41 +93,41 @@ def _kind_rules(name: str, repo: bool, **more: Any) -> dict[str, Any]:
     return {**rules, "required": needed if name == "repo-task" else ["type", *needed]}
 
 
-def _check_name(asked: Submitted) -> Iterator[Fault]:
-    if not (asked.name or asked.title):
+def _check_name(submitted: Submitted) -> Iterator[Fault]:
+    if not (submitted.name or submitted.title):
         yield Fault("name", "give a name or a title")
 
 
-def _check_prompt(asked: Submitted) -> Iterator[Fault]:
-    if not (asked.prompt.strip() or asked.prompt_template_id):
+def _check_prompt(submitted: Submitted) -> Iterator[Fault]:
+    if not (submitted.prompt.strip() or submitted.prompt_template_id):
         yield Fault("prompt", "give a prompt or a prompt template (promptTemplateId)")
 
 
-def _check_repo(asked: Submitted) -> Iterator[Fault]:
-    kind = Kind(asked.type)
-    if kind is Kind.STANDALONE and (asked.repo_url or asked.repo_branch):
+def _check_repo(submitted: Submitted) -> Iterator[Fault]:
+    kind = Kind(submitted.type)
+    if kind is Kind.STANDALONE and (submitted.repo_url or submitted.repo_branch):
         yield Fault("repoUrl", "a standalone task has no repo")
-    if kind is not Kind.STANDALONE and not asked.repo_url:
+    if kind is not Kind.STANDALONE and not submitted.repo_url:
         yield Fault("repoUrl", f"a {kind.value} needs a repo")
-    if kind is Kind.REPO_TASK and asked.repo_url == TICKET_REPO_PLACEHOLDER:
+    if kind is Kind.REPO_TASK and submitted.repo_url == TICKET_REPO_PLACEHOLDER:
         yield Fault("repoUrl", "only a repo-blueprint can take its repo from a ticket")
 
 
-def _check_agent_command(asked: Submitted) -> Iterator[Fault]:
-    if asked.agent_type == "command" and not asked.agent_command:
+def _check_agent_command(submitted: Submitted) -> Iterator[Fault]:
+    if submitted.agent_type == "command" and not submitted.agent_command:
         yield Fault("agentCommand", "the agent 'command' needs a script")
-    if asked.agent_type != "command" and asked.agent_command:
+    if submitted.agent_type != "command" and submitted.agent_command:
         yield Fault("agentCommand", "only the agent 'command' has a script")
 
 
-def _check_triggers(asked: Submitted) -> Iterator[Fault]:
-    if asked.raw.get("triggers") and asked.type == Kind.REPO_TASK:
+def _check_triggers(submitted: Submitted) -> Iterator[Fault]:
+    if submitted.raw.get("triggers") and submitted.type == Kind.REPO_TASK:
         yield Fault("triggers", "only a repo-blueprint or a standalone task can have triggers")
 
 
-def _check_paths(asked: Submitted) -> Iterator[Fault]:
+def _check_paths(submitted: Submitted) -> Iterator[Fault]:
     seen: dict[str, int] = {}
-    for number, path in _iter_paths(asked.raw.get("triggers")):
+    for number, path in _iter_paths(submitted.raw.get("triggers")):
         first = seen.setdefault(path, number)
         if first != number:
             message = f"triggers.{first} already has this path"

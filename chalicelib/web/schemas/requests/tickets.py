@@ -36,8 +36,10 @@ Credential = Annotated[
 Value = Annotated[str, str_length(limits.MAX_CONFIG_VALUE_LENGTH, 1), CHECK_FILLED]
 
 
-def _check_config(asked: Submitted) -> Iterator[Fault]:
-    yield from faults_of_check(check_config, asked.source, asked.config, settings.allowed_private)
+def _check_config(submitted: Submitted) -> Iterator[Fault]:
+    yield from faults_of_check(
+        check_config, submitted.source, submitted.config, settings.allowed_private
+    )
 
 
 class NewProvider(ModelWithRules):
@@ -57,11 +59,11 @@ class NewProvider(ModelWithRules):
     enabled: Flag = True
 
 
-def _check_changed_config(asked: Submitted) -> Iterator[Fault]:
-    if asked.config is not None:
-        source = asked.was.source
-        yield from faults_of_check(check_config, source, asked.config, settings.allowed_private)
-        yield from faults_of_check(check_same_tracker, asked.was, asked.config)
+def _check_changed_config(submitted: Submitted) -> Iterator[Fault]:
+    if submitted.config is not None:
+        source = submitted.was.source
+        yield from faults_of_check(check_config, source, submitted.config, settings.allowed_private)
+        yield from faults_of_check(check_same_tracker, submitted.was, submitted.config)
 
 
 class ProviderPatch(ModelWithRules):

@@ -38,8 +38,8 @@ from chalicelib.web.schemas.requests.fields import (
 Label = Annotated[str, str_length(limits.MAX_LABEL_LENGTH, 1), CHECK_FILLED]
 
 
-def _check_bounds(asked: Submitted) -> Iterator[Fault]:
-    if asked.start_at and asked.end_at and asked.end_at <= asked.start_at:
+def _check_bounds(submitted: Submitted) -> Iterator[Fault]:
+    if submitted.start_at and submitted.end_at and submitted.end_at <= submitted.start_at:
         yield Fault("endAt", "endAt must be later than startAt")
 
 
@@ -80,27 +80,29 @@ HookPath = Annotated[
 ]
 
 
-def _as_list(named: str | list[str] | None) -> list[str]:
-    return [named] if isinstance(named, str) else named or []
+def _as_list(values: str | list[str] | None) -> list[str]:
+    return [values] if isinstance(values, str) else values or []
 
 
-def _check_secret(asked: Submitted) -> Iterator[Fault]:
-    kept = asked.was.webhook.sealed if asked.was and asked.was.webhook else ()
-    sender = SENDERS[asked.signature]
-    if sender.needs_secret and not (asked.secret or kept):
-        yield Fault("secret", f"the signature {asked.signature!r} needs a secret")
-    if sender.check is None and asked.secret:
-        yield Fault("secret", f"the signature {asked.signature!r} uses no secret: leave this out")
-    standard = asked.signature == "standard-webhooks"
-    if standard and not all(map(standard_key, _as_list(asked.secret))):
+def _check_secret(submitted: Submitted) -> Iterator[Fault]:
+    sealed = submitted.was.webhook.sealed if submitted.was and submitted.was.webhook else ()
+    sender = SENDERS[submitted.signature]
+    if sender.needs_secret and not (submitted.secret or sealed):
+        yield Fault("secret", f"the signature {submitted.signature!r} needs a secret")
+    if sender.check is None and submitted.secret:
+        yield Fault(
+            "secret", f"the signature {submitted.signature!r} uses no secret: leave this out"
+        )
+    standard = submitted.signature == "standard-webhooks"
+    if standard and not all(map(standard_key, _as_list(submitted.secret))):
         yield Fault("secret", "must be a Standard Webhooks secret: base64 with the prefix whsec_")
 
 
-def _check_topics(asked: Submitted) -> Iterator[Fault]:
-    if asked.signature == "sns" and not asked.topic_arns:
+def _check_topics(submitted: Submitted) -> Iterator[Fault]:
+    if submitted.signature == "sns" and not submitted.topic_arns:
         rule = "name the topics that may deliver, because anyone can create a topic in Amazon SNS"
         yield Fault("topicArns", rule)
-    if asked.signature != "sns" and asked.topic_arns:
+    if submitted.signature != "sns" and submitted.topic_arns:
         yield Fault("topicArns", "is only allowed with the signature 'sns'")
 
 

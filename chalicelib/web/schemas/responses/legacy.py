@@ -19,8 +19,8 @@ def _workflow(name: str, kind: type) -> type:
     """Return a type with two older names, derived so that its fields cannot drift from `kind`."""
     names = {"prompt": "promptTemplate", "agentType": "agentRuntime"}
     fields = get_type_hints(kind, include_extras=True)
-    made: type = TypedDict(name, {names.get(key, key): fields[key] for key in fields})  # type: ignore[misc]
-    return made
+    typed_dict: type = TypedDict(name, {names.get(key, key): fields[key] for key in fields})  # type: ignore[misc]
+    return typed_dict
 
 
 WorkflowView = _workflow("WorkflowView", DefinitionView)
