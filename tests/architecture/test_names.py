@@ -16,6 +16,12 @@ MAX_ONE_WORD_SHARE = 0.14
 MAX_MODULES = 16
 RESOURCES = {"chalicelib/web/api", "chalicelib/web/pages"}
 """Packages in which a module is a resource."""
+VAGUE_NAMES = frozenset(
+    ("one", "found", "asked", "kept", "said", "made", "told", "known", "given", "thing")
+)
+"""Names that do not show which value they hold."""
+MAX_VAGUE_NAMES = 37
+"""The number of their uses: stored fields, and the JSON of a command. Lower it when it falls."""
 
 
 def sources(*packages: str) -> Iterator[Path]:
@@ -31,6 +37,15 @@ def list_statements(*packages: str, in_classes: bool) -> Iterator[ast.stmt]:
                 yield from scope.body
 
 
+def list_identifiers(path: Path) -> Iterator[str]:
+    """Yield the names of variables, parameters, attributes and keyword arguments of a module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        for field in ("id", "arg", "attr", "name", "asname", "rest"):
+            identifier = getattr(node, field, None)
+            if isinstance(identifier, str):
+                yield identifier
+
+
 def test_few_functions_have_a_name_of_one_word():
     statements = list_statements("chalicelib", "optio_cli", in_classes=True)
     functions = (each for each in statements if isinstance(each, ast.FunctionDef))
@@ -38,6 +53,13 @@ def test_few_functions_have_a_name_of_one_word():
     one_word = [name for name in names if "_" not in name]
     assert len(names) > 1000
     assert len(one_word) / len(names) <= MAX_ONE_WORD_SHARE, Counter(one_word).most_common(10)
+
+
+def test_few_values_have_a_vague_name():
+    paths = sources("chalicelib", "optio_cli", "infra")
+    identifiers = (name for path in paths for name in list_identifiers(path))
+    counts = Counter(name for name in identifiers if name in VAGUE_NAMES)
+    assert counts.total() <= MAX_VAGUE_NAMES, counts
 
 
 def test_no_two_classes_share_a_name():
