@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.gateway import SECRET
 from chalicelib import wiring
 from chalicelib.domain.blueprints.blueprint import Blueprint
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnWebhook, Trigger
 from chalicelib.storage.blueprint_rows import (
     blueprint_record,
     trigger_record,
@@ -88,7 +88,7 @@ def listening(source: Source, number: int) -> list[str]:
     def items() -> Iterator[Item]:
         for path in paths:
             trigger, blueprint = _id(), _id()
-            assert was.webhook is not None
+            assert isinstance(was, OnWebhook)
             webhook = replace(
                 was.webhook, path=path, sealed=(seals.encrypt_secret(SECRET, trigger),)
             )

@@ -20,6 +20,8 @@ from chalicelib.domain.runs.run import Run, move_run, queue_run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import (
+    OnSchedule,
+    OnWebhook,
     ScheduleSettings,
     Trigger,
     WebhookSettings,
@@ -54,7 +56,8 @@ def fill(runs: int, blueprints: int) -> dict[str, str]:
     triggers = [trigger for owner in owners for trigger in _triggers(owner)]
     _write([blueprint_record(owner) for owner in owners])
     _write([trigger_record(trigger) for trigger in triggers])
-    _write([webhook_listener_record(trigger) for trigger in triggers if trigger.webhook])
+    webhooks = [trigger for trigger in triggers if isinstance(trigger, OnWebhook)]
+    _write([webhook_listener_record(trigger) for trigger in webhooks])
     chosen = [owners[0]] * OF_THE_FIRST + [owners[n % blueprints] for n in range(runs)]
     fired = [_run(chosen[number], number) for number in range(runs)]
     blobs = Blobs(settings.bucket, settings.region)
@@ -115,21 +118,24 @@ def _definition(number: int) -> Blueprint:
 
 def _triggers(owner: Blueprint) -> list[Trigger]:
     cron, webhook_id = owner.trigger_ids
-    trigger = Trigger(
+    schedule = OnSchedule(
         id=cron,
         blueprint_id=owner.id,
         blueprint_kind=owner.kind.value,
-        type=TriggerType.SCHEDULE,
         created_at=owner.created_at,
         updated_at=owner.updated_at,
         schedule=ScheduleSettings(cron="0 3 1 1 *", timezone="Europe/Berlin"),
     )
-    after, due = trigger.next_times(BEGAN)
-    path = WebhookSettings(path=f"bench-{webhook_id}")
-    return [
-        replace(trigger, next_fire_at=after, due_at=due),
-        replace(trigger, id=webhook_id, type=TriggerType.WEBHOOK, schedule=None, webhook=path),
-    ]
+    after, due = schedule.next_times(BEGAN)
+    webhook = OnWebhook(
+        id=webhook_id,
+        blueprint_id=owner.id,
+        blueprint_kind=owner.kind.value,
+        created_at=owner.created_at,
+        updated_at=owner.updated_at,
+        webhook=WebhookSettings(path=f"bench-{webhook_id}"),
+    )
+    return [replace(schedule, next_fire_at=after, due_at=due), webhook]
 
 
 def _run(owner: Blueprint, number: int) -> tuple[Run, Firing]:

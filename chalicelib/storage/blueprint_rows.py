@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.firing.firing import Firing
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.triggers.trigger import OnSchedule, OnTicket, OnWebhook, Trigger
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec
 from chalicelib.storage.records import (
@@ -15,6 +17,17 @@ from chalicelib.storage.records import (
     TriggerRecord,
     WebhookListenerRecord,
 )
+
+_TRIGGER_CLASSES: dict[TriggerType, type[Trigger]] = {
+    kind.type: kind for kind in (OnSchedule, OnWebhook, OnTicket)
+}
+
+
+@dataclass(frozen=True)
+class _TriggerKind:
+    """The part of a trigger's row that names its class."""
+
+    type: TriggerType
 
 
 def blueprint_record(blueprint: Blueprint) -> BlueprintRecord:
@@ -35,16 +48,21 @@ def trigger_record(trigger: Trigger) -> TriggerRecord:
         id=trigger.id,
         blueprint_id=trigger.blueprint_id,
         version=trigger.version,
-        data=codec.dump_json(trigger),
+        data=codec.dump_json(trigger, extra={"type": trigger.type}),
         due_shard=codec.shard_of(trigger.id) if due else None,
         due_at=codec.format_sortable(due) if due else None,
-        source=trigger.ticket.source if trigger.ticket else None,
+        source=trigger.ticket.source if isinstance(trigger, OnTicket) else None,
     )
 
 
-def webhook_listener_record(trigger: Trigger) -> WebhookListenerRecord:
+def load_trigger(text: str) -> Trigger:
+    """Return the trigger in a row; its type decides about its class."""
+    kind = codec.load_json(_TriggerKind, text).type
+    return codec.load_json(_TRIGGER_CLASSES[kind], text)
+
+
+def webhook_listener_record(trigger: OnWebhook) -> WebhookListenerRecord:
     """Return the row of a webhook's path."""
-    assert trigger.webhook is not None
     return WebhookListenerRecord(
         id=trigger.webhook.path,
         trigger_id=trigger.id,

@@ -12,7 +12,7 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
-from chalicelib.domain.triggers.trigger import Overlap, Trigger
+from chalicelib.domain.triggers.trigger import OnWebhook, Overlap, Trigger
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import DueRow, Part, TriggerChange, WebhookListener
 from chalicelib.settings import settings
@@ -20,6 +20,7 @@ from chalicelib.storage import claims
 from chalicelib.storage.blueprint_rows import (
     blueprint_record,
     firing_record,
+    load_trigger,
     trigger_record,
     webhook_listener_record,
 )
@@ -40,7 +41,7 @@ from chalicelib.storage.records import (
 def put_new(transaction: Transaction, trigger: Trigger) -> None:
     """Add a new trigger, and its webhook path if it has one, to a transaction."""
     transaction.add_put(Part.TRIGGER, trigger_record(trigger), TriggerRecord.id.does_not_exist())
-    if trigger.webhook:
+    if isinstance(trigger, OnWebhook):
         free = WebhookListenerRecord.id.does_not_exist()
         transaction.add_put(Part.WEBHOOK_PATH, webhook_listener_record(trigger), free)
 
@@ -53,11 +54,13 @@ def put_changed(transaction: Transaction, change: TriggerChange) -> None:
     if change.gap:
         fresh = FiringRecord.id.does_not_exist()
         transaction.add_put(Part.FIRING, firing_record(change.gap), fresh)
-    if new.webhook and was.webhook and new.webhook.path != was.webhook.path:
+    if not isinstance(new, OnWebhook) or not isinstance(was, OnWebhook):
+        return
+    if new.webhook.path != was.webhook.path:
         free = WebhookListenerRecord.id.does_not_exist()
         transaction.add_put(Part.WEBHOOK_PATH, webhook_listener_record(new), free)
         transaction.add_delete(Part.WEBHOOK_LISTENER, webhook_listener_record(was))
-    elif new.webhook and new.template_id != was.template_id:
+    elif new.template_id != was.template_id:
         ours = WebhookListenerRecord.trigger_id == new.id
         transaction.add_put(Part.WEBHOOK_LISTENER, webhook_listener_record(new), ours)
 
@@ -66,7 +69,7 @@ def delete_trigger(transaction: Transaction, trigger: Trigger) -> None:
     """Add the removal of a trigger and its webhook path to a transaction."""
     same = TriggerRecord.version == trigger.version
     transaction.add_delete(Part.TRIGGER, trigger_record(trigger), same)
-    if trigger.webhook:
+    if isinstance(trigger, OnWebhook):
         transaction.add_delete(Part.WEBHOOK_LISTENER, webhook_listener_record(trigger))
 
 
@@ -78,7 +81,7 @@ class DynamoTriggers:
             record = TriggerRecord.get(trigger_id, consistent_read=True)
         except DoesNotExist:
             raise NotFound("trigger", trigger_id) from None
-        return codec.load_json(Trigger, record.data)
+        return load_trigger(record.data)
 
     def list_of_blueprint(self, blueprint: Blueprint) -> list[Trigger]:
         return self.list_of_blueprints([blueprint])[blueprint.id]
@@ -89,7 +92,7 @@ class DynamoTriggers:
         rows = fetch_rows({TriggerRecord: trigger_ids})[TriggerRecord]
         triggers_by_owner: dict[str, list[Trigger]] = {owner.id: [] for owner in blueprints}
         for record in rows.values():
-            trigger = codec.load_json(Trigger, record.data)
+            trigger = load_trigger(record.data)
             triggers_by_owner[trigger.blueprint_id].append(trigger)
         for triggers in triggers_by_owner.values():
             triggers.sort(key=lambda trigger: (trigger.created_at, trigger.id))
@@ -111,7 +114,7 @@ class DynamoTriggers:
                 TemplateRecord: [template_id] if template_id else [],
             }
         )
-        triggers = [codec.load_json(Trigger, row.data) for row in rows[TriggerRecord].values()]
+        triggers = [load_trigger(row.data) for row in rows[TriggerRecord].values()]
         owners = {
             key: codec.load_json(Blueprint, row.data) for key, row in rows[BlueprintRecord].items()
         }

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.actions.blueprints import time_zone_updates
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
 from tests.conftest import Stage
 from tests.support.browser import Browser, browser
 from tests.support.scheduled_blueprint import made
@@ -21,7 +21,7 @@ def store(trigger_id: str, **schedule: str) -> Trigger:
     """Overwrite fields of a stored schedule, past every check."""
     triggers = wiring.get_world().triggers
     was = triggers.get(trigger_id)
-    assert was.schedule is not None
+    assert isinstance(was, OnSchedule)
     new = replace(was, version=was.version + 1, schedule=replace(was.schedule, **schedule))
     triggers.save_progress(new, was)
     return new

@@ -17,7 +17,14 @@ from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.run import Run, move_run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.domain.triggers.trigger import Overlap, ScheduleSettings, Trigger, WebhookSettings
+from chalicelib.domain.triggers.trigger import (
+    OnSchedule,
+    OnWebhook,
+    Overlap,
+    ScheduleSettings,
+    Trigger,
+    WebhookSettings,
+)
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
 from tests.support.declared_conflicts import DeclaredWorld
@@ -52,11 +59,12 @@ def trigger(owner: Blueprint, **more: object) -> Trigger:
         "id": new_id(),
         "blueprint_id": owner.id,
         "blueprint_kind": owner.kind,
-        "type": "manual",
         "created_at": NOON,
         "updated_at": NOON,
     }
-    return Trigger(**(fields | more))
+    if "webhook" in more:
+        return OnWebhook(**(fields | more))
+    return OnSchedule(**({"schedule": ScheduleSettings(cron="0 9 * * *")} | fields | more))
 
 
 def firing(**more: object) -> Firing:
@@ -309,7 +317,7 @@ def test_one_url_is_one_repo_changed_only_as_it_was_read(world: ports.World):
 
 
 def hook(owner: Blueprint, path: str = "alerts") -> Trigger:
-    return trigger(owner, type="webhook", webhook=WebhookSettings(path=path))
+    return trigger(owner, webhook=WebhookSettings(path=path))
 
 
 def test_a_path_belongs_to_the_first_who_names_it_until_it_is_given_up(world: ports.World):
@@ -425,7 +433,7 @@ def test_what_a_firing_is_decided_from_is_read_together(world: ports.World):
     world.prompt_templates.add(text, None)
     owner = blueprint(prompt_template_id=text.id, tracks_active=True)
     minding = ScheduleSettings(cron="* * * * *", overlap=Overlap.SKIP)
-    was = trigger(owner, type="schedule", schedule=minding, next_fire_at=NOON, due_at=NOON)
+    was = trigger(owner, schedule=minding, next_fire_at=NOON, due_at=NOON)
     world.blueprints.add(owner, [was], None)
     world.slots.hold_runs(owner.active_key, ["a-run"])
 

@@ -14,7 +14,7 @@ from chalicelib.domain.ids import format_moment
 from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run
 from chalicelib.domain.runs.state import ACTIVE_STATES, HOLDS_SLOT, MOVES, State
 from chalicelib.domain.triggers import schedule as schedules
-from chalicelib.domain.triggers.trigger import Overlap, Trigger
+from chalicelib.domain.triggers.trigger import OnSchedule, Overlap, Trigger
 from tests.simulation.bounds import out_of_bounds
 from tests.simulation.outside import untrue_outside
 from tests.simulation.simulator import Simulator
@@ -69,7 +69,7 @@ class History:
 def covered(history: History) -> Iterator[str]:
     """Every due occurrence is in exactly one record, and no record is of anything else."""
     for trigger in history.triggers:
-        if trigger.schedule is None:
+        if not isinstance(trigger, OnSchedule):
             continue
         due = set(occurrences(history, trigger))
         told: Counter[datetime] = Counter()
@@ -160,7 +160,7 @@ def settled(history: History) -> Iterator[str]:
             yield f"{len(held)} slots of {counter} are lost"
     for trigger in history.triggers:
         since = history.now - timedelta(minutes=2)
-        if trigger.schedule and trigger.next_fire_at and trigger.next_fire_at < since:
+        if trigger.next_fire_at and trigger.next_fire_at < since:
             yield f"trigger {trigger.id} has been due since {trigger.next_fire_at}"
 
 

@@ -25,7 +25,7 @@ from chalicelib.domain.runs.output import RunOutput
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.domain.triggers.trigger import Overlap, Trigger
+from chalicelib.domain.triggers.trigger import OnTicket, OnWebhook, Overlap, Trigger
 from chalicelib.domain.versions import require_next_version
 from chalicelib.integrations.aws.sns import SnsVerifier
 from chalicelib.integrations.expressions.engine import ExpressionEngine
@@ -166,7 +166,7 @@ def age(row: Any, at: str) -> str:
 
 def written_new(trigger: Trigger) -> Iterator[Write]:
     yield Write(Part.TRIGGER, "triggers", trigger.id, absent, put(trigger))
-    if trigger.webhook:
+    if isinstance(trigger, OnWebhook):
         path = trigger.webhook.path
         yield Write(Part.WEBHOOK_PATH, "hooks", path, absent, put(_hook(trigger)))
 
@@ -176,22 +176,23 @@ def written_change(change: TriggerChange) -> Iterator[Write]:
     yield Write(Part.TRIGGER, "triggers", new.id, at_version(was.version), put_next(new, was))
     if change.gap:
         yield Write(Part.FIRING, "firings", change.gap.id, absent, put((change.gap, None)))
-    if new.webhook and was.webhook and new.webhook.path != was.webhook.path:
+    if not isinstance(new, OnWebhook) or not isinstance(was, OnWebhook):
+        return
+    if new.webhook.path != was.webhook.path:
         path = new.webhook.path
         yield Write(Part.WEBHOOK_PATH, "hooks", path, absent, put(_hook(new)))
         yield Write(Part.WEBHOOK_LISTENER, "hooks", was.webhook.path, anything, drop)
-    elif new.webhook and new.template_id != was.template_id:
+    elif new.template_id != was.template_id:
         yield Write(Part.WEBHOOK_LISTENER, "hooks", new.webhook.path, anything, put(_hook(new)))
 
 
 def written_away(trigger: Trigger) -> Iterator[Write]:
     yield Write(Part.TRIGGER, "triggers", trigger.id, at_version(trigger.version), drop)
-    if trigger.webhook:
+    if isinstance(trigger, OnWebhook):
         yield Write(Part.WEBHOOK_LISTENER, "hooks", trigger.webhook.path, anything, drop)
 
 
-def _hook(trigger: Trigger) -> WebhookListener:
-    assert trigger.webhook is not None
+def _hook(trigger: OnWebhook) -> WebhookListener:
     return WebhookListener(
         path=trigger.webhook.path,
         trigger_id=trigger.id,
@@ -342,7 +343,7 @@ class MemoryTriggers:
             yield DueRow("trigger", row.id, row.due_at, row.blueprint_id)
 
     def list_of_source(self, source: str) -> list[tuple[str, str]]:
-        rows = [row for row in self._tables.indexed("triggers") if row.ticket]
+        rows = [row for row in self._tables.indexed("triggers") if isinstance(row, OnTicket)]
         return [(row.id, row.blueprint_id) for row in rows if row.ticket.source == source]
 
     def oldest_due(self, until: datetime) -> DueRow | None:

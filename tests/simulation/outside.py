@@ -27,6 +27,7 @@ from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts.ticket_comment import CommentText
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Comment, Ticket
+from chalicelib.domain.triggers.trigger import OnTicket
 from chalicelib.ports import TicketPage, TrackerRateLimited, TrackerUnreachable
 from chalicelib.ports.services import BuildCapacityExceeded
 from tests.simulation.weather import MOST_SKEW
@@ -448,7 +449,7 @@ def _unseen_tickets(simulator: Simulator, outside: Outside) -> Iterator[str]:
         for said in outside.tickets.values():
             came_after = said.ticket.updated_at > trigger.created_at + MOST_SKEW
             if (
-                trigger.ticket
+                isinstance(trigger, OnTicket)
                 and came_after
                 and (trigger.id, said.ticket.occurrence_name) not in told
             ):

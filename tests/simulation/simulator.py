@@ -37,6 +37,9 @@ from chalicelib.domain.runs.state import State
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
+    OnSchedule,
+    OnTicket,
+    OnWebhook,
     Overlap,
     ScheduleSettings,
     TicketSettings,
@@ -52,6 +55,7 @@ from tests.simulation.outside import HEAD, LABEL, Outside
 from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttling, weather
 from tests.support.declared_conflicts import only_declared
 
+TRIGGERS = {kind.type: kind for kind in (OnSchedule, OnWebhook, OnTicket)}
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 MOST_EVENTS = 100_000
@@ -583,11 +587,10 @@ class Simulator:
         blueprints.create_blueprint(self.world, owner, triggers)
 
     def trigger(self, owner: Blueprint, kind: TriggerType, **more: Any) -> Trigger:
-        return Trigger(
+        return TRIGGERS[kind](
             id=self.new_id(),
             blueprint_id=owner.id,
             blueprint_kind=owner.kind.value,
-            type=kind,
             created_at=self.now(),
             updated_at=self.now(),
             **more,
@@ -657,14 +660,14 @@ class Simulator:
         found = self.world.triggers.list_of_blueprint(self.world.blueprints.get(owner.id))
         if not found:
             return
-        was = self.rng.choice([one for one in found if one.schedule] or found)
+        was = self.rng.choice([one for one in found if isinstance(one, OnSchedule)] or found)
         blueprints.change_trigger(self.world, was, replace(was, enabled=not was.enabled))
 
     def edit(self, owner: Blueprint) -> None:
         found = [
             one
             for one in self.world.triggers.list_of_blueprint(self.world.blueprints.get(owner.id))
-            if one.schedule
+            if isinstance(one, OnSchedule)
         ]
         if not found:
             return

@@ -13,8 +13,7 @@ from chalicelib.actions.blueprints import blueprints
 from chalicelib.actions.tickets import providers, sync
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.domain.trigger_type import TriggerType
-from chalicelib.domain.triggers.trigger import TicketSettings, Trigger
+from chalicelib.domain.triggers.trigger import OnTicket, TicketSettings, Trigger
 from chalicelib.integrations.github import issues
 from chalicelib.integrations.trackers import jira, linear, notion
 from tests.conftest import NOON
@@ -36,11 +35,10 @@ class Place:
         self.blueprint = Blueprint(
             id="d", kind=Kind.STANDALONE, name="Fix", title="Fix", prompt="{{title}}", **moments
         )
-        waiting = Trigger(
+        waiting = OnTicket(
             id="t",
             blueprint_id="d",
             blueprint_kind="standalone",
-            type=TriggerType.TICKET,
             ticket=TicketSettings(source=tracker.source, labels=("agent",)),
             **moments,
         )
@@ -117,11 +115,10 @@ class Slow(Place):
         moments = {"created_at": self.now, "updated_at": self.now}
         blueprint = replace(self.blueprint, id="g", name="Greedy", **moments)
         config = TicketSettings(source=self.tracker.source, labels=("agent",), include_backlog=True)
-        waiting = Trigger(
+        waiting = OnTicket(
             id="gt",
             blueprint_id="g",
             blueprint_kind="standalone",
-            type=TriggerType.TICKET,
             ticket=config,
             **moments,
         )

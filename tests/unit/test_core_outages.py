@@ -25,9 +25,9 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
-from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
+    OnSchedule,
     Overlap,
     ScheduleSettings,
     Trigger,
@@ -79,11 +79,10 @@ def scheduled(stage: Stage) -> Trigger:
     every_five = ScheduleSettings(
         cron="*/5 * * * *", overlap=Overlap.ALLOW, catch_up=CatchUp.ONE, jitter_seconds=0
     )
-    trigger = Trigger(
+    trigger = OnSchedule(
         id="t",
         blueprint_id="d",
         blueprint_kind="standalone",
-        type=TriggerType.SCHEDULE,
         schedule=every_five,
         created_at=NOON,
         updated_at=NOON,

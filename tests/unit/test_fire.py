@@ -23,7 +23,7 @@ from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
-from chalicelib.domain.triggers.trigger import Trigger, WebhookSettings
+from chalicelib.domain.triggers.trigger import OnWebhook, WebhookSettings
 from infra.dev.emulator import ROOT
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
@@ -46,11 +46,10 @@ class Firing:
             **moments,
         )
         hook = WebhookSettings(path="p")
-        trigger = Trigger(
+        trigger = OnWebhook(
             id="t",
             blueprint_id="d",
             blueprint_kind=owner.kind,
-            type="webhook",
             webhook=hook,
             **moments,
         )

@@ -28,8 +28,7 @@ from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run, queue_run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.domain.trigger_type import TriggerType
-from chalicelib.domain.triggers.trigger import ScheduleSettings, Trigger
+from chalicelib.domain.triggers.trigger import OnSchedule, ScheduleSettings
 from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
 from chalicelib.ports.messages import StepMessage, encode_message
 from tests.conftest import NOON
@@ -171,11 +170,10 @@ def schedule(stage: Stage, number: int, **more: Any) -> None:
     named: dict[str, Any] = {"name": f"D{number}", "title": "D", "kind": Kind.STANDALONE}
     does: dict[str, Any] = {"prompt": "Go.", "agent_type": "command", "max_concurrent": 1}
     owner = Blueprint(id=f"d{number}", **{**named, **does, **MOMENTS, **more})
-    trigger = Trigger(
+    trigger = OnSchedule(
         id=f"t{number}",
         blueprint_id=owner.id,
         blueprint_kind=owner.kind.value,
-        type=TriggerType.SCHEDULE,
         schedule=ScheduleSettings(cron="* * * * *"),
         **MOMENTS,
     )

@@ -14,9 +14,8 @@ from chalicelib.actions.blueprints import next_fire
 from chalicelib.actions.firing import due_schedules
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.gap import MissedGap
-from chalicelib.domain.triggers.trigger import CatchUp, ScheduleSettings, Trigger
+from chalicelib.domain.triggers.trigger import CatchUp, OnSchedule, ScheduleSettings, Trigger
 
 NINE = datetime(2026, 5, 4, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -37,11 +36,10 @@ def world_at(now: datetime) -> Any:
 
 
 def scheduled(cron: str, now: datetime, *, key: str = "t", **config: Any) -> Trigger:
-    new = Trigger(
+    new = OnSchedule(
         id=key,
         blueprint_id="d",
         blueprint_kind="standalone",
-        type=TriggerType.SCHEDULE,
         created_at=now,
         updated_at=now,
         schedule=ScheduleSettings(cron=cron, **config),
@@ -152,7 +150,7 @@ def test_no_jitter_fires_past_the_end():
 
 def test_a_longer_jitter_does_not_move_the_last_time_past_the_end():
     was = scheduled("0 9 * * *", NINE - MINUTE, key="t1", end_at=NINE + MINUTE)
-    assert was.schedule is not None
+    assert isinstance(was, OnSchedule)
     longer = replace(was.schedule, jitter_seconds=3600)
     assert replace(was, schedule=longer).own_jitter > MINUTE
 
@@ -163,7 +161,7 @@ def test_a_longer_jitter_does_not_move_the_last_time_past_the_end():
 
 def test_a_shorter_jitter_fires_what_waited_for_the_longer_one():
     was = jittered("0 9 * * *", NINE - MINUTE)
-    assert was.schedule is not None
+    assert isinstance(was, OnSchedule)
 
     change = edited(was, NINE + MINUTE, schedule=replace(was.schedule, jitter_seconds=0))
 
@@ -173,7 +171,7 @@ def test_a_shorter_jitter_fires_what_waited_for_the_longer_one():
 @pytest.mark.parametrize("stored", [{"timezone": "localtime"}, {"cron": "0 9 30 2 *"}])
 def test_a_stored_schedule_that_cannot_be_computed_can_be_repaired(stored: dict[str, Any]):
     was = scheduled("0 9 * * *", NINE - MINUTE)
-    assert was.schedule is not None
+    assert isinstance(was, OnSchedule)
     broken = replace(was, schedule=replace(was.schedule, **stored), enabled=False, due_at=None)
 
     change = edited(broken, NINE + MINUTE, schedule=was.schedule, enabled=True)

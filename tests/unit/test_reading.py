@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.actions.tickets import providers, sync
+from chalicelib.domain.triggers.trigger import OnTicket
 from tests.conftest import NOON
 from tests.fakes.trackers import CREDENTIAL, FAKES, serving
 from tests.support.fake_tracker_stage import ANSWER, Slow, filled, listings
@@ -267,7 +268,7 @@ def test_a_trigger_in_the_midst_has_a_look_of_its_own(place: Slow, edited: bool)
     place.greedy()
     if edited:
         was = place.trigger()
-        assert was.ticket is not None
+        assert isinstance(was, OnTicket)
         config = replace(was.ticket, labels=("agent", "more"), looked=())
         new = replace(was, ticket=config, version=was.version + 1, updated_at=place.now)
         place.world.triggers.save_progress(new, was)

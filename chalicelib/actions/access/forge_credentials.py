@@ -27,8 +27,10 @@ def location_of(world: World, repo_url: str | None) -> ForgeLocation | None:
     return forge_location(repo_url, repo.forge_api_url if repo else None)
 
 
-def open_forge_of(world: World, repo_url: str) -> Forge:
+def open_forge_of(world: World, repo_url: str | None) -> Forge:
     """Return a client of a repo's forge, or raise `ForgeError` without a forge or a credential."""
+    if repo_url is None:
+        raise ForgeError(ForgeErrorKind.UNAUTHORIZED, "the task has no repo")
     repo = world.repos.find_by_url(repo_url)
     where = forge_location(repo_url, repo.forge_api_url if repo else None)
     if where is None:

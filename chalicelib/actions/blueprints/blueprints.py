@@ -16,7 +16,7 @@ from chalicelib.domain.blueprints.template import check_template
 from chalicelib.domain.errors import Conflict, Fault, Invalid, NotFound, Superseded
 from chalicelib.domain.firing.firing import Firing, IdempotencyClaim
 from chalicelib.domain.limits import MAX_TRIGGERS
-from chalicelib.domain.triggers.trigger import Overlap, Trigger
+from chalicelib.domain.triggers.trigger import OnWebhook, Overlap, Trigger
 from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import Part, TriggerChange, World, WriteConflict
 
@@ -60,7 +60,7 @@ def _conflict_error(
     """Return the error for a conflict; `whole` is true if the triggers are part of the request."""
     used_paths = taken.keys_of(Part.WEBHOOK_PATH)
     for number, trigger in enumerate(triggers):
-        if trigger.webhook and trigger.webhook.path in used_paths:
+        if isinstance(trigger, OnWebhook) and trigger.webhook.path in used_paths:
             where = f"triggers.{number}.config.path" if whole else "config.path"
             return Conflict(f"the path {trigger.webhook.path!r} is already in use", where)
     if Part.TEMPLATE in taken.parts:

@@ -10,7 +10,7 @@ from chalicelib.actions.blueprints import blueprints
 from chalicelib.domain import limits
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.firing.firing import IdempotencyClaim
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnTicket, OnWebhook, Trigger
 from chalicelib.ports import World
 
 NAME_SUFFIX = " (copy)"
@@ -37,22 +37,28 @@ def clone_blueprint(
     copies = [
         _copy_trigger(trigger, copy, now)
         for trigger in world.triggers.list_of_blueprint(original)
-        if trigger.webhook is None
+        if not isinstance(trigger, OnWebhook)
     ]
     return blueprints.create_blueprint(world, copy, copies, claim)
 
 
 def _copy_trigger(trigger: Trigger, owner: Blueprint, now: datetime) -> Trigger:
     """Return a new trigger with the same settings and no history."""
-    return Trigger(
-        ticket=replace(trigger.ticket, looked=()) if trigger.ticket else None,
+    copy = replace(
+        trigger,
         id=str(uuid.uuid4()),
         blueprint_id=owner.id,
-        blueprint_kind=trigger.blueprint_kind,
-        type=trigger.type,
         created_at=now,
         updated_at=now,
-        enabled=trigger.enabled,
-        schedule=trigger.schedule,
-        param_mapping=trigger.param_mapping,
+        version=1,
+        template_id=None,
+        next_fire_at=None,
+        due_at=None,
+        decided_until=None,
+        last_fired_at=None,
+        failures=0,
+        disabled_reason=None,
     )
+    if isinstance(copy, OnTicket):
+        return replace(copy, ticket=replace(copy.ticket, looked=()))
+    return copy

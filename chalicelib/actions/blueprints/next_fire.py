@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.firing import Firing, Skip
 from chalicelib.domain.triggers.gap import MissedGap
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
 from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import TriggerChange, World
 
@@ -23,7 +23,7 @@ def with_first_fire_time(world: World, new: Trigger, blueprint: Blueprint) -> Tr
     since = world.now() - new.own_jitter
     next_fire_at, due_at = new.next_times(max(since, new.decided_until or since))
     live = new.enabled and blueprint.enabled
-    if live and new.schedule and next_fire_at is None:
+    if live and isinstance(new, OnSchedule) and next_fire_at is None:
         raise Invalid("the schedule ends before it fires once: choose a later end", "config.endAt")
     return replace(new, next_fire_at=next_fire_at, due_at=due_at if live else None)
 
@@ -40,7 +40,7 @@ def reschedule(
     """
     now = world.now()
     new = replace(as_next_version(new, was), updated_at=now)
-    if new.schedule is None or was.schedule is None:
+    if not isinstance(new, OnSchedule) or not isinstance(was, OnSchedule):
         return TriggerChange(new=new, was=was)
     live, lived = new.enabled and after.enabled, was.enabled and before.enabled
     same = new.schedule.timing_fields == was.schedule.timing_fields
@@ -60,7 +60,7 @@ def reschedule(
     )
 
 
-def _with_next_time(was: Trigger, new: Trigger, *, live: bool) -> Trigger:
+def _with_next_time(was: OnSchedule, new: OnSchedule, *, live: bool) -> OnSchedule:
     """Return the edited trigger with its old next fire time, unless its jitter changed."""
     next_fire_at = was.next_fire_at
     if next_fire_at and new.own_jitter != was.own_jitter:

@@ -19,7 +19,7 @@ from chalicelib.actions.blueprints.warning_facts import WarningFacts
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.field_warning import FieldWarning, prefix_warnings
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnTicket, Trigger
 from chalicelib.ports import World
 
 TriggerRule = Callable[[World, WarningFacts, Blueprint, Trigger], Iterable[FieldWarning]]
@@ -40,7 +40,7 @@ def read_facts(
     world: World, triggers: Iterable[Trigger], templates: Mapping[str, PromptTemplate]
 ) -> WarningFacts:
     """Return what the rules compare these triggers with. The templates were read before."""
-    has_tickets = any(trigger.ticket for trigger in triggers)
+    has_tickets = any(isinstance(trigger, OnTicket) for trigger in triggers)
     providers = tuple(world.providers.list_all()) if has_tickets else ()
     return WarningFacts(templates=templates, providers=providers)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chalicelib.actions.blueprints.warning_facts import WarningFacts
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.field_warning import FieldWarning
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnTicket, Trigger
 from chalicelib.ports import World
 
 
@@ -15,7 +15,7 @@ def warn_of_missing_provider(
     world: World, facts: WarningFacts, owner: Blueprint, trigger: Trigger
 ) -> Iterator[FieldWarning]:
     """Warn if no ticket provider reads the tracker that a trigger waits for."""
-    if trigger.ticket is None:
+    if not isinstance(trigger, OnTicket):
         return
     source, provider_id = trigger.ticket.source, trigger.ticket.provider_id
     providers = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnWebhook, Trigger
 from chalicelib.ports import World
 
 
@@ -19,7 +19,7 @@ class UnsealedTrigger:
 def seal_trigger(world: World, unsealed: UnsealedTrigger) -> Trigger:
     """Return the trigger with its new secrets encrypted; without new ones it keeps its own."""
     trigger = unsealed.trigger
-    if trigger.webhook is None or not unsealed.secrets:
+    if not isinstance(trigger, OnWebhook) or not unsealed.secrets:
         return trigger
     sealed = tuple(
         world.encryption.encrypt_secret(secret, trigger.id) for secret in unsealed.secrets

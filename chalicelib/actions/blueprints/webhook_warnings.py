@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chalicelib.actions.blueprints.warning_facts import WarningFacts
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.field_warning import FieldWarning
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnTicket, OnWebhook, Trigger
 from chalicelib.domain.triggers.webhook_path import is_guessable
 from chalicelib.ports import World
 
@@ -19,13 +19,10 @@ def warn_of_open_path(
     world: World, facts: WarningFacts, owner: Blueprint, trigger: Trigger
 ) -> Iterator[FieldWarning]:
     """Warn if strangers can start runs: no secret, and a path that can be guessed."""
+    if not isinstance(trigger, OnWebhook):
+        return
     webhook = trigger.webhook
-    if (
-        webhook is None
-        or webhook.sealed
-        or webhook.preset != "optio"
-        or not is_guessable(webhook.path)
-    ):
+    if webhook.sealed or webhook.preset != "optio" or not is_guessable(webhook.path):
         return
     # The same suggestion every time, which only the readers of this stage can know.
     signature = world.encryption.sign_text(f"webhook path of {trigger.id}")
@@ -53,9 +50,9 @@ def warn_of_quoted_names(
 
 def _queries(trigger: Trigger) -> Iterator[tuple[str, str]]:
     """Yield the JMESPath expressions of a trigger, each with its field."""
-    if trigger.webhook and trigger.webhook.filter:
+    if isinstance(trigger, OnWebhook) and trigger.webhook.filter:
         yield "config.filter", trigger.webhook.filter
-    if trigger.webhook or trigger.ticket:
+    if isinstance(trigger, OnWebhook | OnTicket):
         for name, path in (trigger.param_mapping or {}).items():
             if str(path).startswith("$."):
                 yield f"paramMapping.{name}", str(path).removeprefix("$.")

@@ -55,7 +55,6 @@ def fire_due_triggers(
                 for row in _fire_due_occurrences(world, basis, begun):
                     committed.append(row)  # noqa: PERF402  the next occurrence may fail
             except Exception as error:
-                assert basis.trigger is not None
                 log.exception("firing failed", extra={"trigger": basis.trigger.id})
                 committed += trigger_failures.count_trigger_failure(world, basis.trigger.id, error)
     finally:
@@ -80,17 +79,16 @@ def _read_contexts(world: World, pairs: Collection[tuple[str, str]]) -> dict[str
 
 
 def _is_due(world: World, basis: FiringContext) -> bool:
-    due_at = basis.trigger.due_at if basis.trigger and basis.blueprint.enabled else None
+    due_at = basis.trigger.due_at if basis.blueprint.enabled else None
     return due_at is not None and due_at <= world.now() + due_messages.MAX_WAIT
 
 
 def _processing_order(basis: FiringContext) -> str:
-    due = basis.trigger.due_at if basis.trigger else None
+    due = basis.trigger.due_at
     return due.isoformat() if due else ""
 
 
 def _asking(basis: FiringContext) -> FireTrigger:
-    assert basis.trigger is not None
     return FireTrigger(basis.trigger.id, basis.trigger.blueprint_id)
 
 
@@ -106,19 +104,16 @@ def _fire_due_occurrences(
         match fire_occurrence(world, basis, partial(_decide_due, world), Patience.SCHEDULE):
             case Fired(decision=decision, context=context):
                 basis = _next_context(context, decision)
-                assert context.trigger is not None
-                assert context.trigger.due_at is not None
-                assert basis.trigger is not None
                 yield basis.trigger
                 if decision.run:
                     yield decision.run
-                    since = max(begun, context.trigger.due_at)
+                    since = max(begun, context.trigger.due_at or begun)
                     world.metrics.record_commit_time(firings.lateness_ms_of(since, world.now()))
             case AlreadyFired(context=context):
                 # Still the trigger's next occurrence: continue after it.
                 trigger = context.trigger
-                assert trigger is not None
-                assert trigger.next_fire_at is not None
+                if trigger.next_fire_at is None:
+                    return
                 moved = _with_next_time(world, trigger, trigger.next_fire_at)
                 world.triggers.save_progress(moved, trigger)
                 yield moved
@@ -130,22 +125,22 @@ def _fire_due_occurrences(
 def _decide_due(world: World, basis: FiringContext) -> Decision | None:
     """Return the decision about the trigger's next occurrence, None if none is due."""
     trigger = basis.trigger
-    if trigger is None or trigger.due_at is None or not basis.blueprint.enabled:
+    if trigger.due_at is None or trigger.next_fire_at is None or not basis.blueprint.enabled:
         return None
     if not due_messages.wait_until_due(world, trigger.due_at):
         return None
-    return _decide_occurrence(world, basis, trigger)
+    return _decide_occurrence(world, basis, trigger.next_fire_at)
 
 
 def _next_context(basis: FiringContext, decision: Decision) -> FiringContext:
     """Return the configuration for the next decision, after this one was written."""
-    assert decision.trigger is not None
     entered = {decision.run.id} if decision.run and decision.run.overlap_key else set()
-    return replace(basis, trigger=decision.trigger[1], active=basis.active | entered)
+    _, moved = decision.trigger or (basis.trigger, basis.trigger)
+    return replace(basis, trigger=moved, active=basis.active | entered)
 
 
-def _decide_occurrence(world: World, basis: FiringContext, trigger: Trigger) -> Decision:
-    assert trigger.next_fire_at is not None
+def _decide_occurrence(world: World, basis: FiringContext, at: datetime) -> Decision:
+    trigger = basis.trigger
     gap = _find_missed(world, trigger)
     if gap:
         now = world.now()
@@ -155,12 +150,12 @@ def _decide_occurrence(world: World, basis: FiringContext, trigger: Trigger) -> 
         passed = replace(_with_next_time(world, trigger, gap.last), failures=trigger.failures)
         moved = (trigger, passed)
         return Decision(firing=record, trigger=moved, blueprint=basis.blueprint)
-    after = _with_next_time(world, trigger, trigger.next_fire_at)
+    after = _with_next_time(world, trigger, at)
     occurrence = Occurrence(
         source=trigger.id,
-        identity=format_moment(trigger.next_fire_at),
+        identity=format_moment(at),
         trigger_type=trigger.type,
-        at=trigger.next_fire_at,
+        at=at,
         params=trigger.param_mapping,
     )
     decision = decide_firing(world, basis, occurrence, trigger_change=(trigger, after))
@@ -173,9 +168,8 @@ def _decide_occurrence(world: World, basis: FiringContext, trigger: Trigger) -> 
 def _find_missed(world: World, trigger: Trigger) -> MissedGap | None:
     """Return the missed occurrences that the trigger's catch-up policy does not fire."""
     until = world.now() - world.policy.missed_after - trigger.own_jitter
-    policy = trigger.schedule.catch_up if trigger.schedule else CatchUp.SKIP
-    fired_count = {CatchUp.SKIP: 0, CatchUp.ONE: 1}.get(policy, MAX_OCCURRENCES_PER_CALL)
-    return trigger.find_undecided(until, kept_count=fired_count)
+    fired_counts = {CatchUp.SKIP: 0, CatchUp.ONE: 1, CatchUp.ALL: MAX_OCCURRENCES_PER_CALL}
+    return trigger.find_undecided(until, kept_count=fired_counts[trigger.catch_up_policy])
 
 
 def _with_next_time(world: World, trigger: Trigger, past: datetime) -> Trigger:

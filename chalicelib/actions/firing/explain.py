@@ -9,9 +9,8 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.firing import Firing, Outcome
 from chalicelib.domain.ids import format_moment
-from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers import schedule as schedules
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
 from chalicelib.ports import World
 
 NEAR_SPAN = timedelta(minutes=5)
@@ -35,7 +34,7 @@ def explain_firing(
     world: World, blueprint: Blueprint, trigger: Trigger, at: datetime
 ) -> tuple[str, Firing | None]:
     """Return one sentence, and the ledger record that it is based on, if there is one."""
-    if trigger.type is not TriggerType.SCHEDULE:
+    if not isinstance(trigger, OnSchedule):
         return _explain_nearest(world, trigger, at)
     record = _find_record(world, trigger, at)
     if record:
@@ -71,9 +70,8 @@ def _explain_record(firing: Firing, at: str) -> str:
     return f"It did not fire at {at}: {reason}."
 
 
-def _explain_missing(world: World, blueprint: Blueprint, trigger: Trigger, at: datetime) -> str:
+def _explain_missing(world: World, blueprint: Blueprint, trigger: OnSchedule, at: datetime) -> str:
     now, text = world.now(), format_moment(at)
-    assert trigger.schedule is not None
     if trigger.disabled_reason:
         return f"It does not fire: it was disabled, {trigger.disabled_reason}."
     if at + trigger.own_jitter < trigger.created_at:
@@ -95,9 +93,8 @@ def _explain_missing(world: World, blueprint: Blueprint, trigger: Trigger, at: d
     return f"It did not fire at {text}: its schedule was different then (changed {edited})."
 
 
-def _explain_unnamed(trigger: Trigger, at: datetime) -> str:
+def _explain_unnamed(trigger: OnSchedule, at: datetime) -> str:
     config = trigger.schedule
-    assert config is not None
     day = timedelta(days=1)
     before = schedules.nth_newest(trigger.cron_schedule, after=at - day, until=at, number=1)
     after = schedules.next_after(trigger.cron_schedule, at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 
 from chalicelib.actions import telemetry
 from chalicelib.actions.notifications import announce
@@ -18,13 +18,28 @@ Decide = Callable[[FiringContext], Decision | None]
 class Patience(IntEnum):
     """How often an occurrence is decided if other writers change its configuration each time."""
 
-    PERSON = 1
-    """Persons see the change that they did not know of, and decide themselves."""
     WEBHOOK = 3
     """A sender waits for its answer, and repeats what was not accepted."""
     TICKET = 5
     SCHEDULE = 10
     """The trigger stays due, so that the next tick continues."""
+
+
+class WriteResult(Enum):
+    """The result of writing a decision once."""
+
+    WRITTEN = auto()
+    CLAIM_HELD = auto()
+    """The occurrence was decided before, under the same claim."""
+    ID_USED = auto()
+    """The occurrence was decided before, with the same id."""
+    TRIGGER_MOVED = auto()
+    """Another process moved the trigger on."""
+    CHANGED = auto()
+    """The configuration was changed concurrently."""
+
+
+ALREADY_DECIDED = frozenset({WriteResult.CLAIM_HELD, WriteResult.ID_USED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,17 +88,32 @@ def fire_occurrence(
         if present is None or decision is None:
             return Gone()
         context = present
-        try:
-            commit_decision(world, decision)
-        except WriteConflict as taken:
-            if _moves_trigger(decision) and Part.TRIGGER in taken.parts:
-                return Stale()
-            if taken.parts & {Part.CLAIM, Part.FIRING, Part.RUN}:
-                by_claim = Part.CLAIM in taken.parts
-                return AlreadyFired(decision=decision, context=context, by_claim=by_claim)
-            continue
-        return Fired(decision=decision, context=context)
+        result = write_decision(world, decision)
+        if result is WriteResult.WRITTEN:
+            return Fired(decision=decision, context=context)
+        if result in ALREADY_DECIDED:
+            by_claim = result is WriteResult.CLAIM_HELD
+            return AlreadyFired(decision=decision, context=context, by_claim=by_claim)
+        if result is WriteResult.TRIGGER_MOVED:
+            return Stale()
     return Stale()
+
+
+def write_decision(world: World, decision: Decision) -> WriteResult:
+    """Write a decision once, and announce it.
+
+    Persons fire this way: they see a change that they did not know of, and decide themselves.
+    """
+    try:
+        commit_decision(world, decision)
+    except WriteConflict as taken:
+        if _moves_trigger(decision) and Part.TRIGGER in taken.parts:
+            return WriteResult.TRIGGER_MOVED
+        if Part.CLAIM in taken.parts:
+            return WriteResult.CLAIM_HELD
+        is_decided = taken.parts & {Part.FIRING, Part.RUN}
+        return WriteResult.ID_USED if is_decided else WriteResult.CHANGED
+    return WriteResult.WRITTEN
 
 
 def _moves_trigger(decision: Decision) -> bool:
@@ -92,11 +122,8 @@ def _moves_trigger(decision: Decision) -> bool:
 
 def _read_again(world: World, context: FiringContext) -> FiringContext | None:
     """Return the present configuration of a trigger, None if the trigger was removed."""
-    trigger = context.trigger
-    if trigger is None:
-        return None
-    contexts = world.triggers.read_contexts([(trigger.id, trigger.blueprint_id)])
-    return contexts.get(trigger.id)
+    pair = (context.trigger.id, context.trigger.blueprint_id)
+    return world.triggers.read_contexts([pair]).get(context.trigger.id)
 
 
 def commit_decision(world: World, decision: Decision) -> None:

@@ -14,7 +14,7 @@ from chalicelib.domain.blueprints.template import BUILT_IN_NAMES, render_templat
 from chalicelib.domain.display_text import to_one_line
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import firing as firings
-from chalicelib.domain.firing.decision import Decision, FiringContext
+from chalicelib.domain.firing.decision import BlueprintContext, Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Outcome, Skip
 from chalicelib.domain.repos.repo import repo_url_of_params
 from chalicelib.domain.runs.run import Run, queue_run
@@ -54,7 +54,7 @@ class Occurrence:
 
 def decide_firing(
     world: World,
-    basis: FiringContext,
+    basis: BlueprintContext,
     occurrence: Occurrence,
     *,
     trigger_change: tuple[Trigger, Trigger] | None = None,
@@ -93,7 +93,7 @@ def decide_firing(
 
 
 def _decide_run(
-    world: World, basis: FiringContext, occurrence: Occurrence, unfired: Decision
+    world: World, basis: BlueprintContext, occurrence: Occurrence, unfired: Decision
 ) -> Decision:
     """Return a decision with a run, unless a policy forbids it; raise `Invalid` for bad params."""
     blueprint = resolve_repo(world, basis.blueprint, occurrence.params or {})
@@ -140,7 +140,7 @@ def resolve_repo(world: World, blueprint: Blueprint, params: Mapping[str, object
 
 
 def render_texts(
-    world: World, basis: FiringContext, occurrence: Occurrence
+    world: World, basis: BlueprintContext, occurrence: Occurrence
 ) -> tuple[str, str, tuple[str, ...]]:
     """Return the title and prompt of an occurrence, and the names in them that had no value.
 
@@ -169,31 +169,31 @@ def render_texts(
     return line, prompt.text, tuple(missing)[:MAX_MISSING_NAMES]
 
 
-def prompt_template_of(basis: FiringContext) -> str:
+def prompt_template_of(basis: BlueprintContext) -> str:
     """Return the template of the prompt: the library's, otherwise the blueprint's own."""
     return basis.template.template if basis.template else basis.blueprint.prompt
 
 
 def template_values(
-    world: World, basis: FiringContext, occurrence: Occurrence
+    world: World, basis: BlueprintContext, occurrence: Occurrence
 ) -> dict[str, object]:
     """Return the values for templates: the params and the built-in names."""
-    now, blueprint, trigger = world.now(), basis.blueprint, basis.trigger
+    now, blueprint = world.now(), basis.blueprint
     return {
         **(occurrence.params or {}),
         "now": ids.format_moment(now),
         "date": f"{now:%Y-%m-%d}",
         "scheduledTime": ids.format_moment(occurrence.at or now),
-        "trigger": {"type": str(occurrence.trigger_type), "id": trigger.id if trigger else None},
+        "trigger": {"type": str(occurrence.trigger_type), "id": basis.trigger_id},
         "task": {"id": firings.run_id(occurrence.firing_id)},
         "blueprint": {"name": blueprint.name},
         "repo": {"url": blueprint.repo_url},
     }
 
 
-def _apply_policies(world: World, basis: FiringContext, decision: Decision) -> Decision:
+def _apply_policies(world: World, basis: BlueprintContext, decision: Decision) -> Decision:
     """Apply the policies of blueprint and trigger to a run that would start."""
-    if basis.trigger is None:
+    if not isinstance(basis, FiringContext):
         return decision  # requested by a person, whom no policy restricts
     minded = policies.apply_open_prs(world, basis.blueprint, decision)
     if minded is None:
@@ -223,7 +223,7 @@ def is_active(world: World, run_id: str) -> bool:
 
 
 def _make_record(
-    basis: FiringContext, occurrence: Occurrence, now: datetime, *, stored: bool
+    basis: BlueprintContext, occurrence: Occurrence, now: datetime, *, stored: bool
 ) -> Firing:
     at = occurrence.at
     return Firing(
@@ -232,14 +232,14 @@ def _make_record(
         outcome=Outcome.FIRED,
         fired_at=now,
         blueprint_id=basis.blueprint.id if stored else None,
-        trigger_id=basis.trigger.id if basis.trigger else None,
+        trigger_id=basis.trigger_id,
         trigger_type=occurrence.trigger_type,
         lateness_ms=firings.lateness_ms_of(at, now) if at and not occurrence.redelivery_of else 0,
         redelivery_of=occurrence.redelivery_of,
     )
 
 
-def _make_run(record: Firing, basis: FiringContext, title: str, *, stored: bool) -> Run:
+def _make_run(record: Firing, basis: BlueprintContext, title: str, *, stored: bool) -> Run:
     now, blueprint = record.fired_at, basis.blueprint
     run = Run(
         id=firings.run_id(record.id),

@@ -35,7 +35,7 @@ from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Firing, IdempotencyClaim, Outcome, Skip
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers import sns_message, webhook_body, webhook_events
-from chalicelib.domain.triggers.trigger import Trigger, WebhookSettings
+from chalicelib.domain.triggers.trigger import OnWebhook, Trigger
 from chalicelib.domain.triggers.webhook_senders import SENDERS, Sender
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
 from chalicelib.domain.versions import as_next_version
@@ -63,8 +63,8 @@ def receive_delivery(world: World, path: str, delivery: InboundDelivery) -> Rece
     `NotJson`, `TooLarge`, `RateLimited`, `Invalid` or `Conflict`. A signed delivery that cannot be
     read leaves a failed firing with the reason.
     """
-    basis = _context_at(world, path)
-    trigger, webhook = _trigger_and_settings(basis)
+    basis, trigger = _read_webhook(world, path)
+    webhook = trigger.webhook
     sender = SENDERS[webhook.preset]
     secrets = [world.encryption.decrypt_secret(sealed, trigger.id) for sealed in webhook.sealed]
     signed = bool(secrets) or sender.check is None
@@ -79,7 +79,7 @@ def receive_delivery(world: World, path: str, delivery: InboundDelivery) -> Rece
         return ReceivedDelivery(handshake=answer)
     except (Invalid, NotJson, TooLarge) as error:
         if signed:
-            _record_refusal(world, basis, delivery, error)
+            _record_refusal(world, basis, trigger, delivery, error)
         raise
     if sender.offers_token and not secrets:
         return _keep_offered_token(world, trigger, payload)
@@ -89,9 +89,11 @@ def receive_delivery(world: World, path: str, delivery: InboundDelivery) -> Rece
         payload = webhook_body.unpack_message(payload)
     if answer is not None:
         return ReceivedDelivery(handshake=answer)
-    received = _fire_delivery(
-        world, basis, lambda context: _make_occurrence(world, context, delivery, payload)
-    )
+
+    def make_occurrence(context: FiringContext, trigger: OnWebhook) -> Occurrence:
+        return _make_occurrence(world, context, trigger, delivery, payload)
+
+    received = _fire_delivery(world, basis, make_occurrence)
     return replace(received, success_status=sender.success_status)
 
 
@@ -101,25 +103,23 @@ def allow_origin(world: World, path: str) -> None:
     Raises `NotFound` if no trigger has this path, and `MethodNotAllowed` if its sender does not use
     it.
     """
-    _, webhook = _trigger_and_settings(_context_at(world, path))
-    if not SENDERS[webhook.preset].answers_options:
+    _, trigger = _read_webhook(world, path)
+    if not SENDERS[trigger.webhook.preset].answers_options:
         raise MethodNotAllowed("this webhook accepts POST only")
 
 
-def _trigger_and_settings(basis: FiringContext) -> tuple[Trigger, WebhookSettings]:
-    assert basis.trigger is not None
-    assert basis.trigger.webhook is not None
-    return basis.trigger, basis.trigger.webhook
+def _read_webhook(world: World, path: str) -> tuple[FiringContext, OnWebhook]:
+    """Return the enabled trigger that listens at a path, with its context.
 
-
-def _context_at(world: World, path: str) -> FiringContext:
+    Raises `NotFound` if there is none.
+    """
     listener = world.triggers.find_listener(path)
     pairs = [(listener.trigger_id, listener.blueprint_id)] if listener else []
     contexts = world.triggers.read_contexts(pairs, listener.template_id) if listener else {}
-    basis = contexts.get(listener.trigger_id) if listener else None
-    if basis is None or basis.trigger is None or not basis.trigger.enabled:
-        raise NotFound("webhook", path)
-    return basis
+    for basis in contexts.values():
+        if isinstance(basis.trigger, OnWebhook) and basis.trigger.enabled:
+            return basis, basis.trigger
+    raise NotFound("webhook", path)
 
 
 def _answer_stranger(sender: Sender, delivery: InboundDelivery) -> dict[str, str] | None:
@@ -133,7 +133,7 @@ def _answer_stranger(sender: Sender, delivery: InboundDelivery) -> dict[str, str
     return webhook_events.answer_challenge(sender, payload, signed=False)
 
 
-def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> ReceivedDelivery:
+def _keep_offered_token(world: World, trigger: OnWebhook, payload: object) -> ReceivedDelivery:
     """Store the first token that is offered while no secret is set, until an admin decides.
 
     Any caller can post one, so a later token never replaces it. Raises `InvalidSignature` without a
@@ -142,7 +142,6 @@ def _keep_offered_token(world: World, trigger: Trigger, payload: object) -> Rece
     token = webhook_events.get_path(payload, "verification_token")
     if not isinstance(token, str) or not token or len(token) > 500:
         raise InvalidSignature("this webhook expects Notion's verification_token")
-    assert trigger.webhook is not None
     if trigger.webhook.offered is not None:
         if world.encryption.decrypt_secret(trigger.webhook.offered, trigger.id) != token:
             raise Conflict("an admin must first confirm or discard another verification token")
@@ -164,15 +163,18 @@ def _confirm_subscription(world: World, payload: object) -> dict[str, str] | Non
 
 
 def _record_refusal(
-    world: World, basis: FiringContext, delivery: InboundDelivery, error: DomainError
+    world: World,
+    basis: FiringContext,
+    trigger: OnWebhook,
+    delivery: InboundDelivery,
+    error: DomainError,
 ) -> None:
     """Record a failed firing for a signed delivery that cannot be read.
 
     Its bytes are part of its identity: after a change of its configuration the sender may send the
     same delivery again, which then must fire.
     """
-    trigger, webhook = _trigger_and_settings(basis)
-    delivery_id = delivery.first_header(*SENDERS[webhook.preset].id_headers)
+    delivery_id = delivery.first_header(*SENDERS[trigger.webhook.preset].id_headers)
     described = delivery.first_header("content-type", "content-encoding").encode() + delivery.body
     digest = hashlib.sha256(described).hexdigest()[:16]
     occurrence = replace(
@@ -181,7 +183,7 @@ def _record_refusal(
         payload=webhook_body.raw_text(delivery),
         decided=(Outcome.FAILED, str(error)),
     )
-    _fire_delivery(world, basis, lambda _: occurrence)
+    _fire_delivery(world, basis, lambda *_: occurrence)
 
 
 def _bare_occurrence(
@@ -200,10 +202,13 @@ def _bare_occurrence(
 
 
 def _make_occurrence(
-    world: World, basis: FiringContext, delivery: InboundDelivery, payload: object
+    world: World,
+    basis: FiringContext,
+    trigger: OnWebhook,
+    delivery: InboundDelivery,
+    payload: object,
 ) -> Occurrence:
-    trigger, webhook = _trigger_and_settings(basis)
-    sender = SENDERS[webhook.preset]
+    sender = SENDERS[trigger.webhook.preset]
     names = webhook_events.event_names(sender, delivery, payload)
     delivery_id = webhook_events.delivery_id(sender, delivery, payload)
     bare = _bare_occurrence(world, trigger, delivery, delivery_id)
@@ -228,15 +233,16 @@ def _make_claim(
 
 
 def _fire_delivery(
-    world: World, basis: FiringContext, make_occurrence: Callable[[FiringContext], Occurrence]
+    world: World,
+    basis: FiringContext,
+    make_occurrence: Callable[[FiringContext, OnWebhook], Occurrence],
 ) -> ReceivedDelivery:
-    trigger, _ = _trigger_and_settings(basis)
-
     def decide(context: FiringContext) -> Decision | None:
-        if context.trigger is None or not context.trigger.enabled:
+        trigger = context.trigger
+        if not isinstance(trigger, OnWebhook) or not trigger.enabled:
             return None
         # Only the blueprint is checked, because an edit of a trigger makes a new version of both.
-        return decide_firing(world, context, make_occurrence(context))
+        return decide_firing(world, context, make_occurrence(context, trigger))
 
     match fire_occurrence(world, basis, decide, Patience.WEBHOOK):
         case Fired(decision=decision, context=context):
@@ -247,7 +253,7 @@ def _fire_delivery(
         case AlreadyFired(decision=decision, context=context):
             return _first_firing(world, context, decision)
         case Gone():
-            raise NotFound("webhook", trigger.id)
+            raise NotFound("webhook", basis.trigger.id)
         case Stale():
             raise conflict_error("the task")
 

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing.firing import Outcome, Skip
 from chalicelib.domain.limits import MAX_MAPPED_LENGTH
 from chalicelib.domain.triggers import webhook_events
-from chalicelib.domain.triggers.trigger import Trigger, WebhookSettings
+from chalicelib.domain.triggers.trigger import OnWebhook, Trigger, WebhookSettings
 from chalicelib.domain.triggers.webhook_senders import SENDERS
 from chalicelib.ports import World
 
@@ -23,14 +23,13 @@ def read_payload_params(
     whole = payload if isinstance(payload, dict) else {"payload": payload}
     text = json.dumps(payload, ensure_ascii=False)
     mapping = trigger.param_mapping
-    if trigger.webhook and _is_ping(trigger.webhook, bare.events, payload):
+    webhook = trigger.webhook if isinstance(trigger, OnWebhook) else None
+    if webhook and _is_ping(webhook, bare.events, payload):
         skipped = (Outcome.SKIPPED, Skip.PING.value)
         return replace(bare, params=whole, payload=text, decided=skipped)
     try:
         params = map_params(world, mapping, payload) if mapping is not None else whole
-        passes = trigger.webhook is None or _passes_filters(
-            world, trigger.webhook, bare.events, payload
-        )
+        passes = webhook is None or _passes_filters(world, webhook, bare.events, payload)
     except Invalid as error:
         failed = (Outcome.FAILED, error.message)
         return replace(bare, params=whole, payload=text, decided=failed)

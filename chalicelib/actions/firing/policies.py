@@ -13,7 +13,7 @@ from chalicelib.domain import limits
 from chalicelib.domain.blueprints.blueprint import Blueprint, OpenPrPolicy
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import loop_detection
-from chalicelib.domain.firing.decision import Decision, FiringContext
+from chalicelib.domain.firing.decision import BlueprintContext, Decision, FiringContext
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.run import Run
@@ -117,15 +117,17 @@ def _repo_of(payload: dict[str, object]) -> str | None:
         return None
 
 
-def overlap_reason(world: World, basis: FiringContext, run: Run) -> str | None:
+def overlap_reason(world: World, basis: BlueprintContext, run: Run) -> str | None:
     """Return why a run may not join the active runs of its blueprint, None if it may.
 
     Their ids are stored in one row, which is rewritten with each firing and has a size limit.
     """
     if run.overlap_key is None:
         return None
-    minds = basis.trigger is not None and basis.trigger.overlap_policy is not Overlap.ALLOW
-    held = basis.active if minds else world.slots.held_runs(run.overlap_key)
+    if isinstance(basis, FiringContext) and basis.trigger.overlap_policy is not Overlap.ALLOW:
+        held = basis.active
+    else:
+        held = world.slots.held_runs(run.overlap_key)
     if len(held) < limits.MAX_ACTIVE_RUNS:
         return None
     working = sum(other.state in ACTIVE_STATES for other in world.runs.get_many(sorted(held)))

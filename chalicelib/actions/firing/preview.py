@@ -18,7 +18,7 @@ from chalicelib.actions.firing.firing import (
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.template import render_template
 from chalicelib.domain.errors import Fault, Invalid, NotFound
-from chalicelib.domain.firing.decision import FiringContext
+from chalicelib.domain.firing.decision import BlueprintContext
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import Overlap
@@ -67,7 +67,7 @@ def preview_firing(
 ) -> FiringPreview:
     """Return the result of a manual firing with these params; raise `Invalid` as it would."""
     blueprint, where = _resolve_repo(world, blueprint, params)
-    basis = FiringContext(blueprint=blueprint, template=template_of(world, blueprint))
+    basis = BlueprintContext(blueprint=blueprint, template=template_of(world, blueprint))
     occurrence = Occurrence(
         source=blueprint.id, identity="preview", trigger_type=TriggerType.MANUAL, params=params
     )

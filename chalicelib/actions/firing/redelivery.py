@@ -10,14 +10,15 @@ from datetime import datetime
 from chalicelib.actions import due_messages
 from chalicelib.actions.blueprints.blueprints import template_of
 from chalicelib.actions.firing import payload_params
-from chalicelib.actions.firing.fire import AlreadyFired, Fired, Patience, fire_occurrence
+from chalicelib.actions.firing.fire import ALREADY_DECIDED, WriteResult, write_decision
 from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.actions.idempotency import earlier_result, first_result
 from chalicelib.actions.optimistic import conflict_error
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.firing.decision import Decision, FiringContext
+from chalicelib.domain.firing.decision import BlueprintContext, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
 from chalicelib.domain.trigger_type import TriggerType
+from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
 from chalicelib.ports import World
 
 
@@ -48,28 +49,31 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
         events=brief.events,
         redelivery_of=first.id,
     )
-    if basis.trigger and first.trigger_type == TriggerType.SCHEDULE:
-        occurrence = replace(occurrence, params=basis.trigger.param_mapping)
-    elif basis.trigger and first.trigger_type in (TriggerType.WEBHOOK, TriggerType.TICKET):
-        payload = json.loads(brief.payload or brief.params)
-        occurrence = payload_params.read_payload_params(world, basis.trigger, occurrence, payload)
-
-    def decide(context: FiringContext) -> Decision:
-        decision = decide_firing(world, context, occurrence)
-        run_claim = replace(claim, result=decision.firing.id) if claim else None
-        return replace(decision, claim=run_claim)
-
-    result = fire_occurrence(world, basis, decide, Patience.PERSON)
-    if isinstance(result, AlreadyFired) and claim:
+    if isinstance(basis, FiringContext):
+        occurrence = _with_present_params(world, basis.trigger, occurrence, brief)
+    decision = decide_firing(world, basis, occurrence)
+    run_claim = replace(claim, result=decision.firing.id) if claim else None
+    result = write_decision(world, replace(decision, claim=run_claim))
+    if result in ALREADY_DECIDED and claim:
         return world.firings.get(first_result(world, claim))
-    if not isinstance(result, Fired):
+    if result is not WriteResult.WRITTEN:
         raise conflict_error("the task")
-    if run := result.decision.run:
-        due_messages.enqueue_if_due_soon(world, [run])
-    return result.decision.firing
+    if decision.run:
+        due_messages.enqueue_if_due_soon(world, [decision.run])
+    return decision.firing
 
 
-def _read_context(world: World, first: Firing) -> FiringContext:
+def _with_present_params(
+    world: World, trigger: Trigger, occurrence: Occurrence, brief: Brief
+) -> Occurrence:
+    """Return an occurrence with the params that its trigger gives it now."""
+    if isinstance(trigger, OnSchedule):
+        return replace(occurrence, params=trigger.param_mapping)
+    payload = json.loads(brief.payload or brief.params)
+    return payload_params.read_payload_params(world, trigger, occurrence, payload)
+
+
+def _read_context(world: World, first: Firing) -> BlueprintContext:
     if first.blueprint_id is None:
         raise Conflict(
             "an ad-hoc task has no trigger that could fire again: retry the task instead"
@@ -83,7 +87,7 @@ def _read_context(world: World, first: Firing) -> FiringContext:
         blueprint = world.blueprints.get(first.blueprint_id)
     except NotFound as error:
         raise Conflict("its blueprint was removed") from error
-    return FiringContext(blueprint=blueprint, template=template_of(world, blueprint))
+    return BlueprintContext(blueprint=blueprint, template=template_of(world, blueprint))
 
 
 def _original_time(first: Firing) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import uuid
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from chalicelib.actions.jobs import jobs
 from chalicelib.actions.runs import transitions
@@ -40,17 +40,17 @@ def needs_build(run: Run) -> bool:
 
 def handle_build(world: World, run: Run) -> None:
     """Start the build of an admitted run, or check on it. Safe to interrupt and repeat."""
-    if run.launch is None:
+    build_request = run.launch
+    if build_request is None:
         build_request = BuildRequest(id=str(uuid.uuid4()), at=world.now())
         run = transitions.update_run(world, run, launch=build_request, waiting_for="a build")
-    assert run.launch is not None
-    if run.launch.build is None:
-        _start_build(world, run, run.launch)
+    if build_request.build is None:
+        _start_build(world, run, build_request)
         return
-    end = world.builds.find_build_end(run.launch.build)
+    end = world.builds.find_build_end(build_request.build)
     if end is not None:
-        handle_build_end(world, replace(end, run_id=run.id, launch_id=run.launch.id))
-    elif world.now() > run.launch.at + MAX_QUEUE_TIME + 2 * CHECK_INTERVAL:
+        handle_build_end(world, replace(end, run_id=run.id, launch_id=build_request.id))
+    elif world.now() > build_request.at + MAX_QUEUE_TIME + 2 * CHECK_INTERVAL:
         _requeue_unclaimed(world, run, "the build did not ask for its job in time")
     else:
         transitions.update_run(world, run, due_at=world.now() + CHECK_INTERVAL)
@@ -130,9 +130,12 @@ def claim_build_job(
     try:
         run = world.runs.get(by.run_id)
         waits = run.state is State.PROVISIONING and run.attempt + 1 == by.attempt
-        if not waits or not _is_current(run, by) or world.now() > _expires_at(run):
+        build_request = run.launch
+        if not waits or build_request is None or build_request.id != by.launch_id:
             return None
-        build_request = replace(run.launch, exchanged=exchanges) if run.launch else None
+        if world.now() > build_request.at + CLAIM_TOKEN_LIFETIME:
+            return None
+        build_request = replace(build_request, exchanged=exchanges)
         job = jobs.start_job(
             world, run, runner, build_request=build_request, capabilities=capabilities
         )
@@ -161,11 +164,6 @@ def may_speak(world: World, by: ClaimToken | None, run_id: str, attempt: int) ->
 
 def _is_current(run: Run, by: ClaimToken) -> bool:
     return run.launch is not None and run.launch.id == by.launch_id
-
-
-def _expires_at(run: Run) -> datetime:
-    assert run.launch is not None
-    return run.launch.at + CLAIM_TOKEN_LIFETIME
 
 
 def handle_build_end(world: World, end: BuildEnd) -> None:

@@ -16,7 +16,6 @@ from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequestState
 from chalicelib.domain.runs.attempt import TicketComment
 from chalicelib.domain.runs.run import Run, with_event
-from chalicelib.domain.runs.run_keys import branch_key
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
@@ -42,15 +41,13 @@ def note_open(world: World, run_id: str, facts: Facts) -> None:
 
 def _is_followed(world: World, run: Run) -> bool:
     """Return whether another run tracks the pull request of this run's branch."""
-    assert run.repo_url is not None
-    key = branch_key(run.repo_url, run.branch or run.push_branch)
+    key = run.branch_key
     others = world.runs.get_many(sorted(world.slots.held_runs(key) - {run.id}))
     return any(other.has_open_pr for other in others)
 
 
 def look_for_open(world: World, run: Run) -> None:
     """Check whether a run that was cancelled while publishing has left a pull request open."""
-    assert run.repo_url is not None
     try:
         forge = forge_credentials.open_forge_of(world, run.repo_url)
         facts = forge.find_pull_request(run.branch or run.push_branch, run.head_sha)

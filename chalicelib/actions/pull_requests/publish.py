@@ -29,7 +29,6 @@ from chalicelib.domain.pull_requests.pull_request import (
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_changes import show_pull_request
-from chalicelib.domain.runs.run_keys import branch_key
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts import pull_request_body
 from chalicelib.domain.tickets.ticket import ticket_origin
@@ -44,7 +43,6 @@ NO_DRAFTS_MESSAGE = (
 def publish_run(world: World, run: Run) -> None:
     """Open the pull request of a pushed run, or find the one that its branch already has."""
     run = _leased(world, run)
-    assert run.repo_url is not None
     tidying = Tidying(run)
     try:
         forge = forge_credentials.open_forge_of(world, run.repo_url)
@@ -53,7 +51,7 @@ def publish_run(world: World, run: Run) -> None:
         _handle_refusal(world, run, error)
         return
     until = world.now() + world.policy.retention
-    world.slots.hold_runs(branch_key(run.repo_url, run.branch or run.push_branch), [run.id], until)
+    world.slots.hold_runs(run.branch_key, [run.id], until)
     _take_over(world, run)
     try:
         _record_opened(world, run, facts, tidying)
@@ -170,8 +168,7 @@ def _take_over(world: World, run: Run) -> None:
 
     Otherwise a branch with many runs would exceed the size of a row.
     """
-    assert run.repo_url is not None
-    key = branch_key(run.repo_url, run.branch or run.push_branch)
+    key = run.branch_key
     before = sorted(world.slots.held_runs(key) - {run.id})
     over: dict[str, int | None] = dict.fromkeys(before)
     for old in world.runs.get_many(before):

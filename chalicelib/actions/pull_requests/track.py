@@ -42,9 +42,7 @@ MAX_LOOK_INTERVAL = timedelta(minutes=10)
 
 def track_pull_request(world: World, run: Run) -> None:
     """Look at the pull request of a run, and take the action that its facts require."""
-    assert run.repo_url is not None
-    assert run.pull is not None
-    if run.state not in FOLLOWED_STATES:
+    if run.pull is None or run.state not in FOLLOWED_STATES:
         return
     try:
         forge = forge_credentials.open_forge_of(world, run.repo_url)

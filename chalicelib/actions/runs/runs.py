@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chalicelib.actions import due_messages
 from chalicelib.actions.blueprints.blueprints import check_templates, template_of
-from chalicelib.actions.firing.fire import AlreadyFired, Fired, Patience, fire_occurrence
+from chalicelib.actions.firing.fire import ALREADY_DECIDED, WriteResult, write_decision
 from chalicelib.actions.firing.firing import (
     Occurrence,
     decide_firing,
@@ -21,7 +21,7 @@ from chalicelib.actions.runs import transitions
 from chalicelib.domain.access.key import Forbidden
 from chalicelib.domain.blueprints.blueprint import Blueprint, MissingParams
 from chalicelib.domain.errors import Conflict, Fault, IllegalTransition, Invalid
-from chalicelib.domain.firing.decision import FiringContext
+from chalicelib.domain.firing.decision import BlueprintContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
@@ -69,7 +69,7 @@ def start_run(
         trigger_type=TriggerType.MANUAL,
         params=params,
     )
-    basis = FiringContext(blueprint=blueprint, template=template_of(world, blueprint))
+    basis = BlueprintContext(blueprint=blueprint, template=template_of(world, blueprint))
     resolve_repo(world, blueprint, params)
     _, _, missing = render_texts(world, basis, occurrence)
     if missing and blueprint.missing_params != MissingParams.RUN:
@@ -82,10 +82,10 @@ def start_run(
     if run is None:
         raise Conflict(f"{blueprint.name!r} did not start: {decision.firing.reason}")
     claimed = replace(decision, claim=replace(claim, result=run.id) if claim else None)
-    result = fire_occurrence(world, basis, lambda _: claimed, Patience.PERSON)
-    if isinstance(result, AlreadyFired) and claim:
+    result = write_decision(world, claimed)
+    if result in ALREADY_DECIDED and claim:
         return world.runs.get(first_result(world, claim))
-    if not isinstance(result, Fired):
+    if result is not WriteResult.WRITTEN:
         raise conflict_error(f"{blueprint.name!r}")
     due_messages.enqueue_if_due_soon(world, [run])
     return run

@@ -18,6 +18,7 @@ from chalicelib.domain.tickets.provider import (
     expedite_sync,
     reset_listings,
 )
+from chalicelib.domain.triggers.trigger import OnTicket
 from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World, WriteConflict
 
@@ -98,8 +99,8 @@ def _check_unnamed(world: World, old: TicketProvider) -> None:
     pairs = world.triggers.list_of_source(old.source)
     bases = world.triggers.read_contexts(pairs) if pairs else {}
     for basis in bases.values():
-        config = basis.trigger.ticket if basis.trigger else None
-        if config and config.provider_id == old.id:
+        trigger = basis.trigger
+        if isinstance(trigger, OnTicket) and trigger.ticket.provider_id == old.id:
             raise Conflict(
                 f"the task {basis.blueprint.name!r} has a trigger for this provider: "
                 "change or remove the trigger first"

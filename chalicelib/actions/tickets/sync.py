@@ -27,7 +27,7 @@ from chalicelib.domain.tickets.provider import (
     start_sync,
 )
 from chalicelib.domain.tickets.sync_cursor import ListingProgress, newest_change, restart_listing
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnTicket
 from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import TicketPage, Tracker, TrackerRateLimited, TrackerUnreachable, World
 
@@ -229,14 +229,14 @@ def _find_subscriptions(world: World, provider: TicketProvider) -> list[TicketSu
     contexts = world.triggers.read_contexts(pairs) if pairs else {}
     ours = provider.config.get("doneLabel")
     watches = [
-        TicketSubscription(basis=b, provider_id=provider.id, our_label=ours)
+        TicketSubscription(basis=b, trigger=b.trigger, provider_id=provider.id, our_label=ours)
         for b in contexts.values()
+        if isinstance(b.trigger, OnTicket)
     ]
     return [watch for watch in watches if watch.ticket_settings.provider_id in (None, provider.id)]
 
 
-def _mark_looked(world: World, provider: TicketProvider, trigger: Trigger) -> None:
-    assert trigger.ticket is not None
+def _mark_looked(world: World, provider: TicketProvider, trigger: OnTicket) -> None:
     looked = replace(trigger.ticket, looked=(*trigger.ticket.looked, provider.id))
     new = replace(as_next_version(trigger, trigger), ticket=looked)
     try:

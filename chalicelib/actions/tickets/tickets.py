@@ -28,7 +28,7 @@ from chalicelib.domain.tickets import ticket as tickets
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Ticket
 from chalicelib.domain.trigger_type import TriggerType
-from chalicelib.domain.triggers.trigger import TicketSettings, Trigger
+from chalicelib.domain.triggers.trigger import OnTicket, TicketSettings
 from chalicelib.ports import Tracker, World
 
 
@@ -41,19 +41,14 @@ class TicketSubscription:
     """
 
     basis: FiringContext
+    trigger: OnTicket
     provider_id: str | None = None
     our_label: str | None = None
     backlog: bool = False
     looped: bool = False
 
     @property
-    def trigger(self) -> Trigger:
-        assert self.basis.trigger is not None
-        return self.basis.trigger
-
-    @property
     def ticket_settings(self) -> TicketSettings:
-        assert self.trigger.ticket is not None
         return self.trigger.ticket
 
 
@@ -142,7 +137,9 @@ def _fire_ticket(
     whole = (ticket, []) if watch.backlog else tracker.read_ticket(ticket)
 
     def decide(identity: str, basis: FiringContext) -> Decision | None:
-        present = replace(watch, basis=basis)
+        if not isinstance(basis.trigger, OnTicket):
+            return None
+        present = replace(watch, basis=basis, trigger=basis.trigger)
         if not _matches_same_tickets(present, watch):
             return None
         occurrence = _make_occurrence(world, present, *whole, identity)
@@ -164,8 +161,6 @@ def _fire_ticket(
 
 def _matches_same_tickets(present: TicketSubscription, watch: TicketSubscription) -> bool:
     """Return whether a subscription still matches the tickets that it matched when it was read."""
-    if present.trigger.ticket is None:
-        return False
     return present.ticket_settings.matching_fields == watch.ticket_settings.matching_fields
 
 

@@ -12,19 +12,34 @@ from chalicelib.domain.triggers.trigger import Trigger
 
 
 @dataclass(frozen=True, kw_only=True)
-class FiringContext:
-    """The configuration that a decision is based on, read in one snapshot."""
+class BlueprintContext:
+    """The configuration that a decision is based on if a person fires a blueprint."""
 
     blueprint: Blueprint
-    trigger: Trigger | None = None
     template: PromptTemplate | None = None
-    active: frozenset[str] = frozenset()
+
+    @property
+    def trigger_id(self) -> str | None:
+        """The id of its trigger, None if a person fires."""
+        return None
 
     @property
     def params_schema(self) -> dict[str, object] | None:
         """The schema of the params: the blueprint's own, otherwise its template's."""
         own = self.blueprint.params_schema
         return own or (self.template.params_schema if self.template else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiringContext(BlueprintContext):
+    """The configuration that a decision about a trigger is based on, read in one snapshot."""
+
+    trigger: Trigger
+    active: frozenset[str] = frozenset()
+
+    @property
+    def trigger_id(self) -> str:
+        return self.trigger.id
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run_changes import RunChanges
 from chalicelib.domain.runs.run_event import RunEvent, event_id
-from chalicelib.domain.runs.run_keys import BRANCH_PREFIX, STAGE_COUNTER, open_prs_key
+from chalicelib.domain.runs.run_keys import BRANCH_PREFIX, STAGE_COUNTER, branch_key, open_prs_key
 from chalicelib.domain.runs.state import (
     COMMENTED_STATES,
     FINAL_STATES,
@@ -163,6 +163,11 @@ class Run:
     def push_branch(self) -> str:
         """Its own branch, or that of the open pull request that it continues."""
         return self.works_on or f"{self.branch_prefix or BRANCH_PREFIX}task-{self.id[:8]}"
+
+    @property
+    def branch_key(self) -> str:
+        """The key of the set of runs that push to its branch."""
+        return branch_key(self.repo_url or "", self.branch or self.push_branch)
 
     @property
     def is_running_on_runner(self) -> bool:

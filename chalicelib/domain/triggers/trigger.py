@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import ClassVar
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.limits import MAX_WEBHOOK_SECRETS
@@ -93,24 +94,22 @@ class TicketSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """One way in which a blueprint fires.
+    """One way in which a blueprint fires; each kind of trigger is a class of its own.
 
     `next_fire_at` is the oldest cron instant without a decision, and is kept during a pause.
     `due_at` is the time at which it fires, and is None during a pause. `decided_until` is the
-    newest instant with a decision: no edit goes back before it.
+    newest instant with a decision: no edit goes back before it. Only schedules have these times.
     """
+
+    type: ClassVar[TriggerType]
 
     id: str
     blueprint_id: str
     blueprint_kind: str
-    type: TriggerType
     created_at: datetime
     updated_at: datetime
     version: int = 1
     enabled: bool = True
-    schedule: ScheduleSettings | None = None
-    webhook: WebhookSettings | None = None
-    ticket: TicketSettings | None = None
     template_id: str | None = None
     param_mapping: dict[str, object] | None = None
     next_fire_at: datetime | None = None
@@ -123,46 +122,86 @@ class Trigger:
     @property
     def own_params(self) -> dict[str, object]:
         """The params that it fires with, unless a payload provides them."""
-        return self.param_mapping or {} if self.webhook is None and self.ticket is None else {}
-
-    @property
-    def cron_schedule(self) -> schedules.CronSchedule:
-        """The schedule in the form that `schedule` computes with."""
-        config = self.schedule
-        assert config is not None
-        return schedules.CronSchedule(
-            cron=config.cron,
-            timezone=config.timezone,
-            jitter=schedules.jitter_of(self.id, config.jitter_seconds),
-            start_at=config.start_at,
-            end_at=config.end_at,
-        )
+        return {}
 
     @property
     def overlap_policy(self) -> Overlap:
-        return self.schedule.overlap if self.schedule else Overlap.ALLOW
+        return Overlap.ALLOW
+
+    @property
+    def catch_up_policy(self) -> CatchUp:
+        return CatchUp.SKIP
+
+    @property
+    def own_jitter(self) -> timedelta:
+        """The time by which it fires after each of its cron instants."""
+        return timedelta(0)
 
     def next_times(self, after: datetime) -> tuple[datetime | None, datetime | None]:
-        """Return the next cron instant after `keep_rotated_secrets`, and the time at which it
-        fires.
-        """
-        if self.schedule is None:
-            return None, None
-        moment = schedules.next_after(self.cron_schedule, after)
-        return moment, moment + self.own_jitter if moment else None
+        """Return the next cron instant after `after`, and the time at which it fires."""
+        return None, None
 
     def preview_fires(self, now: datetime) -> list[datetime]:
         """Return the next fire times, none if the stored schedule cannot be computed."""
-        try:
-            return schedules.preview_fires(self.cron_schedule, now) if self.schedule else []
-        except Invalid:
-            return []
+        return []
 
     def find_undecided(self, until: datetime, *, kept_count: int = 0) -> MissedGap | None:
         """Return the cron instants up to `until` that have no decision yet, or None.
 
         The newest `kept_count` of them are left out.
         """
+        return None
+
+    def with_corrected_time(self) -> Trigger:
+        """Return the trigger with its next fire time corrected to today's zone data."""
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnSchedule(Trigger):
+    """A trigger that fires at the times of a schedule."""
+
+    type = TriggerType.SCHEDULE
+    schedule: ScheduleSettings
+
+    @property
+    def own_params(self) -> dict[str, object]:
+        return self.param_mapping or {}
+
+    @property
+    def overlap_policy(self) -> Overlap:
+        return self.schedule.overlap
+
+    @property
+    def catch_up_policy(self) -> CatchUp:
+        return self.schedule.catch_up
+
+    @property
+    def own_jitter(self) -> timedelta:
+        return schedules.jitter_of(self.id, self.schedule.jitter_seconds)
+
+    @property
+    def cron_schedule(self) -> schedules.CronSchedule:
+        """The schedule in the form that `schedule` computes with."""
+        return schedules.CronSchedule(
+            cron=self.schedule.cron,
+            timezone=self.schedule.timezone,
+            jitter=self.own_jitter,
+            start_at=self.schedule.start_at,
+            end_at=self.schedule.end_at,
+        )
+
+    def next_times(self, after: datetime) -> tuple[datetime | None, datetime | None]:
+        moment = schedules.next_after(self.cron_schedule, after)
+        return moment, moment + self.own_jitter if moment else None
+
+    def preview_fires(self, now: datetime) -> list[datetime]:
+        try:
+            return schedules.preview_fires(self.cron_schedule, now)
+        except Invalid:
+            return []
+
+    def find_undecided(self, until: datetime, *, kept_count: int = 0) -> MissedGap | None:
         since = self.next_fire_at
         if since is None or since > until:
             return None
@@ -181,16 +220,26 @@ class Trigger:
             last = newest or since
         return MissedGap(first=since, last=last, count=count)
 
-    def with_corrected_time(self) -> Trigger:
-        """Return the trigger with its next fire time corrected to today's zone data."""
-        if self.schedule is None or self.next_fire_at is None:
+    def with_corrected_time(self) -> OnSchedule:
+        if self.next_fire_at is None:
             return self
         at = schedules.correct_instant(self.cron_schedule, self.next_fire_at, self.decided_until)
         if at == self.next_fire_at:
             return self
         return replace(self, next_fire_at=at, due_at=at + self.own_jitter if self.due_at else None)
 
-    @property
-    def own_jitter(self) -> timedelta:
-        seconds = self.schedule.jitter_seconds if self.schedule else 0
-        return schedules.jitter_of(self.id, seconds)
+
+@dataclass(frozen=True, kw_only=True)
+class OnWebhook(Trigger):
+    """A trigger that fires for each delivery to its path."""
+
+    type = TriggerType.WEBHOOK
+    webhook: WebhookSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnTicket(Trigger):
+    """A trigger that fires for each matching ticket."""
+
+    type = TriggerType.TICKET
+    ticket: TicketSettings

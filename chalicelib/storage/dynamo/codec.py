@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -26,12 +26,17 @@ _RENAMED = {
 """Fields of rows that older versions wrote, with the names that they have now."""
 
 
-def dump_json(domain_object: object, *, without: Collection[str] = ()) -> str:
+def dump_json(
+    domain_object: object,
+    *,
+    without: Collection[str] = (),
+    extra: Mapping[str, object] | None = None,
+) -> str:
     """Return a domain object as JSON text, except the fields `without`, which have defaults.
 
-    Fields with their default value are omitted, because each kilobyte of a new run is paid for in
-    its row and in every index that contains it. Defaults of stored fields must therefore never
-    change.
+    `extra` are values that are not fields of the object. Fields with their default value are
+    omitted, because each kilobyte of a new run is paid for in its row and in every index that
+    contains it. Defaults of stored fields must therefore never change.
     """
     kind: Any = type(domain_object)
     known_fields = _fields_of(kind)
@@ -40,7 +45,7 @@ def dump_json(domain_object: object, *, without: Collection[str] = ()) -> str:
         for name, default in known_fields
         if name not in without and (value := getattr(domain_object, name)) != default
     }
-    return _encoder.encode(values if known_fields else domain_object).decode()
+    return _encoder.encode({**values, **(extra or {})} if known_fields else domain_object).decode()
 
 
 @cache

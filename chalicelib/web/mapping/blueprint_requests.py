@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic.alias_generators import to_camel
 
@@ -20,9 +20,11 @@ from chalicelib.domain.blueprints.blueprint import (
 )
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.field_warning import FieldWarning
-from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
+    OnSchedule,
+    OnTicket,
+    OnWebhook,
     Overlap,
     ScheduleSettings,
     Trigger,
@@ -90,33 +92,40 @@ def to_blueprint(
     )
 
 
+class _SharedFields(TypedDict):
+    id: str
+    blueprint_id: str
+    blueprint_kind: str
+    created_at: datetime
+    updated_at: datetime
+    enabled: bool
+    param_mapping: dict[str, object] | None
+
+
 def to_trigger(
     request: Any, owner: Blueprint, at: datetime, was: Trigger | None = None
 ) -> UnsealedTrigger:
     """Return the trigger that a request describes; secrets that it omits come from `was`."""
-    schedule, webhook, ticket = None, None, None
-    secrets: tuple[str, ...] = ()
+    shared: _SharedFields = {
+        "id": was.id if was else str(uuid.uuid4()),
+        "blueprint_id": owner.id,
+        "blueprint_kind": owner.kind.value,
+        "created_at": at,
+        "updated_at": at,
+        "enabled": request.enabled,
+        "param_mapping": request.param_mapping,
+    }
     if request.type == "schedule":
         schedule = _to_schedule_settings(request.config)
-    if request.type == "webhook":
-        webhook = _to_webhook_settings(request.config, was.webhook if was else None)
-        secrets = tuple(request.config.named_secrets)
+        return UnsealedTrigger(OnSchedule(**shared, schedule=schedule))
     if request.type == "ticket":
-        ticket = to_ticket_settings(request.config, was.ticket if was else None)
-    trigger = Trigger(
-        id=was.id if was else str(uuid.uuid4()),
-        blueprint_id=owner.id,
-        blueprint_kind=owner.kind.value,
-        type=TriggerType(request.type),
-        created_at=at,
-        updated_at=at,
-        enabled=request.enabled,
-        schedule=schedule,
-        webhook=webhook,
-        ticket=ticket,
-        param_mapping=request.param_mapping,
-    )
-    return UnsealedTrigger(trigger, secrets)
+        saved = was.ticket if isinstance(was, OnTicket) else None
+        ticket = to_ticket_settings(request.config, saved)
+        return UnsealedTrigger(OnTicket(**shared, ticket=ticket))
+    before = was.webhook if isinstance(was, OnWebhook) else None
+    webhook = _to_webhook_settings(request.config, before)
+    secrets = tuple(request.config.named_secrets)
+    return UnsealedTrigger(OnWebhook(**shared, webhook=webhook), secrets)
 
 
 def _to_webhook_settings(
@@ -202,20 +211,23 @@ def patch_trigger(
         requests.NewTrigger, {"trigger": whole}, current=was, extra_faults=faults
     ).trigger
     unsealed = to_trigger(request, owner, was.updated_at, was)
-    new = unsealed.trigger
     changed = replace(
-        was,
-        enabled=new.enabled,
-        param_mapping=new.param_mapping,
-        schedule=new.schedule,
-        webhook=new.webhook,
-        ticket=new.ticket,
+        unsealed.trigger,
+        version=was.version,
+        created_at=was.created_at,
+        template_id=was.template_id,
+        next_fire_at=was.next_fire_at,
+        due_at=was.due_at,
+        decided_until=was.decided_until,
+        last_fired_at=was.last_fired_at,
+        failures=was.failures,
+        disabled_reason=was.disabled_reason,
     )
     return UnsealedTrigger(changed, unsealed.secrets)
 
 
 def _current_config(was: Trigger) -> dict[str, Any]:
-    if was.webhook:
+    if isinstance(was, OnWebhook):
         return {
             "path": was.webhook.path,
             "signature": was.webhook.preset,
@@ -223,7 +235,7 @@ def _current_config(was: Trigger) -> dict[str, Any]:
             "events": list(was.webhook.events),
             "topicArns": list(was.webhook.topics),
         }
-    if was.ticket:
+    if isinstance(was, OnTicket):
         return {
             "source": was.ticket.source,
             "labels": list(was.ticket.labels),
@@ -231,9 +243,9 @@ def _current_config(was: Trigger) -> dict[str, Any]:
             "includeBacklog": was.ticket.include_backlog,
             "refire": was.ticket.refire,
         }
-    config = was.schedule
-    if config is None:
+    if not isinstance(was, OnSchedule):
         return {}
+    config = was.schedule
     return {
         "cronExpression": config.cron,
         "timezone": config.timezone,

@@ -18,7 +18,14 @@ from chalicelib.domain.ids import format_moment
 from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.time_zones import parse_zone
-from chalicelib.domain.triggers.trigger import TicketSettings, Trigger, WebhookSettings
+from chalicelib.domain.triggers.trigger import (
+    OnSchedule,
+    OnTicket,
+    OnWebhook,
+    TicketSettings,
+    Trigger,
+    WebhookSettings,
+)
 from chalicelib.web.http.cursors import encode_cursor
 from chalicelib.web.queries.firings import LedgerPage, TriggerDetails
 from chalicelib.web.schemas import responses
@@ -86,11 +93,11 @@ def trigger_view(trigger: Trigger, now: datetime) -> responses.TriggerView:
         "createdAt": format_optional_moment(trigger.created_at),
         "updatedAt": format_optional_moment(trigger.updated_at),
     }
-    if trigger.type is TriggerType.SCHEDULE and (config := trigger.schedule):
+    if isinstance(trigger, OnSchedule):
         view["nextFireTimes"] = [
             {
                 "utc": format_optional_moment(at),
-                "local": at.astimezone(parse_zone(config.timezone)).isoformat(),
+                "local": at.astimezone(parse_zone(trigger.schedule.timezone)).isoformat(),
             }
             for at in trigger.preview_fires(now)
         ]
@@ -101,9 +108,9 @@ def trigger_details_view(details: TriggerDetails, now: datetime) -> responses.Tr
     """Return a trigger with its last firing, and with a token if the caller may see one."""
     view = trigger_view(details.trigger, now)
     view["lastFiredAt"] = format_optional_moment(details.last_fired_at)
-    webhook = details.trigger.webhook
-    if webhook and details.offered_token is not None:
-        config = webhook_config_view(webhook)
+    trigger = details.trigger
+    if isinstance(trigger, OnWebhook) and details.offered_token is not None:
+        config = webhook_config_view(trigger.webhook)
         view["config"] = {**config, "verificationToken": details.offered_token}
     return view
 
@@ -114,13 +121,13 @@ def warning_views(warnings: Iterable[FieldWarning]) -> list[responses.WarningVie
 
 
 def config_view(trigger: Trigger) -> responses.ConfigView:
-    if trigger.webhook:
+    if isinstance(trigger, OnWebhook):
         return webhook_config_view(trigger.webhook)
-    if trigger.ticket:
+    if isinstance(trigger, OnTicket):
         return _ticket_config_view(trigger.ticket)
-    config = trigger.schedule
-    if config is None:
+    if not isinstance(trigger, OnSchedule):
         return {}
+    config = trigger.schedule
     return {
         "cronExpression": config.cron,
         "timezone": config.timezone,

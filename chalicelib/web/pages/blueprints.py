@@ -16,7 +16,7 @@ from chalicelib.actions.firing import preview, redelivery
 from chalicelib.actions.runs import runs
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.firing.decision import FiringContext
+from chalicelib.domain.firing.decision import BlueprintContext
 from chalicelib.web import task_requests
 from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
@@ -188,9 +188,9 @@ def _read_params(visit: PageRequest, blueprint: Blueprint) -> dict[str, Any]:
     return params
 
 
-def _firing_context(blueprint: Blueprint) -> FiringContext:
+def _firing_context(blueprint: Blueprint) -> BlueprintContext:
     template = blueprints.template_of(wiring.get_world(), blueprint)
-    return FiringContext(blueprint=blueprint, template=template)
+    return BlueprintContext(blueprint=blueprint, template=template)
 
 
 def _clone(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:

@@ -10,7 +10,7 @@ from chalicelib import wiring
 from chalicelib.actions.blueprints import blueprints, save_warnings
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnSchedule, OnTicket, OnWebhook, Trigger
 from chalicelib.domain.triggers.webhook_senders import SENDERS
 from chalicelib.web import task_requests
 from chalicelib.web.http.requests import parse_id
@@ -38,7 +38,7 @@ def _form_values(trigger: Trigger) -> dict[str, str]:
     values["paramMapping"] = (
         format_json_value(trigger.param_mapping) if trigger.param_mapping else ""
     )
-    if trigger.schedule:
+    if isinstance(trigger, OnSchedule):
         values |= {
             "cronExpression": trigger.schedule.cron,
             "timezone": trigger.schedule.timezone,
@@ -46,7 +46,7 @@ def _form_values(trigger: Trigger) -> dict[str, str]:
             "catchUpPolicy": trigger.schedule.catch_up.value,
             "jitterSeconds": str(trigger.schedule.jitter_seconds),
         }
-    if trigger.webhook:
+    if isinstance(trigger, OnWebhook):
         values |= {
             "path": trigger.webhook.path,
             "signature": trigger.webhook.preset,
@@ -56,7 +56,7 @@ def _form_values(trigger: Trigger) -> dict[str, str]:
             "secret": "",
             "earlier": "kept" if len(trigger.webhook.sealed) > 1 else "",
         }
-    if trigger.ticket:
+    if isinstance(trigger, OnTicket):
         values |= {
             "source": trigger.ticket.source,
             "labels": ", ".join(trigger.ticket.labels),
@@ -87,6 +87,13 @@ def _offered_token(visit: PageRequest, trigger: Trigger) -> str | None:
     return firings.read_offered_token(wiring.get_world(), trigger)
 
 
+def _rotate_secrets(was: OnWebhook, new: OnWebhook, *, rotating: bool) -> OnWebhook:
+    """Return the new trigger, which accepts its earlier secrets during a rotation."""
+    if SENDERS[new.webhook.preset].check is None:
+        return new
+    return replace(new, webhook=new.webhook.keep_rotated_secrets(was.webhook, rotating=rotating))
+
+
 def save_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:
     """Save the submitted trigger; settings that the form does not show stay."""
     owner, was = _find_trigger(task_id, trigger_id)
@@ -94,18 +101,15 @@ def save_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:
         submitted = SubmittedForm({**visit.form, "trigger": was.type.value})
         body = forms.trigger_body(submitted)
         body.setdefault("paramMapping", None)
-        if was.schedule:
+        if isinstance(was, OnSchedule):
             body["config"] |= {"startAt": was.schedule.start_at, "endAt": was.schedule.end_at}
-        if was.ticket:
+        if isinstance(was, OnTicket):
             hidden_settings = {"providerId": was.ticket.provider_id, "refire": was.ticket.refire}
             body["config"] |= hidden_settings
         world = wiring.get_world()
         new = task_requests.edit_trigger(world, owner, was, body, submitted.faults)
-        if was.webhook and new.webhook and SENDERS[new.webhook.preset].check:
-            rotating = visit.form.get("earlier") == "kept"
-            new = replace(
-                new, webhook=new.webhook.keep_rotated_secrets(was.webhook, rotating=rotating)
-            )
+        if isinstance(was, OnWebhook) and isinstance(new, OnWebhook):
+            new = _rotate_secrets(was, new, rotating=visit.form.get("earlier") == "kept")
         blueprints.change_trigger(world, was, new)
     except (Invalid, Conflict) as error:
         return _render_page(visit, owner, was, error)

@@ -10,7 +10,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Brief, Firing
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.domain.triggers.trigger import OnSchedule, OnWebhook, Trigger
 from chalicelib.ports import World
 
 NEWEST_FIRINGS = 20
@@ -97,7 +97,7 @@ class TriggerDetails:
 
 def read_trigger(world: World, trigger: Trigger, *, may_see_token: bool) -> TriggerDetails:
     """Return a trigger; webhooks and tickets take their last firing from the ledger."""
-    if trigger.webhook is None and trigger.ticket is None:
+    if isinstance(trigger, OnSchedule):
         return TriggerDetails(trigger=trigger, last_fired_at=trigger.last_fired_at)
     newest, _ = world.firings.list_of_trigger(trigger.id, None, NEWEST_FIRINGS)
     fired = (firing.fired_at for firing in newest if firing.run_id)
@@ -119,7 +119,9 @@ def read_offered_token(world: World, trigger: Trigger) -> str | None:
 
     Anyone may have sent it, so an admin must check it before saving it as the secret.
     """
+    if not isinstance(trigger, OnWebhook):
+        return None
     webhook = trigger.webhook
-    if webhook is None or webhook.offered is None or webhook.sealed:
+    if webhook.offered is None or webhook.sealed:
         return None
     return world.encryption.decrypt_secret(webhook.offered, trigger.id)

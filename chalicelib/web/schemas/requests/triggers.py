@@ -13,6 +13,7 @@ from chalicelib.domain.errors import Fault
 from chalicelib.domain.triggers import cron
 from chalicelib.domain.triggers.sns_message import TOPIC_ARN
 from chalicelib.domain.triggers.time_zones import parse_zone
+from chalicelib.domain.triggers.trigger import OnWebhook
 from chalicelib.domain.triggers.webhook_senders import SENDERS
 from chalicelib.domain.triggers.webhook_signatures import standard_key
 from chalicelib.web.schemas.requests.cross_field_rules import ModelWithRules, Submitted
@@ -85,7 +86,7 @@ def _as_list(values: str | list[str] | None) -> list[str]:
 
 
 def _check_secret(submitted: Submitted) -> Iterator[Fault]:
-    sealed = submitted.was.webhook.sealed if submitted.was and submitted.was.webhook else ()
+    sealed = submitted.was.webhook.sealed if isinstance(submitted.was, OnWebhook) else ()
     sender = SENDERS[submitted.signature]
     if sender.needs_secret and not (submitted.secret or sealed):
         yield Fault("secret", f"the signature {submitted.signature!r} needs a secret")
