@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -485,7 +485,7 @@ def _both(first: Any, second: Any) -> Iterator[None]:
         yield
 
 
-def caught_by(sentence: str, seeds: range) -> tuple[int, str] | None:
+def caught_by(sentence: str, seeds: Iterable[int]) -> tuple[int, str] | None:
     """Return the first seed that notices this sabotage, and its message; None if there is none."""
     from tests.simulation.checks import broken
     from tests.simulation.simulator import Simulator
