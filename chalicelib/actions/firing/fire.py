@@ -88,14 +88,17 @@ def fire_occurrence(
         if present is None or decision is None:
             return Gone()
         context = present
-        result = write_decision(world, decision)
-        if result is WriteResult.WRITTEN:
-            return Fired(decision=decision, context=context)
-        if result in ALREADY_DECIDED:
-            by_claim = result is WriteResult.CLAIM_HELD
-            return AlreadyFired(decision=decision, context=context, by_claim=by_claim)
-        if result is WriteResult.TRIGGER_MOVED:
-            return Stale()
+        try:
+            commit_decision(world, decision)
+        except WriteConflict as taken:
+            result = _result_of(decision, taken)
+            if result in ALREADY_DECIDED:
+                by_claim = result is WriteResult.CLAIM_HELD
+                return AlreadyFired(decision=decision, context=context, by_claim=by_claim)
+            if result is WriteResult.TRIGGER_MOVED:
+                return Stale()
+            continue
+        return Fired(decision=decision, context=context)
     return Stale()
 
 
@@ -107,13 +110,18 @@ def write_decision(world: World, decision: Decision) -> WriteResult:
     try:
         commit_decision(world, decision)
     except WriteConflict as taken:
-        if _moves_trigger(decision) and Part.TRIGGER in taken.parts:
-            return WriteResult.TRIGGER_MOVED
-        if Part.CLAIM in taken.parts:
-            return WriteResult.CLAIM_HELD
-        is_decided = taken.parts & {Part.FIRING, Part.RUN}
-        return WriteResult.ID_USED if is_decided else WriteResult.CHANGED
+        return _result_of(decision, taken)
     return WriteResult.WRITTEN
+
+
+def _result_of(decision: Decision, taken: WriteConflict) -> WriteResult:
+    """Return the reason why a decision was not written."""
+    if _moves_trigger(decision) and Part.TRIGGER in taken.parts:
+        return WriteResult.TRIGGER_MOVED
+    if Part.CLAIM in taken.parts:
+        return WriteResult.CLAIM_HELD
+    is_decided = taken.parts & {Part.FIRING, Part.RUN}
+    return WriteResult.ID_USED if is_decided else WriteResult.CHANGED
 
 
 def _moves_trigger(decision: Decision) -> bool:
