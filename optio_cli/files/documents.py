@@ -130,8 +130,8 @@ def _load_yaml(name: str, text: str) -> dict[str, Any]:
         )
         raise Failure(f"{name} is not valid YAML: {message}", ExitCode.REFUSED) from None
     except yaml.YAMLError as error:
-        hint = " (a cron expression needs quotes)" if "alias" in str(error) else ""
-        raise Failure(f"{name} is not valid YAML{hint}: {error}", ExitCode.REFUSED) from None
+        advice = " (a cron expression needs quotes)" if "alias" in str(error) else ""
+        raise Failure(f"{name} is not valid YAML{advice}: {error}", ExitCode.REFUSED) from None
     try:
         json.dumps(whole, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

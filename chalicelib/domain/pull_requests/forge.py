@@ -141,8 +141,8 @@ def forge_error(
         wait = retry_delay(headers)
         message = f"the forge failed with {status} ({body}); the request is retried"
         return ForgeError(ForgeErrorKind.UNAVAILABLE, message, passes=True, wait=wait)
-    kind, hint = _describe_status(status, body, where)
-    return ForgeError(kind, f"{hint} (response: {body})")
+    kind, advice = _describe_status(status, body, where)
+    return ForgeError(kind, f"{advice} (response: {body})")
 
 
 def _describe_status(status: int, body: str, where: str) -> tuple[ForgeErrorKind, str]:
@@ -157,7 +157,7 @@ def _describe_status(status: int, body: str, where: str) -> tuple[ForgeErrorKind
             ForgeErrorKind.MISDIRECTED,
             f"the forge redirects without a location: check the URL of {where}",
         )
-    hints = {
+    descriptions = {
         401: (
             ForgeErrorKind.UNAUTHORIZED,
             f"the credential is rejected: store a valid {TOKEN} for {where}",
@@ -176,4 +176,4 @@ def _describe_status(status: int, body: str, where: str) -> tuple[ForgeErrorKind
         ),
         422: (ForgeErrorKind.INVALID, "the forge rejects the request as invalid"),
     }
-    return hints.get(status, (ForgeErrorKind.REFUSED, f"the forge answered {status}"))
+    return descriptions.get(status, (ForgeErrorKind.REFUSED, f"the forge answered {status}"))

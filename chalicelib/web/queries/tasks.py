@@ -120,13 +120,13 @@ def list_blueprints(
     With `text`, only those are returned whose name, repo or id contains it, out of at most a
     thousand that are read; the page may exceed `limit` slightly.
     """
-    blueprints, position = _definitions(world, before, limit)
+    blueprints, position = _list_blueprints(world, before, limit)
     matching, looked = (
         [candidate for candidate in blueprints if _has_name(candidate, text)],
         len(blueprints),
     )
     while position and len(matching) < limit and looked < MAX_ROWS:
-        blueprints, position = _definitions(world, position, limit)
+        blueprints, position = _list_blueprints(world, position, limit)
         matching += [candidate for candidate in blueprints if _has_name(candidate, text)]
         looked += len(blueprints)
     return read_overviews(world, matching), position
@@ -136,7 +136,7 @@ def _has_name(candidate: Blueprint, text: str) -> bool:
     return text.lower() in f"{candidate.name} {candidate.repo_url or ''} {candidate.id}".lower()
 
 
-def _definitions(world: World, before: str | None, limit: int) -> Page:
+def _list_blueprints(world: World, before: str | None, limit: int) -> Page:
     kind, _, position = (before or BLUEPRINT_KINDS[0].value).partition("|")
     kinds = [kind_value.value for kind_value in BLUEPRINT_KINDS]
     if kind not in kinds:
