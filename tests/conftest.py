@@ -262,6 +262,29 @@ def pytest_report_header() -> str:
     return f"storms from seed {choose_seeds()} (SEED_FROM={choose_seeds()} repeats them)"
 
 
+LONG_FILES = frozenset(
+    {
+        "test_simulation.py",
+        "test_replies.py",
+        "test_pull_requests.py",
+        "test_runner_jobs.py",
+        "test_runner_setup_files.py",
+        "test_runner_kept_work.py",
+        "test_snapshot.py",
+        "test_cli.py",
+        "test_package.py",
+        "test_template.py",
+        "test_whole_road.py",
+        "test_emulator.py",
+    }
+)
+"""Files of tests that take longest: a process that begins one at the end lets the other wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
+
+
 def pytest_collection_finish() -> None:
     """Let no later collection of garbage look at what collecting the tests has made."""
     gc.collect()
