@@ -228,13 +228,10 @@ def no_gap_of_a_pause() -> Any:
 
 @breaks("what an outage swallowed leaves no record")
 def no_gap_of_an_outage() -> Any:
-    def decision(world: Any, basis: Any, trigger: Any) -> Any:
-        missed = trigger.find_undecided(
-            world.now() - world.policy.missed_after - trigger.own_jitter
-        )
-        if missed:
-            trigger = replace(trigger, next_fire_at=missed.last)
-        return real(world, basis, trigger)
+    def decision(world: Any, basis: Any, at: Any) -> Any:
+        until = world.now() - world.policy.missed_after - basis.trigger.own_jitter
+        missed = basis.trigger.find_undecided(until)
+        return real(world, basis, missed.last if missed else at)
 
     real = due_schedules._decide_occurrence
     return _both(
