@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from chalicelib.domain.notifications.delivery import Delivery
-from chalicelib.domain.runs.run import Run
-from chalicelib.domain.tickets.provider import TicketProvider
-from chalicelib.domain.triggers.trigger import Trigger
-from chalicelib.ports import DueRow, MessageQueue, World
-from chalicelib.ports.messages import (
+from chalicelib.domain.messages import (
     AdmitQueue,
     ConsultForge,
     DeliverNotification,
@@ -19,6 +14,11 @@ from chalicelib.ports.messages import (
     StepMessage,
     SyncProvider,
 )
+from chalicelib.domain.notifications.delivery import Delivery
+from chalicelib.domain.runs.run import Run
+from chalicelib.domain.tickets.provider import TicketProvider
+from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.ports import DueRow, MessageQueue, World
 
 TimedRow = Trigger | Run | TicketProvider | Delivery
 QUEUES = {

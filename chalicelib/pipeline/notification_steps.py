@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from chalicelib import wiring
 from chalicelib.actions.notifications import announce, deliver
+from chalicelib.domain import messages
 from chalicelib.pipeline.steps import Steps
-from chalicelib.ports.messages import DeliverNotification, ResolveAnnouncement
 from chalicelib.settings import settings
 
 steps = Steps(__name__)
-NotificationMessage = ResolveAnnouncement | DeliverNotification
 
 
 @steps.on_message(queue=settings.queue_name("notify"))
-def notify(message: NotificationMessage) -> None:
+def notify(message: messages.ResolveAnnouncement | messages.DeliverNotification) -> None:
     """Process one notification message. It is a hint: it may come late, twice or never."""
     match message:
-        case ResolveAnnouncement():
+        case messages.ResolveAnnouncement():
             announce.resolve_intent(wiring.get_world(), message)
-        case DeliverNotification(webhook_id, list_position):
+        case messages.DeliverNotification(webhook_id, list_position):
             deliver.deliver_next(wiring.get_world(), webhook_id, list_position)

@@ -6,23 +6,22 @@ from chalicelib import wiring
 from chalicelib.actions import due_messages
 from chalicelib.actions.runs import admission, step_failures
 from chalicelib.actions.scheduler import run_due
+from chalicelib.domain import messages
 from chalicelib.pipeline.steps import Steps
-from chalicelib.ports.messages import AdmitQueue, HandleRun, SyncProvider
 from chalicelib.settings import settings
 
 steps = Steps(__name__)
-RunMessage = AdmitQueue | HandleRun | SyncProvider
 
 
 @steps.on_message(queue=settings.queue_name("steps"))
-def advance(message: RunMessage) -> None:
+def advance(message: messages.AdmitQueue | messages.HandleRun | messages.SyncProvider) -> None:
     """Process one message. It is a hint: it may come late, twice or never."""
     world = wiring.get_world()
     match message:
-        case AdmitQueue(queue_id):
+        case messages.AdmitQueue(queue_id):
             with step_failures.left_to_ticks(world, "admit"):
                 admission.admit_queue(world, queue_id)
-        case HandleRun(run_id):
+        case messages.HandleRun(run_id):
             step_failures.step_of_run(world, run_id, run_due.handle_due_run)
-        case SyncProvider():
+        case messages.SyncProvider():
             due_messages.hand_on(world, [message])  # sent before there was a queue of its own

@@ -8,8 +8,8 @@ from chalicelib import log_context, wiring
 from chalicelib.actions.blueprints import time_zone_updates
 from chalicelib.actions.firing import due_schedules
 from chalicelib.actions.scheduler import tick as scheduler_tick
+from chalicelib.domain import messages
 from chalicelib.pipeline.steps import Steps
-from chalicelib.ports.messages import FireTrigger
 from chalicelib.settings import settings
 
 steps = Steps(__name__)
@@ -24,9 +24,9 @@ def tick(event: CloudWatchEvent) -> None:
 
 
 @steps.on_batch(queue=settings.queue_name("fire"))
-def fire(messages: list[FireTrigger]) -> None:
+def fire(batch: list[messages.FireTrigger]) -> None:
     """Fire the due occurrences of each named trigger. Safe to repeat."""
     due_schedules.fire_due_triggers(
         wiring.get_world(),
-        [(message.trigger_id, message.blueprint_id) for message in messages],
+        [(message.trigger_id, message.blueprint_id) for message in batch],
     )

@@ -16,7 +16,7 @@ from chalice.app import Blueprint as ChaliceBlueprint
 from chalice.app import SQSEvent, SQSRecord
 
 from chalicelib import log_context, wiring
-from chalicelib.ports.messages import StepMessage, decode_message, step_name
+from chalicelib.domain import messages as step_messages
 
 log = logging.getLogger(__name__)
 wiring.log_as_json()
@@ -27,7 +27,7 @@ class ReadMessage(NamedTuple):
     """A record that was decoded: its message, and the id of its cause."""
 
     record: SQSRecord
-    message: StepMessage
+    message: step_messages.StepMessage
     correlation_id: str | None
 
 
@@ -41,11 +41,9 @@ class Steps(ChaliceBlueprint):
         """Register a handler of one message at a time, so that a slow one delays no other."""
 
         def register(handler: Callable[[Any], None]) -> Any:
-            kind = _annotation(handler)
-
             @functools.wraps(handler)
             def consume(event: SQSEvent) -> BatchResponse:
-                read, failed = _read_records(event, kind)
+                read, failed = _read_records(event, _annotation(handler))
                 failed += [each.record for each in read if not _handle_one(handler, each)]
                 return _batch_response(failed)
 
@@ -59,13 +57,12 @@ class Steps(ChaliceBlueprint):
         """Register a handler of a whole batch, which is retried message by message if it fails."""
 
         def register(handler: Callable[[list[Any]], None]) -> Any:
-            (kind,) = get_args(_annotation(handler))
-
-            def handle_single(message: StepMessage) -> None:
+            def handle_single(message: step_messages.StepMessage) -> None:
                 handler([message])
 
             @functools.wraps(handler)
             def consume(event: SQSEvent) -> BatchResponse:
+                (kind,) = get_args(_annotation(handler))
                 read, failed = _read_records(event, kind)
                 try:
                     with _log_step(handler.__name__, {each.correlation_id for each in read}):
@@ -80,8 +77,9 @@ class Steps(ChaliceBlueprint):
         return register
 
 
+@functools.cache
 def _annotation(handler: Callable[..., None]) -> Any:
-    """Return the type of a handler's only parameter."""
+    """Return the type of a handler's only parameter; it is loaded with the first event."""
     types = get_type_hints(handler)
     return types[next(iter(inspect.signature(handler).parameters))]
 
@@ -94,7 +92,7 @@ def _read_records(
     for record in records:
         try:
             body = json.loads(record.body)
-            message: StepMessage = decode_message(body, kind)
+            message: step_messages.StepMessage = step_messages.decode_message(body, kind)
         except ValueError as error:
             fields = {"message_id": _message_id(record), "reason": str(error)}
             log.error("message cannot be read", extra=fields)
@@ -107,7 +105,7 @@ def _read_records(
 
 def _handle_one(handler: Callable[[Any], None], read: ReadMessage) -> bool:
     try:
-        with _log_step(step_name(read.message), {read.correlation_id}):
+        with _log_step(step_messages.step_name(read.message), {read.correlation_id}):
             handler(read.message)
     except Exception:
         log.exception("step failed", extra={"message_id": _message_id(read.record)})

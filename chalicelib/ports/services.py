@@ -8,6 +8,7 @@ from typing import Protocol
 
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.messages import StepMessage
 from chalicelib.domain.notifications.delivery import HttpResult
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.repos.repo import Repo
@@ -17,7 +18,6 @@ from chalicelib.domain.runs.output import RunOutput
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.sns_message import SignedMessage
-from chalicelib.ports.messages import StepMessage
 
 
 class BuildRefused(Exception):

@@ -19,6 +19,7 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.messages import StepMessage, encode_message
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.output import RunOutput
@@ -32,7 +33,6 @@ from chalicelib.integrations.expressions.engine import ExpressionEngine
 from chalicelib.integrations.failures import is_transient_failure
 from chalicelib.integrations.trackers.registry import RealTrackers
 from chalicelib.ports import DueRow, LostRow, Part, TriggerChange, WebhookListener, WriteConflict
-from chalicelib.ports.messages import StepMessage, encode_message
 
 GONE = object()
 Condition = Callable[[Any], bool]

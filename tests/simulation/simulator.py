@@ -31,6 +31,7 @@ from chalicelib.actions.scheduler.tick import IncompleteTick
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.messages import encode_message
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
@@ -49,7 +50,6 @@ from chalicelib.domain.triggers.trigger import (
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
 from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
 from chalicelib.ports import TrackerRateLimited, TrackerUnreachable, WriteConflict
-from chalicelib.ports.messages import encode_message
 from tests.simulation.memory import MemoryWorld
 from tests.simulation.outside import HEAD, LABEL, Outside
 from tests.simulation.weather import CALM, MOST_LAG, MOST_SKEW, OUTAGES, throttling, weather

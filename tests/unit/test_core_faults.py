@@ -13,8 +13,8 @@ from chalicelib.actions import due_messages
 from chalicelib.actions.jobs import jobs, reports
 from chalicelib.actions.notifications import announce
 from chalicelib.actions.scheduler import run_due, tick
+from chalicelib.domain.messages import ResolveAnnouncement, decode_message, encode_message
 from chalicelib.domain.runs.state import State
-from chalicelib.ports.messages import ResolveAnnouncement, decode_message, encode_message
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryQueue
 from tests.support.core_stage import (

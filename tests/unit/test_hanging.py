@@ -19,6 +19,7 @@ from chalicelib.actions.blueprints import blueprints
 from chalicelib.actions.scheduler import tick
 from chalicelib.domain.access.secret import GLOBAL_SCOPE
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
+from chalicelib.domain.messages import StepMessage, encode_message
 from chalicelib.domain.notifications import delivery as deliveries
 from chalicelib.domain.notifications.notification import Event, Notification
 from chalicelib.domain.pull_requests.forge import TOKEN
@@ -30,7 +31,6 @@ from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import OnSchedule, ScheduleSettings
 from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
-from chalicelib.ports.messages import StepMessage, encode_message
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
 from tests.simulation.notification_storm import LISTENER, OneListener, ToldDeliveries

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
-from chalicelib.ports.messages import (
+from chalicelib.domain.messages import (
     DeliverNotification,
     FireTrigger,
     HandleRun,
@@ -20,6 +19,7 @@ from chalicelib.ports.messages import (
     encode_message,
     step_name,
 )
+from chalicelib.pipeline import notification_steps, outside_steps, run_steps, schedule_steps
 
 KINDS = StepMessage.__subclasses__()
 STEPS = (run_steps.advance, outside_steps.consult, notification_steps.notify, schedule_steps.fire)

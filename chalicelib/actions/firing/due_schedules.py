@@ -23,12 +23,12 @@ from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Outcome, Skip
 from chalicelib.domain.ids import format_moment
+from chalicelib.domain.messages import FireTrigger
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.triggers.gap import MissedGap
 from chalicelib.domain.triggers.trigger import CatchUp, Trigger
 from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
-from chalicelib.ports.messages import FireTrigger
 
 log = logging.getLogger(__name__)
 MAX_OCCURRENCES_PER_CALL = 100

@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 from chalicelib.actions import due_messages
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.messages import ResolveAnnouncement
 from chalicelib.domain.notifications import delivery as deliveries
 from chalicelib.domain.notifications import notification as notices
 from chalicelib.domain.notifications.notification import Event, Notification
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
-from chalicelib.ports.messages import ResolveAnnouncement
 
 log = logging.getLogger(__name__)
 ANNOUNCEMENT_HEAD_START = timedelta(seconds=2)

@@ -11,10 +11,10 @@ from chalicelib.actions.firing.firing import is_active
 from chalicelib.actions.jobs import builds
 from chalicelib.actions.runs import admission, briefs, transitions
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.messages import ConsultForge
 from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
-from chalicelib.ports.messages import ConsultForge
 
 MAX_ADMISSION_INTERVAL = timedelta(minutes=10)
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib import aws_session, log_context
-from chalicelib.ports.messages import StepMessage, encode_message
+from chalicelib.domain.messages import StepMessage, encode_message
 
 BATCH_SIZE = 10
 MAX_MESSAGE_BYTES = 256 * 1024
