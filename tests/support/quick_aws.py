@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 from botocore import xform_name
+from botocore.awsrequest import AWSRequest
 from botocore.loaders import JSONFileLoader
 from botocore.signers import RequestSigner
 from moto.backend_index import backend_url_patterns
@@ -17,6 +19,9 @@ from moto.core.serialize import AttributePickerContext, XFormedAttributePicker
 from moto.sqs import models as sqs
 
 from tests.support.prepared import SERVICES
+
+LOOPBACK = {"127.0.0.1", "localhost"}
+_sign = RequestSigner.sign
 
 
 @contextmanager
@@ -31,7 +36,7 @@ def quick_calls() -> Iterator[None]:
             (sqs, "camelcase_to_underscores", functools.cache(sqs.camelcase_to_underscores)),
             (responses, "gen_amzn_requestid_long", _name_request),
             (XFormedAttributePicker, "get_possible_keys", _possible_keys),
-            (RequestSigner, "sign", _leave_unsigned),
+            (RequestSigner, "sign", _sign_if_sent),
         ):
             patched.enter_context(patch.object(target, name, replacement))
         yield
@@ -63,8 +68,12 @@ def _name_request(headers: dict[str, Any] | None = None) -> str:
     return "a-request"
 
 
-def _leave_unsigned(self: RequestSigner, *given: Any, **named: Any) -> None:
-    """Sign nothing, since moto verifies nothing; URLs are signed elsewhere."""
+def _sign_if_sent(
+    self: RequestSigner, operation_name: str, request: AWSRequest, *given: Any, **named: Any
+) -> None:
+    """Sign a request to an emulator on this machine only, since moto verifies nothing."""
+    if urlsplit(request.url).hostname in LOOPBACK:
+        _sign(self, operation_name, request, *given, **named)
 
 
 def _possible_keys(self: XFormedAttributePicker, context: AttributePickerContext) -> list[str]:
