@@ -55,6 +55,11 @@ class Settings:
         return f"optio-{self.stage}-{kind}"
 
     @property
+    def notify_mapping(self) -> str:
+        """The id of the mapping by which `notify` reads its queue; the template sets it."""
+        return self.environment.get("OPTIO_NOTIFY_MAPPING", "")
+
+    @property
     def log_group(self) -> str:
         return f"/optio/{self.stage}/runs"
 

@@ -226,6 +226,12 @@ class Wiring:
         return SqsQueue(settings.queue_name("notify"), settings.region)
 
     @cached_property
+    def notify_reader(self) -> ports.QueueReader:
+        from chalicelib.integrations.aws.queue_reader import LambdaQueueReader
+
+        return LambdaQueueReader(settings.notify_mapping, settings.region)
+
+    @cached_property
     def builds(self) -> ports.Builds:
         from chalicelib.integrations.aws.codebuild import CodeBuilds
 

@@ -54,6 +54,13 @@ class Vault(Protocol):
         """Remove a value at once; do nothing if there is none."""
 
 
+class QueueReader(Protocol):
+    """The reading of a queue by its function. It is paused while nothing can be in the queue."""
+
+    def resume(self) -> None:
+        """Start the reading unless it is going on; raise `Conflict` if that has to wait."""
+
+
 class MessageQueue(Protocol):
     """Messages to the steps. A message is a hint: it may come late, twice, or never."""
 

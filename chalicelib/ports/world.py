@@ -14,6 +14,7 @@ from chalicelib.ports.services import (
     MessageQueue,
     Metrics,
     Outputs,
+    QueueReader,
     RunLogs,
     Sns,
     StagePolicy,
@@ -89,6 +90,8 @@ class World(Protocol):
     def webhook_sender(self) -> WebhookSender: ...
     @property
     def notify_queue(self) -> MessageQueue: ...
+    @property
+    def notify_reader(self) -> QueueReader: ...
     @property
     def secrets(self) -> Secrets: ...
     @property

@@ -58,7 +58,7 @@ class LocalStack:
     def _deploy(self) -> dict[str, str]:
         from infra.package.build import tick_sentence  # noqa: PLC0415
         from infra.package.cache import build_if_changed  # noqa: PLC0415
-        from infra.release import data_key  # noqa: PLC0415
+        from infra.release import data_key, notify_reader  # noqa: PLC0415
         from infra.release.deploy import Target  # noqa: PLC0415 - after the environment is set
 
         package = self._state / "package"
@@ -68,6 +68,7 @@ class LocalStack:
         target = Target(self._emulator.endpoint, os.environ["STAGE"])
         data_key.ensure_data_key(target)
         outputs = target.deploy(package, digest)
+        notify_reader.pause_unused(target)
         target.note_start()
         return outputs
 

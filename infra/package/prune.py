@@ -15,6 +15,7 @@ STORAGE = "dynamodb"
 """pynamodb makes this client, so no line of ours names it."""
 CALLED = {
     "codebuild": ("BatchGetBuilds", "StartBuild"),
+    "lambda": ("GetEventSourceMapping", "UpdateEventSourceMapping"),
     "logs": ("CreateLogStream", "GetLogEvents", "PutLogEvents"),
     "ssm": ("GetParameter",),
 }
@@ -53,8 +54,10 @@ def slimmed(folder: Path) -> None:
         if model.is_dir() and model.name not in names:
             shutil.rmtree(model)
     for service, operations in CALLED.items():
-        for version in (data / service).iterdir():
-            _slim_model(version, operations)
+        *older, newest = sorted((data / service).iterdir())
+        for version in older:
+            shutil.rmtree(version)
+        _slim_model(newest, operations)
     _slim_endpoints(data / "endpoints.json", names)
     for path in sorted(unused(folder), reverse=True):  # what lies in another goes before it
         if path.is_dir():

@@ -23,6 +23,8 @@ Template = dict[str, Any]
 STEP_TIMEOUT_SECONDS = 60
 VISIBILITY_SECONDS = 6 * STEP_TIMEOUT_SECONDS
 """Six times the function's timeout, as AWS advises for queues that feed Lambda."""
+NOTIFY_MAPPING = "NotifyNotifySqsEventSource"
+"""SAM's name for the mapping by which `notify` reads its queue."""
 MOST_RECEIVES = 10
 FOURTEEN_DAYS = 14 * 24 * 3600
 LOG_DAYS = 90
@@ -46,8 +48,12 @@ def template() -> Template:
             **_watch(),
         },
     ]
+    made = joined(parts)
+    # The API starts the reading of notifications when there is an endpoint for them.
+    known = {"Variables": {"OPTIO_NOTIFY_MAPPING": {"Ref": NOTIFY_MAPPING}}}
+    made["APIHandler"]["Properties"]["Environment"] = known
     return {
-        "Resources": joined(parts),
+        "Resources": made,
         "Outputs": {"LogGroup": {"Value": {"Ref": "RunsLogGroup"}}},
     }
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from chalicelib.settings import settings
 from infra.package import capacity
 from infra.package.build import ROOT, build
-from infra.release import data_key, indexes, operator_cli, orphaned_resources
+from infra.release import data_key, indexes, notify_reader, operator_cli, orphaned_resources
 from infra.release.change_sets import ChangeSet, Undeployable, carry_out, propose, remove, withdraw
 from infra.release.deploy import PROPOSED, Target
 from infra.release.indexes import Template
@@ -55,6 +55,7 @@ def deploy(target: Target) -> None:
     )
     upgrade(target, target.upload(package, digest), {"package": digest})
     data_key.forget_former(target)
+    notify_reader.pause_unused(target)
     _tell(target)
 
 

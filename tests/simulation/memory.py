@@ -799,6 +799,10 @@ class MemoryOutputs:
 
 
 @dataclass
+class MemoryReader:
+    def resume(self) -> None: ...
+
+
 class MemoryQueue:
     sent: list[tuple[dict[str, str], timedelta]] = field(default_factory=list)
 
@@ -842,6 +846,7 @@ class MemoryWorld:
         self.webhook_endpoints: Any = MemoryWebhooks()
         self.deliveries: Any = MemoryDeliveries()
         self.notify_queue: Any = MemoryQueue()
+        self.notify_reader: Any = MemoryReader()
         self.fire_queue: Any = MemoryQueue()
         self.steps_queue: Any = MemoryQueue()
         self.remote_queue: Any = MemoryQueue()

@@ -45,6 +45,8 @@ def _named(resource: dict[str, Any]) -> str:
     text = value[0] if kind == "Fn::GetAtt" else str(value)
     if text.endswith(":secret:optio/@stage@/secrets/*"):
         return "secrets/*"
+    if text.endswith(f":event-source-mapping:${{{resources.NOTIFY_MAPPING}}}"):
+        return resources.NOTIFY_MAPPING
     if text.endswith(":parameter/optio/@stage@/data-key"):
         return "data-key"
     return re.sub(r"\$\{(\w+)\.Arn\}", r"\1", text)

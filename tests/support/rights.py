@@ -30,6 +30,7 @@ from chalice.test import TestHTTPClient, TestLambdaClient
 
 from chalicelib import wiring
 from chalicelib.settings import settings
+from infra.package.resources import NOTIFY_MAPPING
 from tests.support.policies import FUNCTIONS, Right, granted, of_lambda
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,6 +84,8 @@ def _place(service: str, sent: dict[str, Any]) -> str:
         return "secrets/*" if name.startswith(settings.secrets_prefix) else name
     if service == "ssm":
         return "data-key" if sent["Name"] == settings.data_key else str(sent["Name"])
+    if service == "lambda":
+        return NOTIFY_MAPPING if sent["UUID"] == settings.notify_mapping else str(sent["UUID"])
     places = {"s3": "BlobsBucket/*", "logs": "RunsLogGroup", "codebuild": "RunnerProject"}
     return places[service]
 

@@ -31,7 +31,7 @@ def create_endpoint(
     """Create an endpoint; return it with its secret, which is shown this once and stored encrypted.
 
     With a claim, a repeated request returns the result of the first one. Raises `Conflict` if the
-    stage has the maximum number of endpoints.
+    stage has the maximum number of endpoints, or if the reading of notifications cannot start now.
     """
     if earlier := earlier_result(world, claim):
         return _existing_endpoint(world, earlier)
@@ -58,10 +58,13 @@ def create_endpoint(
         world.webhook_endpoints.add(new, replace(claim, result=webhook_id) if claim else None)
     except WriteConflict as taken:
         return _existing_endpoint(world, existing_result(world, claim, taken))
+    # After the write: a deploy that finds no endpoint pauses the reading, then looks again.
+    world.notify_reader.resume()
     return new, secret
 
 
 def _existing_endpoint(world: World, webhook_id: str) -> tuple[WebhookEndpoint, str]:
+    world.notify_reader.resume()
     endpoint = world.webhook_endpoints.get(webhook_id)
     return endpoint, world.encryption.decrypt_secret(endpoint.secrets[0], endpoint.id)
 
