@@ -55,6 +55,11 @@ class Api:
         headers = {"Authorization": f"Bearer {self._token}"}
         return self.send(event("POST", resource, json.dumps(body).encode(), headers))
 
+    def put(self, resource: str, body: object, **path: str) -> Any:
+        """Put as an admin; return the answer, which has to be a success."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return self.send(event("PUT", resource, json.dumps(body).encode(), headers, **path))
+
     def send(self, request: dict[str, Any]) -> Any:
         """Return the answer to an event, which has to be a success."""
         answer = self._app(request, None)
@@ -62,7 +67,7 @@ class Api:
             raise RuntimeError(
                 f"{request['path']} answered {answer['statusCode']} {answer['body']}"
             )
-        return json.loads(answer["body"])
+        return json.loads(answer["body"]) if answer["body"] else None
 
 
 def blueprint(*triggers: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from unittest.mock import patch
 from botocore.client import BaseClient
 from botocore.httpsession import URLLib3Session
 
+EVENT_BYTES = 26
+"""The bytes that CloudWatch adds to each line of a log."""
+
 
 @dataclass
 class Meter:
@@ -22,6 +25,7 @@ class Meter:
     calls: Counter[str] = field(default_factory=Counter)
     units: Counter[tuple[str, str]] = field(default_factory=Counter)
     read_units: float = 0
+    log_bytes: int = 0
     botocore_cpu: float = 0
     waited: float = 0
     cpu: float = 0
@@ -47,7 +51,10 @@ class Meter:
             self.units[table, ""] += own
 
     def read(self, operation: str, request: Any) -> None:
-        """Count the rows of a batched read, which reports no capacity: one unit per 4 KB."""
+        """Count what no answer reports: rows of a batched read (a unit per 4 KB), and log lines."""
+        if operation == "PutLogEvents":
+            sizes = (len(entry["message"].encode()) for entry in request["logEvents"])
+            self.log_bytes += sum(size + EVENT_BYTES for size in sizes)
         if operation == "BatchGetItem":
             self.read_units += sum(
                 len(table_request["Keys"]) for table_request in request["RequestItems"].values()

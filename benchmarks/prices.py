@@ -46,6 +46,13 @@ PRICES = {
         3.00, 1, "dashboards, a month", "https://aws.amazon.com/cloudwatch/pricing/"
     ),
     "metrics": Price(0.30, 1, "metrics, a month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "secret reads": Price(
+        0.05, 10_000, "API calls", "https://aws.amazon.com/secrets-manager/pricing/"
+    ),
+    "key requests": Price(0.03, 10_000, "requests", "https://aws.amazon.com/kms/pricing/"),
+    "build minutes": Price(
+        0.005, 1, "minutes, general1.small", "https://aws.amazon.com/codebuild/pricing/"
+    ),
     "secrets": Price(
         0.40, 1, "secrets, a month", "https://aws.amazon.com/secrets-manager/pricing/"
     ),

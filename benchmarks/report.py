@@ -58,9 +58,15 @@ def table(part: str, rows: Iterable[Row]) -> str:
     lines = []
     for row in rows:
         holds = "" if not row.budget else "**no**" if row.broken else "yes"
-        shown = f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3g}"
-        lines.append(f"| {part} | {row.what} | {shown} {row.unit} | {row.budget} | {holds} |")
+        lines.append(f"{part} | {row.what} | {_shown(row)} {row.unit} | {row.budget} | {holds}")
     return "\n".join(lines)
 
 
-HEAD = "| part | what | measured | budget | holds |\n|---|---|---:|---|---|"
+def _shown(row: Row) -> str:
+    """Return a value with three digits, or dollars with their cents."""
+    if abs(row.value) >= 1000:
+        return f"{row.value:,.0f}"
+    return f"{row.value:.2f}" if row.unit == "$" else f"{row.value:.3g}"
+
+
+HEAD = "part | what | measured | budget | holds\n---|---|---:|---|---"

@@ -6,11 +6,13 @@ the capacity of each call by AWS's rules, indexes apart.
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,10 @@ class Stage(Emulator):
     def admin_key(self) -> str:
         """Make a key that may do everything, and return its token."""
         return Target(self.endpoint, settings.stage).make_admin_key()
+
+    def runner_key(self) -> str:
+        """Make a key of a runner, and return its token."""
+        return Target(self.endpoint, settings.stage).make_runner_key()
 
     def use(self) -> None:
         """Let this process talk to this stage, with clients that are new."""
@@ -94,6 +100,18 @@ def fill_stage() -> None:
     client("logs").create_log_group(logGroupName=settings.log_group)
     client("ssm").put_parameter(Name=settings.data_key, Value="of benchmarks", Type="SecureString")
     client("s3").create_bucket(Bucket=settings.bucket)
+
+
+@contextmanager
+def printing() -> Iterator[io.StringIO]:
+    """Yield what the functions print inside the block: their log lines and their metrics."""
+    before = logging.root.manager.disable
+    logging.disable(logging.NOTSET)
+    try:
+        with redirect_stdout(io.StringIO()) as printed:
+            yield printed
+    finally:
+        logging.disable(before)
 
 
 def client(service: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from chalicelib.domain.errors import Fault
@@ -47,8 +47,12 @@ class Vault(Protocol):
     def put(self, key: str, value: str) -> None:
         """Store or replace a value; raise `Conflict` while the key is being deleted."""
 
-    def get(self, key: str) -> str | None:
-        """Return a value, None if there is none."""
+    def get(self, key: str, changed_at: datetime | None = None) -> str | None:
+        """Return a value, None if there is none.
+
+        `changed_at` is the time of its last change, from a row that is written after the value. A
+        value that was read for the same time may then come from memory, for five minutes.
+        """
 
     def remove(self, key: str) -> None:
         """Remove a value at once; do nothing if there is none."""
@@ -58,7 +62,7 @@ class QueueReader(Protocol):
     """The reading of a queue by its function. It is paused while nothing can be in the queue."""
 
     def resume(self) -> None:
-        """Start the reading unless it is going on; raise `Conflict` if that has to wait."""
+        """Start the reading unless it has started; raise `Conflict` if that has to wait."""
 
 
 class MessageQueue(Protocol):

@@ -674,6 +674,9 @@ class MemorySecrets:
     def vault_key(self, name: str, scope: str) -> str:
         return f"{scope}/{name}"
 
+    def put(self, new: Secret) -> None:
+        self._names[self.vault_key(new.name, new.scope)] = new
+
     def find_named(self, names: Collection[str], scope: str) -> dict[str, Secret]:
         keys = {name: self.vault_key(name, scope) for name in names}
         return {name: self._names[key] for name, key in keys.items() if key in self._names}
@@ -686,7 +689,7 @@ class MemoryVault:
     def put(self, key: str, value: str) -> None:
         self._values[key] = value
 
-    def get(self, key: str) -> str | None:
+    def get(self, key: str, changed_at: datetime | None = None) -> str | None:
         return self._values.get(key)
 
     def remove(self, key: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.actions.jobs import builds
 from chalicelib.actions.pull_requests import forge_events
 from chalicelib.actions.tickets import providers
-from chalicelib.domain.access.secret import GLOBAL_SCOPE
+from chalicelib.domain.access.secret import GLOBAL_SCOPE, Secret
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.pull_requests.forge import TOKEN, ForgeError, ForgeLocation
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
@@ -271,7 +271,8 @@ class Outside:
 
     def enter(self, world: Any) -> None:
         """Let the world lead here, and keep what opens it."""
-        world.secrets._names[world.secrets.vault_key(TOKEN, GLOBAL_SCOPE)] = True
+        now = world.now()
+        world.secrets.put(Secret(name=TOKEN, scope=GLOBAL_SCOPE, created_at=now, updated_at=now))
         world.vault.put(world.secrets.vault_key(TOKEN, GLOBAL_SCOPE), "t")
         world.forges = self
         world.trackers = self

@@ -41,7 +41,7 @@ SAME = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "dynamodb:TransactGetItems": "dynamodb:GetItem",
 }
-REMEMBERED = ("_url", "_key", "_cipher")
+REMEMBERED = ("_url", "_key", "_cipher", "_memory")
 FOLDER = os.environ.get("OPTIO_RIGHTS", "")
 Used = dict[tuple[str, str, str], set[str]]
 used: Used = defaultdict(set)

@@ -17,7 +17,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.actions.blueprints import blueprints
 from chalicelib.actions.scheduler import tick
-from chalicelib.domain.access.secret import GLOBAL_SCOPE
+from chalicelib.domain.access.secret import GLOBAL_SCOPE, Secret
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.messages import StepMessage, encode_message
 from chalicelib.domain.notifications import delivery as deliveries
@@ -82,7 +82,9 @@ class Stage:
         self.world: Any = MemoryWorld(lambda: self.now, self._wait)
         self.queues = {name: Queue(self) for name in HANDLERS}
         vars(self.world).update(self.queues)
-        self.world.secrets._names[self.world.secrets.vault_key(TOKEN, GLOBAL_SCOPE)] = True
+        now = self.world.now()
+        token = Secret(name=TOKEN, scope=GLOBAL_SCOPE, created_at=now, updated_at=now)
+        self.world.secrets.put(token)
         self.world.vault.put(self.world.secrets.vault_key(TOKEN, GLOBAL_SCOPE), "t")
         self.world.forges = SimpleNamespace(open_forge=lambda *given: self._silent("forge"))
         self.world.trackers = SimpleNamespace(open_tracker=lambda *given: self._silent("tracker"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.access.secret import GLOBAL_SCOPE
+from chalicelib.domain.access.secret import GLOBAL_SCOPE, Secret
 from chalicelib.domain.pull_requests.forge import (
     APP_ID,
     APP_KEY,
@@ -62,16 +62,17 @@ def git_token(world: World, repo_url: str | None, repo: Repo | None) -> str | No
 
 
 def _token_of_repo(world: World, repo_url: str) -> str | None:
-    if not repo_url.startswith("https://") or not world.secrets.find_named([REPO_TOKEN], repo_url):
+    if not repo_url.startswith("https://"):
         return None
-    return _secret_value(world, REPO_TOKEN, repo_url)
+    secret = world.secrets.find_named([REPO_TOKEN], repo_url).get(REPO_TOKEN)
+    return _secret_value(world, secret) if secret else None
 
 
 def forge_webhook_secret(world: World, source: str) -> str | None:
     """Return the secret that signs the events of a forge or tracker, or None."""
     name = WEBHOOK_SECRET_NAMES[source]
-    secrets = world.secrets.find_named([name], GLOBAL_SCOPE)
-    return world.vault.get(world.secrets.vault_key(name, GLOBAL_SCOPE)) if secrets else None
+    secret = world.secrets.find_named([name], GLOBAL_SCOPE).get(name)
+    return _secret_value(world, secret) if secret else None
 
 
 def _find_credential(world: World, repo_url: str) -> ForgeCredential | None:
@@ -79,12 +80,13 @@ def _find_credential(world: World, repo_url: str) -> ForgeCredential | None:
     for scope in (repo_url, GLOBAL_SCOPE):
         names = world.secrets.find_named([TOKEN, APP_ID, APP_KEY], scope)
         if TOKEN in names:
-            return ForgeCredential(token=_secret_value(world, TOKEN, scope))
+            return ForgeCredential(token=_secret_value(world, names[TOKEN]))
         if APP_ID in names and APP_KEY in names:
-            app_id, key = (_secret_value(world, name, scope) for name in (APP_ID, APP_KEY))
+            app_id, key = (_secret_value(world, names[name]) for name in (APP_ID, APP_KEY))
             return ForgeCredential(app_id=app_id, app_key=key)
     return None
 
 
-def _secret_value(world: World, name: str, scope: str) -> str | None:
-    return world.vault.get(world.secrets.vault_key(name, scope))
+def _secret_value(world: World, secret: Secret) -> str | None:
+    key = world.secrets.vault_key(secret.name, secret.scope)
+    return world.vault.get(key, secret.updated_at)

@@ -93,7 +93,7 @@ def _open_tracker(world: World, run: Run) -> tuple[Tracker, TicketProvider, Tick
         provider = world.providers.get(ticket.provider_id)
     except NotFound:
         raise TrackerUnreachable("the provider of the ticket was removed") from None
-    credential = world.vault.get(provider.secret_key)
+    credential = world.vault.get(provider.secret_key, provider.updated_at)
     if credential is None:
         raise TrackerUnreachable(
             "the credential of the provider is missing: PATCH the provider with a new one"

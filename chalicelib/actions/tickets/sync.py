@@ -76,7 +76,7 @@ def _read_and_finish(
 
 def _read_pages(world: World, notes: LeasedProvider, started: datetime) -> None:
     provider = notes.provider
-    credential = world.vault.get(provider.secret_key)
+    credential = world.vault.get(provider.secret_key, provider.updated_at)
     if credential is None:
         raise TrackerUnreachable("its credential is missing: PATCH the provider with a new one")
     tracker = world.trackers.open_tracker(provider, credential, started)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,8 @@ from chalicelib import aws_session
 from chalicelib.domain.errors import Conflict
 
 PATIENCE_SECONDS, PAUSE_SECONDS = 12.0, 0.5
+MEMORY_SECONDS = 300.0
+"""The time for which a value is remembered. Each read of one is a paid call, and one of KMS."""
 
 
 class SecretsManager:
@@ -25,6 +28,11 @@ class SecretsManager:
     @cached_property
     def _client(self) -> Any:
         return aws_session.make_client("secretsmanager", region_name=self._region)
+
+    @cached_property
+    def _memory(self) -> dict[str, tuple[datetime, float, str]]:
+        """Values by key, each with the time of its change and the moment of its read."""
+        return {}
 
     def put(self, key: str, value: str) -> None:
         """Keep a value; what was there before is gone.
@@ -52,8 +60,20 @@ class SecretsManager:
                 raise
             self._client.create_secret(Name=name, SecretString=value, **self._encrypted)
 
-    def get(self, key: str) -> str | None:
-        """Return a value, None where there is none."""
+    def get(self, key: str, changed_at: datetime | None = None) -> str | None:
+        """Return a value, None where there is none; remember it if its change has a time."""
+        if changed_at is None:
+            return self._read(key)
+        if key in self._memory:
+            of, read_at, value = self._memory[key]
+            if of == changed_at and time.monotonic() - read_at < MEMORY_SECONDS:
+                return value
+        read_at, current = time.monotonic(), self._read(key)
+        if current is not None:
+            self._memory[key] = (changed_at, read_at, current)
+        return current
+
+    def _read(self, key: str) -> str | None:
         try:
             answer = self._client.get_secret_value(SecretId=f"{self._prefix}{key}")
         except ClientError as error:
