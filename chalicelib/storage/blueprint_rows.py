@@ -8,7 +8,7 @@ from datetime import timedelta
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.firing.firing import Firing
 from chalicelib.domain.trigger_type import TriggerType
-from chalicelib.domain.triggers.trigger import OnSchedule, OnTicket, OnWebhook, Trigger
+from chalicelib.domain.triggers.trigger import OnDemand, OnSchedule, OnTicket, OnWebhook, Trigger
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec
 from chalicelib.storage.records import (
@@ -19,7 +19,7 @@ from chalicelib.storage.records import (
 )
 
 _TRIGGER_CLASSES: dict[TriggerType, type[Trigger]] = {
-    kind.type: kind for kind in (OnSchedule, OnWebhook, OnTicket)
+    kind.type: kind for kind in (OnSchedule, OnWebhook, OnTicket, OnDemand)
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.firing.firing import Firing, Outcome
+from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import OnWebhook, Trigger, WebhookSettings
 from chalicelib.storage.blueprint_rows import load_trigger, trigger_record
 from chalicelib.storage.dynamo.codec import dump_json, load_json
@@ -50,6 +51,7 @@ ROWS: list[dict[str, Any]] = [
     {**SHARED, **TIMES, "type": "schedule", "schedule": {"cron": "0 9 * * *", "timezone": "UTC"}},
     {**SHARED, "type": "webhook", "webhook": {"path": "abc", "preset": "github", "sealed": ["x"]}},
     {**SHARED, "type": "ticket", "ticket": {"source": "github", "labels": ["agent"]}},
+    {**SHARED, "type": "manual", "param_mapping": {"who": "me"}},
 ]
 """The rows of triggers of each type."""
 
@@ -80,6 +82,10 @@ def test_a_users_own_key_of_an_older_name_stays():
 
     assert load_trigger(stored(trigger)) == trigger
     assert load_trigger(as_older(stored(trigger))) == trigger
+
+
+def test_each_type_of_trigger_has_a_row():
+    assert {row["type"] for row in ROWS} == set(TriggerType)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["type"])

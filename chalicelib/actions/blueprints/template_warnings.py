@@ -9,7 +9,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.template import BUILT_IN_NAMES, find_printed_names
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.field_warning import FieldWarning
-from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
+from chalicelib.domain.triggers.trigger import OnSchedule, OnTicket, OnWebhook, Trigger
 from chalicelib.ports import World
 
 
@@ -21,7 +21,8 @@ def warn_of_unfilled_names(
     Without a mapping, a delivery or ticket provides its whole payload, so it may fill any name.
     """
     filled_names = trigger.param_mapping or {}
-    if trigger.param_mapping is None and not isinstance(trigger, OnSchedule):
+    mapped = trigger.param_mapping is not None and isinstance(trigger, OnWebhook | OnTicket)
+    if not mapped and not isinstance(trigger, OnSchedule):
         return
     for _, name in _find_open_names(facts, owner, filled_names):
         head = name.partition(".")[0]

@@ -18,7 +18,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing.decision import BlueprintContext, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
 from chalicelib.domain.trigger_type import TriggerType
-from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
+from chalicelib.domain.triggers.trigger import OnDemand, OnSchedule, Trigger
 from chalicelib.ports import World
 
 
@@ -69,6 +69,8 @@ def _with_present_params(
     """Return an occurrence with the params that its trigger gives it now."""
     if isinstance(trigger, OnSchedule):
         return replace(occurrence, params=trigger.param_mapping)
+    if isinstance(trigger, OnDemand):
+        return occurrence
     payload = json.loads(brief.payload or brief.params)
     return payload_params.read_payload_params(world, trigger, occurrence, payload)
 

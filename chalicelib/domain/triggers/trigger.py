@@ -243,3 +243,14 @@ class OnTicket(Trigger):
 
     type = TriggerType.TICKET
     ticket: TicketSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnDemand(Trigger):
+    """A trigger that holds the params of manual runs; it never fires by itself."""
+
+    type = TriggerType.MANUAL
+
+    @property
+    def own_params(self) -> dict[str, object]:
+        return self.param_mapping or {}

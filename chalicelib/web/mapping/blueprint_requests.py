@@ -22,6 +22,7 @@ from chalicelib.domain.errors import Fault
 from chalicelib.domain.field_warning import FieldWarning
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
+    OnDemand,
     OnSchedule,
     OnTicket,
     OnWebhook,
@@ -122,6 +123,8 @@ def to_trigger(
         saved = was.ticket if isinstance(was, OnTicket) else None
         ticket = to_ticket_settings(request.config, saved)
         return UnsealedTrigger(OnTicket(**shared, ticket=ticket))
+    if request.type == "manual":
+        return UnsealedTrigger(OnDemand(**shared))
     before = was.webhook if isinstance(was, OnWebhook) else None
     webhook = _to_webhook_settings(request.config, before)
     secrets = tuple(request.config.named_secrets)

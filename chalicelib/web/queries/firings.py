@@ -10,7 +10,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Brief, Firing
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
-from chalicelib.domain.triggers.trigger import OnSchedule, OnWebhook, Trigger
+from chalicelib.domain.triggers.trigger import OnDemand, OnSchedule, OnWebhook, Trigger
 from chalicelib.ports import World
 
 NEWEST_FIRINGS = 20
@@ -97,7 +97,7 @@ class TriggerDetails:
 
 def read_trigger(world: World, trigger: Trigger, *, may_see_token: bool) -> TriggerDetails:
     """Return a trigger; webhooks and tickets take their last firing from the ledger."""
-    if isinstance(trigger, OnSchedule):
+    if isinstance(trigger, OnSchedule | OnDemand):
         return TriggerDetails(trigger=trigger, last_fired_at=trigger.last_fired_at)
     newest, _ = world.firings.list_of_trigger(trigger.id, None, NEWEST_FIRINGS)
     fired = (firing.fired_at for firing in newest if firing.run_id)
