@@ -13,7 +13,7 @@ from botocore.endpoint import Endpoint
 from chalicelib import wiring
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.firing.firing import Firing
-from chalicelib.domain.triggers.trigger import Trigger
+from chalicelib.storage.blueprint_rows import load_trigger
 from chalicelib.storage.dynamo import codec, connection
 from chalicelib.storage.records import (
     BlueprintRecord,
@@ -64,11 +64,10 @@ class RealSimulator(Simulator):
             return [from_record(row) for row in RunRecord.scan()]
         if table == "firings":
             return [(codec.load_json(Firing, row.data), None) for row in FiringRecord.scan()]
-        kind, record = {
-            "blueprints": (Blueprint, BlueprintRecord),
-            "triggers": (Trigger, TriggerRecord),
-        }[table]
-        return [codec.load_json(kind, row.data) for row in record.scan()]
+        if table == "triggers":
+            return [load_trigger(row.data) for row in TriggerRecord.scan()]
+        assert table == "blueprints"
+        return [codec.load_json(Blueprint, row.data) for row in BlueprintRecord.scan()]
 
     def edit(self, owner: Blueprint) -> None:
         """Without a log of commits the schedule of a given time would be unknown afterwards."""
