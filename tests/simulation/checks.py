@@ -31,6 +31,7 @@ def broken(simulator: Simulator) -> list[str]:
         *one_run_each(history),
         *settled(history),
         *moved_along(history),
+        *no_edit_lost(history),
         *never_too_many(history),
         *not_while_paused(history),
         *not_overlapping(history),
@@ -179,6 +180,16 @@ def moved_along(history: History) -> Iterator[str]:
                     yield f"run {key} forgot a move"
             if new.attempt < was.attempt:
                 yield f"run {key} went back to attempt {new.attempt}"
+
+
+def no_edit_lost(history: History) -> Iterator[str]:
+    """Each write of a blueprint or a trigger is based on the one before it."""
+    for commit in history.log:
+        for kind, key, was, new in commit:
+            if kind not in ("blueprints", "triggers") or was is None or new is None:
+                continue
+            if new.version != was.version + 1:
+                yield f"{kind} {key} went from version {was.version} to {new.version}"
 
 
 def wrote_down(was: Run, new: Run) -> bool:

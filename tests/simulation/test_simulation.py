@@ -22,17 +22,19 @@ AT_ONCE = 4
 QUICK_SEEDS, REAL_QUICK_SEEDS = 12, 2
 """The storms of `make test`; the others are in `make test-slow`."""
 REAL_SEEDS = min(SEEDS, 3)
+MAX_SABOTAGED_STORMS = 300
+"""The rarest sabotage is noticed by one storm in fifty."""
 LIKELY_SEED = 4
 LIKELY_SEEDS = {
-    "a failed firing backs off to before its moment": 12,
-    "a failing read pulls the deadline of a running run": 16,
+    "a failed firing backs off to before its moment": 5,
+    "a failing read pulls the deadline of a running run": 9,
     "a message that comes early fires early": 0,
     "a pause does not take a trigger out of the due index, nor is it looked at": 0,
-    "a reply does not look for the comment that is there": 0,
+    "a reply does not look for the comment that is there": 11,
     "a run is moved without comparing its version": 2,
     "a run that replaces others starts before they are cancelled": 3,
-    "a ticket whose firing fails is passed over": 23,
-    "an edit of a trigger is no condition of what it fires": 16,
+    "a ticket whose firing fails is passed over": 10,
+    "an edit of a trigger is no condition of what it fires": 35,
     "an overdue row is sent once an hour": 2,
     "errors of a tracker that pass are counted against it": 23,
     "failures that pass are counted like any other": 0,
@@ -95,5 +97,5 @@ def test_a_seed_replays_exactly_in_any_process():
 
 @pytest.mark.parametrize("sentence", sorted(ALL))
 def test_each_guarantee_that_is_broken_on_purpose_is_seen(sentence: str):
-    likely = LIKELY_SEEDS.get(sentence, LIKELY_SEED)
-    assert caught_by(sentence, [likely, *range(100)]), f"no storm sees that {sentence}"
+    seeds = [LIKELY_SEEDS.get(sentence, LIKELY_SEED), *range(MAX_SABOTAGED_STORMS)]
+    assert caught_by(sentence, seeds), f"no storm sees that {sentence}"
