@@ -18,6 +18,8 @@ CONFIGURABLE_VARIABLES = (
     "OPTIO_DUE_SHARDS",
     "OPTIO_PAUSE_AFTER_FAILURES",
     "OPTIO_HOOK_RATE",
+    "OPTIO_REQUEST_RATE",
+    "OPTIO_REQUEST_BURST",
     "OPTIO_LAMBDA_LIMIT",
     "OPTIO_STALL_THRESHOLD_MS",
     "OPTIO_ALLOW_PRIVATE_URLS",
@@ -166,6 +168,16 @@ class Settings:
     def webhook_rate_per_second(self) -> int:
         """The deliveries per second that one worker accepts for one path."""
         return self._read_integer("OPTIO_HOOK_RATE", 50, least=1, most=100_000)
+
+    @cached_property
+    def request_rate(self) -> int:
+        """The requests per second that the gateway passes on in the long run; 429 beyond it."""
+        return self._read_integer("OPTIO_REQUEST_RATE", 200, least=1, most=10_000)
+
+    @cached_property
+    def request_burst(self) -> int:
+        """The requests at once that the gateway passes on."""
+        return self._read_integer("OPTIO_REQUEST_BURST", 1000, least=1, most=5_000)
 
     @cached_property
     def account_concurrency(self) -> int:

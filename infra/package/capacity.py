@@ -1,7 +1,7 @@
 """Divides the account's Lambda concurrency so that no queue starves the API, webhooks or the tick.
 
-Concurrency cannot be reserved for those: Lambda keeps a hundred places unreserved, and a young
-account has ten in all.
+Lambda keeps a hundred places unreserved, and a young account has ten in all. So places are reserved
+for the tick only, and only in an account that has them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ SHARES = {"fire": 20, "steps": 15, "remote": 10, "notify": 5}
 """How many percent of the account's places each queue may take; half of them take none."""
 FEWEST, MOST = 2, 1000
 """The smallest and the largest limit of an event source."""
+RESERVED, RESERVE_FROM = 2, 200
+"""The places of the tick, and the concurrency of an account in which they are reserved."""
 FEW = 100
 """Below this concurrency, which a young account has, the deploy suggests asking for more."""
 
@@ -35,6 +37,13 @@ def never_piled_up() -> Template:
     Lambda would keep it for six hours, and let hundreds of ticks go at once after an outage.
     """
     return {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+
+
+def reserved() -> Template:
+    """Return the reserved places of a function that nothing else may keep from running."""
+    if settings.account_concurrency < RESERVE_FROM:
+        return {}
+    return {"ReservedConcurrentExecutions": RESERVED}
 
 
 def limit_of(functions: Any) -> int:

@@ -1,4 +1,4 @@
-"""The gateway's OpenAPI document: its own answers, and the paths it passes to the function.
+"""The gateway: its bounds, its own answers, and the paths that it passes to the function.
 
 As resources of their own, such answers would be made beside the deployment, which keeps what is
 there at its own moment.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.settings import settings
 from chalicelib.web.fallback import CATCH_ALL
 from chalicelib.web.http import headers
 
@@ -17,6 +18,20 @@ METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 SECURITY_HEADERS = {**headers.COMMON_HEADERS, "Content-Security-Policy": "sandbox"}
 """Those of every answer. The policy has no quotes, which the gateway's notation cannot hold."""
 SAID = '{"error": $context.error.messageString, "details": []}'
+
+
+def bounded() -> Definition:
+    """Return what chalice leaves out of the API: bounds of all methods, and no second stage.
+
+    SAM adds a public stage with the name `Stage`, unless the version of the document is named.
+    """
+    bounds = {
+        "ResourcePath": "/*",
+        "HttpMethod": "*",
+        "ThrottlingRateLimit": settings.request_rate,
+        "ThrottlingBurstLimit": settings.request_burst,
+    }
+    return {"Properties": {"MethodSettings": [bounds], "OpenApiVersion": "2.0"}}
 
 
 def completed(api: Definition, name: str) -> Definition:
@@ -37,7 +52,13 @@ def _strays(paths: Definition) -> Definition:
 def _own() -> Definition:
     """Return the answers that come before the function is asked, in the form of all the others."""
     throttled = _sent({"Retry-After": "1"})
+    # Also the answer for a function without a free place, which is a 500 by default.
+    busy = "no answer at the moment: send the request again"
     return {
+        "INTEGRATION_FAILURE": {
+            **_answer(_said(busy), "503"),
+            "responseParameters": _sent(SECURITY_HEADERS) | _sent({"Retry-After": "2"}),
+        },
         "DEFAULT_4XX": _answer(SAID),
         "DEFAULT_5XX": _answer(SAID),
         "MISSING_AUTHENTICATION_TOKEN": _answer(_said("no such path"), "404"),

@@ -15,7 +15,7 @@ from pynamodb.models import Model
 from app import app
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLE_RECORDS
-from infra.package import capacity, encryption
+from infra.package import capacity, encryption, gateway
 from infra.package.cloud_runner import cloud_runner
 from infra.package.monitoring import watch
 
@@ -43,6 +43,7 @@ def template() -> Template:
         {
             "RunsLogGroup": _log(settings.log_group, settings.retention.days),
             "BlobsBucket": _bucket(),
+            "RestAPI": gateway.bounded(),
             "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
             **cloud_runner(),
             **_watch(),
@@ -70,6 +71,7 @@ def _function(name: str, resource: str) -> Template:
     added: Template = {"Properties": {"LoggingConfig": {"LogGroup": {"Ref": log}}}}
     if name in {source.name for source in app.event_sources if _comes_again(source)}:
         added["Properties"]["EventInvokeConfig"] = capacity.never_piled_up()
+        added["Properties"] |= capacity.reserved()
     for source in queue_sources():
         if source.name == name:
             mapping = {

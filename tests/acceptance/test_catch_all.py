@@ -118,6 +118,7 @@ def test_the_gateway_leaves_to_the_function_what_no_route_takes():
     assert {name: one.get("statusCode") for name, one in own.items()} == {
         "DEFAULT_4XX": None,
         "DEFAULT_5XX": None,
+        "INTEGRATION_FAILURE": "503",
         "MISSING_AUTHENTICATION_TOKEN": "404",
         "REQUEST_TOO_LARGE": "413",
         "THROTTLED": "429",
@@ -126,3 +127,15 @@ def test_the_gateway_leaves_to_the_function_what_no_route_takes():
         text = one["responseTemplates"]["application/json"]
         said = json.loads(text.replace("$context.error.messageString", '"why"'))
         assert set(said) == {"error", "details"}
+
+
+def test_a_function_without_a_free_place_is_told_as_busy_with_a_time_to_come_back():
+    """The gateway would answer 500, which senders of webhooks take for a fault of theirs."""
+    own = gateway.completed({"info": {}, "paths": {"/api/health": {"get": {}}}}, "n")[
+        "x-amazon-apigateway-gateway-responses"
+    ]
+    for name in ("INTEGRATION_FAILURE", "THROTTLED"):
+        assert own[name]["responseParameters"]["gatewayresponse.header.Retry-After"] in (
+            "'1'",
+            "'2'",
+        )

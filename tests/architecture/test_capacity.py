@@ -55,6 +55,22 @@ def test_only_what_comes_again_by_itself_is_not_tried_again():
     assert told == {"Tick": {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}}
 
 
+@pytest.mark.parametrize("limit, places", [(10, None), (199, None), (200, 2), (1000, 2)])
+def test_the_tick_has_places_of_its_own_where_lambda_keeps_a_hundred_for_others(
+    limit: int, places: int | None
+):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vars(settings), "account_concurrency", limit)
+        made = resources.template()["Resources"]
+    reserved = {
+        name: part["Properties"]["ReservedConcurrentExecutions"]
+        for name, part in made.items()
+        if "ReservedConcurrentExecutions" in part.get("Properties", {})
+    }
+    assert reserved == ({"Tick": places} if places else {})
+    assert limit - (places or 0) >= 100 or not places
+
+
 class Functions:
     def get_account_settings(self) -> dict[str, Any]:
         limit = {"ConcurrentExecutions": 110, "UnreservedConcurrentExecutions": 10}

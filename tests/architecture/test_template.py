@@ -105,3 +105,14 @@ def test_a_step_may_send_its_own_next_message_for_ever(template: Path):
     }
     steps = dict.fromkeys(("Fire", "Advance", "Consult", "Notify"), "Allow")
     assert loops == {**dict.fromkeys(("APIHandler", "Tick", "Settle")), **steps}
+
+
+def test_the_gateway_has_one_public_stage_whose_methods_are_bounded(template: Path):
+    parts = json.loads(translated(template).read_text())["Resources"].values()
+    (stage,) = (part["Properties"] for part in parts if part["Type"] == "AWS::ApiGateway::Stage")
+    assert stage["StageName"] == "api"
+    (bounds,) = stage["MethodSettings"]
+    assert (bounds["ResourcePath"], bounds["HttpMethod"]) == ("/*", "*")
+    assert bounds["ThrottlingRateLimit"] == settings.request_rate == 200
+    assert bounds["ThrottlingBurstLimit"] == settings.request_burst
+    assert settings.request_burst >= 500, "a burst of 500 deliveries is no flood"
