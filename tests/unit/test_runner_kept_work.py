@@ -457,17 +457,17 @@ class SlowFiles(WorkDelivery):
     """A delivery whose files cannot be read in time."""
 
     def take_snapshot(self, seconds: float = 0.0, *, reads_files: bool = True) -> Snapshot | None:
-        assert isinstance(self.place, Job)
+        assert isinstance(self.job_directory, Job)
         if reads_files:
             raise Overrun("push", "git did not end within 30 s")
-        return self.place.take(reads_files=False)
+        return self.job_directory.take(reads_files=False)
 
 
 def test_commits_are_kept_where_the_files_keep_git_waiting(tmp_path: Path):
     job = Job(tmp_path / "job", make_origin(tmp_path, {"README": "hello\n"})).setup()
     job.run("echo work > made; git add made; git commit -qm made; echo more > more")
     parts: dict[str, Any] = dict.fromkeys(("order", "confirm", "renewed", "environment"))
-    parts |= {"place": job, "control": job.git.control, "log": job.log, "git": job.git}
+    parts |= {"job_directory": job, "control": job.git.control, "log": job.log, "git": job.git}
     parts |= {"repo": job.repo, "start": job.start, "state": job.state}
     delivery = SlowFiles(**parts, result=JobResult(), scanned=())
 
