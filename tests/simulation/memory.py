@@ -801,11 +801,11 @@ class MemoryOutputs:
     download_url = upload_url
 
 
-@dataclass
 class MemoryReader:
     def resume(self) -> None: ...
 
 
+@dataclass
 class MemoryQueue:
     sent: list[tuple[dict[str, str], timedelta]] = field(default_factory=list)
 
