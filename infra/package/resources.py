@@ -49,12 +49,12 @@ def template() -> Template:
             **_watch(),
         },
     ]
-    made = joined(parts)
+    resources = joined(parts)
     # The API starts the reading of notifications when there is an endpoint for them.
-    known = {"Variables": {"OPTIO_NOTIFY_MAPPING": {"Ref": NOTIFY_MAPPING}}}
-    made["APIHandler"]["Properties"]["Environment"] = known
+    environment = {"Variables": {"OPTIO_NOTIFY_MAPPING": {"Ref": NOTIFY_MAPPING}}}
+    resources["APIHandler"]["Properties"]["Environment"] = environment
     return {
-        "Resources": made,
+        "Resources": resources,
         "Outputs": {"LogGroup": {"Value": {"Ref": "RunsLogGroup"}}},
     }
 
