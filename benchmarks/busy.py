@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 from benchmarks.busy_parts import BusyParts, measure_parts
-from benchmarks.dollars import Use, total
+from benchmarks.dollars import Use, total_row
 from benchmarks.report import Row
 from chalicelib.runner.claim_pace import ACTIVE_WAIT_SECONDS, IDLE_WAIT_SECONDS
 from infra.package import resources
@@ -35,21 +35,21 @@ class Part:
     use: Use
 
 
-def rows(*, idle: Use, schedule: Use, webhook: Use) -> Iterable[Row]:
+def month_rows(*, idle: Use, schedule: Use, webhook: Use) -> Iterable[Row]:
     """Yield the dollars of an idle runner, of a busy month and of each of its parts."""
     measured = measure_parts()
     questions = MONTH_SECONDS / IDLE_WAIT_SECONDS
-    yield total("an idle runner of your own, a month", measured.question.times(questions))
+    yield total_row("an idle runner of your own, a month", measured.question.times(questions))
     month = _month(measured, idle, schedule, webhook)
     whole = Use({})
     for part in month:
         whole = whole.and_(part.use)
     name = f"a busy month of {RUNS:,} runs of {MINUTES} minutes"
-    yield total(f"{name}, on runners of your own", whole)
+    yield total_row(f"{name}, on runners of your own", whole)
     for part in sorted(month, key=lambda part: -part.use.total):
         yield Row(what=f"of the busy month: {part.what}", value=part.use.total, unit="$")
     builds = Use({"build minutes": RUNS * MINUTES})
-    yield total("the same runs as builds of CodeBuild (small), in addition", builds)
+    yield total_row("the same runs as builds of CodeBuild (small), in addition", builds)
 
 
 def _month(measured: BusyParts, idle: Use, schedule: Use, webhook: Use) -> list[Part]:

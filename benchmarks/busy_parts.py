@@ -11,11 +11,11 @@ from typing import Any
 from unittest.mock import patch
 
 from app import app
-from benchmarks.dollars import RECEIVED, REQUESTED, Use, invoked, metrics
-from benchmarks.gateway import Api, blueprint, delivery, webhook_trigger
+from benchmarks.dollars import RECEIVED, REQUESTED, Use, count_metrics, measure_invocation
+from benchmarks.gateway import Api, blueprint, make_delivery, webhook_trigger
 from benchmarks.memory import memory_sizes
 from benchmarks.meter import metered
-from benchmarks.stage import client, printing, stage
+from benchmarks.stage import capture_output, client, stage
 from chalicelib import wiring
 from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequestState
@@ -97,7 +97,7 @@ class QuietTracker:
 def measure_parts() -> BusyParts:
     """Let some runs pass through a stage, and count each part."""
     few = {"runner": "self-hosted", "max_concurrent": 1000}
-    with stage() as bench_stage, printing() as printed, patch.dict(vars(settings), few):
+    with stage() as bench_stage, capture_output() as printed, patch.dict(vars(settings), few):
         vars(wiring.get_world()).update(forges=QuietForge(), trackers=QuietTracker())
         api = Api(app, bench_stage.admin_key())
         work = _Work(api, Api(app, bench_stage.runner_key()))
@@ -108,7 +108,15 @@ def measure_parts() -> BusyParts:
         publish = work.count_steps("remote", outside_steps.consult, "consult", OPEN_MS)
         look, sync = work.count_looks(), work.count_syncs()
     return BusyParts(
-        admission, claim, question, beat, report, publish, look, sync, metrics(printed.getvalue())
+        admission,
+        claim,
+        question,
+        beat,
+        report,
+        publish,
+        look,
+        sync,
+        count_metrics(printed.getvalue()),
     )
 
 
@@ -126,7 +134,7 @@ class _Work:
             made = {**blueprint(webhook_trigger(f"p{number}")), "name": f"Number {number}"}
             made["repoUrl"] = f"https://github.com/acme/service-{number}"
             self._api.post("/api/tasks", made)
-            self._api.send(delivery(f"p{number}", number))
+            self._api.send(make_delivery(f"p{number}", number))
 
     def count_steps(
         self, queue: str, handler: Callable[..., Any], function: str, waited_ms: float = 0
@@ -136,7 +144,9 @@ class _Work:
         with metered() as meter:
             for body in bodies:
                 _handle(handler, body)
-        use = invoked(meter, self._memory[function], events=len(bodies), waited_ms=waited_ms)
+        use = measure_invocation(
+            meter, self._memory[function], events=len(bodies), waited_ms=waited_ms
+        )
         return use.and_(RECEIVED).times(len(bodies) / SAMPLES)
 
     def count_claims(self) -> Use:
@@ -193,11 +203,13 @@ class _Work:
         return self._consulted(meter, SYNC_MS)
 
     def _requested(self, meter: Any) -> Use:
-        use = invoked(meter, self._memory["api_handler"], events=SAMPLES)
+        use = measure_invocation(meter, self._memory["api_handler"], events=SAMPLES)
         return use.and_(REQUESTED)
 
     def _consulted(self, meter: Any, waited_ms: float) -> Use:
-        use = invoked(meter, self._memory["consult"], events=SAMPLES, waited_ms=waited_ms)
+        use = measure_invocation(
+            meter, self._memory["consult"], events=SAMPLES, waited_ms=waited_ms
+        )
         return use.and_(RECEIVED)
 
 

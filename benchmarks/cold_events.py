@@ -13,7 +13,7 @@ from typing import Any
 
 from app import app
 from benchmarks import bulk_rows, cold_process
-from benchmarks.gateway import Api, blueprint, delivery, event, hourly, webhook_trigger
+from benchmarks.gateway import Api, blueprint, event, hourly, make_delivery, webhook_trigger
 from benchmarks.stage import Stage, stage
 
 COLD = """
@@ -49,7 +49,7 @@ def functions(most: int) -> Iterator[tuple[Stage, list[Function]]]:
 
 def _hooked(api: Api) -> Function:
     api.post("/api/tasks", blueprint(webhook_trigger("cold")))
-    events = (delivery("cold", number) for number in range(10**9))
+    events = (make_delivery("cold", number) for number in range(10**9))
     return Function("API, a delivery", "from app import app", events)
 
 
@@ -63,7 +63,7 @@ def _stepping(api: Api, most: int) -> Iterator[Function]:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     source = bulk_rows.original(api.post("/api/tasks", blueprint(hourly(now))))
     pairs = bulk_rows.due_at(source, most, now)
-    runs = [api.send(delivery("cold", -number - 1))["taskId"] for number in range(most)]
+    runs = [api.send(make_delivery("cold", -number - 1))["taskId"] for number in range(most)]
     messages: dict[str, Iterator[dict[str, Any]]] = {
         "fire": (_queued(triggerId=trigger_id, definitionId=owner) for trigger_id, owner in pairs),
         "advance": (_queued(step="run", runId=run) for run in runs),

@@ -11,13 +11,21 @@ from typing import Any
 
 from app import app
 from benchmarks import bulk_rows, busy
-from benchmarks.dollars import RECEIVED, REQUESTED, Use, invoked, metrics, parts, total
-from benchmarks.gateway import Api, blueprint, delivery, hourly, webhook_trigger
+from benchmarks.dollars import (
+    RECEIVED,
+    REQUESTED,
+    Use,
+    count_metrics,
+    measure_invocation,
+    part_rows,
+    total_row,
+)
+from benchmarks.gateway import Api, blueprint, hourly, make_delivery, webhook_trigger
 from benchmarks.memory import memory_sizes
 from benchmarks.meter import metered
 from benchmarks.prices import MILLION
 from benchmarks.report import Row
-from benchmarks.stage import printing, stage
+from benchmarks.stage import capture_output, stage
 from chalicelib import wiring
 from chalicelib.actions.firing import due_schedules
 from chalicelib.actions.scheduler import tick as scheduler_tick
@@ -60,24 +68,24 @@ def measure(quick: bool) -> Iterable[Row]:
     schedule, webhook = _measure_firings()
     tick, printed = _measure_tick()
     for what, firing in (("schedule", schedule), ("webhook", webhook)):
-        yield total(f"a million {what} firings", firing.times(MILLION))
-        yield from parts(f"of a million {what} firings:", firing.times(MILLION))
-    month = idle(tick, metrics(printed))
-    yield total("an idle month", month, most=MOST_IDLE_DOLLARS)
-    yield from parts("of the idle month:", month)
-    yield from busy.rows(idle=month, schedule=schedule, webhook=webhook)
+        yield total_row(f"a million {what} firings", firing.times(MILLION))
+        yield from part_rows(f"of a million {what} firings:", firing.times(MILLION))
+    month = idle(tick, count_metrics(printed))
+    yield total_row("an idle month", month, most=MOST_IDLE_DOLLARS)
+    yield from part_rows("of the idle month:", month)
+    yield from busy.month_rows(idle=month, schedule=schedule, webhook=webhook)
 
 
 def _measure_firings() -> tuple[Use, Use]:
     """Return the use of a firing, by a schedule and by a webhook."""
-    with stage() as bench_stage, printing() as printed:
+    with stage() as bench_stage, capture_output() as printed:
         api = Api(app, bench_stage.admin_key())
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         source = bulk_rows.original(api.post("/api/tasks", blueprint(hourly(now))))
         pairs = bulk_rows.due_at(source, FIRINGS + 1, now)
         api.post("/api/tasks", blueprint(webhook_trigger("p")))
         due_schedules.fire_due_triggers(wiring.get_world(), pairs[:1])
-        api.send(delivery("p", 0, with_id=False))
+        api.send(make_delivery("p", 0, with_id=False))
         begin = printed.tell()
         with metered() as fired:
             for pair in pairs[1:]:
@@ -85,19 +93,23 @@ def _measure_firings() -> tuple[Use, Use]:
         middle = printed.tell()
         with metered() as hooked:
             for number in range(FIRINGS):
-                api.send(delivery("p", number + 1, with_id=False))
+                api.send(make_delivery("p", number + 1, with_id=False))
     memory, lines = memory_sizes(), printed.getvalue()
-    schedule = invoked(fired, memory["fire"], events=FIRINGS, printed=lines[begin:middle])
-    webhook = invoked(hooked, memory["api_handler"], events=FIRINGS, printed=lines[middle:])
+    schedule = measure_invocation(
+        fired, memory["fire"], events=FIRINGS, printed=lines[begin:middle]
+    )
+    webhook = measure_invocation(
+        hooked, memory["api_handler"], events=FIRINGS, printed=lines[middle:]
+    )
     return schedule.and_(RECEIVED), webhook.and_(REQUESTED)
 
 
 def _measure_tick() -> tuple[Use, str]:
     """Return the use of a tick that finds nothing, and its output."""
-    with stage(), printing() as printed:
+    with stage(), capture_output() as printed:
         scheduler_tick.run_tick(wiring.get_world())
         begin = printed.tell()
         with metered() as ticked:
             scheduler_tick.run_tick(wiring.get_world())
     lines = printed.getvalue()[begin:]
-    return invoked(ticked, memory_sizes()["tick"], printed=lines), lines
+    return measure_invocation(ticked, memory_sizes()["tick"], printed=lines), lines

@@ -46,7 +46,7 @@ class Use:
         return Use({name: self.of.get(name, 0) + other.of.get(name, 0) for name in names})
 
 
-def invoked(
+def measure_invocation(
     meter: Meter, megabytes: int, *, events: int = 1, printed: str = "", waited_ms: float = 0
 ) -> Use:
     """Return what one invocation of a function uses, of which a meter saw `events`.
@@ -77,7 +77,7 @@ RECEIVED = Use({"messages": 2})
 REQUESTED = Use({"requests": 1})
 
 
-def metrics(log_text: str) -> int:
+def count_metrics(log_text: str) -> int:
     """Return how many metrics log lines hold: CloudWatch charges each that has data in a month.
 
     A metric with another value of a dimension is another metric.
@@ -90,12 +90,12 @@ def metrics(log_text: str) -> int:
     return len(seen)
 
 
-def total(what: str, use: Use, *, most: float | None = None) -> Row:
+def total_row(what: str, use: Use, *, most: float | None = None) -> Row:
     """Return the row of a sum of dollars."""
     return Row(what=f"{what}, list prices of {AS_OF}", value=use.total, unit="$", most=most)
 
 
-def parts(prefix: str, use: Use) -> Iterable[Row]:
+def part_rows(prefix: str, use: Use) -> Iterable[Row]:
     """Yield the largest parts of a sum first, and none under a cent."""
     for name, dollars in sorted(use.dollars.items(), key=lambda item: -item[1]):
         if dollars >= CENT:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app import app
 from benchmarks import bulk_rows, yardstick
-from benchmarks.gateway import Api, blueprint, delivery, hourly, webhook_trigger
+from benchmarks.gateway import Api, blueprint, hourly, make_delivery, webhook_trigger
 from benchmarks.meter import Meter, metered
 from benchmarks.report import Row
 from benchmarks.stage import Stage, stage
@@ -82,7 +82,7 @@ def _ways(bench_stage: Stage, most: int) -> dict[str, Callable[[], None]]:
 
     def hooked() -> None:
         for _ in range(FIRINGS):
-            api.send(delivery("p", next(numbers), with_id=False))
+            api.send(make_delivery("p", next(numbers), with_id=False))
 
     return {"schedule": singly, f"schedule, {BATCH} a batch": together, "webhook": hooked}
 

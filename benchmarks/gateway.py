@@ -34,7 +34,7 @@ def event(
     }
 
 
-def delivery(path: str, number: int, *, with_id: bool = True) -> dict[str, Any]:
+def make_delivery(path: str, number: int, *, with_id: bool = True) -> dict[str, Any]:
     """Return the event of a signed delivery that is like no other number."""
     body = json.dumps({"action": "opened", "number": number, "title": f"Alert {number}"}).encode()
     headers = {"X-Optio-Signature": hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}

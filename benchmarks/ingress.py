@@ -24,7 +24,7 @@ from typing import Any
 from app import app
 from benchmarks import bulk_rows, yardstick
 from benchmarks.cold_process import BEFORE, clean, package
-from benchmarks.gateway import Api, blueprint, delivery, webhook_trigger
+from benchmarks.gateway import Api, blueprint, make_delivery, webhook_trigger
 from benchmarks.report import Row, spread
 from benchmarks.stage import Stage, stage
 
@@ -116,7 +116,7 @@ class Site:
 
     def event(self) -> dict[str, Any]:
         with self.lock:
-            return delivery(random.choice(self.paths), next(self.numbers))
+            return make_delivery(random.choice(self.paths), next(self.numbers))
 
 
 def measure(quick: bool) -> Iterable[Row]:

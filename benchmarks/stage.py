@@ -103,7 +103,7 @@ def fill_stage() -> None:
 
 
 @contextmanager
-def printing() -> Iterator[io.StringIO]:
+def capture_output() -> Iterator[io.StringIO]:
     """Yield what the functions print inside the block: their log lines and their metrics."""
     before = logging.root.manager.disable
     logging.disable(logging.NOTSET)

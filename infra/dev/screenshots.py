@@ -19,7 +19,7 @@ FLAGS = (
 SIZES = {"wide": (1280, 860), "narrow": (390, 844)}
 
 
-def pages(ids: dict[str, str]) -> dict[str, str]:
+def list_pages(ids: dict[str, str]) -> dict[str, str]:
     """Return the pages to show, by the name of their picture."""
     return {
         "welcome": "/welcome",
@@ -39,7 +39,7 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
     }
 
 
-def shoot(url: str, token: str, ids: dict[str, str], out: Path) -> None:
+def take_screenshots(url: str, token: str, ids: dict[str, str], out: Path) -> None:
     """Write the pictures of all pages to `out`."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only here
 
@@ -60,7 +60,7 @@ def shoot(url: str, token: str, ids: dict[str, str], out: Path) -> None:
                 page.fill("#key", token)
                 page.click("button.primary")
                 page.wait_for_url("**/tasks")
-                for name, path in pages(ids).items():
+                for name, path in list_pages(ids).items():
                     page.goto(url + path)
                     page.wait_for_timeout(700)
                     page.screenshot(path=out / f"{name}-{scheme}-{size}.png")
@@ -76,7 +76,7 @@ def main() -> None:
     if not ids_file.exists():
         ids_file.write_text(json.dumps(make(card, example(state))))
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
-    shoot(card["url"], card["token"], json.loads(ids_file.read_text()), out)
+    take_screenshots(card["url"], card["token"], json.loads(ids_file.read_text()), out)
 
 
 if __name__ == "__main__":

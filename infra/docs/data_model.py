@@ -56,7 +56,7 @@ PAGE = ROOT / "docs" / "reference" / "data-model.md"
 MARK = "<!-- The tables below are made by `make docs`. -->"
 
 
-def data_model() -> str:
+def data_model_page() -> str:
     """Return the page: its own introduction, then the tables."""
     head = PAGE.read_text().partition(MARK)[0]
     resources = template()["Resources"]

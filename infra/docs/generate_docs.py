@@ -49,14 +49,14 @@ def main() -> None:
 
 def generate_pages() -> Iterator[tuple[Path, str]]:
     """Yield each page that is made from the code, with its text."""
-    yield ROOT / "docs" / "reference" / "api.md", api()
-    yield DECISIONS / "README.md", decisions()
-    yield WEBHOOKS, webhooks()
-    yield data_model.PAGE, data_model.data_model()
-    yield GLOSSARY, glossary()
+    yield ROOT / "docs" / "reference" / "api.md", api_page()
+    yield DECISIONS / "README.md", decisions_page()
+    yield WEBHOOKS, webhooks_page()
+    yield data_model.PAGE, data_model.data_model_page()
+    yield GLOSSARY, glossary_page()
 
 
-def api() -> str:
+def api_page() -> str:
     """Return the page of the API."""
     import app  # noqa: F401, PLC0415 - registers every route
 
@@ -126,14 +126,14 @@ def _kind(part: dict[str, Any]) -> str:
     return " ".join([str(part.get("format") or part.get("type", "anything")), *bounds])
 
 
-def webhooks() -> str:
+def webhooks_page() -> str:
     """Return the page of webhooks, its table made from what is known of each sender."""
     head, begin, rest = WEBHOOKS.read_text().partition(SENDERS_BEGIN)
     _, end, tail = rest.partition(SENDERS_END)
     return f"{head}{begin}\n\n{_senders()}\n\n{end}{tail}"
 
 
-def glossary() -> str:
+def glossary_page() -> str:
     """Return the glossary, its last table made from the classes of the domain."""
     head, mark, _ = GLOSSARY.read_text().partition(MARK)
     table = domain_classes.format_table(domain_classes.list_domain_classes())
@@ -218,7 +218,7 @@ def _trials(sender: Sender) -> str:
     return _names(parts)
 
 
-def decisions() -> str:
+def decisions_page() -> str:
     """Return the index of the decisions."""
     rows = []
     for file in sorted(DECISIONS.glob("0*.md")):

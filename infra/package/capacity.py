@@ -39,7 +39,7 @@ def never_piled_up() -> Template:
     return {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
 
 
-def reserved() -> Template:
+def tick_reservation() -> Template:
     """Return the reserved places of a function that nothing else may keep from running."""
     if settings.account_concurrency < RESERVE_FROM:
         return {}

@@ -20,7 +20,7 @@ SECURITY_HEADERS = {**headers.COMMON_HEADERS, "Content-Security-Policy": "sandbo
 SAID = '{"error": $context.error.messageString, "details": []}'
 
 
-def bounded() -> Definition:
+def gateway_bounds() -> Definition:
     """Return what chalice leaves out of the API: bounds of all methods, and no second stage.
 
     SAM adds a public stage with the name `Stage`, unless the version of the document is named.

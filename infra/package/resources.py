@@ -43,7 +43,7 @@ def template() -> Template:
         {
             "RunsLogGroup": _log(settings.log_group, settings.retention.days),
             "BlobsBucket": _bucket(),
-            "RestAPI": gateway.bounded(),
+            "RestAPI": gateway.gateway_bounds(),
             "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
             **cloud_runner(),
             **_watch(),
@@ -71,7 +71,7 @@ def _function(name: str, resource: str) -> Template:
     added: Template = {"Properties": {"LoggingConfig": {"LogGroup": {"Ref": log}}}}
     if name in {source.name for source in app.event_sources if _comes_again(source)}:
         added["Properties"]["EventInvokeConfig"] = capacity.never_piled_up()
-        added["Properties"] |= capacity.reserved()
+        added["Properties"] |= capacity.tick_reservation()
     for source in queue_sources():
         if source.name == name:
             mapping = {

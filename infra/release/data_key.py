@@ -29,7 +29,7 @@ def ensure_data_key(target: Target) -> None:
         _put(ssm, answer["Parameter"]["Value"], wanted, Overwrite=True)
 
 
-def forget_former(target: Target) -> None:
+def delete_former_secret(target: Target) -> None:
     """Delete the secret that held the key of an older stage, so that it is no longer paid for.
 
     AWS keeps its value for thirty days, in which it can be restored.
@@ -41,12 +41,12 @@ def forget_former(target: Target) -> None:
         print(f"the secret {_former_name()} is now a parameter: deleted in {RECOVERY_DAYS} days")
 
 
-def exists(target: Target) -> bool:
+def has_data_key(target: Target) -> bool:
     """Return whether the stage has a data key."""
     return _description(target.client("ssm")) is not None
 
 
-def delete(target: Target) -> None:
+def delete_data_key(target: Target) -> None:
     """Delete the key: what was sealed under it can never be read again."""
     target.client("ssm").delete_parameters(Names=[settings.data_key])
 

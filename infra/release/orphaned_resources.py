@@ -45,7 +45,7 @@ def of(target: Target) -> Leftovers:
             for secret in _pages(target, "secretsmanager", "list_secrets", "SecretList")
             if secret["Name"].startswith(f"optio/{settings.stage}/")
         ),
-        data_key=data_key.exists(target),
+        data_key=data_key.has_data_key(target),
     )
 
 
@@ -68,7 +68,7 @@ def delete(target: Target) -> None:
             SecretId=secret, ForceDeleteWithoutRecovery=True
         )
     if leftovers.data_key:
-        data_key.delete(target)
+        data_key.delete_data_key(target)
 
 
 def clear_after_rollback(target: Target) -> None:

@@ -54,7 +54,7 @@ def deploy(target: Target) -> None:
         f"package {digest[:12]}, {size:.1f} MB, Python {sys.version_info[0]}.{sys.version_info[1]}"
     )
     upgrade(target, target.upload(package, digest), {"package": digest})
-    data_key.forget_former(target)
+    data_key.delete_former_secret(target)
     notify_reader.pause_unused(target)
     _tell(target)
 

@@ -72,7 +72,7 @@ def test_what_goes_wrong_inside_is_told_in_the_form_of_all_the_rest(
         raise RuntimeError("the store is gone")
 
     monkeypatch.setattr("chalicelib.web.pages.session.session_of_request", broken)
-    monkeypatch.setattr("chalicelib.web.http.routes.authorize", broken)
+    monkeypatch.setattr("chalicelib.web.http.routes.authorize_request", broken)
     path = "/tasks" if kind == "text/html" else "/api/tasks"
     status, headers, body = ask("GET", path, resource=path, accept=accept)
     assert status == 500

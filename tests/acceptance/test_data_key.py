@@ -73,7 +73,7 @@ def test_a_deploy_that_is_declined_makes_no_key(target: Target, monkeypatch: pyt
     monkeypatch.delenv("YES")
     with pytest.raises(SystemExit):
         release.upgrade(target, QUEUE, {})
-    assert not data_key.exists(target)
+    assert not data_key.has_data_key(target)
 
 
 def test_what_was_sealed_opens_after_the_key_has_moved_from_the_secret_of_an_older_stage(
@@ -84,8 +84,8 @@ def test_what_was_sealed_opens_after_the_key_has_moved_from_the_secret_of_an_old
     data_key.ensure_data_key(target)
     assert kept(target)["Value"] == "an older key"
     sealed = encryption().encrypt_secret("a secret", "about")
-    data_key.forget_former(target)
-    data_key.forget_former(target)
+    data_key.delete_former_secret(target)
+    data_key.delete_former_secret(target)
     data_key.ensure_data_key(target)
     assert encryption().decrypt_secret(sealed, "about") == "a secret"
     told = vault.list_secrets(IncludePlannedDeletion=True)["SecretList"]

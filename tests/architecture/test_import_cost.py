@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app import app
-from benchmarks.gateway import Api, blueprint, delivery, event, webhook_trigger
+from benchmarks.gateway import Api, blueprint, event, make_delivery, webhook_trigger
 from benchmarks.stage import Stage, stage
 from tests.support.shared import ROOT
 
@@ -97,7 +97,7 @@ def room(kind: str, names: list[str]) -> set[str]:
 
 def test_a_delivery_loads_what_it_needs_and_nothing_else(emulated: Stage):
     Api(app, emulated.admin_key()).post("/api/tasks", blueprint(webhook_trigger("p")))
-    told = cold(emulated, delivery("p", 1))
+    told = cold(emulated, make_delivery("p", 1))
     assert told["status"] == 202
     assert others(told["answered"]) == ANSWERED
     assert room("actions", told["answered"]) == DECIDING

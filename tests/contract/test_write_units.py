@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import app
-from benchmarks.gateway import Api, blueprint, delivery, minutely, webhook_trigger
+from benchmarks.gateway import Api, blueprint, make_delivery, minutely, webhook_trigger
 from benchmarks.meter import Meter, metered
 from benchmarks.stage import stage
 from chalicelib import wiring
@@ -56,6 +56,6 @@ def test_a_webhook_writes_at_most_fourteen_units_item_by_item_as_decided(api: Ap
     path = f"alerts-{named}".lower()
     api.post("/api/tasks", blueprint(webhook_trigger(path)))
     with metered() as meter:
-        assert "taskId" in api.send(delivery(path, 1, with_id=named))
+        assert "taskId" in api.send(make_delivery(path, 1, with_id=named))
     assert written(meter) == told(2 if named else 3)
     assert meter.write_units <= MOST["webhook"]

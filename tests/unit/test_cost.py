@@ -10,7 +10,7 @@ import pytest
 from benchmarks import busy, cost, dollars
 from benchmarks.busy_parts import BusyParts
 from benchmarks.cost import idle
-from benchmarks.dollars import Use, invoked, metrics
+from benchmarks.dollars import Use, count_metrics, measure_invocation
 from benchmarks.meter import Meter
 from benchmarks.prices import MILLION, PRICES
 from benchmarks.report import table
@@ -43,7 +43,7 @@ def test_an_invocation_is_priced_by_what_a_meter_saw_of_it():
         read_units=40,
         cpu=0.05,
     )
-    used = invoked(meter, 512, events=10)
+    used = measure_invocation(meter, 512, events=10)
     assert used.of["write units"] == 3
     assert used.of["read units"] == 4
     assert used.of["messages"] == 1
@@ -72,10 +72,10 @@ def test_tables_under_a_key_in_the_account_ask_for_it_all_month(monkeypatch: pyt
 
 
 def test_the_line_of_the_idle_month_names_its_dollars_with_cents():
-    row = dollars.total("an idle month", Use({"messages": 1_944_000}), most=1.0)
+    row = dollars.total_row("an idle month", Use({"messages": 1_944_000}), most=1.0)
     assert table("cost", [row]).startswith("cost | an idle month, list prices of ")
     assert " | 0.78 $ | ≤ 1 | yes" in table("cost", [row])
-    (part,) = dollars.parts("of the idle month:", Use({"messages": 1_944_000, "metrics": 0.01}))
+    (part,) = dollars.part_rows("of the idle month:", Use({"messages": 1_944_000, "metrics": 0.01}))
     assert not part.what.startswith("an idle month")
 
 
@@ -83,7 +83,7 @@ def test_a_busy_month_is_the_sum_of_its_parts(monkeypatch: pytest.MonkeyPatch):
     one = Use({"requests": 1})
     parts = BusyParts(*[one] * 8, metrics=10)
     monkeypatch.setattr(busy, "measure_parts", lambda: parts)
-    idle_runner, whole, *rest = busy.rows(idle=one, schedule=one, webhook=one)
+    idle_runner, whole, *rest = busy.month_rows(idle=one, schedule=one, webhook=one)
     builds = rest.pop()
     assert whole.value == pytest.approx(sum(row.value for row in rest))
     assert idle_runner.value == pytest.approx(86_400 * 3.5 / 1e6)
@@ -94,7 +94,7 @@ def test_a_busy_month_is_the_sum_of_its_parts(monkeypatch: pytest.MonkeyPatch):
 
 def test_reads_of_secrets_and_lines_of_runs_are_paid_for():
     meter = Meter(calls=Counter({"GetSecretValue": 4}), log_bytes=2000)
-    used = invoked(meter, 512, events=2, printed="x" * 400)
+    used = measure_invocation(meter, 512, events=2, printed="x" * 400)
     assert used.of["secret reads"] == used.of["key requests"] == 2
     assert used.of["log gigabytes"] == pytest.approx((600 + 200 + 1000) / 1e9)
 
@@ -105,4 +105,4 @@ def test_each_metric_of_a_tick_is_paid_for_once_however_often_it_is_measured(
     told = EmbeddedMetrics("prod")
     for _ in range(3):
         told.record_tick(1, timedelta(seconds=1))
-    assert metrics(f"a line\n{capsys.readouterr().out}") == 2
+    assert count_metrics(f"a line\n{capsys.readouterr().out}") == 2

@@ -31,15 +31,15 @@ def open_delivery(
     elif secrets is not None and not any(
         sender.check(delivery, secret, world.now()) for secret in secrets
     ):
-        raise rejection(world, "signature", _describe_mismatch(name, delivery))
+        raise record_rejection(world, "signature", _describe_mismatch(name, delivery))
     payload = read_payload(sender, delivery)
     if not webhook_events.is_within_age(sender, payload, world.now()):
         message = "this was sent too long ago, or the sender's clock is ahead"
-        raise rejection(world, "replay", message)
+        raise record_rejection(world, "replay", message)
     return payload
 
 
-def rejection(world: World, kind: str, message: str) -> InvalidSignature:
+def record_rejection(world: World, kind: str, message: str) -> InvalidSignature:
     """Count a rejected delivery, and return the error to raise."""
     world.metrics.count_rejection(kind)
     return InvalidSignature(message)
@@ -58,7 +58,7 @@ def _check_sns(
     try:
         payload = read_payload(sender, delivery)
     except (Invalid, NotJson, TooLarge):
-        raise rejection(world, "signature", "this is not a message of Amazon SNS") from None
+        raise record_rejection(world, "signature", "this is not a message of Amazon SNS") from None
     if not world.sns.is_authentic(sns_message.read_signed_message(payload, topics)):
         message = "the signature of this message is not that of Amazon SNS"
-        raise rejection(world, "signature", message)
+        raise record_rejection(world, "signature", message)

@@ -54,7 +54,7 @@ def receive_event(world: World, source: str, delivery: InboundDelivery) -> Recei
     if secret is None:
         name = WEBHOOK_SECRET_NAMES[source]
         message = f"the secret to verify this is not saved: PUT /api/secrets/{name}"
-        raise inbound_verification.rejection(world, "signature", message)
+        raise inbound_verification.record_rejection(world, "signature", message)
     payload = inbound_verification.open_delivery(world, source, delivery, [secret])
     names = webhook_events.event_names(sender, delivery, payload)
     event = delivery.first_header(*sender.event_headers) or min(names, default="")

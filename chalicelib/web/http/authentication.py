@@ -38,7 +38,7 @@ def current_caller() -> Principal:
     return caller
 
 
-def authorize(request: Request, needs: Scope, noted: bool) -> Principal:
+def authorize_request(request: Request, needs: Scope, noted: bool) -> Principal:
     """Return the owner of the request's credential.
 
     Raises `Unauthorized` if there is no such owner, and `Forbidden` if it lacks the scope. If not

@@ -15,7 +15,7 @@ from chalicelib import log_context, wiring
 from chalicelib.domain.access.key import Scope
 from chalicelib.domain.errors import DomainError
 from chalicelib.web.http import audit, query_params
-from chalicelib.web.http.authentication import authorize, calling_as
+from chalicelib.web.http.authentication import authorize_request, calling_as
 from chalicelib.web.http.errors import error_response
 from chalicelib.web.http.operation import ApiOperation
 
@@ -101,7 +101,7 @@ class Routes(ChaliceBlueprint):
             cause = request.context.get("requestId") or str(uuid.uuid4())
             with log_context.log_context(correlation_id=cause, route=route):
                 try:
-                    caller = authorize(request, scope, noted) if scope else None
+                    caller = authorize_request(request, scope, noted) if scope else None
                     with calling_as(caller):
                         _check_query(request, operation)
                         done = operation.view(**path_params)
