@@ -26,7 +26,8 @@ from chalicelib.runner.repository.git import Git
 from chalicelib.runner.repository.setup_state import SetupState, record_setup_state
 from chalicelib.runner.work import push
 from chalicelib.runner.work.secret_scan import SecretScanner, scan_snapshot
-from chalicelib.runner.work.snapshot import Snapshot, SnapshotRequest, take_snapshot
+from chalicelib.runner.work.snapshot import Snapshot, SnapshotRequest
+from chalicelib.runner.work.take_snapshot import take_snapshot
 
 BRANCH = "optio/task-ab12cd34"
 _INSTALL_SECONDS = 120

@@ -21,7 +21,8 @@ from chalicelib.runner.sandbox.workspace import JobDirectory
 from chalicelib.runner.work import kept_work, push
 from chalicelib.runner.work.result import JobResult
 from chalicelib.runner.work.secret_scan import SecretScanner, scan_snapshot
-from chalicelib.runner.work.snapshot import Snapshot, SnapshotRequest, take_snapshot
+from chalicelib.runner.work.snapshot import Snapshot, SnapshotRequest
+from chalicelib.runner.work.take_snapshot import take_snapshot
 
 PUSH_WAITS_SECONDS = (5, 20, 60)
 KEEP_TIME = timedelta(seconds=90)

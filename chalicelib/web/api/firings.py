@@ -9,7 +9,7 @@ from chalicelib.web.api.hooks import firing_response
 from chalicelib.web.http.requests import idempotency_claim, parse_id
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
-from chalicelib.web.mapping import resource_views
+from chalicelib.web.mapping import firing_views
 from chalicelib.web.queries import firings
 from chalicelib.web.schemas import responses
 
@@ -20,7 +20,7 @@ routes = Routes(__name__)
 def show_firing(firing_id: str) -> Answer[responses.FiringAnswer]:
     """Return a firing with its params and its payload."""
     firing, brief = firings.get_firing(wiring.get_world(), parse_id("firing", firing_id))
-    return json_answer({"firing": resource_views.full_firing_view(firing, brief)})
+    return json_answer({"firing": firing_views.full_firing_view(firing, brief)})
 
 
 @routes.add_route(

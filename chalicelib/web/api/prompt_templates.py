@@ -23,7 +23,7 @@ from chalicelib.web.http.requests import (
 )
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
-from chalicelib.web.mapping import resource_views
+from chalicelib.web.mapping import firing_views, resource_views
 from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests, responses
 
@@ -118,4 +118,4 @@ def preview_template(template_id: str) -> Answer[responses.RenderedView]:
     """Render a prompt template with the given params."""
     run_request = requests.parse_request(requests.RunRequest, json_body(routes.current_request))
     text = _get_template(template_id).template
-    return json_answer(resource_views.rendered_view(preview.preview_text(text, run_request.params)))
+    return json_answer(firing_views.rendered_view(preview.preview_text(text, run_request.params)))

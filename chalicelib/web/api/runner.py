@@ -5,21 +5,17 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions.jobs import builds, jobs, outputs, reports
 from chalicelib.domain.access.key import Forbidden, Scope
-from chalicelib.domain.blueprints.blueprint import Kind
-from chalicelib.domain.repos.repo import is_plain_http
 from chalicelib.domain.runs.attempt import AttemptOutcome, RunnerCapabilities, StageSpan
 from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.log import LogLine
 from chalicelib.domain.runs.output import RunOutput
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.test_result import RepoTestRun
-from chalicelib.domain.texts import pull_request_body
-from chalicelib.settings import settings
 from chalicelib.web.http.authentication import claim_token_of
 from chalicelib.web.http.requests import json_body, parse_id
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
-from chalicelib.web.mapping import resource_views
+from chalicelib.web.mapping import job_views
 from chalicelib.web.schemas import requests, responses, runner_requests
 
 routes = Routes(__name__)
@@ -33,7 +29,9 @@ def claim_job() -> Answer[responses.JobAnswer | None]:
     world = wiring.get_world()
     if by is None:
         job = jobs.claim_job(world, claim_request.runner, capabilities=_capabilities(claim_request))
-        return json_answer(None, 204) if job is None else json_answer({"job": _job_view(job)})
+        return (
+            json_answer(None, 204) if job is None else json_answer({"job": job_views.job_view(job)})
+        )
     claimed = builds.claim_build_job(
         world,
         claim_request.runner,
@@ -41,7 +39,11 @@ def claim_job() -> Answer[responses.JobAnswer | None]:
         exchanges=claim_request.exchanges,
         capabilities=_capabilities(claim_request),
     )
-    return json_answer(None, 204) if claimed is None else json_answer({"job": _job_view(*claimed)})
+    return (
+        json_answer(None, 204)
+        if claimed is None
+        else json_answer({"job": job_views.job_view(*claimed)})
+    )
 
 
 @routes.add_route(
@@ -182,60 +184,3 @@ def _to_log_lines(beat: runner_requests.Beat) -> tuple[LogLine, ...]:
         )
         for line in beat.lines
     )
-
-
-def _work_view(job: jobs.Job) -> responses.JobWork | None:
-    if job.work is None or job.work_url is None:
-        return None
-    return {
-        "attempt": job.work.attempt,
-        "baseSha": job.work.base_sha,
-        "url": job.work_url,
-        "finished": job.work.finished,
-    }
-
-
-def _job_view(job: jobs.Job, token: str | None = None) -> responses.JobView:
-    run, repo = job.run, job.repo
-    return {
-        "runId": run.id,
-        "attempt": run.attempt,
-        "type": Kind(run.type),
-        "title": pull_request_body.pull_request_title(
-            run
-        ),  # the title of a commit, which must not close issues or mention people
-        "prompt": job.prompt,
-        "agent": {
-            "type": run.agent_type,
-            "command": job.brief.agent_command,
-            "model": run.model,
-            "maxTurns": run.max_turns,
-        },
-        "repo": {
-            "url": run.repo_url,
-            "branch": run.repo_branch,
-            "pushBranch": run.push_branch,
-            "continueBranch": job.continues,
-            "setupCommands": repo.setup_commands if repo else None,
-            "includeSetupChanges": repo.include_setup_changes if repo else False,
-            "testCommand": repo.test_command if repo else None,
-            "plainHttp": is_plain_http(run.repo_url, settings.allowed_private),
-            "identity": {
-                "name": repo.commit_author_name if repo else None,
-                "email": repo.commit_author_email if repo else None,
-            },
-            "token": job.token,
-            "pushPartial": jobs.may_push_partial(run),
-            "work": _work_view(job),
-        }
-        if run.repo_url
-        else None,
-        "environment": {
-            **(repo.environment if repo else {}),
-            **(job.brief.environment or {}),
-        },
-        "secrets": dict(job.secrets),
-        "timeoutMinutes": run.timeout_minutes,
-        "runnerToken": token,
-        "attemptStartedAt": resource_views.format_optional_moment(run.attempts[-1].started_at),
-    }

@@ -27,7 +27,7 @@ from chalicelib.web.http.requests import (
 )
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
-from chalicelib.web.mapping import blueprint_requests, resource_views, run_views
+from chalicelib.web.mapping import blueprint_requests, firing_views, resource_views, run_views
 from chalicelib.web.queries import tasks as queries
 from chalicelib.web.schemas import requests, responses
 
@@ -185,9 +185,7 @@ def preview_task(task_id: str) -> Answer[responses.PreviewView]:
     params = preview_request.params
     if preview_request.firing_id:
         params = preview.stored_params(world, blueprint, str(preview_request.firing_id))
-    return json_answer(
-        resource_views.preview_view(preview.preview_firing(world, blueprint, params))
-    )
+    return json_answer(firing_views.preview_view(preview.preview_firing(world, blueprint, params)))
 
 
 @routes.add_route("GET", "/api/tasks/{task_id}/runs", scope=Scope.READ, query=PAGE_PARAMETERS)

@@ -24,7 +24,7 @@ from chalicelib.web.http.requests import (
 )
 from chalicelib.web.http.responses import Answer, json_answer
 from chalicelib.web.http.routes import Routes
-from chalicelib.web.mapping import resource_views
+from chalicelib.web.mapping import firing_views, resource_views
 from chalicelib.web.queries import firings
 from chalicelib.web.schemas import responses
 
@@ -125,7 +125,7 @@ def list_firings(task_id: str) -> Answer[responses.FiringList]:
     page = firings.list_of_blueprint(
         wiring.get_world(), owner.id, page_cursor(request), page_limit(request)
     )
-    return json_answer(resource_views.ledger_view(page))
+    return json_answer(firing_views.ledger_view(page))
 
 
 @routes.add_route(
@@ -142,7 +142,7 @@ def list_trigger_firings(task_id: str, trigger_id: str) -> Answer[responses.Firi
     page = firings.list_of_trigger(
         wiring.get_world(), owner, trigger_id, page_cursor(request), page_limit(request)
     )
-    return json_answer(resource_views.ledger_view(page))
+    return json_answer(firing_views.ledger_view(page))
 
 
 @routes.add_route(
@@ -158,5 +158,5 @@ def explain_firing(task_id: str, trigger_id: str) -> Answer[responses.Explanatio
     )
     sentence, firing = explain.explain_firing(world, owner, trigger, at)
     return json_answer(
-        {"answer": sentence, "firing": resource_views.firing_view(firing) if firing else None}
+        {"answer": sentence, "firing": firing_views.firing_view(firing) if firing else None}
     )
