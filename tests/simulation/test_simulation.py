@@ -29,7 +29,7 @@ LIKELY_SEEDS = {
     "a failed firing backs off to before its moment": 5,
     "a failing read pulls the deadline of a running run": 9,
     "a message that comes early fires early": 0,
-    "a pause does not take a trigger out of the due index, nor is it looked at": 0,
+    "a pause does not take a trigger out of the due index, nor is it looked at": 6,
     "a reply does not look for the comment that is there": 11,
     "a run is moved without comparing its version": 2,
     "a run that replaces others starts before they are cancelled": 3,
