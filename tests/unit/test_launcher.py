@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chalicelib.runner.sandbox import enter, processes
-from chalicelib.runner.sandbox.launcher import Launcher
+from chalicelib.runner.sandbox.launcher import LaunchedProgram, Launcher
 from chalicelib.runner.sandbox.programs import SandboxError, run_briefly
 from tests.support.fake_runner_api import ROOT, until
 from tests.support.sandbox import Inside, abilities, inside, job_user, jobs
@@ -42,15 +45,19 @@ def test_all_programs_of_a_sandbox_are_started_by_one_process(inside: Inside):
     for _ in range(3):
         inside.run("true")
 
-    assert {pid for pid in children_of_this_process() - before if _command(pid)} == set()
+    until(lambda: not any(map(_command, children_of_this_process() - before)))
 
 
 def test_a_launcher_that_was_killed_is_replaced_with_its_sandbox(inside: Inside):
     assert inside.run("sleep 300 > /dev/null 2>&1 & echo kept > $HOME/file")[0] == 0
-    (launcher,) = (pid for pid in children_of_this_process() if "enter.py" in _command(pid))
+    (launcher,) = (
+        process.pid
+        for process in psutil.Process().children()
+        if "enter.py" in _command(process.pid)
+    )
     os.kill(launcher, signal.SIGKILL)
 
-    until(lambda: not _command(launcher))
+    until(lambda: psutil.Process(launcher).status() == psutil.STATUS_ZOMBIE)
     assert inside.run("cat $HOME/file; pgrep sleep") == (1, "kept")
 
 
@@ -101,6 +108,23 @@ def test_descriptors_take_each_others_numbers():
     assert [os.pread(file, 9, 0) for file in files] == [b"b", b"c", b"a"]
     for file in files:
         os.close(file)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [b"", b"\xff\0", b"ended", b"ended\0many\0", b"started\0\0", marshal.dumps(("ended", 0))],
+)
+def test_what_is_no_answer_is_no_end(packet: bytes):
+    """Without users for jobs, a program of the job may find the socket of the answers."""
+    answers, other_end = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    with other_end:
+        other_end.send(packet)
+
+    assert LaunchedProgram(1, answers).wait(20) == -signal.SIGKILL
+
+
+def test_a_program_holds_no_socket_of_the_answers(inside: Inside):
+    assert inside.run("ls -l /proc/self/fd | grep -c socket") == (1, "0")
 
 
 def _command(pid: int) -> str:

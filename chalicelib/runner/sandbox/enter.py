@@ -1,10 +1,11 @@
 """Starts programs inside the namespaces of one sandbox; run by its path, without a package.
 
-Each request has one byte and descriptors: a file with the command, a pipe for the answers, and the
-program's own descriptors. So nothing of a job's environment acts on this process. It enters no
+Each request has one byte and descriptors: a file with the command, a socket for the answers, and
+the program's own descriptors. So nothing of a job's environment acts on this process. It enters no
 namespace itself: for each request it forks a process that does, starts the program there, and
-answers twice: how the start went, and how the program ended. Nothing is imported once the mounts
-are the sandbox's. It ends when the other end of its socket is closed.
+answers twice: how the start went, and how the program ended. An answer is one packet of three
+texts: its kind, a number and a message. Nothing is imported once the mounts are the sandbox's. It
+ends when the other end of its socket is closed.
 """
 
 import _socket  # `socket` takes as long to load as Python itself
@@ -17,6 +18,7 @@ import sys
 
 _IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _MAX_DESCRIPTORS = 250
+_MAX_ANSWER_BYTES = 4096
 
 
 def main() -> None:
@@ -51,26 +53,32 @@ def _attend(
 ) -> None:
     """Start one program, wait for its end, and report both; never return."""
     try:
-        with open(spec, "rb") as stream:
+        with open(spec, "rb", closefd=False) as stream:
             stream.seek(0)
             user, argv, environment, cwd, numbers = marshal.load(stream)
         _enter(libc, namespaces)
         failure, failing = os.pipe()
         child = os.fork()
         if child == 0:
+            os.close(answers)
+            os.close(spec)
             _become(
                 failing, user, argv, environment, cwd, dict(zip(numbers, descriptors, strict=True))
             )
         for descriptor in (failing, *descriptors):
             os.close(descriptor)
         with os.fdopen(failure, "rb") as stream:
-            os.write(answers, stream.read() or marshal.dumps(("started", os.getpid(), "")))
+            os.write(answers, stream.read() or _answer("started", os.getpid()))
         _, status = os.waitpid(child, 0)
-        os.write(answers, marshal.dumps(os.waitstatus_to_exitcode(status)))
+        os.write(answers, _answer("ended", os.waitstatus_to_exitcode(status)))
     except BaseException as error:
-        os.write(answers, marshal.dumps(("refused", None, str(error))))
+        os.write(answers, _answer("refused", "", str(error)))
     finally:
         os._exit(0)
+
+
+def _answer(kind: str, number: int | str, message: str = "") -> bytes:
+    return f"{kind}\0{number}\0{message}".encode(errors="backslashreplace")[:_MAX_ANSWER_BYTES]
 
 
 def _enter(libc: ctypes.CDLL, namespaces: list[int]) -> None:
@@ -101,9 +109,9 @@ def _become(
         os.chdir(cwd)
         _execute(argv, environment)
     except OSError as error:
-        os.write(failing, marshal.dumps(("failed", error.errno, str(error))))
+        os.write(failing, _answer("failed", error.errno or "", str(error)))
     except BaseException as error:
-        os.write(failing, marshal.dumps(("failed", None, str(error))))
+        os.write(failing, _answer("failed", "", str(error)))
     finally:
         os._exit(127)
 

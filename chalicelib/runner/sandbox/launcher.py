@@ -13,17 +13,18 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import NamedTuple
 
 from chalicelib.runner.sandbox.programs import ProgramStart, SandboxError
 
 _ENTER = Path(__file__).with_name("enter.py")
+_MAX_ANSWER_BYTES = 4096
 
 
 class LaunchedProgram:
     """A program inside a sandbox, and the process beside it that waits for its end."""
 
-    def __init__(self, pid: int, answers: BinaryIO) -> None:
+    def __init__(self, pid: int, answers: socket.socket) -> None:
         self.pid = pid
         self.returncode: int | None = None
         self._answers = answers
@@ -33,8 +34,9 @@ class LaunchedProgram:
             if not _is_readable(self._answers, timeout):
                 raise subprocess.TimeoutExpired("program", timeout or 0)
             with self._answers:
-                code = _read_answer(self._answers)
-            self.returncode = -signal.SIGKILL if code is None else int(code)
+                answer = _read_answer(self._answers)
+            code = answer.number if answer and answer.kind == "ended" else None
+            self.returncode = -signal.SIGKILL if code is None else code
         return self.returncode
 
     def kill(self) -> None:
@@ -42,17 +44,27 @@ class LaunchedProgram:
             os.kill(self.pid, signal.SIGKILL)
 
 
-def _is_readable(stream: BinaryIO, timeout: float | None) -> bool:
+class _Answer(NamedTuple):
+    kind: str
+    number: int | None
+    message: str
+
+
+def _is_readable(answers: socket.socket, timeout: float | None) -> bool:
     waiting = select.poll()
-    waiting.register(stream, select.POLLIN)
+    waiting.register(answers, select.POLLIN)
     return bool(waiting.poll(None if timeout is None else timeout * 1000))
 
 
-def _read_answer(stream: BinaryIO) -> Any:
-    """Return the next answer; nothing where its sender was killed."""
+def _read_answer(answers: socket.socket) -> _Answer | None:
+    """Return the next answer; nothing where its sender was killed, or where it is none.
+
+    Without users for jobs, a job's own program might write one, so it is only text.
+    """
     try:
-        return marshal.load(stream)
-    except EOFError:
+        kind, number, message = answers.recv(_MAX_ANSWER_BYTES).decode().split("\0", 2)
+        return _Answer(kind, int(number) if number else None, message)
+    except ValueError:
         return None
 
 
@@ -84,10 +96,10 @@ class Launcher:
         texts = (*program.argv, *program.environment, *program.environment.values())
         if any("\0" in text for text in texts):
             raise ValueError("embedded null byte")
-        reading, writing = os.pipe()
-        answers = os.fdopen(reading, "rb", buffering=0)
+        answers, other_end = socket.socketpair(type=socket.SOCK_SEQPACKET)
         try:
-            self._send_request(program, writing)
+            with other_end:
+                self._send_request(program, other_end.fileno())
             return _take_start(answers, program)
         except BaseException:
             answers.close()
@@ -97,7 +109,7 @@ class Launcher:
         descriptors = program.numbered_descriptors()
         argv, environment = list(program.argv), dict(program.environment)
         spec = (self._user, argv, environment, str(program.cwd), list(descriptors))
-        with os.fdopen(answers, "wb"), os.fdopen(os.memfd_create("spec"), "wb") as stream:
+        with os.fdopen(os.memfd_create("spec"), "wb") as stream:
             stream.write(marshal.dumps(spec))
             stream.flush()
             passed = [stream.fileno(), answers, *descriptors.values()]
@@ -112,16 +124,15 @@ class Launcher:
         self._process.wait()
 
 
-def _take_start(answers: BinaryIO, program: ProgramStart) -> LaunchedProgram:
+def _take_start(answers: socket.socket, program: ProgramStart) -> LaunchedProgram:
     """Return a program that started, or raise why it did not."""
     answer = _read_answer(answers)
     if answer is None:
         raise SandboxError("it cannot be entered: the process that starts programs ended")
-    kind, number, message = answer
-    if kind == "started":
-        return LaunchedProgram(number, answers)
-    if kind == "refused":
-        raise SandboxError(f"it cannot be entered: {message}")
-    if number is None:
-        raise ValueError(message)
-    raise OSError(number, os.strerror(number), program.argv[0])
+    if answer.kind == "started" and answer.number is not None:
+        return LaunchedProgram(answer.number, answers)
+    if answer.kind != "failed":
+        raise SandboxError(f"it cannot be entered: {answer.message}")
+    if answer.number is None:
+        raise ValueError(answer.message)
+    raise OSError(answer.number, os.strerror(answer.number), program.argv[0])
