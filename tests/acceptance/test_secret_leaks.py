@@ -16,7 +16,7 @@ import pytest
 
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLE_RECORDS
-from chalicelib.web.api import runner as runner_routes
+from chalicelib.web.mapping import job_views
 from tests.conftest import Stage
 from tests.support.fake_runner_api import PYTHON, origin, tmp
 from tests.support.http_stage import Served, served
@@ -61,14 +61,14 @@ FORMS = {
 @pytest.fixture
 def tokened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each claim bring a git token."""
-    real = runner_routes._job_view
+    real = job_views.job_view
 
-    def with_token(job: Any) -> dict[str, Any]:
-        body: dict[str, Any] = real(job)
+    def with_token(job: Any, token: str | None = None) -> Any:
+        body: Any = real(job, token)
         body["repo"] = {**body["repo"], "token": GIT_TOKEN}
         return body
 
-    monkeypatch.setattr(runner_routes, "_job_view", with_token)
+    monkeypatch.setattr(job_views, "job_view", with_token)
 
 
 def kept(stage: Stage, run: str) -> Iterator[str]:
