@@ -7,6 +7,7 @@ from operator import and_
 from typing import Any
 
 from chalicelib.domain.access.audit import AuditRecord
+from chalicelib.domain.ids import list_position
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec, pagination
 from chalicelib.storage.records import ActivityRecord
@@ -35,7 +36,7 @@ class DynamoActivity:
 def _to_record(entry: AuditRecord) -> ActivityRecord:
     return ActivityRecord(
         library=ACTIVITY_LIST,
-        age=codec.age_key(entry.at, entry.id),
+        age=list_position(entry.at, entry.id),
         data=codec.dump_json(entry),
         object_id=entry.object_id,
         root_id=entry.root_id,

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.ids import list_position
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import OnDemand, OnSchedule, OnTicket, OnWebhook, Trigger
 from chalicelib.settings import settings
@@ -35,7 +36,7 @@ def blueprint_record(blueprint: Blueprint) -> BlueprintRecord:
     return BlueprintRecord(
         id=blueprint.id,
         kind=blueprint.kind.value,
-        age=codec.age_key(blueprint.created_at, blueprint.id),
+        age=list_position(blueprint.created_at, blueprint.id),
         version=blueprint.version,
         data=codec.dump_json(blueprint),
     )
@@ -78,7 +79,7 @@ def firing_record(firing: Firing, brief: bytes | None = None) -> FiringRecord:
         id=firing.id,
         blueprint_id=firing.blueprint_id,
         trigger_id=firing.trigger_id,
-        age=codec.age_key(firing.fired_at, firing.id),
+        age=list_position(firing.fired_at, firing.id),
         data=codec.dump_json(firing),
         brief=brief,
         expires_at=int(kept_until.timestamp()),

@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 
 from chalicelib.domain.access.key import ApiKey
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.ids import list_position
 from chalicelib.ports import Part
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec, pagination
@@ -72,7 +73,7 @@ def to_record(key: ApiKey) -> KeyRecord:
     return KeyRecord(
         id=key.id,
         library=KEY_LIST if own else None,
-        age=codec.age_key(key.created_at, key.id),
+        age=list_position(key.created_at, key.id),
         data=codec.dump_json(key),
         expires_at=int(until.timestamp()) if until else None,
     )

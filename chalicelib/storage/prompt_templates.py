@@ -7,6 +7,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.ids import list_position
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part, WriteConflict
 from chalicelib.storage import claims
@@ -89,7 +90,7 @@ def _to_record(template: PromptTemplate) -> TemplateRecord:
     return TemplateRecord(
         id=template.id,
         library=TEMPLATE_LIST,
-        age=codec.age_key(template.created_at, template.id),
+        age=list_position(template.created_at, template.id),
         version=template.version,
         data=codec.dump_json(template),
     )

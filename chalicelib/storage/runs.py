@@ -12,6 +12,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.ids import list_position
 from chalicelib.domain.runs.attempt import Attempt
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_event import RunEvent, event_id
@@ -50,7 +51,7 @@ def to_record(run: Run) -> RunRecord:
         data=codec.dump_json(run, without=("history", "attempts")),
         history=_dump_history(run),
         list_shard=f"{run.type}#{_list_shard(run.id)}",
-        age=codec.age_key(run.created_at, run.id),
+        age=list_position(run.created_at, run.id),
         blueprint_id=run.blueprint_id,
         due_shard=codec.shard_of(run.id) if wakes_at else None,
         due_at=codec.format_sortable(wakes_at) if wakes_at else None,
@@ -117,7 +118,7 @@ class DynamoRuns:
 
     def list_position(self, run: Run) -> str:
         """Return the position of the page after this run."""
-        return codec.age_key(run.created_at, run.id)
+        return list_position(run.created_at, run.id)
 
     def get(self, run_id: str) -> Run:
         try:

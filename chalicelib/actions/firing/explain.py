@@ -8,7 +8,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.firing import Firing, Outcome
-from chalicelib.domain.ids import format_moment
+from chalicelib.domain.ids import format_moment, position_after
 from chalicelib.domain.triggers import schedule as schedules
 from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
 from chalicelib.ports import World
@@ -108,8 +108,7 @@ def _explain_unnamed(trigger: OnSchedule, at: datetime) -> str:
 
 def _explain_nearest(world: World, trigger: Trigger, at: datetime) -> tuple[str, Firing | None]:
     """Explain an event that came from outside: the record nearest to `at`, within `NEAR_SPAN`."""
-    since = f"{(at + NEAR_SPAN):%Y-%m-%dT%H:%M:%S.%fZ}#~"  # after all records of that time
-    page, _ = world.firings.list_of_trigger(trigger.id, since, 50)
+    page, _ = world.firings.list_of_trigger(trigger.id, position_after(at + NEAR_SPAN), 50)
     near = [firing for firing in page if abs(firing.fired_at - at) <= NEAR_SPAN]
     if not near:
         return (

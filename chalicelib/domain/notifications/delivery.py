@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.domain.ids import ID_NAMESPACE
+from chalicelib.domain.ids import ID_NAMESPACE, list_position
 from chalicelib.domain.notifications.notification import Event, Notification
 from chalicelib.domain.retry_after import parse_retry_after
 
@@ -81,7 +81,7 @@ class Delivery:
     @property
     def list_position(self) -> str:
         """The sort key of the delivery in its endpoint's list, which also locates it."""
-        return f"{self.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}#{self.id}"
+        return list_position(self.created_at, self.id)
 
     @property
     def last_attempt(self) -> DeliveryAttempt | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
@@ -12,11 +11,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from chalicelib.domain.ids import SORTABLE_FORMAT
 from chalicelib.settings import settings
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
-_AGE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+", re.ASCII)
 _RENAMED = {
     "definition_id": "blueprint_id",
     "definition_kind": "blueprint_kind",
@@ -94,24 +93,14 @@ def unpack_json(kind: type[T], packed: bytes) -> T:
 
 def format_sortable(moment: datetime) -> str:
     """Return a time as text of fixed width in UTC, whose text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).strftime(SORTABLE_FORMAT)
 
 
 def parse_sortable(text: str) -> datetime:
     """Return the time that `format_sortable` encoded."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.strptime(text, SORTABLE_FORMAT).replace(tzinfo=UTC)
 
 
 def shard_of(key: str) -> str:
     """Return the partition of a sharded index that a row belongs to."""
     return str(zlib.crc32(key.encode()) % settings.shards)
-
-
-def age_key(created_at: datetime, key: str) -> str:
-    """Return the sort key of lists: creation time, then id, which makes it unique."""
-    return f"{format_sortable(created_at)}#{key}"
-
-
-def is_age_key(text: str) -> bool:
-    """Return whether `age_key` can have produced a text."""
-    return _AGE.fullmatch(text) is not None

@@ -13,6 +13,7 @@ from pynamodb.models import Model
 
 from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.ids import is_list_position
 from chalicelib.storage.dynamo import codec
 from chalicelib.storage.dynamo.item_size import MAX_POSITION_BYTES, exceeds_key_size
 from chalicelib.storage.dynamo.parallel import run_parallel
@@ -36,7 +37,7 @@ def query_newest(
     """
     if exceeds_key_size(key):
         return []
-    if before and (exceeds_key_size(before, MAX_POSITION_BYTES) or not codec.is_age_key(before)):
+    if before and (exceeds_key_size(before, MAX_POSITION_BYTES) or not is_list_position(before)):
         raise Invalid(
             "is not a cursor of this list: use the nextCursor of a previous response", "cursor"
         )
