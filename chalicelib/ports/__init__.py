@@ -2,7 +2,6 @@
 
 from chalicelib.ports.conflicts import LostRow, Part, WriteConflict
 from chalicelib.ports.forges import Forge, Forges
-from chalicelib.ports.notification_stores import Deliveries, WebhookEndpoints
 from chalicelib.ports.services import (
     Builds,
     Encryption,
@@ -18,9 +17,11 @@ from chalicelib.ports.services import (
     WebhookSender,
 )
 from chalicelib.ports.stores import (
+    MAX_DROPPED_RUNS,
     Activity,
     Blueprints,
     Counters,
+    Deliveries,
     Firings,
     Keys,
     Markers,
@@ -31,6 +32,7 @@ from chalicelib.ports.stores import (
     Secrets,
     Slots,
     Triggers,
+    WebhookEndpoints,
 )
 from chalicelib.ports.trackers import (
     TicketPage,
@@ -43,6 +45,7 @@ from chalicelib.ports.values import DueRow, Throttled, TriggerChange, WebhookLis
 from chalicelib.ports.world import World
 
 __all__ = [
+    "MAX_DROPPED_RUNS",
     "Activity",
     "Blueprints",
     "Builds",

@@ -159,25 +159,43 @@ class Encryption(Protocol):
 
 
 class Metrics(Protocol):
-    """Counters and measurements for dashboards and alarms.
+    """Counters and measurements for dashboards and alarms; none of them raises an error."""
 
-    `record_commit_time` takes the milliseconds from the due time (or the start of the message, if
-    later) to the write of an occurrence. `record_tick` takes the number of sent messages and the
-    age of the oldest due row. `record_wait` takes the time from queue to claim, `record_step_time`
-    the duration of a step, and `add_cost` US dollars.
-    """
+    def count_firing(self, firing: Firing) -> None:
+        """Count the occurrences of a firing by outcome, and its lateness if a schedule fired it."""
 
-    def count_firing(self, firing: Firing) -> None: ...
-    def record_commit_time(self, milliseconds: int) -> None: ...
-    def count_rejection(self, reason: str) -> None: ...
-    def record_tick(self, sent: int, overdue: timedelta) -> None: ...
-    def count_missing_runner(self) -> None: ...
-    def count_move(self, state: State) -> None: ...
-    def record_wait(self, span: timedelta) -> None: ...
-    def record_step_time(self, step: str, span: timedelta) -> None: ...
-    def count_agent_failure(self, error_class: str) -> None: ...
-    def add_cost(self, dollars: float) -> None: ...
-    def count_lost_activity(self) -> None: ...
+    def record_commit_time(self, milliseconds: int) -> None:
+        """Record the milliseconds until an occurrence was written.
+
+        They start at its due time, or at the start of its message if that is later.
+        """
+
+    def count_rejection(self, reason: str) -> None:
+        """Count a rejected webhook delivery."""
+
+    def record_tick(self, sent: int, overdue: timedelta) -> None:
+        """Record the number of messages that a tick sent, and the age of the oldest due row."""
+
+    def count_missing_runner(self) -> None:
+        """Count a run that waits for a runner, of which none claims it."""
+
+    def count_move(self, state: State) -> None:
+        """Count a run that entered a state."""
+
+    def record_wait(self, span: timedelta) -> None:
+        """Record the time of a run from its queue to its claim."""
+
+    def record_step_time(self, step: str, span: timedelta) -> None:
+        """Record the duration of a step."""
+
+    def count_agent_failure(self, error_class: str) -> None:
+        """Count a failed attempt by its error class."""
+
+    def add_cost(self, dollars: float) -> None:
+        """Add the cost of an attempt in US dollars."""
+
+    def count_lost_activity(self) -> None:
+        """Count an audit record that could not be stored."""
 
 
 class StagePolicy(Protocol):

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chalicelib.ports.forges import Forges
-from chalicelib.ports.notification_stores import Deliveries, WebhookEndpoints
 from chalicelib.ports.services import (
     Builds,
     Encryption,
@@ -25,6 +24,7 @@ from chalicelib.ports.stores import (
     Activity,
     Blueprints,
     Counters,
+    Deliveries,
     Firings,
     Keys,
     Markers,
@@ -35,6 +35,7 @@ from chalicelib.ports.stores import (
     Secrets,
     Slots,
     Triggers,
+    WebhookEndpoints,
 )
 from chalicelib.ports.trackers import Trackers
 
@@ -42,11 +43,14 @@ from chalicelib.ports.trackers import Trackers
 class World(Protocol):
     """The ports of the core in one object. Times are in UTC."""
 
-    def now(self) -> datetime: ...
-    def wait(self, span: timedelta) -> None: ...
+    def now(self) -> datetime:
+        """Return the present time."""
+
+    def wait(self, span: timedelta) -> None:
+        """Wait for a time; do not wait if it is negative."""
+
     def is_transient(self, error: Exception) -> bool:
         """Return whether an error is temporary, and so no fault of the row being processed."""
-        ...
 
     @property
     def policy(self) -> StagePolicy: ...
@@ -89,9 +93,13 @@ class World(Protocol):
     @property
     def webhook_sender(self) -> WebhookSender: ...
     @property
-    def notify_queue(self) -> MessageQueue: ...
+    def notify_queue(self) -> MessageQueue:
+        """The messages about notifications and due deliveries."""
+
     @property
-    def notify_reader(self) -> QueueReader: ...
+    def notify_reader(self) -> QueueReader:
+        """The reading of the notify queue."""
+
     @property
     def secrets(self) -> Secrets: ...
     @property
@@ -101,11 +109,17 @@ class World(Protocol):
     @property
     def keys(self) -> Keys: ...
     @property
-    def fire_queue(self) -> MessageQueue: ...
+    def fire_queue(self) -> MessageQueue:
+        """The messages about due triggers."""
+
     @property
-    def steps_queue(self) -> MessageQueue: ...
+    def steps_queue(self) -> MessageQueue:
+        """The messages about due runs."""
+
     @property
-    def remote_queue(self) -> MessageQueue: ...
+    def remote_queue(self) -> MessageQueue:
+        """The messages about due calls to forges and trackers."""
+
     @property
     def builds(self) -> Builds: ...
     @property

@@ -12,12 +12,11 @@ from pynamodb.expressions.condition import size
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_keys import STAGE_COUNTER
 from chalicelib.domain.versions import require_next_version
-from chalicelib.ports import Part
+from chalicelib.ports import MAX_DROPPED_RUNS, Part
 from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import RunRecord, SlotRecord
 from chalicelib.storage.runs import to_record
 
-MAX_DROPPED = 90
 QUEUE_PREFIX = "queue#"
 """The prefix of the ids of queues that wait for the stage."""
 
@@ -72,10 +71,10 @@ class DynamoSlots:
     def drop_runs(self, counter: str, versions: Mapping[str, int | None]) -> None:
         """Remove runs without a slot; raise `WriteConflict` if one of them has moved since."""
         transaction = Transaction()
-        for run_id, version in list(versions.items())[:MAX_DROPPED]:
+        for run_id, version in list(versions.items())[:MAX_DROPPED_RUNS]:
             as_read = RunRecord.version == version if version else RunRecord.id.does_not_exist()
             transaction.add_check(Part.RUN, RunRecord, run_id, as_read)
-        let_go = SlotRecord.held.delete(set(list(versions)[:MAX_DROPPED]))
+        let_go = SlotRecord.held.delete(set(list(versions)[:MAX_DROPPED_RUNS]))
         transaction.add_update(Part.COUNTER, SlotRecord(id=counter), [let_go])
         transaction.commit_all()
 

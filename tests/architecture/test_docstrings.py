@@ -74,7 +74,7 @@ def test_docstrings_name_what_exists():
 
 def test_protocols_of_stores_name_their_own_methods():
     unknown = []
-    for path in (PACKAGE / "ports").glob("*stores.py"):
+    for path in (PACKAGE / "ports" / "stores").glob("*.py"):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef):
                 names = set(list_names(node))
@@ -82,3 +82,44 @@ def test_protocols_of_stores_name_their_own_methods():
                 methods = [name for name in named if name.islower()]
                 unknown += [f"{node.name}: {name}" for name in methods if name not in names]
     assert unknown == []
+
+
+def list_protocols() -> Iterator[tuple[Path, ast.ClassDef]]:
+    for path in (PACKAGE / "ports").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases):
+                yield path, node
+
+
+def is_port_of_the_world(protocol: ast.ClassDef, method: ast.FunctionDef) -> bool:
+    """Return whether a property of the world is a port, which its own protocol describes."""
+    return protocol.name == "World" and bool(method.decorator_list)
+
+
+def test_each_method_of_a_protocol_states_its_contract():
+    methods = [
+        (protocol, method)
+        for _, protocol in list_protocols()
+        for method in protocol.body
+        if isinstance(method, ast.FunctionDef) and not is_port_of_the_world(protocol, method)
+    ]
+    assert len(methods) > 100
+    silent = [
+        f"{protocol.name}.{method.name}"
+        for protocol, method in methods
+        if not ast.get_docstring(method)
+    ]
+    assert silent == []
+
+
+def test_each_part_that_a_method_may_lose_is_named_in_its_contract():
+    """A store's method with `may_lose` states when it loses what."""
+    unstated = [
+        f"{path.stem}: {protocol.name}.{method.name}"
+        for path, protocol in list_protocols()
+        for method in protocol.body
+        if isinstance(method, ast.FunctionDef)
+        and any("may_lose" in ast.unparse(each) for each in method.decorator_list)
+        and "Loses" not in (ast.get_docstring(method) or "")
+    ]
+    assert unstated == []
