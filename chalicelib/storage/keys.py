@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 
 from chalicelib.domain.access.key import ApiKey
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.ids import list_position
-from chalicelib.ports import Part
+from chalicelib.ports import LostRow, Part, WriteConflict
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec, pagination
 from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
@@ -33,8 +33,13 @@ class DynamoKeys:
     def add(self, new: ApiKey, claim: IdempotencyClaim | None = None) -> None:
         if claim:
             claims.put_claimed(Part.KEY, to_record(new), claim, new.created_at)
-        else:
+            return
+        try:
             to_record(new).save(condition=KeyRecord.id.does_not_exist())
+        except PutError as error:
+            if not is_condition_failure(error):
+                raise
+            raise WriteConflict([LostRow(Part.KEY, new.id)]) from error
 
     def remove(self, id: str, by: str | None = None) -> None:
         """Remove a key; if `by` is given, only while that key exists.

@@ -8,88 +8,31 @@ from datetime import timedelta
 import pytest
 
 from chalicelib import ports, wiring
-from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing.decision import Decision, FiringContext
-from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Outcome
+from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.repos.repo import Repo, repo_id
-from chalicelib.domain.runs.run import Run, move_run
+from chalicelib.domain.runs.run import move_run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import (
-    OnSchedule,
-    OnWebhook,
     Overlap,
     ScheduleSettings,
-    Trigger,
     WebhookSettings,
 )
 from tests.conftest import NOON
-from tests.simulation.memory import MemoryWorld
-from tests.support.declared_conflicts import DeclaredWorld
+from tests.support.stored_objects import (
+    blueprint,
+    claim,
+    firing,
+    hook,
+    library,
+    stored,
+    trigger,
+    working,
+)
 from tests.support.stored_runs import URL, new_id, run
-
-
-@pytest.fixture(params=["dynamodb", "memory"])
-def world(request: pytest.FixtureRequest) -> ports.World:
-    """The real stores, and those in memory that the simulation runs on: one contract."""
-    if request.param == "memory":
-        return DeclaredWorld(MemoryWorld(lambda: NOON, lambda span: None))
-    request.getfixturevalue("aws")
-    return DeclaredWorld(wiring.get_world())
-
-
-def blueprint(**more: object) -> Blueprint:
-    fields = {
-        "id": new_id(),
-        "kind": Kind.REPO_BLUEPRINT,
-        "name": "Nightly",
-        "title": "Nightly",
-        "prompt": "Bump",
-        "repo_url": URL,
-        "created_at": NOON,
-        "updated_at": NOON,
-    }
-    return Blueprint(**(fields | more))
-
-
-def trigger(owner: Blueprint, **more: object) -> Trigger:
-    fields = {
-        "id": new_id(),
-        "blueprint_id": owner.id,
-        "blueprint_kind": owner.kind,
-        "created_at": NOON,
-        "updated_at": NOON,
-    }
-    if "webhook" in more:
-        return OnWebhook(**(fields | more))
-    return OnSchedule(**({"schedule": ScheduleSettings(cron="0 9 * * *")} | fields | more))
-
-
-def firing(**more: object) -> Firing:
-    fields = {
-        "id": new_id(),
-        "occurrence": "2026-05-04T12:00:00Z",
-        "outcome": Outcome.FIRED,
-        "fired_at": NOON,
-    }
-    return Firing(**(fields | more))
-
-
-def stored(world: ports.World, thing: Run) -> Run:
-    ledger = firing(id=thing.firing_id, run_id=thing.id)
-    world.firings.commit_decision(Decision(firing=ledger, run=thing, brief=Brief(prompt="Bump")))
-    return world.runs.get(thing.id)
-
-
-def working(was: Run) -> Run:
-    return move_run(was, State.PROVISIONING, by="test", message="admitted", at=NOON)
-
-
-def claim(key: str = "key#1", **more: object) -> IdempotencyClaim:
-    fields = {"digest": "d", "result": "r", "expires_at": NOON + timedelta(hours=1)}
-    return IdempotencyClaim(key=key, **(fields | more))
 
 
 def test_a_run_is_moved_by_the_first_and_not_by_the_second(world: ports.World):
@@ -316,10 +259,6 @@ def test_one_url_is_one_repo_changed_only_as_it_was_read(world: ports.World):
     assert world.repos.find_by_url(URL) is None
 
 
-def hook(owner: Blueprint, path: str = "alerts") -> Trigger:
-    return trigger(owner, webhook=WebhookSettings(path=path))
-
-
 def test_a_path_belongs_to_the_first_who_names_it_until_it_is_given_up(world: ports.World):
     owner = blueprint()
     first, second = hook(owner), hook(owner)
@@ -383,11 +322,6 @@ def test_what_a_pause_passed_over_is_written_with_the_resume_or_not_at_all(world
 
     found, _ = world.firings.list_of_trigger(was.id, None, 10)
     assert [one.id for one in found] == [gap.id]
-
-
-def library(**more: object) -> PromptTemplate:
-    fields = {"id": new_id(), "name": "Bump", "template": "Bump", "created_at": NOON}
-    return PromptTemplate(**({"updated_at": NOON} | fields | more))
 
 
 def test_a_template_stays_while_a_definition_is_linked_to_it(world: ports.World):

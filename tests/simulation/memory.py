@@ -16,9 +16,10 @@ from typing import Any
 from chalicelib.domain.access.secret import Secret
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
-from chalicelib.domain.errors import Conflict, NotFound, Superseded
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.ids import is_list_position, list_position
 from chalicelib.domain.messages import StepMessage, encode_message
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.log import LogLine, LogStream
@@ -32,7 +33,15 @@ from chalicelib.integrations.aws.sns import SnsVerifier
 from chalicelib.integrations.expressions.engine import ExpressionEngine
 from chalicelib.integrations.failures import is_transient_failure
 from chalicelib.integrations.trackers.registry import RealTrackers
-from chalicelib.ports import DueRow, LostRow, Part, TriggerChange, WebhookListener, WriteConflict
+from chalicelib.ports import (
+    MAX_DROPPED_RUNS,
+    DueRow,
+    LostRow,
+    Part,
+    TriggerChange,
+    WebhookListener,
+    WriteConflict,
+)
 
 GONE = object()
 Condition = Callable[[Any], bool]
@@ -149,11 +158,22 @@ def without_id(key: str) -> Callable[[Any], Any]:
     return lambda row: (row or frozenset()) - {key}
 
 
+def listens(trigger_id: str) -> Condition:
+    return lambda row: row is not None and row.trigger_id == trigger_id
+
+
 def unbound(now: datetime) -> Condition:
     return lambda row: row is None or row.is_free_at(now)
 
 
+def claimed(claim: IdempotencyClaim | None, now: datetime) -> Iterator[Write]:
+    if claim:
+        yield Write(Part.CLAIM, "claims", claim.key, unbound(now), put(claim))
+
+
 def page_of(rows: Iterable[Any], at: str, before: str | None, limit: int) -> Any:
+    if before is not None and not is_list_position(before):
+        raise Invalid("is not a cursor of this list", "cursor")
     ordered = sorted(rows, key=lambda row: age(row, at), reverse=True)
     kept = [row for row in ordered if before is None or age(row, at) < before]
     page = kept[:limit]
@@ -161,7 +181,7 @@ def page_of(rows: Iterable[Any], at: str, before: str | None, limit: int) -> Any
 
 
 def age(row: Any, at: str) -> str:
-    return f"{getattr(row, at):%Y-%m-%dT%H:%M:%S.%fZ}#{row.id}"
+    return list_position(getattr(row, at), row.id)
 
 
 def written_new(trigger: Trigger) -> Iterator[Write]:
@@ -183,7 +203,8 @@ def written_change(change: TriggerChange) -> Iterator[Write]:
         yield Write(Part.WEBHOOK_PATH, "hooks", path, absent, put(_hook(new)))
         yield Write(Part.WEBHOOK_LISTENER, "hooks", was.webhook.path, anything, drop)
     elif new.template_id != was.template_id:
-        yield Write(Part.WEBHOOK_LISTENER, "hooks", new.webhook.path, anything, put(_hook(new)))
+        path, key = new.webhook.path, new.id
+        yield Write(Part.WEBHOOK_LISTENER, "hooks", path, listens(key), put(_hook(new)))
 
 
 def written_away(trigger: Trigger) -> Iterator[Write]:
@@ -239,9 +260,7 @@ class MemoryBlueprints:
         writes = [Write(Part.BLUEPRINT, "blueprints", new.id, absent, put(new)), *linked(new, None)]
         for trigger in triggers:
             writes += written_new(trigger)
-        if claim:
-            free = unbound(new.created_at)
-            writes.append(Write(Part.CLAIM, "claims", claim.key, free, put(claim)))
+        writes += claimed(claim, new.created_at)
         self._tables.commit(writes)
 
     def put(self, new: Blueprint, was: Blueprint, triggers: Sequence[TriggerChange]) -> None:
@@ -285,11 +304,11 @@ class MemoryTriggers:
     def read_contexts(
         self, pairs: Collection[tuple[str, str]], template_id: str | None = None
     ) -> dict[str, FiringContext]:
-        found = {}
+        found, owners = {}, {blueprint_id for _, blueprint_id in pairs}
         for trigger_id, _ in pairs:
             trigger = self._tables.get("triggers", trigger_id)
             owner = trigger and self._tables.get("blueprints", trigger.blueprint_id)
-            if trigger is None or owner is None:
+            if trigger is None or owner is None or owner.id not in owners:
                 continue
             kept = self._tables.get("templates", owner.prompt_template_id or "")
             minds = trigger.overlap_policy is not Overlap.ALLOW
@@ -310,9 +329,7 @@ class MemoryTriggers:
         self, new: Trigger, was: Blueprint, owner: Blueprint, claim: IdempotencyClaim | None
     ) -> None:
         writes = [self._owner(was, owner), *written_new(new)]
-        if claim:
-            free = unbound(new.created_at)
-            writes.append(Write(Part.CLAIM, "claims", claim.key, free, put(claim)))
+        writes += claimed(claim, new.created_at)
         self._tables.commit(writes)
 
     def put(self, change: TriggerChange, was: Blueprint, owner: Blueprint) -> None:
@@ -344,7 +361,8 @@ class MemoryTriggers:
 
     def list_of_source(self, source: str) -> list[tuple[str, str]]:
         rows = [row for row in self._tables.indexed("triggers") if isinstance(row, OnTicket)]
-        return [(row.id, row.blueprint_id) for row in rows if row.ticket.source == source]
+        found = [(row.id, row.blueprint_id) for row in rows if row.ticket.source == source]
+        return sorted(found)
 
     def oldest_due(self, until: datetime) -> DueRow | None:
         return next(self.iter_due(until), None)
@@ -366,9 +384,7 @@ class MemoryTemplates:
             Write(Part.TEMPLATE, "templates", new.id, absent, put((new, frozenset()))),
             Write(Part.TEMPLATE_NAME, "names", new.name.casefold(), absent, put(new.id)),
         ]
-        if claim:
-            free = unbound(new.created_at)
-            writes.append(Write(Part.CLAIM, "claims", claim.key, free, put(claim)))
+        writes += claimed(claim, new.created_at)
         try:
             self._tables.commit(writes)
         except WriteConflict as taken:
@@ -435,10 +451,7 @@ class MemoryFirings:
             new = None if after is before else put_next(after, before)
             same = at_version(before.version)
             writes.append(Write(Part.TRIGGER, "triggers", before.id, same, new))
-        if claim := decision.claim:
-            free = unbound(firing.fired_at)
-            writes.append(Write(Part.CLAIM, "claims", claim.key, free, put(claim)))
-        return writes
+        return [*writes, *claimed(decision.claim, firing.fired_at)]
 
     def get(self, firing_id: str) -> Firing:
         return self._row(firing_id)[0]
@@ -464,8 +477,13 @@ class MemoryFirings:
         return {key: claim for key, claim in found.items() if claim}
 
     def release_claim(self, claim: IdempotencyClaim, now: datetime) -> None:
-        free = replace(claim, expires_at=now)
-        same = Write(Part.CLAIM, "claims", claim.key, lambda row: row == claim, put(free))
+        def same_result(row: Any) -> bool:
+            return row is not None and row.result == claim.result
+
+        def ended(row: Any) -> Any:
+            return replace(row, expires_at=now)
+
+        same = Write(Part.CLAIM, "claims", claim.key, same_result, ended)
         with suppress(WriteConflict):
             self._tables.commit([same])
 
@@ -515,15 +533,17 @@ class MemoryRuns:
             raise Superseded(f"task {new.id!r} was modified concurrently") from taken
 
     def iter_waiting(self, key: str) -> Iterator[str]:
-        waiting = (State.QUEUED, State.PROVISIONING)
-        found = [row for row in self._tables.indexed("runs") if row.state in waiting]
-        rows = [row for row in found if waits_in(row) == key]
-        for row in sorted(rows, key=lambda row: row.queue_sort_key):
+        for row in self._waiting(key):
             yield row.id
 
     def first_sort_key(self, key: str) -> str | None:
-        found = next(self.iter_waiting(key), None)
-        return self.get(found).queue_sort_key if found else None
+        return next((row.queue_sort_key for row in self._waiting(key)), None)
+
+    def _waiting(self, key: str) -> list[Run]:
+        waiting = (State.QUEUED, State.PROVISIONING)
+        found = [row for row in self._tables.indexed("runs") if row.state in waiting]
+        rows = [row for row in found if waits_in(row) == key]
+        return sorted(rows, key=lambda row: row.queue_sort_key)
 
     def get_many(self, run_ids: Sequence[str]) -> list[Run]:
         rows = (self._tables.get("runs", run_id) for run_id in run_ids)
@@ -600,11 +620,12 @@ class MemorySlots:
         return found
 
     def drop_runs(self, counter: str, versions: Mapping[str, int | None]) -> None:
+        first = dict(list(versions.items())[:MAX_DROPPED_RUNS])
         writes = [
             Write(Part.RUN, "runs", key, at_version(version) if version else absent)
-            for key, version in versions.items()
+            for key, version in first.items()
         ]
-        gone = frozenset(versions)
+        gone = frozenset(first)
         let_go = Write(
             Part.COUNTER, "slots", counter, anything, lambda row: (row or frozenset()) - gone
         )
@@ -646,9 +667,12 @@ class MemoryRepos:
         return found
 
     def add(self, new: Repo, claim: IdempotencyClaim | None = None) -> None:
+        write = Write(Part.REPO, "repos", new.id, absent, put(new))
         try:
-            self._tables.commit([Write(Part.REPO, "repos", new.id, absent, put(new))])
+            self._tables.commit([write, *claimed(claim, new.created_at)])
         except WriteConflict as taken:
+            if Part.CLAIM in taken.parts:
+                raise
             raise Conflict(f"the repo {new.url} exists already") from taken
 
     def put(self, new: Repo, was: Repo) -> None:
@@ -707,8 +731,8 @@ class MemoryProviders:
         return found
 
     def add(self, new: TicketProvider, claim: IdempotencyClaim | None = None) -> None:
-        absent = Write(Part.PROVIDER, "providers", new.id, lambda row: row is None, put(new))
-        self._tables.commit([absent])
+        write = Write(Part.PROVIDER, "providers", new.id, absent, put(new))
+        self._tables.commit([write, *claimed(claim, new.created_at)])
 
     def put(self, new: TicketProvider, was: TicketProvider) -> None:
         same = at_version(was.version)
@@ -720,7 +744,7 @@ class MemoryProviders:
             raise Superseded(f"provider {new.id!r} was modified concurrently") from taken
 
     def list_all(self) -> list[TicketProvider]:
-        return self._tables.all("providers")
+        return sorted(self._tables.all("providers"), key=lambda row: (row.name, row.id))
 
     def due_shards(self) -> int:
         return 1
