@@ -42,7 +42,7 @@ def to_record(run: Run) -> RunRecord:
     kept_until = (
         run.completed_at + settings.retention if run.completed_at and run.is_final else None
     )
-    waits_in, wakes_at = _waits_in(run), run.next_due_at
+    waits_in, wakes_at = run.waits_in, run.next_due_at
     is_indexed = run.version > 1  # the firing's own transaction does not pay for these indexes
     return RunRecord(
         id=run.id,
@@ -105,12 +105,6 @@ def _in_state(kind: str, state: State, run_id: str) -> str:
 
 def _list_shard(run_id: str) -> int:
     return int(run_id[:8], 16) % LIST_SHARDS
-
-
-def _waits_in(run: Run) -> str | None:
-    if run.state is State.QUEUED:
-        return run.queue_id
-    return f"pool#{run.pool}" if run.state is State.PROVISIONING else None
 
 
 class DynamoRuns:

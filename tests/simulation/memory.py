@@ -540,9 +540,7 @@ class MemoryRuns:
         return next((row.queue_sort_key for row in self._waiting(key)), None)
 
     def _waiting(self, key: str) -> list[Run]:
-        waiting = (State.QUEUED, State.PROVISIONING)
-        found = [row for row in self._tables.indexed("runs") if row.state in waiting]
-        rows = [row for row in found if waits_in(row) == key]
+        rows = [row for row in self._tables.indexed("runs") if row.waits_in == key]
         return sorted(rows, key=lambda row: row.queue_sort_key)
 
     def get_many(self, run_ids: Sequence[str]) -> list[Run]:
@@ -574,12 +572,6 @@ class MemoryRuns:
         rows = [r for r in self._tables.indexed("runs") if r.next_due_at and r.next_due_at <= until]
         for row in sorted(rows, key=lambda row: row.next_due_at):
             yield DueRow("run", row.id, row.next_due_at)
-
-
-def waits_in(run: Run) -> str | None:
-    if run.state is State.QUEUED:
-        return run.queue_id
-    return f"pool#{run.pool}" if run.state is State.PROVISIONING else None
 
 
 class MemorySlots:

@@ -27,7 +27,7 @@ from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
-from chalicelib.domain.runs.run_keys import branch_key
+from chalicelib.domain.runs.run_keys import branch_key, pool_key
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts.agent_prompt import EXTERNAL_TRIGGER_TYPES, frame_prompt, param_names
 from chalicelib.ports import World
@@ -61,7 +61,7 @@ def claim_job(
     capabilities: RunnerCapabilities | None = None,
 ) -> Job | None:
     """Start the most urgent provisioning run of `pool`; return None if there is none."""
-    for run_id in world.runs.iter_waiting(f"pool#{pool}"):
+    for run_id in world.runs.iter_waiting(pool_key(pool)):
         try:
             run = world.runs.get(run_id)
             if (

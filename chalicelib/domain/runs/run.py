@@ -11,13 +11,13 @@ from chalicelib.domain.errors import IllegalTransition
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
 from chalicelib.domain.pull_requests.pull_request import PullRequest, PullRequestState
+from chalicelib.domain.runs import run_keys
 from chalicelib.domain.runs.attempt import Attempt, TicketComment
 from chalicelib.domain.runs.build import BuildRequest
 from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run_changes import RunChanges
 from chalicelib.domain.runs.run_event import RunEvent, event_id
-from chalicelib.domain.runs.run_keys import BRANCH_PREFIX, STAGE_COUNTER, branch_key, open_prs_key
 from chalicelib.domain.runs.state import (
     COMMENTED_STATES,
     FINAL_STATES,
@@ -162,12 +162,12 @@ class Run:
     @property
     def push_branch(self) -> str:
         """Its own branch, or that of the open pull request that it continues."""
-        return self.works_on or f"{self.branch_prefix or BRANCH_PREFIX}task-{self.id[:8]}"
+        return self.works_on or f"{self.branch_prefix or run_keys.BRANCH_PREFIX}task-{self.id[:8]}"
 
     @property
     def branch_key(self) -> str:
         """The key of the set of runs that push to its branch."""
-        return branch_key(self.repo_url or "", self.branch or self.push_branch)
+        return run_keys.branch_key(self.repo_url or "", self.branch or self.push_branch)
 
     @property
     def is_running_on_runner(self) -> bool:
@@ -177,7 +177,8 @@ class Run:
     @property
     def open_prs_key(self) -> str | None:
         """The key of the set that it is in while its pull request is open and tracked."""
-        return open_prs_key(self.blueprint_id) if self.has_open_pr and self.blueprint_id else None
+        key = run_keys.open_prs_key(self.blueprint_id) if self.blueprint_id else None
+        return key if self.has_open_pr else None
 
     @property
     def has_open_pr(self) -> bool:
@@ -209,11 +210,18 @@ class Run:
         return f"repo#{self.repo_url}" if self.repo_url else f"definition#{self.blueprint_id}"
 
     @property
+    def waits_in(self) -> str | None:
+        """The key of the queue in which it waits for admission or for a runner, or None."""
+        if self.state is State.QUEUED:
+            return self.queue_id
+        return run_keys.pool_key(self.pool) if self.state is State.PROVISIONING else None
+
+    @property
     def slot_ids(self) -> tuple[str, ...]:
         """The counters that count it while it holds a slot."""
         repo = (f"repo#{self.repo_url}",) if self.repo_url else ()
         owner = (f"definition#{self.blueprint_id}",) if self.blueprint_id else ()
-        return (*repo, *owner, STAGE_COUNTER)
+        return (*repo, *owner, run_keys.STAGE_COUNTER)
 
     @property
     def queue_sort_key(self) -> str:
@@ -231,9 +239,7 @@ def queue_run(run: Run, *, by: str, message: str) -> Run:
 def move_run(
     run: Run, to: State, *, by: str, message: str, at: datetime, **changes: Unpack[RunChanges]
 ) -> Run:
-    """Return `run` in state `to`, with a history entry; raise `IllegalTransition`
-    if not allowed.
-    """
+    """Return `run` in state `to` with a history entry; raise `IllegalTransition` if forbidden."""
     if to not in MOVES[run.state]:
         raise IllegalTransition(run.state, to)
     event = _make_event(run, run.state, to, by=by, message=message, at=at)

@@ -18,6 +18,11 @@ def is_run_branch(name: str) -> bool:
     return _OWN_BRANCH.search(name) is not None
 
 
+def pool_key(pool: str) -> str:
+    """Return the key of the queue of runs that wait for a runner of a pool."""
+    return f"pool#{pool}"
+
+
 def open_prs_key(blueprint_id: str) -> str:
     """Return the key of the set of a blueprint's runs with open pull requests."""
     return f"open_prs#{blueprint_id}"

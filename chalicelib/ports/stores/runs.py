@@ -18,9 +18,8 @@ MAX_DROPPED_RUNS = 90
 class Runs(Protocol):
     """The store of runs. `Firings.commit_decision` adds them.
 
-    Runs in pages and in `list_latest` may lack history and attempts. `kinds` are types of runs. A
-    queue's key is `Run.queue_id` for queued runs, or `pool#` and the name of a pool for runs that
-    wait for a runner.
+    Runs in pages and in `list_latest` may lack history and attempts. `kinds` are types of runs. The
+    `key` of a queue is the `Run.waits_in` of its runs.
     """
 
     def list_position(self, run: Run) -> str:
