@@ -113,7 +113,6 @@ class JobSpec:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> JobSpec:
         agent = body.get("agent") or {}
-        seconds = body.get("timeoutSeconds") or (body.get("timeoutMinutes") or 60) * 60
         return cls(
             run_id=body["runId"],
             attempt=body["attempt"],
@@ -125,7 +124,7 @@ class JobSpec:
                 model=agent.get("model"),
                 max_turns=agent.get("maxTurns"),
             ),
-            timeout=timedelta(seconds=seconds),
+            timeout=timedelta(minutes=body.get("timeoutMinutes") or 60),
             end_grace=timedelta(
                 seconds=body.get("endGraceSeconds") or DEFAULT_END_GRACE.total_seconds()
             ),

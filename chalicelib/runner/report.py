@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 from chalicelib.domain import limits
+from chalicelib.domain.display_text import cut_text
 from chalicelib.domain.error_class import TRANSIENT_CLASSES, ErrorClass
 from chalicelib.domain.runs.attempt import AttemptOutcome
 from chalicelib.domain.runs.phase import Phase
@@ -19,7 +20,7 @@ from chalicelib.runner.errors import (
 )
 from chalicelib.runner.job_spec import JobSpec
 from chalicelib.runner.output.log import JobLog
-from chalicelib.runner.output.text import clean_text, cut_text
+from chalicelib.runner.output.text import clean_text
 from chalicelib.runner.work.result import JobResult
 
 log = logging.getLogger(__name__)

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.domain.runs.log import MAX_LINE_BYTES
 from chalicelib.runner.output.log import JobLog
 from chalicelib.runner.output.redact import Redactor
 from chalicelib.runner.output.secret_forms import list_forms
 from chalicelib.runner.output.secret_index import SecretIndex
-from chalicelib.runner.output.text import LINE_BYTES, LineSplitter
+from chalicelib.runner.output.text import LineSplitter
 
 PASSWORD = 'it\'s "100%" `safe` & <sound> $HOME\\x, or {not}!'
 TOKEN = "ghp_Zk7qX2mR9vLw4TfB8nYc1JsD6aHuEoPi3G5t"
@@ -157,10 +158,10 @@ def test_a_part_of_a_large_secret_is_found():
 def test_a_secret_at_the_place_where_a_line_is_cut_shows_no_half():
     for shift in range(-45, 5):
         log = JobLog(Redactor([TOKEN]))
-        log.add_line("agent", "x" * (LINE_BYTES + shift) + TOKEN + "y" * 50_000)
+        log.add_line("agent", "x" * (MAX_LINE_BYTES + shift) + TOKEN + "y" * 50_000)
         (entry,) = log.next_batch()
         assert not any(TOKEN[at : at + 5] in entry.content for at in range(len(TOKEN) - 5))
-        line = shown("x" * (LINE_BYTES + shift) + TOKEN + "y" * 50_000 + "\n", TOKEN)
+        line = shown("x" * (MAX_LINE_BYTES + shift) + TOKEN + "y" * 50_000 + "\n", TOKEN)
         assert not any(TOKEN[at : at + 5] in line for at in range(len(TOKEN) - 5))
 
 

@@ -161,7 +161,7 @@ def test_a_refused_push_says_what_the_forge_said(api: PlayedApi, tmp: Path, orig
 
 def test_a_hanging_agent_is_timed_out(api: PlayedApi, tmp: Path, origin: Path):
     command = f"trap '' TERM; echo on; {asleep(tmp)} & {asleep(tmp)}"
-    report = do(api, tmp, job(command, origin, timeoutSeconds=9))
+    report = do(api, tmp, job(command, origin, timeoutMinutes=9 / 60))
 
     assert report["errorClass"] == "timeout"
     assert report["errorMessage"] == "timed out after 0.15 minutes in agent"

@@ -175,7 +175,7 @@ def test_the_work_of_a_run_that_is_out_of_time_is_kept(
     api: PlayedApi, tmp: Path, origin: Path, partial: bool
 ):
     command = f"echo 1 > a; {asleep(tmp)}"
-    order = job(command, origin, timeoutSeconds=9, repo={"pushPartial": partial})
+    order = job(command, origin, timeoutMinutes=9 / 60, repo={"pushPartial": partial})
 
     report = do(api, tmp, order)
 
@@ -199,7 +199,7 @@ def test_the_work_of_a_run_that_is_out_of_time_is_kept_where_its_push_is_refused
     refuse_pushes(origin)
     command = f"echo 1 > a; {asleep(tmp)}"
 
-    report = do(api, tmp, job(command, origin, timeoutSeconds=9, repo={"pushPartial": True}))
+    report = do(api, tmp, job(command, origin, timeoutMinutes=9 / 60, repo={"pushPartial": True}))
 
     assert (report["errorClass"], report["branch"]) == ("timeout", None)
     assert report["keptWork"]["finished"] is False
@@ -229,7 +229,7 @@ def test_what_an_agent_cost_until_it_was_out_of_time_is_reported(
     stream = json.dumps({"type": "step_finish", "sessionID": "s1", "part": step})
     put_program(tmp, "opencode", stream, "sleep 60 & wait\n", monkeypatch)
 
-    report = do(api, tmp, order_for("opencode", origin, timeoutSeconds=9))
+    report = do(api, tmp, order_for("opencode", origin, timeoutMinutes=9 / 60))
 
     assert report["errorClass"] == "timeout"
     assert (report["agent"]["costUsd"], report["agent"]["sessionId"]) == (0.25, "s1")

@@ -12,11 +12,12 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.domain import strict_json
+from chalicelib.domain.runs.log import MAX_LINE_BYTES
 from chalicelib.integrations.agents.base import AgentResult
 from chalicelib.runner.job_spec import JobSpec
 from chalicelib.runner.output.log import JobLog
 from chalicelib.runner.output.redact import Redactor
-from chalicelib.runner.output.text import LINE_BYTES, LineSplitter
+from chalicelib.runner.output.text import LineSplitter
 from chalicelib.runner.report import report_body
 from chalicelib.runner.work.result import JobResult
 from chalicelib.web.schemas import requests, runner_requests
@@ -134,7 +135,7 @@ def test_a_character_split_in_two_is_still_one():
 def test_a_long_line_is_cut_with_a_notice():
     (line,) = lines_of(b"x" * 100_000, b"x" * 100_000, b"\n")
 
-    assert len(line.encode()) <= LINE_BYTES
+    assert len(line.encode()) <= MAX_LINE_BYTES
     assert line.endswith("[cut: 200000 bytes]")
 
 

@@ -60,7 +60,7 @@ def test_tests_that_hang_are_ended_in_time_for_the_push(api: PlayedApi, tmp: Pat
     (tmp / "daemon.py").write_text(DAEMON)
     command = f"echo begun; trap '' TERM; {PYTHON} {tmp}/daemon.py; while :; do sleep 1; done"
 
-    report = judged(api, tmp, origin, command, timeoutSeconds=40)
+    report = judged(api, tmp, origin, command, timeoutMinutes=40 / 60)
 
     assert report["outcome"] == "succeeded", report["errorMessage"]
     assert (report["tests"]["passed"], report["tests"]["exitStatus"]) == (False, None)

@@ -71,12 +71,3 @@ class LineFilter:
         """Return whether a line matches; the text is compared without case."""
         kind = not self.log_type or line.log_type == self.log_type
         return kind and self.text.lower() in line.content.lower()
-
-
-def cut_line(content: str) -> str:
-    """Return `content`, cut with a notice if it is over 16 KB."""
-    raw = content.encode("utf-8", "replace")
-    if len(raw) <= MAX_LINE_BYTES:
-        return content
-    shortened = raw[: MAX_LINE_BYTES - 64].decode("utf-8", "ignore")
-    return f"{shortened} … [cut: the line had {len(raw)} bytes]"

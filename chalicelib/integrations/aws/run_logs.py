@@ -15,8 +15,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import aws_session
+from chalicelib.domain.display_text import cut_text
 from chalicelib.domain.ids import format_moment
-from chalicelib.domain.runs.log import MAX_LINES_PER_MILLISECOND, LogLine, LogStream, cut_line
+from chalicelib.domain.runs.log import (
+    MAX_LINE_BYTES,
+    MAX_LINES_PER_MILLISECOND,
+    LogLine,
+    LogStream,
+)
 
 log = logging.getLogger(__name__)
 MAX_BATCH_BYTES = 900_000
@@ -138,7 +144,7 @@ def _to_event(stream: LogStream, line: LogLine) -> dict[str, Any]:
         "seq": line.seq,
         "timestamp": format_moment(line.timestamp),
         "logType": line.log_type,
-        "content": cut_line(line.content),
+        "content": cut_text(line.content, MAX_LINE_BYTES),
     }
     timestamp = _milliseconds(stream.timestamp_of(line.seq))
     return {"timestamp": timestamp, "message": json.dumps(body, ensure_ascii=False)}

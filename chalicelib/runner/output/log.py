@@ -7,8 +7,10 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chalicelib.domain.display_text import cut_text
+from chalicelib.domain.runs.log import MAX_LINE_BYTES
 from chalicelib.runner.output.redact import CleanText, Redactor
-from chalicelib.runner.output.text import CUT_MARGIN, LINE_BYTES, clean_text, cut_text
+from chalicelib.runner.output.text import CUT_MARGIN, clean_text
 
 MAX_LOG_BYTES = 50 * 1024 * 1024
 MAX_BATCH_BYTES = 200 * 1024
@@ -63,10 +65,10 @@ class JobLog:
 
     def _clean_content(self, content: str) -> str:
         size = len(content.encode("utf-8", "replace"))
-        if size > LINE_BYTES:  # a secret at the border is still recognised beyond it
-            content = content[: LINE_BYTES + CUT_MARGIN]
+        if size > MAX_LINE_BYTES:  # a secret at the border is still recognised beyond it
+            content = content[: MAX_LINE_BYTES + CUT_MARGIN]
         content = self.redactor.redact_text(clean_text(content)).encode("utf-8", "replace").decode()
-        return cut_text(content, size=size if size > LINE_BYTES else None)
+        return cut_text(content, MAX_LINE_BYTES, size if size > MAX_LINE_BYTES else None)
 
     def next_batch(self, limit: int = MAX_BATCH_BYTES) -> list[LogEntry]:
         """Return the oldest unsent lines, about `limit` bytes of them, and keep them."""

@@ -6,9 +6,10 @@ import codecs
 import re
 from collections.abc import Callable, Iterable
 
+from chalicelib.domain.display_text import cut_text
+from chalicelib.domain.runs.log import MAX_LINE_BYTES
 from chalicelib.runner.output.redact import WRAPPED_LINE, CleanText, Redactor
 
-LINE_BYTES = 16 * 1024
 CUT_MARGIN = 256
 """Characters of a line that are read beyond its limit: a secret at its end is still recognised."""
 MOST_WRAPPED_LINES = 200
@@ -24,17 +25,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 def clean_text(text: str) -> str:
     """Return `text` without terminal sequences and control characters."""
     return _CONTROL.sub("", _ESCAPE.sub("", text))
-
-
-def cut_text(text: str, limit: int = LINE_BYTES, size: int | None = None) -> str:
-    """Return at most about `limit` bytes of `text`, with a notice where something is missing."""
-    encoded = text.encode("utf-8", "replace")
-    size = max(size or 0, len(encoded))
-    if size <= limit:
-        return text
-    notice = f" … [cut: {size} bytes]"
-    head = encoded[: max(0, limit - len(notice.encode()))]
-    return head.decode("utf-8", "ignore") + notice
 
 
 def last_lines(text: str, count: int = 12, limit: int = 1500) -> str:
@@ -53,7 +43,7 @@ class LineSplitter:
     """
 
     def __init__(
-        self, emit: Callable[[str], None], redactor: Redactor | None, limit: int = LINE_BYTES
+        self, emit: Callable[[str], None], redactor: Redactor | None, limit: int = MAX_LINE_BYTES
     ) -> None:
         self._emit = emit
         self._limit = limit
