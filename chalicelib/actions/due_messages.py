@@ -18,7 +18,7 @@ from chalicelib.domain.notifications.delivery import Delivery
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import Trigger
-from chalicelib.ports import DueRow, MessageQueue, World
+from chalicelib.ports import MAX_MESSAGE_DELAY, DueRow, MessageQueue, World
 
 TimedRow = Trigger | Run | TicketProvider | Delivery
 QUEUES = {
@@ -33,7 +33,6 @@ QUEUES = {
 A forge, a tracker or a receiver may answer late or never. Steps that wait for one have queues of
 their own, so that they delay no other step.
 """
-MAX_QUEUE_DELAY = timedelta(seconds=900)
 MAX_WAIT = timedelta(seconds=1.5)
 TICK_MARGIN = timedelta(seconds=15)
 """The possible delay of a tick. Rows due by then get their message when they are committed."""
@@ -123,4 +122,4 @@ def _message_for(row: DueRow) -> StepMessage:
 def _whole_seconds_until(at: datetime, now: datetime) -> timedelta:
     """Return the delay in whole seconds, rounded down; the receiver waits for the rest."""
     seconds = (at - now) // timedelta(seconds=1)
-    return min(MAX_QUEUE_DELAY, timedelta(seconds=max(0, seconds)))
+    return min(MAX_MESSAGE_DELAY, timedelta(seconds=max(0, seconds)))

@@ -3,6 +3,7 @@
 from chalicelib.ports.conflicts import LostRow, Part, WriteConflict
 from chalicelib.ports.forges import Forge, Forges
 from chalicelib.ports.services import (
+    MAX_MESSAGE_DELAY,
     Builds,
     Encryption,
     Expressions,
@@ -46,6 +47,7 @@ from chalicelib.ports.world import World
 
 __all__ = [
     "MAX_DROPPED_RUNS",
+    "MAX_MESSAGE_DELAY",
     "Activity",
     "Blueprints",
     "Builds",

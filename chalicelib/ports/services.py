@@ -19,6 +19,8 @@ from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.sns_message import SignedMessage
 
+MAX_MESSAGE_DELAY = timedelta(seconds=900)
+
 
 class BuildRefused(Exception):
     """The request for a build is invalid; repeating it does not help."""
@@ -69,9 +71,10 @@ class MessageQueue(Protocol):
     """Messages to the steps. A message is a hint: it may come late, twice, or never."""
 
     def send_messages(self, messages: Iterable[tuple[StepMessage, timedelta]]) -> None:
-        """Send each message, to arrive no earlier than its delay (0 to 900 s, whole seconds).
+        """Send each message, to arrive no earlier than its delay, of which whole seconds count.
 
-        Raises `ValueError` for a longer delay or a message over 256 KB.
+        Raises `ValueError` for a delay outside of 0 to `MAX_MESSAGE_DELAY`, or a message over
+        256 KB. If it raises, some of the messages may have been sent.
         """
 
     def count_dead_letters(self) -> int:

@@ -17,6 +17,7 @@ from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
 from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
 from chalicelib.domain.pull_requests.pull_request import (
     LEFT_MERGE_QUEUE_MESSAGE,
+    MAX_LOOK_INTERVAL,
     PullRequest,
     PullRequestState,
     next_look,
@@ -36,8 +37,6 @@ from chalicelib.domain.runs.state import FOLLOWED_STATES, State
 from chalicelib.domain.texts import pull_request_body
 from chalicelib.domain.tickets.ticket import TicketOrigin, ticket_origin
 from chalicelib.ports import Forge, World
-
-MAX_LOOK_INTERVAL = timedelta(minutes=10)
 
 
 def track_pull_request(world: World, run: Run) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 from chalicelib import aws_session, log_context
 from chalicelib.domain.messages import StepMessage, encode_message
+from chalicelib.ports import MAX_MESSAGE_DELAY
 
 BATCH_SIZE = 10
 MAX_MESSAGE_BYTES = 256 * 1024
 MESSAGE_COUNT_ATTRIBUTE = "ApproximateNumberOfMessages"
-MAX_DELAY = timedelta(seconds=900)
 
 
 class MessageNotSent(Exception):
@@ -73,6 +73,6 @@ def _entry(body: dict[str, str], delay: timedelta) -> dict[str, object]:
     text = json.dumps(body)
     if len(text.encode()) > MAX_MESSAGE_BYTES:
         raise ValueError(f"a message holds at most 256 KB, this one has {len(text)}")
-    if not timedelta(0) <= delay <= MAX_DELAY:
+    if not timedelta(0) <= delay <= MAX_MESSAGE_DELAY:
         raise ValueError(f"a message is delayed by 0 to 900 seconds, not {delay}")
     return {"MessageBody": text, "DelaySeconds": int(delay.total_seconds())}
