@@ -289,7 +289,7 @@ def test_why_it_fired_or_did_not_is_one_sentence(stage: Stage):
 
     assert why("2026-05-04T12:05:00Z").startswith("It fired for 2026-05-04T12:05:00Z")
     assert "one of 3 times" in why("2026-05-04T12:15:00Z")
-    assert "it was paused" in why("2026-05-04T14:15:00%2B02:00")
+    assert "the blueprint or its trigger was paused" in why("2026-05-04T14:15:00%2B02:00")
     assert "the nearest are 2026-05-04T12:05:00Z and" in why("2026-05-04T12:07:00Z")
     assert "it was created at" in why("2026-05-04T11:55:00Z")
     assert why("2026-05-04T12:25:00Z") == "It will fire at 2026-05-04T12:25:00Z."

@@ -14,12 +14,14 @@ from chalicelib.domain.error_class import (
     TRANSIENT_CLASSES,
     ErrorClass,
 )
+from chalicelib.domain.firing.firing import Skip
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
 from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
 from chalicelib.domain.pull_requests.pull_request import PullRequestState
 from chalicelib.domain.runs.attempt import AttemptOutcome
 from chalicelib.domain.runs.phase import Phase
+from chalicelib.domain.texts.skip_reason import SKIP_SENTENCES, describe_reason
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.web.schemas import requests, runner_requests
 
@@ -49,6 +51,12 @@ REQUESTS: list[tuple[type, str, set[str]]] = [
 @pytest.mark.parametrize("kind", VALUES, ids=lambda kind: kind.__name__)
 def test_the_stored_values_of_a_set_do_not_change(kind: type[StrEnum]):
     assert list(kind) == VALUES[kind].split()
+
+
+def test_each_skip_has_a_sentence():
+    assert set(Skip) == set(SKIP_SENTENCES)
+    assert describe_reason("a failure") == "a failure"
+    assert describe_reason(None) == ""
 
 
 @pytest.mark.parametrize("model, field, values", REQUESTS)

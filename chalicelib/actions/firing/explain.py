@@ -9,25 +9,13 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.firing import Firing, Outcome
 from chalicelib.domain.ids import format_moment, position_after
+from chalicelib.domain.texts.skip_reason import describe_reason
 from chalicelib.domain.triggers import schedule as schedules
 from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
 from chalicelib.ports import World
 
 NEAR_SPAN = timedelta(minutes=5)
 MAX_PAGES = 20
-SKIP_REASONS = {
-    "paused": "it was paused",
-    "missed": "the scheduler was not running then, and its catch-up policy skips it",
-    "overlap": "an earlier run was still active, and its overlap policy forbids another one",
-    "untrusted": "its label was not set by a person with write access to the repo",
-    "backlog": "it existed before this trigger first listed the tickets",
-    "open_pr": "a pull request of an earlier run is open, and its policy forbids another one",
-    "unchanged": "its branch is unchanged since the last run, which found nothing to do",
-    "missing_params": "its prompt uses params that have no value",
-    "loop": "it was caused by an earlier run of the same blueprint",
-    "filtered": "it does not match its filter or its list of events",
-    "ping": "its sender only tested the address",
-}
 
 
 def explain_firing(
@@ -61,7 +49,7 @@ def _find_record(world: World, trigger: Trigger, at: datetime) -> Firing | None:
 def _explain_record(firing: Firing, at: str) -> str:
     if firing.outcome is Outcome.FIRED:
         return f"It fired for {at}, {firing.lateness_ms} ms later, as task {firing.run_id}."
-    reason = SKIP_REASONS.get(firing.reason or "", firing.reason)
+    reason = describe_reason(firing.reason)
     if firing.outcome is Outcome.FAILED:
         return f"It was due at {at} and failed: {reason}."
     if firing.count and firing.count > 1:
@@ -120,5 +108,5 @@ def _explain_nearest(world: World, trigger: Trigger, at: datetime) -> tuple[str,
     came = format_moment(firing.fired_at)
     if firing.outcome is Outcome.FIRED:
         return f"{firing.occurrence} came at {came} and fired task {firing.run_id}.", firing
-    reason = SKIP_REASONS.get(firing.reason or "", firing.reason)
+    reason = describe_reason(firing.reason)
     return f"{firing.occurrence} came at {came} and fired nothing: {reason}.", firing

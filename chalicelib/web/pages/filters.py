@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from chalicelib.domain.repos.repo import TICKET_REPO_PLACEHOLDER
 from chalicelib.domain.texts.cron_description import describe_cron
 from chalicelib.domain.texts.number_text import format_dollars
+from chalicelib.domain.texts.skip_reason import describe_reason
 from chalicelib.domain.texts.state_word import state_word
 from chalicelib.domain.triggers import webhook_senders
 from chalicelib.web.http.cursors import encode_cursor
@@ -33,19 +34,6 @@ STATE_TONES = {
     "pending": "wait",
 }
 """The colour of a state: of a run, a firing or a delivery."""
-SKIP_REASONS = {
-    "paused": "the blueprint or its trigger was paused",
-    "filtered": "the events or the filter of the trigger did not match",
-    "overlap": "an earlier run was still active",
-    "missed": "the scheduler was not running at that time",
-    "open_pr": "an earlier pull request was still open",
-    "unchanged": "the branch was unchanged since a run that made no changes",
-    "missing_params": "a name in the prompt had no value",
-    "loop": "it was caused by Optio itself (loop)",
-    "untrusted": "no one with write access to the repo set the label",
-    "backlog": "the ticket existed before the trigger",
-    "ping": "the sender only tested the address",
-}
 EVENT_WORDS = {
     "task.completed": "Run completed",
     "task.failed": "Run failed",
@@ -197,10 +185,6 @@ def web_link(url: str | None) -> str:
     return url if url and url.startswith(("https://", "http://")) else ""
 
 
-def format_reason(text: str | None) -> str:
-    return SKIP_REASONS.get(text or "", text or "")
-
-
 def field_words(name: str) -> str:
     """Return the label of a form's field."""
     label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition("param.")[2])
@@ -245,7 +229,7 @@ JINJA_FILTERS: dict[str, Callable[..., Any]] = {
     "repo_name": repo_name,
     "web_link": web_link,
     "in_words": describe_cron,
-    "reason": format_reason,
+    "reason": describe_reason,
     "field_words": field_words,
     "pretty": format_json_value,
     "param_text": param_to_text,
