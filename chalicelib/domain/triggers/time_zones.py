@@ -18,6 +18,7 @@ from chalicelib.domain.errors import Invalid
 DATA_VERSION: str = tzdata.IANA_VERSION
 """The release of the IANA data, such as 2026f."""
 _DIRECTORY = Path(tzdata.__file__).parent
+INVALID_TIME_MESSAGE = "write the time as 2026-11-24T09:00:00Z"
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 _NOT_A_ZONE = "Factory"
 """The zone in the data that marks a machine without a configured zone."""
@@ -39,6 +40,13 @@ def parse_zone(name: str) -> ZoneInfo:
         )
     with _DIRECTORY.joinpath("zoneinfo", *name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
+
+
+def check_offset(moment: datetime, field: str = "") -> datetime:
+    """Return a time with an offset from UTC; raise `Invalid` for one without."""
+    if moment.tzinfo is None:
+        raise Invalid("write the time with its offset or Z", field)
+    return moment
 
 
 def check_year(moment: datetime) -> datetime:

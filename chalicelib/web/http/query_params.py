@@ -16,7 +16,7 @@ from chalicelib.domain.blueprints import blueprint
 from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.repos import repo
 from chalicelib.domain.runs import state
-from chalicelib.domain.triggers.time_zones import check_year
+from chalicelib.domain.triggers.time_zones import INVALID_TIME_MESSAGE, check_offset, check_year
 
 Schema = dict[str, Any]
 
@@ -94,7 +94,5 @@ def parse_moment(text: str) -> datetime:
         # An unquoted plus sign arrives as a space.
         moment = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
-        raise Invalid("write the time as 2026-11-24T09:00:00Z", "at") from None
-    if moment.tzinfo is None:
-        raise Invalid("write the time with its offset or Z", "at")
-    return check_year(moment).astimezone(UTC)
+        raise Invalid(INVALID_TIME_MESSAGE, "at") from None
+    return check_year(check_offset(moment, "at")).astimezone(UTC)

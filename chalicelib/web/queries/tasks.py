@@ -137,17 +137,27 @@ def _has_name(candidate: Blueprint, text: str) -> bool:
 
 
 def _list_blueprints(world: World, before: str | None, limit: int) -> Page:
-    kind, _, position = (before or BLUEPRINT_KINDS[0].value).partition("|")
     kinds = [kind_value.value for kind_value in BLUEPRINT_KINDS]
+    kind, position = _split_cursor(before, kinds)
     if kind not in kinds:
         return [], None
-    blueprints, following = world.blueprints.list_newest(kind, position or None, limit)
-    cursor = f"{kind}|{following}" if following else None
+    blueprints, following = world.blueprints.list_newest(kind, position, limit)
     rest = kinds[kinds.index(kind) + 1 :]
-    if not following and rest:
-        more, after = world.blueprints.list_newest(rest[0], None, max(1, limit - len(blueprints)))
-        blueprints, cursor = [*blueprints, *more], f"{rest[0]}|{after}" if after else None
-    return blueprints, cursor
+    if following or not rest:
+        return blueprints, _join_cursor(kind, following)
+    more, following = world.blueprints.list_newest(rest[0], None, max(1, limit - len(blueprints)))
+    return [*blueprints, *more], _join_cursor(rest[0], following)
+
+
+def _split_cursor(before: str | None, kinds: Sequence[str]) -> tuple[str, str | None]:
+    """Return the kind and the position in its list at which a list of several kinds continues."""
+    kind, _, position = (before or kinds[0]).partition("|")
+    return kind, position or None
+
+
+def _join_cursor(kind: str, following: str | None) -> str | None:
+    """Return the cursor of a position in the list of a kind; None at its end."""
+    return f"{kind}|{following}" if following else None
 
 
 def read_overviews(
@@ -223,9 +233,9 @@ def _list_all(
 ) -> tuple[Sequence[Blueprint | Run], str | None]:
     """Return a page of one kind after another; the position names the kind."""
     kinds: list[str] = [*RUN_KINDS] if state else [*BLUEPRINT_KINDS, *RUN_KINDS]
-    kind, _, position = (before or kinds[0]).partition("|")
+    kind, position = _split_cursor(before, kinds)
     if kind not in kinds:
         raise Invalid("is not a cursor of this list: use the nextCursor of a response", "cursor")
-    tasks, following = list_tasks(world, kind, state, position or None, limit)
+    tasks, following = list_tasks(world, kind, state, position, limit)
     rest = kinds[kinds.index(kind) + 1 :]
-    return tasks, f"{kind}|{following}" if following else (rest[0] if rest else None)
+    return tasks, _join_cursor(kind, following) or (rest[0] if rest else None)

@@ -28,7 +28,7 @@ from chalicelib.domain.blueprints.template import check_template
 from chalicelib.domain.egress import checked_url
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.repos import repo
-from chalicelib.domain.triggers.time_zones import check_year
+from chalicelib.domain.triggers.time_zones import INVALID_TIME_MESSAGE, check_offset, check_year
 from chalicelib.domain.triggers.webhook_signatures import MIN_SECRET_LENGTH
 from chalicelib.settings import settings
 
@@ -129,19 +129,13 @@ def openapi_format(name: str) -> Any:
 def _parse_moment(value: Any) -> Any:
     if isinstance(value, datetime) or (isinstance(value, str) and _DATED.match(value)):
         return value
-    raise ValueError("write the time as 2026-11-24T09:00:00Z")
-
-
-def _check_offset(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("write the time with its offset or Z")
-    return moment
+    raise ValueError(INVALID_TIME_MESSAGE)
 
 
 _DATED = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 Moment = Annotated[datetime, BeforeValidator(_parse_moment), domain_check(check_year)]
 """A time as text; pydantic would also accept numbers and guess their unit."""
-Aware = Annotated[Moment, AfterValidator(_check_offset)]
+Aware = Annotated[Moment, domain_check(check_offset)]
 Flag = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, str_length(limits.MAX_NAME_LENGTH, 1), CHECK_FILLED]
 Text = Annotated[str, str_length(limits.MAX_TEXT_LENGTH), domain_check(check_template)]
