@@ -7,7 +7,7 @@ from operator import and_
 from typing import Any
 
 from chalicelib.domain.access.audit import AuditRecord
-from chalicelib.domain.ids import list_position
+from chalicelib.domain.page import Cursor, Page, list_position
 from chalicelib.settings import settings
 from chalicelib.storage.dynamo import codec, pagination
 from chalicelib.storage.records import ActivityRecord
@@ -26,9 +26,9 @@ class DynamoActivity:
         object_id: str | None,
         actor_id: str | None,
         action: str | None,
-        before: str | None,
+        before: Cursor | None,
         limit: int,
-    ) -> tuple[list[AuditRecord], str | None]:
+    ) -> Page[AuditRecord]:
         rows = _query_rows(object_id, actor_id, action, before, limit + 1)
         return pagination.load_page(AuditRecord, rows, limit)
 
@@ -47,7 +47,11 @@ def _to_record(entry: AuditRecord) -> ActivityRecord:
 
 
 def _query_rows(
-    object_id: str | None, actor_id: str | None, action: str | None, before: str | None, limit: int
+    object_id: str | None,
+    actor_id: str | None,
+    action: str | None,
+    before: Cursor | None,
+    limit: int,
 ) -> list[Any]:
     """Query the index of the most selective filter; other filters are conditions on its rows."""
     by_actor = [ActivityRecord.actor_id == actor_id] if actor_id else []

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.firing.firing import Firing
-from chalicelib.domain.ids import list_position
+from chalicelib.domain.page import list_position
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import OnDemand, OnSchedule, OnTicket, OnWebhook, Trigger
 from chalicelib.settings import settings

@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part, TriggerChange
@@ -79,9 +80,7 @@ class DynamoBlueprints:
         _update_links(transaction, None, old)
         transaction.commit_all()
 
-    def list_newest(
-        self, kind: str, before: str | None, limit: int
-    ) -> tuple[list[Blueprint], str | None]:
+    def list_newest(self, kind: str, before: Cursor | None, limit: int) -> Page[Blueprint]:
         rows = pagination.query_newest(BlueprintRecord.newest, kind, before, limit + 1)
         records, position = pagination.load_whole_page(BlueprintRecord, rows, limit)
-        return [codec.load_json(Blueprint, row.data) for row in records], position
+        return Page([codec.load_json(Blueprint, row.data) for row in records], position)

@@ -10,6 +10,7 @@ from pynamodb.exceptions import DoesNotExist, PutError
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.decision import Decision
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part
@@ -101,14 +102,12 @@ class DynamoFirings:
         claims.release_claim(claim, now)
 
     def list_of_blueprint(
-        self, blueprint_id: str, before: str | None, limit: int
-    ) -> tuple[list[Firing], str | None]:
+        self, blueprint_id: str, before: Cursor | None, limit: int
+    ) -> Page[Firing]:
         rows = pagination.query_newest(FiringRecord.of_blueprint, blueprint_id, before, limit + 1)
         return pagination.load_page(Firing, rows, limit)
 
-    def list_of_trigger(
-        self, trigger_id: str, before: str | None, limit: int
-    ) -> tuple[list[Firing], str | None]:
+    def list_of_trigger(self, trigger_id: str, before: Cursor | None, limit: int) -> Page[Firing]:
         rows = pagination.query_newest(FiringRecord.of_trigger, trigger_id, before, limit + 1)
         return pagination.load_page(Firing, rows, limit)
 

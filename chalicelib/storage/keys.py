@@ -9,7 +9,7 @@ from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 
 from chalicelib.domain.access.key import ApiKey
 from chalicelib.domain.firing.firing import IdempotencyClaim
-from chalicelib.domain.ids import list_position
+from chalicelib.domain.page import Cursor, Page, list_position
 from chalicelib.ports import LostRow, Part, WriteConflict
 from chalicelib.storage import claims
 from chalicelib.storage.dynamo import codec, pagination
@@ -61,10 +61,10 @@ class DynamoKeys:
             if not is_condition_failure(error):
                 raise
 
-    def list_newest(self, before: str | None, limit: int) -> tuple[list[ApiKey], str | None]:
+    def list_newest(self, before: Cursor | None, limit: int) -> Page[ApiKey]:
         rows = pagination.query_newest(KeyRecord.newest, KEY_LIST, before, limit + 1)
         records, position = pagination.cut_page(rows, limit)
-        return [from_record(row) for row in records], position
+        return Page([from_record(row) for row in records], position)
 
 
 def to_record(key: ApiKey) -> KeyRecord:

@@ -7,7 +7,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, NotFound, Superseded
 from chalicelib.domain.firing.firing import IdempotencyClaim
-from chalicelib.domain.ids import list_position
+from chalicelib.domain.page import Cursor, Page, list_position
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part, WriteConflict
 from chalicelib.storage import claims
@@ -73,9 +73,7 @@ class DynamoPromptTemplates:
             message = f"prompt template {old.name!r} is used by blueprints: unlink them first"
             raise Conflict(message) from taken
 
-    def list_newest(
-        self, before: str | None, limit: int
-    ) -> tuple[list[PromptTemplate], str | None]:
+    def list_newest(self, before: Cursor | None, limit: int) -> Page[PromptTemplate]:
         rows = pagination.query_newest(TemplateRecord.newest, TEMPLATE_LIST, before, limit + 1)
         return pagination.load_page(PromptTemplate, rows, limit)
 

@@ -12,7 +12,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.ids import list_position
+from chalicelib.domain.page import Cursor, Page, list_position
 from chalicelib.domain.runs.attempt import Attempt
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.run_event import RunEvent, event_id
@@ -110,7 +110,7 @@ def _list_shard(run_id: str) -> int:
 class DynamoRuns:
     """The store of runs."""
 
-    def list_position(self, run: Run) -> str:
+    def list_position(self, run: Run) -> Cursor:
         """Return the position of the page after this run."""
         return list_position(run.created_at, run.id)
 
@@ -140,14 +140,12 @@ class DynamoRuns:
         records = {row.id: row for row in RunRecord.batch_get(run_ids, consistent_read=True)}
         return [from_record(records[run_id]) for run_id in run_ids if run_id in records]
 
-    def list_newest(
-        self, kinds: Collection[str], before: str | None, limit: int
-    ) -> tuple[list[Run], str | None]:
+    def list_newest(self, kinds: Collection[str], before: Cursor | None, limit: int) -> Page[Run]:
         return pagination.load_page(Run, _query_newest(kinds, before, limit + 1), limit)
 
     def list_in_state(
-        self, kinds: Collection[str], state: State, before: str | None, limit: int
-    ) -> tuple[list[Run], str | None]:
+        self, kinds: Collection[str], state: State, before: Cursor | None, limit: int
+    ) -> Page[Run]:
         rows = pagination.merge_newest(
             lambda key: pagination.query_newest(RunRecord.by_state, key, before, limit + 1),
             [f"{kind}#{state.value}#{number}" for kind in kinds for number in range(LIST_SHARDS)],
@@ -155,19 +153,15 @@ class DynamoRuns:
         if state is State.QUEUED:
             rows += [row for row, _ in _query_young(kinds, before, limit + 1)]
         runs, position = _load_whole_page(rows, limit)
-        return [run for run in runs if run.state is state], position
+        return Page([run for run in runs if run.state is state], position)
 
-    def list_of_repo(
-        self, url: str, before: str | None, limit: int
-    ) -> tuple[list[Run], str | None]:
+    def list_of_repo(self, url: str, before: Cursor | None, limit: int) -> Page[Run]:
         rows = pagination.query_newest(RunRecord.by_repo, url, before, limit + 1)
         fresh = _query_young((Kind.REPO_TASK.value,), before, limit + 1)
         rows += [row for row, run in fresh if run.repo_url == url]
         return _load_whole_page(rows, limit)
 
-    def list_of_blueprint(
-        self, blueprint_id: str, before: str | None, limit: int
-    ) -> tuple[list[Run], str | None]:
+    def list_of_blueprint(self, blueprint_id: str, before: Cursor | None, limit: int) -> Page[Run]:
         rows = pagination.query_newest(RunRecord.of_blueprint, blueprint_id, before, limit + 1)
         return pagination.load_page(Run, rows, limit)
 
@@ -191,21 +185,23 @@ class DynamoRuns:
             yield DueRow("run", row.id, codec.parse_sortable(row.due_at))
 
 
-def _query_newest(kinds: Collection[str], before: str | None, limit: int) -> list[Any]:
+def _query_newest(kinds: Collection[str], before: Cursor | None, limit: int) -> list[Any]:
     return pagination.merge_newest(
         lambda key: pagination.query_newest(RunRecord.newest, key, before, limit),
         [f"{kind}#{number}" for kind in kinds for number in range(LIST_SHARDS)],
     )
 
 
-def _query_young(kinds: Collection[str], before: str | None, limit: int) -> list[tuple[Any, Run]]:
+def _query_young(
+    kinds: Collection[str], before: Cursor | None, limit: int
+) -> list[tuple[Any, Run]]:
     """Return new runs without a first change, which are not in the sparse indexes yet."""
     loaded = [(row, codec.load_json(Run, row.data)) for row in _query_newest(kinds, before, limit)]
     return [(row, run) for row, run in loaded if run.version == 1]
 
 
-def _load_whole_page(rows: list[Any], limit: int) -> tuple[list[Run], str | None]:
+def _load_whole_page(rows: list[Any], limit: int) -> Page[Run]:
     """Read a page whose rows are keys only; concurrently deleted runs are left out."""
     ordered = sorted({row.id: row for row in rows}.values(), key=lambda r: r.age, reverse=True)
     records, position = pagination.load_whole_page(RunRecord, ordered, limit)
-    return [codec.load_json(Run, row.data) for row in records], position
+    return Page([codec.load_json(Run, row.data) for row in records], position)

@@ -19,8 +19,8 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
-from chalicelib.domain.ids import is_list_position, list_position
 from chalicelib.domain.messages import StepMessage, encode_message
+from chalicelib.domain.page import Cursor, Page, is_list_position, list_position
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.output import RunOutput
@@ -171,13 +171,13 @@ def claimed(claim: IdempotencyClaim | None, now: datetime) -> Iterator[Write]:
         yield Write(Part.CLAIM, "claims", claim.key, unbound(now), put(claim))
 
 
-def page_of(rows: Iterable[Any], at: str, before: str | None, limit: int) -> Any:
+def page_of(rows: Iterable[Any], at: str, before: Cursor | None, limit: int) -> Any:
     if before is not None and not is_list_position(before):
         raise Invalid("is not a cursor of this list", "cursor")
     ordered = sorted(rows, key=lambda row: age(row, at), reverse=True)
     kept = [row for row in ordered if before is None or age(row, at) < before]
     page = kept[:limit]
-    return page, (age(page[-1], at) if len(kept) > limit else None)
+    return Page(page, age(page[-1], at) if len(kept) > limit else None)
 
 
 def age(row: Any, at: str) -> str:
@@ -280,7 +280,7 @@ class MemoryBlueprints:
             writes += written_away(trigger)
         self._tables.commit(writes)
 
-    def list_newest(self, kind: str, before: str | None, limit: int) -> Any:
+    def list_newest(self, kind: str, before: Cursor | None, limit: int) -> Any:
         rows = [row for row in self._tables.indexed("blueprints") if row.kind.value == kind]
         return page_of(rows, "created_at", before, limit)
 
@@ -423,7 +423,7 @@ class MemoryTemplates:
         except WriteConflict as taken:
             raise Conflict(f"prompt template {old.name!r} is used by blueprints") from taken
 
-    def list_newest(self, before: str | None, limit: int) -> Any:
+    def list_newest(self, before: Cursor | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("templates")]
         return page_of(rows, "created_at", before, limit)
 
@@ -487,12 +487,12 @@ class MemoryFirings:
         with suppress(WriteConflict):
             self._tables.commit([same])
 
-    def list_of_blueprint(self, blueprint_id: str, before: str | None, limit: int) -> Any:
+    def list_of_blueprint(self, blueprint_id: str, before: Cursor | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("firings")]
         found = [row for row in rows if row.blueprint_id == blueprint_id]
         return page_of(found, "fired_at", before, limit)
 
-    def list_of_trigger(self, trigger_id: str, before: str | None, limit: int) -> Any:
+    def list_of_trigger(self, trigger_id: str, before: Cursor | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("firings")]
         found = [row for row in rows if row.trigger_id == trigger_id]
         return page_of(found, "fired_at", before, limit)
@@ -547,21 +547,21 @@ class MemoryRuns:
         rows = (self._tables.get("runs", run_id) for run_id in run_ids)
         return [row for row in rows if row is not None]
 
-    def list_newest(self, kinds: Collection[str], before: str | None, limit: int) -> Any:
+    def list_newest(self, kinds: Collection[str], before: Cursor | None, limit: int) -> Any:
         rows = [row for row in self._tables.indexed("runs") if row.type in kinds]
         return page_of(rows, "created_at", before, limit)
 
-    def list_of_blueprint(self, blueprint_id: str, before: str | None, limit: int) -> Any:
+    def list_of_blueprint(self, blueprint_id: str, before: Cursor | None, limit: int) -> Any:
         rows = [r for r in self._tables.indexed("runs") if r.blueprint_id == blueprint_id]
         return page_of(rows, "created_at", before, limit)
 
     def list_in_state(
-        self, kinds: Collection[str], state: State, before: str | None, limit: int
+        self, kinds: Collection[str], state: State, before: Cursor | None, limit: int
     ) -> Any:
         rows = [r for r in self._tables.indexed("runs") if r.type in kinds and r.state is state]
         return page_of(rows, "created_at", before, limit)
 
-    def list_of_repo(self, url: str, before: str | None, limit: int) -> Any:
+    def list_of_repo(self, url: str, before: Cursor | None, limit: int) -> Any:
         rows = [r for r in self._tables.indexed("runs") if r.repo_url == url]
         return page_of(rows, "created_at", before, limit)
 

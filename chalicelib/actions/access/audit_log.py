@@ -14,6 +14,7 @@ from chalicelib.domain.access.audit import (
     RequestOrigin,
 )
 from chalicelib.domain.access.key import Principal
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,9 @@ def list_records(
     object_id: str | None = None,
     actor_id: str | None = None,
     action: str | None = None,
-    before: str | None = None,
+    before: Cursor | None = None,
     limit: int = 50,
-) -> tuple[list[AuditRecord], str | None]:
+) -> Page[AuditRecord]:
     """Return a page of audit records, newest first, and the position of the next page.
 
     The records of an object include those of its parts: a blueprint's triggers and runs.

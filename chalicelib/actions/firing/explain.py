@@ -8,7 +8,8 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.firing import Firing, Outcome
-from chalicelib.domain.ids import format_moment, position_after
+from chalicelib.domain.ids import format_moment
+from chalicelib.domain.page import Cursor, position_after
 from chalicelib.domain.texts.skip_reason import describe_reason
 from chalicelib.domain.triggers import schedule as schedules
 from chalicelib.domain.triggers.trigger import OnSchedule, Trigger
@@ -35,7 +36,7 @@ def _find_record(world: World, trigger: Trigger, at: datetime) -> Firing | None:
         return world.firings.get(firings.firing_id(trigger.id, format_moment(at)))
     except NotFound:
         pass
-    position: str | None = None
+    position: Cursor | None = None
     for _ in range(MAX_PAGES):
         page, position = world.firings.list_of_trigger(trigger.id, position, 100)
         for firing in page:

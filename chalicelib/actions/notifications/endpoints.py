@@ -16,6 +16,7 @@ from chalicelib.domain.notifications import endpoint as webhooks
 from chalicelib.domain.notifications import notification as notices
 from chalicelib.domain.notifications.delivery import Delivery
 from chalicelib.domain.notifications.endpoint import WebhookEndpoint
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.ports import World, WriteConflict
 
 
@@ -131,8 +132,8 @@ def send_test(world: World, webhook_id: str) -> Delivery:
 
 
 def list_deliveries(
-    world: World, webhook_id: str, before: str | None, limit: int
-) -> tuple[list[Delivery], str | None]:
+    world: World, webhook_id: str, before: Cursor | None, limit: int
+) -> Page[Delivery]:
     """Return a page of an endpoint's deliveries, newest first, or raise `NotFound`."""
     world.webhook_endpoints.get(webhook_id)
     return world.deliveries.list_of_endpoint(webhook_id, before, limit)

@@ -12,6 +12,7 @@ from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.error_class import FORGE_OUTAGE_CLASSES, ErrorClass
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.page import Cursor
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
@@ -92,7 +93,7 @@ def _all_failed_alike(
 def _list_newest(world: World, blueprint: Blueprint, most: int) -> list[Run]:
     """Return the newest runs of a blueprint, far enough back to include `most` conclusive ones."""
     newest_runs: list[Run] = []
-    cursor: str | None = None
+    cursor: Cursor | None = None
     for _ in range(MAX_PAGES):
         page, cursor = world.runs.list_of_blueprint(blueprint.id, cursor, PAGE_SIZE)
         newest_runs += page

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.domain.ids import ID_NAMESPACE, list_position
+from chalicelib.domain.ids import ID_NAMESPACE
 from chalicelib.domain.notifications.notification import Event, Notification
+from chalicelib.domain.page import list_position
 from chalicelib.domain.retry_after import parse_retry_after
 
 RETRY_DELAYS = tuple(

@@ -9,10 +9,9 @@ A method's docstring names its results, their order and its errors; the parts th
   and that the version of `new` follows it; otherwise it raises `ValueError` as a mistake of the
   caller. `as_next_version` makes such a version.
 * Size: writing an object raises `Invalid` if its row exceeds `limits.MAX_ROW_BYTES`.
-* Pages: `before` is the position that the page before returned, None for the first page. A page
-  has at most `limit` things, newest first, and fewer if they exceed `limits.MAX_ANSWER_BYTES`; its
-  second part is the position of the next page, None on the last one. Such a list comes from an
-  index, and raises `Invalid` if `before` is not a position.
+* Pages: `before` is the `following` of the page before, None for the first page. A page has at
+  most `limit` items, newest first, and fewer if they exceed `limits.MAX_ANSWER_BYTES`. It comes
+  from an index, and raises `Invalid` if `before` is not a position in a list.
 * Expiry: rows are deleted some time after their expiry, which is stored in whole seconds.
 * An unavailable store raises an error for which `World.is_transient` is true.
 

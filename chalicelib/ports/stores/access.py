@@ -8,6 +8,7 @@ from typing import Protocol
 from chalicelib.domain.access.audit import AuditRecord
 from chalicelib.domain.access.key import ApiKey
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.ports.conflicts import Part, may_lose
 
 
@@ -35,7 +36,7 @@ class Keys(Protocol):
     def note_use(self, id: str, at: datetime) -> None:
         """Record the last use of a key; do nothing if it is gone."""
 
-    def list_newest(self, before: str | None, limit: int) -> tuple[list[ApiKey], str | None]:
+    def list_newest(self, before: Cursor | None, limit: int) -> Page[ApiKey]:
         """Return a page of the keys without sessions, by creation time."""
 
 
@@ -50,9 +51,9 @@ class Activity(Protocol):
         object_id: str | None,
         actor_id: str | None,
         action: str | None,
-        before: str | None,
+        before: Cursor | None,
         limit: int,
-    ) -> tuple[list[AuditRecord], str | None]:
+    ) -> Page[AuditRecord]:
         """Return a page of the records that match all given values, by time.
 
         The records of an object's parts, such as the triggers of a blueprint, also match its id.

@@ -10,6 +10,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports.conflicts import Part, may_lose
 from chalicelib.ports.values import DueRow, TriggerChange, WebhookListener
@@ -53,9 +54,7 @@ class Blueprints(Protocol):
         Loses the blueprint or a trigger that is no longer at its version.
         """
 
-    def list_newest(
-        self, kind: str, before: str | None, limit: int
-    ) -> tuple[list[Blueprint], str | None]:
+    def list_newest(self, kind: str, before: Cursor | None, limit: int) -> Page[Blueprint]:
         """Return a page of the blueprints of a kind, by creation time."""
 
 
@@ -170,7 +169,5 @@ class PromptTemplates(Protocol):
         Raises `Conflict` while a blueprint is linked to it; does nothing if it is gone.
         """
 
-    def list_newest(
-        self, before: str | None, limit: int
-    ) -> tuple[list[PromptTemplate], str | None]:
+    def list_newest(self, before: Cursor | None, limit: int) -> Page[PromptTemplate]:
         """Return a page of all templates, by creation time."""

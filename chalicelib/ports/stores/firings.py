@@ -8,6 +8,7 @@ from typing import Protocol
 
 from chalicelib.domain.firing.decision import Decision
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.ports.conflicts import Part, may_lose
 
 
@@ -45,11 +46,9 @@ class Firings(Protocol):
         """End a claim at `now`; do nothing if it is gone or has another result by now."""
 
     def list_of_blueprint(
-        self, blueprint_id: str, before: str | None, limit: int
-    ) -> tuple[list[Firing], str | None]:
+        self, blueprint_id: str, before: Cursor | None, limit: int
+    ) -> Page[Firing]:
         """Return a page of the firings of a blueprint, by the time at which they were decided."""
 
-    def list_of_trigger(
-        self, trigger_id: str, before: str | None, limit: int
-    ) -> tuple[list[Firing], str | None]:
+    def list_of_trigger(self, trigger_id: str, before: Cursor | None, limit: int) -> Page[Firing]:
         """Return a page of the firings of a trigger, by the time at which they were decided."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.notifications.delivery import Delivery
 from chalicelib.domain.notifications.endpoint import WebhookEndpoint
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.ports.conflicts import Part, may_lose
 from chalicelib.ports.values import DueRow
 
@@ -58,8 +59,8 @@ class Deliveries(Protocol):
         """Replace a delivery; raise `Superseded` if it is gone, or not at the version of `was`."""
 
     def list_of_endpoint(
-        self, webhook_id: str, before: str | None, limit: int
-    ) -> tuple[list[Delivery], str | None]:
+        self, webhook_id: str, before: Cursor | None, limit: int
+    ) -> Page[Delivery]:
         """Return a page of the deliveries to an endpoint, by creation time; the read lags."""
 
     def due_shards(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports.conflicts import Part, may_lose
@@ -22,7 +23,7 @@ class Runs(Protocol):
     `key` of a queue is the `Run.waits_in` of its runs.
     """
 
-    def list_position(self, run: Run) -> str:
+    def list_position(self, run: Run) -> Cursor:
         """Return the `before` of the page that follows a run, for all lists of runs."""
 
     def get(self, run_id: str) -> Run:
@@ -43,14 +44,10 @@ class Runs(Protocol):
         No id may be given twice.
         """
 
-    def list_newest(
-        self, kinds: Collection[str], before: str | None, limit: int
-    ) -> tuple[list[Run], str | None]:
+    def list_newest(self, kinds: Collection[str], before: Cursor | None, limit: int) -> Page[Run]:
         """Return a page of the runs of these kinds, by creation time."""
 
-    def list_of_blueprint(
-        self, blueprint_id: str, before: str | None, limit: int
-    ) -> tuple[list[Run], str | None]:
+    def list_of_blueprint(self, blueprint_id: str, before: Cursor | None, limit: int) -> Page[Run]:
         """Return a page of the runs of a blueprint, by creation time."""
 
     def list_latest(self, blueprint_ids: Sequence[str], limit: int) -> dict[str, list[Run]]:
@@ -60,17 +57,15 @@ class Runs(Protocol):
         """
 
     def list_in_state(
-        self, kinds: Collection[str], state: State, before: str | None, limit: int
-    ) -> tuple[list[Run], str | None]:
+        self, kinds: Collection[str], state: State, before: Cursor | None, limit: int
+    ) -> Page[Run]:
         """Return a page of the runs of these kinds in a state, by creation time.
 
         Runs that have left the state since are left out, so that a page may be empty and yet have
         a next one.
         """
 
-    def list_of_repo(
-        self, url: str, before: str | None, limit: int
-    ) -> tuple[list[Run], str | None]:
+    def list_of_repo(self, url: str, before: Cursor | None, limit: int) -> Page[Run]:
         """Return a page of the runs of the repo with a normal URL, by creation time."""
 
     def due_shards(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chalicelib.domain.ids import SORTABLE_FORMAT
+from chalicelib.domain.page import SORTABLE_FORMAT
 from chalicelib.settings import settings
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from pynamodb.models import Model
 
 from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.ids import is_list_position
+from chalicelib.domain.page import Cursor, Page, is_list_position
 from chalicelib.storage.dynamo import codec
 from chalicelib.storage.dynamo.item_size import MAX_POSITION_BYTES, exceeds_key_size
 from chalicelib.storage.dynamo.parallel import run_parallel
@@ -26,7 +26,7 @@ MAX_ROWS_READ = 1000
 def query_newest(
     source: GlobalSecondaryIndex[Any] | type[Model],
     key: str,
-    before: str | None,
+    before: Cursor | None,
     limit: int,
     filter_condition: Any = None,
 ) -> list[Any]:
@@ -55,26 +55,26 @@ def query_newest(
     )
 
 
-def cut_page(rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
+def cut_page(rows: Iterable[Any], limit: int) -> Page[Any]:
     """Return the first `limit` of `rows` (one more, newest first), and the next position."""
     ordered = list(rows)
     page_rows = _within_answer_size(ordered[:limit])
-    return page_rows, (page_rows[-1].age if len(ordered) > len(page_rows) else None)
+    return Page(page_rows, page_rows[-1].age if len(ordered) > len(page_rows) else None)
 
 
-def load_page(kind: type[T], rows: Iterable[Any], limit: int) -> tuple[list[T], str | None]:
+def load_page(kind: type[T], rows: Iterable[Any], limit: int) -> Page[T]:
     """Return the objects on a page of `rows` (one more than `limit`), and the next position."""
     page_rows, position = cut_page(rows, limit)
-    return [codec.load_json(kind, row.data) for row in page_rows], position
+    return Page([codec.load_json(kind, row.data) for row in page_rows], position)
 
 
-def load_whole_page(model: Any, rows: Iterable[Any], limit: int) -> tuple[list[Any], str | None]:
+def load_whole_page(model: Any, rows: Iterable[Any], limit: int) -> Page[Any]:
     """Read a page whose rows are keys only; concurrently deleted rows are left out."""
     keys, position = cut_page(rows, limit)
     records = {row.id: row for row in model.batch_get([key.id for key in keys])} if keys else {}
     present = [records[key.id] for key in keys if key.id in records]
     page_rows = _within_answer_size(present)
-    return page_rows, (page_rows[-1].age if len(page_rows) < len(present) else position)
+    return Page(page_rows, page_rows[-1].age if len(page_rows) < len(present) else position)
 
 
 def _within_answer_size(rows: list[Any]) -> list[Any]:

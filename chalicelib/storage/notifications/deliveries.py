@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.notifications.delivery import Delivery
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import DueRow
 from chalicelib.settings import settings
@@ -46,8 +47,8 @@ class DynamoDeliveries:
             _to_record(new).save(condition=DeliveryRecord.version == was.version)
 
     def list_of_endpoint(
-        self, webhook_id: str, before: str | None, limit: int
-    ) -> tuple[list[Delivery], str | None]:
+        self, webhook_id: str, before: Cursor | None, limit: int
+    ) -> Page[Delivery]:
         rows = pagination.query_newest(DeliveryRecord, webhook_id, before, limit + 1)
         return pagination.load_page(Delivery, rows, limit)
 

@@ -13,6 +13,7 @@ from chalicelib import wiring
 from chalicelib.domain import limits, strict_json
 from chalicelib.domain.errors import Invalid, NotFound, NotJson, TooLarge
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.page import Cursor
 from chalicelib.web.http.authentication import current_caller
 from chalicelib.web.http.cursors import decode_cursor
 
@@ -72,7 +73,7 @@ def query_param(request: Request, name: str, default: str = "") -> str:
     return str(dict(request.query_params or {}).get(name, default))
 
 
-def page_cursor(request: Request) -> str | None:
+def page_cursor(request: Request) -> Cursor | None:
     """Return the list position after which the requested page begins; None for the first page."""
     return decode_cursor(query_param(request, "cursor"))
 

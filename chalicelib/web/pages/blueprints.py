@@ -17,6 +17,7 @@ from chalicelib.actions.runs import runs
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.firing.decision import BlueprintContext
+from chalicelib.domain.page import Cursor
 from chalicelib.web import task_requests
 from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
@@ -68,7 +69,7 @@ def _render_page(
 ) -> Response:
     world = wiring.get_world()
     (watched,) = tasks.read_overviews(world, [blueprint], recent=30)
-    before = visit.query_param("ledger") or None
+    before = Cursor(visit.query_param("ledger")) or None
     ledger = firings.list_of_blueprint(world, blueprint.id, before, LEDGER_SIZE)
     basis = _firing_context(blueprint)
     values = {

@@ -14,6 +14,7 @@ from chalicelib import wiring
 from chalicelib.domain.access.key import Scope
 from chalicelib.domain.errors import DomainError
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.page import Cursor
 from chalicelib.settings import settings
 from chalicelib.web.http import headers
 from chalicelib.web.http.cursors import decode_cursor
@@ -83,7 +84,7 @@ class PageRequest:
         return str(dict(self.request.query_params or {}).get(name) or "")
 
     @property
-    def list_position(self) -> str | None:
+    def list_position(self) -> Cursor | None:
         """Return the list position after which the page begins; None for the first page."""
         return decode_cursor(self.query_param("before"))
 

@@ -9,6 +9,7 @@ from chalicelib.domain.access.secret import Secret
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.notifications.endpoint import WebhookEndpoint
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.ports import World
@@ -31,10 +32,10 @@ def list_repos(world: World) -> list[Repo]:
     return world.repos.list_all()
 
 
-def list_repos_after(world: World, url: str, limit: int) -> tuple[list[Repo], str | None]:
+def list_repos_after(world: World, url: str, limit: int) -> Page[Repo]:
     """Return the repos after this URL, and the URL after which the next page begins."""
     left = [repo for repo in world.repos.list_all() if repo.url > url]
-    return left[:limit], left[limit - 1].url if left[limit:] else None
+    return Page(left[:limit], Cursor(left[limit - 1].url) if left[limit:] else None)
 
 
 def list_secrets(world: World) -> list[Secret]:
@@ -48,8 +49,8 @@ def get_template(world: World, template_id: str) -> PromptTemplate:
 
 
 def list_templates(
-    world: World, before: str | None, limit: int, kind: str = ""
-) -> tuple[list[PromptTemplate], str | None]:
+    world: World, before: Cursor | None, limit: int, kind: str = ""
+) -> Page[PromptTemplate]:
     """Return a page of prompt templates, newest first; those of one kind, if `kind` is given."""
     templates: list[PromptTemplate] = []
     position = before
@@ -61,12 +62,12 @@ def list_templates(
             position is None or len(page) < remaining
         ):  # the end, or the most that one response may hold
             break
-    return templates, position
+    return Page(templates, position)
 
 
 def list_offered_templates(world: World, selected: str | None) -> list[PromptTemplate]:
     """Return the templates that a form offers: the newest, and the selected one if it exists."""
-    templates, _ = world.prompt_templates.list_newest(None, MAX_OFFERED_TEMPLATES)
+    templates = [*world.prompt_templates.list_newest(None, MAX_OFFERED_TEMPLATES).items]
     if selected and all(template.id != selected for template in templates):
         with suppress(NotFound):
             templates.append(world.prompt_templates.get(selected))
@@ -93,6 +94,6 @@ def list_endpoints(world: World) -> list[WebhookEndpoint]:
     return world.webhook_endpoints.list_all()
 
 
-def list_keys(world: World, before: str | None, limit: int) -> tuple[list[ApiKey], str | None]:
+def list_keys(world: World, before: Cursor | None, limit: int) -> Page[ApiKey]:
     """Return a page of API keys, newest first."""
     return world.keys.list_newest(before, limit)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Brief, Firing
+from chalicelib.domain.page import Cursor
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.triggers.trigger import OnDemand, OnSchedule, OnWebhook, Trigger
@@ -21,13 +23,13 @@ NEWEST_FIRINGS = 20
 class LedgerPage:
     """A page of firings, newest first, with the states of their runs by the id of the run."""
 
-    firings: list[Firing]
+    firings: Sequence[Firing]
     run_states: dict[str, State]
-    position: str | None
+    position: Cursor | None
 
 
 def list_of_blueprint(
-    world: World, blueprint_id: str, before: str | None, limit: int
+    world: World, blueprint_id: str, before: Cursor | None, limit: int
 ) -> LedgerPage:
     """Return a page of the firings of a blueprint."""
     firings, position = world.firings.list_of_blueprint(blueprint_id, before, limit)
@@ -35,7 +37,7 @@ def list_of_blueprint(
 
 
 def list_of_trigger(
-    world: World, owner: Blueprint, trigger_id: str, before: str | None, limit: int
+    world: World, owner: Blueprint, trigger_id: str, before: Cursor | None, limit: int
 ) -> LedgerPage:
     """Return a page of the firings of a trigger, which may be deleted.
 
@@ -47,7 +49,9 @@ def list_of_trigger(
     return _with_run_states(world, firings, position)
 
 
-def _with_run_states(world: World, firings: list[Firing], position: str | None) -> LedgerPage:
+def _with_run_states(
+    world: World, firings: Sequence[Firing], position: Cursor | None
+) -> LedgerPage:
     run_ids = list(dict.fromkeys(firing.run_id for firing in firings if firing.run_id))
     runs = world.runs.get_many(run_ids) if run_ids else []
     states = {run.id: run.state for run in runs}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, RUN_KINDS, Blueprint
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
@@ -24,7 +25,7 @@ class RunPage:
     """One page of runs, the position of the next page, and the number of rows that were read."""
 
     runs: list[Run]
-    position: str | None
+    position: Cursor | None
     rows_read: int
 
 
@@ -55,9 +56,7 @@ class RunFilter:
         )
 
 
-def _page(
-    world: World, run_filter: RunFilter, before: str | None, limit: int
-) -> tuple[list[Run], str | None]:
+def _page(world: World, run_filter: RunFilter, before: Cursor | None, limit: int) -> Page[Run]:
     if run_filter.blueprint_id:
         return world.runs.list_of_blueprint(run_filter.blueprint_id, before, limit)
     if run_filter.repo_url:
@@ -68,7 +67,11 @@ def _page(
 
 
 def list_runs(
-    world: World, run_filter: RunFilter = RunFilter(), *, before: str | None = None, limit: int = 50
+    world: World,
+    run_filter: RunFilter = RunFilter(),
+    *,
+    before: Cursor | None = None,
+    limit: int = 50,
 ) -> RunPage:
     """Return a page of matching runs, newest first, after reading at most a thousand rows."""
     matching: list[Run] = []
@@ -109,12 +112,9 @@ class BlueprintOverview:
         return sum(costs) if costs else None
 
 
-Page = tuple[list[Blueprint], str | None]
-
-
 def list_blueprints(
-    world: World, before: str | None, limit: int, text: str = ""
-) -> tuple[list[BlueprintOverview], str | None]:
+    world: World, before: Cursor | None, limit: int, text: str = ""
+) -> Page[BlueprintOverview]:
     """Return blueprints of both kinds, newest first, each with its triggers and newest runs.
 
     With `text`, only those are returned whose name, repo or id contains it, out of at most a
@@ -129,35 +129,35 @@ def list_blueprints(
         blueprints, position = _list_blueprints(world, position, limit)
         matching += [candidate for candidate in blueprints if _has_name(candidate, text)]
         looked += len(blueprints)
-    return read_overviews(world, matching), position
+    return Page(read_overviews(world, matching), position)
 
 
 def _has_name(candidate: Blueprint, text: str) -> bool:
     return text.lower() in f"{candidate.name} {candidate.repo_url or ''} {candidate.id}".lower()
 
 
-def _list_blueprints(world: World, before: str | None, limit: int) -> Page:
+def _list_blueprints(world: World, before: Cursor | None, limit: int) -> Page[Blueprint]:
     kinds = [kind_value.value for kind_value in BLUEPRINT_KINDS]
     kind, position = _split_cursor(before, kinds)
     if kind not in kinds:
-        return [], None
+        return Page([], None)
     blueprints, following = world.blueprints.list_newest(kind, position, limit)
     rest = kinds[kinds.index(kind) + 1 :]
     if following or not rest:
-        return blueprints, _join_cursor(kind, following)
+        return Page(blueprints, _join_cursor(kind, following))
     more, following = world.blueprints.list_newest(rest[0], None, max(1, limit - len(blueprints)))
-    return [*blueprints, *more], _join_cursor(rest[0], following)
+    return Page([*blueprints, *more], _join_cursor(rest[0], following))
 
 
-def _split_cursor(before: str | None, kinds: Sequence[str]) -> tuple[str, str | None]:
+def _split_cursor(before: Cursor | None, kinds: Sequence[str]) -> tuple[str, Cursor | None]:
     """Return the kind and the position in its list at which a list of several kinds continues."""
     kind, _, position = (before or kinds[0]).partition("|")
-    return kind, position or None
+    return kind, Cursor(position) if position else None
 
 
-def _join_cursor(kind: str, following: str | None) -> str | None:
+def _join_cursor(kind: str, following: Cursor | None) -> Cursor | None:
     """Return the cursor of a position in the list of a kind; None at its end."""
-    return f"{kind}|{following}" if following else None
+    return Cursor(f"{kind}|{following}") if following else None
 
 
 def read_overviews(
@@ -201,23 +201,23 @@ def list_triggers(world: World, owner: Blueprint) -> list[Trigger]:
 
 
 def list_runs_of_blueprint(
-    world: World, blueprint_id: str, before: str | None, limit: int
-) -> tuple[list[Run], str | None]:
+    world: World, blueprint_id: str, before: Cursor | None, limit: int
+) -> Page[Run]:
     """Return a page of the runs of a blueprint, newest first."""
     return world.runs.list_of_blueprint(blueprint_id, before, limit)
 
 
 def list_runs_of_repo(
-    world: World, url: str, state: str, before: str | None, limit: int
-) -> tuple[list[Run], str | None]:
+    world: World, url: str, state: str, before: Cursor | None, limit: int
+) -> Page[Run]:
     """Return a page of the runs of a repo; of those, only the ones in `state` if it is given."""
     runs, position = world.runs.list_of_repo(normal_url(url), before, limit)
-    return [run for run in runs if not state or run.state == state], position
+    return Page([run for run in runs if not state or run.state == state], position)
 
 
 def list_tasks(
-    world: World, kind: str, state: str, before: str | None, limit: int
-) -> tuple[Sequence[Blueprint | Run], str | None]:
+    world: World, kind: str, state: str, before: Cursor | None, limit: int
+) -> Page[Blueprint | Run]:
     """Return a page of the tasks of one kind, or of runs in one state; `all` lists every kind."""
     if kind == ALL_KINDS:
         return _list_all(world, state, before, limit)
@@ -228,9 +228,7 @@ def list_tasks(
     return world.runs.list_newest((kind,), before, limit)
 
 
-def _list_all(
-    world: World, state: str, before: str | None, limit: int
-) -> tuple[Sequence[Blueprint | Run], str | None]:
+def _list_all(world: World, state: str, before: Cursor | None, limit: int) -> Page[Blueprint | Run]:
     """Return a page of one kind after another; the position names the kind."""
     kinds: list[str] = [*RUN_KINDS] if state else [*BLUEPRINT_KINDS, *RUN_KINDS]
     kind, position = _split_cursor(before, kinds)
@@ -238,4 +236,4 @@ def _list_all(
         raise Invalid("is not a cursor of this list: use the nextCursor of a response", "cursor")
     tasks, following = list_tasks(world, kind, state, position, limit)
     rest = kinds[kinds.index(kind) + 1 :]
-    return tasks, _join_cursor(kind, following) or (rest[0] if rest else None)
+    return Page(tasks, _join_cursor(kind, following) or (Cursor(rest[0]) if rest else None))
