@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -29,8 +30,8 @@ def event(
         "pathParameters": dict(path),
         "stageVariables": None,
         "requestContext": {"resourcePath": resource, "httpMethod": method, "path": url_path},
-        "body": body.decode(),
-        "isBase64Encoded": False,
+        "body": base64.b64encode(body).decode() or None,
+        "isBase64Encoded": bool(body),
     }
 
 

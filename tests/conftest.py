@@ -16,6 +16,7 @@ os.environ.update(
 )
 os.environ.pop("AWS_PROFILE", None)
 
+import base64
 import functools
 import gc
 import itertools
@@ -31,6 +32,7 @@ from unittest.mock import patch
 import boto3
 import pytest
 from botocore.endpoint import Endpoint
+from chalice.local import LambdaEventConverter
 from chalice.test import BaseClient, Client
 from moto import mock_aws
 
@@ -178,6 +180,23 @@ def quick_aws() -> Iterator[None]:
 def one_environment() -> Iterator[None]:
     """Let chalice's client exchange `os.environ` for no call: threads give it back out of order."""
     with patch.object(BaseClient, "_patched_env_vars", lambda self, variables: nullcontext()):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bodies_as_bytes() -> Iterator[None]:
+    """Let every body arrive as from the gateway, which passes bytes on in base64."""
+    create = LambdaEventConverter.create_lambda_event
+
+    def create_event(self: LambdaEventConverter, *given: Any, **named: Any) -> Any:
+        event: Any = create(self, *given, **named)
+        body = event["body"]
+        event["isBase64Encoded"] = bool(body)
+        event["body"] = base64.b64encode(body).decode() if body else None
+        return event
+
+    plain = patch.object(LambdaEventConverter, "_is_binary", lambda self, headers: False)
+    with plain, patch.object(LambdaEventConverter, "create_lambda_event", create_event):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Responses outside the views: unknown paths, other methods, crashes and oversized responses.
+"""Responses outside the views: unknown paths, other methods, `HEAD`, crashes, large responses.
 
 The gateway passes requests without a route to the function as `CATCH_ALL`. Programs receive JSON,
 and browsers that request a page receive a page.
@@ -29,30 +29,56 @@ NextHandler = Callable[[Request], Response]
 
 
 def fallback_middleware(table: RouteTable) -> Callable[[Request, NextHandler], Response]:
-    """Return the middleware that chalice calls around each view of this table of routes."""
+    """Return the middleware that chalice calls around each view of this table of routes.
+
+    It also answers `HEAD` as `GET`, without the body.
+    """
 
     def answering(request: Request, following: NextHandler) -> Response:
-        path = request.path
-        if path == CATCH_ALL:
-            path = "/" + str((request.uri_params or {}).get("proxy", ""))
-        methods = table.get(request.path) or _methods_of_path(path, table)
-        if methods is None:
-            return _refuse(request, path, 404, "no such path")
-        if request.path == CATCH_ALL or request.method not in methods:
-            message = f"this path accepts {', '.join(methods)}, not {request.method}"
-            refused = _refuse(request, path, 405, message)
-            refused.headers["Allow"] = ", ".join(methods)
-            return refused
-        done = following(request)
-        if isinstance(
-            done.body, dict
-        ):  # chalice's own response: a view crashed, and chalice logged the error
-            return _refuse(request, path, done.status_code, FAILED_MESSAGE)
-        if _too_large(str(done.body)):
-            return _refuse(request, path, 413, TOO_LARGE_MESSAGE)
-        return done
+        if request.method != "HEAD":
+            return _answer(request, following, table)
+        answer = _answer(request, following, table)
+        answer.body = ""
+        return answer
 
     return answering
+
+
+def _answer(request: Request, following: NextHandler, table: RouteTable) -> Response:
+    path = request.path
+    if path == CATCH_ALL:
+        path = "/" + str((request.uri_params or {}).get("proxy", ""))
+    pattern = request.path if request.path in table else _pattern_of_path(path, table)
+    if pattern is None:
+        return _refuse(request, path, 404, "no such path")
+    methods = table[pattern]
+    if request.method == "HEAD" and "GET" in methods:
+        _read_as_get(request, pattern, path)
+    if request.path == CATCH_ALL or request.method not in methods:
+        message = f"this path accepts {', '.join(methods)}, not {request.method}"
+        refused = _refuse(request, path, 405, message)
+        refused.headers["Allow"] = ", ".join(methods)
+        return refused
+    done = following(request)
+    if isinstance(
+        done.body, dict
+    ):  # chalice's own response: a view crashed, and chalice logged the error
+        return _refuse(request, path, done.status_code, FAILED_MESSAGE)
+    if _too_large(str(done.body)):
+        return _refuse(request, path, 413, TOO_LARGE_MESSAGE)
+    return done
+
+
+def _read_as_get(request: Request, pattern: str, path: str) -> None:
+    """Turn a `HEAD` request into the `GET` request of its route, for chalice and for the view."""
+    event = request.to_original_event()
+    if request.path == CATCH_ALL:
+        pairs = zip(pattern.split("/"), path.rstrip("/").split("/"), strict=True)
+        request.uri_params = {name[1:-1]: part for name, part in pairs if name.startswith("{")}
+        request.path = pattern
+    request.method = "GET"
+    event["pathParameters"] = request.uri_params
+    event["requestContext"] |= {"httpMethod": "GET", "resourcePath": pattern}
 
 
 def _too_large(body: str) -> bool:
@@ -63,11 +89,11 @@ def _too_large(body: str) -> bool:
     )
 
 
-def _methods_of_path(path: str, table: RouteTable) -> Mapping[str, Any] | None:
-    """Return the methods of the most specific route that matches a path."""
+def _pattern_of_path(path: str, table: RouteTable) -> str | None:
+    """Return the most specific route that matches a path."""
     parts = path.rstrip("/").split("/")
     matching = [pattern for pattern in table if _matches_pattern(pattern.split("/"), parts)]
-    return table[min(matching, key=lambda pattern: pattern.count("{"))] if matching else None
+    return min(matching, key=lambda pattern: pattern.count("{"), default=None)
 
 
 def _matches_pattern(pattern: list[str], parts: list[str]) -> bool:

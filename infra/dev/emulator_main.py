@@ -1,6 +1,7 @@
 """Starts ministack in its own virtual environment, guarded, with its state saved while it runs.
 
-Two costs that AWS does not have are left out.
+Bodies reach functions as bytes where the description of an API declares them, as on AWS. Two costs
+that AWS does not have are left out.
 
 It parses an expression again for each row of the partition that a query reads. After each
 invocation of a silent function it waits 50 ms for something to be logged: see
@@ -24,6 +25,9 @@ from infra.dev.emulator_guard import Credentials, GuardedApp
 from infra.dev.emulator_state import EmulatorState
 
 REMEMBERED = 4096
+BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
+DEFAULT_TYPE = "application/json"
+"""The type that the gateway of AWS takes a body for that does not state its own."""
 SILENCE_SECONDS = 0.01
 """Log lines arrive before a function's answer; late ones are read with the next answer."""
 
@@ -42,6 +46,22 @@ def be_brief() -> None:
     worker: Any = import_module("ministack.core.lambda_runtime").Worker
     _, idle, most = worker._drain_stderr_bounded.__defaults__
     worker._drain_stderr_bounded.__defaults__ = (SILENCE_SECONDS, idle, most)
+
+
+def pass_bytes() -> None:
+    """Read from the description of an API which bodies are bytes, which ministack ignores."""
+    gateway: Any = import_module("ministack.services.apigateway_v1")
+    import_api, matches = gateway._import_rest_api, gateway._media_type_matches
+
+    def import_with_types(spec: Any, base_data: Any = None) -> Any:
+        types = spec.get(BINARY_TYPES, [])
+        return import_api(spec, {**(base_data or {}), "binaryMediaTypes": types})
+
+    def matches_default(media_type: str | None, types: list[str]) -> Any:
+        return matches(media_type or DEFAULT_TYPE, types)
+
+    gateway._import_rest_api = import_with_types
+    gateway._media_type_matches = matches_default
 
 
 def protect() -> None:
@@ -68,5 +88,6 @@ if __name__ == "__main__":
     bind_to_parent(signal.SIGINT)
     remember()
     be_brief()
+    pass_bytes()
     protect()
     sys.exit(import_module("ministack.app").main())

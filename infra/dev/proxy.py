@@ -223,7 +223,7 @@ async def _send_answer(send: Send, method: str, status: int, headers: Headers, b
     dropped = _named_by_connection(headers) | {b"date"}
     closing = [pair for pair in headers if pair == (b"connection", b"close")]
     sent = [pair for pair in headers if pair[0] not in dropped] + closing
-    if method == "HEAD" and length:
+    if method == "HEAD" and length and length[0] != b"0":  # not the length that a GET has
         sent.append((b"content-length", length[0]))
     elif method != "HEAD" and status not in (204, 304):
         sent.append((b"content-length", str(len(body)).encode()))

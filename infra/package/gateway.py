@@ -35,10 +35,22 @@ def gateway_bounds() -> Definition:
 
 
 def completed(api: Definition, name: str) -> Definition:
-    """Return chalice's OpenAPI document with our name and a catch-all route."""
-    info = {**api["info"], "title": name}
-    paths = {**api["paths"], CATCH_ALL: _strays(api["paths"])}
-    return {**api, "info": info, "paths": paths, "x-amazon-apigateway-gateway-responses": _own()}
+    """Return chalice's OpenAPI document with our name, `HEAD`, bodies as bytes and a catch-all."""
+    paths = {path: _with_head(methods) for path, methods in api["paths"].items()}
+    return {
+        **api,
+        "info": {**api["info"], "title": name},
+        "paths": {**paths, CATCH_ALL: _strays(api["paths"])},
+        "x-amazon-apigateway-gateway-responses": _own(),
+        # As text a body would lose its bytes that are not UTF-8, and then no signature holds.
+        # Chalice's own list stays in the function, which answers with text alone.
+        "x-amazon-apigateway-binary-media-types": ["*/*"],
+    }
+
+
+def _with_head(methods: Definition) -> Definition:
+    """Pass `HEAD` of each path that takes `GET` to the function, which answers it alike."""
+    return {**methods, "head": methods["get"]} if "get" in methods else methods
 
 
 def _strays(paths: Definition) -> Definition:

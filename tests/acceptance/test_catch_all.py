@@ -12,17 +12,24 @@ from app import app
 from chalicelib.web import fallback
 from chalicelib.web.http.headers import data_headers
 from infra.package import gateway
-from tests.conftest import Stage
+from tests.conftest import TOKEN, Stage
 from tests.support.browser import Browser
 
 
 def ask(
-    method: str, path: str, *, resource: str = fallback.CATCH_ALL, accept: str = "*/*"
+    method: str,
+    path: str,
+    *,
+    resource: str = fallback.CATCH_ALL,
+    accept: str = "*/*",
+    token: str = "",
 ) -> tuple[int, dict[str, str], str]:
+    pairs = zip(resource.split("/"), path.split("/"), strict=False)
+    named = {name[1:-1]: part for name, part in pairs if name.startswith("{")}
     event = {
         "multiValueQueryStringParameters": None,
-        "headers": {"accept": accept},
-        "pathParameters": {"proxy": path.removeprefix("/")},
+        "headers": {"accept": accept} | ({"authorization": f"Bearer {token}"} if token else {}),
+        "pathParameters": {"proxy": path.removeprefix("/")} if "+" in resource else named,
         "requestContext": {"httpMethod": method, "resourcePath": resource, "path": f"/api{path}"},
         "body": None,
         "stageVariables": None,
@@ -41,7 +48,6 @@ def test_an_address_that_nobody_serves_is_not_found(path: str):
     "method, path, allowed",
     [
         ("PUT", "/api/tasks", "GET, POST"),
-        ("HEAD", "/api/health", "GET"),
         ("OPTIONS", "/api/tasks/0f1e2d3c", "GET, PATCH, DELETE"),
         ("GET", "/api/tasks/bulk/retry-failed", "POST"),
         ("DELETE", "/tasks/new", "GET, POST"),
@@ -53,6 +59,36 @@ def test_a_method_that_a_path_does_not_take_is_told_those_it_takes(
     status, headers, body = ask(method, path)
     assert (status, headers["Allow"]) == (405, allowed)
     assert json.loads(body)["error"] == f"this path accepts {allowed}, not {method}"
+
+
+@pytest.mark.parametrize("resource", [fallback.CATCH_ALL, ""], ids=["catch-all", "own method"])
+@pytest.mark.parametrize("path", ["/api/health", "/api/openapi.json", "/login", "/static/app.css"])
+def test_head_is_answered_like_get_without_the_body(stage: Stage, path: str, resource: str):
+    pattern = "/static/{name}" if path.startswith("/static") else path
+    status, headers, body = ask("HEAD", path, resource=resource or pattern)
+    got_status, got_headers, got_body = ask("GET", path, resource=pattern)
+    assert (status, body) == (got_status, "")
+    assert got_body
+    assert headers.keys() == got_headers.keys()
+    assert headers["Content-Type"] == got_headers["Content-Type"]
+
+
+@pytest.mark.parametrize("resource", [fallback.CATCH_ALL, "/api/tasks/{task_id}"])
+def test_head_of_a_thing_is_authorized_and_reads_the_thing_of_its_path(stage: Stage, resource: str):
+    body = {"type": "standalone", "name": "N", "prompt": "P", "agentType": "command"}
+    task = stage.ok("POST", "/api/tasks", body | {"agentCommand": "true"})["task"]["id"]
+    path = f"/api/tasks/{task}"
+    assert ask("HEAD", path, resource=resource)[0] == 401
+    assert ask("HEAD", path, resource=resource, token=TOKEN)[::2] == (200, "")
+    unknown = path[:-4] + "0000"
+    assert ask("HEAD", unknown, resource=resource, token=TOKEN)[::2] == (404, "")
+
+
+@pytest.mark.parametrize("path", ["/api/tasks/bulk/retry-failed", "/api/hooks/x"])
+def test_head_of_a_path_without_get_is_refused(path: str):
+    status, headers, body = ask("HEAD", path)
+    assert (status, body, "GET" in headers["Allow"]) == (405, "", False)
+    assert ask("HEAD", "/api/nothing")[::2] == (404, "")
 
 
 def test_a_person_who_is_lost_gets_a_page_and_a_program_never_does():
@@ -127,6 +163,15 @@ def test_the_gateway_leaves_to_the_function_what_no_route_takes():
         text = one["responseTemplates"]["application/json"]
         said = json.loads(text.replace("$context.error.messageString", '"why"'))
         assert set(said) == {"error", "details"}
+
+
+def test_the_gateway_passes_on_bytes_and_the_head_of_what_it_passes_on_to_get():
+    answering, writing = {"summary": "Answer"}, {"summary": "Write"}
+    paths = {"/api/health": {"get": answering}, "/api/hooks/{path}": {"post": writing}}
+    made = gateway.completed({"info": {}, "paths": paths}, "n")
+    assert made["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+    assert made["paths"]["/api/health"] == {"get": answering, "head": answering}
+    assert made["paths"]["/api/hooks/{path}"] == {"post": writing}
 
 
 def test_a_function_without_a_free_place_is_told_as_busy_with_a_time_to_come_back():

@@ -110,6 +110,8 @@ READ: list[tuple[bytes, dict[str, str], str]] = [
         {"Content-Encoding": "x-gzip"},
         "été 5 €",
     ),
+    # Of a sender that signs before its compression: the gateway of AWS has decompressed it.
+    (b'{"title": "plain"}', {"Content-Encoding": "gzip"}, "plain"),
 ]
 
 
@@ -130,6 +132,35 @@ def deliver(stage: Stage, body: bytes, headers: dict[str, str]) -> tuple[int, An
     return post(stage, body, headers)
 
 
+def test_a_signature_over_bytes_that_the_gateway_decompressed_is_refused_with_the_reason(
+    stage: Stage,
+):
+    made(stage)
+    content = b'{"title": "x"}'
+    headers = {"Content-Encoding": "gzip", "X-Optio-Signature": mac(gzip.compress(content))}
+    status, answer = deliver(stage, content, headers)
+    assert (status, "the gateway decompressed the body" in answer["error"]) == (401, True)
+    assert "gateway" not in deliver(stage, gzip.compress(content), {**headers, "X": ""})[1]
+
+
+TASK = '{"type": "standalone", "name": "été", "prompt": "P"}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding", "body"),
+    [
+        ("application/json", "", codecs.BOM_UTF8 + TASK.encode()),
+        ("application/json; charset=ISO-8859-1", "", TASK.encode("latin-1")),
+        ("application/json", "gzip", gzip.compress(TASK.encode(), mtime=0)),
+        ("application/json", "gzip", TASK.encode()),
+    ],
+    ids=["marked", "latin", "gzip", "decompressed"],
+)
+def test_the_api_reads_bodies_as_declared_too(stage: Stage, kind: str, encoding: str, body: bytes):
+    headers = {"Content-Type": kind, "Content-Encoding": encoding}
+    assert stage.ok("POST", "/api/tasks", body, **headers)["task"]["name"] == "été"
+
+
 BOMB = gzip.compress(b" " * (200 * limits.MAX_BODY_BYTES), mtime=0)
 REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
     (b'{"title": "\xe9"}', {}, 400, "the body is not valid UTF-8"),
@@ -137,7 +168,7 @@ REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
     (b"{}", {"Content-Type": "application/json; charset=utf-7"}, 415, "charset 'utf-7'"),
     (b"{}", {"Content-Type": "application/json; charset=rot13"}, 415, "charset 'rot13'"),
     (b"{}", {"Content-Encoding": "br"}, 415, "Content-Encoding 'br'"),
-    (b"{}", {"Content-Encoding": "gzip"}, 400, "not gzip"),
+    (b"\x1f\x8b{}", {"Content-Encoding": "gzip"}, 400, "not gzip"),
     (gzip.compress(b"{}", mtime=0)[:-9], {"Content-Encoding": "gzip"}, 400, "is incomplete"),
     (zlib.compress(b"{}"), {"Content-Encoding": "gzip"}, 400, "not gzip"),
     (BOMB, {"Content-Encoding": "gzip"}, 413, "decompressed delivery"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import hashlib
 import hmac
 import json
@@ -152,6 +154,53 @@ def test_a_signed_delivery_of_a_mebibyte_becomes_a_task_and_nothing_else_does(sy
         return bool(system.ok("GET", "/api/health/scheduler")["status"] == "ok")
 
     until(ticks, 150, system.story)
+
+
+def test_bodies_reach_the_stage_byte_for_byte_and_are_read_as_declared(system: System):
+    """The type is left out of one: the gateway takes such a body for JSON, and passes bytes on."""
+    secret = "a secret of sixteen"
+    hook = {"type": "webhook", "config": {"path": "bytes", "secret": secret}}
+    blueprint = {
+        "type": "standalone",
+        "name": "Bytes",
+        "prompt": "Look at {{title}}",
+        "agentType": "command",
+        "agentCommand": "cat",
+        "triggers": [hook],
+    }
+    system.ok("POST", "/api/tasks", blueprint)
+    url = f"{system.card['url']}/api/hooks/bytes"
+    text = '{"title": "été"}'
+    latin = {"Content-Type": "application/json; charset=ISO-8859-1"}
+    packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    sent = [
+        (text.encode("latin-1"), latin),
+        (gzip.compress(text.encode()), packed),
+        (codecs.BOM_UTF8 + text.encode(), {"Content-Type": "text/plain"}),
+        (text.encode() + b" ", {}),
+    ]
+    for body, headers in sent:
+        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        named = {**headers, "X-Optio-Signature": signature}
+        answer = httpx.post(url, content=body, headers=named, timeout=60)
+        assert answer.status_code == 202, (body, answer.text)
+        run = system.ok("GET", f"/api/tasks/{answer.json()['runId']}")["task"]
+        assert run["prompt"] == "Look at été"
+    damaged = text.encode("latin-1").decode("utf-8", "replace").encode()
+    assert httpx.post(url, content=damaged, headers=named, timeout=60).status_code == 401
+
+
+def test_head_is_answered_like_get_without_the_body(system: System):
+    held = {"Authorization": f"Bearer {system.card['token']}"}
+    url = system.card["url"]
+    for path in ("/api/health", "/api/tasks?limit=1", "/login", "/api/openapi.json"):
+        head, get = (httpx.request(m, url + path, headers=held) for m in ("HEAD", "GET"))
+        assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")
+        assert get.content
+        assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    assert httpx.head(f"{url}/api/tasks").status_code == 401
+    assert httpx.head(f"{url}/api/tasks/bulk/retry-failed", headers=held).status_code == 405
+    assert httpx.head(f"{url}/nothing").status_code == 404
 
 
 def test_a_stranger_and_an_unknown_path_get_clear_answers(system: System):

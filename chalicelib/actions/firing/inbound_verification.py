@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chalicelib.domain import body_text
 from chalicelib.domain.errors import Invalid, InvalidSignature, NotJson, TooLarge
 from chalicelib.domain.triggers import sns_message, webhook_events
-from chalicelib.domain.triggers.webhook_body import is_damaged, read_payload
+from chalicelib.domain.triggers.webhook_body import read_payload
 from chalicelib.domain.triggers.webhook_senders import SENDERS, Sender
 from chalicelib.domain.triggers.webhook_signatures import InboundDelivery
 from chalicelib.ports import World
@@ -47,8 +48,8 @@ def record_rejection(world: World, kind: str, message: str) -> InvalidSignature:
 
 def _describe_mismatch(name: str, delivery: InboundDelivery) -> str:
     message = f"the signature is missing or wrong (this webhook expects {name})"
-    if is_damaged(delivery):
-        return f"{message}; the gateway of this stage damaged the body: send plain UTF-8"
+    if body_text.is_decompressed(delivery.body, delivery.first_header("content-encoding")):
+        return f"{message}; the gateway decompressed the body: sign it before its compression"
     return message
 
 

@@ -16,15 +16,10 @@ MIN_SECRET_LENGTH = 16
 
 @dataclass(frozen=True, kw_only=True)
 class InboundDelivery:
-    """A received delivery: its headers by lower-case name, and its body as the sender signed it.
-
-    `is_base64` is true if the gateway passed on the original bytes. Otherwise the body was passed
-    on as text, in which bytes that are not UTF-8 had already been replaced.
-    """
+    """A received delivery: its headers by lower-case name, and its body as the sender signed it."""
 
     headers: Mapping[str, str]
     body: bytes
-    is_base64: bool = True
 
     def first_header(self, *names: str) -> str:
         """Return the first of these headers that is not empty, otherwise an empty string."""

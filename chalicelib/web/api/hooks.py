@@ -45,8 +45,7 @@ def delivery_of(request: Request) -> InboundDelivery:
     if len(body) > limits.MAX_BODY_BYTES:
         raise TooLarge("a delivery must not be larger than 1 MiB")
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
-    is_base64 = bool(request.to_original_event().get("isBase64Encoded"))
-    return InboundDelivery(headers=headers, body=body, is_base64=is_base64)
+    return InboundDelivery(headers=headers, body=body)
 
 
 @routes.add_route("POST", "/api/hooks/{path}", scope=None, status=202, alt_status=200)

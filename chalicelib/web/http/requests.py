@@ -10,7 +10,7 @@ from typing import Any
 from chalice.app import Request
 
 from chalicelib import wiring
-from chalicelib.domain import limits, strict_json
+from chalicelib.domain import body_text, limits, strict_json
 from chalicelib.domain.errors import Invalid, NotFound, NotJson, TooLarge
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.page import Cursor
@@ -28,20 +28,15 @@ def json_body(request: Request) -> dict[str, Any]:
         raise TooLarge("a request must not be larger than 1 MiB")
     if not raw:
         return {}
-    kind = str(request.headers.get("content-type") or "application/json").split(";")[0].strip()
+    content_type = str(request.headers.get("content-type") or "application/json")
+    kind = content_type.split(";")[0].strip()
     if kind != "application/json" and not kind.endswith("+json"):
         raise NotJson("send the body as Content-Type: application/json")
-    body = strict_json.parse_json(decode_body(raw))
+    encoding = str(request.headers.get("content-encoding") or "")
+    body = strict_json.parse_json(body_text.read_text(raw, encoding, content_type))
     if not isinstance(body, dict):
         raise Invalid("the body must be a JSON object")
     return body
-
-
-def decode_body(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise Invalid("the body is not valid UTF-8") from None
 
 
 def raw_body(request: Request) -> bytes:
