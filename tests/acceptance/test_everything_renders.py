@@ -128,7 +128,7 @@ class Shown:
 
     def save(self, kind: str, path: str, body: Body) -> Body:
         """Send a body, without the fields that are refused; return the answer, or nothing."""
-        for _ in range(12):  # a schedule without a time to fire is refused one at a time
+        for _ in range(5):  # what is wrong as a whole is found once each part is right
             status, answer = self.stage.call("POST", path, body)
             assert status < 500, (path, body, answer)
             if status < 300:

@@ -40,9 +40,8 @@ def create_blueprint(
         tracks_active=any(_has_overlap_policy(trigger) for trigger in triggers),
         trigger_ids=tuple(trigger.id for trigger in triggers),
     )
-    timed = [
-        next_fire.with_first_fire_time(world, with_owner(trigger, new), new) for trigger in triggers
-    ]
+    owned = [with_owner(trigger, new) for trigger in triggers]
+    timed = next_fire.with_first_fire_times(world, owned, new)
     try:
         world.blueprints.add(new, timed, claim)
     except WriteConflict as taken:

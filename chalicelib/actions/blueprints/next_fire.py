@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.blueprints.blueprint import Blueprint
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.firing import Firing, Skip
 from chalicelib.domain.triggers.gap import MissedGap
@@ -15,15 +16,38 @@ from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import TriggerChange, World
 
 
-def with_first_fire_time(world: World, new: Trigger, blueprint: Blueprint) -> Trigger:
+def with_first_fire_times(
+    world: World, triggers: Sequence[Trigger], blueprint: Blueprint
+) -> list[Trigger]:
+    """Return the triggers of a new blueprint with their first fire times.
+
+    Raises `Invalid` with a fault for each schedule that never fires.
+    """
+    timed: list[Trigger] = []
+    faults: list[Fault] = []
+    for number, trigger in enumerate(triggers):
+        try:
+            timed.append(with_first_fire_time(world, trigger, blueprint))
+        except Invalid as error:
+            faults += error.below_prefix(f"triggers.{number}").faults
+    if faults:
+        raise Invalid.from_faults(faults)
+    return timed
+
+
+def with_first_fire_time(
+    world: World, new: Trigger, blueprint: Blueprint, *, may_have_ended: bool = False
+) -> Trigger:
     """Return a new trigger with its first fire time after now; a paused one is not due.
 
-    Nothing up to `decided_until` is decided again, even if this worker's clock is behind.
+    Nothing up to `decided_until` is decided again, even if this worker's clock is behind. Raises
+    `Invalid` for a schedule that would fire never again, unless it `may_have_ended`.
     """
     since = world.now() - new.own_jitter
     next_fire_at, due_at = new.next_times(max(since, new.decided_until or since))
     live = new.enabled and blueprint.enabled
-    if live and isinstance(new, OnSchedule) and next_fire_at is None:
+    ended = live and isinstance(new, OnSchedule) and next_fire_at is None
+    if ended and not may_have_ended:
         raise Invalid("the schedule ends before it fires once: choose a later end", "config.endAt")
     return replace(new, next_fire_at=next_fire_at, due_at=due_at if live else None)
 
@@ -36,7 +60,8 @@ def reschedule(
     An edit that changes neither the schedule nor the pause keeps the next fire time. After a pause
     the trigger starts from now, and the missed occurrences become one gap. Occurrences that are due
     and not yet fired become a gap too if the schedule is edited. An occurrence is due at its
-    jittered time: one that is due after the end of a pause is not missed.
+    jittered time: one that is due after the end of a pause is not missed. A trigger whose schedule
+    has ended does not keep its blueprint from being resumed.
     """
     now = world.now()
     new = replace(as_next_version(new, was), updated_at=now)
@@ -51,8 +76,9 @@ def reschedule(
         return TriggerChange(new=_with_next_time(was, new, live=live), was=was)
     if passed:
         new = replace(new, decided_until=passed.last)
+    ended = same and new.enabled == was.enabled
     return TriggerChange(
-        new=replace(with_first_fire_time(world, new, after), failures=0),
+        new=replace(with_first_fire_time(world, new, after, may_have_ended=ended), failures=0),
         was=was,
         gap=_gap_record(was, passed, Skip.MISSED if lived else Skip.PAUSED, now)
         if passed
