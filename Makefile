@@ -4,6 +4,7 @@ export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 # Without byte code each of the hundreds of programs that tests start compiles its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
 PINNED = dev emulator tools
+AGENT_PACKAGES = $(wildcard chalicelib/runner/build_image/packages/*)
 
 .PHONY: help setup pins audit dev demo redeploy package deploy admin-key destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean
 
@@ -31,11 +32,13 @@ setup: .venv/.installed ## Make the virtual environment
 	.venv-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $@
 
-pins: .venv-tools/.installed ## Pin the packages of requirements/*.in and their dependencies, with hashes
+pins: .venv-tools/.installed ## Pin all packages with hashes: requirements/*.in, and the agents' programs of builds
 	set -e; pin() { .venv-tools/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$2 $$1; }; \
 	pin requirements/runtime.in requirements.txt; \
 	for one in $(PINNED); do pin requirements/$$one.in requirements/$$one.txt; done
+	set -e; for one in $(AGENT_PACKAGES); do (cd $$one && npm install --package-lock-only --ignore-scripts \
+		--omit-lockfile-registry-resolved --no-audit --no-fund); done
 
 audit: .venv-tools/.installed ## Query the database of advisories for all pinned packages
 	@.venv-tools/bin/python -m infra.release.audit requirements.txt $(PINNED:%=requirements/%.txt)

@@ -52,6 +52,7 @@ def run_command(token: str) -> int:
         idle_wait_seconds=arguments.idle_seconds,
         disk_bytes=int(arguments.disk_gb * GIB),
         sandbox=arguments.sandbox,
+        build_agent=arguments.build_agent,
         exposed=tuple(arguments.expose or _parse_paths(os.environ.get("OPTIO_RUNNER_EXPOSE", ""))),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -101,6 +102,12 @@ def _parse_arguments() -> argparse.Namespace:
         type=_parse_idle_seconds,
         default=os.environ.get("OPTIO_RUNNER_IDLE_SECONDS") or str(IDLE_WAIT_SECONDS),
         help="how many seconds lie between two requests after five minutes without a job (30)",
+    )
+    parser.add_argument(
+        "--build-agent",
+        metavar="TYPE",
+        help="in a build with an image of its own: install the program of this agent type, and"
+        " open the image's toolchains to the job",
     )
     parser.add_argument("--once", action="store_true", help="do one job, if there is one, and end")
     return parser.parse_args()

@@ -24,6 +24,7 @@ from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.runner import report
 from chalicelib.runner.api import RunnerApi
+from chalicelib.runner.build_image import agent_installation, toolchains
 from chalicelib.runner.claim_pace import IDLE_WAIT_SECONDS, ClaimPace
 from chalicelib.runner.errors import ApiError, ApiUnavailable
 from chalicelib.runner.heartbeat import MAX_OUTAGE
@@ -60,6 +61,8 @@ class Runner:
     disk_bytes: int = 20 * GIB
     sandbox: str = "auto"
     exposed: tuple[str, ...] = ()
+    build_agent: str | None = None
+    """In a build: the agent type whose program is installed; the image serves this job alone."""
     abilities: RunnerAbilities = field(default_factory=RunnerAbilities)
     tools: AgentTools = field(default_factory=AgentTools)
     draining: threading.Event = field(default_factory=threading.Event)
@@ -88,10 +91,13 @@ class Runner:
 
     def _find_abilities(self, user: JobUser | None) -> None:
         """Try the sandbox and the agents' programs, as a job will use them."""
+        if self.build_agent is not None:
+            toolchains.open_toolchains(os.environ.get("PATH", os.defpath), Path.home())
+            agent_installation.install_agent(self.tools, self.build_agent)
         self.abilities = probe_sandbox(self.sandbox, self.exposed, user)
         if self.abilities.bubblewrap is None:
             log.warning("no_sandbox: %s", self.abilities.reason)
-            self.tools = agent_programs.find_programs(user)
+            self.tools = agent_programs.find_programs(user, tools=self.tools)
             return
         log.info("sandbox: %s", self.abilities.bubblewrap)
 
@@ -101,7 +107,7 @@ class Runner:
                     program, tools, job_directory.confinement, job_directory.home_path
                 )
 
-        self.tools = agent_programs.find_programs(user, refusal=refusal)
+        self.tools = agent_programs.find_programs(user, refusal=refusal, tools=self.tools)
         self.abilities = self.abilities.with_programs(self.tools)
 
     def _work_all(self) -> None:
@@ -212,6 +218,7 @@ class Runner:
                 "directory": str(root),
                 "user": user.number if user else None,
                 "unusable": self.tools.unusable,
+                "toolchainVariables": self._toolchain_variables(),
                 "sandbox": self.abilities.to_job(),
                 "diskBytes": self.disk_bytes,
                 "job": job,
@@ -232,6 +239,11 @@ class Runner:
                     user.end_processes()
                 directories.remove_directory(root)
                 os.close(lock)
+
+    def _toolchain_variables(self) -> dict[str, str]:
+        if self.build_agent is None:
+            return {}
+        return toolchains.toolchain_variables(os.environ, Path.home())
 
     def _start_process(
         self, locks: tuple[int, ...]

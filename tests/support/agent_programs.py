@@ -9,31 +9,30 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.runner.build_image.agent_installation import PACKAGES, pinned_version
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "agents"
-PACKAGES = {
-    "claude-code": "@anthropic-ai/claude-code@2.1.197",
-    "codex": "@openai/codex@0.169.0",
-    "gemini": "@google/gemini-cli@0.61.0",
-    "opencode": "opencode-ai@1.18.33",
-    "copilot": "@github/copilot@1.0.102",
-}
 INSTALL_SECONDS = 300
 
 
 def program(kind: str) -> Path:
     """Return the directory of an agent's program, installed below the project on first use."""
-    folder = CACHE / PACKAGES[kind].strip("@").replace("/", "-")
+    folder = CACHE / f"{kind}-{pinned_version(kind)}"
     binaries = folder / "node_modules" / ".bin"
     if not (folder / "complete").exists():
         if shutil.which("npm") is None:
             pytest.skip("NO npm ON THIS MACHINE: the agents' programs cannot be installed")
-        _install(PACKAGES[kind], folder)
+        _install(kind, folder)
         (folder / "complete").touch()
     return binaries
 
 
-def _install(package: str, folder: Path) -> None:
+def _install(kind: str, folder: Path) -> None:
+    """Install what builds install, by the same lock file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(PACKAGES / kind / name, folder)
     home = CACHE / "home"
     home.mkdir(parents=True, exist_ok=True)
     environment = {
@@ -42,7 +41,7 @@ def _install(package: str, folder: Path) -> None:
         "npm_config_cache": str(CACHE / "npm"),
         **_npm_settings("registry", "cafile"),
     }
-    argv = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), package]
+    argv = ["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(folder)]
     done = subprocess.run(
         argv, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS
     )

@@ -20,7 +20,14 @@ from chalicelib.runner.sandbox.job_users import JobUser
 from chalicelib.runner.sandbox.namespaces import Confinement, Unconfined
 from chalicelib.runner.sandbox.programs import SandboxError, run_briefly
 
-AGENT_PROGRAMS = ("claude", "codex", "gemini", "opencode", "copilot")
+AGENT_PROGRAMS = {
+    "claude-code": "claude",
+    "codex": "codex",
+    "gemini": "gemini",
+    "opencode": "opencode",
+    "copilot": "copilot",
+}
+"""The name of the program of each agent type that has one."""
 _SECONDS = 30
 
 
@@ -37,6 +44,19 @@ class AgentTools:
         ours = [str(self.directory / "bin")] if self.directory else []
         return os.pathsep.join([*ours, os.environ.get("PATH", os.defpath)])
 
+    def make_directory(self) -> Path:
+        """Return the directory of our programs, whose `bin` is first in the `PATH` of jobs."""
+        if self.directory is None:
+            self.directory, self.lock = directories.make_root(directories.TOOLS_PREFIX)
+            self.directory.chmod(0o755)
+            (self.directory / "bin").mkdir(mode=0o755)
+        return self.directory
+
+    def open_to_jobs(self) -> None:
+        """Make all our programs world-readable, and writable by root only."""
+        if self.directory:
+            _open_to_all(self.directory)
+
     def remove_copies(self) -> None:
         if self.directory and self.lock is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -50,20 +70,22 @@ ProgramTest = Callable[[str, AgentTools], str]
 
 def find_programs(
     user: JobUser | None,
-    programs: tuple[str, ...] = AGENT_PROGRAMS,
+    programs: tuple[str, ...] = tuple(AGENT_PROGRAMS.values()),
     refusal: ProgramTest | None = None,
+    tools: AgentTools | None = None,
 ) -> AgentTools:
     """Try each program as a job would; copy unreadable ones, and report those that stay unusable.
 
-    The user must be reserved: another job that takes it would end all its processes.
+    The user must be reserved: another job that takes it would end all its processes. `tools` may
+    have programs already, which are tried as well.
     """
-    tools = AgentTools()
+    tools = tools or AgentTools()
     if refusal is None:
         if user is None:
             return tools
         refusal = make_program_test(user)
     for name in programs:
-        program = shutil.which(name)
+        program = shutil.which(name, path=tools.search_path())
         if program is None or not (reason := refusal(program, tools)):
             continue
         if user is None or not _is_closed_to(Path(program).resolve(), user):
@@ -134,12 +156,9 @@ def _is_readable(names: list[str], user: JobUser) -> bool:
 
 def _copy_program(tools: AgentTools, name: str, program: Path, user: JobUser) -> Path:
     """Return the copy of `program`: with its npm package and interpreter, where it has them."""
-    if tools.directory is None:
-        tools.directory, tools.lock = directories.make_root(directories.TOOLS_PREFIX)
-        tools.directory.chmod(0o755)
-        (tools.directory / "bin").mkdir(mode=0o755)
+    directory = tools.make_directory()
     package = _npm_package(program)
-    target = tools.directory / name
+    target = directory / name
     if _is_readable([str(program)], user):
         copy = program  # only its interpreter is closed; what it consists of may lie beside it
     elif package:
@@ -152,11 +171,11 @@ def _copy_program(tools: AgentTools, name: str, program: Path, user: JobUser) ->
         shutil.copy2(program, copy)
     if target.exists():
         _open_to_all(target)
-    link = tools.directory / "bin" / name
+    link = directory / "bin" / name
     link.symlink_to(copy)
     interpreter = _interpreter_of(program)
     if interpreter and _is_closed_to(interpreter, user):
-        beside = tools.directory / "bin" / interpreter.name
+        beside = directory / "bin" / interpreter.name
         if not beside.exists():
             shutil.copy2(interpreter, beside)
             beside.chmod(0o755)

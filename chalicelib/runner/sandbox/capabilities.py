@@ -80,7 +80,7 @@ def find_view(exposed: Iterable[str]) -> View:
     hidden = {str(path) for path in (*homes, _CODE, Path("/etc/optio"), environment)}
     hidden.add(tempfile.gettempdir())
     programs = mounts.program_mounts(
-        workspace.search_path(), skipped, agent_programs.AGENT_PROGRAMS
+        workspace.search_path(), skipped, agent_programs.AGENT_PROGRAMS.values()
     )
     return View(programs, tuple(exposed), tuple(sorted(hidden)))
 

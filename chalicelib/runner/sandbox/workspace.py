@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,30 +34,34 @@ class JobDirectory:
     root: Path
     confinement: Confinement = field(default_factory=Unconfined)
     unusable: Mapping[str, str] = field(default_factory=dict)
+    """Why programs of agents cannot be run here, by their names."""
+    toolchain_variables: Mapping[str, str] = field(default_factory=dict)
+    """What toolchains of the image need beside the `PATH`."""
 
     @classmethod
     def from_json(cls, message: Mapping[str, Any]) -> JobDirectory:
         """Return the place that the runner gives to a job's process."""
         user = None if message.get("user") is None else JobUser(message["user"])
-        root, unusable = Path(message["directory"]), message.get("unusable") or {}
-        if not message.get("sandbox"):
-            return cls(root, Unconfined(user), unusable)
-        view = View.from_json(message["sandbox"]["view"])
-        return cls.in_sandbox(root, message["sandbox"]["bubblewrap"], view, user, unusable)
+        root, sandbox = Path(message["directory"]), message.get("sandbox")
+        place = (
+            cls.in_sandbox(root, sandbox["bubblewrap"], View.from_json(sandbox["view"]), user)
+            if sandbox
+            else cls(root, Unconfined(user))
+        )
+        return replace(
+            place,
+            unusable=message.get("unusable") or {},
+            toolchain_variables=message.get("toolchainVariables") or {},
+        )
 
     @classmethod
     def in_sandbox(
-        cls,
-        root: Path,
-        bubblewrap: str,
-        view: View,
-        user: JobUser | None,
-        unusable: Mapping[str, str] | None = None,
+        cls, root: Path, bubblewrap: str, view: View, user: JobUser | None
     ) -> JobDirectory:
         """Return a place whose programs run in a sandbox of their own."""
         names = ("tmp", "var-tmp", "accounts", "runner")
         folders = JobFolders(root, *(root / name for name in names))
-        return cls(root, Sandbox(bubblewrap, folders, view, user), unusable or {})
+        return cls(root, Sandbox(bubblewrap, folders, view, user))
 
     @property
     def job_user(self) -> JobUser | None:
@@ -185,7 +189,7 @@ class JobDirectory:
         return run_briefly(start, search, Path("/"), {"PATH": search_path}).code == 0
 
     def job_environment(self, order: JobSpec) -> dict[str, str]:
-        """Return what setup and agent see: nothing of the runner's own but its PATH."""
+        """Return what setup and agent see: of the runner's own the PATH and what it needs."""
         name = user_database.user_name(self.job_user)
         defaults = {
             "LANG": "C.UTF-8",
@@ -202,7 +206,13 @@ class JobDirectory:
             "OPTIO_PROMPT_FILE": str(self.prompt_path),
             "OPTIO_OUTPUT": str(self.output_path),
         }
-        merged = {**defaults, **order.environment, **order.secrets, **fixed}
+        merged = {
+            **defaults,
+            **self.toolchain_variables,
+            **order.environment,
+            **order.secrets,
+            **fixed,
+        }
         search_path = self._expand_path(merged["PATH"])
         return {**merged, "PATH": os.pathsep.join([*order.path_entries, search_path])}
 
