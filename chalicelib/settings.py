@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from chalicelib.domain.pool import Pool
+from chalicelib.domain.pool import ComputeType, Pool
 
 CONFIGURABLE_VARIABLES = (
     "OPTIO_WORKFLOW_TRIGGER_INTERVAL",
@@ -27,11 +27,16 @@ CONFIGURABLE_VARIABLES = (
     "OPTIO_BUCKET",
     "OPTIO_KMS_KEY",
     "OPTIO_RUNNER",
+    "OPTIO_RUNNER_IMAGE",
+    "OPTIO_RUNNER_COMPUTE",
     "OPTIO_PUBLIC_URL",
     "OPTIO_ALARM_TOPIC",
     "OPTIO_DASHBOARD",
 )
 """Settings that can be set when a stage is packaged."""
+DEFAULT_RUNNER_IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:6.0"
+DEFAULT_COMPUTE_TYPE = ComputeType.MEDIUM
+"""Four processors and 7 GiB: an agent's program takes about one, and a build runs beside it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,21 @@ class Settings:
         if pool not in tuple(Pool):
             raise ValueError(f"OPTIO_RUNNER must be one of {', '.join(Pool)}, not {pool!r}")
         return Pool(pool)
+
+    @property
+    def runner_image(self) -> str:
+        """The image of builds whose blueprint and repo name none."""
+        return self.environment.get("OPTIO_RUNNER_IMAGE", "").strip() or DEFAULT_RUNNER_IMAGE
+
+    @cached_property
+    def runner_compute_type(self) -> ComputeType:
+        """The machine of builds whose blueprint and repo name none."""
+        chosen = self.environment.get("OPTIO_RUNNER_COMPUTE", "").strip() or DEFAULT_COMPUTE_TYPE
+        if chosen not in tuple(ComputeType):
+            raise ValueError(
+                f"OPTIO_RUNNER_COMPUTE must be one of {', '.join(ComputeType)}, not {chosen!r}"
+            )
+        return ComputeType(chosen)
 
     @property
     def bucket(self) -> str:

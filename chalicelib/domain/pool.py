@@ -1,4 +1,4 @@
-"""The pools of machines that run jobs."""
+"""The pools of machines that run jobs, and the machines of builds."""
 
 from __future__ import annotations
 
@@ -10,3 +10,13 @@ class Pool(StrEnum):
 
     CODEBUILD = "codebuild"
     SELF_HOSTED = "self-hosted"
+
+
+class ComputeType(StrEnum):
+    """CodeBuild machines that run containers. Its Lambda machines stop after 15 minutes."""
+
+    SMALL = "BUILD_GENERAL1_SMALL"
+    MEDIUM = "BUILD_GENERAL1_MEDIUM"
+    LARGE = "BUILD_GENERAL1_LARGE"
+    XLARGE = "BUILD_GENERAL1_XLARGE"
+    XXLARGE = "BUILD_GENERAL1_2XLARGE"

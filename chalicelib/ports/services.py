@@ -11,8 +11,7 @@ from chalicelib.domain.firing.firing import Firing
 from chalicelib.domain.messages import StepMessage
 from chalicelib.domain.notifications.delivery import HttpResult
 from chalicelib.domain.pool import Pool
-from chalicelib.domain.repos.repo import Repo
-from chalicelib.domain.runs.build import BuildEnd
+from chalicelib.domain.runs.build import BuildEnd, BuildEnvironment
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.output import RunOutput
 from chalicelib.domain.runs.run import Run
@@ -33,7 +32,7 @@ class BuildCapacityExceeded(Exception):
 class Builds(Protocol):
     """Machines that are started for one job each."""
 
-    def start_build(self, run: Run, token: str, repo: Repo | None) -> str:
+    def start_build(self, run: Run, token: str, environment: BuildEnvironment) -> str:
         """Start the build of a run's launch and return its id; repeating returns the same build.
 
         Raises `BuildRefused` or `BuildCapacityExceeded`.

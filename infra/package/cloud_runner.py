@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chalicelib.domain.runs.build import MAX_QUEUE_TIME
+from chalicelib.domain.runs.build import MAX_QUEUE_TIME, pull_credentials_type
 from chalicelib.settings import settings
 from infra.package import encryption
 
@@ -38,7 +38,7 @@ def cloud_runner() -> Template:
 
 
 def _role() -> Template:
-    """Return the rights of a build: to write its log and to read the package, no other."""
+    """Return the rights of a build: to write its log, and to read the package and images."""
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
     account_and_region = "${AWS::AccountId}-${AWS::Region}"
     package = f"arn:${{AWS::Partition}}:s3:::optio-{settings.stage}-{account_and_region}-code/*"
@@ -53,6 +53,7 @@ def _role() -> Template:
             "Action": ["s3:GetObject", "s3:GetObjectVersion"],
             "Resource": {"Fn::Sub": package},
         },
+        *_image_rights(),
     ]
     trusted = {
         "Effect": "Allow",
@@ -66,6 +67,26 @@ def _role() -> Template:
     }
 
 
+def _image_rights() -> list[Template]:
+    """Return the rights to pull private images of this account's registry.
+
+    https://docs.aws.amazon.com/codebuild/latest/userguide/sample-ecr.html
+    """
+    repositories = "arn:${AWS::Partition}:ecr:*:${AWS::AccountId}:repository/*"
+    return [
+        {"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": [
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            "Resource": {"Fn::Sub": repositories},
+        },
+    ]
+
+
 def _project() -> Template:
     name = settings.build_project
     return {
@@ -75,8 +96,9 @@ def _project() -> Template:
         "Source": {"Type": "NO_SOURCE", "BuildSpec": json.dumps(BUILD_SPEC)},
         "Environment": {
             "Type": "LINUX_CONTAINER",
-            "ComputeType": "BUILD_GENERAL1_SMALL",
-            "Image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+            "ComputeType": settings.runner_compute_type,
+            "Image": settings.runner_image,
+            "ImagePullCredentialsType": pull_credentials_type(settings.runner_image),
             "EnvironmentVariables": [{"Name": "OPTIO_URL", "Value": {"Fn::Sub": URL}}],
         },
         "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": name}},

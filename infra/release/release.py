@@ -6,10 +6,18 @@ import os
 import sys
 from collections.abc import Mapping
 
+from chalicelib.domain.pool import Pool
 from chalicelib.settings import settings
 from infra.package import capacity
 from infra.package.build import ROOT, build
-from infra.release import data_key, indexes, notify_reader, operator_cli, orphaned_resources
+from infra.release import (
+    build_quota,
+    data_key,
+    indexes,
+    notify_reader,
+    operator_cli,
+    orphaned_resources,
+)
 from infra.release.change_sets import ChangeSet, Undeployable, carry_out, propose, remove, withdraw
 from infra.release.deploy import PROPOSED, Target
 from infra.release.indexes import Template
@@ -47,6 +55,9 @@ def deploy(target: Target) -> None:
     if not os.environ.get("OPTIO_LAMBDA_LIMIT"):
         os.environ["OPTIO_LAMBDA_LIMIT"] = str(capacity.limit_of(target.client("lambda")))
     print(capacity.sentence(settings.account_concurrency))
+    if settings.runner == Pool.CODEBUILD:
+        quotas, machine = target.client("service-quotas"), settings.runner_compute_type
+        print(build_quota.describe_build_quota(quotas, machine, settings.max_concurrent))
     package = ROOT / "build" / "package"
     digest = build(package)
     size = (package / "deployment.zip").stat().st_size / 2**20

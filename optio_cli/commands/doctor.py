@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from rich.text import Text
 
 from chalicelib.domain.error_class import ErrorClass
+from chalicelib.domain.runs.build import WAITING_FOR_CAPACITY
 from optio_cli.core import config, resolve
 from optio_cli.core.api import ApiClient, Json
 from optio_cli.core.errors import ExitCode, Failure
@@ -206,19 +207,20 @@ def _check_failures(session: CommandSession) -> Iterator[DoctorFinding]:
 
 def _check_runners(session: CommandSession) -> Iterator[DoctorFinding]:
     """Yield the state of the runners: runs that wait for one, and the newest runner's start."""
-    waiting = list(_iter_waiting(session.api))
+    waiting, unbuilt = _list_waiting(session.api)
+    if unbuilt:
+        yield DoctorFinding("builds", "bad", _describe_missing_builds(unbuilt))
     newest = _newest_attempt(session.api)
     if waiting:
         oldest = min(str(run["updatedAt"]) for run in waiting)
         sentence = (
             f"{len(waiting)} waiting for more than two minutes, the oldest since "
-            f"{relative_time(oldest)}: "
-            "start a runner (docs/guides/runners.md), or check the builds"
+            f"{relative_time(oldest)}: start a runner (docs/guides/runners.md)"
         )
         yield DoctorFinding("runner", "bad", sentence)
-    elif newest:
+    elif newest and not unbuilt:
         yield DoctorFinding("runner", "ok", f"no run is waiting; {_describe_start(newest)}")
-    else:
+    elif not unbuilt:
         yield DoctorFinding(
             "runner", "warn", "no runner has started a run yet: try `optio task new`"
         )
@@ -238,14 +240,28 @@ def _sandbox_finding(runner: str, able: Json) -> DoctorFinding:
     return DoctorFinding("sandbox", "warn", f"{runner} has no sandbox for its jobs: {reason}")
 
 
-def _iter_waiting(api: ApiClient) -> Iterator[Json]:
+def _describe_missing_builds(unbuilt: list[Json]) -> str:
+    """Return what to do for runs that wait because the account may run no more builds."""
+    return (
+        f"{len(unbuilt)} waiting for a CodeBuild build: {unbuilt[0]['waitingFor']}. Raise"
+        " 'Concurrently running builds' of the build's machine in Service Quotas, AWS CodeBuild"
+        " (docs/guides/runners.md)"
+    )
+
+
+def _list_waiting(api: ApiClient) -> tuple[list[Json], list[Json]]:
+    """Return the runs that wait for a runner for long, and those that wait for build capacity."""
     now = datetime.now(UTC)
+    waiting, unbuilt = [], []
     for kind in resolve.RUN_TYPES:
         for state in ("provisioning", "queued"):
             for run in api.iter_pages("/api/tasks", "tasks", 100, {"type": kind, "state": state}):
                 since = now - datetime.fromisoformat(run["updatedAt"])
                 if run["waitingFor"] == "a runner" and since.total_seconds() > WAITING_SECONDS:
-                    yield run
+                    waiting.append(run)
+                elif str(run["waitingFor"]).startswith(WAITING_FOR_CAPACITY):
+                    unbuilt.append(run)
+    return waiting, unbuilt
 
 
 def _newest_attempt(api: ApiClient) -> Json | None:

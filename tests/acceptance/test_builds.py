@@ -11,12 +11,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import wiring
+from chalicelib.actions.jobs.builds import CAPACITY_PATIENCE, MAX_CAPACITY_BACKOFF
 from chalicelib.actions.scheduler import run_due
 from chalicelib.domain.runs.build import CLAIM_TOKEN_LIFETIME
 from chalicelib.settings import Settings, settings
 from chalicelib.storage.records import TABLE_RECORDS
 from tests.conftest import RUNNER_TOKEN, Stage
 from tests.support.build_account import Account, ends, started
+from tests.support.cli import Terminal
+from tests.support.cli_findings import findings, terminal
+
+__all__ = ["terminal"]
 
 
 @pytest.fixture
@@ -25,6 +30,17 @@ def account(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setitem(settings.__dict__, "runner", "codebuild")
     account.plug_in()
     return account
+
+
+NO_CAPACITY: Any = ClientError(
+    {
+        "Error": {
+            "Code": "AccountLimitExceededException",
+            "Message": "Cannot have more than 0 builds in queue for the account",
+        }
+    },
+    "StartBuild",
+)
 
 
 def shown(stage: Stage, run: str) -> dict[str, Any]:
@@ -322,12 +338,52 @@ def test_a_run_waits_for_the_builds_of_an_account_for_as_long_as_they_take(
     run = started(stage)
     stage.pass_time(timedelta(minutes=50))
     waiting = shown(stage, run)
-    assert (waiting["state"], waiting["retryCount"]) == ("provisioning", 0)
+    assert (waiting["state"], waiting["retryCount"]) == ("queued", 0)
     assert "more than 1 build" in waiting["waitingFor"]
 
     account.fault = None
-    stage.pass_time(timedelta(minutes=2))
+    stage.pass_time(MAX_CAPACITY_BACKOFF + timedelta(minutes=1))
     assert claim(stage, account.token())[0] == 200
+
+
+def test_a_run_keeps_its_slot_for_a_build_that_is_refused_for_moments(
+    stage: Stage, account: Account
+):
+    account.fault = NO_CAPACITY
+    run = started(stage)
+    stage.pass_time(CAPACITY_PATIENCE - timedelta(minutes=1))
+    assert shown(stage, run)["state"] == "provisioning"
+    account.fault = None
+    stage.pass_time(timedelta(minutes=1))
+    assert claim(stage, account.token())[0] == 200
+
+
+def test_an_account_that_may_run_no_builds_does_not_stop_a_stage(
+    stage: Stage, account: Account, monkeypatch: pytest.MonkeyPatch
+):
+    """A new account answers each request for a build so, while other runners are idle."""
+    account.fault = NO_CAPACITY
+    missing: list[None] = []
+    monkeypatch.setattr(
+        type(wiring.get_world().metrics), "count_missing_runner", lambda self: missing.append(None)
+    )
+    stage.ok("POST", "/api/repos", {"repoUrl": "acme/own", "runner": "self-hosted"})
+    builds = [
+        started(stage, repoUrl=f"acme/web{number}") for number in range(settings.max_concurrent)
+    ]
+    own = started(stage, repoUrl="acme/own")
+    assert claim(stage, RUNNER_TOKEN)[0] == 204  # the stage is full
+    assert not missing
+
+    stage.pass_time(CAPACITY_PATIENCE + timedelta(minutes=2))
+
+    assert [shown(stage, run)["state"] for run in builds] == ["queued"] * len(builds)
+    assert len(missing) >= len(builds)
+    status, answer = claim(stage, RUNNER_TOKEN)
+    assert (status, answer["job"]["runId"]) == (200, own)
+    stage.pass_time(timedelta(hours=1))
+    states = [shown(stage, run)["state"] for run in builds]
+    assert states == ["queued"] * len(builds)  # admitted and refused within one moment
 
 
 def test_a_build_that_cannot_be_asked_for_fails_the_run_with_the_reason(
@@ -354,7 +410,60 @@ def test_a_repo_chooses_its_runner_its_image_and_its_machine(stage: Stage, accou
     assert (status, answer["job"]["runId"]) == (200, own)
 
 
+def test_the_doctor_says_what_to_raise_where_builds_are_refused(
+    stage: Stage, account: Account, terminal: Terminal
+):
+    account.fault = NO_CAPACITY
+    started(stage)
+    verdict, told = findings(terminal)["builds"]
+    assert verdict == "bad"
+    assert told.startswith("1 waiting for a CodeBuild build: a build; the account has no free cap")
+    assert "Cannot have more than 0 builds" in told
+    assert "Service Quotas, AWS CodeBuild" in told
+    assert "runner" not in findings(terminal)
+
+
+def test_the_image_and_the_machine_of_a_blueprint_go_before_those_of_its_repo(
+    stage: Stage, account: Account
+):
+    stage.ok("POST", "/api/repos", {"repoUrl": "acme/big", "image": "python:3.12"})
+    own = {"image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/agents:1"}
+    started(stage, repoUrl="acme/big", **own, computeType="BUILD_GENERAL1_SMALL")
+    asked = account.asked[-1]
+    assert asked["imageOverride"] == own["image"]
+    assert asked["imagePullCredentialsTypeOverride"] == "SERVICE_ROLE"
+    assert asked["computeTypeOverride"] == "BUILD_GENERAL1_SMALL"
+
+
+def test_a_task_without_a_repo_may_name_its_image(stage: Stage, account: Account):
+    image = {"image": "aws/codebuild/standard:7.0"}
+    task = {"type": "standalone", "name": "Report", "prompt": "Report", "agentType": "codex"}
+    made = stage.ok("POST", "/api/tasks", {**task, **image})["task"]
+    assert (made["image"], made["computeType"]) == (image["image"], None)
+    stage.ok("POST", f"/api/tasks/{made['id']}/runs", {})
+    stage.settle()
+    asked = account.asked[-1]
+    assert asked["imageOverride"] == image["image"]
+    assert asked["imagePullCredentialsTypeOverride"] == "CODEBUILD"
+    assert "computeTypeOverride" not in asked
+    variables = {each["name"]: each["value"] for each in asked["environmentVariablesOverride"]}
+    assert variables["OPTIO_AGENT_TYPE"] == "codex"
+
+
+@pytest.mark.parametrize(
+    "field, value", [("image", "no image"), ("computeType", "BUILD_LAMBDA_1GB")]
+)
+def test_a_task_with_an_impossible_image_or_machine_is_refused(
+    stage: Stage, field: str, value: str
+):
+    body = {"type": "standalone", "name": "Report", "prompt": "Report", field: value}
+    status, answer = stage.call("POST", "/api/tasks", body)
+    assert (status, [fault["field"] for fault in answer["details"]]) == (400, [field])
+
+
 def test_a_stage_on_aws_uses_builds_unless_told_otherwise():
     assert Settings({}).runner == "codebuild"
     with pytest.raises(ValueError, match="OPTIO_RUNNER must be one of codebuild, self-hosted"):
         _ = Settings({"OPTIO_RUNNER": "lambda"}).runner
+    with pytest.raises(ValueError, match="OPTIO_RUNNER_COMPUTE must be one of BUILD_GENERAL1_SM"):
+        _ = Settings({"OPTIO_RUNNER_COMPUTE": "large"}).runner_compute_type

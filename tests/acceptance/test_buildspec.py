@@ -117,7 +117,7 @@ def test_an_image_without_a_python_that_will_do_says_so(package: Path, tmp_path:
     assert "no Python 3.11 or newer" in done.stderr
 
 
-def test_a_build_may_write_its_own_log_and_read_its_own_source_and_nothing_else():
+def test_a_build_may_write_its_log_and_read_its_source_and_images_of_the_account():
     role = resources.template()["Resources"]["RunnerRole"]["Properties"]
     (policy,) = role["Policies"]
     allowed = {
@@ -126,10 +126,16 @@ def test_a_build_may_write_its_own_log_and_read_its_own_source_and_nothing_else(
         for action in statement["Action"]
     }
     assert set(allowed) == {
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetAuthorizationToken",
+        "ecr:GetDownloadUrlForLayer",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "s3:GetObject",
         "s3:GetObjectVersion",
     }
+    assert allowed.pop("ecr:GetAuthorizationToken") == '"*"'  # it names no resource
+    parts = {"s3": "-code/", "ecr": "${AWS::AccountId}:repository/*"}
     for action, resource in allowed.items():
-        assert ("-code/" if action.startswith("s3:") else settings.build_project) in resource
+        assert parts.get(action.partition(":")[0], settings.build_project) in resource

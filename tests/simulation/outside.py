@@ -21,7 +21,7 @@ from chalicelib.domain.errors import DomainError
 from chalicelib.domain.pull_requests.forge import TOKEN, ForgeError, ForgeLocation
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequest
 from chalicelib.domain.repos.repo import Repo, repo_id
-from chalicelib.domain.runs.build import BuildEnd
+from chalicelib.domain.runs.build import BuildEnd, BuildEnvironment
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.texts.ticket_comment import CommentText
@@ -230,7 +230,7 @@ class Builds:
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
 
-    def start_build(self, run: Run, token: str, repo: Repo | None) -> str:
+    def start_build(self, run: Run, token: str, environment: BuildEnvironment) -> str:
         outside = self._outside
         if outside.is_harsh() and outside.rng.random() < 0.1:
             raise BuildCapacityExceeded("the account has no room")

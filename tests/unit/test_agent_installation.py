@@ -29,7 +29,7 @@ from tests.support.npm_registry import NpmRegistry, served_registry
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="NO npm ON THIS MACHINE")
 PROGRAM = "#!/bin/sh\necho tool 1.0.0\n"
 NODE = f'#!/bin/sh\nexec {shutil.which("node")} "$@"\n'
-"""Stands for a newer Node.js, with which npm itself runs as well."""
+"""A newer Node.js, with which npm itself runs as well."""
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from chalicelib.domain.error_class import (
     ErrorClass,
 )
 from chalicelib.domain.firing.firing import Skip
-from chalicelib.domain.pool import Pool
+from chalicelib.domain.pool import ComputeType, Pool
 from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
 from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
 from chalicelib.domain.pull_requests.pull_request import PullRequestState
@@ -29,6 +29,10 @@ VALUES = {
     TriggerType: "manual schedule webhook ticket",
     Phase: "clone setup agent test push publish",
     Pool: "codebuild self-hosted",
+    ComputeType: (
+        "BUILD_GENERAL1_SMALL BUILD_GENERAL1_MEDIUM BUILD_GENERAL1_LARGE BUILD_GENERAL1_XLARGE"
+        " BUILD_GENERAL1_2XLARGE"
+    ),
     AttemptOutcome: "succeeded no_changes failed lost",
     OpenPrPolicy: "allow skip update",
     MissingParams: "run skip fail",
@@ -42,6 +46,8 @@ REQUESTS: list[tuple[type, str, set[str]]] = [
     (runner_requests.Span, "stage", set(Phase) - {Phase.PUBLISH}),
     (runner_requests.Report, "outcome", set(AttemptOutcome) - {AttemptOutcome.LOST}),
     (requests.NewRepo, "runner", set(Pool)),
+    (requests.NewRepo, "compute_type", set(ComputeType)),
+    (requests.NewTask, "compute_type", set(ComputeType)),
     (requests.NewTask, "on_open_pr", set(OpenPrPolicy)),
     (requests.NewTask, "missing_params", set(MissingParams)),
     (requests.NewTask, "partial_work", set(PartialWork)),

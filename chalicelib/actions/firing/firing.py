@@ -109,6 +109,8 @@ def _decide_run(
         unfired.brief or Brief(),
         prompt=prompt,
         agent_command=blueprint.agent_command,
+        image=blueprint.image,
+        compute_type=blueprint.compute_type,
         environment=blueprint.environment or None,
         draft=blueprint.draft,
         partial_work=blueprint.partial_work,

@@ -8,15 +8,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.actions.jobs import jobs
-from chalicelib.actions.runs import transitions
+from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.runs.attempt import RunnerCapabilities
 from chalicelib.domain.runs.build import (
     CLAIM_TOKEN_LIFETIME,
     MAX_QUEUE_TIME,
+    WAITING_FOR_CAPACITY,
     BuildEnd,
+    BuildEnvironment,
     BuildRequest,
     ClaimToken,
     parse_claim_token,
@@ -28,6 +31,9 @@ from chalicelib.ports import World
 from chalicelib.ports.services import BuildCapacityExceeded, BuildRefused
 
 RETRY_INTERVAL = timedelta(minutes=1)
+CAPACITY_PATIENCE = timedelta(minutes=5)
+"""The time for which a run keeps its slots while the account has no capacity for its build."""
+MAX_CAPACITY_BACKOFF = timedelta(minutes=10)
 CHECK_INTERVAL = timedelta(minutes=5)
 """The interval of checks on a build that has not claimed its job, as its end event may be lost."""
 ENDED_UNCLAIMED_MESSAGE = "before it asked for its job"
@@ -41,8 +47,9 @@ def needs_build(run: Run) -> bool:
 def handle_build(world: World, run: Run) -> None:
     """Start the build of an admitted run, or check on it. Safe to interrupt and repeat."""
     build_request = run.launch
-    if build_request is None:
-        build_request = BuildRequest(id=str(uuid.uuid4()), at=world.now())
+    if build_request is None or build_request.is_refused:
+        since = build_request.refused_since if build_request else None
+        build_request = BuildRequest(id=str(uuid.uuid4()), at=world.now(), refused_since=since)
         run = transitions.update_run(world, run, launch=build_request, waiting_for="a build")
     if build_request.build is None:
         _start_build(world, run, build_request)
@@ -58,9 +65,9 @@ def handle_build(world: World, run: Run) -> None:
 
 def _start_build(world: World, run: Run, build_request: BuildRequest) -> None:
     """Start the build. Its idempotency token and claim token are the same for every repetition."""
-    repo = world.repos.find_by_url(run.repo_url) if run.repo_url else None
+    token, environment = claim_token_text(world, run, build_request), _environment_of(world, run)
     try:
-        build = world.builds.start_build(run, claim_token_text(world, run, build_request), repo)
+        build = world.builds.start_build(run, token, environment)
     except BuildRefused as refused:
         message = f"CodeBuild refused the build: {refused}"
         transitions.fail_run(
@@ -68,27 +75,55 @@ def _start_build(world: World, run: Run, build_request: BuildRequest) -> None:
         )
         return
     except BuildCapacityExceeded as full:
-        _wait_for_build_capacity(world, run, str(full))
+        _wait_for_build_capacity(world, run, build_request, str(full))
         return
     except Exception as error:
         transitions.update_run(
             world, run, waiting_for=f"a build, which could not be started: {error}"[:500]
         )
         raise
-    started = replace(build_request, build=build)
+    started = replace(build_request, build=build, refused_since=None)
     transitions.update_run(
         world, run, launch=started, due_at=world.now() + CHECK_INTERVAL, failures=0
     )
 
 
-def _wait_for_build_capacity(world: World, run: Run, why: str) -> None:
+def _environment_of(world: World, run: Run) -> BuildEnvironment:
+    """Return the image and the machine that the blueprint names, or those of the repo."""
+    brief = briefs.brief_of(world, run) or Brief()
+    repo = world.repos.find_by_url(run.repo_url) if run.repo_url else None
+    return BuildEnvironment(
+        image=brief.image or (repo.image if repo else None),
+        compute_type=brief.compute_type or (repo.compute_type if repo else None),
+    )
+
+
+def _wait_for_build_capacity(world: World, run: Run, build_request: BuildRequest, why: str) -> None:
     """Let a run wait for build capacity: that may take hours, but a waiting build costs nothing.
 
-    The next try is a new launch, because a claim token expires.
+    After some minutes it waits in its queue, as its slots would stop a stage whose account may run
+    no builds at all. The next try is a new launch, because a claim token expires.
     """
-    reason = f"a build; the account has no free capacity yet: {why}"[:500]
-    due = world.now() + RETRY_INTERVAL
-    transitions.update_run(world, run, launch=None, waiting_for=reason, due_at=due, failures=0)
+    now = world.now()
+    since = build_request.refused_since or now
+    reason = f"{WAITING_FOR_CAPACITY}: {why}"[:500]
+    refused = replace(build_request, build=None, is_refused=True, refused_since=since)
+    if now < since + CAPACITY_PATIENCE:
+        due = now + RETRY_INTERVAL
+        transitions.update_run(
+            world, run, launch=refused, waiting_for=reason, due_at=due, failures=0
+        )
+        return
+    world.metrics.count_missing_runner()
+    transitions.requeue_run(
+        world,
+        run,
+        by="launch",
+        message=reason,
+        backoff=min(MAX_CAPACITY_BACKOFF, (now - since) / 4),
+        launch=refused,
+        waiting_for=reason,
+    )
 
 
 def claim_token_text(world: World, run: Run, build_request: BuildRequest) -> str:
@@ -179,7 +214,7 @@ def handle_build_end(world: World, end: BuildEnd) -> None:
         if run.launch is None or run.launch.id != end.launch_id:
             return
         if run.state is State.PROVISIONING and end.never_began:
-            _wait_for_build_capacity(world, run, end.describe_end)
+            _wait_for_build_capacity(world, run, run.launch, end.describe_end)
         elif run.state is State.PROVISIONING:
             _requeue_unclaimed(world, run, f"{end.describe_end}, {ENDED_UNCLAIMED_MESSAGE}")
         elif run.is_running_on_runner and not _has_other_build(run, end):

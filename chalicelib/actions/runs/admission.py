@@ -159,7 +159,7 @@ def _admit_run(world: World, run: Run, limits: dict[str, int], pool: Pool) -> fr
         due_at=now if published or pool == Pool.CODEBUILD else now + RUNNER_REMINDER_INTERVAL,
         waiting_for=None if published else "a build" if pool == Pool.CODEBUILD else "a runner",
         pool=pool,
-        launch=None,
+        launch=run.launch if run.launch and run.launch.is_refused else None,
         failures=run.failures,  # consecutive forge failures are counted across admissions
     )
     for _ in range(2):

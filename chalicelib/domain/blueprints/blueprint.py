@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chalicelib.domain.pool import ComputeType
 from chalicelib.domain.repos.repo import TICKET_REPO_PLACEHOLDER
 from chalicelib.domain.runs.run_keys import open_prs_key
 
@@ -75,6 +76,8 @@ class Blueprint:
     agent_command: str | None = None
     model: str | None = None
     max_turns: int | None = None
+    image: str | None = None
+    compute_type: ComputeType | None = None
     timeout_minutes: int = 60
     max_retries: int = 3
     priority: int = 100

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from chalicelib.domain.blueprints.blueprint import PartialWork
 from chalicelib.domain.ids import ID_NAMESPACE, format_moment
+from chalicelib.domain.pool import ComputeType
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.gap import MissedGap
 
@@ -48,6 +49,8 @@ class Brief:
     params: str = "{}"
     payload: str | None = None
     agent_command: str | None = None
+    image: str | None = None
+    compute_type: ComputeType | None = None
     environment: dict[str, str] | None = None
     draft: bool = False
     partial_work: PartialWork = PartialWork.BRANCH

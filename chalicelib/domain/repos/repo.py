@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from chalicelib.domain.egress import checked_host, is_allowed_by_name
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.ids import ID_NAMESPACE
-from chalicelib.domain.pool import Pool
+from chalicelib.domain.pool import ComputeType, Pool
 
 URL_SCHEMES = ("https", "http", "ssh", "file")
 """Accepted URL schemes. git:// is excluded: it has neither credentials nor integrity checks."""
@@ -53,7 +53,7 @@ class Repo:
     commit_author_email: str | None = None
     runner: Pool | None = None
     image: str | None = None
-    compute_type: str | None = None
+    compute_type: ComputeType | None = None
     forge_api_url: str | None = None
 
 

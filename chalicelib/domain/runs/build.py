@@ -7,10 +7,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chalicelib.domain.pool import ComputeType
+
 MAX_QUEUE_TIME = timedelta(minutes=30)
 """The time a build may wait for a machine, as configured in its CodeBuild project."""
 CLAIM_TOKEN_LIFETIME = MAX_QUEUE_TIME + timedelta(minutes=10)
 """The time within which a claim token can claim; a claimed job is not limited by it."""
+WAITING_FOR_CAPACITY = "a build; the account has no free capacity yet"
+"""The beginning of what a run waits for while CodeBuild starts no further build."""
 RUN_TOKEN_PREFIX, JOB_TOKEN_PREFIX = "optio_run_", "optio_job_"
 """Prefixes of the token that claims a job, and of the job token that replaces it at the claim."""
 _FORM = re.compile(
@@ -22,13 +26,24 @@ _FORM = re.compile(
 class BuildRequest:
     """A requested build: `id` makes the request idempotent; `build` is its name once it exists.
 
-    `exchanged` is true once its claim token was exchanged for a job token.
+    `exchanged` is true once its claim token was exchanged for a job token. `is_refused` is
+    true once the account had no capacity for it, `refused_since` from the first such refusal on.
     """
 
     id: str
     at: datetime
     build: str | None = None
     exchanged: bool = False
+    is_refused: bool = False
+    refused_since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildEnvironment:
+    """The image and the machine of a build; None for those of the stage."""
+
+    image: str | None = None
+    compute_type: ComputeType | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +81,14 @@ class BuildEnd:
     @property
     def describe_end(self) -> str:
         return f"the build ended ({self.status})" + (f": {self.message}" if self.message else "")
+
+
+def pull_credentials_type(image: str) -> str:
+    """Return whose rights pull an image: CodeBuild's for its own images, the role's for others.
+
+    https://docs.aws.amazon.com/codebuild/latest/APIReference/API_ProjectEnvironment.html
+    """
+    return "CODEBUILD" if image.startswith("aws/codebuild/") else "SERVICE_ROLE"
 
 
 def parse_claim_token(token: str) -> tuple[ClaimToken, str] | None:

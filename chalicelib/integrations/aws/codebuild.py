@@ -8,8 +8,12 @@ from typing import Any
 from botocore.exceptions import ClientError, ParamValidationError
 
 from chalicelib import aws_session
-from chalicelib.domain.repos.repo import Repo
-from chalicelib.domain.runs.build import MAX_QUEUE_TIME, BuildEnd
+from chalicelib.domain.runs.build import (
+    MAX_QUEUE_TIME,
+    BuildEnd,
+    BuildEnvironment,
+    pull_credentials_type,
+)
 from chalicelib.domain.runs.run import Run
 from chalicelib.integrations.aws.codebuild_events import failure_summary, never_began
 from chalicelib.ports.services import BuildCapacityExceeded, BuildRefused
@@ -32,7 +36,7 @@ class CodeBuilds:
     def _client(self) -> Any:
         return aws_session.make_client("codebuild", region_name=self._region)
 
-    def start_build(self, run: Run, token: str, repo: Repo | None) -> str:
+    def start_build(self, run: Run, token: str, environment: BuildEnvironment) -> str:
         """Start the build of a run's launch and return its id; asked again, it is the same one."""
         assert run.launch is not None
         request: dict[str, Any] = {
@@ -46,13 +50,15 @@ class CodeBuilds:
                     ("OPTIO_RUNNER_TOKEN", token),
                     ("OPTIO_RUN_ID", run.id),
                     ("OPTIO_LAUNCH_ID", run.launch.id),
+                    ("OPTIO_AGENT_TYPE", run.agent_type),
                 )
             ],
         }
-        if repo and repo.image:
-            request["imageOverride"] = repo.image
-        if repo and repo.compute_type:
-            request["computeTypeOverride"] = repo.compute_type
+        if environment.image:
+            request["imageOverride"] = environment.image
+            request["imagePullCredentialsTypeOverride"] = pull_credentials_type(environment.image)
+        if environment.compute_type:
+            request["computeTypeOverride"] = environment.compute_type
         try:
             build: str = self._client.start_build(**request)["build"]["id"]
         except ParamValidationError as error:

@@ -34,7 +34,7 @@ _SHOWN_OUTPUT = 500
 
 
 class InstallError(Exception):
-    """A program could not be installed; the text says why."""
+    """A program could not be installed; the text is the reason."""
 
 
 def install_agent(

@@ -36,7 +36,7 @@ class JobDirectory:
     unusable: Mapping[str, str] = field(default_factory=dict)
     """Why programs of agents cannot be run here, by their names."""
     toolchain_variables: Mapping[str, str] = field(default_factory=dict)
-    """What toolchains of the image need beside the `PATH`."""
+    """Variables that toolchains of the image need beside the `PATH`."""
 
     @classmethod
     def from_json(cls, message: Mapping[str, Any]) -> JobDirectory:

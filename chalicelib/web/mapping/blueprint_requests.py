@@ -20,6 +20,7 @@ from chalicelib.domain.blueprints.blueprint import (
 )
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.field_warning import FieldWarning
+from chalicelib.domain.pool import ComputeType
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
     OnDemand,
@@ -74,6 +75,8 @@ def to_blueprint(
         agent_command=request.agent_command,
         model=request.model,
         max_turns=request.max_turns,
+        image=request.image,
+        compute_type=ComputeType(request.compute_type) if request.compute_type else None,
         timeout_minutes=request.timeout_minutes,
         max_retries=usual_retries if request.max_retries is None else request.max_retries,
         priority=request.priority,

@@ -47,6 +47,8 @@ def blueprint_summary(blueprint: Blueprint) -> responses.DefinitionSummary:
         "agentCommand": blueprint.agent_command,
         "model": blueprint.model,
         "maxTurns": blueprint.max_turns,
+        "image": blueprint.image,
+        "computeType": blueprint.compute_type,
         "timeoutMinutes": blueprint.timeout_minutes,
         "maxRetries": blueprint.max_retries,
         "priority": blueprint.priority,

@@ -91,6 +91,8 @@ FIELD_WORDS = {
     "timeoutMinutes": "Time limit",
     "maxRetries": "Retries",
     "maxTurns": "Max turns",
+    "image": "Image",
+    "computeType": "Compute type",
     "maxConcurrent": "Max parallel runs",
     "maxConcurrentTasks": "Max parallel runs",
     "paramsSchema": "Params schema",

@@ -27,6 +27,7 @@ FLAG_FIELDS = ("skipIfUnchanged", "draft")
 TEXT_FIELDS = (
     *("name", "description", "title", "prompt", "promptTemplateId", "repoUrl", "repoBranch"),
     *("agentType", "agentCommand", "model", "onOpenPr", "missingParams", "partialWork"),
+    *("image", "computeType"),
 )
 
 

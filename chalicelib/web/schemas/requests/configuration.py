@@ -26,6 +26,8 @@ from chalicelib.web.schemas.requests.fields import (
     BranchPrefix,
     Description,
     Flag,
+    Image,
+    MachineType,
     Model,
     Name,
     RepoUrl,
@@ -69,24 +71,6 @@ class SecretValue(Model):
         domain_check(secret.check_scope),
         openapi_format("secret-scope"),
     ] = secret.GLOBAL_SCOPE
-
-
-ComputeType = Literal[
-    "BUILD_GENERAL1_SMALL",
-    "BUILD_GENERAL1_MEDIUM",
-    "BUILD_GENERAL1_LARGE",
-    "BUILD_GENERAL1_XLARGE",
-    "BUILD_GENERAL1_2XLARGE",
-]
-"""CodeBuild machines that run containers. Its Lambda machines stop after 15 minutes."""
-
-
-Image = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:@-]*$", max_length=limits.MAX_IMAGE_LENGTH
-    ),
-]
 
 
 def _check_scopes(submitted: Submitted) -> Iterator[Fault]:
@@ -144,7 +128,7 @@ class RepoFields(Model):
     max_concurrent_tasks: Annotated[int, int_between(1, 1000)] = 2
     runner: Literal["codebuild", "self-hosted"] | None = None
     image: Image | None = None
-    compute_type: ComputeType | None = None
+    compute_type: MachineType | None = None
     forge_api_url: ApiUrl | None = None
     auto_merge: Flag = False
     auto_resume: Flag = False

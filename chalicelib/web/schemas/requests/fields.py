@@ -43,6 +43,19 @@ IGNORED_FIELDS = (
 
 NO_ZERO_BYTE = r"^[^\x00]*$"
 Agent = Literal["claude-code", "codex", "copilot", "gemini", "opencode", "command"]
+MachineType = Literal[
+    "BUILD_GENERAL1_SMALL",
+    "BUILD_GENERAL1_MEDIUM",
+    "BUILD_GENERAL1_LARGE",
+    "BUILD_GENERAL1_XLARGE",
+    "BUILD_GENERAL1_2XLARGE",
+]
+Image = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:@-]*$", max_length=limits.MAX_IMAGE_LENGTH
+    ),
+]
 
 
 def domain_check(check: Any) -> Any:

@@ -21,6 +21,8 @@ from chalicelib.web.schemas.requests.fields import (
     Branch,
     Description,
     Flag,
+    Image,
+    MachineType,
     Model,
     Name,
     Params,
@@ -60,6 +62,8 @@ class Definition(ModelWithRules):
     agent_command: Script | None = None
     model: AgentModel | None = None
     max_turns: Annotated[int, int_between(1, 10000)] | None = None
+    image: Image | None = None
+    compute_type: MachineType | None = None
     timeout_minutes: Annotated[int, int_between(1, 600)] = 60
     max_retries: Annotated[int, int_between(0, 10)] | None = None
     priority: Annotated[int, int_between(1, 1000)] = 100

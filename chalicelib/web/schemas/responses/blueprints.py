@@ -27,6 +27,8 @@ class DefinitionSummary(TypedDict):
     agentCommand: str | None
     model: str | None
     maxTurns: int | None
+    image: str | None
+    computeType: str | None
     timeoutMinutes: int
     maxRetries: Count
     priority: int
