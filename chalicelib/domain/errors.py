@@ -10,6 +10,7 @@
   - NotJson              the body has an unsupported type
   - TooLarge             the body is too large
   - RateLimited          the request must be repeated later
+  - Busy                 others hold what the request writes; it must be repeated later
   - MethodNotAllowed     the resource does not support this operation
   - Conflict             the request is valid, but not in the present state
     - IllegalTransition  a run cannot go from its state to that one
@@ -93,6 +94,15 @@ class RateLimited(DomainError):
     def wait_seconds(self) -> int:
         """The wait in whole seconds, at least one."""
         return max(1, -(-self.wait // timedelta(seconds=1)))
+
+
+class Busy(DomainError):
+    """Other transactions held the rows of a write for too long; the request may be repeated."""
+
+    wait_seconds = 2
+
+    def __init__(self) -> None:
+        super().__init__(f"other requests write the same data, try again in {self.wait_seconds} s")
 
 
 class MethodNotAllowed(DomainError):

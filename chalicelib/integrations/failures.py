@@ -13,7 +13,7 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from chalicelib.domain.errors import DomainError, Superseded
+from chalicelib.domain.errors import Busy, DomainError, Superseded
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.integrations.aws.sqs import MessageNotSent
 from chalicelib.ports import Throttled, TrackerRateLimited, TrackerUnreachable, WriteConflict
@@ -50,6 +50,7 @@ PASSING_PREFIXES = (
 )
 PASSING_TYPES = (
     BuildCapacityExceeded,
+    Busy,
     HTTPError,
     TrackerRateLimited,
     MessageNotSent,

@@ -13,7 +13,7 @@ from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part, TriggerChange
-from chalicelib.storage import claims
+from chalicelib.storage import claims, gates
 from chalicelib.storage.blueprint_rows import blueprint_record
 from chalicelib.storage.dynamo import codec, pagination
 from chalicelib.storage.dynamo.transactions import Transaction
@@ -65,6 +65,7 @@ class DynamoBlueprints:
         transaction.add_put(
             Part.BLUEPRINT, blueprint_record(new), BlueprintRecord.version == was.version
         )
+        gates.move_gates(transaction, new)
         for change in triggers:
             put_changed(transaction, change)
         _update_links(transaction, new, was)
@@ -75,6 +76,7 @@ class DynamoBlueprints:
         transaction.add_delete(
             Part.BLUEPRINT, blueprint_record(old), BlueprintRecord.version == old.version
         )
+        gates.shut_gates(transaction, old)
         for trigger in triggers:
             delete_trigger(transaction, trigger)
         _update_links(transaction, None, old)

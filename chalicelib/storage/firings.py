@@ -14,12 +14,11 @@ from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import Part
-from chalicelib.storage import claims
+from chalicelib.storage import claims, gates
 from chalicelib.storage.blueprint_rows import firing_record, trigger_record
 from chalicelib.storage.dynamo import codec, pagination
 from chalicelib.storage.dynamo.transactions import Transaction, is_condition_failure
 from chalicelib.storage.records import (
-    BlueprintRecord,
     FiringRecord,
     RunRecord,
     SlotRecord,
@@ -44,9 +43,8 @@ class DynamoFirings:
         if decision.run:
             transaction.add_put(Part.RUN, run_record(decision.run), RunRecord.id.does_not_exist())
             _count_active(transaction, decision.run, decision.active)
-        if blueprint := decision.blueprint:
-            same = BlueprintRecord.version == blueprint.version
-            transaction.add_check(Part.BLUEPRINT, BlueprintRecord, blueprint.id, same)
+        if decision.blueprint:
+            gates.check_gate(transaction, decision.blueprint, firing.id)
         if decision.trigger:
             before, after = decision.trigger
             unchanged = TriggerRecord.version == before.version

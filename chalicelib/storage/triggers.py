@@ -16,7 +16,7 @@ from chalicelib.domain.triggers.trigger import OnWebhook, Overlap, Trigger
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import DueRow, Part, TriggerChange, WebhookListener
 from chalicelib.settings import settings
-from chalicelib.storage import claims
+from chalicelib.storage import claims, gates
 from chalicelib.storage.blueprint_rows import (
     blueprint_record,
     firing_record,
@@ -204,6 +204,7 @@ def _update_owner(transaction: Transaction, was: Blueprint, owner: Blueprint) ->
     else:
         require_next_version(owner, was)
         transaction.add_put(Part.BLUEPRINT, blueprint_record(owner), same)
+        gates.move_gates(transaction, owner)
 
 
 def _make_context(

@@ -18,7 +18,7 @@ PURPOSES = {
     "templates": "Prompt templates; `links` holds the ids of blueprints that use one.",
     "pulses": "Markers with a time, such as the last tick, which the health check reads.",
     "slots": "Run sets: slots, active runs, open pull requests, runs by branch or label."
-    " A row may also be a queue that waits for a slot of the stage.",
+    " A row may also be a queue that waits for a slot of the stage, or a gate of a blueprint.",
     "claims": "Claims on identities: a repeated request or delivery finds its first result.",
     "repos": "Repos and their settings.",
     "secrets": "Names of secrets; the values are in Secrets Manager.",

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.domain.access.secret import Secret
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
-from chalicelib.domain.errors import Conflict, Invalid, NotFound, Superseded
+from chalicelib.domain.errors import Busy, Conflict, Invalid, NotFound, Superseded
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
 from chalicelib.domain.messages import StepMessage, encode_message
@@ -42,9 +42,14 @@ from chalicelib.ports import (
     WebhookListener,
     WriteConflict,
 )
+from chalicelib.storage import gates
 
 GONE = object()
 Condition = Callable[[Any], bool]
+
+
+class RowHeld(ConnectionError):
+    """A row that is written or checked is part of an ongoing transaction."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,27 @@ class Write:
     new: Callable[[Any], Any] | None = None
 
 
+def never_again() -> bool:
+    """Wait for no ongoing transaction."""
+    return False
+
+
 @dataclass
 class Tables:
-    """Rows by table and key. A commit happens as a whole or raises `WriteConflict`."""
+    """Rows by table and key. A commit happens as a whole or raises `WriteConflict`.
+
+    As in DynamoDB, a transaction holds each of its rows from begin to end, those that it only
+    checks included. A transaction that includes a held row is cancelled, and a write of one fails.
+    """
 
     now: Callable[[], datetime]
     lag: Callable[[], timedelta] = timedelta
     is_stale: Callable[[], bool] = lambda: True
     before_commit: Callable[[], None] = lambda: None
+    while_held: Callable[[], None] = lambda: None
+    wait_for_rows: Callable[[], Callable[[], bool]] = lambda: never_again
+    """Begins to wait for held rows; what it returns waits, or returns False once that took long."""
+    held: set[tuple[str, str]] = field(default_factory=set)
     rows: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
     log: list[list[tuple[str, str, Any, Any]]] = field(default_factory=list)
     recent: dict[str, list[tuple[datetime, str, Any]]] = field(
@@ -100,18 +118,53 @@ class Tables:
         return list(shown.values())
 
     def commit(self, writes: Iterable[Write]) -> None:
+        """Write all rows in a transaction; raise `Busy` if others held one of them for too long."""
         found = list(writes)
-        self.before_commit()
         assert len({(write.table, write.key) for write in found}) == len(found), "a row twice"
+        waits = self.wait_for_rows()
+        while True:
+            self.before_commit()
+            try:
+                self._transact(found)
+                return
+            except RowHeld as error:
+                if not waits():
+                    raise Busy from error
+
+    def write(self, write: Write) -> None:
+        """Write one row without a transaction, which holds nothing."""
+        waits = self.wait_for_rows()
+        while (write.table, write.key) in self.held:
+            if not waits():
+                raise RowHeld("a transaction is ongoing for the row")
+        self.before_commit()
+        self._raise_if_lost([write])
+        self._apply([write])
+
+    def _transact(self, writes: Sequence[Write]) -> None:
+        rows = {(write.table, write.key) for write in writes}
+        if rows & self.held:
+            raise RowHeld("a transaction is ongoing for a row")
+        self.held |= rows
+        try:
+            self.while_held()
+        finally:
+            self.held -= rows
+        self._raise_if_lost(writes)
+        self._apply(writes)
+
+    def _raise_if_lost(self, writes: Iterable[Write]) -> None:
         lost = [
             LostRow(write.part, write.key)
-            for write in found
+            for write in writes
             if not write.condition(self.get(write.table, write.key))
         ]
         if lost:
             raise WriteConflict(lost)
+
+    def _apply(self, writes: Iterable[Write]) -> None:
         changed = []
-        for write in found:
+        for write in writes:
             if write.new is None:
                 continue
             was = self.get(write.table, write.key)
@@ -135,6 +188,15 @@ def anything(row: Any) -> bool:
 
 def at_version(version: int) -> Condition:
     return lambda row: row is not None and row.version == version
+
+
+def open_to(version: int) -> Condition:
+    return lambda gate: gate is None or gate <= version
+
+
+def moved_gates(blueprint_id: str, version: int) -> Iterator[Write]:
+    for key in gates.gate_keys(blueprint_id):
+        yield Write(Part.BLUEPRINT, "gates", key, anything, put(version))
 
 
 def put_next(new: Any, was: Any) -> Callable[[Any], Any]:
@@ -267,6 +329,7 @@ class MemoryBlueprints:
         same = at_version(was.version)
         writes = [
             Write(Part.BLUEPRINT, "blueprints", new.id, same, put_next(new, was)),
+            *moved_gates(new.id, new.version),
             *linked(new, was),
         ]
         for change in triggers:
@@ -275,7 +338,11 @@ class MemoryBlueprints:
 
     def remove(self, old: Blueprint, triggers: Sequence[Trigger]) -> None:
         same = at_version(old.version)
-        writes = [Write(Part.BLUEPRINT, "blueprints", old.id, same, drop), *linked(None, old)]
+        writes = [
+            Write(Part.BLUEPRINT, "blueprints", old.id, same, drop),
+            *moved_gates(old.id, old.version + 1),
+            *linked(None, old),
+        ]
         for trigger in triggers:
             writes += written_away(trigger)
         self._tables.commit(writes)
@@ -328,26 +395,28 @@ class MemoryTriggers:
     def add(
         self, new: Trigger, was: Blueprint, owner: Blueprint, claim: IdempotencyClaim | None
     ) -> None:
-        writes = [self._owner(was, owner), *written_new(new)]
+        writes = [*self._owner(was, owner), *written_new(new)]
         writes += claimed(claim, new.created_at)
         self._tables.commit(writes)
 
     def put(self, change: TriggerChange, was: Blueprint, owner: Blueprint) -> None:
-        self._tables.commit([self._owner(was, owner), *written_change(change)])
+        self._tables.commit([*self._owner(was, owner), *written_change(change)])
 
-    def _owner(self, was: Blueprint, owner: Blueprint) -> Write:
+    def _owner(self, was: Blueprint, owner: Blueprint) -> Iterator[Write]:
         new = None if owner == was else put_next(owner, was)
-        return Write(Part.BLUEPRINT, "blueprints", was.id, at_version(was.version), new)
+        yield Write(Part.BLUEPRINT, "blueprints", was.id, at_version(was.version), new)
+        if new:
+            yield from moved_gates(owner.id, owner.version)
 
     def save_progress(self, new: Trigger, was: Trigger) -> None:
         same = at_version(was.version)
         try:
-            self._tables.commit([Write(Part.TRIGGER, "triggers", new.id, same, put_next(new, was))])
+            self._tables.write(Write(Part.TRIGGER, "triggers", new.id, same, put_next(new, was)))
         except WriteConflict as taken:
             raise Superseded(f"trigger {new.id!r} was modified concurrently") from taken
 
     def remove(self, old: Trigger, was: Blueprint, owner: Blueprint) -> None:
-        self._tables.commit([self._owner(was, owner), *written_away(old)])
+        self._tables.commit([*self._owner(was, owner), *written_away(old)])
 
     def due_shards(self) -> int:
         return 1
@@ -444,8 +513,8 @@ class MemoryFirings:
             if run.overlap_key:
                 writes.append(_entered(run, decision.active))
         if owner := decision.blueprint:
-            same = at_version(owner.version)
-            writes.append(Write(Part.BLUEPRINT, "blueprints", owner.id, same))
+            key = gates.gate_key(owner.id, firing.id)
+            writes.append(Write(Part.BLUEPRINT, "gates", key, open_to(owner.version)))
         if decision.trigger:
             before, after = decision.trigger
             new = None if after is before else put_next(after, before)
@@ -485,7 +554,7 @@ class MemoryFirings:
 
         same = Write(Part.CLAIM, "claims", claim.key, same_result, ended)
         with suppress(WriteConflict):
-            self._tables.commit([same])
+            self._tables.write(same)
 
     def list_of_blueprint(self, blueprint_id: str, before: Cursor | None, limit: int) -> Any:
         rows = [row[0] for row in self._tables.indexed("firings")]
@@ -526,8 +595,8 @@ class MemoryRuns:
 
     def put(self, new: Run, was: Run) -> None:
         try:
-            self._tables.commit(
-                [Write(Part.RUN, "runs", new.id, at_version(was.version), put_next(new, was))]
+            self._tables.write(
+                Write(Part.RUN, "runs", new.id, at_version(was.version), put_next(new, was))
             )
         except WriteConflict as taken:
             raise Superseded(f"task {new.id!r} was modified concurrently") from taken
@@ -627,20 +696,20 @@ class MemorySlots:
         row = self._tables.get("stage_queue", queue_key)
         if row is None or row > rank:
             write = Write(Part.COUNTER, "stage_queue", queue_key, anything, put(rank))
-            self._tables.commit([write])
+            self._tables.write(write)
 
     def awaiting_stage(self, limit: int) -> list[str]:
         ranks = self._tables.rows["stage_queue"]
         return sorted(ranks, key=lambda key: (ranks[key], key))[:limit]
 
     def leave_stage(self, queue_key: str) -> None:
-        self._tables.commit([Write(Part.COUNTER, "stage_queue", queue_key, anything, drop)])
+        self._tables.write(Write(Part.COUNTER, "stage_queue", queue_key, anything, drop))
 
     def _set(self, counter: str, change: Callable[[frozenset[str]], frozenset[str]]) -> None:
         def changed(row: Any) -> frozenset[str]:
             return change(row or frozenset())
 
-        self._tables.commit([Write(Part.COUNTER, "slots", counter, anything, changed)])
+        self._tables.write(Write(Part.COUNTER, "slots", counter, anything, changed))
 
 
 class MemoryRepos:
@@ -675,7 +744,7 @@ class MemoryRepos:
 
     def _change(self, write: Write) -> None:
         try:
-            self._tables.commit([write])
+            self._tables.write(write)
         except WriteConflict as taken:
             raise Superseded("the repo was modified concurrently") from taken
 
@@ -729,9 +798,7 @@ class MemoryProviders:
     def put(self, new: TicketProvider, was: TicketProvider) -> None:
         same = at_version(was.version)
         try:
-            self._tables.commit(
-                [Write(Part.PROVIDER, "providers", new.id, same, put_next(new, was))]
-            )
+            self._tables.write(Write(Part.PROVIDER, "providers", new.id, same, put_next(new, was)))
         except WriteConflict as taken:
             raise Superseded(f"provider {new.id!r} was modified concurrently") from taken
 

@@ -1,8 +1,11 @@
-"""The same storm over the real stores on moto, with faults where botocore sends."""
+"""The same storm over the real stores on moto, with faults where botocore sends.
+
+Its transactions hold their items, as those of AWS do and those of an emulator do not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +28,7 @@ from chalicelib.storage.records import (
 from chalicelib.storage.runs import from_record
 from tests.simulation.memory import FixedPolicy, MemoryLogs, NoMetrics
 from tests.simulation.simulator import Faulty, LossyQueue, Simulator
+from tests.support.item_locks import TRANSACTION, ItemLocks
 
 CONFLICT = "TransactionConflict"
 
@@ -86,26 +90,33 @@ class RealSimulator(Simulator):
 @contextmanager
 def faults(simulator: Simulator) -> Iterator[None]:
     """Fail, die and interleave around each request; conflicts are what emulators never make."""
-    real = Endpoint.make_request
+    real, locks = Endpoint.make_request, ItemLocks(simulator.hold)
 
     def make_request(self: Any, model: Any, request: Any) -> Any:
         if not simulator.processes:
             return real(self, model, request)
         simulator.before_call()
-        if model.name == "TransactWriteItems" and simulator.rng.random() < simulator.weather.fails:
+        if model.name == TRANSACTION and simulator.rng.random() < simulator.weather.fails:
             return _conflict()
-        answer = real(self, model, request)
+        answer = _send(locks, model, request, lambda: real(self, model, request))
         simulator.after_call()
         return answer
 
     def slept(seconds: float) -> None:
         simulator.clock += simulator.clock.resolution * int(seconds * 1e6)
 
+    time = SimpleNamespace(monotonic=lambda: simulator.clock.timestamp(), sleep=slept)
     with (
         patch.object(Endpoint, "make_request", make_request),
-        patch.object(connection.time, "sleep", slept),
+        patch.object(connection, "time", time),
     ):
         yield
+
+
+def _send(locks: ItemLocks, model: Any, request: Any, send: Callable[[], Any]) -> Any:
+    if model.service_model.service_name != "dynamodb":
+        return send()
+    return locks.send(model.name, request["body"], send)
 
 
 def _conflict() -> tuple[Any, dict[str, Any]]:

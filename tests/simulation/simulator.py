@@ -29,7 +29,7 @@ from chalicelib.actions.jobs import jobs, reports
 from chalicelib.actions.runs import runs
 from chalicelib.actions.scheduler.tick import IncompleteTick
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
-from chalicelib.domain.errors import DomainError
+from chalicelib.domain.errors import Busy, DomainError
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.messages import encode_message
 from chalicelib.domain.pull_requests.forge import ForgeError
@@ -177,6 +177,7 @@ class Simulator:
         self.size = size
         self.ids = random.Random(f"ids {seed}")
         self.outages = random.Random(f"outage {seed}")
+        self.holds = random.Random(f"hold {seed}")
         self.outage = self._an_outage(hours)
         self.throttling = throttling(self.outages, self.weather, START)
         self.calm_since: datetime | None = None
@@ -207,6 +208,7 @@ class Simulator:
         made.tables.now = lambda: self.clock
         made.tables.lag, made.tables.is_stale = self._lag, self._is_stale
         made.tables.before_commit = self._conflict
+        made.tables.while_held = self.hold
         for name in ("blueprints", "triggers", "firings", "runs", "slots", "repos", "markers"):
             setattr(made, name, Faulty(getattr(made, name), self, name))
         made.fire_queue = Faulty(LossyQueue(self, "fire"), self, "fire queue")
@@ -237,6 +239,15 @@ class Simulator:
     def _conflict(self) -> None:
         if self.processes and self.rng.random() < self.weather.conflicts:
             raise Refused("TransactionConflict")
+
+    def hold(self) -> None:
+        """Let a transaction last: others that come in that time find its rows held."""
+        if not self.processes:
+            return
+        self.clock += timedelta(milliseconds=self.holds.uniform(1, 20))
+        if len(self.processes) < 3 and self.holds.random() < 2 * self.weather.interleaves:
+            self.another()
+            self._mind()
 
     def before_call(self, name: str = "", method: str = "") -> None:
         self._mind()
@@ -709,7 +720,7 @@ class Simulator:
             if received.firing:
                 asked = f"{path} of {received.firing.trigger_id} {name}"
                 self.accepted.setdefault(asked, set()).add(received.firing.id)
-        except (Died, Refused):
+        except (Died, Refused, Busy):
             if tries < 4:
                 self.later(1, 30, lambda: self.send(path, name, tries + 1))
         except DomainError:

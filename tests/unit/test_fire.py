@@ -21,9 +21,11 @@ from chalicelib.actions.firing.fire import (
 )
 from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
+from chalicelib.domain.errors import Busy
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.triggers.trigger import OnWebhook, WebhookSettings
+from chalicelib.storage import gates
 from infra.dev.emulator import ROOT
 from tests.conftest import NOON
 from tests.simulation.memory import MemoryWorld
@@ -115,6 +117,22 @@ def test_each_patience_ends_and_nothing_is_written(patience: Patience):
     assert stage.fire(stage.rename_blueprint, patience=patience) == Stale()
     assert len(stage.decided) == patience
     assert stage.ledger() == []
+
+
+@pytest.mark.parametrize("patience", Patience)
+def test_rows_that_others_hold_are_waited_for_again_and_not_for_ever(patience: Patience):
+    stage = Firing()
+    stage.world.tables.held.update(("gates", key) for key in gates.gate_keys("d"))
+    with pytest.raises(Busy):
+        stage.fire(patience=patience)
+    assert len(stage.decided) == patience.busy_writes
+    assert stage.ledger() == []
+
+
+def test_a_schedule_waits_longer_for_rows_than_a_sender_does():
+    assert (
+        Patience.SCHEDULE.busy_writes > Patience.TICKET.busy_writes > Patience.WEBHOOK.busy_writes
+    )
 
 
 def test_a_second_firing_of_an_occurrence_is_found_by_its_id():

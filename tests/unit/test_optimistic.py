@@ -15,7 +15,7 @@ from chalicelib.actions.optimistic import MAX_CONFLICT_RETRIES, retry_on_conflic
 from chalicelib.actions.runs import circuit_breaker, runs
 from chalicelib.actions.tickets import providers
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
-from chalicelib.domain.errors import Superseded
+from chalicelib.domain.errors import Busy, Superseded
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.ports import LostRow, Part, WriteConflict
@@ -96,14 +96,21 @@ def always_superseded(*given: Any) -> Any:
     raise Superseded("changed")
 
 
-def test_a_pause_that_loses_every_race_fails_no_move(monkeypatch: pytest.MonkeyPatch):
+def always_busy(*given: Any) -> Any:
+    raise Busy
+
+
+@pytest.mark.parametrize("loses", [always_superseded, always_busy])
+def test_a_pause_that_loses_every_race_fails_no_move(
+    monkeypatch: pytest.MonkeyPatch, loses: Callable[..., Any]
+):
     stage = Stage()
     run = stage.started()
     owner = Blueprint(id="d", kind=Kind.STANDALONE, name="d", title="d", prompt="Go.", **MOMENTS)
     stage.world.blueprints.add(owner, (), None)
     monkeypatch.setattr(circuit_breaker, "_is_telling", lambda run: True)
     monkeypatch.setattr(circuit_breaker, "_pause_reason", lambda *given: "five failures")
-    monkeypatch.setattr(blueprints, "change_blueprint", always_superseded)
+    monkeypatch.setattr(blueprints, "change_blueprint", loses)
     circuit_breaker.pause_after_failures(stage.world, run)
 
 

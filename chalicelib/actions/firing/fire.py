@@ -8,6 +8,7 @@ from enum import Enum, IntEnum, auto
 
 from chalicelib.actions import telemetry
 from chalicelib.actions.notifications import announce
+from chalicelib.domain.errors import Busy
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.ports import Part, World, WriteConflict
 
@@ -23,6 +24,11 @@ class Patience(IntEnum):
     TICKET = 5
     SCHEDULE = 10
     """The trigger stays due, so that the next tick continues."""
+
+    @property
+    def busy_writes(self) -> int:
+        """How often it writes while others hold the rows; the store waits two seconds each time."""
+        return {Patience.WEBHOOK: 1, Patience.TICKET: 2, Patience.SCHEDULE: 3}[self]
 
 
 class WriteResult(Enum):
@@ -81,7 +87,9 @@ def fire_occurrence(
     """Write the decision about an occurrence, once, under the configuration that is then valid.
 
     A decision that moves its trigger on is not decided again if another process moved the trigger.
+    Raises `Busy` if others held the rows for longer than the patience.
     """
+    busy_writes = 0
     for attempt in range(patience):
         present = _read_again(world, context) if attempt else context
         decision = decide(present) if present else None
@@ -90,6 +98,11 @@ def fire_occurrence(
         context = present
         try:
             commit_decision(world, decision)
+        except Busy:
+            busy_writes += 1
+            if busy_writes == patience.busy_writes:
+                raise
+            continue
         except WriteConflict as taken:
             result = _result_of(decision, taken)
             if result in ALREADY_DECIDED:

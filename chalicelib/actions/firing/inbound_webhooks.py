@@ -19,9 +19,9 @@ from chalicelib.actions.firing.fire import (
 )
 from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.actions.firing.payload_params import read_payload_params
-from chalicelib.actions.optimistic import conflict_error
 from chalicelib.domain import ids
 from chalicelib.domain.errors import (
+    Busy,
     Conflict,
     DomainError,
     Invalid,
@@ -60,8 +60,8 @@ def receive_delivery(world: World, path: str, delivery: InboundDelivery) -> Rece
     """Fire the trigger of `path`, once for each delivery. Unsigned deliveries leave no record.
 
     Raises `NotFound` if no enabled trigger has this path, and otherwise `InvalidSignature`,
-    `NotJson`, `TooLarge`, `RateLimited`, `Invalid` or `Conflict`. A signed delivery that cannot be
-    read leaves a failed firing with the reason.
+    `NotJson`, `TooLarge`, `RateLimited`, `Invalid`, `Conflict` or `Busy`. A signed delivery that
+    cannot be read leaves a failed firing with the reason.
     """
     basis, trigger = _read_webhook(world, path)
     webhook = trigger.webhook
@@ -255,7 +255,7 @@ def _fire_delivery(
         case Gone():
             raise NotFound("webhook", basis.trigger.id)
         case Stale():
-            raise conflict_error("the task")
+            raise Busy
 
 
 def _first_firing(world: World, basis: FiringContext, decision: Decision) -> ReceivedDelivery:

@@ -11,7 +11,7 @@ from chalicelib.actions.notifications import announce
 from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.error_class import FORGE_OUTAGE_CLASSES, ErrorClass
-from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.errors import Busy, NotFound, Superseded
 from chalicelib.domain.page import Cursor
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
@@ -43,7 +43,8 @@ def pause_after_failures(world: World, run: Run) -> None:
         announce.announce_pause(world, blueprint.id, run)
         blueprints.change_blueprint(world, blueprint, paused)
 
-    with suppress(NotFound, Superseded):  # removed, or edited each time: the next failure tries it
+    # Removed, edited each time, or fired too often: the next failure tries it.
+    with suppress(NotFound, Superseded, Busy):
         retry_on_conflict(f"task {run.blueprint_id!r}", pause_once)
 
 

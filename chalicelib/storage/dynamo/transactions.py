@@ -10,7 +10,7 @@ from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, Transa
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.domain.errors import Superseded
+from chalicelib.domain.errors import Busy, Superseded
 from chalicelib.ports import LostRow, Part, WriteConflict
 from chalicelib.storage.dynamo.connection import RetryWindow, get_connection
 from chalicelib.storage.dynamo.item_size import check_item_size
@@ -64,7 +64,7 @@ class Transaction:
         """Write everything, or raise `WriteConflict` with the parts whose condition failed.
 
         A conflict with another transaction does not decide the outcome, so it is retried with
-        jitter for two seconds; a failed condition is final.
+        jitter for two seconds, and raises `Busy` after that; a failed condition is final.
         """
         items = sorted(self._items, key=lambda item: item[0])
         patience = RetryWindow()
@@ -83,8 +83,10 @@ class Transaction:
                 ]
                 if lost:
                     raise WriteConflict(lost) from error
-                if not _PASSING & set(codes) or not patience.wait_briefly():
+                if not _PASSING & set(codes):
                     raise
+                if not patience.wait_briefly():
+                    raise Busy from error
 
 
 def _row_of(part: Part, record: Model) -> LostRow:

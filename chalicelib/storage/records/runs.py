@@ -94,7 +94,8 @@ class StageQueue(GlobalSecondaryIndex[Any]):
 class SlotRecord(Row):
     """A counter of runs that hold slots; it stores their ids, so that lost slots can be detected.
 
-    A row may instead represent a queue that waits for a stage slot: one row for each queue.
+    A row may instead represent a queue that waits for a stage slot, one row for each queue, or a
+    gate of a blueprint, with its version.
     """
 
     class Meta(TableMeta):
@@ -104,5 +105,6 @@ class SlotRecord(Row):
     held = UnicodeSetAttribute(null=True)
     waits_for = UnicodeAttribute(null=True)
     rank = UnicodeAttribute(null=True)
+    version = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
     stage_queue = StageQueue()

@@ -6,6 +6,7 @@ from chalice.app import Response
 
 from chalicelib.domain.access.key import Forbidden, Unauthorized
 from chalicelib.domain.errors import (
+    Busy,
     Conflict,
     DomainError,
     Invalid,
@@ -29,6 +30,7 @@ STATUS_OF_ERROR: dict[type[DomainError], int] = {
     TooLarge: 413,
     NotJson: 415,
     RateLimited: 429,
+    Busy: 503,
 }
 """The only table of statuses. Each direct subclass of `DomainError` must be in it."""
 
@@ -40,7 +42,9 @@ def status_of(error: DomainError) -> int:
 
 def retry_headers(error: DomainError) -> dict[str, str]:
     """Return the header that states when the request may be repeated, if the error states it."""
-    return {"Retry-After": str(error.wait_seconds)} if isinstance(error, RateLimited) else {}
+    if not isinstance(error, RateLimited | Busy):
+        return {}
+    return {"Retry-After": str(error.wait_seconds)}
 
 
 def error_response(error: DomainError) -> Response:
