@@ -41,7 +41,7 @@ def _install(kind: str, folder: Path) -> None:
         "npm_config_cache": str(CACHE / "npm"),
         **_npm_settings("registry", "cafile"),
     }
-    argv = ["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    argv = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder)]
     done = subprocess.run(
         argv, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS
     )

@@ -112,7 +112,7 @@ def test_a_package_with_other_bytes_than_the_pinned_ones_is_not_installed(
 ):
     registry.add_package("tool", {"cli.sh": "#!/bin/sh\necho evil\n"}, bin={"codex": "cli.sh"})
     install_agent(tools, "codex")
-    assert "could not be installed: `npm ci` exited 1" in tools.unusable["codex"]
+    assert "could not be installed: `npm install` exited 1" in tools.unusable["codex"]
     assert "EINTEGRITY" in tools.unusable["codex"]
     assert shutil.which("codex", path=tools.search_path()) is None
 
@@ -129,7 +129,7 @@ def test_what_a_registry_lacks_is_a_reason(
 @needs_npm
 def test_an_installation_without_an_end_is_ended(registry: NpmRegistry, tools: AgentTools):
     install_agent(tools, "codex", patience_seconds=0.0)
-    assert tools.unusable["codex"].endswith("`npm ci` did not end in its time")
+    assert tools.unusable["codex"].endswith("`npm install` did not end in its time")
 
 
 def test_an_image_without_npm_says_what_it_lacks(
