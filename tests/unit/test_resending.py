@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.actions.scheduler import tick
 from chalicelib.actions.scheduler.tick import sends_passed
 from tests.conftest import NOON
-from tests.support.core_stage import MINUTE, SECOND, Shards, Stage, with_due
+from tests.support.core_stage import MINUTE, SECOND, THROTTLED, Shards, Stage, with_due
 
 MOMENTS = [0, 1, 2, 4, *range(8, 200, 8)]
 """Minutes after its moment at which a row is sent again, written out."""
@@ -109,3 +109,47 @@ def test_overdue_rows_show_although_they_are_not_sent(monkeypatch: pytest.Monkey
         stage.now = NOON + minute * MINUTE
         tick.run_tick(stage.world)
     assert seen == [minute * MINUTE for minute in range(30)]
+
+
+def overdue_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[timedelta]:
+    seen: list[timedelta] = []
+    monkeypatch.setattr(
+        stage.world.metrics, "record_tick", lambda sent, overdue: seen.append(overdue)
+    )
+    return seen
+
+
+def test_rows_that_cannot_be_read_count_as_overdue_since_the_last_tick_that_read_all(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    stage = Stage()
+    seen = overdue_of(stage, monkeypatch)
+    stage.now = NOON - MINUTE
+    tick.run_tick(stage.world)
+    stage.world.runs = stage.world.providers = stage.world.deliveries = Shards("run", [[]])
+    stage.world.triggers = Shards("trigger", [THROTTLED])
+    for minute in range(10):
+        stage.now = NOON + minute * MINUTE
+        with pytest.raises(tick.IncompleteTick):
+            tick.run_tick(stage.world)
+    assert seen[1:] == [(1 + minute) * MINUTE for minute in range(10)]
+
+
+@pytest.mark.parametrize("call", ["last_time", "record_time"])
+def test_a_tick_without_its_markers_sends_and_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, call: str
+):
+    stage = Stage()
+    seen = overdue_of(stage, monkeypatch)
+    stage.now = NOON + MINUTE
+    sent = hanging(stage)
+
+    def refuse(*given: Any) -> Any:
+        raise THROTTLED
+
+    monkeypatch.setattr(stage.world.markers, call, refuse)
+    with pytest.raises((tick.IncompleteTick, RuntimeError)):
+        tick.run_tick(stage.world)
+    assert len(sent) == 1
+    unknown = stage.world.policy.missed_after
+    assert seen == [unknown if call == "last_time" else MINUTE]

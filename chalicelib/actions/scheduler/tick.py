@@ -55,8 +55,8 @@ def run_tick(world: World) -> int:
     }
     one_tick.send_due(others, MAX_TICK_DURATION)
     one_tick.wake_stage()
+    world.metrics.record_tick(one_tick.sent, one_tick.longest_overdue)
     one_tick.finish_tick()
-    world.metrics.record_tick(one_tick.sent, one_tick.began - one_tick.oldest)
     if one_tick.left_out:
         raise IncompleteTick(f"left to the next tick: {', '.join(sorted(one_tick.left_out))}")
     return one_tick.sent
@@ -85,11 +85,31 @@ class _Tick:
         self.sent = 0
         self.left_out: set[str] = set()
         self._out_of_time = False
-        self._behind = world.markers.last_time(BACKLOG_MARKER)
-        moments = [
-            moment for moment in (world.markers.last_time(TICK_MARKER), self._behind) if moment
-        ]
-        self._previous = min(moments, default=None)
+        self._behind: datetime | None = None
+        self._previous: datetime | None = None
+        self._read_markers()
+
+    def _read_markers(self) -> None:
+        """Read the times of the last ticks; without them each row is sent."""
+        try:
+            last = self._world.markers.last_time(TICK_MARKER)
+            self._behind = self._world.markers.last_time(BACKLOG_MARKER)
+        except Exception:
+            log.exception("times of the last ticks not read")
+            self.left_out.add("the times of the last ticks")
+            return
+        self._previous = min((moment for moment in (last, self._behind) if moment), default=None)
+
+    @property
+    def _left_since(self) -> datetime:
+        """The time since when rows that this tick leaves out may have been due."""
+        return self._previous or self.began - self._world.policy.missed_after
+
+    @property
+    def longest_overdue(self) -> timedelta:
+        """How long the oldest due row waits; rows that could not be read may be as old as that."""
+        unread = [self._left_since] if self.left_out else []
+        return self.began - min([self.oldest, *unread])
 
     def send_due(self, stores: Stores, share: timedelta) -> None:
         """Send the due rows of these stores until `share` of the tick's time has passed."""
@@ -118,8 +138,7 @@ class _Tick:
         """Record the time of this tick, and since when rows have been left to the next one."""
         self._world.markers.record_time(TICK_MARKER, self.began)
         if self.left_out or self._out_of_time:
-            since = self._previous or self.began - self._world.policy.missed_after
-            self._world.markers.record_time(BACKLOG_MARKER, since)
+            self._world.markers.record_time(BACKLOG_MARKER, self._left_since)
         elif self._behind and self._behind != NO_BACKLOG:
             self._world.markers.record_time(BACKLOG_MARKER, NO_BACKLOG)
 
