@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.gateway import SECRET
 from chalicelib import wiring
 from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.ids import BlueprintId, TriggerId
 from chalicelib.domain.triggers.trigger import OnWebhook, Trigger
 from chalicelib.storage.blueprint_rows import (
     blueprint_record,
@@ -23,7 +24,7 @@ from chalicelib.storage.blueprint_rows import (
 from chalicelib.storage.dynamo import codec, connection
 
 BATCH = 25
-Pair = tuple[str, str]
+Pair = tuple[TriggerId, BlueprintId]
 Item = tuple[str, dict[str, Any]]
 Source = tuple[Blueprint, Trigger]
 
@@ -59,7 +60,7 @@ def item(row: Any) -> Item:
 def due_at(source: Source, number: int, moment: datetime, *, owned: bool = True) -> list[Pair]:
     """Make copies that are due at a moment, each with a blueprint of its own if `owned`."""
     owner, was = source
-    pairs = [(_id(), _id() if owned else owner.id) for _ in range(number)]
+    pairs = [(TriggerId(_id()), BlueprintId(_id()) if owned else owner.id) for _ in range(number)]
     due = json.dumps(item(trigger_record(replace(was, next_fire_at=moment, due_at=moment))))
     whole = json.dumps(item(blueprint_record(owner)))
 
@@ -87,7 +88,7 @@ def listening(source: Source, number: int) -> list[str]:
 
     def items() -> Iterator[Item]:
         for path in paths:
-            trigger, blueprint = _id(), _id()
+            trigger, blueprint = TriggerId(_id()), BlueprintId(_id())
             assert isinstance(was, OnWebhook)
             webhook = replace(
                 was.webhook, path=path, sealed=(seals.encrypt_secret(SECRET, trigger),)

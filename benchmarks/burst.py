@@ -18,6 +18,7 @@ from benchmarks.report import Row, spread
 from benchmarks.stage import client, forget, stage
 from chalicelib import wiring
 from chalicelib.actions.scheduler import tick
+from chalicelib.domain.ids import TriggerId
 from chalicelib.pipeline.schedule_steps import fire
 from chalicelib.settings import settings
 from chalicelib.storage.records import FiringRecord, RunRecord
@@ -109,7 +110,7 @@ def _kept() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def _exactly_once(
-    runs: list[dict[str, Any]], firings: list[dict[str, Any]], due: set[str]
+    runs: list[dict[str, Any]], firings: list[dict[str, Any]], due: set[TriggerId]
 ) -> Iterable[Row]:
     tasks = Counter(run["trigger_id"] for run in runs)
     records = Counter(firing["trigger_id"] for firing in firings)

@@ -14,6 +14,7 @@ from chalicelib.domain.access.secret import GLOBAL_SCOPE, Secret
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.firing.firing import Brief, Firing, Outcome
+from chalicelib.domain.ids import BlueprintId, FiringId, RunId, TriggerId
 from chalicelib.domain.repos.repo import Repo, repo_id
 from chalicelib.domain.runs.log import LogLine, LogStream
 from chalicelib.domain.runs.run import Run, move_run, queue_run
@@ -102,9 +103,9 @@ def _write(rows: Iterable[Row]) -> None:
 
 
 def _definition(number: int) -> Blueprint:
-    at, key = BEGAN - timedelta(hours=number), str(uuid.uuid4())
+    at = BEGAN - timedelta(hours=number)
     return Blueprint(
-        id=key,
+        id=BlueprintId(str(uuid.uuid4())),
         kind=Kind.REPO_BLUEPRINT,
         name=f"Definition {number}",
         title="Bump {{what}}",
@@ -112,7 +113,7 @@ def _definition(number: int) -> Blueprint:
         created_at=at,
         updated_at=at,
         repo_url=URL.format(number % 40),
-        trigger_ids=(str(uuid.uuid4()), str(uuid.uuid4())),
+        trigger_ids=(TriggerId(str(uuid.uuid4())), TriggerId(str(uuid.uuid4()))),
     )
 
 
@@ -139,9 +140,9 @@ def _triggers(owner: Blueprint) -> list[Trigger]:
 
 
 def _run(owner: Blueprint, number: int) -> tuple[Run, Firing]:
-    at, key = BEGAN - timedelta(minutes=7 * number), str(uuid.uuid4())
+    at, key = BEGAN - timedelta(minutes=7 * number), RunId(str(uuid.uuid4()))
     firing = Firing(
-        id=str(uuid.uuid4()),
+        id=FiringId(str(uuid.uuid4())),
         occurrence=f"{at:%Y-%m-%dT%H:%M:00Z}",
         outcome=Outcome.FIRED,
         fired_at=at,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from chalicelib.domain.ids import BlueprintId, QueueKey, RunId, TriggerId
 from chalicelib.domain.messages import (
     AdmitQueue,
     ConsultForge,
@@ -15,6 +16,7 @@ from chalicelib.domain.messages import (
     SyncProvider,
 )
 from chalicelib.domain.notifications.delivery import Delivery
+from chalicelib.domain.page import Cursor
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.triggers.trigger import Trigger
@@ -61,7 +63,7 @@ def enqueue_rows(world: World, rows: Iterable[DueRow]) -> None:
             _queue_for(world, queue).send_messages(messages)
 
 
-def enqueue_admissions(world: World, queue_keys: Iterable[str]) -> None:
+def enqueue_admissions(world: World, queue_keys: Iterable[QueueKey]) -> None:
     """Request admissions for each queue, after a slot was freed or a run was queued."""
     messages = [(AdmitQueue(key), timedelta(0)) for key in dict.fromkeys(queue_keys)]
     if messages:
@@ -108,15 +110,15 @@ def _dues(row: TimedRow) -> Iterator[DueRow]:
 def _message_for(row: DueRow) -> StepMessage:
     match row.kind:
         case "trigger":
-            return FireTrigger(row.id, row.blueprint_id or "")
+            return FireTrigger(TriggerId(row.id), row.blueprint_id or BlueprintId(""))
         case "provider":
             return SyncProvider(row.id)
         case "delivery":
-            return DeliverNotification(row.webhook_id or "", row.id)
+            return DeliverNotification(row.webhook_id or "", Cursor(row.id))
         case "consult":
-            return ConsultForge(row.id)
+            return ConsultForge(RunId(row.id))
         case _:
-            return HandleRun(row.id)
+            return HandleRun(RunId(row.id))
 
 
 def _whole_seconds_until(at: datetime, now: datetime) -> timedelta:

@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.domain.ids import BlueprintId, QueueKey, RunId, TriggerId
+from chalicelib.domain.page import Cursor
+
 
 class StepMessage(
     msgspec.Struct, frozen=True, rename="camel", tag_field="step", omit_defaults=True
@@ -16,26 +19,26 @@ class StepMessage(
 class FireTrigger(StepMessage, frozen=True, tag="fire"):
     """Fire the due occurrences of a trigger."""
 
-    trigger_id: str
-    blueprint_id: str = msgspec.field(name="definitionId")
+    trigger_id: TriggerId
+    blueprint_id: BlueprintId = msgspec.field(name="definitionId")
 
 
 class AdmitQueue(StepMessage, frozen=True, tag="admit"):
     """Start queued runs of a queue, as far as there are free slots."""
 
-    queue_id: str = msgspec.field(name="key")
+    queue_id: QueueKey = msgspec.field(name="key")
 
 
 class HandleRun(StepMessage, frozen=True, tag="run"):
     """Do the due step of a run."""
 
-    run_id: str
+    run_id: RunId
 
 
 class ConsultForge(StepMessage, frozen=True, tag="consult"):
     """Do the due step of a run that waits for its forge or tracker."""
 
-    run_id: str
+    run_id: RunId
 
 
 class SyncProvider(StepMessage, frozen=True, tag="sync"):
@@ -55,14 +58,14 @@ class ResolveAnnouncement(StepMessage, frozen=True, tag="tell"):
     of: str
     entry: str
     until: str
-    run: str | None = None
+    run: RunId | None = None
 
 
 class DeliverNotification(StepMessage, frozen=True, tag="deliver"):
     """Attempt the delivery at a position in an endpoint's list."""
 
     webhook_id: str
-    list_position: str = msgspec.field(name="place")
+    list_position: Cursor = msgspec.field(name="place")
 
 
 def decode_message(body: object, kind: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.messages import StepMessage
 from chalicelib.domain.notifications.delivery import HttpResult
 from chalicelib.domain.pool import Pool
@@ -103,10 +104,10 @@ class RunLogs(Protocol):
 class Outputs(Protocol):
     """The files that agents left. Each method returns a URL that is valid for minutes."""
 
-    def upload_url(self, run_id: str, attempt: int, output: RunOutput) -> str:
+    def upload_url(self, run_id: RunId, attempt: int, output: RunOutput) -> str:
         """Return a URL for uploading exactly this file; the signature covers its size and type."""
 
-    def download_url(self, run_id: str, attempt: int, output: RunOutput) -> str:
+    def download_url(self, run_id: RunId, attempt: int, output: RunOutput) -> str:
         """Return a URL for downloading a file, which browsers save and do not display."""
 
 

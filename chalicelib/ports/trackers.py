@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.texts.ticket_comment import CommentText
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Comment, Ticket
@@ -78,7 +79,7 @@ class Tracker(Protocol):
         """Return a ticket with its complete body, and its comments, oldest first."""
         ...
 
-    def find_comment(self, ticket_id: str, run_id: str) -> str | None:
+    def find_comment(self, ticket_id: str, run_id: RunId) -> str | None:
         """Return the id of the comment with the mark of a run, None if there is none."""
         ...
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.ids import BlueprintId, TriggerId
 from chalicelib.domain.triggers.trigger import Trigger
 
 
@@ -20,7 +21,7 @@ class DueRow:
     kind: str
     id: str
     at: datetime
-    blueprint_id: str | None = None
+    blueprint_id: BlueprintId | None = None
     webhook_id: str | None = None
 
 
@@ -38,6 +39,6 @@ class WebhookListener:
     """The trigger that listens at a webhook's path."""
 
     path: str
-    trigger_id: str
-    blueprint_id: str
+    trigger_id: TriggerId
+    blueprint_id: BlueprintId
     template_id: str | None = None

@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.ids import BlueprintId
 from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.domain.versions import require_next_version
@@ -39,7 +40,7 @@ def _update_links(transaction: Transaction, new: Blueprint | None, was: Blueprin
 class DynamoBlueprints:
     """The store of blueprints."""
 
-    def get(self, blueprint_id: str) -> Blueprint:
+    def get(self, blueprint_id: BlueprintId) -> Blueprint:
         try:
             record = BlueprintRecord.get(blueprint_id, consistent_read=True)
         except DoesNotExist:

@@ -10,6 +10,7 @@ from pynamodb.exceptions import DoesNotExist, PutError
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.decision import Decision
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.ids import BlueprintId, FiringId, RunId, TriggerId
 from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.versions import require_next_version
@@ -62,14 +63,14 @@ class DynamoFirings:
         packed = codec.pack_json(decision.brief)
         return self._blobs.store_content(f"firings/{decision.firing.id}", packed)
 
-    def get(self, firing_id: str) -> Firing:
+    def get(self, firing_id: FiringId) -> Firing:
         return codec.load_json(Firing, self._get_row(firing_id).data)
 
-    def get_brief(self, firing_id: str) -> Brief | None:
+    def get_brief(self, firing_id: FiringId) -> Brief | None:
         stored = self._get_row(firing_id).brief
         return codec.unpack_json(Brief, self._blobs.fetch_content(stored)) if stored else None
 
-    def extend_retention(self, firing_id: str, until: datetime) -> None:
+    def extend_retention(self, firing_id: FiringId, until: datetime) -> None:
         """Extend the expiry of a record and its brief to `until`, if they still exist."""
         try:
             row = self._get_row(firing_id)
@@ -84,7 +85,7 @@ class DynamoFirings:
             if not is_condition_failure(error):
                 raise
 
-    def _get_row(self, firing_id: str) -> FiringRecord:
+    def _get_row(self, firing_id: FiringId) -> FiringRecord:
         try:
             return FiringRecord.get(firing_id, consistent_read=True)
         except DoesNotExist:
@@ -100,17 +101,19 @@ class DynamoFirings:
         claims.release_claim(claim, now)
 
     def list_of_blueprint(
-        self, blueprint_id: str, before: Cursor | None, limit: int
+        self, blueprint_id: BlueprintId, before: Cursor | None, limit: int
     ) -> Page[Firing]:
         rows = pagination.query_newest(FiringRecord.of_blueprint, blueprint_id, before, limit + 1)
         return pagination.load_page(Firing, rows, limit)
 
-    def list_of_trigger(self, trigger_id: str, before: Cursor | None, limit: int) -> Page[Firing]:
+    def list_of_trigger(
+        self, trigger_id: TriggerId, before: Cursor | None, limit: int
+    ) -> Page[Firing]:
         rows = pagination.query_newest(FiringRecord.of_trigger, trigger_id, before, limit + 1)
         return pagination.load_page(Firing, rows, limit)
 
 
-def _count_active(transaction: Transaction, run: Run, relied_on: frozenset[str] | None) -> None:
+def _count_active(transaction: Transaction, run: Run, relied_on: frozenset[RunId] | None) -> None:
     """Add a run to the active ones; require the set that the decision relied on, if any."""
     if run.overlap_key is None:
         return

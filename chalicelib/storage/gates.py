@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 
 from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.ids import BlueprintId, FiringId
 from chalicelib.ports import Part
 from chalicelib.storage.dynamo.transactions import Transaction
 from chalicelib.storage.records import SlotRecord
@@ -23,21 +24,21 @@ KEPT_SECONDS = 24 * 3600
 """How long the gates of a removed blueprint stay, which is longer than any firing lasts."""
 
 
-def gate_key(blueprint_id: str, firing_id: str) -> str:
+def gate_key(blueprint_id: BlueprintId, firing_id: FiringId) -> str:
     """Return the key of the gate that a firing checks."""
     return _key(blueprint_id, zlib.crc32(firing_id.encode()) % GATES)
 
 
-def gate_keys(blueprint_id: str) -> Iterator[str]:
+def gate_keys(blueprint_id: BlueprintId) -> Iterator[str]:
     """Yield the keys of all gates of a blueprint."""
     return (_key(blueprint_id, number) for number in range(GATES))
 
 
-def _key(blueprint_id: str, number: int) -> str:
+def _key(blueprint_id: BlueprintId, number: int) -> str:
     return f"gate#{blueprint_id}#{number}"
 
 
-def check_gate(transaction: Transaction, blueprint: Blueprint, firing_id: str) -> None:
+def check_gate(transaction: Transaction, blueprint: Blueprint, firing_id: FiringId) -> None:
     """Let a transaction fail if the blueprint was edited or removed after it was read.
 
     An older gate is open, because an older version of this code edits blueprints without gates.

@@ -12,6 +12,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.ids import BlueprintId, QueueKey, RunId
 from chalicelib.domain.page import Cursor, Page, list_position
 from chalicelib.domain.runs.attempt import Attempt
 from chalicelib.domain.runs.run import Run
@@ -80,7 +81,7 @@ def _dump_history(run: Run) -> str:
     return codec.dump_json(RunHistoryColumn(entries, run.attempts))
 
 
-def _iter_events(run_id: str, entries: Iterable[HistoryEntry | RunEvent]) -> Iterator[RunEvent]:
+def _iter_events(run_id: RunId, entries: Iterable[HistoryEntry | RunEvent]) -> Iterator[RunEvent]:
     source: State | None = None
     for number, entry in enumerate(entries):
         if isinstance(entry, RunEvent):  # a complete event, the format before the first release
@@ -99,11 +100,11 @@ def _iter_events(run_id: str, entries: Iterable[HistoryEntry | RunEvent]) -> Ite
         yield event
 
 
-def _in_state(kind: str, state: State, run_id: str) -> str:
+def _in_state(kind: str, state: State, run_id: RunId) -> str:
     return f"{kind}#{state.value}#{_list_shard(run_id)}"
 
 
-def _list_shard(run_id: str) -> int:
+def _list_shard(run_id: RunId) -> int:
     return int(run_id[:8], 16) % LIST_SHARDS
 
 
@@ -114,7 +115,7 @@ class DynamoRuns:
         """Return the position of the page after this run."""
         return list_position(run.created_at, run.id)
 
-    def get(self, run_id: str) -> Run:
+    def get(self, run_id: RunId) -> Run:
         try:
             return from_record(RunRecord.get(run_id, consistent_read=True))
         except DoesNotExist:
@@ -125,17 +126,17 @@ class DynamoRuns:
         with raise_superseded(f"task {new.id!r}"):
             to_record(new).save(condition=RunRecord.version == was.version)
 
-    def iter_waiting(self, key: str) -> Iterator[str]:
+    def iter_waiting(self, key: QueueKey) -> Iterator[RunId]:
         for row in RunRecord.waiting.query(key, page_size=25):
             yield row.id
 
-    def first_sort_key(self, key: str) -> str | None:
+    def first_sort_key(self, key: QueueKey) -> str | None:
         """Return the rank of the most urgent run in queue `key`, or None."""
         for row in RunRecord.waiting.query(key, limit=1):
             return str(row.rank)
         return None
 
-    def get_many(self, run_ids: Sequence[str]) -> list[Run]:
+    def get_many(self, run_ids: Sequence[RunId]) -> list[Run]:
         """Return the existing ones of these runs, in the same order, in a consistent read."""
         records = {row.id: row for row in RunRecord.batch_get(run_ids, consistent_read=True)}
         return [from_record(records[run_id]) for run_id in run_ids if run_id in records]
@@ -161,11 +162,15 @@ class DynamoRuns:
         rows += [row for row, run in fresh if run.repo_url == url]
         return _load_whole_page(rows, limit)
 
-    def list_of_blueprint(self, blueprint_id: str, before: Cursor | None, limit: int) -> Page[Run]:
+    def list_of_blueprint(
+        self, blueprint_id: BlueprintId, before: Cursor | None, limit: int
+    ) -> Page[Run]:
         rows = pagination.query_newest(RunRecord.of_blueprint, blueprint_id, before, limit + 1)
         return pagination.load_page(Run, rows, limit)
 
-    def list_latest(self, blueprint_ids: Sequence[str], limit: int) -> dict[str, list[Run]]:
+    def list_latest(
+        self, blueprint_ids: Sequence[BlueprintId], limit: int
+    ) -> dict[BlueprintId, list[Run]]:
         """Return the newest runs of each blueprint, at most `limit` of each."""
 
         def read(key: str) -> list[Run]:

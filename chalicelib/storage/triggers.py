@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 
@@ -12,6 +13,7 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.ids import BlueprintId, RunId, TriggerId
 from chalicelib.domain.triggers.trigger import OnWebhook, Overlap, Trigger
 from chalicelib.domain.versions import require_next_version
 from chalicelib.ports import DueRow, Part, TriggerChange, WebhookListener
@@ -76,7 +78,7 @@ def delete_trigger(transaction: Transaction, trigger: Trigger) -> None:
 class DynamoTriggers:
     """The store of triggers."""
 
-    def get(self, trigger_id: str) -> Trigger:
+    def get(self, trigger_id: TriggerId) -> Trigger:
         try:
             record = TriggerRecord.get(trigger_id, consistent_read=True)
         except DoesNotExist:
@@ -86,11 +88,13 @@ class DynamoTriggers:
     def list_of_blueprint(self, blueprint: Blueprint) -> list[Trigger]:
         return self.list_of_blueprints([blueprint])[blueprint.id]
 
-    def list_of_blueprints(self, blueprints: Collection[Blueprint]) -> dict[str, list[Trigger]]:
+    def list_of_blueprints(
+        self, blueprints: Collection[Blueprint]
+    ) -> dict[BlueprintId, list[Trigger]]:
         """Return the triggers of each blueprint, oldest first, in one consistent read."""
         trigger_ids = [key for owner in blueprints for key in owner.trigger_ids]
         rows = fetch_rows({TriggerRecord: trigger_ids})[TriggerRecord]
-        triggers_by_owner: dict[str, list[Trigger]] = {owner.id: [] for owner in blueprints}
+        triggers_by_owner: dict[BlueprintId, list[Trigger]] = {owner.id: [] for owner in blueprints}
         for record in rows.values():
             trigger = load_trigger(record.data)
             triggers_by_owner[trigger.blueprint_id].append(trigger)
@@ -99,8 +103,8 @@ class DynamoTriggers:
         return triggers_by_owner
 
     def read_contexts(
-        self, pairs: Collection[tuple[str, str]], template_id: str | None = None
-    ) -> dict[str, FiringContext]:
+        self, pairs: Collection[tuple[TriggerId, BlueprintId]], template_id: str | None = None
+    ) -> dict[TriggerId, FiringContext]:
         """Return the basis of decisions for each (trigger id, blueprint id), by trigger id.
 
         It takes one or two reads. The second one is for library templates other than `template_id`,
@@ -121,7 +125,7 @@ class DynamoTriggers:
         owned = {t.id: (t, owners[t.blueprint_id]) for t in triggers if t.blueprint_id in owners}
         linked = {owner.prompt_template_id for _, owner in owned.values()} - {None}
         counted = {o.active_key for t, o in owned.values() if t.overlap_policy is not Overlap.ALLOW}
-        unread = {
+        unread: dict[type[Any], Collection[str]] = {
             TemplateRecord: [key for key in linked if key and key not in rows[TemplateRecord]],
             SlotRecord: sorted(counted),
         }
@@ -141,8 +145,8 @@ class DynamoTriggers:
             return None
         return WebhookListener(
             path=row.id,
-            trigger_id=row.trigger_id,
-            blueprint_id=row.blueprint_id,
+            trigger_id=TriggerId(row.trigger_id),
+            blueprint_id=BlueprintId(row.blueprint_id),
             template_id=row.template_id,
         )
 
@@ -183,7 +187,7 @@ class DynamoTriggers:
         for row in rows:
             yield DueRow("trigger", row.id, codec.parse_sortable(row.due_at), row.blueprint_id)
 
-    def list_of_source(self, source: str) -> list[tuple[str, str]]:
+    def list_of_source(self, source: str) -> list[tuple[TriggerId, BlueprintId]]:
         """Return the (trigger id, blueprint id) of each trigger for tickets of `source`."""
         return [(row.id, row.blueprint_id) for row in TriggerRecord.of_source.query(source)]
 
@@ -215,9 +219,10 @@ def _make_context(
 ) -> FiringContext:
     linked = templates.get(owner.prompt_template_id or "")
     counter = counters.get(owner.active_key)
+    held = counter.held if counter else None
     return FiringContext(
         blueprint=owner,
         trigger=trigger,
         template=codec.load_json(PromptTemplate, linked.data) if linked else None,
-        active=frozenset(counter.held or ()) if counter else frozenset(),
+        active=frozenset(RunId(key) for key in held or ()),
     )

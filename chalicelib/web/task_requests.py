@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.actions.blueprints.webhook_secrets import seal_trigger
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Fault
+from chalicelib.domain.ids import BlueprintId
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports import World
 from chalicelib.web.mapping import blueprint_requests, references
@@ -45,7 +46,9 @@ def check_task(
 def build_task(world: World, request: requests.NewTask, named_objects: References) -> NewBlueprint:
     """Return the blueprint and triggers that a request describes."""
     now = world.now()
-    new = blueprint_requests.to_blueprint(request, str(uuid.uuid4()), named_objects, now)
+    new = blueprint_requests.to_blueprint(
+        request, BlueprintId(str(uuid.uuid4())), named_objects, now
+    )
     return new, [
         seal_trigger(world, blueprint_requests.to_trigger(trigger, new, now))
         for trigger in request.triggers

@@ -15,6 +15,7 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.blueprints.template import check_template
 from chalicelib.domain.errors import Conflict, Fault, Invalid, NotFound, Superseded
 from chalicelib.domain.firing.firing import Firing, IdempotencyClaim
+from chalicelib.domain.ids import BlueprintId, TriggerId
 from chalicelib.domain.limits import MAX_TRIGGERS
 from chalicelib.domain.triggers.trigger import OnWebhook, Overlap, Trigger
 from chalicelib.domain.versions import as_next_version
@@ -30,7 +31,7 @@ def create_blueprint(
     path.
     """
     if earlier := earlier_result(world, claim):
-        existing = world.blueprints.get(earlier)
+        existing = world.blueprints.get(BlueprintId(earlier))
         return existing, world.triggers.list_of_blueprint(existing)
     check_templates(new)
     if len(triggers) > MAX_TRIGGERS:
@@ -47,14 +48,18 @@ def create_blueprint(
     except WriteConflict as taken:
         if claim is None or Part.CLAIM not in taken.parts:
             raise _conflict_error(taken, new.id, timed, whole=True) from taken
-        existing = world.blueprints.get(first_result(world, claim))
+        existing = world.blueprints.get(BlueprintId(first_result(world, claim)))
         return existing, world.triggers.list_of_blueprint(existing)
     due_messages.enqueue_if_due_soon(world, timed)
     return new, timed
 
 
 def _conflict_error(
-    taken: WriteConflict, blueprint_id: str, triggers: Sequence[Trigger], *, whole: bool = False
+    taken: WriteConflict,
+    blueprint_id: BlueprintId,
+    triggers: Sequence[Trigger],
+    *,
+    whole: bool = False,
 ) -> Exception:
     """Return the error for a conflict; `whole` is true if the triggers are part of the request."""
     used_paths = taken.keys_of(Part.WEBHOOK_PATH)
@@ -135,7 +140,7 @@ def change_blueprint(world: World, was: Blueprint, new: Blueprint) -> Blueprint:
     return new
 
 
-def remove_blueprint(world: World, blueprint_id: str) -> None:
+def remove_blueprint(world: World, blueprint_id: BlueprintId) -> None:
     """Remove a blueprint with its triggers; its runs stay."""
     old = world.blueprints.get(blueprint_id)
     try:
@@ -144,7 +149,7 @@ def remove_blueprint(world: World, blueprint_id: str) -> None:
         raise conflict_error(f"task {blueprint_id!r}") from taken
 
 
-def get_trigger(world: World, blueprint_id: str, trigger_id: str) -> Trigger:
+def get_trigger(world: World, blueprint_id: BlueprintId, trigger_id: TriggerId) -> Trigger:
     """Return a trigger; raise `NotFound` if it belongs to another blueprint."""
     trigger = world.triggers.get(trigger_id)
     if trigger.blueprint_id != blueprint_id:
@@ -155,7 +160,7 @@ def get_trigger(world: World, blueprint_id: str, trigger_id: str) -> Trigger:
 def add_trigger(world: World, new: Trigger, claim: IdempotencyClaim | None = None) -> Trigger:
     """Add a trigger to a blueprint; a repeated request returns the first one's trigger."""
     if earlier := earlier_result(world, claim):
-        return world.triggers.get(earlier)
+        return world.triggers.get(TriggerId(earlier))
 
     def add_once() -> tuple[Trigger, Blueprint]:
         blueprint = world.blueprints.get(new.blueprint_id)
@@ -171,7 +176,7 @@ def add_trigger(world: World, new: Trigger, claim: IdempotencyClaim | None = Non
         timed, blueprint = retry_on_conflict(task, add_once, read={Part.BLUEPRINT})
     except WriteConflict as taken:
         if claim and Part.CLAIM in taken.parts:
-            return world.triggers.get(first_result(world, claim))
+            return world.triggers.get(TriggerId(first_result(world, claim)))
         raise _conflict_error(taken, new.blueprint_id, [new]) from taken
     _count_active(world, blueprint, timed)
     due_messages.enqueue_if_due_soon(world, [timed])
@@ -211,7 +216,9 @@ def _announce_changes(world: World, changes: Sequence[TriggerChange]) -> None:
     due_messages.enqueue_if_due_soon(world, [change.new for change in changes])
 
 
-def _with_trigger_ids(blueprint: Blueprint, trigger: Trigger, ids: tuple[str, ...]) -> Blueprint:
+def _with_trigger_ids(
+    blueprint: Blueprint, trigger: Trigger, ids: tuple[TriggerId, ...]
+) -> Blueprint:
     """Return the blueprint with these triggers.
 
     It tracks its active runs once one of the triggers limits overlaps. It is always a new version,

@@ -10,6 +10,7 @@ from chalicelib.actions.blueprints import blueprints
 from chalicelib.domain import limits
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.ids import BlueprintId, TriggerId
 from chalicelib.domain.triggers.trigger import OnTicket, OnWebhook, Trigger
 from chalicelib.ports import World
 
@@ -17,7 +18,7 @@ NAME_SUFFIX = " (copy)"
 
 
 def clone_blueprint(
-    world: World, original: Blueprint, new_id: str, claim: IdempotencyClaim | None = None
+    world: World, original: Blueprint, new_id: BlueprintId, claim: IdempotencyClaim | None = None
 ) -> tuple[Blueprint, list[Trigger]]:
     """Store a paused copy of a blueprint with its triggers, except webhooks.
 
@@ -46,7 +47,7 @@ def _copy_trigger(trigger: Trigger, owner: Blueprint, now: datetime) -> Trigger:
     """Return a new trigger with the same settings and no history."""
     copy = replace(
         trigger,
-        id=str(uuid.uuid4()),
+        id=TriggerId(str(uuid.uuid4())),
         blueprint_id=owner.id,
         created_at=now,
         updated_at=now,

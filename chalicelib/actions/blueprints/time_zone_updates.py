@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.actions import due_messages
 from chalicelib.domain.errors import Invalid, NotFound, Superseded
+from chalicelib.domain.ids import TriggerId
 from chalicelib.domain.triggers.time_zones import DATA_VERSION
 from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
@@ -34,13 +35,13 @@ def correct_next_times(world: World, version: str = DATA_VERSION) -> int:
         for row in world.triggers.iter_due(_FAR_FUTURE, shard):
             if world.now() - start > MAX_DURATION:
                 return corrected
-            corrected += _correct_trigger(world, row.id)
+            corrected += _correct_trigger(world, TriggerId(row.id))
         world.markers.record_time(f"{finished} shard {shard}", world.now())
     world.markers.record_time(finished, world.now())
     return corrected
 
 
-def _correct_trigger(world: World, trigger_id: str) -> bool:
+def _correct_trigger(world: World, trigger_id: TriggerId) -> bool:
     """Store the corrected time of a trigger that is not due yet; return whether it moved."""
     try:
         was = world.triggers.get(trigger_id)

@@ -22,7 +22,7 @@ from chalicelib.actions.firing.firing import Occurrence, decide_firing
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Outcome, Skip
-from chalicelib.domain.ids import format_moment
+from chalicelib.domain.ids import BlueprintId, TriggerId, format_moment
 from chalicelib.domain.messages import FireTrigger
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.triggers.gap import MissedGap
@@ -36,7 +36,7 @@ MAX_OCCURRENCES_PER_CALL = 100
 
 
 def fire_due_triggers(
-    world: World, pairs: Collection[tuple[str, str]], *, may_ask_forge: bool = False
+    world: World, pairs: Collection[tuple[TriggerId, BlueprintId]], *, may_ask_forge: bool = False
 ) -> None:
     """Fire the due occurrences of each (trigger id, blueprint id). Safe to repeat at any time.
 
@@ -64,7 +64,9 @@ def fire_due_triggers(
         due_messages.hand_on(world, [_asking(basis) for basis in handed_on])
 
 
-def _read_contexts(world: World, pairs: Collection[tuple[str, str]]) -> dict[str, FiringContext]:
+def _read_contexts(
+    world: World, pairs: Collection[tuple[TriggerId, BlueprintId]]
+) -> dict[TriggerId, FiringContext]:
     """Read the configuration for decisions; return nothing during a temporary outage of the store.
 
     In that case the messages are dropped: the triggers stay due, and the ticks send them again.
@@ -144,8 +146,10 @@ def _decide_occurrence(world: World, basis: FiringContext, at: datetime) -> Deci
     gap = _find_missed(world, trigger)
     if gap:
         now = world.now()
-        ids = {"trigger_id": trigger.id, "blueprint_id": trigger.blueprint_id}
-        record = firings.gap_firing(gap, Skip.MISSED, now=now, **ids)
+        owner_id = trigger.blueprint_id
+        record = firings.gap_firing(
+            gap, Skip.MISSED, now=now, trigger_id=trigger.id, blueprint_id=owner_id
+        )
         # A gap does not show that the trigger can fire, so its failures stay counted.
         passed = replace(_with_next_time(world, trigger, gap.last), failures=trigger.failures)
         moved = (trigger, passed)

@@ -16,6 +16,7 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.decision import BlueprintContext, Decision, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim, Outcome, Skip
+from chalicelib.domain.ids import FiringId, RunId
 from chalicelib.domain.repos.repo import repo_url_of_params
 from chalicelib.domain.runs.run import Run, queue_run
 from chalicelib.domain.runs.state import ACTIVE_STATES
@@ -44,11 +45,11 @@ class Occurrence:
     payload: str | None = None
     events: tuple[str, ...] | None = None
     claim: IdempotencyClaim | None = None
-    redelivery_of: str | None = None
+    redelivery_of: FiringId | None = None
     decided: tuple[Outcome, str] | None = None
 
     @property
-    def firing_id(self) -> str:
+    def firing_id(self) -> FiringId:
         return firings.firing_id(self.source, self.identity)
 
 
@@ -216,7 +217,7 @@ def _apply_policies(world: World, basis: BlueprintContext, decision: Decision) -
     return replace(relying, run=alone)
 
 
-def is_active(world: World, run_id: str) -> bool:
+def is_active(world: World, run_id: RunId) -> bool:
     """Return whether a run in the set of active runs is still active; a deleted run is not."""
     try:
         return world.runs.get(run_id).state in ACTIVE_STATES

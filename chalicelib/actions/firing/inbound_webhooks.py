@@ -33,6 +33,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import Firing, IdempotencyClaim, Outcome, Skip
+from chalicelib.domain.ids import FiringId
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers import sns_message, webhook_body, webhook_events
 from chalicelib.domain.triggers.trigger import OnWebhook, Trigger
@@ -221,7 +222,7 @@ def _make_occurrence(
 
 
 def _make_claim(
-    trigger: Trigger, delivery: InboundDelivery, firing_id: str, now: datetime
+    trigger: Trigger, delivery: InboundDelivery, firing_id: FiringId, now: datetime
 ) -> IdempotencyClaim:
     """Claim a body without an id for a limited time; with an id, the firing's own id is unique."""
     return IdempotencyClaim(
@@ -262,6 +263,6 @@ def _first_firing(world: World, basis: FiringContext, decision: Decision) -> Rec
     """Return the firing of the first occurrence of a delivery, for a decision about a duplicate."""
     claim = decision.claim
     held = world.firings.find_claim(claim.key, world.now()) if claim else None
-    firing = world.firings.get(held.result if held else decision.firing.id)
+    firing = world.firings.get(FiringId(held.result) if held else decision.firing.id)
     kind = basis.blueprint.kind.value
     return ReceivedDelivery(firing=firing, duplicate=True, blueprint_kind=kind)

@@ -14,6 +14,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint, OpenPrPolicy
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import loop_detection
 from chalicelib.domain.firing.decision import BlueprintContext, Decision, FiringContext
+from chalicelib.domain.ids import CounterKey
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.run import Run
@@ -61,7 +62,7 @@ def apply_open_prs(world: World, blueprint: Blueprint, decision: Decision) -> De
     return replace(decision, run=replace(decision.run, works_on=held.target_run.branch))
 
 
-def _open_runs(world: World, key: str) -> list[Run]:
+def _open_runs(world: World, key: CounterKey) -> list[Run]:
     open_runs = []
     for run_id in sorted(world.slots.held_runs(key)):
         try:

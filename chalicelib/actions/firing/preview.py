@@ -20,6 +20,7 @@ from chalicelib.domain.blueprints.template import render_template
 from chalicelib.domain.errors import Fault, Invalid, NotFound
 from chalicelib.domain.firing.decision import BlueprintContext
 from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.ids import FiringId
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import Overlap
 from chalicelib.ports import World
@@ -52,7 +53,7 @@ class FiringPreview:
         return all(verdict.fires or verdict.for_triggers for verdict in self.verdicts)
 
 
-def stored_params(world: World, blueprint: Blueprint, firing_id: str) -> dict[str, object]:
+def stored_params(world: World, blueprint: Blueprint, firing_id: FiringId) -> dict[str, object]:
     """Return the params of a firing; raise `NotFound` if it belongs to another blueprint."""
     firing = world.firings.get(firing_id)
     if firing.blueprint_id != blueprint.id:

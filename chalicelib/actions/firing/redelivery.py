@@ -17,12 +17,15 @@ from chalicelib.actions.optimistic import conflict_error
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.firing.decision import BlueprintContext, FiringContext
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.ids import FiringId
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.trigger import OnDemand, OnSchedule, Trigger
 from chalicelib.ports import World
 
 
-def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | None = None) -> Firing:
+def redeliver_firing(
+    world: World, firing_id: FiringId, claim: IdempotencyClaim | None = None
+) -> Firing:
     """Fire the occurrence of `firing_id` again; of a gap, its last occurrence.
 
     It is decided as if it arrived now: by the present events, filter, mapping and policies. Reasons
@@ -33,7 +36,7 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
     read, or if the configuration changed concurrently.
     """
     if earlier := earlier_result(world, claim):
-        return world.firings.get(earlier)
+        return world.firings.get(FiringId(earlier))
     first = world.firings.get(firing_id)
     brief = world.firings.get_brief(firing_id) or Brief()
     if first.trigger_type == TriggerType.WEBHOOK and brief.events is None and not first.run_id:
@@ -55,7 +58,7 @@ def redeliver_firing(world: World, firing_id: str, claim: IdempotencyClaim | Non
     run_claim = replace(claim, result=decision.firing.id) if claim else None
     result = write_decision(world, replace(decision, claim=run_claim))
     if result in ALREADY_DECIDED and claim:
-        return world.firings.get(first_result(world, claim))
+        return world.firings.get(FiringId(first_result(world, claim)))
     if result is not WriteResult.WRITTEN:
         raise conflict_error("the task")
     if decision.run:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.ids import TriggerId
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import World
@@ -26,7 +27,7 @@ def failure_backoff(failures: int) -> timedelta:
     return min(MAX_BACKOFF, FIRST_BACKOFF * (1 << min(failures - 1, 10)))
 
 
-def count_trigger_failure(world: World, trigger_id: str, error: Exception) -> list[Trigger]:
+def count_trigger_failure(world: World, trigger_id: TriggerId, error: Exception) -> list[Trigger]:
     """Count a failed firing and back off; disable the trigger after ten in a row.
 
     A trigger that cannot be computed (its zone is gone, its expression no longer parses) is
@@ -57,7 +58,7 @@ def count_trigger_failure(world: World, trigger_id: str, error: Exception) -> li
     return [new]
 
 
-def _retry_soon(world: World, trigger_id: str) -> list[Trigger]:
+def _retry_soon(world: World, trigger_id: TriggerId) -> list[Trigger]:
     """Retry a trigger within seconds while it is little overdue; otherwise it stays due."""
     try:
         trigger = world.triggers.get(trigger_id)

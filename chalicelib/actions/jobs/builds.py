@@ -12,6 +12,7 @@ from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.runs.attempt import RunnerCapabilities
 from chalicelib.domain.runs.build import (
@@ -181,7 +182,7 @@ def claim_build_job(
         return None
 
 
-def may_speak(world: World, by: ClaimToken | None, run_id: str, attempt: int) -> bool:
+def may_speak(world: World, by: ClaimToken | None, run_id: RunId, attempt: int) -> bool:
     """Return whether a token, or without one a runner's key, may act for this attempt of this run.
 
     A runner's key may not act for runs in builds: their ids are public in pull requests. A claim

@@ -12,6 +12,7 @@ from chalicelib.actions.jobs import refusals, secrets
 from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.repos.repo import Repo
@@ -201,7 +202,7 @@ def _external_param_names(run: Run, brief: Brief) -> tuple[str, ...] | None:
 
 def record_heartbeat(
     world: World,
-    run_id: str,
+    run_id: RunId,
     attempt: int,
     stage: Phase | None,
     lines: Sequence[LogLine],
@@ -242,7 +243,7 @@ def is_log_open(world: World, run: Run) -> bool:
     return True
 
 
-def get_working_run(world: World, run_id: str, attempt: int) -> Run:
+def get_working_run(world: World, run_id: RunId, attempt: int) -> Run:
     """Return the run of an attempt that a runner works on; raise `Superseded` if it has ended."""
     run = world.runs.get(run_id)
     if run.attempt != attempt or not run.is_running_on_runner:
@@ -250,7 +251,7 @@ def get_working_run(world: World, run_id: str, attempt: int) -> Run:
     return run
 
 
-def git_token(world: World, run_id: str, attempt: int) -> str | None:
+def git_token(world: World, run_id: RunId, attempt: int) -> str | None:
     """Return a fresh token for pushing, because the first one may have expired.
 
     None if the forge mints none at the moment; the runner then keeps its token. Raises `Superseded`

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from chalicelib.actions.jobs import jobs
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.kept_work import check_kept_files
 from chalicelib.domain.runs.output import RESERVED_NAMES, RunOutput, check_outputs
 from chalicelib.domain.runs.run import Run
@@ -13,7 +14,7 @@ from chalicelib.ports import World
 
 
 def upload_urls(
-    world: World, run_id: str, attempt: int, outputs: Iterable[RunOutput]
+    world: World, run_id: RunId, attempt: int, outputs: Iterable[RunOutput]
 ) -> list[tuple[RunOutput, str]]:
     """Return each file of a running attempt with the URL to upload it to.
 

@@ -15,7 +15,7 @@ from chalicelib.domain.blueprints.blueprint import PartialWork
 from chalicelib.domain.error_class import LIMIT_CLASSES, ErrorClass
 from chalicelib.domain.errors import Invalid, Superseded
 from chalicelib.domain.firing.firing import Brief
-from chalicelib.domain.ids import format_moment
+from chalicelib.domain.ids import RunId, format_moment
 from chalicelib.domain.runs.attempt import AttemptOutcome, StageSpan, change_attempt, with_stages
 from chalicelib.domain.runs.kept_work import UnpushedWork, check_kept_files
 from chalicelib.domain.runs.log import LogLine, LogStream
@@ -60,7 +60,7 @@ class AttemptReport:
     kept_work: UnpushedWork | None = None
 
 
-def report_attempt(world: World, run_id: str, attempt: int, end: AttemptReport) -> Run:
+def report_attempt(world: World, run_id: RunId, attempt: int, end: AttemptReport) -> Run:
     """End an attempt; raise `Superseded` if the run has moved on, but record the cost anyway.
 
     Raises `Invalid` for files that are not allowed, and for a branch other than the run's.

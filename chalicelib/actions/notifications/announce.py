@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from chalicelib.actions import due_messages
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Firing
+from chalicelib.domain.ids import BlueprintId, FiringId, RunId
 from chalicelib.domain.messages import ResolveAnnouncement
 from chalicelib.domain.notifications import delivery as deliveries
 from chalicelib.domain.notifications import notification as notices
@@ -51,12 +52,12 @@ def announce_firings(world: World, records: Iterable[Firing]) -> None:
             _announce(world, event, record.id, "")
 
 
-def announce_pause(world: World, blueprint_id: str, run: Run) -> None:
+def announce_pause(world: World, blueprint_id: BlueprintId, run: Run) -> None:
     """Announce that a blueprint is about to be paused because of a failed run."""
     _announce(world, Event.PAUSED, blueprint_id, run.history[-1].id, run=run.id)
 
 
-def _announce(world: World, event: Event, of: str, entry: str, run: str | None = None) -> None:
+def _announce(world: World, event: Event, of: str, entry: str, run: RunId | None = None) -> None:
     if not any(
         webhook.is_subscribed_to(event) for webhook in world.webhook_endpoints.list_cached()
     ):
@@ -119,8 +120,8 @@ def _resolve_notification(world: World, message: ResolveAnnouncement) -> Notific
     name, base = notices.notification_id(event, of, entry), world.policy.public_url
     try:
         if event.value.startswith("trigger."):
-            return _unfired_notification(world, name, event, of)
-        run = world.runs.get(message.run or of)
+            return _unfired_notification(world, name, event, FiringId(of))
+        run = world.runs.get(message.run or RunId(of))
         state = State.FAILED if event is Event.PAUSED else event.state_after
         moved = [
             event_entry
@@ -132,7 +133,7 @@ def _resolve_notification(world: World, message: ResolveAnnouncement) -> Notific
         at = moved[0].created_at
         if event is not Event.PAUSED:
             return notices.run_notification(name, event, at, run, base)
-        blueprint = world.blueprints.get(of)
+        blueprint = world.blueprints.get(BlueprintId(of))
         broke = blueprint.broken_by == entry
         return notices.pause_notification(name, at, blueprint, run, base) if broke else None
     except NotFound:
@@ -140,13 +141,13 @@ def _resolve_notification(world: World, message: ResolveAnnouncement) -> Notific
 
 
 def _unfired_notification(
-    world: World, name: str, event: Event, firing_id: str
+    world: World, name: str, event: Event, firing_id: FiringId
 ) -> Notification | None:
     record = world.firings.get(firing_id)
     if notices.event_of_firing(record) is not event:
         return None
     try:
-        blueprint = world.blueprints.get(record.blueprint_id or "")
+        blueprint = world.blueprints.get(record.blueprint_id or BlueprintId(""))
     except NotFound:
         blueprint = None
     return notices.firing_notification(name, event, record, blueprint, world.policy.public_url)

@@ -16,6 +16,7 @@ from chalicelib.actions.runs import transitions
 from chalicelib.actions.tickets import providers
 from chalicelib.domain.errors import Invalid, NotFound, Superseded
 from chalicelib.domain.firing import loop_detection
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pull_requests.forge import WEBHOOK_SECRET_NAMES
 from chalicelib.domain.pull_requests.pull_request import next_look_after_event
 from chalicelib.domain.repos.repo import normal_url
@@ -39,7 +40,7 @@ class ReceivedEvent:
     """An event of a forge or tracker, the runs that are looked at again, and the status to send."""
 
     name: str
-    run_ids: list[str]
+    run_ids: list[RunId]
     success_status: int
 
 
@@ -62,7 +63,7 @@ def receive_event(world: World, source: str, delivery: InboundDelivery) -> Recei
     return ReceivedEvent(name=event, run_ids=run_ids, success_status=sender.success_status)
 
 
-def handle_forge_event(world: World, source: str, event: str, payload: Payload) -> list[str]:
+def handle_forge_event(world: World, source: str, event: str, payload: Payload) -> list[RunId]:
     """Look again at the subjects of a delivery; return the ids of the affected runs."""
     if (source, event) in TICKET_EVENTS or source not in FORGE_SOURCES:
         providers.sync_now(world, source)
@@ -70,7 +71,7 @@ def handle_forge_event(world: World, source: str, event: str, payload: Payload) 
     return handler(world, payload) if handler else []
 
 
-def _look_at_pull_requests(world: World, payload: Payload) -> list[str]:
+def _look_at_pull_requests(world: World, payload: Payload) -> list[RunId]:
     """Make the runs due whose branches a delivery names."""
     repository = payload.get("repository")
     url = repository.get("html_url") if isinstance(repository, Mapping) else None
@@ -86,7 +87,7 @@ def _look_at_pull_requests(world: World, payload: Payload) -> list[str]:
     ]
 
 
-def _look_now(world: World, run_id: str) -> bool:
+def _look_now(world: World, run_id: RunId) -> bool:
     try:
         run = world.runs.get(run_id)
         if run.state not in FOLLOWED_STATES or run.pull is None:
@@ -101,7 +102,7 @@ def _look_now(world: World, run_id: str) -> bool:
     return True
 
 
-EVENT_HANDLERS: dict[tuple[str, str], Callable[[World, Payload], list[str]]] = {
+EVENT_HANDLERS: dict[tuple[str, str], Callable[[World, Payload], list[RunId]]] = {
     ("github", event): _look_at_pull_requests
     for event in (
         "pull_request",

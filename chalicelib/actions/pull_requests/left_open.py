@@ -12,6 +12,7 @@ from chalicelib.actions.firing import trigger_failures
 from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.actions.runs import transitions
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.pull_requests.pull_request import Facts, PullRequestState
 from chalicelib.domain.runs.attempt import TicketComment
@@ -20,7 +21,7 @@ from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 
-def note_open(world: World, run_id: str, facts: Facts) -> None:
+def note_open(world: World, run_id: RunId, facts: Facts) -> None:
     """Record a pull request on a run that was cancelled while the pull request was being opened."""
 
     def noted_once() -> Run | None:

@@ -19,6 +19,7 @@ from chalicelib.actions.pull_requests.cleanup import Tidying
 from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
 from chalicelib.domain.pull_requests.pull_request import (
     Facts,
@@ -80,7 +81,7 @@ def _leased(world: World, run: Run) -> Run:
     return leased
 
 
-def _publish_again(world: World, run_id: str) -> None:
+def _publish_again(world: World, run_id: RunId) -> None:
     """Publish a run again at once after a concurrent write: its pull request is found."""
     run = world.runs.get(run_id)
     if run.publishes:
@@ -170,7 +171,7 @@ def _take_over(world: World, run: Run) -> None:
     """
     key = run.branch_key
     before = sorted(world.slots.held_runs(key) - {run.id})
-    over: dict[str, int | None] = dict.fromkeys(before)
+    over: dict[RunId, int | None] = dict.fromkeys(before)
     for old in world.runs.get_many(before):
         if old.state in (State.PR_OPENED, State.NEEDS_ATTENTION):
             old = transitions.transition_run(

@@ -8,11 +8,12 @@ from itertools import chain, islice, repeat
 
 from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.runs.transitions import RUNNER_REMINDER_INTERVAL
+from chalicelib.domain.ids import CounterKey, QueueKey
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.repos.repo import Repo
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run, move_run
-from chalicelib.domain.runs.run_keys import STAGE_COUNTER
+from chalicelib.domain.runs.run_keys import STAGE_COUNTER, blueprint_counter_key, repo_counter_key
 from chalicelib.domain.runs.state import HOLDS_SLOT, State
 from chalicelib.ports import Part, World, WriteConflict
 
@@ -24,7 +25,7 @@ DEFAULT_RUNS_PER_REPO = 2
 """The concurrent runs of a repo that has no settings."""
 
 
-def admit_queue(world: World, queue_key: str, due: Run | None = None) -> None:
+def admit_queue(world: World, queue_key: QueueKey, due: Run | None = None) -> None:
     """Give free slots to the runs in queue `queue_id`, and to those that wait for a stage slot.
 
     The queues that wait for the stage are merged by rank, so the order of messages does not matter.
@@ -34,7 +35,7 @@ def admit_queue(world: World, queue_key: str, due: Run | None = None) -> None:
     """
     if _wait_for_stage(world, queue_key, due):
         return  # Before any queue is read: there may be hundreds, and each waiting run asks again.
-    seen: set[str] = set()
+    seen: set[QueueKey] = set()
     for _ in range(MAX_PASSES):
         waiting = world.slots.awaiting_stage(MAX_QUEUES_PER_PASS)
         keys = {*waiting, queue_key} - seen
@@ -58,7 +59,9 @@ def wake_waiting_queue(world: World) -> None:
         due_messages.enqueue_admissions(world, first)
 
 
-def _admit_pass(world: World, queue_key: str, keys: Collection[str], due: Run | None) -> bool:
+def _admit_pass(
+    world: World, queue_key: QueueKey, keys: Collection[QueueKey], due: Run | None
+) -> bool:
     """Admit the runs of these queues that may start, by rank; return whether the stage is full."""
     reader = _QueueReader(world)
     repos: dict[str, Repo | None] = {}
@@ -83,13 +86,13 @@ class _QueueReader:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._full: set[str] = set()
+        self._full: set[CounterKey] = set()
 
-    def block(self, counters: Collection[str]) -> None:
+    def block(self, counters: Collection[CounterKey]) -> None:
         """Skip the runs of these counters from now on."""
         self._full.update(counters)
 
-    def iter_by_sort_key(self, keys: Sequence[str], due: Run | None) -> Iterator[Run]:
+    def iter_by_sort_key(self, keys: Sequence[QueueKey], due: Run | None) -> Iterator[Run]:
         """Yield each run that may start, the most urgent of all queues first."""
         queues = [self._iter_ready(key) for key in keys]
         alone = [due] if due and _may_start(self._world, due) else []
@@ -99,7 +102,7 @@ class _QueueReader:
                 yield run
             last = run.id
 
-    def _iter_ready(self, key: str) -> Iterator[Run]:
+    def _iter_ready(self, key: QueueKey) -> Iterator[Run]:
         """Yield the runs in queue `key` that may start, in the order of their rank.
 
         Runs are read in growing batches (1, 5, then `MAX_RUNS_PER_PASS`), so that no more are read
@@ -111,7 +114,7 @@ class _QueueReader:
             for run in self._world.runs.get_many(some) if some else ():
                 if run.queue_id == key and _may_start(self._world, run):
                     yield run
-                if key in self._full:
+                if CounterKey(key) in self._full:
                     return
             if len(some) < size:
                 return
@@ -135,17 +138,20 @@ def _choose_pool(world: World, repo: Repo | None) -> Pool:
     return (repo and repo.runner) or world.policy.runner
 
 
-def _slot_limits(world: World, run: Run, repo: Repo | None) -> dict[str, int]:
+def _slot_limits(world: World, run: Run, repo: Repo | None) -> dict[CounterKey, int]:
     """Return the limit of each counter of `run`, by the present settings of its repo."""
-    limits = {f"definition#{run.blueprint_id}": run.max_concurrent} if run.blueprint_id else {}
+    owner = run.blueprint_id
+    limits = {blueprint_counter_key(owner): run.max_concurrent} if owner else {}
     if run.repo_url:
-        limits[f"repo#{run.repo_url}"] = (
+        limits[repo_counter_key(run.repo_url)] = (
             repo.max_concurrent_tasks if repo else DEFAULT_RUNS_PER_REPO
         )
     return {**limits, STAGE_COUNTER: world.policy.max_concurrent}
 
 
-def _admit_run(world: World, run: Run, limits: dict[str, int], pool: Pool) -> frozenset[str]:
+def _admit_run(
+    world: World, run: Run, limits: dict[CounterKey, int], pool: Pool
+) -> frozenset[CounterKey]:
     """Admit `run`; return the full counters, or none if it was admitted or is no longer queued."""
     now = world.now()
     published = run.stage == Phase.PUBLISH
@@ -168,7 +174,7 @@ def _admit_run(world: World, run: Run, limits: dict[str, int], pool: Pool) -> fr
         except WriteConflict as taken:
             if Part.RUN in taken.parts:
                 return frozenset()
-            full = taken.keys_of(Part.COUNTER)
+            full = frozenset(map(CounterKey, taken.keys_of(Part.COUNTER)))
             dropped = [_drop_lost(world, counter) for counter in sorted(full)]
             if not any(dropped):
                 return full
@@ -179,7 +185,7 @@ def _admit_run(world: World, run: Run, limits: dict[str, int], pool: Pool) -> fr
     return frozenset(limits)
 
 
-def _drop_lost(world: World, counter: str) -> bool:
+def _drop_lost(world: World, counter: CounterKey) -> bool:
     """Drop slots of a full counter whose runs hold none; return false if none were dropped.
 
     A run that moves concurrently prevents it.
@@ -200,7 +206,7 @@ def _drop_lost(world: World, counter: str) -> bool:
     return True
 
 
-def _wait_for_stage(world: World, queue_key: str, due: Run | None) -> bool:
+def _wait_for_stage(world: World, queue_key: QueueKey, due: Run | None) -> bool:
     """Return whether the stage is full, with no lost slots; if so, record the waiting queue."""
     if len(world.slots.held_runs(STAGE_COUNTER)) < world.policy.max_concurrent or _drop_lost(
         world, STAGE_COUNTER
@@ -212,7 +218,7 @@ def _wait_for_stage(world: World, queue_key: str, due: Run | None) -> bool:
     return is_stage_full(world)
 
 
-def _note_waiting(world: World, keys: Collection[str]) -> bool:
+def _note_waiting(world: World, keys: Collection[QueueKey]) -> bool:
     """Record the rank at which these queues wait for the stage; return whether it is still full."""
     for key in sorted(keys):
         world.slots.leave_stage(key)  # the rank of an admitted run is outdated

@@ -10,6 +10,7 @@ from itertools import chain
 from chalicelib.actions.runs import runs
 from chalicelib.domain.blueprints.blueprint import RUN_KINDS
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import ACTIVE_STATES, FINAL_STATES, State
 from chalicelib.ports import World
@@ -37,7 +38,7 @@ def _iter_unseen(world: World) -> Iterator[Run]:
     """Yield the queued runs that are due: before its first step a run is in no state index."""
     for due in world.runs.iter_due(world.now()):
         with suppress(NotFound):
-            run = world.runs.get(due.id)
+            run = world.runs.get(RunId(due.id))
             if run.state is State.QUEUED:
                 yield run
 

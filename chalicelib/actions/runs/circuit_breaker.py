@@ -12,6 +12,7 @@ from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.error_class import FORGE_OUTAGE_CLASSES, ErrorClass
 from chalicelib.domain.errors import Busy, NotFound, Superseded
+from chalicelib.domain.ids import BlueprintId
 from chalicelib.domain.page import Cursor
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
@@ -34,7 +35,7 @@ def pause_after_failures(world: World, run: Run) -> None:
         return
 
     def pause_once() -> None:
-        blueprint = world.blueprints.get(run.blueprint_id or "")
+        blueprint = world.blueprints.get(run.blueprint_id or BlueprintId(""))
         reason = _pause_reason(world, blueprint, run) if blueprint.enabled else None
         if reason is None:
             return

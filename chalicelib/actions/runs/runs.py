@@ -23,6 +23,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint, MissingParams
 from chalicelib.domain.errors import Conflict, Fault, IllegalTransition, Invalid
 from chalicelib.domain.firing.decision import BlueprintContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import FINAL_STATES, State
@@ -57,7 +58,7 @@ def start_run(
     reached, or it was changed concurrently.
     """
     if earlier := earlier_result(world, claim):
-        return world.runs.get(earlier)
+        return world.runs.get(RunId(earlier))
     if stored and not blueprint.enabled:
         why = f" ({blueprint.paused_reason})" if blueprint.paused_reason else ""
         raise Conflict(f"{blueprint.name!r} is paused{why}: resume it first")
@@ -84,14 +85,14 @@ def start_run(
     claimed = replace(decision, claim=replace(claim, result=run.id) if claim else None)
     result = write_decision(world, claimed)
     if result in ALREADY_DECIDED and claim:
-        return world.runs.get(first_result(world, claim))
+        return world.runs.get(RunId(first_result(world, claim)))
     if result is not WriteResult.WRITTEN:
         raise conflict_error(f"{blueprint.name!r}")
     due_messages.enqueue_if_due_soon(world, [run])
     return run
 
 
-def cancel_run(world: World, run_id: str) -> Run:
+def cancel_run(world: World, run_id: RunId) -> Run:
     """Cancel a run that is not final, even if it moves concurrently.
 
     Its runner is informed by the answer to its next heartbeat. Raises `IllegalTransition` for a
@@ -120,7 +121,7 @@ def may_resume(run: Run) -> bool:
     return run.state in (State.NEEDS_ATTENTION, State.PR_OPENED)
 
 
-def retry_run(world: World, run_id: str) -> Run:
+def retry_run(world: World, run_id: RunId) -> Run:
     """Retry a failed or cancelled run: from its beginning, or from publish if it had been pushed.
 
     Kept work whose agent had finished is pushed without another agent. Raises `IllegalTransition`
@@ -169,7 +170,7 @@ def check_may_prompt(world: World, run: Run, *, may_write: bool) -> None:
         )
 
 
-def resume_run(world: World, run_id: str, prompt: str) -> Run:
+def resume_run(world: World, run_id: RunId, prompt: str) -> Run:
     """Resume a run with a new prompt, on its own branch or from its kept work.
 
     Raises `IllegalTransition` if the run is in no resumable state.

@@ -14,6 +14,7 @@ from chalicelib.actions import due_messages
 from chalicelib.actions.firing import trigger_failures
 from chalicelib.actions.runs import transitions
 from chalicelib.domain.error_class import ErrorClass
+from chalicelib.domain.ids import RunId
 from chalicelib.ports import World
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def left_to_ticks(world: World, step: str) -> Iterator[None]:
         log.exception("step left to the next tick", extra={"step": step})
 
 
-def step_of_run(world: World, run_id: str, step: Callable[[World, str], None]) -> None:
+def step_of_run(world: World, run_id: RunId, step: Callable[[World, RunId], None]) -> None:
     """Do a step of a run, and count its failure on the run."""
     try:
         step(world, run_id)
@@ -42,7 +43,7 @@ def step_of_run(world: World, run_id: str, step: Callable[[World, str], None]) -
         count_run_failure(world, run_id, error)
 
 
-def count_run_failure(world: World, run_id: str, error: Exception) -> None:
+def count_run_failure(world: World, run_id: RunId, error: Exception) -> None:
     """Count a failed step of a run and back off; fail the run after ten in a row.
 
     A run with a temporary failure stays due indefinitely.

@@ -11,6 +11,7 @@ from chalicelib.actions.notifications import announce
 from chalicelib.actions.runs import circuit_breaker
 from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.errors import Superseded
+from chalicelib.domain.ids import CounterKey
 from chalicelib.domain.runs.attempt import AttemptOutcome, change_attempt
 from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run, move_run, with_changes
@@ -68,13 +69,13 @@ def transition_run(
     return new
 
 
-def _active_sets(run: Run, inside: State, outside: State) -> list[str]:
+def _active_sets(run: Run, inside: State, outside: State) -> list[CounterKey]:
     """Return the set of active runs that holds the run in state `inside` but not in `outside`."""
     counted = run.overlap_key and inside in ACTIVE_STATES and outside not in ACTIVE_STATES
     return [run.overlap_key] if counted and run.overlap_key else []
 
 
-def _open_pr_sets(counted: Run, other: Run) -> list[str]:
+def _open_pr_sets(counted: Run, other: Run) -> list[CounterKey]:
     """Return the set of open pull requests that contains the first run but not the other."""
     key = counted.open_prs_key
     return [key] if key and key != other.open_prs_key else []
@@ -133,7 +134,9 @@ def update_run(world: World, run: Run, **changes: Unpack[RunChanges]) -> Run:
     return new
 
 
-def _store_run(world: World, new: Run, was: Run, *, leaves: list[str], enters: list[str]) -> None:
+def _store_run(
+    world: World, new: Run, was: Run, *, leaves: list[CounterKey], enters: list[CounterKey]
+) -> None:
     """Write a run and the sets that it leaves and enters in one transaction."""
     if not leaves and not enters:
         world.runs.put(new, was)

@@ -10,12 +10,13 @@ from chalicelib.actions.pull_requests import left_open, publish, track
 from chalicelib.actions.runs import briefs
 from chalicelib.actions.tickets import comments
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 
 
-def make_outside_call(world: World, run_id: str) -> None:
+def make_outside_call(world: World, run_id: RunId) -> None:
     """Call the forge or tracker that a due run needs. A message too early or late does nothing.
 
     A message whose run has moved on also does nothing: the move has sent its own message.

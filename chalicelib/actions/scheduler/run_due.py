@@ -11,6 +11,7 @@ from chalicelib.actions.firing.firing import is_active
 from chalicelib.actions.jobs import builds
 from chalicelib.actions.runs import admission, briefs, transitions
 from chalicelib.domain.errors import NotFound, Superseded
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.messages import ConsultForge
 from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run
 from chalicelib.domain.runs.state import State
@@ -19,7 +20,7 @@ from chalicelib.ports import World
 MAX_ADMISSION_INTERVAL = timedelta(minutes=10)
 
 
-def handle_due_run(world: World, run_id: str) -> None:
+def handle_due_run(world: World, run_id: RunId) -> None:
     """Do the due step of a run, and hand on a step that waits for its forge or tracker.
 
     A message too early or too late does nothing.

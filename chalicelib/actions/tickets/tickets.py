@@ -23,6 +23,7 @@ from chalicelib.domain import label as labels
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.decision import Decision, FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim, Outcome, Skip
+from chalicelib.domain.ids import TriggerId
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.tickets import ticket as tickets
 from chalicelib.domain.tickets.provider import TicketProvider
@@ -115,13 +116,13 @@ def _matches_only_own_label(
     return any(claim is not None and claim.digest == "fired" for claim in claims_found)
 
 
-def _claim_keys(trigger_id: str, ticket: Ticket) -> list[str]:
+def _claim_keys(trigger_id: TriggerId, ticket: Ticket) -> list[str]:
     """Return the possible keys of a claim on a ticket; a new claim uses the first one."""
     return [f"ticket#{trigger_id}#{identity}" for identity in ticket.claim_identities]
 
 
 def _find_claim(
-    claims: Mapping[str, IdempotencyClaim], trigger_id: str, ticket: Ticket
+    claims: Mapping[str, IdempotencyClaim], trigger_id: TriggerId, ticket: Ticket
 ) -> IdempotencyClaim | None:
     keys = _claim_keys(trigger_id, ticket)
     return next((claims[key] for key in keys if key in claims), None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chalicelib.domain.ids import BlueprintId, CounterKey, TriggerId
 from chalicelib.domain.pool import ComputeType
 from chalicelib.domain.repos.repo import TICKET_REPO_PLACEHOLDER
 from chalicelib.domain.runs.run_keys import open_prs_key
@@ -60,7 +61,7 @@ class Blueprint:
     `trigger_ids` lists its triggers: an index is updated late, and a resume would miss a trigger.
     """
 
-    id: str
+    id: BlueprintId
     kind: Kind
     name: str
     title: str
@@ -94,7 +95,7 @@ class Blueprint:
     draft: bool = False
     pr_labels: tuple[str, ...] = ()
     tracks_active: bool = False
-    trigger_ids: tuple[str, ...] = ()
+    trigger_ids: tuple[TriggerId, ...] = ()
     paused_reason: str | None = None
     resumed_at: datetime | None = None
     broken_by: str | None = None
@@ -111,11 +112,11 @@ class Blueprint:
         return self.on_open_pr != OpenPrPolicy.ALLOW or self.max_open_prs is not None
 
     @property
-    def open_prs_key(self) -> str:
+    def open_prs_key(self) -> CounterKey:
         """The key of the set of its runs whose pull requests are open."""
         return open_prs_key(self.id)
 
     @property
-    def active_key(self) -> str:
+    def active_key(self) -> CounterKey:
         """The key of the set of its active runs, kept while one of its triggers limits overlaps."""
-        return f"active#{self.id}"
+        return CounterKey(f"active#{self.id}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.ids import RunId, TriggerId
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.triggers.trigger import Trigger
 
@@ -19,7 +20,7 @@ class BlueprintContext:
     template: PromptTemplate | None = None
 
     @property
-    def trigger_id(self) -> str | None:
+    def trigger_id(self) -> TriggerId | None:
         """The id of its trigger, None if a person fires."""
         return None
 
@@ -35,10 +36,10 @@ class FiringContext(BlueprintContext):
     """The configuration that a decision about a trigger is based on, read in one snapshot."""
 
     trigger: Trigger
-    active: frozenset[str] = frozenset()
+    active: frozenset[RunId] = frozenset()
 
     @property
-    def trigger_id(self) -> str:
+    def trigger_id(self) -> TriggerId:
         return self.trigger.id
 
 
@@ -58,4 +59,4 @@ class Decision:
     blueprint: Blueprint | None = None
     trigger: tuple[Trigger, Trigger] | None = None
     claim: IdempotencyClaim | None = None
-    active: frozenset[str] | None = None
+    active: frozenset[RunId] | None = None

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.blueprints.blueprint import PartialWork
-from chalicelib.domain.ids import ID_NAMESPACE, format_moment
+from chalicelib.domain.ids import (
+    ID_NAMESPACE,
+    BlueprintId,
+    FiringId,
+    RunId,
+    TriggerId,
+    format_moment,
+)
 from chalicelib.domain.pool import ComputeType
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers.gap import MissedGap
@@ -62,19 +69,19 @@ class Brief:
 class Firing:
     """The record of one occurrence, or of a gap of several."""
 
-    id: str
+    id: FiringId
     occurrence: str
     outcome: Outcome
     fired_at: datetime
-    blueprint_id: str | None = None
-    trigger_id: str | None = None
+    blueprint_id: BlueprintId | None = None
+    trigger_id: TriggerId | None = None
     trigger_type: TriggerType = TriggerType.MANUAL
-    run_id: str | None = None
+    run_id: RunId | None = None
     reason: str | None = None
     lateness_ms: int = 0
     until: str | None = None
     count: int | None = None
-    redelivery_of: str | None = None
+    redelivery_of: FiringId | None = None
     missing_params: tuple[str, ...] = ()
 
     @property
@@ -102,24 +109,24 @@ class IdempotencyClaim:
         return self.expires_at is not None and self.expires_at <= now
 
 
-def firing_id(source: str, identity: str) -> str:
+def firing_id(source: str, identity: str) -> FiringId:
     """Return the id of the firing of `result_identity` (a time, a delivery, a
     ticket) by `source`.
     """
-    return str(uuid.uuid5(ID_NAMESPACE, f"firing#{source}#{identity}"))
+    return FiringId(str(uuid.uuid5(ID_NAMESPACE, f"firing#{source}#{identity}")))
 
 
-def run_id(firing: str) -> str:
+def run_id(firing: FiringId) -> RunId:
     """Return the id of the run that a firing creates."""
-    return str(uuid.uuid5(ID_NAMESPACE, f"run#{firing}"))
+    return RunId(str(uuid.uuid5(ID_NAMESPACE, f"run#{firing}")))
 
 
 def gap_firing(
     passed: MissedGap,
     reason: Skip,
     *,
-    trigger_id: str,
-    blueprint_id: str,
+    trigger_id: TriggerId,
+    blueprint_id: BlueprintId,
     now: datetime,
 ) -> Firing:
     """Return the single record of several scheduled occurrences that did not fire."""

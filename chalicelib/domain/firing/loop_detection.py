@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.firing import run_marker
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.run_keys import is_run_branch
 from chalicelib.domain.triggers.webhook_events import get_path
 
@@ -43,7 +44,7 @@ def labelled_ticket(payload: Mapping[str, Any]) -> tuple[str, str] | None:
     return f"github:{slug}#{number}", name
 
 
-def run_ids_in_texts(payload: Mapping[str, Any]) -> list[str]:
+def run_ids_in_texts(payload: Mapping[str, Any]) -> list[RunId]:
     """Return the ids of the runs whose own texts a delivery contains."""
     texts = _texts_at(payload, _TEXTS)
     return list(dict.fromkeys(run for text in texts for run in run_marker.marked_run_ids(text)))

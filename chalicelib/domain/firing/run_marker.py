@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 
+from chalicelib.domain.ids import RunId
+
 MARKER = "optio:task/"
 # Only at the beginning of a line: a user who quotes such a text writes a new one.
 _MARKER = re.compile(rf"^(?:<!-- )?{MARKER}([0-9a-f-]{{36}})", re.MULTILINE)
 
 
-def visible_marker(run_id: str) -> str:
+def visible_marker(run_id: RunId) -> str:
     """Return the mark of a run as a visible line."""
     return f"{MARKER}{run_id}"
 
 
-def hidden_marker(run_id: str) -> str:
+def hidden_marker(run_id: RunId) -> str:
     """Return the mark of a run as a Markdown comment."""
     return f"<!-- {visible_marker(run_id)} -->"
 
 
-def marked_run_ids(text: str) -> list[str]:
+def marked_run_ids(text: str) -> list[RunId]:
     """Return the distinct ids of the runs whose marks a text carries."""
     return list(dict.fromkeys(_MARKER.findall(text)))

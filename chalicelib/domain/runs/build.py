@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pool import ComputeType
 
 MAX_QUEUE_TIME = timedelta(minutes=30)
@@ -55,7 +56,7 @@ class ClaimToken:
     receives.
     """
 
-    run_id: str
+    run_id: RunId
     attempt: int
     launch_id: str
     speaks: bool = False
@@ -74,7 +75,7 @@ class BuildEnd:
     build: str
     status: str
     message: str = ""
-    run_id: str = ""
+    run_id: RunId | None = None
     launch_id: str = ""
     never_began: bool = False
 
@@ -98,7 +99,7 @@ def parse_claim_token(token: str) -> tuple[ClaimToken, str] | None:
         return None
     prefix, run, attempt, launch_hex, signature = match.groups()
     claim_token = ClaimToken(
-        run_id=str(uuid.UUID(run)),
+        run_id=RunId(str(uuid.UUID(run))),
         attempt=int(attempt),
         launch_id=str(uuid.UUID(launch_hex)),
         speaks=prefix == JOB_TOKEN_PREFIX,

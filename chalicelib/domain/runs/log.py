@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.run import Run
 
 MAX_LINE_BYTES = 16 * 1024
@@ -39,7 +40,7 @@ class LogStream:
     copy.
     """
 
-    run_id: str
+    run_id: RunId
     attempt: int
     began: datetime
 

@@ -8,6 +8,7 @@ from typing import Unpack
 
 from chalicelib.domain.error_class import LIMIT_CLASSES
 from chalicelib.domain.errors import IllegalTransition
+from chalicelib.domain.ids import BlueprintId, CounterKey, FiringId, QueueKey, RunId, TriggerId
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
 from chalicelib.domain.pull_requests.pull_request import PullRequest, PullRequestState
@@ -37,10 +38,10 @@ WATCHDOG_SOURCE = "watchdog"
 class Run:
     """One execution of a blueprint, or of an ad-hoc request."""
 
-    id: str
+    id: RunId
     type: str
     title: str
-    firing_id: str
+    firing_id: FiringId
     created_at: datetime
     updated_at: datetime
     state: State = State.QUEUED
@@ -48,9 +49,9 @@ class Run:
     stage: Phase | None = None
     attempt: int = 0
 
-    blueprint_id: str | None = None
+    blueprint_id: BlueprintId | None = None
     blueprint_name: str | None = None
-    trigger_id: str | None = None
+    trigger_id: TriggerId | None = None
     repo_url: str | None = None
     repo_branch: str | None = None
     branch_prefix: str | None = None
@@ -65,8 +66,8 @@ class Run:
     pool: Pool = Pool.SELF_HOSTED
     launch: BuildRequest | None = None
     secrets: tuple[str, ...] = ()
-    overlap_key: str | None = None
-    cancels: tuple[str, ...] = ()
+    overlap_key: CounterKey | None = None
+    cancels: tuple[RunId, ...] = ()
     lateness_ms: int | None = None
 
     queued_at: datetime | None = None
@@ -165,7 +166,7 @@ class Run:
         return self.works_on or f"{self.branch_prefix or run_keys.BRANCH_PREFIX}task-{self.id[:8]}"
 
     @property
-    def branch_key(self) -> str:
+    def branch_key(self) -> CounterKey:
         """The key of the set of runs that push to its branch."""
         return run_keys.branch_key(self.repo_url or "", self.branch or self.push_branch)
 
@@ -175,7 +176,7 @@ class Run:
         return self.state is State.RUNNING and self.stage != Phase.PUBLISH
 
     @property
-    def open_prs_key(self) -> str | None:
+    def open_prs_key(self) -> CounterKey | None:
         """The key of the set that it is in while its pull request is open and tracked."""
         key = run_keys.open_prs_key(self.blueprint_id) if self.blueprint_id else None
         return key if self.has_open_pr else None
@@ -205,23 +206,21 @@ class Run:
         return self.trial is not None and not self.trial.passed
 
     @property
-    def queue_id(self) -> str:
-        """The id of its queue: its repo, or its blueprint if it has no repo."""
-        return f"repo#{self.repo_url}" if self.repo_url else f"definition#{self.blueprint_id}"
+    def queue_id(self) -> QueueKey:
+        """The key of its queue: its repo, or its blueprint if it has no repo."""
+        return run_keys.queue_key(self.repo_url, self.blueprint_id)
 
     @property
-    def waits_in(self) -> str | None:
+    def waits_in(self) -> QueueKey | None:
         """The key of the queue in which it waits for admission or for a runner, or None."""
         if self.state is State.QUEUED:
             return self.queue_id
         return run_keys.pool_key(self.pool) if self.state is State.PROVISIONING else None
 
     @property
-    def slot_ids(self) -> tuple[str, ...]:
+    def slot_ids(self) -> tuple[CounterKey, ...]:
         """The counters that count it while it holds a slot."""
-        repo = (f"repo#{self.repo_url}",) if self.repo_url else ()
-        owner = (f"definition#{self.blueprint_id}",) if self.blueprint_id else ()
-        return (*repo, *owner, run_keys.STAGE_COUNTER)
+        return run_keys.slot_keys(self.repo_url, self.blueprint_id)
 
     @property
     def queue_sort_key(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pool import Pool
 from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
 from chalicelib.domain.pull_requests.pull_request import PullRequest, PullRequestState
@@ -25,7 +26,7 @@ class RunChanges(TypedDict, total=False):
     branch_prefix: str | None
     pool: Pool
     launch: BuildRequest | None
-    cancels: tuple[str, ...]
+    cancels: tuple[RunId, ...]
 
     queued_at: datetime | None
     not_before: datetime | None

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.state import State
 
 
@@ -21,6 +22,6 @@ class RunEvent:
     created_at: datetime
 
 
-def event_id(run_id: str, number: int) -> str:
+def event_id(run_id: RunId, number: int) -> str:
     """Return the id of an entry of a run's history."""
     return str(uuid.uuid5(uuid.UUID(run_id), f"event#{number}"))

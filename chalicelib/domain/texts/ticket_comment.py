@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pull_requests.pull_request import PullRequestState
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
@@ -29,7 +30,7 @@ CommentLine = tuple[TextPart, ...]
 class CommentText:
     """The content of a comment, line by line; each tracker renders it in its own format."""
 
-    run_id: str
+    run_id: RunId
     lines: tuple[CommentLine, ...]
 
     @property

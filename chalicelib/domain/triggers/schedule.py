@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
+from chalicelib.domain.ids import TriggerId
 from chalicelib.domain.triggers.cron import Cron, parse_cron
 from chalicelib.domain.triggers.time_zones import (
     find_change,
@@ -167,7 +168,7 @@ def correct_instant(schedule: CronSchedule, stored: datetime, decided: datetime 
     return min(candidates, key=lambda instant: abs(instant - stored), default=stored)
 
 
-def jitter_of(trigger_id: str, seconds: int) -> timedelta:
+def jitter_of(trigger_id: TriggerId, seconds: int) -> timedelta:
     """Return a trigger's own offset: whole seconds from 0 to `seconds`, always the same."""
     digest = hashlib.sha256(trigger_id.encode()).digest()
     return timedelta(seconds=int.from_bytes(digest[:8], "big") % (seconds + 1))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.ids import BlueprintId, TriggerId
 from chalicelib.domain.limits import MAX_WEBHOOK_SECRETS
 from chalicelib.domain.trigger_type import TriggerType
 from chalicelib.domain.triggers import schedule as schedules
@@ -103,8 +104,8 @@ class Trigger:
 
     type: ClassVar[TriggerType]
 
-    id: str
-    blueprint_id: str
+    id: TriggerId
+    blueprint_id: BlueprintId
     blueprint_kind: str
     created_at: datetime
     updated_at: datetime

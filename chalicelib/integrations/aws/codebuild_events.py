@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.build import BuildEnd
 
 
@@ -17,7 +18,7 @@ def parse_build_end(detail: Mapping[str, Any]) -> BuildEnd:
         build=str(detail.get("build-id", "")).rpartition("build/")[2],
         status=str(detail.get("build-status", "UNKNOWN")),
         message=failure_summary(more.get("phases") or ()),
-        run_id=values.get("OPTIO_RUN_ID", ""),
+        run_id=RunId(values["OPTIO_RUN_ID"]) if values.get("OPTIO_RUN_ID") else None,
         launch_id=values.get("OPTIO_LAUNCH_ID", ""),
         never_began=never_began(more.get("phases") or ()),
     )

@@ -14,6 +14,7 @@ from requests.utils import parse_header_links
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.firing import run_marker
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.pull_requests.forge import GITHUB_API_URL, ForgeLocation, is_rate_limited
 from chalicelib.domain.retry_after import rate_limit_delay
 from chalicelib.domain.texts.ticket_comment import CommentText, to_markdown
@@ -88,7 +89,7 @@ class GitHubIssues:
     def _path(self, ticket_id: str) -> str:
         return f"/repos/{self._repo}/issues/{ticket_id.rpartition('#')[2]}"
 
-    def find_comment(self, ticket_id: str, run_id: str) -> str | None:
+    def find_comment(self, ticket_id: str, run_id: RunId) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
         comments = self._comments(ticket_id)
         return next(

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.domain.firing import run_marker
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.texts.ticket_comment import CommentText, TextPart
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Comment, Ticket
@@ -66,7 +67,7 @@ class JiraIssues:
             if not page or count >= answer.get("total", 0):
                 return
 
-    def find_comment(self, ticket_id: str, run_id: str) -> str | None:
+    def find_comment(self, ticket_id: str, run_id: RunId) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
         comments = self._comments(ticket_id)
         ours = (

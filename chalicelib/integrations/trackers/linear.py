@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.domain.firing import run_marker
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.texts.ticket_comment import CommentText, to_markdown
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Comment, Ticket
@@ -115,7 +116,7 @@ class LinearIssues:
         for nodes, _ in self._pages(COMMENTS_QUERY, {"id": issue_id}, None, "issue", "comments"):
             yield from nodes
 
-    def find_comment(self, ticket_id: str, run_id: str) -> str | None:
+    def find_comment(self, ticket_id: str, run_id: RunId) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
         comments = self._comments(ticket_id)
         return next(

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from chalicelib.domain.firing import run_marker
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.texts.ticket_comment import CommentText, TextPart
 from chalicelib.domain.tickets.provider import TicketProvider
 from chalicelib.domain.tickets.ticket import Comment, Ticket
@@ -79,7 +80,7 @@ class NotionPages:
         ]
         return replace(ticket, body=body), comments
 
-    def find_comment(self, ticket_id: str, run_id: str) -> str | None:
+    def find_comment(self, ticket_id: str, run_id: RunId) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
         comments = self._listed("/v1/comments", {"block_id": ticket_id})
         ours = (

@@ -10,6 +10,7 @@ from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.firing.decision import FiringContext
 from chalicelib.domain.firing.firing import IdempotencyClaim
+from chalicelib.domain.ids import BlueprintId, TriggerId
 from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.ports.conflicts import Part, may_lose
@@ -26,7 +27,7 @@ class Blueprints(Protocol):
     rows; more of them raise `ValueError`.
     """
 
-    def get(self, blueprint_id: str) -> Blueprint:
+    def get(self, blueprint_id: BlueprintId) -> Blueprint:
         """Return a blueprint, in a consistent read; raise `NotFound` if there is none."""
 
     @may_lose(Part.BLUEPRINT, Part.TRIGGER, Part.WEBHOOK_PATH, Part.TEMPLATE, Part.CLAIM)
@@ -65,18 +66,20 @@ class Triggers(Protocol):
     `owner` equal to `was` is only checked.
     """
 
-    def get(self, trigger_id: str) -> Trigger:
+    def get(self, trigger_id: TriggerId) -> Trigger:
         """Return a trigger, in a consistent read; raise `NotFound` if there is none."""
 
     def list_of_blueprint(self, blueprint: Blueprint) -> list[Trigger]:
         """Return the triggers that a blueprint lists, oldest first, in a consistent read."""
 
-    def list_of_blueprints(self, blueprints: Collection[Blueprint]) -> dict[str, list[Trigger]]:
+    def list_of_blueprints(
+        self, blueprints: Collection[Blueprint]
+    ) -> dict[BlueprintId, list[Trigger]]:
         """Return the triggers of each blueprint by its id, oldest first, in consistent reads."""
 
     def read_contexts(
-        self, pairs: Collection[tuple[str, str]], template_id: str | None = None
-    ) -> dict[str, FiringContext]:
+        self, pairs: Collection[tuple[TriggerId, BlueprintId]], template_id: str | None = None
+    ) -> dict[TriggerId, FiringContext]:
         """Return by trigger id what the decision about each trigger is based on.
 
         `pairs` are (trigger id, blueprint id); a pair is left out if its trigger does not exist,
@@ -129,7 +132,7 @@ class Triggers(Protocol):
         They are those of one shard (0 to `due_shards() - 1`), or all.
         """
 
-    def list_of_source(self, source: str) -> list[tuple[str, str]]:
+    def list_of_source(self, source: str) -> list[tuple[TriggerId, BlueprintId]]:
         """Return (trigger id, blueprint id) of the ticket triggers of a source, from an index.
 
         They are sorted by trigger id.

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from chalicelib.domain.firing.decision import Decision
 from chalicelib.domain.firing.firing import Brief, Firing, IdempotencyClaim
+from chalicelib.domain.ids import BlueprintId, FiringId, TriggerId
 from chalicelib.domain.page import Cursor, Page
 from chalicelib.ports.conflicts import Part, may_lose
 
@@ -24,16 +25,16 @@ class Firings(Protocol):
         time of the firing.
         """
 
-    def get(self, firing_id: str) -> Firing:
+    def get(self, firing_id: FiringId) -> Firing:
         """Return a firing, in a consistent read; raise `NotFound` if there is none."""
 
-    def get_brief(self, firing_id: str) -> Brief | None:
+    def get_brief(self, firing_id: FiringId) -> Brief | None:
         """Return the brief of a firing, in a consistent read; None if it was stored without one.
 
         Raises `NotFound` if the firing does not exist.
         """
 
-    def extend_retention(self, firing_id: str, until: datetime) -> None:
+    def extend_retention(self, firing_id: FiringId, until: datetime) -> None:
         """Keep a firing and its brief at least until a time; do nothing if the firing is gone."""
 
     def find_claim(self, key: str, now: datetime) -> IdempotencyClaim | None:
@@ -46,9 +47,11 @@ class Firings(Protocol):
         """End a claim at `now`; do nothing if it is gone or has another result by now."""
 
     def list_of_blueprint(
-        self, blueprint_id: str, before: Cursor | None, limit: int
+        self, blueprint_id: BlueprintId, before: Cursor | None, limit: int
     ) -> Page[Firing]:
         """Return a page of the firings of a blueprint, by the time at which they were decided."""
 
-    def list_of_trigger(self, trigger_id: str, before: Cursor | None, limit: int) -> Page[Firing]:
+    def list_of_trigger(
+        self, trigger_id: TriggerId, before: Cursor | None, limit: int
+    ) -> Page[Firing]:
         """Return a page of the firings of a trigger, by the time at which they were decided."""

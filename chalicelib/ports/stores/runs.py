@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from chalicelib.domain.ids import BlueprintId, CounterKey, QueueKey, RunId
 from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
@@ -26,19 +27,19 @@ class Runs(Protocol):
     def list_position(self, run: Run) -> Cursor:
         """Return the `before` of the page that follows a run, for all lists of runs."""
 
-    def get(self, run_id: str) -> Run:
+    def get(self, run_id: RunId) -> Run:
         """Return a run, in a consistent read; raise `NotFound` if there is none."""
 
     def put(self, new: Run, was: Run) -> None:
         """Replace a run; raise `Superseded` if it is gone, or not at the version of `was`."""
 
-    def iter_waiting(self, key: str) -> Iterator[str]:
+    def iter_waiting(self, key: QueueKey) -> Iterator[RunId]:
         """Yield the ids of the runs in a queue, by `Run.queue_sort_key`, from an index."""
 
-    def first_sort_key(self, key: str) -> str | None:
+    def first_sort_key(self, key: QueueKey) -> str | None:
         """Return the sort key of the first run in a queue, from an index; None if it is empty."""
 
-    def get_many(self, run_ids: Sequence[str]) -> list[Run]:
+    def get_many(self, run_ids: Sequence[RunId]) -> list[Run]:
         """Return those of the runs that exist, in the given order, in a consistent read.
 
         No id may be given twice.
@@ -47,10 +48,14 @@ class Runs(Protocol):
     def list_newest(self, kinds: Collection[str], before: Cursor | None, limit: int) -> Page[Run]:
         """Return a page of the runs of these kinds, by creation time."""
 
-    def list_of_blueprint(self, blueprint_id: str, before: Cursor | None, limit: int) -> Page[Run]:
+    def list_of_blueprint(
+        self, blueprint_id: BlueprintId, before: Cursor | None, limit: int
+    ) -> Page[Run]:
         """Return a page of the runs of a blueprint, by creation time."""
 
-    def list_latest(self, blueprint_ids: Sequence[str], limit: int) -> dict[str, list[Run]]:
+    def list_latest(
+        self, blueprint_ids: Sequence[BlueprintId], limit: int
+    ) -> dict[BlueprintId, list[Run]]:
         """Return by blueprint id its newest runs, at most `limit`, newest first, from an index.
 
         No id may be given twice.
@@ -86,7 +91,7 @@ class Slots(Protocol):
     """
 
     @may_lose(Part.RUN, Part.COUNTER)
-    def take_slots(self, new: Run, was: Run, limits: dict[str, int]) -> None:
+    def take_slots(self, new: Run, was: Run, limits: Mapping[CounterKey, int]) -> None:
         """Replace a run, and add it to each counter, which may then have as many runs as stated.
 
         Loses a run that is gone or no longer at the version of `was`, and each counter that is
@@ -95,7 +100,7 @@ class Slots(Protocol):
 
     @may_lose(Part.RUN)
     def move_run(
-        self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]
+        self, new: Run, was: Run, *, leaves: Collection[CounterKey], enters: Collection[CounterKey]
     ) -> None:
         """Replace a run, and take it out of some sets and into others, of any size.
 
@@ -103,31 +108,31 @@ class Slots(Protocol):
         """
 
     def hold_runs(
-        self, counter: str, run_ids: Collection[str], until: datetime | None = None
+        self, counter: CounterKey, run_ids: Collection[RunId], until: datetime | None = None
     ) -> None:
         """Add runs, at least one, to a set.
 
         `until` is the new expiry of the whole set; without it, the expiry stays.
         """
 
-    def held_runs(self, counter: str) -> frozenset[str]:
+    def held_runs(self, counter: CounterKey) -> frozenset[RunId]:
         """Return the ids of the runs in a set, in a consistent read."""
 
     @may_lose(Part.RUN)
-    def drop_runs(self, counter: str, versions: Mapping[str, int | None]) -> None:
+    def drop_runs(self, counter: CounterKey, versions: Mapping[RunId, int | None]) -> None:
         """Remove runs from a set while each is still at its version (None: does not exist).
 
         Only the first `MAX_DROPPED_RUNS` of them are removed. Loses the runs at another version.
         """
 
-    def await_stage(self, queue_key: str, rank: str) -> None:
+    def await_stage(self, queue_key: QueueKey, rank: str) -> None:
         """Record that a queue waits for a slot of the stage, by its smallest rank so far.
 
         A rank is the `Run.queue_sort_key` of one of its runs.
         """
 
-    def awaiting_stage(self, limit: int) -> list[str]:
+    def awaiting_stage(self, limit: int) -> list[QueueKey]:
         """Return the keys of at most `limit` waiting queues, by rank, from an index."""
 
-    def leave_stage(self, queue_key: str) -> None:
+    def leave_stage(self, queue_key: QueueKey) -> None:
         """Forget that a queue waits for the stage, and its rank."""

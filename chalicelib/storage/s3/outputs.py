@@ -14,6 +14,7 @@ from urllib.parse import quote
 from botocore.config import Config
 
 from chalicelib import aws_session
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.output import RunOutput
 
 KEY_PREFIX = "outputs/"
@@ -39,12 +40,12 @@ class S3Outputs:
         )
         return aws_session.make_client("s3", region_name=self._region, config=config)
 
-    def upload_url(self, run_id: str, attempt: int, output: RunOutput) -> str:
+    def upload_url(self, run_id: RunId, attempt: int, output: RunOutput) -> str:
         """Return a URL for uploading exactly this file."""
         says = {"ContentLength": output.size, "ContentType": output.content_type}
         return self._sign_url("put_object", UPLOAD_LIFETIME, run_id, attempt, output, says)
 
-    def download_url(self, run_id: str, attempt: int, output: RunOutput) -> str:
+    def download_url(self, run_id: RunId, attempt: int, output: RunOutput) -> str:
         """Return a URL for downloading the file; browsers save it and never display it."""
         name = quote(output.name, safe="")
         says = {
@@ -57,7 +58,7 @@ class S3Outputs:
         self,
         call: str,
         lives: timedelta,
-        run_id: str,
+        run_id: RunId,
         attempt: int,
         output: RunOutput,
         says: Mapping[str, object],

@@ -7,6 +7,7 @@ import uuid
 from chalicelib import wiring
 from chalicelib.actions.blueprints import clone, save_warnings
 from chalicelib.domain.access.key import Scope
+from chalicelib.domain.ids import BlueprintId
 from chalicelib.web.api.tasks import get_blueprint
 from chalicelib.web.http.requests import idempotency_claim
 from chalicelib.web.http.responses import Answer, json_answer
@@ -23,7 +24,7 @@ routes = Routes(__name__)
 def clone_task(task_id: str) -> Answer[responses.ClonedAnswer]:
     """Create a paused copy of a blueprint and of its triggers except webhooks."""
     world = wiring.get_world()
-    new_id = str(uuid.uuid4())
+    new_id = BlueprintId(str(uuid.uuid4()))
     claim = idempotency_claim(routes.current_request, new_id)
     new_blueprint, triggers = clone.clone_blueprint(world, get_blueprint(task_id), new_id, claim)
     shown = [resource_views.trigger_view(trigger, world.now()) for trigger in triggers]

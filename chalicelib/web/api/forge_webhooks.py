@@ -35,4 +35,4 @@ def _receive_event(source: str) -> Answer[responses.Hinted]:
     check_flood(f"hints of {source}")
     delivery = delivery_of(routes.current_request)
     event = forge_events.receive_event(wiring.get_world(), source, delivery)
-    return json_answer({"event": event.name, "looking": event.run_ids}, event.success_status)
+    return json_answer({"event": event.name, "looking": [*event.run_ids]}, event.success_status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalicelib import wiring
 from chalicelib.actions.jobs import builds, jobs, outputs, reports
 from chalicelib.domain.access.key import Forbidden, Scope
+from chalicelib.domain.ids import RunId
 from chalicelib.domain.runs.attempt import AttemptOutcome, RunnerCapabilities, StageSpan
 from chalicelib.domain.runs.kept_work import UnpushedWork
 from chalicelib.domain.runs.log import LogLine
@@ -53,7 +54,7 @@ def record_heartbeat() -> Answer[responses.GoOn]:
     """Accept a heartbeat with log lines; return whether the runner may continue."""
     beat = requests.parse_request(runner_requests.Beat, json_body(routes.current_request))
     _check_may_speak(beat)
-    run_id, spans = parse_id("run", beat.run_id), _to_stage_spans(beat)
+    run_id, spans = RunId(parse_id("run", beat.run_id)), _to_stage_spans(beat)
     lines = _to_log_lines(beat)
     reason = jobs.record_heartbeat(
         wiring.get_world(), run_id, beat.attempt, _phase_of(beat), lines, spans
@@ -71,7 +72,7 @@ def renew_git_token() -> Answer[responses.GitToken]:
     )
     _check_may_speak(token_request)
     token = jobs.git_token(
-        wiring.get_world(), parse_id("run", token_request.run_id), token_request.attempt
+        wiring.get_world(), RunId(parse_id("run", token_request.run_id)), token_request.attempt
     )
     return json_answer({"token": token})
 
@@ -85,7 +86,7 @@ def list_uploads() -> Answer[responses.UploadList]:
         runner_requests.Uploads, json_body(routes.current_request)
     )
     _check_may_speak(upload_request)
-    run_id, files = parse_id("run", upload_request.run_id), _to_outputs(upload_request.files)
+    run_id, files = RunId(parse_id("run", upload_request.run_id)), _to_outputs(upload_request.files)
     uploads = outputs.upload_urls(wiring.get_world(), run_id, upload_request.attempt, files)
     return json_answer({"uploads": [{"name": output.name, "url": url} for output, url in uploads]})
 
@@ -122,7 +123,7 @@ def report_attempt() -> Answer[responses.Ended]:
         kept_work=_to_unpushed_work(report),
     )
     run = reports.report_attempt(
-        wiring.get_world(), parse_id("run", report.run_id), report.attempt, end
+        wiring.get_world(), RunId(parse_id("run", report.run_id)), report.attempt, end
     )
     return json_answer({"state": run.state})
 
@@ -139,7 +140,7 @@ def _capabilities(claim_request: runner_requests.Claim) -> RunnerCapabilities | 
 def _check_may_speak(runner_request: runner_requests.Speaks) -> None:
     """Reject a token of another run or attempt, and a key that could not have claimed this one."""
     by = claim_token_of(routes.current_request)
-    run_id = parse_id("run", runner_request.run_id)
+    run_id = RunId(parse_id("run", runner_request.run_id))
     if not builds.may_speak(wiring.get_world(), by, run_id, runner_request.attempt):
         raise Forbidden("this token is for another run or attempt")
 

@@ -11,6 +11,7 @@ from chalicelib.actions.runs import runs
 from chalicelib.domain.access.key import Scope
 from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, Blueprint, Kind
 from chalicelib.domain.errors import Fault, Invalid, MethodNotAllowed, NotFound
+from chalicelib.domain.ids import FiringId, RunId
 from chalicelib.domain.runs.run import Run
 from chalicelib.settings import settings
 from chalicelib.web import task_requests
@@ -184,7 +185,7 @@ def preview_task(task_id: str) -> Answer[responses.PreviewView]:
     blueprint = get_blueprint(task_id)
     params = preview_request.params
     if preview_request.firing_id:
-        params = preview.stored_params(world, blueprint, str(preview_request.firing_id))
+        params = preview.stored_params(world, blueprint, FiringId(str(preview_request.firing_id)))
     return json_answer(firing_views.preview_view(preview.preview_firing(world, blueprint, params)))
 
 
@@ -205,7 +206,7 @@ def list_runs(task_id: str) -> Answer[responses.RunList]:
 @routes.add_route("GET", "/api/tasks/{task_id}/runs/{run_id}", scope=Scope.READ)
 def show_run(task_id: str, run_id: str) -> Answer[responses.RunAnswer]:
     """Return one run of a blueprint."""
-    run = queries.get_run(wiring.get_world(), parse_id("run", run_id))
+    run = queries.get_run(wiring.get_world(), RunId(parse_id("run", run_id)))
     if run.blueprint_id != parse_id("task", task_id):
         raise NotFound("run", run_id)
     return json_answer({"run": full_run_view(run)})

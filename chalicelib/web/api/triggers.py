@@ -7,7 +7,7 @@ from chalicelib.actions.blueprints import blueprints, save_warnings
 from chalicelib.actions.firing import explain
 from chalicelib.domain.access.key import Scope
 from chalicelib.domain.blueprints.blueprint import Blueprint
-from chalicelib.domain.ids import format_moment
+from chalicelib.domain.ids import TriggerId, format_moment
 from chalicelib.domain.triggers.trigger import Trigger
 from chalicelib.web import task_requests
 from chalicelib.web.api.tasks import get_blueprint
@@ -95,7 +95,7 @@ def edit_trigger(task_id: str, trigger_id: str) -> Answer[responses.TriggerAnswe
     """Change or pause a trigger."""
     world = wiring.get_world()
     owner = get_blueprint(task_id)
-    was = blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
+    was = blueprints.get_trigger(world, owner.id, TriggerId(parse_id("trigger", trigger_id)))
     new = task_requests.edit_trigger(world, owner, was, json_body(routes.current_request))
     saved = blueprints.change_trigger(world, was, new)
     return json_answer(_saved_answer(owner, saved))
@@ -112,7 +112,7 @@ def remove_trigger(task_id: str, trigger_id: str) -> Answer[None]:
     """Delete a trigger; its ledger stays."""
     world = wiring.get_world()
     owner = get_blueprint(task_id)
-    old = blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
+    old = blueprints.get_trigger(world, owner.id, TriggerId(parse_id("trigger", trigger_id)))
     blueprints.remove_trigger(world, old)
     return json_answer(None, 204)
 
@@ -137,7 +137,7 @@ def list_firings(task_id: str) -> Answer[responses.FiringList]:
 def list_trigger_firings(task_id: str, trigger_id: str) -> Answer[responses.FiringList]:
     """List the firings of a trigger, newest first."""
     request = routes.current_request
-    trigger_id = parse_id("trigger", trigger_id)
+    trigger_id = TriggerId(parse_id("trigger", trigger_id))
     owner = get_blueprint(task_id)
     page = firings.list_of_trigger(
         wiring.get_world(), owner, trigger_id, page_cursor(request), page_limit(request)
@@ -152,7 +152,7 @@ def explain_firing(task_id: str, trigger_id: str) -> Answer[responses.Explanatio
     """Explain in one sentence why a trigger did or did not fire at a given time."""
     world = wiring.get_world()
     owner = get_blueprint(task_id)
-    trigger = blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
+    trigger = blueprints.get_trigger(world, owner.id, TriggerId(parse_id("trigger", trigger_id)))
     at = query_params.parse_moment(
         query_param(routes.current_request, "at", format_moment(world.now()))
     )

@@ -20,6 +20,7 @@ from chalicelib.domain.blueprints.blueprint import (
 )
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.field_warning import FieldWarning
+from chalicelib.domain.ids import BlueprintId, TriggerId
 from chalicelib.domain.pool import ComputeType
 from chalicelib.domain.triggers.trigger import (
     CatchUp,
@@ -52,7 +53,7 @@ def drop_ignored_fields(body: dict[str, Any]) -> tuple[dict[str, Any], list[Fiel
 
 
 def to_blueprint(
-    request: requests.NewTask, thing_id: str, references: References, at: datetime
+    request: requests.NewTask, blueprint_id: BlueprintId, references: References, at: datetime
 ) -> Blueprint:
     """Return the blueprint, or the one of an ad-hoc run, that a request describes."""
     kind = Kind(request.type)
@@ -61,7 +62,7 @@ def to_blueprint(
     agent = request.agent_type or references.default_agent(linked, request.repo_url)
     usual_retries = 1 if kind is Kind.STANDALONE else 3
     return Blueprint(
-        id=thing_id,
+        id=blueprint_id,
         kind=kind,
         name=name,
         title=request.title or name,
@@ -97,8 +98,8 @@ def to_blueprint(
 
 
 class _SharedFields(TypedDict):
-    id: str
-    blueprint_id: str
+    id: TriggerId
+    blueprint_id: BlueprintId
     blueprint_kind: str
     created_at: datetime
     updated_at: datetime
@@ -111,7 +112,7 @@ def to_trigger(
 ) -> UnsealedTrigger:
     """Return the trigger that a request describes; secrets that it omits come from `was`."""
     shared: _SharedFields = {
-        "id": was.id if was else str(uuid.uuid4()),
+        "id": was.id if was else TriggerId(str(uuid.uuid4())),
         "blueprint_id": owner.id,
         "blueprint_kind": owner.kind.value,
         "created_at": at,

@@ -17,6 +17,7 @@ from chalicelib.actions.runs import runs
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.firing.decision import BlueprintContext
+from chalicelib.domain.ids import BlueprintId, FiringId, TriggerId
 from chalicelib.domain.page import Cursor
 from chalicelib.web import task_requests
 from chalicelib.web.http import audit
@@ -41,7 +42,7 @@ def list_blueprints(visit: PageRequest) -> Response:
 
 
 def _get_blueprint(task_id: str) -> Blueprint:
-    return tasks.get_blueprint(wiring.get_world(), parse_id("task", task_id))
+    return tasks.get_blueprint(wiring.get_world(), BlueprintId(parse_id("task", task_id)))
 
 
 def show_blueprint(visit: PageRequest, task_id: str) -> Response:
@@ -195,7 +196,7 @@ def _firing_context(blueprint: Blueprint) -> BlueprintContext:
 
 
 def _clone(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
-    new_id = str(uuid.uuid4())
+    new_id = BlueprintId(str(uuid.uuid4()))
     copy, _ = clone.clone_blueprint(wiring.get_world(), blueprint, new_id, visit.form_claim(new_id))
     return visit.redirect_to("tasks", "scheduled", copy.id, done="cloned")
 
@@ -207,7 +208,7 @@ def _delete(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
 
 def _redeliver(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     firing = redelivery.redeliver_firing(
-        wiring.get_world(), parse_id("firing", about), visit.form_claim()
+        wiring.get_world(), FiringId(parse_id("firing", about)), visit.form_claim()
     )
     if firing.run_id:
         return visit.redirect_to("tasks", firing.run_id, done="redelivered")
@@ -216,14 +217,14 @@ def _redeliver(visit: PageRequest, blueprint: Blueprint, about: str) -> Response
 
 def _switch(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     world = wiring.get_world()
-    was = blueprints.get_trigger(world, blueprint.id, parse_id("trigger", about))
+    was = blueprints.get_trigger(world, blueprint.id, TriggerId(parse_id("trigger", about)))
     blueprints.change_trigger(world, was, replace(was, enabled=not was.enabled))
     return _redirect_back(visit, blueprint, "trigger-paused" if was.enabled else "trigger-resumed")
 
 
 def _drop(visit: PageRequest, blueprint: Blueprint, about: str) -> Response:
     world = wiring.get_world()
-    old = blueprints.get_trigger(world, blueprint.id, parse_id("trigger", about))
+    old = blueprints.get_trigger(world, blueprint.id, TriggerId(parse_id("trigger", about)))
     blueprints.remove_trigger(world, old)
     return _redirect_back(visit, blueprint, "trigger-deleted")
 

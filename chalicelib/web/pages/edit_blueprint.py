@@ -11,6 +11,7 @@ from chalicelib import wiring
 from chalicelib.actions.blueprints import blueprints, save_warnings
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.domain.ids import BlueprintId
 from chalicelib.web import task_requests
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import resource_views
@@ -25,7 +26,7 @@ SHOWN_FIELDS = (*forms.TEXT_FIELDS, *forms.NUMBER_FIELDS, "paramsSchema")
 
 def show_edit_form(visit: PageRequest, task_id: str) -> Response:
     """Show the form with the saved values."""
-    blueprint = tasks.get_blueprint(wiring.get_world(), parse_id("task", task_id))
+    blueprint = tasks.get_blueprint(wiring.get_world(), BlueprintId(parse_id("task", task_id)))
     return _render_page(visit, blueprint, None)
 
 
@@ -71,7 +72,7 @@ def _default_values() -> dict[str, Any]:
 def save_blueprint(visit: PageRequest, task_id: str) -> Response:
     """Save the submitted blueprint."""
     world = wiring.get_world()
-    was = tasks.get_blueprint(world, parse_id("task", task_id))
+    was = tasks.get_blueprint(world, BlueprintId(parse_id("task", task_id)))
     try:
         submitted = visit.submitted_form
         body = {**_default_values(), **forms.blueprint_body(submitted)}

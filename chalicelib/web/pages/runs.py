@@ -9,6 +9,7 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions.runs import runs
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.ids import BlueprintId, RunId
 from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
@@ -44,7 +45,7 @@ def _run_filter(filters: dict[str, str]) -> tasks.RunFilter:
         raise Invalid(f"state must be one of {', '.join(State)}", "state")
     owner, repo = filters["definition"], filters["repo"]
     return tasks.RunFilter(
-        blueprint_id=parse_id("task", owner) if owner else None,
+        blueprint_id=BlueprintId(parse_id("task", owner)) if owner else None,
         repo_url=normal_url(repo) if repo else None,
         state=State(filters["state"]) if filters["state"] else None,
         text=filters["q"],
@@ -57,7 +58,7 @@ def change_runs(visit: PageRequest) -> Response:
     done = failed = 0
     for run_id in visit.lists.get("run", [])[:100]:
         try:
-            act(wiring.get_world(), parse_id("task", run_id))
+            act(wiring.get_world(), RunId(parse_id("task", run_id)))
             done += 1
         except (Conflict, NotFound):
             failed += 1

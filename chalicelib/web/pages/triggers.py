@@ -10,6 +10,7 @@ from chalicelib import wiring
 from chalicelib.actions.blueprints import blueprints, save_warnings
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.domain.ids import BlueprintId, TriggerId
 from chalicelib.domain.triggers.trigger import OnSchedule, OnTicket, OnWebhook, Trigger
 from chalicelib.domain.triggers.webhook_senders import SENDERS
 from chalicelib.web import task_requests
@@ -23,8 +24,10 @@ from chalicelib.web.queries import firings, tasks
 
 def _find_trigger(task_id: str, trigger_id: str) -> tuple[Blueprint, Trigger]:
     world = wiring.get_world()
-    owner = tasks.get_blueprint(world, parse_id("task", task_id))
-    return owner, blueprints.get_trigger(world, owner.id, parse_id("trigger", trigger_id))
+    owner = tasks.get_blueprint(world, BlueprintId(parse_id("task", task_id)))
+    return owner, blueprints.get_trigger(
+        world, owner.id, TriggerId(parse_id("trigger", trigger_id))
+    )
 
 
 def show_trigger(visit: PageRequest, task_id: str, trigger_id: str) -> Response:

@@ -9,6 +9,7 @@ from datetime import datetime
 from chalicelib.domain.blueprints.blueprint import Blueprint, Kind
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Brief, Firing
+from chalicelib.domain.ids import BlueprintId, FiringId, RunId, TriggerId
 from chalicelib.domain.page import Cursor
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
@@ -24,12 +25,12 @@ class LedgerPage:
     """A page of firings, newest first, with the states of their runs by the id of the run."""
 
     firings: Sequence[Firing]
-    run_states: dict[str, State]
+    run_states: dict[RunId, State]
     position: Cursor | None
 
 
 def list_of_blueprint(
-    world: World, blueprint_id: str, before: Cursor | None, limit: int
+    world: World, blueprint_id: BlueprintId, before: Cursor | None, limit: int
 ) -> LedgerPage:
     """Return a page of the firings of a blueprint."""
     firings, position = world.firings.list_of_blueprint(blueprint_id, before, limit)
@@ -37,7 +38,7 @@ def list_of_blueprint(
 
 
 def list_of_trigger(
-    world: World, owner: Blueprint, trigger_id: str, before: Cursor | None, limit: int
+    world: World, owner: Blueprint, trigger_id: TriggerId, before: Cursor | None, limit: int
 ) -> LedgerPage:
     """Return a page of the firings of a trigger, which may be deleted.
 
@@ -58,7 +59,7 @@ def _with_run_states(
     return LedgerPage(firings=firings, run_states=states, position=position)
 
 
-def get_firing(world: World, firing_id: str) -> tuple[Firing, Brief | None]:
+def get_firing(world: World, firing_id: FiringId) -> tuple[Firing, Brief | None]:
     """Return a firing with its brief; raise `NotFound` if there is none."""
     firing = world.firings.get(firing_id)
     return firing, world.firings.get_brief(firing.id)

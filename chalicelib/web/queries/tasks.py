@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chalicelib.domain.blueprints.blueprint import BLUEPRINT_KINDS, RUN_KINDS, Blueprint
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing.firing import Brief
+from chalicelib.domain.ids import BlueprintId, RunId
 from chalicelib.domain.page import Cursor, Page
 from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.run import Run
@@ -33,7 +34,7 @@ class RunPage:
 class RunFilter:
     """A filter of runs: the most selective criterion is queried, the others filter its rows."""
 
-    blueprint_id: str | None = None
+    blueprint_id: BlueprintId | None = None
     repo_url: str | None = None
     state: State | None = None
     text: str = ""
@@ -175,17 +176,17 @@ def read_overviews(
 def get_task(world: World, task_id: str) -> Blueprint | Run:
     """Return the blueprint or the run with this id; raise `NotFound` if there is neither."""
     try:
-        return world.blueprints.get(task_id)
+        return world.blueprints.get(BlueprintId(task_id))
     except NotFound:
-        return world.runs.get(task_id)
+        return world.runs.get(RunId(task_id))
 
 
-def get_blueprint(world: World, blueprint_id: str) -> Blueprint:
+def get_blueprint(world: World, blueprint_id: BlueprintId) -> Blueprint:
     """Return a blueprint; raise `NotFound` if there is none."""
     return world.blueprints.get(blueprint_id)
 
 
-def get_run(world: World, run_id: str) -> Run:
+def get_run(world: World, run_id: RunId) -> Run:
     """Return a run; raise `NotFound` if there is none."""
     return world.runs.get(run_id)
 
@@ -201,7 +202,7 @@ def list_triggers(world: World, owner: Blueprint) -> list[Trigger]:
 
 
 def list_runs_of_blueprint(
-    world: World, blueprint_id: str, before: Cursor | None, limit: int
+    world: World, blueprint_id: BlueprintId, before: Cursor | None, limit: int
 ) -> Page[Run]:
     """Return a page of the runs of a blueprint, newest first."""
     return world.runs.list_of_blueprint(blueprint_id, before, limit)
