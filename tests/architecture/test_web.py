@@ -7,6 +7,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -105,8 +106,18 @@ def test_a_store_is_found_by_any_name(source: str):
     assert used_parts(source) == {"runs"}
 
 
-def test_the_style_sheet_has_no_line_over_120_columns():
-    lines = (WEB / "static" / "app.css").read_text().splitlines()
+PAGE_SOURCES = sorted(
+    file
+    for folder in ("templates", "static")
+    for file in (WEB / folder).iterdir()
+    if file.suffix in {".html", ".css", ".js"} and file.name != "htmx.min.js"
+)
+"""Our own templates, styles and scripts."""
+
+
+@pytest.mark.parametrize("file", PAGE_SOURCES, ids=lambda file: file.name)
+def test_no_line_of_a_page_is_over_120_columns(file: Path):
+    lines = file.read_text().splitlines()
     assert [line for line in lines if len(line) > 120] == []
 
 

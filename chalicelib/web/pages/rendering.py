@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
 
 from chalicelib import wiring
 from chalicelib.web.pages import filters
+
+LINE_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
+
+
+class _Unindented(Extension):
+    """Drops the indentation of a template's lines, so that a page does not contain it.
+
+    Inside `<pre>` and `<textarea>` write spaces at the start of a line as an expression.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Return the source of a template without the indentation of its lines."""
+        return LINE_INDENTATION.sub("", source)
 
 
 @cache
 def _jinja_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("chalicelib.web", "templates"),
+        extensions=(_Unindented,),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -5,10 +5,11 @@ const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const spans = [[86400, "d", 3600, "h"], [3600, "h", 60, "m"], [60, "m", 1, "s"]];
 
 function told(at, form) {
-  if (form === "clock") return at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const clock = { hour: "2-digit", minute: "2-digit" };
+  if (form === "clock") return at.toLocaleTimeString(undefined, { ...clock, second: "2-digit" });
   const seconds = Math.round((at - Date.now()) / 1000);
   const far = Math.abs(seconds) >= 7 * 86400;
-  if (far || form === "date") return at.toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  if (far || form === "date") return at.toLocaleString(undefined, { day: "numeric", month: "short", ...clock });
   if (Math.abs(seconds) < 5 || form === "ahead" && seconds < 0) return "now";
   const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size);
   return relative.format(Math.trunc(seconds / size), unit);
@@ -66,23 +67,36 @@ document.addEventListener("submit", (event) => {
   form.dataset.sent = "1";
   setTimeout(() => { delete form.dataset.sent; }, 5000);
 });
-addEventListener("pageshow", () => { for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent; });
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
 
 // Keeps one confirmation open at a time; Escape and a click elsewhere close it.
 document.addEventListener("click", (event) => {
-  for (const open of document.querySelectorAll("details.sure[open]")) if (!open.contains(event.target)) open.open = false;
+  for (const open of document.querySelectorAll("details.sure[open]")) {
+    if (!open.contains(event.target)) open.open = false;
+  }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") for (const open of document.querySelectorAll("details.sure[open]")) { open.open = false; open.querySelector("summary").focus(); }
+  if (event.key !== "Escape") return;
+  for (const open of document.querySelectorAll("details.sure[open]")) {
+    open.open = false;
+    open.querySelector("summary").focus();
+  }
 });
 
 function busy() {
   const live = document.querySelector("[data-live]");
-  return !live || live.querySelector("input:checked, details[open]") || live.contains(document.activeElement) && document.activeElement.matches("button, input, summary");
+  const active = document.activeElement;
+  return !live || live.querySelector("input:checked, details[open]")
+    || live.contains(active) && active.matches("button, input, summary");
 }
 setInterval(ticking, 1000);
-setInterval(() => { localise(); if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll")); }, POLL_MS);
-document.addEventListener("visibilitychange", () => { if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll")); });
+function poll() {
+  if (!document.hidden && !busy()) document.body.dispatchEvent(new Event("poll"));
+}
+setInterval(() => { localise(); poll(); }, POLL_MS);
+document.addEventListener("visibilitychange", poll);
 document.addEventListener("htmx:afterSwap", () => { localise(); absolutes(); ticking(); });
 document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 document.querySelector("[aria-invalid]")?.focus();

@@ -8,9 +8,14 @@ for (const form of document.querySelectorAll("form")) {
   const parts = form.querySelectorAll("[data-when]");
   const value = (name) => { const field = form.elements[name]; return field ? field.value : ""; };
   const show = () => {
-    for (const part of parts) { const [name, wanted] = part.dataset.when.split("="); part.hidden = value(name) !== wanted; }
+    for (const part of parts) {
+      const [name, wanted] = part.dataset.when.split("=");
+      part.hidden = value(name) !== wanted;
+    }
     const save = form.querySelector("[data-save]");
-    if (save) save.textContent = value("mode") === "run" ? "Run now" : value("trigger") === "schedule" ? "Create Schedule" : "Save";
+    const unscheduled = value("mode") === "run" ? "Run now" : "Save";
+    const scheduled = value("mode") !== "run" && value("trigger") === "schedule";
+    if (save) save.textContent = scheduled ? "Create Schedule" : unscheduled;
   };
   form.addEventListener("change", show);
   // An edit removes the error of a field; the service validates the new value on submit.
@@ -43,7 +48,10 @@ for (const field of document.querySelectorAll("[data-cron-field]")) {
   const presets = form.querySelector("[data-presets]");
   if (presets) {
     presets.hidden = false;
-    presets.addEventListener("click", (event) => { const chosen = event.target.closest("[data-cron]"); if (chosen) { field.value = chosen.dataset.cron; ask(); } });
+    presets.addEventListener("click", (event) => {
+      const chosen = event.target.closest("[data-cron]");
+      if (chosen) { field.value = chosen.dataset.cron; ask(); }
+    });
   }
   field.closest("details")?.addEventListener("toggle", ask);
   const take = form.querySelector("[data-zone-mine]"), yours = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -52,7 +60,10 @@ for (const field of document.querySelectorAll("[data-cron-field]")) {
   const offer = () => { take.hidden = (zone.value || "UTC") === yours; };
   zone.addEventListener("input", offer);
   offer();
-  take.addEventListener("click", () => { zone.value = yours; zone.dispatchEvent(new Event("input", { bubbles: true })); });
+  take.addEventListener("click", () => {
+    zone.value = yours;
+    zone.dispatchEvent(new Event("input", { bubbles: true }));
+  });
   ask();
 }
 
@@ -61,10 +72,14 @@ for (const prompt of document.querySelectorAll("[data-prompt]")) {
   let asked = 0;
   const ask = later(async () => {
     const mine = ++asked, body = new URLSearchParams();
-    for (const name of ["csrf", "prompt", "paramMapping", "promptTemplateId"]) if (form.elements[name]) body.set(name, form.elements[name].value);
+    for (const name of ["csrf", "prompt", "paramMapping", "promptTemplateId"]) {
+      if (form.elements[name]) body.set(name, form.elements[name].value);
+    }
     const answer = await fetch(new URL(prompt.dataset.prompt, location.href), { method: "POST", body });
     if (mine === asked && answer.ok) shown.innerHTML = await answer.text();
   });
-  for (const name of ["prompt", "paramMapping", "promptTemplateId"]) if (form.elements[name]) form.elements[name].addEventListener("input", ask);
+  for (const name of ["prompt", "paramMapping", "promptTemplateId"]) {
+    if (form.elements[name]) form.elements[name].addEventListener("input", ask);
+  }
   if (prompt.value || form.elements.promptTemplateId?.value) ask();
 }

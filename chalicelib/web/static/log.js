@@ -5,7 +5,8 @@ const CHUNK = 200, MOST = 2000, FULL = 1000, FOLLOW_MS = 2000, NEAR = 400;
 const tools = document.querySelector("[data-log-tools]");
 const find = (name) => tools.querySelector(`[data-log-${name}]`);
 const follow = find("follow"), search = find("search"), count = find("count"), end = find("end");
-let next = box.dataset.next, prev = box.dataset.prev, atEnd = box.dataset.end === "1", busy = false, searches = 0, seenTop = 0;
+let next = box.dataset.next, prev = box.dataset.prev, atEnd = box.dataset.end === "1";
+let busy = false, searches = 0, seenTop = 0;
 
 const rows = (inside = box) => inside.getElementsByClassName("line");
 const place = (row) => row.id.slice(1);
@@ -54,7 +55,8 @@ function add(found, side) {
   box.querySelector("[data-log-empty]")?.remove();
   if (side === "end") {
     const last = box.lastElementChild;
-    if (last && last.children.length + fresh.length <= CHUNK) last.append(...fresh.map(element)); else box.append(...chunks(fresh));
+    if (last && last.children.length + fresh.length <= CHUNK) last.append(...fresh.map(element));
+    else box.append(...chunks(fresh));
   } else box.prepend(...chunks(fresh));
   const whole = rows().length <= MOST;
   while (rows().length > MOST) (side === "end" ? box.firstElementChild : box.lastElementChild).remove();
@@ -73,7 +75,8 @@ function say() {
 
 async function get(cursor, more = {}) {
   const url = new URL(box.dataset.log, location.href);
-  for (const [name, value] of Object.entries({ part: "log", many: "1", cursor, ...more })) url.searchParams.set(name, value);
+  const query = { part: "log", many: "1", cursor, ...more };
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(answer.status);
   return answer.json();
@@ -100,7 +103,8 @@ const forward = () => alone(async () => {
 });
 
 const down = () => alone(async () => {
-  const page = await get(next), moved = page.nextCursor !== next, seen = rows()[rows().length - 1], before = seen?.getBoundingClientRect().top;
+  const page = await get(next), moved = page.nextCursor !== next;
+  const seen = rows()[rows().length - 1], before = seen?.getBoundingClientRect().top;
   add(page.logs, "end");
   next = page.nextCursor;
   atEnd = !moved;
@@ -160,7 +164,10 @@ async function look() {
     if (mine !== searches) return;
     for (const line of page.logs) { const row = element(line); row.removeAttribute("id"); hits.append(row); }
     found += page.logs.length;
-    if (page.nextCursor === cursor || found >= MOST) { count.textContent = `${found.toLocaleString()}${found >= MOST ? " or more" : ""} found`; return; }
+    if (page.nextCursor === cursor || found >= MOST) {
+      count.textContent = `${found.toLocaleString()}${found >= MOST ? " or more" : ""} found`;
+      return;
+    }
     cursor = page.nextCursor;
   }
 }
@@ -184,13 +191,22 @@ async function whole() {
 }
 
 const drawn = [...rows()];
-if (drawn.length) { const chunk = document.createElement("div"); chunk.className = "chunk"; chunk.append(...drawn); box.append(chunk); }
-for (const row of drawn) if (/ t-tool_/.test(row.className)) row.querySelector(".text").replaceWith(body({ logType: "tool_", content: row.querySelector(".text").textContent }));
+if (drawn.length) {
+  const chunk = document.createElement("div");
+  chunk.className = "chunk";
+  chunk.append(...drawn);
+  box.append(chunk);
+}
+for (const row of drawn.filter((row) => / t-tool_/.test(row.className))) {
+  const text = row.querySelector(".text");
+  text.replaceWith(body({ logType: "tool_", content: text.textContent }));
+}
 tools.hidden = false;
 say();
 
 let typing;
-search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => look().catch(() => { count.textContent = "The search failed. Try again."; }), 300); });
+const lookNow = () => look().catch(() => { count.textContent = "The search failed. Try again."; });
+search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(lookNow, 300); });
 find("save").addEventListener("click", whole);
 end.addEventListener("click", toEnd);
 follow.addEventListener("change", () => { if (follow.checked) atEnd ? box.scrollTop = box.scrollHeight : toEnd(); });
@@ -198,7 +214,9 @@ follow.addEventListener("change", () => { if (follow.checked) atEnd ? box.scroll
 box.addEventListener("scroll", () => {
   const below = box.scrollHeight - box.scrollTop - box.clientHeight, upward = box.scrollTop < seenTop;
   seenTop = box.scrollTop;
-  if (follow.checked && !busy && below > 60) { if (upward) follow.checked = false; else box.scrollTop = box.scrollHeight; }
+  if (follow.checked && !busy && below > 60) {
+    if (upward) follow.checked = false; else box.scrollTop = box.scrollHeight;
+  }
   if (box.scrollTop < NEAR) up(); else if (below < NEAR && !atEnd) down();
 });
 for (const part of [box, hits]) part.addEventListener("click", (event) => {
@@ -211,7 +229,9 @@ for (const part of [box, hits]) part.addEventListener("click", (event) => {
 });
 addEventListener("popstate", () => { if (location.hash.startsWith("#L")) jump(location.hash.slice(2)); });
 
-if (location.hash.startsWith("#L")) jump(location.hash.slice(2)); else if (atEnd) box.scrollTop = box.scrollHeight; else follow.checked = false;
+if (location.hash.startsWith("#L")) jump(location.hash.slice(2));
+else if (atEnd) box.scrollTop = box.scrollHeight;
+else follow.checked = false;
 const turn = async () => {
   const over = document.getElementById("live")?.dataset.final === "1";
   if (!document.hidden) await forward();
