@@ -292,6 +292,7 @@ LONG_FILES = frozenset(
         "test_snapshot.py",
         "test_cli.py",
         "test_package.py",
+        "test_runtime_client.py",
         "test_template.py",
         "test_whole_road.py",
         "test_emulator.py",
