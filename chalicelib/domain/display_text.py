@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+MAX_REASON_LENGTH = 1000
+"""The characters of a stored reason, such as that of a skip or of a disabled trigger."""
+MAX_ERROR_LENGTH = 2048
+"""The characters of a stored error message of a run."""
+MAX_WAIT_REASON_LENGTH = 500
+"""The characters of the stored reason why a run waits."""
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _TURNING = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 """Bidirectional controls, which can reverse the text that follows."""

@@ -11,7 +11,7 @@ from chalicelib.actions.firing import policies
 from chalicelib.domain import ids
 from chalicelib.domain.blueprints.blueprint import Blueprint, MissingParams
 from chalicelib.domain.blueprints.template import BUILT_IN_NAMES, render_template
-from chalicelib.domain.display_text import to_one_line
+from chalicelib.domain.display_text import MAX_REASON_LENGTH, to_one_line
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.firing import firing as firings
 from chalicelib.domain.firing.decision import BlueprintContext, Decision, FiringContext
@@ -123,7 +123,9 @@ def _decide_run(
 
 
 def _skip(unfired: Decision, outcome: Outcome, reason: str) -> Decision:
-    firing = replace(unfired.firing, outcome=outcome, reason=reason[:1000], run_id=None)
+    firing = replace(
+        unfired.firing, outcome=outcome, reason=reason[:MAX_REASON_LENGTH], run_id=None
+    )
     return replace(unfired, firing=firing, run=None, active=None)
 
 

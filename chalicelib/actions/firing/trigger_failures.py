@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
+from chalicelib.domain.display_text import MAX_REASON_LENGTH
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.ids import TriggerId
 from chalicelib.domain.triggers.trigger import Trigger
@@ -82,4 +83,4 @@ def _retry_soon(world: World, trigger_id: TriggerId) -> list[Trigger]:
 
 
 def failure_text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:1000]
+    return f"{type(error).__name__}: {error}"[:MAX_REASON_LENGTH]

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from chalicelib.actions.jobs import jobs
 from chalicelib.actions.runs import briefs, transitions
+from chalicelib.domain.display_text import MAX_ERROR_LENGTH, MAX_WAIT_REASON_LENGTH
 from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.errors import NotFound, Superseded
 from chalicelib.domain.firing.firing import Brief
@@ -80,7 +81,9 @@ def _start_build(world: World, run: Run, build_request: BuildRequest) -> None:
         return
     except Exception as error:
         transitions.update_run(
-            world, run, waiting_for=f"a build, which could not be started: {error}"[:500]
+            world,
+            run,
+            waiting_for=f"a build, which could not be started: {error}"[:MAX_WAIT_REASON_LENGTH],
         )
         raise
     started = replace(build_request, build=build, refused_since=None)
@@ -107,7 +110,7 @@ def _wait_for_build_capacity(world: World, run: Run, build_request: BuildRequest
     """
     now = world.now()
     since = build_request.refused_since or now
-    reason = f"{WAITING_FOR_CAPACITY}: {why}"[:500]
+    reason = f"{WAITING_FOR_CAPACITY}: {why}"[:MAX_WAIT_REASON_LENGTH]
     refused = replace(build_request, build=None, is_refused=True, refused_since=since)
     if now < since + CAPACITY_PATIENCE:
         due = now + RETRY_INTERVAL
@@ -243,7 +246,7 @@ def _requeue_unclaimed(world: World, run: Run, why: str) -> None:
 
     This uses up a retry, because builds cost money.
     """
-    why = why[:2048]
+    why = why[:MAX_ERROR_LENGTH]
     if run.retry_count >= run.max_retries:
         transitions.fail_run(world, run, by="launch", error_class=ErrorClass.LAUNCH, message=why)
         return

@@ -12,6 +12,7 @@ from chalicelib.actions.jobs import jobs
 from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.actions.runs import briefs, transitions
 from chalicelib.domain.blueprints.blueprint import PartialWork
+from chalicelib.domain.display_text import MAX_ERROR_LENGTH
 from chalicelib.domain.error_class import LIMIT_CLASSES, ErrorClass
 from chalicelib.domain.errors import Invalid, Superseded
 from chalicelib.domain.firing.firing import Brief
@@ -105,7 +106,7 @@ def _end_attempt(
         attempt,
         ended_at=world.now(),
         outcome=end.outcome,
-        error_message=end.error_message[:2048] if end.error_message else None,
+        error_message=end.error_message[:MAX_ERROR_LENGTH] if end.error_message else None,
         cost_usd=end.cost_usd,
     )
     attempts = with_stages(attempts, attempt, end.stages)
@@ -211,7 +212,7 @@ def _fail_attempt(world: World, run: Run, end: AttemptReport, facts: RunChanges)
     message = end.error_message or "the job failed without an error message"
     changes: RunChanges = {
         **facts,
-        "error_message": message[:2048],
+        "error_message": message[:MAX_ERROR_LENGTH],
         "error_class": end.error_class,
     }
     if end.kept_work and end.kept_work.finished:

@@ -11,6 +11,7 @@ from chalicelib.actions.access import forge_credentials
 from chalicelib.actions.firing import trigger_failures
 from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.actions.runs import transitions
+from chalicelib.domain.display_text import MAX_WAIT_REASON_LENGTH
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.ids import RunId
 from chalicelib.domain.pull_requests.forge import ForgeError
@@ -67,7 +68,11 @@ def _retry_look(world: World, run: Run, error: ForgeError) -> None:
             error.wait or timedelta(0), trigger_failures.failure_backoff(failures)
         )
         transitions.update_run(
-            world, run, forge_failures=failures, due_at=due, waiting_for=str(error)[:500]
+            world,
+            run,
+            forge_failures=failures,
+            due_at=due,
+            waiting_for=str(error)[:MAX_WAIT_REASON_LENGTH],
         )
         return
     message = f"could not check whether its pull request is open: {error}"

@@ -12,6 +12,7 @@ from chalicelib.actions.firing import trigger_failures
 from chalicelib.actions.pull_requests.cleanup import Tidying
 from chalicelib.actions.pull_requests.resume_prompt import write_resume_prompt
 from chalicelib.actions.runs import briefs, transitions
+from chalicelib.domain.display_text import MAX_WAIT_REASON_LENGTH
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.pull_requests.checks import CheckState, ReviewState
 from chalicelib.domain.pull_requests.forge import ForgeError, ForgeErrorKind
@@ -269,7 +270,7 @@ def _handle_unreadable(world: World, run: Run, error: ForgeError) -> None:
     changes: RunChanges = {
         "forge_failures": failures,
         "due_at": now + max(error.wait or timedelta(0), trigger_failures.failure_backoff(failures)),
-        "waiting_for": f"the forge: {error}"[:500],
+        "waiting_for": f"the forge: {error}"[:MAX_WAIT_REASON_LENGTH],
         "pull": _with_pause(run, error, now),
     }
     if error.passes:

@@ -10,6 +10,7 @@ from chalicelib.actions.blueprints import blueprints
 from chalicelib.actions.notifications import announce
 from chalicelib.actions.optimistic import retry_on_conflict
 from chalicelib.domain.blueprints.blueprint import Blueprint
+from chalicelib.domain.display_text import MAX_REASON_LENGTH
 from chalicelib.domain.error_class import FORGE_OUTAGE_CLASSES, ErrorClass
 from chalicelib.domain.errors import Busy, NotFound, Superseded
 from chalicelib.domain.ids import BlueprintId
@@ -64,7 +65,7 @@ def _pause_reason(world: World, blueprint: Blueprint, run: Run) -> str | None:
     return (
         f"{most} failures in a row of the class {run.error_class or 'unknown'}; "
         f"the last one: {run.error_message or 'no message'}"
-    )[:1000]
+    )[:MAX_REASON_LENGTH]
 
 
 def _read_current(world: World, newest: Iterable[Run], most: int) -> list[Run]:

@@ -9,6 +9,7 @@ from typing import Unpack
 from chalicelib.actions import due_messages, telemetry
 from chalicelib.actions.notifications import announce
 from chalicelib.actions.runs import circuit_breaker
+from chalicelib.domain.display_text import MAX_ERROR_LENGTH
 from chalicelib.domain.error_class import ErrorClass
 from chalicelib.domain.errors import Superseded
 from chalicelib.domain.ids import CounterKey
@@ -177,13 +178,13 @@ def recover_lost_runner(world: World, run: Run, *, by: str, why: str) -> Run:
         run.attempt,
         ended_at=world.now(),
         outcome=AttemptOutcome.LOST,
-        error_message=why[:2048],
+        error_message=why[:MAX_ERROR_LENGTH],
     )
     facts: RunChanges = {"attempts": attempts, "error_class": ErrorClass.LOST_RUNNER}
     telemetry.log_attempt_end(world, run, AttemptOutcome.LOST, ErrorClass.LOST_RUNNER, None)
     if run.retry_count >= run.max_retries:
-        why = f"{why}, and no retry is left"[:2048]
+        why = f"{why}, and no retry is left"[:MAX_ERROR_LENGTH]
         facts["error_message"] = why
         return fail_or_escalate(world, run, by=by, message=why, **facts)
-    facts |= {"error_message": why[:2048], "retry_count": run.retry_count + 1}
+    facts |= {"error_message": why[:MAX_ERROR_LENGTH], "retry_count": run.retry_count + 1}
     return requeue_run(world, run, by=by, message=why, **facts)

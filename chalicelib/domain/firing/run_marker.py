@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from chalicelib.domain.ids import RunId
 
@@ -24,3 +25,8 @@ def hidden_marker(run_id: RunId) -> str:
 def marked_run_ids(text: str) -> list[RunId]:
     """Return the distinct ids of the runs whose marks a text carries."""
     return list(dict.fromkeys(_MARKER.findall(text)))
+
+
+def find_marked(comments: Iterable[tuple[str, str]], run_id: RunId) -> str | None:
+    """Return the id of the first comment, given as (id, text), that carries the mark of a run."""
+    return next((id for id, text in comments if run_id in marked_run_ids(text)), None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from chalicelib.domain.display_text import MAX_REASON_LENGTH
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.notifications.notification import Event
 
@@ -99,5 +100,7 @@ def mark_undelivered(webhook: WebhookEndpoint, why: str, *, gone: bool) -> Webho
         webhook,
         failures=failures,
         enabled=webhook.enabled and not ends,
-        disabled_reason=reason[:1000] if ends and webhook.enabled else webhook.disabled_reason,
+        disabled_reason=reason[:MAX_REASON_LENGTH]
+        if ends and webhook.enabled
+        else webhook.disabled_reason,
     )

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from chalicelib.domain.display_text import MAX_REASON_LENGTH
 from chalicelib.domain.pull_requests.checks import CheckState, ReviewState, worst_state
 
 MIN_LOOK_INTERVAL, MAX_LOOK_INTERVAL = timedelta(seconds=30), timedelta(minutes=10)
@@ -109,7 +110,7 @@ class PullRequest:
         return replace(
             self,
             enqueued_sha=None,
-            merge_refused=reason[:1000],
+            merge_refused=reason[:MAX_REASON_LENGTH],
             merge_refused_for=self.facts.merge_key,
             merge_tries=MAX_MERGE_ATTEMPTS if final else tries + 1,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Unpack
 
+from chalicelib.domain.display_text import MAX_ERROR_LENGTH
 from chalicelib.domain.error_class import LIMIT_CLASSES
 from chalicelib.domain.errors import IllegalTransition
 from chalicelib.domain.ids import BlueprintId, CounterKey, FiringId, QueueKey, RunId, TriggerId
@@ -293,6 +294,6 @@ def _make_event(
         from_state=source,
         to_state=to,
         trigger=by,
-        message=message[:2048],
+        message=message[:MAX_ERROR_LENGTH],
         created_at=at,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from chalicelib.domain.display_text import MAX_REASON_LENGTH
 from chalicelib.domain.egress import checked_url
 from chalicelib.domain.errors import Fault, Invalid
 from chalicelib.domain.tickets.sync_cursor import ListingProgress
@@ -262,12 +263,14 @@ def fail_sync(
     return replace(
         provider,
         failures=failures,
-        last_error=message[:1000],
+        last_error=message[:MAX_REASON_LENGTH],
         reading=False,
         asked=False,
         due_at=None if given_up else now + max(SYNC_INTERVAL, wait or SYNC_INTERVAL),
         enabled=not given_up,
-        disabled_reason=f"{failures} syncs in a row failed: {message}"[:1000] if given_up else None,
+        disabled_reason=f"{failures} syncs in a row failed: {message}"[:MAX_REASON_LENGTH]
+        if given_up
+        else None,
     )
 
 
@@ -284,7 +287,7 @@ def delay_after_outage(
     return replace(
         provider,
         outages=outages,
-        last_error=message[:1000],
+        last_error=message[:MAX_REASON_LENGTH],
         reading=False,
         asked=False,
         due_at=now + max(grown, wait or SYNC_INTERVAL),

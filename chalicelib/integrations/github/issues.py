@@ -92,14 +92,8 @@ class GitHubIssues:
     def find_comment(self, ticket_id: str, run_id: RunId) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
         comments = self._comments(ticket_id)
-        return next(
-            (
-                str(c["id"])
-                for c in comments
-                if run_id in run_marker.marked_run_ids(c.get("body") or "")
-            ),
-            None,
-        )
+        texts = ((str(c["id"]), c.get("body") or "") for c in comments)
+        return run_marker.find_marked(texts, run_id)
 
     def write_comment(self, ticket_id: str, comment_id: str | None, note: CommentText) -> str:
         """Create a comment, or edit one of ours; return its id."""

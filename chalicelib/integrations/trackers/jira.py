@@ -70,12 +70,8 @@ class JiraIssues:
     def find_comment(self, ticket_id: str, run_id: RunId) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
         comments = self._comments(ticket_id)
-        ours = (
-            c["id"]
-            for c in comments
-            if run_id in run_marker.marked_run_ids(to_markdown(c.get("body")))
-        )
-        return next(ours, None)
+        texts = ((c["id"], to_markdown(c.get("body"))) for c in comments)
+        return run_marker.find_marked(texts, run_id)
 
     def write_comment(self, ticket_id: str, comment_id: str | None, note: CommentText) -> str:
         """Create a comment, or edit one of ours, without another mail to all."""

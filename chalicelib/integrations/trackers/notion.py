@@ -83,12 +83,8 @@ class NotionPages:
     def find_comment(self, ticket_id: str, run_id: RunId) -> str | None:
         """Return the id of the comment that carries the mark of a run."""
         comments = self._listed("/v1/comments", {"block_id": ticket_id})
-        ours = (
-            c["id"]
-            for c in comments
-            if run_id in run_marker.marked_run_ids(_plain(c.get("rich_text")))
-        )
-        return next(ours, None)
+        texts = ((c["id"], _plain(c.get("rich_text"))) for c in comments)
+        return run_marker.find_marked(texts, run_id)
 
     def write_comment(self, ticket_id: str, comment_id: str | None, note: CommentText) -> str:
         """Create a comment, or edit one of ours; Notion hides those of others."""
