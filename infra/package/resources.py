@@ -28,6 +28,8 @@ NOTIFY_MAPPING = "NotifyNotifySqsEventSource"
 MOST_RECEIVES = 10
 FOURTEEN_DAYS = 14 * 24 * 3600
 LOG_DAYS = 90
+RETAINED = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+"""Of what holds data: it stays when its stack goes."""
 KNOWN_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
     *(731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -41,7 +43,7 @@ def template() -> Template:
         *(_queue(source) for source in queue_sources()),
         *(_function(name, resource) for name, resource in functions().items()),
         {
-            "RunsLogGroup": _log(settings.log_group, settings.retention.days),
+            "RunsLogGroup": {**_log(settings.log_group, settings.retention.days), **RETAINED},
             "BlobsBucket": _bucket(),
             "RestAPI": gateway.gateway_bounds(),
             "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
@@ -151,8 +153,7 @@ def _table(table: type[Model]) -> Template:
         properties["GlobalSecondaryIndexes"] = indexes
     if "expires_at" in table.get_attributes():
         properties["TimeToLiveSpecification"] = {"AttributeName": "expires_at", "Enabled": True}
-    retention = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-    return {"Type": "AWS::DynamoDB::Table", **retention, "Properties": properties}
+    return {"Type": "AWS::DynamoDB::Table", **RETAINED, "Properties": properties}
 
 
 def _keys(schema: Any) -> list[dict[str, str]]:
@@ -196,8 +197,7 @@ def _queue(source: SQSEventConfig) -> Template:
 def _bucket() -> Template:
     return {
         "Type": "AWS::S3::Bucket",
-        "DeletionPolicy": "Retain",
-        "UpdateReplacePolicy": "Retain",
+        **RETAINED,
         "Properties": {
             "BucketName": settings.bucket,
             **encryption.of_bucket(),

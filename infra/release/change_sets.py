@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from infra.release.deploy import CAPABILITIES, PROPOSED, Target
+from infra.release.stack_events import StackEvents
 
 LOOK_SECONDS = 1.0
 LONGEST_SECONDS = 1800
@@ -27,7 +27,8 @@ class Step:
     action: str
     name: str
     kind: str
-    replaced: bool
+    replacement: str = "False"
+    """`True`, `False`, or `Conditional` where CloudFormation cannot know it before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +40,10 @@ class ChangeSet:
     steps: tuple[Step, ...]
 
 
-def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -> ChangeSet | None:
+def propose(target: Target, template: dict[str, Any]) -> ChangeSet | None:
     """Return what deploying a template would change, or None where it changes nothing.
 
-    The stack's tags come to each resource; the tag that names the new package does not count as a
-    change.
+    The stack gets no tags: a tag that changes would be a change of each resource.
     """
     formation = target.client("cloudformation")
     creates = not target.exists()
@@ -53,7 +53,6 @@ def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -
         ChangeSetType="CREATE" if creates else "UPDATE",
         TemplateURL=target.put_template(template),
         Capabilities=CAPABILITIES,
-        Tags=[{"Key": name, "Value": value} for name, value in tags.items()],
     )
     identity = created["Id"]
     change_set = _settled(formation, identity)
@@ -64,8 +63,9 @@ def propose(target: Target, template: dict[str, Any], tags: Mapping[str, str]) -
             return None
         raise Undeployable(reason)
     changes = (change["ResourceChange"] for change in _all_changes(formation, identity))
-    steps = tuple(_step(change) for change in changes if change.get("Scope") != ["Tags"])
-    return ChangeSet(identity=identity, creates=creates, steps=steps)
+    return ChangeSet(
+        identity=identity, creates=creates, steps=tuple(_step(change) for change in changes)
+    )
 
 
 def _settled(formation: Any, identity: str) -> Any:
@@ -93,7 +93,7 @@ def _step(change: Any) -> Step:
         action=change["Action"],
         name=change["LogicalResourceId"],
         kind=change["ResourceType"],
-        replaced=change.get("Replacement") == "True",
+        replacement=change.get("Replacement") or "False",
     )
 
 
@@ -110,25 +110,37 @@ def _withdraw(target: Target, identity: str) -> None:
 
 
 def carry_out(target: Target, changes: ChangeSet) -> None:
-    """Do it, and wait for the end; raise `Undeployable` with the resource that failed, and why."""
+    """Do it, and print its events up to the end.
+
+    Raises `Undeployable` with the resource that failed first, and its reason.
+    """
+    events = StackEvents(target)
     target.client("cloudformation").execute_change_set(ChangeSetName=changes.identity)
     _await(
         target,
+        events,
         "CREATE_COMPLETE" if changes.creates else "UPDATE_COMPLETE",
         failed=("FAILED", "ROLLBACK_COMPLETE"),
     )
 
 
 def remove(target: Target) -> None:
-    """Delete the stack, and wait for the end; raise `Undeployable` with what does not go."""
+    """Delete the stack, and print its events up to the end.
+
+    Raises `Undeployable` with what cannot be deleted.
+    """
+    events = StackEvents(target)
     target.client("cloudformation").delete_stack(StackName=target.stack)
-    _await(target, None, failed=("DELETE_FAILED",))
+    _await(target, events, None, failed=("DELETE_FAILED",))
 
 
-def _await(target: Target, expected: str | None, *, failed: tuple[str, ...]) -> None:
+def _await(
+    target: Target, events: StackEvents, expected: str | None, *, failed: tuple[str, ...]
+) -> None:
     for _ in range(int(LONGEST_SECONDS / LOOK_SECONDS)):
         time.sleep(LOOK_SECONDS)
         status = target.status()
+        events.print_new()
         if status == expected:
             return
         if status is None or status.endswith(failed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import time
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,8 @@ from chalicelib.storage.records import MarkerRecord
 from infra.package.encryption import refused_in_clear
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+BUCKET_NAME_SECONDS, BUCKET_WAIT_SECONDS = 3600.0, 10.0
+"""How long S3 may keep the name of a deleted bucket, and the time between two attempts."""
 PROPOSED = "REVIEW_IN_PROGRESS"
 """The status of a stack whose first change set was made and not carried out: it holds nothing."""
 
@@ -47,14 +50,13 @@ class Target:
     def deploy(self, package: Path, digest: str) -> dict[str, str]:
         """Deploy the package, unless this very package is there already; return the outputs."""
         formation = self.client("cloudformation")
-        if self.tags().get("package") == digest:
+        if self.deployed_package() == digest:
             return self.outputs()
         url = self.put_template(self.upload(package, digest))
         parameters = {
             "StackName": self.stack,
             "TemplateURL": url,
             "Capabilities": CAPABILITIES,
-            "Tags": [{"Key": "package", "Value": digest}],
         }
         if self.exists():
             self._update(formation, parameters)
@@ -96,12 +98,22 @@ class Target:
             return None
         return str(answer["Stacks"][0]["StackStatus"])
 
-    def tags(self) -> dict[str, str]:
-        """Return the tags of the stack: which package it was made from."""
-        if not self.exists():
-            return {}
-        answer = self.client("cloudformation").describe_stacks(StackName=self.stack)
-        return {tag["Key"]: tag["Value"] for tag in answer["Stacks"][0].get("Tags", ())}
+    def stack_id(self) -> str | None:
+        """Return the ARN of the stack, which names it also after its deletion."""
+        try:
+            answer = self.client("cloudformation").describe_stacks(StackName=self.stack)
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            return None
+        return str(answer["Stacks"][0]["StackId"])
+
+    def deployed_package(self) -> str | None:
+        """Return the digest of the package that the stage was deployed from."""
+        for resource in ((self.template() or {}).get("Resources") or {}).values():
+            if resource["Type"] == "AWS::Serverless::Function":
+                return str(resource["Properties"]["CodeUri"]["Key"]).removesuffix(".zip")
+        return None
 
     def template(self) -> dict[str, Any] | None:
         """Return the template that the stage was deployed with, if it was."""
@@ -192,15 +204,32 @@ def _partition() -> tuple[str, str]:
     return name, str(session.get_component("endpoint_resolver").get_partition_dns_suffix(name))
 
 
+def _create_bucket(s3: Any, parameters: dict[str, Any]) -> None:
+    """Create a bucket unless it exists; S3 keeps a name for some time after its deletion.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (`OperationAborted`)
+    """
+    until = time.monotonic() + BUCKET_NAME_SECONDS
+    while True:
+        try:
+            s3.create_bucket(**parameters)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "BucketAlreadyOwnedByYou":
+                return
+            if code != "OperationAborted" or time.monotonic() > until:
+                raise
+            print(f"S3 still deletes the bucket {parameters['Bucket']}: waiting", flush=True)
+            time.sleep(BUCKET_WAIT_SECONDS)
+        else:
+            return
+
+
 def _made(s3: Any, bucket: str) -> None:
     """Make a private bucket unless it exists."""
     elsewhere = settings.region != "us-east-1"  # the one region that may not be named
     configuration = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
-    try:
-        s3.create_bucket(Bucket=bucket, **(configuration if elsewhere else {}))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
-            raise
+    _create_bucket(s3, {"Bucket": bucket, **(configuration if elsewhere else {})})
     blocked = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     s3.put_public_access_block(
         Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(blocked, True)

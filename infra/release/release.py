@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 
 from chalicelib.domain.pool import Pool
 from chalicelib.settings import settings
@@ -18,11 +17,23 @@ from infra.release import (
     operator_cli,
     orphaned_resources,
 )
-from infra.release.change_sets import ChangeSet, Undeployable, carry_out, propose, remove, withdraw
+from infra.release.change_sets import (
+    ChangeSet,
+    Step,
+    Undeployable,
+    carry_out,
+    propose,
+    remove,
+    withdraw,
+)
 from infra.release.deploy import PROPOSED, Target
 from infra.release.indexes import Template
 
 SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
+HOLD_DATA = (
+    *("AWS::DynamoDB::Table", "AWS::S3::Bucket"),
+    *("AWS::Logs::LogGroup", "AWS::SQS::Queue"),
+)
 NEVER_UP = ("CREATE_FAILED", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE")
 
 
@@ -64,7 +75,7 @@ def deploy(target: Target) -> None:
     print(
         f"package {digest[:12]}, {size:.1f} MB, Python {sys.version_info[0]}.{sys.version_info[1]}"
     )
-    upgrade(target, target.upload(package, digest), {"package": digest})
+    upgrade(target, target.upload(package, digest))
     data_key.delete_former_secret(target)
     notify_reader.pause_unused(target)
     _tell(target)
@@ -91,14 +102,15 @@ def _check_state(target: Target) -> None:
         raise SystemExit(f"the stack {target.stack} is {status}: {advice}")
 
 
-def upgrade(target: Target, new_template: Template, tags: Mapping[str, str]) -> None:
+def upgrade(target: Target, new_template: Template) -> None:
     """Deploy a template, in several steps where several indexes of a table change."""
-    steps = indexes.way(target.template(), new_template)
+    deployed = target.template()
+    _confirm_runtime(deployed, new_template)
+    steps = indexes.way(deployed, new_template)
     if len(steps) > 1:
         print(f"{len(steps)} steps: DynamoDB changes one index of a table at a time")
-    before = target.tags()
     for number, template in enumerate(steps, 1):
-        changes = propose(target, template, tags if number == len(steps) else before or tags)
+        changes = propose(target, template)
         if changes is None:
             print("nothing to do: this is deployed")
             continue
@@ -114,19 +126,52 @@ def upgrade(target: Target, new_template: Template, tags: Mapping[str, str]) -> 
         carry_out(target, changes)
 
 
+def _confirm_runtime(deployed: Template | None, new_template: Template) -> None:
+    """Ask before the functions get another Python: it is that of the machine that packages."""
+    was, becomes = _runtimes(deployed or {}), _runtimes(new_template)
+    if was and becomes and was != becomes:
+        print(
+            f"the functions run {', '.join(sorted(was))}; this package was built by, and will run"
+            f" {', '.join(sorted(becomes))}"
+        )
+        _confirm("Change the runtime?", "y")
+
+
+def _runtimes(template: Template) -> set[str]:
+    functions = (
+        resource["Properties"]
+        for resource in (template.get("Resources") or {}).values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    )
+    return {str(function["Runtime"]) for function in functions if "Runtime" in function}
+
+
 def show(changes: ChangeSet) -> None:
     """Print what becomes of each resource; what would be replaced loses what it holds."""
     for step in sorted(changes.steps, key=lambda step: (step.action, step.kind, step.name)):
-        loss = "   REPLACED: what it holds is lost" if step.replaced else ""
-        print(f"  {SIGNS.get(step.action, '?')} {step.name} ({step.kind}){loss}")
+        print(f"  {SIGNS.get(step.action, '?')} {step.name} ({step.kind}){_describe_loss(step)}")
+
+
+def _describe_loss(step: Step) -> str:
+    """Return what the replacement of a resource means, if there is or may be one."""
+    holds_data = step.kind in HOLD_DATA
+    if step.replacement == "True":
+        return "   REPLACED: what it holds is lost" if holds_data else "   replaced"
+    if step.replacement == "Conditional":
+        return (
+            "   may be REPLACED: what it holds would be lost"
+            if holds_data
+            else "   may be replaced"
+        )
+    return ""
 
 
 def _check_nothing_is_left(target: Target) -> None:
     """Report leftovers of an earlier stage before CloudFormation fails on them."""
     if left := orphaned_resources.of(target):
         raise SystemExit(
-            f"an earlier stage left {left}: import the tables into a stack of this name, or "
-            "delete all of it with `make destroy DATA=delete` (docs/guides/operations.md)"
+            f"an earlier stage left {left}: deploy under another name, or delete all of it with"
+            " `make destroy DATA=delete` (docs/guides/operations.md)"
         )
 
 
@@ -169,4 +214,7 @@ def destroy(target: Target) -> None:
         remove(target)
     if data:
         orphaned_resources.delete(target)
+    if left := orphaned_resources.describe_costs(target):
+        print("what stays, and costs by the month until it is deleted with DATA=delete:")
+        print("\n".join(f"  {line}" for line in left))
     print("done")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_first_deploy_that_is_said_no_to_leaves_nothing(
 ):
     says(monkeypatch, "n")
     with pytest.raises(SystemExit, match="nothing was changed"):
-        release.upgrade(target, QUEUE, {})
+        release.upgrade(target, QUEUE)
     assert target.status() is None
 
 
@@ -72,12 +73,12 @@ def test_a_change_that_is_said_no_to_leaves_no_change_set_and_the_stage_as_it_wa
     target: Target, monkeypatch: pytest.MonkeyPatch
 ):
     says(monkeypatch, "y")
-    release.upgrade(target, QUEUE, {})
+    release.upgrade(target, QUEUE)
     before = proposed(target)
     says(monkeypatch, "")
     more = {"Resources": {**QUEUE["Resources"], "More": {"Type": "AWS::SQS::Queue"}}}
     with pytest.raises(SystemExit):
-        release.upgrade(target, more, {})
+        release.upgrade(target, more)
     assert target.status() == "CREATE_COMPLETE"
     assert proposed(target) == before
 
@@ -94,7 +95,7 @@ def test_a_stack_that_was_only_proposed_is_created_not_updated(
     )
     assert target.status() == "REVIEW_IN_PROGRESS"
     assert not target.exists()
-    found = change_sets.propose(target, QUEUE, {})
+    found = change_sets.propose(target, QUEUE)
     assert found
     assert found.creates
 
@@ -146,8 +147,9 @@ def test_the_reason_of_a_failure_is_of_this_attempt_not_of_an_older_one(
 
     monkeypatch.setattr(Target, "client", lambda self, service: Formation())
     monkeypatch.setattr(Target, "status", lambda self: "UPDATE_ROLLBACK_COMPLETE")
+    events: Any = SimpleNamespace(print_new=lambda: None)
     with pytest.raises(change_sets.Undeployable, match="RunsTable: only one index at a time"):
-        change_sets._await(target, "UPDATE_COMPLETE", failed=("ROLLBACK_COMPLETE",))
+        change_sets._await(target, events, "UPDATE_COMPLETE", failed=("ROLLBACK_COMPLETE",))
 
 
 def test_what_an_earlier_stage_left_is_found_and_deleted_among_hundreds_of_others(
@@ -219,7 +221,7 @@ def test_whoever_holds_the_account_gets_another_admin_key_of_a_stage_that_is_the
     with pytest.raises(SystemExit, match="no stage test here"):
         release.key(target)
     says(monkeypatch, "y")
-    release.upgrade(target, QUEUE, {})
+    release.upgrade(target, QUEUE)
     KeyRecord.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
     release.key(target)
     (token,) = re.findall(r"once: (\S+)", capsys.readouterr().out)
@@ -259,29 +261,12 @@ def test_the_address_that_is_told_is_one_that_answers(
     assert "  https://x.execute-api.us-east-1.amazonaws.com/api\n" in capsys.readouterr().out
 
 
-def test_what_only_gets_the_tag_of_the_new_package_is_no_change_to_look_at(
-    target: Target, monkeypatch: pytest.MonkeyPatch
-):
-    """Tags of a stack come to its resources: AWS lists each of them as modified."""
-    told = {"Action": "Modify", "ResourceType": "AWS::DynamoDB::Table", "Replacement": "False"}
-    found = [
-        {"ResourceChange": {**told, "LogicalResourceId": name, "Scope": scope}}
-        for name, scope in (("RunsTable", ["Tags"]), ("KeysTable", ["Properties", "Tags"]))
-    ]
-    settled = {"Status": "CREATE_COMPLETE"}
-    monkeypatch.setattr(change_sets, "_settled", lambda formation, identity: settled)
-    monkeypatch.setattr(change_sets, "_all_changes", lambda formation, identity: found)
-    proposal = change_sets.propose(target, QUEUE, {"package": "new"})
-    assert proposal
-    assert [step.name for step in proposal.steps] == ["KeysTable"]
-
-
 @pytest.fixture
 def half_upgraded(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Return a table of a stage, and one that an upgrade left which was rolled back."""
     says(monkeypatch, "y")
     old, new = (_table(one) for one in (KeyRecord, TABLE_RECORDS[0]))
-    release.upgrade(target, {"Resources": {"KeysTable": old}}, {})
+    release.upgrade(target, {"Resources": {"KeysTable": old}})
     target.client("dynamodb").create_table(**table_of(new))
 
     def build(out: object) -> str:

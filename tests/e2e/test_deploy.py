@@ -14,6 +14,7 @@ import pytest
 
 from infra.dev.emulator import ROOT, Emulator
 from tests.bytecode import BYTECODE
+from tests.support.operator_calls import RECORDING, find_refused
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +24,7 @@ class Account:
 
     def __init__(self, emulator: Emulator, home: Path) -> None:
         self._endpoint = emulator.endpoint
+        self.calls = home / "calls"
         self.environment = {
             **emulator.credentials,
             "PATH": os.environ["PATH"],
@@ -35,7 +37,7 @@ class Account:
 
     def release(self, verb: str, **settings: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "infra.release", verb],
+            [sys.executable, "-c", RECORDING.format(path=str(self.calls)), verb],
             cwd=ROOT,
             env={**self.environment, **settings},
             stdin=subprocess.DEVNULL,
@@ -112,7 +114,7 @@ keys = {{key["AttributeName"] for part in keyed for key in part["KeySchema"]}}
 runs["AttributeDefinitions"] = [
     one for one in runs["AttributeDefinitions"] if one["AttributeName"] in keys
 ]
-upgrade(target, older, {{"package": "older"}})
+upgrade(target, older)
 """
 
 
@@ -139,6 +141,10 @@ def test_a_stage_is_deployed_over_itself_and_keeps_what_it_holds(account: Accoun
     assert account.rows() == held
     account.release("destroy", DATA="delete")
     assert account.rows() == {}
+    assert "first admin key" in account.release("deploy")
+    calls = account.calls.read_text().split()
+    assert len(set(calls)) > 20
+    assert find_refused(calls) == set()
 
 
 def test_a_stage_that_lacks_two_indexes_gets_them_one_at_a_time(account: Account):
