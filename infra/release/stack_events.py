@@ -43,6 +43,6 @@ class StackEvents:
 
 def _describe(event: Any) -> str:
     status, reason = str(event["ResourceStatus"]), event.get("ResourceStatusReason")
-    told = f": {reason}" if reason and "FAILED" in status else ""
+    suffix = f": {reason}" if reason and "FAILED" in status else ""
     name, kind = event["LogicalResourceId"], event["ResourceType"]
-    return f"  {event['Timestamp']:%H:%M:%S} {status} {name} ({kind}){told}"
+    return f"  {event['Timestamp']:%H:%M:%S} {status} {name} ({kind}){suffix}"

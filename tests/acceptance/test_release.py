@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import NoCredentialsError
-from moto import mock_aws
 
 from chalicelib.domain.access.key import Role, key_id, token_digest
 from chalicelib.settings import settings
@@ -22,25 +21,14 @@ from infra.package.resources import _table
 from infra.release import (
     change_sets,
     data_key,
-    deploy,
     operator_cli,
     orphaned_resources,
     release,
 )
 from infra.release.deploy import Target
+from tests.support.release_target import QUEUE, says, target
 
-QUEUE = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {}}}}
-
-
-@pytest.fixture
-def target(deployable: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
-    monkeypatch.setenv("STAGE", "test")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setattr(change_sets, "LOOK_SECONDS", 0.01)
-    # moto reads no condition of a bucket's policy: it would refuse us, TLS or not.
-    monkeypatch.setattr(deploy, "_made", lambda s3, bucket: s3.create_bucket(Bucket=bucket))
-    with mock_aws():
-        yield operator_cli.target()
+__all__ = ["target"]
 
 
 def table_of(template: dict[str, Any]) -> dict[str, Any]:
@@ -48,11 +36,6 @@ def table_of(template: dict[str, Any]) -> dict[str, Any]:
     known = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema")
     more = ("GlobalSecondaryIndexes", "DeletionProtectionEnabled")
     return {name: made[name] for name in (*known, *more) if name in made}
-
-
-def says(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda question: word)
 
 
 def proposed(target: Target) -> list[Any]:

@@ -12,8 +12,8 @@ from infra.package import resources
 from infra.release import change_sets, deploy, orphaned_resources, release
 from infra.release.change_sets import ChangeSet, Step
 from infra.release.deploy import Target
-from tests.acceptance.test_release import QUEUE, says, target
 from tests.support.operator_calls import find_refused, policy_actions
+from tests.support.release_target import QUEUE, says, target
 
 __all__ = ["target"]
 FUNCTION = {

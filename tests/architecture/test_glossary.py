@@ -11,7 +11,7 @@ import pytest
 
 from infra.docs.domain_classes import list_domain_classes
 from infra.docs.generate_docs import MARK
-from tests.architecture.test_names import ROOT, sources
+from tests.support.source_files import ROOT, sources
 
 GLOSSARY = ROOT / "docs" / "glossary.md"
 CONTRACT_NAMES = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.dev.emulator import ROOT
-from tests.architecture.test_names import sources
+from tests.support.source_files import sources
 
 CORE = ("domain", "ports", "actions", "storage", "pipeline", "web/queries")
 TYPES = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from infra.dev.emulator import ROOT
+from tests.support.source_files import ROOT, sources
 
 MAX_ONE_WORD_SHARE = 0.14
 """The share of public functions and methods whose name is one word. Lower it when it falls."""
@@ -22,11 +23,6 @@ VAGUE_NAMES = frozenset(
 """Names that do not show which value they hold."""
 MAX_VAGUE_NAMES = 37
 """The number of their uses: stored fields, and the JSON of a command. Lower it when it falls."""
-
-
-def sources(*packages: str) -> Iterator[Path]:
-    for package in packages:
-        yield from sorted((ROOT / package).rglob("*.py"))
 
 
 def list_statements(*packages: str, in_classes: bool) -> Iterator[ast.stmt]:
@@ -88,3 +84,15 @@ def test_each_package_states_what_belongs_to_it(package: str):
         if path.name == "__init__.py" and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
+
+
+def test_no_test_module_imports_another():
+    """Helpers of several test modules are in `tests/support`."""
+    importing = [
+        f"{path.relative_to(ROOT)}: {node.module}"
+        for path in sources("tests")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and re.fullmatch(r"tests\.\w+\.test_\w+", node.module or "")
+    ]
+    assert importing == []
