@@ -95,10 +95,18 @@ class RunLogs(Protocol):
         """Append lines; a line with a number that is already stored is stored once for readers."""
 
     def read_after(self, stream: LogStream, seq: int, limit: int) -> list[LogLine]:
-        """Return at most `limit` lines with numbers above `seq`, oldest first."""
+        """Return at most `limit` lines with numbers above `seq`, oldest first.
+
+        Fewer lines may be returned although more follow; none are returned at the end. Lines that
+        were stored a moment ago may be absent, also between others. Raises `RateLimited` if too
+        many read at once.
+        """
 
     def read_before(self, stream: LogStream, seq: int | None, limit: int) -> list[LogLine]:
-        """Return the last `limit` lines with numbers below `seq` (all if None), oldest first."""
+        """Return the last `limit` lines with numbers below `seq` (all if None), oldest first.
+
+        Raises `RateLimited` as `read_after` does.
+        """
 
 
 class Outputs(Protocol):

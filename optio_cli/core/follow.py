@@ -17,6 +17,8 @@ from optio_cli.core.session import CommandSession
 SUCCESS_STATES = ("completed", "pr_opened")
 FAILURE_STATES = ("failed", "cancelled", "needs_attention")
 POLL_SECONDS = 1.0
+MAX_END_POLLS = 5
+"""The number of further looks at the log of an ended run whose last line may still come late."""
 STYLES = {"stderr": "yellow", "error": "red", "system": "bright_black", "thinking": "italic"}
 
 
@@ -31,9 +33,11 @@ def follow_run(
 ) -> Iterator[tuple[Json, list[Json]]]:
     """Yield the run with its new log lines until it has ended and all lines were read.
 
-    The state is read before the log, so no line that was written before the end is missed.
+    The state is read before the log, so no line that was written before the end is missed. The log
+    of a run that has ended is read again for as long as its last lines may be shown late.
     """
     cursor: str | None = None
+    end_polls = 0
     while True:
         run = resolve.get_task(api, run["id"])
         page = read_log_page(api, run["id"], cursor, query)
@@ -42,7 +46,9 @@ def follow_run(
         cursor = page["nextCursor"]
         over = run["state"] in SUCCESS_STATES + FAILURE_STATES
         if over and not moved:
-            return
+            if page.get("complete", True) or end_polls == MAX_END_POLLS:
+                return
+            end_polls += 1
         if not moved:
             wait(POLL_SECONDS)
 

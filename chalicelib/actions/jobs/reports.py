@@ -108,6 +108,7 @@ def _end_attempt(
         outcome=end.outcome,
         error_message=end.error_message[:MAX_ERROR_LENGTH] if end.error_message else None,
         cost_usd=end.cost_usd,
+        lines=max((line.seq for line in end.lines), default=0),
     )
     attempts = with_stages(attempts, attempt, end.stages)
     if run.attempt != attempt or not run.is_running_on_runner:

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from chalicelib.domain import limits
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.runs.log import LineFilter, LogLine, LogStream
+from chalicelib.domain.runs.log import (
+    LATE_LINES_PATIENCE,
+    LineFilter,
+    LogLine,
+    LogStream,
+    lines_before_gap,
+)
 from chalicelib.domain.runs.run import Run
 from chalicelib.ports import World
 
@@ -19,11 +25,15 @@ ALL_LINES = LineFilter()
 
 @dataclass(frozen=True, kw_only=True)
 class LogExcerpt:
-    """Lines, oldest first, with the cursors of the following and the preceding page."""
+    """Lines, oldest first, with the cursors of the following and the preceding page.
+
+    `complete` is true if these are the last lines of the run, and no late one can follow.
+    """
 
     lines: list[LogLine]
     following: str
     before: str | None
+    complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,25 +45,38 @@ class _LogPosition:
     back: bool
 
 
+@dataclass(frozen=True)
+class _FoundLines:
+    """The matching lines, the first and last line number that was read, and a wait for others."""
+
+    lines: list[LogLine]
+    first: int | None = None
+    last: int | None = None
+    awaits_late: bool = False
+
+
 def read_page(
     world: World, run: Run, cursor: str, limit: int, line_filter: LineFilter = ALL_LINES
 ) -> LogExcerpt:
     """Return the page at a cursor (`attempt.seq`, or `-attempt.seq` backwards), or the newest page.
 
-    `following` continues into the next attempt. A filter reads at most `MAX_LINES_SEARCHED` lines,
-    so even a page with few or no lines may have matching pages around it. A page of long lines ends
-    early, at the size limit. Raises `Invalid` for a cursor that is not one of ours.
+    `following` continues into the next attempt. A page ends before a missing line for as long as
+    CloudWatch may show it late, so that no reader skips a line. A filter reads at most
+    `MAX_LINES_SEARCHED` lines, so even a page with few or no lines may have matching pages around
+    it. A page of long lines ends early, at the size limit. Raises `Invalid` for a cursor that is
+    not one of ours, and `RateLimited` while too many readers ask CloudWatch.
     """
     position = _parse_cursor(cursor, run)
     if position.attempt == 0:
         return LogExcerpt(lines=[], following="0.0", before=None)
-    lines, first, last = _search_lines(
+    found = _search_lines(
         world, LogStream.of_attempt(run, position.attempt), position, limit, line_filter
     )
     return LogExcerpt(
-        lines=lines,
-        following=_following_cursor(position, last, run.attempt),
-        before=_preceding_cursor(position, first),
+        lines=found.lines,
+        following=_following_cursor(position, found, _last_attempt(world, run, position, found)),
+        before=_preceding_cursor(position, found.first),
+        complete=_is_complete(world, run, position, found),
     )
 
 
@@ -64,17 +87,14 @@ def cursor_around(attempt: int, seq: int, limit: int) -> str:
 
 def _search_lines(
     world: World, stream: LogStream, position: _LogPosition, limit: int, line_filter: LineFilter
-) -> tuple[list[LogLine], int | None, int | None]:
-    """Return the matching lines, and the first and last line number that was read."""
+) -> _FoundLines:
+    """Return the matching lines among those of one request."""
     collected: list[LogLine] = []
     looked: list[int] = []
-    weight = 0
+    weight, awaits_late = 0, False
     seq, at_once = position.seq, limit if line_filter.matches_all else MAX_LINES_PER_READ
     for _ in range(1 if line_filter.matches_all else MAX_LINES_SEARCHED // MAX_LINES_PER_READ):
-        if position.back:
-            lines = world.logs.read_before(stream, seq, at_once)[::-1]
-        else:
-            lines = world.logs.read_after(stream, seq or 0, at_once)
+        lines, awaits_late = _read_settled(world, stream, position, seq, at_once)
         for line in lines:
             looked.append(line.seq)
             if line_filter.matches_line(line):
@@ -86,11 +106,53 @@ def _search_lines(
             break
         seq = looked[-1]
     if not looked:
-        return [], None, None
-    return collected[::-1] if position.back else collected, min(looked), max(looked)
+        return _FoundLines([], awaits_late=awaits_late)
+    ordered = collected[::-1] if position.back else collected
+    return _FoundLines(ordered, min(looked), max(looked), awaits_late)
 
 
-def _following_cursor(position: _LogPosition, last: int | None, attempts: int) -> str:
+def _read_settled(
+    world: World, stream: LogStream, position: _LogPosition, seq: int | None, limit: int
+) -> tuple[list[LogLine], bool]:
+    """Return lines in the order of reading, and whether late ones are waited for behind them."""
+    now = world.now()
+    if not position.back:
+        lines = world.logs.read_after(stream, seq or 0, limit)
+        settled = lines_before_gap(lines, seq or 0, now)
+        return list(settled), len(settled) < len(lines)
+    lines = world.logs.read_before(stream, seq, limit)
+    if seq is not None:  # every newer page ends before the first gap
+        return lines[::-1], False
+    settled = lines_before_gap(lines, None, now)
+    return list(settled[::-1]), len(settled) < len(lines)
+
+
+def _last_attempt(world: World, run: Run, position: _LogPosition, found: _FoundLines) -> int:
+    """Return the last attempt that a reader may go on to.
+
+    A reader stays while the log of its attempt may still show lines late.
+    """
+    following = position.attempt + 1
+    began = [attempt.started_at for attempt in run.attempts if attempt.number == following]
+    is_early = bool(began) and world.now() - began[0] < LATE_LINES_PATIENCE
+    return position.attempt if found.awaits_late or is_early else run.attempt
+
+
+def _is_complete(world: World, run: Run, position: _LogPosition, found: _FoundLines) -> bool:
+    """Return whether nothing follows the lines: the runner's last one is among those read."""
+    if position.attempt < run.attempt or found.awaits_late or run.is_running_on_runner:
+        return False
+    attempt = run.attempts[-1] if run.attempts else None
+    last = found.last or position.seq or 0
+    if attempt and attempt.lines and last >= attempt.lines:
+        return True
+    is_end = position.seq is None or (found.last is None and not position.back)
+    ended_at = (attempt and attempt.ended_at) or run.completed_at or run.updated_at
+    return is_end and world.now() - ended_at >= LATE_LINES_PATIENCE
+
+
+def _following_cursor(position: _LogPosition, found: _FoundLines, attempts: int) -> str:
+    last = found.last
     if last is None and not position.back and position.attempt < attempts:
         return f"{position.attempt + 1}.0"
     if last is None and position.seq not in (None, END_OF_ATTEMPT):

@@ -54,6 +54,7 @@ class Attempt:
     error_message: str | None = None
     cost_usd: float | None = None
     lines: int = 0
+    """The number of its last line, 0 if its runner sent none at the end."""
     outputs: tuple[RunOutput, ...] = ()
     stages: tuple[StageSpan, ...] = ()
     capabilities: RunnerCapabilities | None = None
@@ -66,6 +67,7 @@ class AttemptChanges(TypedDict, total=False):
     outcome: AttemptOutcome | None
     error_message: str | None
     cost_usd: float | None
+    lines: int
     outputs: tuple[RunOutput, ...]
 
 

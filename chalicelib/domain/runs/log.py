@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.domain.ids import RunId
@@ -11,6 +12,8 @@ from chalicelib.domain.runs.run import Run
 
 MAX_LINE_BYTES = 16 * 1024
 MAX_LINES_PER_MILLISECOND = 10
+LATE_LINES_PATIENCE = timedelta(seconds=5)
+"""The time after which a missing line is given up. CloudWatch shows lines late and out of order."""
 MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 """The time span of a stream: CloudWatch rejects events more than two hours in the future."""
 
@@ -24,6 +27,8 @@ class LogLine:
     log_type: str
     content: str
     attempt: int = 1
+    stored_at: datetime | None = field(default=None, compare=False)
+    """The time at which the log took the line; None if it is not known."""
 
     @property
     def encoded_size(self) -> int:
@@ -55,6 +60,20 @@ class LogStream:
         return self.began + min(
             timedelta(milliseconds=seq // MAX_LINES_PER_MILLISECOND), MAX_CLOCK_DIFFERENCE
         )
+
+
+def lines_before_gap(lines: Sequence[LogLine], seq: int | None, now: datetime) -> Sequence[LogLine]:
+    """Return the lines before the first gap that a late line may still fill.
+
+    The lines follow line `seq`, or begin anywhere if that is None. A gap counts as final as soon as
+    the line behind it has been stored for `LATE_LINES_PATIENCE`.
+    """
+    for position, line in enumerate(lines):
+        is_gap = seq is not None and line.seq != seq + 1
+        if is_gap and line.stored_at and now - line.stored_at < LATE_LINES_PATIENCE:
+            return lines[:position]
+        seq = line.seq
+    return lines
 
 
 @dataclass(frozen=True, kw_only=True)

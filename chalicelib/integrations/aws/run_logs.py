@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import aws_session
 from chalicelib.domain.display_text import cut_text
+from chalicelib.domain.errors import RateLimited
 from chalicelib.domain.ids import format_moment
 from chalicelib.domain.runs.log import (
     MAX_LINE_BYTES,
@@ -28,6 +32,17 @@ log = logging.getLogger(__name__)
 MAX_BATCH_BYTES = 900_000
 MAX_BATCH_EVENTS = 10_000
 _OVERHEAD = 26
+SHARED_SECONDS = 1.0
+"""The time for which all watchers of this process get the same end of a log.
+
+CloudWatch answers 25 reads a second for the whole account, and a watcher at the end asks twice.
+"""
+MAX_SHARED_READS = 64
+WHOLE_PAGE_BYTES = 512 * 1024
+"""A page with fewer bytes and fewer lines than it may have was not cut by CloudWatch."""
+THROTTLING_CODES = ("ThrottlingException", "Throttling", "RequestLimitExceeded")
+THROTTLED_WAIT_SECONDS = (1.0, 3.0)
+"""Watchers that were refused come back at different times."""
 
 
 class CloudWatchLogs:
@@ -36,6 +51,7 @@ class CloudWatchLogs:
     def __init__(self, group: str, region: str) -> None:
         self._group = group
         self._region = region
+        self._shared: OrderedDict[tuple[str, int, int], tuple[float, list[LogLine]]] = OrderedDict()
 
     @cached_property
     def _logs(self) -> Any:
@@ -44,6 +60,7 @@ class CloudWatchLogs:
     def write_lines(self, stream: LogStream, lines: Sequence[LogLine]) -> None:
         """Append lines. A repeated beat writes them again; readers drop what they have seen."""
         name = _stream_name(stream)
+        self._shared.clear()
         for chunk in _iter_batches(
             [_to_event(stream, line) for line in sorted(lines, key=_line_number)]
         ):
@@ -71,7 +88,23 @@ class CloudWatchLogs:
                 raise
 
     def read_after(self, stream: LogStream, seq: int, limit: int) -> list[LogLine]:
-        """Return at most `limit` lines with a number over `seq`, oldest first."""
+        """Return at most `limit` lines with a number over `seq`, oldest first.
+
+        Fewer lines may be returned although more follow. Raises `RateLimited` if CloudWatch refuses
+        to answer more readers at the moment.
+        """
+        key = (_stream_name(stream), seq, limit)
+        read_at, lines = self._shared.get(key, (0.0, []))
+        if time.monotonic() - read_at < SHARED_SECONDS:
+            return lines
+        lines = self._read_after(stream, seq, limit)
+        if len(lines) < limit:
+            self._shared[key] = (time.monotonic(), lines)
+            if len(self._shared) > MAX_SHARED_READS:
+                self._shared.popitem(last=False)
+        return lines
+
+    def _read_after(self, stream: LogStream, seq: int, limit: int) -> list[LogLine]:
         parameters = {
             "startTime": _milliseconds(stream.timestamp_of(seq + 1)),
             "startFromHead": True,
@@ -79,12 +112,15 @@ class CloudWatchLogs:
         seen: dict[int, LogLine] = {}
         for page in self._pages(stream, limit, parameters, "nextForwardToken"):
             seen |= {line.seq: line for line in page if line.seq > seq}
-            if len(seen) >= limit:
+            if len(seen) >= limit or (seen and _is_whole(page)):
                 break
         return [seen[number] for number in sorted(seen)][:limit]
 
     def read_before(self, stream: LogStream, seq: int | None, limit: int) -> list[LogLine]:
-        """Return the last `limit` lines (with a number under `seq`), oldest first."""
+        """Return the last `limit` lines (with a number under `seq`), oldest first.
+
+        Raises `RateLimited` as `read_after` does.
+        """
         parameters: dict[str, Any] = {"startFromHead": False}
         if seq is not None:
             parameters["endTime"] = (
@@ -115,9 +151,12 @@ class CloudWatchLogs:
             except ClientError as error:
                 if _is_missing_stream(error):
                     return
+                if _is_throttled(error):
+                    wait = random.uniform(*THROTTLED_WAIT_SECONDS)
+                    raise RateLimited(timedelta(seconds=wait)) from error
                 raise
             if answer["events"]:
-                yield [_from_event(event["message"], stream.attempt) for event in answer["events"]]
+                yield [_from_event(event, stream.attempt) for event in answer["events"]]
             if token.get("nextToken") == answer[way]:
                 return
             token = {"nextToken": answer[way]}
@@ -125,6 +164,15 @@ class CloudWatchLogs:
 
 def _is_missing_stream(error: ClientError) -> bool:
     return bool(error.response["Error"]["Code"] == "ResourceNotFoundException")
+
+
+def _is_throttled(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in THROTTLING_CODES
+
+
+def _is_whole(page: list[LogLine]) -> bool:
+    """Return whether CloudWatch sent all lines that it shows: it cuts pages at 1 MB."""
+    return sum(line.encoded_size for line in page) < WHOLE_PAGE_BYTES
 
 
 def _stream_name(stream: LogStream) -> str:
@@ -150,14 +198,16 @@ def _to_event(stream: LogStream, line: LogLine) -> dict[str, Any]:
     return {"timestamp": timestamp, "message": json.dumps(body, ensure_ascii=False)}
 
 
-def _from_event(message: str, attempt: int) -> LogLine:
-    body = json.loads(message)
+def _from_event(event: Mapping[str, Any], attempt: int) -> LogLine:
+    body = json.loads(event["message"])
+    ingested = event.get("ingestionTime")
     return LogLine(
         seq=body["seq"],
         timestamp=datetime.fromisoformat(body["timestamp"]),
         log_type=body["logType"],
         content=body["content"],
         attempt=attempt,
+        stored_at=datetime.fromtimestamp(ingested / 1000, UTC) if ingested else None,
     )
 
 

@@ -154,6 +154,7 @@ def log_page_view(excerpt: LogExcerpt) -> responses.LogPage:
         "logs": [log_line_view(line) for line in excerpt.lines],
         "nextCursor": excerpt.following,
         "prevCursor": excerpt.before,
+        "complete": excerpt.complete,
     }
 
 

@@ -10,7 +10,7 @@ from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.actions.jobs import outputs
 from chalicelib.actions.runs import logs, runs
-from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound
+from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound, RateLimited
 from chalicelib.domain.runs.attempt import StageSpan
 from chalicelib.domain.runs.log import LineFilter
 from chalicelib.domain.runs.phase import Phase
@@ -62,7 +62,7 @@ def _render_page(visit: PageRequest, run: Run, error: DomainError | None = None)
             "_run_live.html", resumable=resumable, typed="", live=True, **values
         )
     brief = tasks.get_brief(world, run)
-    page = logs.read_page(world, run, _log_cursor(visit), LINES_PER_PAGE)
+    page = _read_log(visit, run)
     return visit.render_page(
         "run.html",
         status_of(error) if error else 200,
@@ -77,6 +77,17 @@ def _render_page(visit: PageRequest, run: Run, error: DomainError | None = None)
         done=_done_notice(visit, run),
         **values,
     )
+
+
+def _read_log(visit: PageRequest, run: Run) -> logs.LogExcerpt:
+    """Return the lines to open the page with.
+
+    There are none while too many readers ask CloudWatch; the script of the page reads them later.
+    """
+    try:
+        return logs.read_page(wiring.get_world(), run, _log_cursor(visit), LINES_PER_PAGE)
+    except RateLimited:
+        return logs.LogExcerpt(lines=[], following=_log_cursor(visit), before=None)
 
 
 def _done_notice(visit: PageRequest, run: Run) -> str:

@@ -1,12 +1,12 @@
 // Shows at most MOST lines of a log of any length. It follows the end, scrolls in both directions,
 // jumps to a line, and searches on the service. Lines are grouped in chunks that are laid out when visible.
 const box = document.getElementById("log"), hits = document.getElementById("log-hits");
-const CHUNK = 200, MOST = 2000, FULL = 1000, FOLLOW_MS = 2000, NEAR = 400;
+const CHUNK = 200, MOST = 2000, FULL = 1000, FOLLOW_MS = 2000, NEAR = 400, TRIES = 5;
 const tools = document.querySelector("[data-log-tools]");
 const find = (name) => tools.querySelector(`[data-log-${name}]`);
 const follow = find("follow"), search = find("search"), count = find("count"), end = find("end");
 let next = box.dataset.next, prev = box.dataset.prev, atEnd = box.dataset.end === "1";
-let busy = false, searches = 0, seenTop = 0;
+let busy = false, complete = false, searches = 0, seenTop = 0;
 
 const rows = (inside = box) => inside.getElementsByClassName("line");
 const place = (row) => row.id.slice(1);
@@ -77,9 +77,13 @@ async function get(cursor, more = {}) {
   const url = new URL(box.dataset.log, location.href);
   const query = { part: "log", many: "1", cursor, ...more };
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(answer.status);
-  return answer.json();
+  for (let left = TRIES; ; left -= 1) {
+    const answer = await fetch(url);
+    if (answer.ok) return answer.json();
+    if (answer.status !== 429 || !left) throw new Error(answer.status); // 429: too many readers ask at once
+    const seconds = Number(answer.headers.get("Retry-After")) || 1;
+    await new Promise((go) => { setTimeout(go, 1000 * seconds); });
+  }
 }
 
 // Runs one request at a time: one from scrolling may be dropped, one from a click waits for its turn.
@@ -96,7 +100,9 @@ const forward = () => alone(async () => {
     if (!follow.checked && (!atEnd || rows().length >= MOST)) { atEnd = false; say(); return; }
     const page = await get(next), moved = page.nextCursor !== next;
     add(page.logs, "end");
+    if (!next) prev = page.prevCursor; // the page itself could not read the log
     next = page.nextCursor;
+    complete = page.complete;
     if (follow.checked) box.scrollTop = box.scrollHeight;
     if (!moved || page.logs.length < FULL) { atEnd = page.logs.length < FULL; say(); return; }
   }
@@ -235,6 +241,7 @@ else follow.checked = false;
 const turn = async () => {
   const over = document.getElementById("live")?.dataset.final === "1";
   if (!document.hidden) await forward();
-  if (!over || document.hidden) setTimeout(turn, FOLLOW_MS);
+  // The last lines of a run may be shown late.
+  if (!over || document.hidden || (follow.checked && !complete)) setTimeout(turn, FOLLOW_MS);
 };
 turn();

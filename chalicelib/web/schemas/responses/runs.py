@@ -180,9 +180,12 @@ class EventList(TypedDict):
 
 
 class LogPage(TypedDict):
+    """Lines of a log; `complete` is true at the end of a run, when no late line can follow."""
+
     logs: list[LogLineView]
     nextCursor: Cursor
     prevCursor: Cursor
+    complete: bool
 
 
 class Told(TypedDict):
