@@ -84,6 +84,8 @@ class Tables:
     wait_for_rows: Callable[[], Callable[[], bool]] = lambda: never_again
     """Begins to wait for held rows; what it returns waits, or returns False once that took long."""
     held: set[tuple[str, str]] = field(default_factory=set)
+    met: int = 0
+    """How often a write met a held row."""
     rows: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
     log: list[list[tuple[str, str, Any, Any]]] = field(default_factory=list)
     recent: dict[str, list[tuple[datetime, str, Any]]] = field(
@@ -135,6 +137,7 @@ class Tables:
         """Write one row without a transaction, which holds nothing."""
         waits = self.wait_for_rows()
         while (write.table, write.key) in self.held:
+            self.met += 1
             if not waits():
                 raise RowHeld("a transaction is ongoing for the row")
         self.before_commit()
@@ -144,6 +147,7 @@ class Tables:
     def _transact(self, writes: Sequence[Write]) -> None:
         rows = {(write.table, write.key) for write in writes}
         if rows & self.held:
+            self.met += 1
             raise RowHeld("a transaction is ongoing for a row")
         self.held |= rows
         try:

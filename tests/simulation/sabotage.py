@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from unittest.mock import patch
 
@@ -25,6 +26,7 @@ from chalicelib.domain.runs.run_keys import STAGE_COUNTER
 from chalicelib.domain.runs.state import State
 from chalicelib.domain.tickets import provider as providers_of_domain
 from chalicelib.ports import Part, TriggerChange
+from chalicelib.storage import gates
 from tests.simulation import memory, outside
 from tests.simulation.memory import (
     MemoryFirings,
@@ -111,6 +113,12 @@ def no_trigger_condition() -> Any:
 @breaks("the definition's version is not a condition of a firing")
 def no_blueprint_condition() -> Any:
     return without_condition(Part.BLUEPRINT)
+
+
+@breaks("an edit moves one gate of its blueprint")
+def one_gate_moved() -> Any:
+    real = gates.gate_keys
+    return patch.object(gates, "gate_keys", lambda blueprint_id: islice(real(blueprint_id), 1))
 
 
 @breaks("what an overlap policy relied on is not a condition of the firing")

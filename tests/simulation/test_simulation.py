@@ -27,13 +27,15 @@ MAX_SABOTAGED_STORMS = 300
 LIKELY_SEED = 4
 LIKELY_SEEDS = {
     "a failed firing backs off to before its moment": 5,
-    "a failing read pulls the deadline of a running run": 9,
+    "a failing read pulls the deadline of a running run": 5,
     "a message that comes early fires early": 0,
     "a pause does not take a trigger out of the due index, nor is it looked at": 6,
+    "a publish opens a pull request whatever there is": 0,
     "a reply does not look for the comment that is there": 11,
     "a run is moved without comparing its version": 2,
     "a run that replaces others starts before they are cancelled": 3,
     "a ticket whose firing fails is passed over": 10,
+    "an edit moves one gate of its blueprint": 26,
     "an edit of a trigger is no condition of what it fires": 35,
     "an overdue row is sent once an hour": 2,
     "errors of a tracker that pass are counted against it": 23,

@@ -55,6 +55,18 @@ def test_storms_run_for_a_time_from_a_fresh_seed(
     assert "0 with findings" in printed
 
 
+def test_transactions_of_a_storm_meet_rows_that_others_hold():
+    """Without that, a storm would show nothing of what it means that a row is held."""
+    met = 0
+    for seed in range(20):
+        storm = Simulator(seed, hours=1)
+        storm.run()
+        met += storm.world.tables.met
+        if met > 3:
+            return
+    raise AssertionError(f"{met} writes of 20 storms met a row that is held")
+
+
 def test_a_storm_enters_what_lies_outside():
     """A storm without publishing, tracking, comments or builds would show nothing of them."""
     told = {"pulls": 0, "merged": 0, "comments": 0, "builds": 0, "hints": 0}

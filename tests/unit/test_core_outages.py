@@ -21,7 +21,7 @@ from chalicelib.actions.runs import runs as run_actions
 from chalicelib.actions.scheduler import tick
 from chalicelib.domain import limits
 from chalicelib.domain.blueprints.blueprint import Blueprint
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Busy, Conflict
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import State
@@ -55,6 +55,7 @@ OUTAGES: list[Exception] = [
     refusal("KMSAccessDeniedException"),
     refusal("KmsDisabled"),
     refusal("InternalServerError", 500),
+    Busy(),
     ReadTimeoutError(endpoint_url="https://dynamodb"),
 ]
 

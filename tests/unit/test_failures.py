@@ -25,7 +25,14 @@ from pynamodb.exceptions import (
     TransactWriteError,
 )
 
-from chalicelib.domain.errors import Conflict, IllegalTransition, Invalid, NotFound, Superseded
+from chalicelib.domain.errors import (
+    Busy,
+    Conflict,
+    IllegalTransition,
+    Invalid,
+    NotFound,
+    Superseded,
+)
 from chalicelib.domain.pull_requests.forge import ForgeError
 from chalicelib.integrations.aws.sqs import MessageNotSent
 from chalicelib.integrations.failures import is_transient_failure
@@ -184,6 +191,7 @@ WAIT = timedelta(minutes=1)
         Throttled("a part only"),
         WriteConflict([LostRow(Part.RUN, "r")]),
         Superseded("changed"),
+        Busy(),
         TrackerRateLimited(WAIT),
         TrackerUnreachable("503", passes=True),
         ForgeError("unavailable", "503", passes=True),
