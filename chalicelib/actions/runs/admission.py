@@ -26,7 +26,7 @@ DEFAULT_RUNS_PER_REPO = 2
 
 
 def admit_queue(world: World, queue_key: QueueKey, due: Run | None = None) -> None:
-    """Give free slots to the runs in queue `queue_id`, and to those that wait for a stage slot.
+    """Give free slots to the runs in queue `queue_key`, and to those that wait for a stage slot.
 
     The queues that wait for the stage are merged by rank, so the order of messages does not matter.
     A pass examines only the most urgent queues; queues that wait for something else leave the list,
