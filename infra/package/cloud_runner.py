@@ -17,7 +17,7 @@ BUILD_SPEC = {
     "version": 0.2,
     "phases": {"build": {"commands": ["sh chalicelib/runner/codebuild_entrypoint.sh"]}},
 }
-URL = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"
+STAGE_URL = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"
 VERSION = "2012-10-17"
 
 
@@ -99,7 +99,7 @@ def _project() -> Template:
             "ComputeType": settings.runner_compute_type,
             "Image": settings.runner_image,
             "ImagePullCredentialsType": pull_credentials_type(settings.runner_image),
-            "EnvironmentVariables": [{"Name": "OPTIO_URL", "Value": {"Fn::Sub": URL}}],
+            "EnvironmentVariables": [{"Name": "OPTIO_URL", "Value": {"Fn::Sub": STAGE_URL}}],
         },
         "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": name}},
         "TimeoutInMinutes": 480,

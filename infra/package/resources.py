@@ -15,8 +15,7 @@ from pynamodb.models import Model
 from app import app
 from chalicelib.settings import settings
 from chalicelib.storage.records import TABLE_RECORDS
-from infra.package import capacity, encryption, gateway
-from infra.package.cloud_runner import cloud_runner
+from infra.package import capacity, cloud_runner, encryption, gateway
 from infra.package.monitoring import watch
 
 Template = dict[str, Any]
@@ -25,6 +24,8 @@ VISIBILITY_SECONDS = 6 * STEP_TIMEOUT_SECONDS
 """Six times the function's timeout, as AWS advises for queues that feed Lambda."""
 NOTIFY_MAPPING = "NotifyNotifySqsEventSource"
 """SAM's name for the mapping by which `notify` reads its queue."""
+OUTSIDE = "Consult"
+"""The function that writes pull requests and comments on tickets."""
 MOST_RECEIVES = 10
 FOURTEEN_DAYS = 14 * 24 * 3600
 LOG_DAYS = 90
@@ -47,7 +48,7 @@ def template() -> Template:
             "BlobsBucket": _bucket(),
             "RestAPI": gateway.gateway_bounds(),
             "BlobsBucketPolicy": encryption.bucket_policy("BlobsBucket"),
-            **cloud_runner(),
+            **cloud_runner.cloud_runner(),
             **_watch(),
         },
     ]
@@ -55,10 +56,19 @@ def template() -> Template:
     # The API starts the reading of notifications when there is an endpoint for them.
     environment = {"Variables": {"OPTIO_NOTIFY_MAPPING": {"Ref": NOTIFY_MAPPING}}}
     resources["APIHandler"]["Properties"]["Environment"] = environment
+    resources[OUTSIDE]["Properties"]["Environment"] = _own_address()
     return {
         "Resources": resources,
         "Outputs": {"LogGroup": {"Value": {"Ref": "RunsLogGroup"}}},
     }
+
+
+def _own_address() -> Template:
+    """Return the address of the stage for links, unless `OPTIO_PUBLIC_URL` replaces it.
+
+    The API's own function cannot refer to the API, nor can `notify`, to which that one refers.
+    """
+    return {"Variables": {"OPTIO_PUBLIC_URL": {"Fn::Sub": cloud_runner.STAGE_URL}}}
 
 
 def functions() -> dict[str, str]:

@@ -150,6 +150,21 @@ def test_what_a_stage_is_packaged_with_reaches_every_function_and_the_rule(
     assert "every 2 min (rounded from 90000 ms" in tick_sentence()
 
 
+def test_links_lead_to_the_stage_itself_unless_it_has_another_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The API and `notify`, to which it refers, cannot refer to it: the stack would be a circle."""
+    for given, expected in (
+        ("", {"Fn::Sub": "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"}),
+        ("https://optio.example.com", "https://optio.example.com"),
+    ):
+        monkeypatch.setenv("OPTIO_PUBLIC_URL", given)
+        build_template(tmp_path)
+        made = json.loads((tmp_path / "sam.json").read_text())["Resources"]
+        variables = made["Consult"]["Properties"]["Environment"]["Variables"]
+        assert variables["OPTIO_PUBLIC_URL"] == expected
+
+
 def test_the_package_is_small_and_knows_the_services_it_calls_and_no_others(
     package: Path, tmp_path: Path
 ):
