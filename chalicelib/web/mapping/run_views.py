@@ -81,7 +81,7 @@ def run_view(run: Run, brief: Brief, *, stalled: bool = False) -> responses.RunV
         "tests": _tests_view(run.trial) if run.trial else None,
         "attempts": [_attempt_view(attempt) for attempt in run.attempts],
         "outputs": [_output_view(output) for _, output in list_files(run)],
-        "keptWork": _kept_work_view(run.kept) if run.kept else None,
+        "keptWork": _kept_work_view(run.kept),
     }
 
 
@@ -117,7 +117,9 @@ def _capabilities_view(
     )
 
 
-def _kept_work_view(work: UnpushedWork) -> responses.KeptWorkView:
+def _kept_work_view(work: UnpushedWork | None) -> responses.KeptWorkView | None:
+    if work is None:
+        return None
     return {
         "attempt": work.attempt,
         "baseSha": work.base_sha,

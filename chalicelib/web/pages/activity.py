@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from chalice.app import Response
 
 from chalicelib import wiring
 from chalicelib.actions.access import audit_log
+from chalicelib.web.pages.contexts import activity as contexts
 from chalicelib.web.pages.request import PageRequest
 
 FILTER_NAMES = ("object", "actor", "action")
@@ -25,10 +24,10 @@ def list_activity(visit: PageRequest) -> Response:
         before=visit.list_position,
         limit=PAGE_SIZE,
     )
-    return visit.render_page(
-        "activity.html",
-        records=records,
-        filters=filters,
-        position=position,
-        again=urlencode({name: text for name, text in filters.items() if text}),
+    return visit.show_page(
+        contexts.ActivityPage(
+            rows=[contexts.draw_activity_row(record, visit.urls) for record in records],
+            chips=contexts.list_chips(filters, visit.urls),
+            older_url=visit.link_older(position, "activity", **filters),
+        )
     )

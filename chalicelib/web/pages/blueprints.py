@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 from chalice.app import Response
@@ -21,12 +20,19 @@ from chalicelib.domain.ids import BlueprintId, FiringId, TriggerId
 from chalicelib.domain.page import Cursor
 from chalicelib.web import task_requests
 from chalicelib.web.http import audit
+from chalicelib.web.http.errors import status_of
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages import charts, forms
+from chalicelib.web.pages.contexts import blueprint as contexts
+from chalicelib.web.pages.contexts import blueprints as list_contexts
+from chalicelib.web.pages.contexts.dry_run import draw_dry_run
+from chalicelib.web.pages.contexts.ledger import draw_ledger_row
+from chalicelib.web.pages.contexts.param_fields import list_param_fields
+from chalicelib.web.pages.contexts.triggers import draw_trigger_card
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import firings, tasks
 
-PAGE_SIZE, LEDGER_SIZE = 25, 20
+PAGE_SIZE, LEDGER_SIZE, MAX_UPCOMING = 25, 20, 8
 
 
 def list_blueprints(visit: PageRequest) -> Response:
@@ -35,10 +41,10 @@ def list_blueprints(visit: PageRequest) -> Response:
     overviews, position = tasks.list_blueprints(
         wiring.get_world(), visit.list_position, PAGE_SIZE, text
     )
-    values = {"overviews": overviews, "position": position, "before": before, "q": text}
+    listing = list_contexts.draw_blueprint_listing(overviews, position, text, before, visit.urls)
     if visit.query_param("part"):
-        return visit.render_fragment("_definitions.html", **values)
-    return visit.render_page("definitions.html", seen="", done=visit.query_param("done"), **values)
+        return visit.show_part(list_contexts.BlueprintListPart(listing=listing))
+    return visit.show_page(list_contexts.BlueprintListPage(listing=listing, notice=visit.notice))
 
 
 def _get_blueprint(task_id: str) -> Blueprint:
@@ -70,37 +76,59 @@ def _render_page(
 ) -> Response:
     world = wiring.get_world()
     (watched,) = tasks.read_overviews(world, [blueprint], recent=30)
-    before = Cursor(visit.query_param("ledger")) or None
-    ledger = firings.list_of_blueprint(world, blueprint.id, before, LEDGER_SIZE)
-    basis = _firing_context(blueprint)
-    values = {
-        "watched": watched,
-        "blueprint": blueprint,
-        "firings": ledger.firings,
-        "older": ledger.position,
-        "triggers": {trigger.id: trigger for trigger in watched.triggers},
-        "upcoming": _upcoming_fires(watched),
-        "run_states": ledger.run_states,
-    }
+    activity = _read_activity(visit, watched)
     if visit.query_param("part"):
-        return visit.render_fragment("_definition.html", **values)
-    return visit.render_form(
-        "definition.html",
-        error,
-        None if shown else forms.default_params(watched.triggers, basis.params_schema),
-        seen="",
-        template=basis.template,
-        schema=basis.params_schema,
-        shown=shown,
+        return visit.show_part(contexts.BlueprintPart(activity=activity))
+    basis = _firing_context(blueprint)
+    saved = forms.default_params(watched.triggers, basis.params_schema)
+    form = visit.form_state(error, None if shown else saved)
+    own_warnings, trigger_warnings = _find_warnings(watched)
+    page = contexts.BlueprintPage(
+        form=form,
+        notice=visit.notice,
+        blueprint=contexts.draw_header(blueprint),
+        warnings=own_warnings,
+        run_title="Run now" if visit.may_use("write") else "Try it out",
+        param_fields=list_param_fields(basis.params_schema, form),
+        dry_run=draw_dry_run(shown) if shown else None,
+        activity=activity,
+        triggers=[
+            draw_trigger_card(
+                trigger, trigger_warnings[trigger.id], is_paused=not blueprint.enabled
+            )
+            for trigger in watched.triggers
+        ],
+        trigger_forms=contexts.draw_trigger_forms(
+            form, {"path": forms.new_path(), "secret": forms.new_secret()}
+        ),
+        prompt=contexts.draw_prompt(blueprint, basis.template),
         chart=charts.draw_chart(watched.recent),
-        secret=forms.new_secret(),
-        path=forms.new_path(),
-        **_warning_values(watched),
-        **values,
+    )
+    return visit.show_page(page, status_of(error) if error else 200)
+
+
+def _read_activity(
+    visit: PageRequest, watched: tasks.BlueprintOverview
+) -> contexts.BlueprintActivity:
+    """Return the live part of the page, with one page of the ledger."""
+    before, blueprint = Cursor(visit.query_param("ledger")) or None, watched.blueprint
+    ledger = firings.list_of_blueprint(wiring.get_world(), blueprint.id, before, LEDGER_SIZE)
+    upcoming = _upcoming_fires(watched)
+    return contexts.BlueprintActivity(
+        blueprint_id=blueprint.id,
+        upcoming=upcoming,
+        upcoming_times=[fire.at for fire in upcoming[: contexts.MAX_UPCOMING]],
+        ledger=[draw_ledger_row(firing, ledger.run_states) for firing in ledger.firings],
+        older_url=visit.urls.link_to("tasks", "scheduled", blueprint.id, ledger=ledger.position)
+        if ledger.position
+        else "",
+        runs=contexts.draw_run_lines(watched.recent),
     )
 
 
-def _warning_values(watched: tasks.BlueprintOverview) -> dict[str, Any]:
+def _find_warnings(
+    watched: tasks.BlueprintOverview,
+) -> tuple[list[forms.FormError], dict[TriggerId, list[forms.FormError]]]:
     """Return the warnings about a blueprint, and about each of its triggers by id."""
     world, blueprint, triggers = wiring.get_world(), watched.blueprint, watched.triggers
     facts = save_warnings.read_facts_of(world, blueprint, triggers)
@@ -111,34 +139,18 @@ def _warning_values(watched: tasks.BlueprintOverview) -> dict[str, Any]:
         )
         for trigger in triggers
     }
-    return {"warnings": forms.warning_notes(own), "trigger_warnings": of_triggers}
+    return forms.warning_notes(own), of_triggers
 
 
-@dataclass(frozen=True)
-class UpcomingFire:
-    """An upcoming fire time, and its position on a line from 0 to 1000."""
-
-    at: Any
-    trigger_id: str
-    place: int
-
-
-def _upcoming_fires(watched: tasks.BlueprintOverview) -> list[UpcomingFire]:
+def _upcoming_fires(watched: tasks.BlueprintOverview) -> list[contexts.UpcomingFire]:
+    """Return the next fire times of all triggers, none while the blueprint is paused."""
     now = wiring.get_world().now()
     if not watched.blueprint.enabled:
         return []
     moments = [
-        (at, trigger.id)
-        for trigger in watched.triggers
-        if trigger.enabled
-        for at in trigger.preview_fires(now)
+        at for trigger in watched.triggers if trigger.enabled for at in trigger.preview_fires(now)
     ]
-    moments.sort()
-    moments = moments[:8]
-    if not moments:
-        return []
-    whole = max(moments[-1][0] - now, timedelta(minutes=1))
-    return [UpcomingFire(at, key, round(1000 * ((at - now) / whole))) for at, key in moments]
+    return contexts.place_fires(sorted(moments)[:MAX_UPCOMING], now)
 
 
 def act_on_blueprint(visit: PageRequest, task_id: str) -> Response:

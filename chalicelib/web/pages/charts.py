@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from chalicelib.domain.runs.run import Run
+from chalicelib.web.pages.filters import state_tone
 
 WIDTH, HEIGHT, MAX_BARS = 640, 96, 30
 
@@ -13,9 +15,13 @@ WIDTH, HEIGHT, MAX_BARS = 640, 96, 30
 class ChartBar:
     """One run in the chart."""
 
-    run: Run
+    run_id: str
+    created_at: datetime
+    tone: str
     seconds: float
+    cost_usd: float | None
     x: float
+    y: float
     width: float
     height: float
     cost_y: float | None
@@ -35,6 +41,10 @@ class RunChart:
         return " ".join(f"{bar.x + bar.width / 2:.1f},{bar.cost_y:.1f}" for bar in priced_bars)
 
 
+def _bar_height(seconds: float, longest: float) -> float:
+    return round(max(2.0, HEIGHT * seconds / longest) if longest else 2.0, 1)
+
+
 def run_seconds(run: Run) -> float | None:
     """Return the duration of a run, or None before it has ended."""
     if run.started_at is None or run.completed_at is None:
@@ -51,11 +61,15 @@ def draw_chart(runs: list[Run]) -> RunChart:
     slot = WIDTH / max(12, len(ended))
     drawn = [
         ChartBar(
-            run=run,
+            run_id=run.id,
+            created_at=run.created_at,
+            tone=state_tone(run.state),
             seconds=seconds,
+            cost_usd=run.cost_usd,
             x=round(number * slot + slot * 0.15, 1),
+            y=HEIGHT - _bar_height(seconds, longest),
             width=round(slot * 0.7, 1),
-            height=round(max(2.0, HEIGHT * seconds / longest) if longest else 2.0, 1),
+            height=_bar_height(seconds, longest),
             cost_y=round(HEIGHT - (HEIGHT - 6) * run.cost_usd / dearest, 1)
             if run.cost_usd is not None and dearest
             else None,

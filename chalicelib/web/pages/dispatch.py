@@ -18,6 +18,7 @@ from chalicelib.web.http.errors import retry_headers, status_of
 from chalicelib.web.http.requests import raw_body
 from chalicelib.web.pages import resubmit
 from chalicelib.web.pages import session as sessions
+from chalicelib.web.pages.contexts.small_pages import ErrorPage, LoginPage
 from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest
 from chalicelib.web.pages.session import PageSession
 
@@ -112,9 +113,8 @@ def _redirect_to_login(visit: PageRequest) -> Response:
         return Response(body="", status_code=401, headers={**PAGE_HEADERS, "HX-Refresh": "true"})
     if visit.request.method == "POST" and visit.fetch_site == "same-origin":
         sealed_form = resubmit.seal_form(resubmit.restore_lists(_form_lists(visit.request)))
-        return visit.render_page(
-            "login.html", 401, next=visit.path, wrong=SIGNED_OUT_MESSAGE, sealed_form=sealed_form
-        )
+        page = LoginPage(next=visit.path, error=SIGNED_OUT_MESSAGE, sealed_form=sealed_form)
+        return visit.show_page(page, 401)
     query = dict(visit.request.query_params or {})
     target = visit.path + (f"?{urlencode(query)}" if query else "")
     return visit.redirect_to("login", next=target if visit.request.method == "GET" else visit.path)
@@ -149,8 +149,8 @@ def error_page(visit: PageRequest, error: DomainError) -> Response:
     """Return the page of an error."""
     title = "Not found" if isinstance(error, NotFound) else "This did not work"
     message = NOT_FOUND_MESSAGE if isinstance(error, NotFound) else str(error)
-    page = visit.render_page(
-        "error.html", status_of(error), title=title, message=message, faults=error.faults
+    page = visit.show_page(
+        ErrorPage(title=title, message=message, faults=error.faults), status_of(error)
     )
     page.headers.update(retry_headers(error))
     return page
@@ -161,4 +161,4 @@ def fallback_page(request: Request, path: str, status: int, message: str) -> Res
     title = "Not found" if status == 404 else "This did not work"
     message = NOT_FOUND_MESSAGE if status == 404 else message
     visit = PageRequest(request, path, None)
-    return visit.render_page("error.html", status, title=title, message=message, faults=[])
+    return visit.show_page(ErrorPage(title=title, message=message, faults=()), status)

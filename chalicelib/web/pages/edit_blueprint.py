@@ -16,9 +16,10 @@ from chalicelib.web import task_requests
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import resource_views
 from chalicelib.web.pages import forms
+from chalicelib.web.pages.contexts.editors import EditBlueprintPage
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.request import PageRequest
-from chalicelib.web.queries import configuration, tasks
+from chalicelib.web.queries import tasks
 from chalicelib.web.schemas import requests
 
 SHOWN_FIELDS = (*forms.TEXT_FIELDS, *forms.NUMBER_FIELDS, "paramsSchema")
@@ -52,15 +53,15 @@ def _render_page(visit: PageRequest, blueprint: Blueprint, error: DomainError | 
     triggers = tasks.list_triggers(world, blueprint)
     warnings = save_warnings.find_blueprint_warnings(world, blueprint, triggers)
     selected = visit.form.get("promptTemplateId") or blueprint.prompt_template_id
-    return visit.render_form(
-        "edit.html",
-        error,
-        _form_values(blueprint),
-        blueprint=blueprint,
-        repos=configuration.list_repos(world),
-        templates=forms.list_templates(selected),
+    page = EditBlueprintPage(
+        form=visit.form_state(error, _form_values(blueprint)),
+        blueprint_id=blueprint.id,
+        blueprint_name=blueprint.name,
+        has_repo=bool(blueprint.repo_url),
+        templates=forms.list_template_choices(selected),
         warnings=forms.warning_notes(warnings),
     )
+    return visit.show_form(page, error)
 
 
 def _default_values() -> dict[str, Any]:

@@ -8,16 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from chalicelib.domain.repos.repo import TICKET_REPO_PLACEHOLDER
-from chalicelib.domain.texts.cron_description import describe_cron
 from chalicelib.domain.texts.number_text import format_dollars
-from chalicelib.domain.texts.skip_reason import describe_reason
 from chalicelib.domain.texts.state_word import state_word
 from chalicelib.domain.triggers import webhook_senders
-from chalicelib.web.http.cursors import encode_cursor
-from chalicelib.web.pages.form import param_to_text
 
 STATE_TONES = {
     "queued": "wait",
@@ -214,32 +210,12 @@ def reindent_json(text: str) -> str:
         return text
 
 
-def keep_lines(text: str) -> Markup:
-    """Return text as HTML with its line breaks."""
-    return Markup("<br>").join(escape(part) for part in text.split("\n"))
-
-
 JINJA_FILTERS: dict[str, Callable[..., Any]] = {
-    "cursor": encode_cursor,
-    "state_word": state_label,
-    "tone": state_tone,
     "moment": format_time,
     "occurrence": format_occurrence,
     "span": format_duration,
     "money": format_cost,
     "count": format_count,
     "repo_name": repo_name,
-    "web_link": web_link,
-    "in_words": describe_cron,
-    "reason": describe_reason,
     "field_words": field_words,
-    "pretty": format_json_value,
-    "param_text": param_to_text,
-    "lines": keep_lines,
-    "deed": describe_action,
-    "event_words": lambda event: EVENT_WORDS.get(event, event),
-    "reindented": reindent_json,
-    "pairs": lambda things: [(item.id, item.name) for item in things],
-    "sender": lambda preset: SENDER_LABELS.get(preset, preset),
-    "agent": lambda kind: AGENT_LABELS.get(kind, kind),
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from chalice.app import Response
 
 from chalicelib import wiring
@@ -11,6 +9,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.firing.firing import Brief
 from chalicelib.domain.ids import BlueprintId, FiringId
 from chalicelib.web.http.requests import parse_id
+from chalicelib.web.pages.contexts.firing import draw_firing_page
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import firings, tasks
 
@@ -22,13 +21,7 @@ def show_firing(visit: PageRequest, task_id: str, firing_id: str) -> Response:
     firing, stored_brief = firings.get_firing(world, FiringId(parse_id("firing", firing_id)))
     if firing.blueprint_id != blueprint.id:
         raise NotFound("firing", firing_id)
-    brief = stored_brief or Brief()
-    return visit.render_page(
-        "firing.html",
-        blueprint=blueprint,
-        firing=firing,
-        trigger=firings.find_trigger(world, firing),
-        run=firings.find_run(world, firing),
-        params=json.loads(brief.params),
-        payload=brief.payload,
+    trigger, run = firings.find_trigger(world, firing), firings.find_run(world, firing)
+    return visit.show_page(
+        draw_firing_page(blueprint, firing, stored_brief or Brief(), trigger, run)
     )

@@ -97,8 +97,12 @@ def _ticket_body(submitted: SubmittedForm) -> dict[str, Any]:
 _CONFIGS = {"schedule": _schedule_body, "webhook": _webhook_body, "ticket": _ticket_body}
 
 
-def list_templates(selected: str | None) -> list[PromptTemplate]:
-    """Return the templates that a form offers: the newest, and the selected one."""
+def list_template_choices(selected: str | None) -> list[tuple[str, str]]:
+    """Return the id and name of each template that a form offers: the newest, and `selected`."""
+    return [(template.id, template.name) for template in _list_templates(selected)]
+
+
+def _list_templates(selected: str | None) -> list[PromptTemplate]:
     world = wiring.get_world()
     with suppress(NotFound):
         template_id = parse_id("template", selected) if selected else None

@@ -12,8 +12,16 @@ from chalicelib.domain.triggers import schedule
 from chalicelib.domain.triggers.cron import parse_cron
 from chalicelib.domain.triggers.time_zones import parse_zone
 from chalicelib.web.http.requests import parse_id
+from chalicelib.web.pages.contexts.dry_run import (
+    PromptPreview,
+    PromptPreviewPart,
+    draw_prompt_preview,
+)
+from chalicelib.web.pages.contexts.small_pages import CronPart, CronTime
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
+
+TIME_FORMAT = "%a %d %b %H:%M"
 
 
 def describe_cron_field(visit: PageRequest) -> Response:
@@ -27,12 +35,13 @@ def describe_cron_field(visit: PageRequest) -> Response:
             schedule.CronSchedule(cron=text, timezone=name), wiring.get_world().now()
         )
     except Invalid as error:
-        return visit.render_fragment(
-            "_cron.html", wrong=error.message, description="", times=[], zone=None
-        )
-    return visit.render_fragment(
-        "_cron.html", wrong="", description=describe_cron(text), times=times, zone=zone
-    )
+        return visit.show_part(CronPart(error=error.message))
+    fires = [
+        CronTime(utc=f"{at:{TIME_FORMAT}}", local=f"{at.astimezone(zone):{TIME_FORMAT}}")
+        for at in times
+    ]
+    shown_zone = "" if zone.key == "UTC" else zone.key
+    return visit.show_part(CronPart(description=describe_cron(text), zone=shown_zone, times=fires))
 
 
 def preview_prompt(visit: PageRequest) -> Response:
@@ -48,5 +57,5 @@ def preview_prompt(visit: PageRequest) -> Response:
             prompt = configuration.get_template(wiring.get_world(), template_id).template
         shown = preview.preview_text(prompt, params)
     except Invalid as error:
-        return visit.render_fragment("_preview.html", wrong=error.message, shown=None)
-    return visit.render_fragment("_preview.html", wrong="", shown=shown)
+        return visit.show_part(PromptPreviewPart(preview=PromptPreview(error=error.message)))
+    return visit.show_part(PromptPreviewPart(preview=draw_prompt_preview(shown)))

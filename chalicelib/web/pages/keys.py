@@ -13,6 +13,7 @@ from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
+from chalicelib.web.pages.contexts import keys as contexts
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
@@ -32,8 +33,16 @@ def _render_page(visit: PageRequest, error: DomainError | None, token: str = "")
     page_keys, position = configuration.list_keys(
         wiring.get_world(), visit.list_position, PAGE_SIZE
     )
-    values = {"api_keys": page_keys, "position": position, "token": token}
-    return visit.render_form("settings.html", error, DEFAULT_VALUES, **values)
+    assert visit.session is not None
+    own_id, now = visit.session.who.id, wiring.get_world().now()
+    page = contexts.KeyListPage(
+        form=visit.form_state(error, DEFAULT_VALUES),
+        notice=visit.notice,
+        api_keys=[contexts.draw_key_row(key, own_id, now) for key in page_keys],
+        older_url=visit.link_older(position, "settings"),
+        token=token,
+    )
+    return visit.show_form(page, error)
 
 
 def act_on_key(visit: PageRequest) -> Response:

@@ -13,6 +13,7 @@ from chalicelib.domain.access.key import Principal
 from chalicelib.domain.errors import RateLimited
 from chalicelib.web.http import audit
 from chalicelib.web.pages import resubmit, session
+from chalicelib.web.pages.contexts.small_pages import LoginPage, SignInLinkPage
 from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest
 
 WRONG_KEY = (
@@ -30,8 +31,8 @@ def show_login(visit: PageRequest) -> Response:
     if visit.session:
         return visit.redirect_to("tasks")
     if code := visit.query_param("once"):
-        return visit.render_page("sign_in_link.html", code=code)
-    return visit.render_page("login.html", next=visit.query_param("next"), wrong="", sealed_form="")
+        return visit.show_page(SignInLinkPage(code=code))
+    return visit.show_page(LoginPage(next=visit.query_param("next"), error="", sealed_form=""))
 
 
 def sign_in(visit: PageRequest) -> Response:
@@ -76,9 +77,7 @@ def _attempt_sign_in(
     if begun is None:
         _record_sign_in(visit, "refuse", None)
         next_, sealed_form = visit.form.get("next", ""), visit.form.get("kept", "")
-        return visit.render_page(
-            "login.html", 401, next=next_, wrong=wrong, sealed_form=sealed_form
-        )
+        return visit.show_page(LoginPage(next=next_, error=wrong, sealed_form=sealed_form), 401)
     login_limit.forget_attempt(world, attempt)
     text, who = begun
     _record_sign_in(visit, "create", who)

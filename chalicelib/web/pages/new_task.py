@@ -13,6 +13,7 @@ from chalicelib.domain.blueprints.blueprint import Kind
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web import task_requests
 from chalicelib.web.pages import forms
+from chalicelib.web.pages.contexts.editors import NewTaskPage
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
 
@@ -51,14 +52,16 @@ def _render_page(
 ) -> Response:
     chosen = visit.form.get("promptTemplateId") or filled.get("promptTemplateId")
     world = wiring.get_world()
-    return visit.render_form(
-        "new.html",
-        error,
-        filled,
+    form = visit.form_state(error, filled)
+    page = NewTaskPage(
+        form=form,
+        is_run=form.texts.get("mode") == "run",
+        trigger_kind=form.texts.get("trigger", ""),
         presets=CRON_PRESETS,
-        repos=configuration.list_repos(world),
-        templates=forms.list_templates(chosen),
+        repo_urls=[repo.url for repo in configuration.list_repos(world)],
+        templates=forms.list_template_choices(chosen),
     )
+    return visit.show_form(page, error)
 
 
 def create_task(visit: PageRequest) -> Response:

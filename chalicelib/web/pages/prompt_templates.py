@@ -13,6 +13,8 @@ from chalicelib.domain.blueprints.prompt_template import PromptTemplate
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
+from chalicelib.web.pages.contexts import prompt_templates as contexts
+from chalicelib.web.pages.contexts.base import title_form
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
@@ -31,8 +33,15 @@ def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     chosen = visit.form.get("id") or visit.query_param("edit")
     editing = configuration.get_template(world, parse_id("template", chosen)) if chosen else None
     saved = _form_values(editing) if editing else {}
-    values = {"templates": templates, "position": position, "editing": editing}
-    return visit.render_form("templates.html", error, saved, **values)
+    page = contexts.TemplateListPage(
+        form=visit.form_state(error, saved),
+        notice=visit.notice,
+        templates=[contexts.draw_template_card(template) for template in templates],
+        older_url=visit.link_older(position, "templates"),
+        editing_id=editing.id if editing else "",
+        form_title=title_form(editing.name if editing else None, "New template"),
+    )
+    return visit.show_form(page, error)
 
 
 def _form_values(template: PromptTemplate) -> dict[str, str]:

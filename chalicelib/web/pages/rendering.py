@@ -11,7 +11,6 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
 
-from chalicelib import wiring
 from chalicelib.web.pages import filters
 
 LINE_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
@@ -29,7 +28,8 @@ class _Unindented(Extension):
 
 
 @cache
-def _jinja_environment() -> Environment:
+def jinja_environment() -> Environment:
+    """Return the environment of the package's templates."""
     environment = Environment(
         loader=PackageLoader("chalicelib.web", "templates"),
         extensions=(_Unindented,),
@@ -46,8 +46,7 @@ def _jinja_environment() -> Environment:
 
 def render_template(template: str, /, **values: object) -> str:
     """Render a template with its values."""
-    now = wiring.get_world().now()
-    return _jinja_environment().get_template(template).render(now=now, **values)
+    return jinja_environment().get_template(template).render(**values)
 
 
 @cache

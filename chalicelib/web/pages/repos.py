@@ -13,6 +13,9 @@ from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import configuration_requests
 from chalicelib.web.pages import forms
+from chalicelib.web.pages.contexts import repos as contexts
+from chalicelib.web.pages.contexts.base import title_form
+from chalicelib.web.pages.filters import repo_name
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
@@ -35,8 +38,14 @@ def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     chosen = visit.form.get("id") or visit.query_param("edit")
     editing = configuration.get_repo(world, parse_id("repo", chosen)) if chosen else None
     saved = _form_values(editing) if editing else {}
-    all_repos = configuration.list_repos(world)
-    return visit.render_form("repos.html", error, saved, repos=all_repos, editing=editing)
+    page = contexts.RepoListPage(
+        form=visit.form_state(error, saved),
+        notice=visit.notice,
+        repos=[contexts.draw_repo_card(repo) for repo in configuration.list_repos(world)],
+        editing_id=editing.id if editing else "",
+        form_title=title_form(repo_name(editing.url) if editing else None, "Add a repo"),
+    )
+    return visit.show_form(page, error)
 
 
 def _form_values(repo: Repo) -> dict[str, str]:

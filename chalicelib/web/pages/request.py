@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from chalice.app import Request, Response
@@ -17,11 +18,14 @@ from chalicelib.domain.firing.firing import IdempotencyClaim
 from chalicelib.domain.page import Cursor
 from chalicelib.settings import settings
 from chalicelib.web.http import headers
-from chalicelib.web.http.cursors import decode_cursor
+from chalicelib.web.http.cursors import decode_cursor, encode_cursor
 from chalicelib.web.http.errors import status_of
 from chalicelib.web.http.requests import raw_body
 from chalicelib.web.http.urls import PageUrls
 from chalicelib.web.pages import forms
+from chalicelib.web.pages.contexts.base import FormContext, FormState, PageContext
+from chalicelib.web.pages.contexts.layout import Permissions, draw_layout
+from chalicelib.web.pages.contexts.notices import Notice, find_notice
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.rendering import render_template
 from chalicelib.web.pages.session import PageSession
@@ -88,6 +92,12 @@ class PageRequest:
         """Return the list position after which the page begins; None for the first page."""
         return decode_cursor(self.query_param("before"))
 
+    def link_older(self, position: Cursor | None, *parts: str, **query: str) -> str:
+        """Return the link to the next page of a list, empty after its last page."""
+        if position is None:
+            return ""
+        return self.urls.link_to(*parts, **query, before=encode_cursor(position))
+
     def form_claim(self, result: str = "") -> IdempotencyClaim:
         """Return the claim of this exact form, so that a double click acts only once."""
         assert self.session is not None
@@ -101,39 +111,53 @@ class PageRequest:
             expires_at=wiring.get_world().now() + DOUBLE_CLICK_WINDOW,
         )
 
-    def render_page(self, template: str, status: int = 200, /, **values: object) -> Response:
-        """Return a page of a template with its values."""
-        text = render_template(template, visit=self, urls=self.urls, **values)
-        return html_response(text, status)
+    @cached_property
+    def may(self) -> Permissions:
+        """The scopes of the reader's key."""
+        return Permissions.of_reader(self.may_use)
 
-    def render_form(
-        self,
-        template: str,
-        error: DomainError | None,
-        saved: Mapping[str, str] | None = None,
-        /,
-        **values: object,
-    ) -> Response:
-        """Return a page with a form: the saved values, or the submitted ones with their faults."""
+    @property
+    def notice(self) -> Notice | None:
+        """The notice of the action that led to this page."""
+        return find_notice(self.query_param("done"))
+
+    def form_state(
+        self, error: DomainError | None, saved: Mapping[str, str] | None = None
+    ) -> FormState:
+        """Return a form with its saved values, or with the submitted ones and their faults."""
         texts = {name: text for name, text in self.form.items() if name not in HIDDEN_FIELDS}
-        return self.render_page(
-            template,
-            status_of(error) if error else 200,
-            typed=texts if error or saved is None else saved,
-            wrong=forms.faults_by_field(error.faults, self.form) if error else {},
-            form_errors=forms.form_errors(error, self.form) if error else [],
-            done=self.query_param("done"),
-            **values,
+        return FormState(
+            texts=texts if error or saved is None else saved,
+            faults=forms.faults_by_field(error.faults, self.form) if error else {},
+            errors=forms.form_errors(error, self.form) if error else (),
         )
 
-    def render_fragment(self, template: str, /, **values: object) -> Response:
+    def show_page(self, context: PageContext, status: int = 200) -> Response:
+        """Return the page of a context."""
+        return html_response(self._render_context(context), status)
+
+    def show_form(self, context: FormContext, error: DomainError | None) -> Response:
+        """Return a page with a form, with the status of its error."""
+        return self.show_page(context, status_of(error) if error else 200)
+
+    def show_part(self, context: PageContext) -> Response:
         """Return a part of a page, or 204 if the reader already has this version."""
-        text = render_template(template, visit=self, urls=self.urls, seen="", **values)
-        seen = hashlib.sha256(text.encode()).hexdigest()[:16]
+        seen = hashlib.sha256(self._render_context(context).encode()).hexdigest()[:16]
         if self.query_param("seen") == seen:
             return Response(body="", status_code=204, headers=dict(PAGE_HEADERS))
-        return html_response(
-            render_template(template, visit=self, urls=self.urls, seen=seen, **values)
+        return html_response(self._render_context(context, seen))
+
+    def _render_context(self, context: PageContext, seen: str = "") -> str:
+        """Render a template with its context and the variables that all templates have."""
+        has_session = self.session is not None
+        return render_template(
+            context.template,
+            urls=self.urls,
+            may=self.may,
+            layout=draw_layout(self.path, self.urls, self.may, has_session=has_session),
+            csrf_token=self.session.csrf if self.session else "",
+            seen=seen,
+            **context.list_variables(),
         )
 
     def redirect_to(self, *parts: str, **query: str | None) -> Response:

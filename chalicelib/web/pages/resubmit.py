@@ -10,6 +10,7 @@ from chalice.app import Response
 from cryptography.exceptions import InvalidTag
 
 from chalicelib import wiring
+from chalicelib.web.pages.contexts.small_pages import ResubmitPage
 from chalicelib.web.pages.request import HIDDEN_FIELDS, PageRequest
 from chalicelib.web.pages.session import PageSession
 
@@ -23,9 +24,8 @@ def offer_resubmit(
     visit: PageRequest, form_lists: FormLists, session: PageSession, *, status: int, to: str = ""
 ) -> Response:
     """Show a button that submits the kept form; it is never submitted automatically."""
-    return replace(visit, session=session).render_page(
-        "again.html", status, typed=form_lists, to=to
-    )
+    page = ResubmitPage(form_lists=form_lists, form_url=to)
+    return replace(visit, session=session).show_page(page, status)
 
 
 def restore_lists(lists: FormLists) -> FormLists:

@@ -11,24 +11,22 @@ from chalicelib import wiring
 from chalicelib.actions.jobs import outputs
 from chalicelib.actions.runs import logs, runs
 from chalicelib.domain.errors import Conflict, DomainError, Invalid, NotFound, RateLimited
-from chalicelib.domain.runs.attempt import StageSpan
 from chalicelib.domain.runs.log import LineFilter
-from chalicelib.domain.runs.phase import Phase
 from chalicelib.domain.runs.run import Run
-from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from chalicelib.web.http.errors import status_of
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.http.responses import json_answer, redirect_to
 from chalicelib.web.mapping import run_views
+from chalicelib.web.pages.contexts import run as contexts
+from chalicelib.web.pages.contexts.notices import Notice, find_notice
 from chalicelib.web.pages.filters import format_json_value
+from chalicelib.web.pages.forms import FormError
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import tasks
 
 MAX_LINES, LINES_PER_PAGE = 1000, 200
 MAX_SHOWN_LENGTH = 64 * 1024
-WAITING_STATES = (State.QUEUED, State.PROVISIONING)
-
 NOTICE_LIFETIME = timedelta(minutes=1)
 
 
@@ -49,33 +47,29 @@ def show_run(visit: PageRequest, task_id: str) -> Response:
 
 def _render_page(visit: PageRequest, run: Run, error: DomainError | None = None) -> Response:
     world = wiring.get_world()
-    values = {
-        "run": run,
-        "stages": _stage_states(run),
-        "files": [output for _, output in outputs.list_files(run)],
-        "stalled": run.is_stalled(world.now(), settings.stall_threshold),
-        "may": _allowed_actions(visit, run),
-    }
+    facts = contexts.draw_run_facts(
+        run,
+        [output for _, output in outputs.list_files(run)],
+        _allowed_actions(visit, run),
+        is_stalled=run.is_stalled(world.now(), settings.stall_threshold),
+    )
     if visit.query_param("part"):
-        resumable = visit.query_param("resume") == "1"
-        return visit.render_fragment(
-            "_run_live.html", resumable=resumable, typed="", live=True, **values
-        )
-    brief = tasks.get_brief(world, run)
-    page = _read_log(visit, run)
-    return visit.render_page(
-        "run.html",
+        could_resume = visit.query_param("resume") == "1"
+        has_new_resume = facts.actions.resume != could_resume
+        return visit.show_part(contexts.RunPart(run=facts, has_new_resume=has_new_resume))
+    brief, excerpt = tasks.get_brief(world, run), _read_log(visit, run)
+    return visit.show_page(
+        contexts.RunViewPage(
+            run=facts,
+            title=run.title,
+            log=contexts.draw_log(run, excerpt, ends_here=not _log_cursor(visit)),
+            prompt=_shorten(brief.prompt),
+            params=_readable_params(brief.params),
+            resume_prompt=visit.form.get("prompt", ""),
+            errors=[FormError("", str(error))] if error else [],
+            notice=_find_notice(visit, run),
+        ),
         status_of(error) if error else 200,
-        seen="",
-        live=False,
-        prompt=_shorten(brief.prompt),
-        params=_readable_params(brief.params),
-        log=page,
-        opened=_log_cursor(visit) != "",
-        wrong=str(error) if error else "",
-        typed=visit.form.get("prompt", ""),
-        done=_done_notice(visit, run),
-        **values,
     )
 
 
@@ -90,12 +84,12 @@ def _read_log(visit: PageRequest, run: Run) -> logs.LogExcerpt:
         return logs.LogExcerpt(lines=[], following=_log_cursor(visit), before=None)
 
 
-def _done_notice(visit: PageRequest, run: Run) -> str:
+def _find_notice(visit: PageRequest, run: Run) -> Notice | None:
     """Return the notice of a recent action; an older one is not shown after a reload."""
     done, changed = visit.query_param("done"), run.history[-1].created_at if run.history else None
     if changed is None or wiring.get_world().now() - changed > NOTICE_LIFETIME:
-        return ""
-    return "" if run.is_final and done != "cancel" else done
+        return None
+    return None if run.is_final and done != "cancel" else find_notice(done)
 
 
 def _shorten(text: str) -> str:
@@ -124,49 +118,15 @@ def _log_cursor(visit: PageRequest) -> str:
     return visit.query_param("cursor")
 
 
-def _stage_states(run: Run) -> list[tuple[str, str, timedelta | None]]:
-    """Return each phase with its mark (done, now, bad or next) and its duration."""
-    spans = {} if run.state in WAITING_STATES else _newest_spans(run)
-    names = list(Phase) if run.repo_url else [Phase.SETUP, Phase.AGENT]
-    if run.repo_url and run.stage != Phase.TEST and run.trial is None and Phase.TEST not in spans:
-        names.remove(Phase.TEST)
-    current = run.stage or next(reversed(spans), None)
-    reached = names.index(current) if current in names else -1
-    done = run.state in (State.COMPLETED, State.PR_OPENED)
-    return [
-        (
-            name,
-            "done" if done else _stage_mark(run, number - reached),
-            _span_length(spans.get(name)),
-        )
-        for number, name in enumerate(names)
-    ]
-
-
-def _newest_spans(run: Run) -> dict[Phase, StageSpan]:
-    """Return the phases of the newest attempt, in their order."""
-    return {span.stage: span for span in (run.attempts[-1].stages if run.attempts else ())}
-
-
-def _stage_mark(run: Run, beyond: int) -> str:
-    """Return the mark of a phase by its distance from the current one."""
-    if beyond:
-        return "done" if beyond < 0 else "next"
-    return "bad" if run.is_final else "now"
-
-
-def _span_length(span: StageSpan | None) -> timedelta | None:
-    return span.ended_at - span.started_at if span and span.ended_at else None
-
-
-def _allowed_actions(visit: PageRequest, run: Run) -> dict[str, bool]:
+def _allowed_actions(visit: PageRequest, run: Run) -> contexts.RunActions:
     """Return which actions both the run's state and the reader's key allow."""
-    able = {
-        "cancel": not run.is_final,
-        "retry": runs.may_retry(run),
-        "resume": runs.may_resume(run) and _may_prompt(visit, run),
-    }
-    return {name: allowed and visit.may_use("run") for name, allowed in able.items()}
+    if not visit.may_use("run"):
+        return contexts.RunActions(cancel=False, retry=False, resume=False)
+    return contexts.RunActions(
+        cancel=not run.is_final,
+        retry=runs.may_retry(run),
+        resume=runs.may_resume(run) and _may_prompt(visit, run),
+    )
 
 
 def _may_prompt(visit: PageRequest, run: Run) -> bool:

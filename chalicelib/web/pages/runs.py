@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from chalice.app import Response
 
 from chalicelib import wiring
@@ -14,6 +12,7 @@ from chalicelib.domain.repos.repo import normal_url
 from chalicelib.domain.runs.state import State
 from chalicelib.settings import settings
 from chalicelib.web.http.requests import parse_id
+from chalicelib.web.pages.contexts import runs as contexts
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import tasks
 
@@ -24,20 +23,17 @@ def list_runs(visit: PageRequest) -> Response:
     """List the runs that match the filters, newest first."""
     world = wiring.get_world()
     filters = {name: visit.query_param(name).strip() for name in FILTER_NAMES}
-    run_page = tasks.list_runs(world, _run_filter(filters), before=visit.list_position)
-    values = {
-        "page": run_page,
-        "filters": filters,
-        "again": urlencode({name: text for name, text in filters.items() if text}),
-        "before": visit.query_param("before"),
-        "states": list(State),
-        "stalled": {
-            run.id for run in run_page.runs if run.is_stalled(world.now(), settings.stall_threshold)
-        },
-    }
+    page = tasks.list_runs(world, _run_filter(filters), before=visit.list_position)
+    rows = (
+        contexts.draw_run_row(run, is_stalled=run.is_stalled(world.now(), settings.stall_threshold))
+        for run in page.runs
+    )
+    listing = contexts.draw_run_listing(
+        rows, page, filters, visit.query_param("before"), visit.urls
+    )
     if visit.query_param("part"):
-        return visit.render_fragment("_runs.html", **values)
-    return visit.render_page("runs.html", seen="", done=visit.query_param("done"), **values)
+        return visit.show_part(contexts.RunListPart(listing=listing))
+    return visit.show_page(contexts.draw_run_page(listing, filters, visit.urls, visit.notice))
 
 
 def _run_filter(filters: dict[str, str]) -> tasks.RunFilter:

@@ -13,6 +13,7 @@ from chalicelib.domain.access.secret import (
     find_value_warnings,
 )
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
+from chalicelib.web.pages.contexts import secrets as contexts
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
@@ -25,8 +26,13 @@ def list_secrets(visit: PageRequest) -> Response:
 
 def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     world = wiring.get_world()
-    all_secrets, repos = configuration.list_secrets(world), configuration.list_repos(world)
-    return visit.render_form("secrets.html", error, secrets=all_secrets, repos=repos)
+    page = contexts.SecretListPage(
+        form=visit.form_state(error),
+        notice=visit.notice,
+        secrets=[contexts.draw_secret_row(secret) for secret in configuration.list_secrets(world)],
+        repo_urls=[repo.url for repo in configuration.list_repos(world)],
+    )
+    return visit.show_form(page, error)
 
 
 def save_secret(visit: PageRequest) -> Response:

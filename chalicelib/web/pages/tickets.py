@@ -15,6 +15,9 @@ from chalicelib.domain.tickets.ticket import TICKET_SOURCES
 from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.mapping import configuration_requests
+from chalicelib.web.pages.contexts import providers as contexts
+from chalicelib.web.pages.contexts.base import title_form
+from chalicelib.web.pages.contexts.labels import SOURCE_LABELS
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
@@ -23,8 +26,8 @@ from chalicelib.web.schemas import requests
 def list_providers(visit: PageRequest) -> Response:
     """Show the providers, and the form to add one or to edit the selected one."""
     if visit.query_param("part"):
-        providers = configuration.list_providers(wiring.get_world())
-        return visit.render_fragment("_tickets.html", providers=providers)
+        shown = contexts.draw_provider_listing(configuration.list_providers(wiring.get_world()))
+        return visit.show_part(contexts.ProviderListPart(listing=shown))
     return _render_page(visit, None)
 
 
@@ -36,9 +39,15 @@ def _render_page(visit: PageRequest, error: DomainError | None) -> Response:
     saved = {"source": visit.query_param("source") or "github"}
     if editing:
         saved = {"name": editing.name, **editing.config}
-    return visit.render_form(
-        "tickets.html", error, saved, seen="", providers=all_providers, editing=editing
+    page = contexts.ProviderListPage(
+        form=visit.form_state(error, saved),
+        notice=visit.notice,
+        listing=contexts.draw_provider_listing(all_providers),
+        sources=list(SOURCE_LABELS.items()),
+        editing_id=editing.id if editing else "",
+        form_title=title_form(editing.name if editing else None, "Add a ticket provider"),
     )
+    return visit.show_form(page, error)
 
 
 def save_provider(visit: PageRequest) -> Response:

@@ -16,6 +16,7 @@ from chalicelib.domain.triggers.webhook_senders import SENDERS
 from chalicelib.web import task_requests
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages import forms
+from chalicelib.web.pages.contexts.editors import EditTriggerPage
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
@@ -72,15 +73,17 @@ def _render_page(
     visit: PageRequest, owner: Blueprint, trigger: Trigger, error: DomainError | None
 ) -> Response:
     warnings = save_warnings.find_trigger_warnings(wiring.get_world(), owner, trigger)
-    return visit.render_form(
-        "trigger.html",
-        error,
-        _form_values(trigger),
-        blueprint=owner,
-        trigger=trigger,
+    secrets = len(trigger.webhook.sealed) if isinstance(trigger, OnWebhook) else 0
+    page = EditTriggerPage(
+        form=visit.form_state(error, _form_values(trigger)),
+        blueprint_id=owner.id,
+        blueprint_name=owner.name,
+        trigger_kind=trigger.type.value,
+        saved_secrets=secrets,
+        offered_token=_offered_token(visit, trigger),
         warnings=forms.warning_notes(warnings),
-        offered=_offered_token(visit, trigger),
     )
+    return visit.show_form(page, error)
 
 
 def _offered_token(visit: PageRequest, trigger: Trigger) -> str | None:

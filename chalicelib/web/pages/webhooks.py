@@ -8,15 +8,14 @@ from chalicelib import wiring
 from chalicelib.actions.notifications import endpoints
 from chalicelib.domain.errors import Conflict, DomainError, Invalid
 from chalicelib.domain.notifications.endpoint import DEFAULT_EVENTS, WebhookEndpoint
-from chalicelib.domain.notifications.notification import Event
 from chalicelib.web.http import audit
 from chalicelib.web.http.requests import parse_id
+from chalicelib.web.pages.contexts import endpoints as contexts
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
 from chalicelib.web.queries import configuration
 from chalicelib.web.schemas import requests
 
-EVENT_CHOICES = tuple(event for event in Event if event is not Event.TEST)
 PAGE_SIZE = 20
 
 
@@ -26,14 +25,15 @@ def list_endpoints(visit: PageRequest) -> Response:
 
 
 def _render_list(visit: PageRequest, error: DomainError | None) -> Response:
-    return visit.render_form(
-        "webhooks.html",
-        error,
-        {},
-        endpoints=configuration.list_endpoints(wiring.get_world()),
-        events=EVENT_CHOICES,
-        chosen=visit.lists.get("events", []) if error else list(DEFAULT_EVENTS),
+    chosen = visit.lists.get("events", []) if error else list(DEFAULT_EVENTS)
+    all_endpoints = configuration.list_endpoints(wiring.get_world())
+    page = contexts.EndpointListPage(
+        form=visit.form_state(error, {}),
+        notice=visit.notice,
+        endpoints=[contexts.draw_endpoint(endpoint) for endpoint in all_endpoints],
+        events=contexts.list_event_choices(chosen),
     )
+    return visit.show_form(page, error)
 
 
 def create_endpoint(visit: PageRequest) -> Response:
@@ -80,17 +80,17 @@ def _render_page(
 ) -> Response:
     before = visit.list_position
     sent, position = endpoints.list_deliveries(wiring.get_world(), webhook.id, before, PAGE_SIZE)
-    return visit.render_form(
-        "webhook.html",
-        error,
-        {"description": webhook.description},
-        webhook=webhook,
-        sent=sent,
-        position=position,
+    chosen = visit.lists.get("events", []) if error else list(webhook.events)
+    page = contexts.EndpointPage(
+        form=visit.form_state(error, {"description": webhook.description}),
+        notice=visit.notice,
+        endpoint=contexts.draw_endpoint(webhook),
+        events=contexts.list_event_choices(chosen),
+        deliveries=[contexts.draw_delivery(delivery) for delivery in sent],
+        older_url=visit.link_older(position, "settings", "webhooks", webhook.id),
         secret=secret,
-        events=EVENT_CHOICES,
-        chosen=visit.lists.get("events", []) if error else list(webhook.events),
     )
+    return visit.show_form(page, error)
 
 
 def act_on_endpoint(visit: PageRequest, webhook_id: str) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalice.app import Response
 
 from chalicelib import wiring
+from chalicelib.web.pages.contexts.small_pages import WelcomePage
 from chalicelib.web.pages.request import PAGE_HEADERS, PageRequest
 from chalicelib.web.queries import configuration, tasks
 
@@ -24,10 +25,11 @@ def show_welcome(visit: PageRequest) -> Response:
     """Show the first steps, with completed ones ticked."""
     world = wiring.get_world()
     newest, _ = tasks.list_blueprints(world, None, 1)
-    return visit.render_page(
-        "welcome.html",
-        repos=bool(configuration.list_repos(world)),
-        secrets=bool(configuration.list_secrets(world)),
-        blueprints=bool(newest),
-        runs=bool(tasks.list_runs(world, limit=1).runs),
+    return visit.show_page(
+        WelcomePage(
+            has_repos=bool(configuration.list_repos(world)),
+            has_secrets=bool(configuration.list_secrets(world)),
+            has_blueprints=bool(newest),
+            has_runs=bool(tasks.list_runs(world, limit=1).runs),
+        )
     )

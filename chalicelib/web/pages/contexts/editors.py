@@ -1,0 +1,56 @@
+"""The variables of the forms of a new task, of a blueprint and of a trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chalicelib.web.pages.contexts.base import FormContext
+from chalicelib.web.pages.forms import FormError
+
+TemplateChoice = tuple[str, str]
+"""The id and the name of a prompt template."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTaskPage(FormContext):
+    """The variables of the form of a new task."""
+
+    template = "new.html"
+
+    is_run: bool
+    trigger_kind: str
+    presets: Sequence[tuple[str, str]]
+    repo_urls: list[str]
+    templates: list[TemplateChoice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditBlueprintPage(FormContext):
+    """The variables of the form of a blueprint."""
+
+    template = "edit.html"
+
+    blueprint_id: str
+    blueprint_name: str
+    has_repo: bool
+    templates: list[TemplateChoice]
+    warnings: Sequence[FormError]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditTriggerPage(FormContext):
+    """The variables of the form of a trigger.
+
+    `saved_secrets` is the number of a webhook's secrets. `offered_token` is a token that was sent
+    to it, which an admin may save as its secret.
+    """
+
+    template = "trigger.html"
+
+    blueprint_id: str
+    blueprint_name: str
+    trigger_kind: str
+    saved_secrets: int
+    offered_token: str | None
+    warnings: Sequence[FormError]
