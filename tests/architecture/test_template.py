@@ -1,6 +1,6 @@
-"""The template is one that CloudFormation takes, as far as its own linter knows.
+"""The template is one that CloudFormation, IAM and each service take, as far as linters know.
 
-The linter looks into no function and no API of SAM, so it reads what SAM makes of the template.
+They look into no function and no API of SAM, so they read what SAM makes of the template.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import json
 import os
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,8 @@ from chalicelib.settings import settings
 from infra.dev.emulator import ROOT
 from infra.package import resources
 from infra.package.build import build_template
+from tests.support.aws_requests import calls_of, faults_of, resolved
+from tests.support.iam_linter import faults_of_policies
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0f1e2d3c-0000-4000-8000-000000000000"
 REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-2")
@@ -59,6 +63,71 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setitem(settings.environment, "OPTIO_KMS_KEY", KEY)  # type: ignore[arg-type]
         build_template(folder)
     return folder / "sam.json"
+
+
+@pytest.fixture(scope="module")
+def resources_made(template: Path) -> dict[str, Any]:
+    """Return the resources as CloudFormation makes them, after SAM."""
+    made: dict[str, Any] = json.loads(translated(template).read_text())["Resources"]
+    return made
+
+
+def faults_by_botocore(made: dict[str, Any], name: str) -> list[str]:
+    part = made[name]
+    calls = calls_of(part["Type"], resolved(deepcopy(part["Properties"]), made))
+    assert calls
+    return [fault for call in calls for fault in faults_of(call)]
+
+
+def test_botocore_takes_the_calls_that_make_each_resource(resources_made: dict[str, Any]):
+    found = {name: faults_by_botocore(resources_made, name) for name in resources_made}
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+WRONG = [
+    ("RunsTable", ("BillingMode",), "PER_REQUEST", "is none of"),
+    ("RunsTable", ("KeySchema", 0, "KeyTyp"), "HASH", "KeyTyp"),
+    ("FireQueue", ("VisibilityTimout",), 360, "is none of"),
+    ("Fire", ("MemorySize",), "512", "Invalid type"),
+    ("FireFireSqsEventSource", ("ScalingConfig", "MaximumConcurrency"), 1, "min value: 2"),
+    ("TickTickEvent", ("State",), "ON", "is none of"),
+    ("BlobsBucket", ("PublicAccessBlockConfiguration", "BlockAll"), True, "BlockAll"),
+    ("FireLogGroup", ("LogGroupName",), "optio fire", "does not match"),
+    ("RunnerProject", ("QueuedTimeoutInMinutes",), 1, "min value: 5"),
+]
+
+
+@pytest.mark.parametrize(("name", "place", "value", "said"), WRONG)
+def test_botocore_finds_what_is_wrong(
+    resources_made: dict[str, Any], name: str, place: tuple[Any, ...], value: object, said: str
+):
+    broken = deepcopy(resources_made)
+    inner = broken[name]["Properties"]
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    assert said in " ".join(faults_by_botocore(broken, name))
+
+
+def test_parliament_finds_nothing_in_the_policy_of_any_role_but_what_is_wrong(
+    resources_made: dict[str, Any],
+):
+    roles = [part for part in resources_made.values() if part["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == len(resources.functions()) + 1, "one for each function and for builds"
+    policies = [policy["PolicyDocument"] for r in roles for policy in r["Properties"]["Policies"]]
+    wrong = [
+        ("dynamodb:GetItems", "RunsTable", "UNKNOWN_ACTION"),
+        ("dynamodb:GetItem", "FireQueue", "RESOURCE_MISMATCH"),
+        ("s3:GetObject", "BlobsBucket", "RESOURCE_MISMATCH"),
+    ]
+    for action, name, _ in wrong:
+        about = {"Fn::GetAtt": [name, "Arn"]}
+        statement = {"Effect": "Allow", "Action": action, "Resource": about}
+        policies.append({"Version": "2012-10-17", "Statement": [statement]})
+    found = faults_of_policies(resolved(policies, resources_made))
+    assert found[: -len(wrong)] == [[]] * len(roles)
+    for (_, _, said), faults in zip(wrong, found[-len(wrong) :], strict=True):
+        assert said in " ".join(faults)
 
 
 def test_every_function_logs_where_it_is_said_how_long_and_under_which_key(template: Path):
@@ -107,8 +176,10 @@ def test_a_step_may_send_its_own_next_message_for_ever(template: Path):
     assert loops == {**dict.fromkeys(("APIHandler", "Tick", "Settle")), **steps}
 
 
-def test_the_gateway_has_one_public_stage_whose_methods_are_bounded(template: Path):
-    parts = json.loads(translated(template).read_text())["Resources"].values()
+def test_the_gateway_has_one_public_stage_whose_methods_are_bounded(
+    resources_made: dict[str, Any],
+):
+    parts = resources_made.values()
     (stage,) = (part["Properties"] for part in parts if part["Type"] == "AWS::ApiGateway::Stage")
     assert stage["StageName"] == "api"
     (bounds,) = stage["MethodSettings"]
