@@ -20,7 +20,6 @@ from chalicelib.domain.ids import BlueprintId, FiringId, TriggerId
 from chalicelib.domain.page import Cursor
 from chalicelib.web import task_requests
 from chalicelib.web.http import audit
-from chalicelib.web.http.errors import status_of
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages import charts, forms
 from chalicelib.web.pages.contexts import blueprint as contexts
@@ -104,7 +103,7 @@ def _render_page(
         prompt=contexts.draw_prompt(blueprint, basis.template),
         chart=charts.draw_chart(watched.recent),
     )
-    return visit.show_page(page, status_of(error) if error else 200)
+    return visit.show_form(page, error)
 
 
 def _read_activity(

@@ -16,7 +16,7 @@ from chalicelib.domain.triggers.webhook_senders import SENDERS
 from chalicelib.web import task_requests
 from chalicelib.web.http.requests import parse_id
 from chalicelib.web.pages import forms
-from chalicelib.web.pages.contexts.editors import EditTriggerPage
+from chalicelib.web.pages.contexts.editors import EditTriggerPage, describe_saved_secrets
 from chalicelib.web.pages.filters import format_json_value
 from chalicelib.web.pages.form import SubmittedForm
 from chalicelib.web.pages.request import PageRequest
@@ -79,7 +79,7 @@ def _render_page(
         blueprint_id=owner.id,
         blueprint_name=owner.name,
         trigger_kind=trigger.type.value,
-        saved_secrets=secrets,
+        saved_secrets=describe_saved_secrets(secrets),
         offered_token=_offered_token(visit, trigger),
         warnings=forms.warning_notes(warnings),
     )

@@ -12,6 +12,30 @@ TemplateChoice = tuple[str, str]
 """The id and the name of a prompt template."""
 
 
+ROTATION_HINT = (
+    "Save the new secret here first, then give it to the sender, then reject the previous ones "
+    "here. At most three secrets are accepted."
+)
+
+
+@dataclass(frozen=True)
+class SavedSecrets:
+    """The hints of a webhook's form; without a saved secret there is none to rotate."""
+
+    secret_hint: str
+    rotation_hint: str
+
+
+def describe_saved_secrets(count: int) -> SavedSecrets:
+    """Return the hints for a webhook with this number of secrets."""
+    if not count:
+        return SavedSecrets("No secret is saved yet.", "")
+    now_accepted = f"{count} secrets are accepted now. " if count > 1 else ""
+    return SavedSecrets(
+        "Leave this empty to keep the saved secret.", f"{now_accepted}{ROTATION_HINT}"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class NewTaskPage(FormContext):
     """The variables of the form of a new task."""
@@ -42,8 +66,8 @@ class EditBlueprintPage(FormContext):
 class EditTriggerPage(FormContext):
     """The variables of the form of a trigger.
 
-    `saved_secrets` is the number of a webhook's secrets. `offered_token` is a token that was sent
-    to it, which an admin may save as its secret.
+    `saved_secrets` describes a webhook's secrets. `offered_token` is a token that was sent to it,
+    which an admin may save as its secret.
     """
 
     template = "trigger.html"
@@ -51,6 +75,6 @@ class EditTriggerPage(FormContext):
     blueprint_id: str
     blueprint_name: str
     trigger_kind: str
-    saved_secrets: int
+    saved_secrets: SavedSecrets
     offered_token: str | None
     warnings: Sequence[FormError]
