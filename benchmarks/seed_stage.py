@@ -39,7 +39,7 @@ from chalicelib.storage.dynamo import codec
 from chalicelib.storage.dynamo.connection import Row
 from chalicelib.storage.prompt_templates import DynamoPromptTemplates
 from chalicelib.storage.repos import DynamoRepos
-from chalicelib.storage.runs import to_record
+from chalicelib.storage.runs.runs import to_record
 from chalicelib.storage.s3.blobs import Blobs
 from chalicelib.storage.secrets import DynamoSecrets
 

@@ -119,15 +119,27 @@ class Wiring:
 
     @cached_property
     def runs(self) -> ports.Runs:
-        from chalicelib.storage.runs import DynamoRuns
+        from chalicelib.storage.runs.runs import DynamoRuns
 
         return DynamoRuns()
 
     @cached_property
     def slots(self) -> ports.Slots:
-        from chalicelib.storage.slots import DynamoSlots
+        from chalicelib.storage.runs.slots import DynamoSlots
 
         return DynamoSlots()
+
+    @cached_property
+    def run_sets(self) -> ports.RunSets:
+        from chalicelib.storage.runs.run_sets import DynamoRunSets
+
+        return DynamoRunSets()
+
+    @cached_property
+    def waiting_queues(self) -> ports.WaitingQueues:
+        from chalicelib.storage.runs.waiting_queues import DynamoWaitingQueues
+
+        return DynamoWaitingQueues()
 
     @cached_property
     def repos(self) -> ports.Repos:

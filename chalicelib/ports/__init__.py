@@ -30,9 +30,11 @@ from chalicelib.ports.stores import (
     Providers,
     Repos,
     Runs,
+    RunSets,
     Secrets,
     Slots,
     Triggers,
+    WaitingQueues,
     WebhookEndpoints,
 )
 from chalicelib.ports.trackers import (
@@ -71,6 +73,7 @@ __all__ = [
     "QueueReader",
     "Repos",
     "RunLogs",
+    "RunSets",
     "Runs",
     "Secrets",
     "Slots",
@@ -85,6 +88,7 @@ __all__ = [
     "TriggerChange",
     "Triggers",
     "Vault",
+    "WaitingQueues",
     "WebhookEndpoints",
     "WebhookListener",
     "WebhookSender",

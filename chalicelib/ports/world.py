@@ -32,9 +32,11 @@ from chalicelib.ports.stores import (
     Providers,
     Repos,
     Runs,
+    RunSets,
     Secrets,
     Slots,
     Triggers,
+    WaitingQueues,
     WebhookEndpoints,
 )
 from chalicelib.ports.trackers import Trackers
@@ -76,6 +78,12 @@ class World(Protocol):
     def runs(self) -> Runs: ...
     @property
     def slots(self) -> Slots: ...
+
+    @property
+    def run_sets(self) -> RunSets: ...
+
+    @property
+    def waiting_queues(self) -> WaitingQueues: ...
     @property
     def repos(self) -> Repos: ...
     @property

@@ -25,7 +25,7 @@ from chalicelib.storage.records import (
     SlotRecord,
     TriggerRecord,
 )
-from chalicelib.storage.runs import to_record as run_record
+from chalicelib.storage.runs.runs import to_record as run_record
 from chalicelib.storage.s3.blobs import Blobs
 
 

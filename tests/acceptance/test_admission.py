@@ -17,7 +17,7 @@ from chalicelib.domain.runs.run import Run
 from chalicelib.domain.runs.state import HOLDS_SLOT, State
 from chalicelib.settings import settings
 from chalicelib.storage.records import RunRecord
-from chalicelib.storage.runs import from_record
+from chalicelib.storage.runs.runs import from_record
 from tests.conftest import Stage
 from tests.support.runner_calls import claimed, runner
 
@@ -86,7 +86,7 @@ class Watch:
 
 def test_slots_of_runs_that_are_gone_are_given_to_what_waits(stage: Stage):
     lost = [f"lost-{number}" for number in range(PER_REPO)]
-    wiring.get_world().slots.hold_runs("repo#https://git.example.com/acme/r0", lost)
+    wiring.get_world().run_sets.hold_runs("repo#https://git.example.com/acme/r0", lost)
     run = asked(stage, 0, 100)
     stage.settle()
     assert claimed(stage)["runId"] == run

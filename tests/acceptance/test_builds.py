@@ -186,7 +186,7 @@ def test_a_build_that_fails_before_its_claim_is_tried_again_and_then_told_truly(
     now = shown(stage, run)
     assert (now["state"], now["errorClass"]) == ("failed", "launch")
     assert "PROVISIONING CLIENT_ERROR" in now["errorMessage"]
-    assert wiring.get_world().slots.held_runs("stage") == frozenset()
+    assert wiring.get_world().run_sets.held_runs("stage") == frozenset()
 
 
 def test_the_fifth_build_that_comes_to_nothing_pauses_its_definition(

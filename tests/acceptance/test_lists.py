@@ -127,7 +127,7 @@ def test_all_that_waits_or_works_is_cancelled_by_one_call(stage: Stage):
     stage.settle()
     for name in names:
         assert stage.ok("GET", f"/api/tasks/{name}")["task"]["state"] == "cancelled"
-    assert wiring.get_world().slots.held_runs("stage") == frozenset()
+    assert wiring.get_world().run_sets.held_runs("stage") == frozenset()
 
 
 def test_a_run_that_moves_meanwhile_is_cancelled_all_the_same(

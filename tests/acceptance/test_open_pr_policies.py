@@ -100,7 +100,7 @@ def test_the_next_run_works_on_the_open_pull_request(stage: Stage, github: FakeG
     assert (new["state"], new["prNumber"]) == ("pr_opened", task["prNumber"])
     assert len(github.pulls) == 1
     assert shown(stage, first)["state"] == "completed"
-    held = wiring.get_world().slots.held_runs(branch_key(task["repoUrl"], task["branch"]))
+    held = wiring.get_world().run_sets.held_runs(branch_key(task["repoUrl"], task["branch"]))
     assert held == {second}, "a branch holds no run that is over, or its row would grow for ever"
     third = deliver(stage, {"n": 3})["taskId"]
     assert deliver(stage, {"n": 4})["taskId"] != third

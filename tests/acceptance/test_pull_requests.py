@@ -169,7 +169,7 @@ def test_publish_may_die_after_each_of_its_calls(
     monkeypatch.setattr(GitHubClient, "send_request", counted(GitHubClient.send_request))
     for store, names in (
         (world.runs, ("get", "put")),
-        (world.slots, ("hold_runs", "held_runs", "move_run")),
+        (world.run_sets, ("hold_runs", "held_runs", "move_run")),
         (world.firings, ("get", "get_brief")),
         (world.repos, ("find_by_url",)),
         (world.secrets, ("find_named",)),

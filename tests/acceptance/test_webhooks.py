@@ -359,7 +359,7 @@ def test_what_happened_is_told_though_its_lambda_died_between_the_write_and_the_
 ):
     hooked(stage, receiver)
     job = begun(stage, task)
-    world, put = wiring.get_world(), wiring.get_world().slots.move_run
+    world, put = wiring.get_world(), wiring.get_world().run_sets.move_run
 
     def die(*given: Any, **named: Any) -> None:
         put(*given, **named)
@@ -367,7 +367,7 @@ def test_what_happened_is_told_though_its_lambda_died_between_the_write_and_the_
 
     run = world.runs.get(job["runId"])
     with monkeypatch.context() as patch:
-        patch.setattr(world.slots, "move_run", die)
+        patch.setattr(world.run_sets, "move_run", die)
         with pytest.raises(RuntimeError, match="killed"):
             transitions.transition_run(world, run, State.FAILED, by="test", message="m")
     later(stage, 3)
@@ -386,7 +386,7 @@ def test_what_was_promised_and_never_happened_is_not_told(
 
     run = world.runs.get(job["runId"])
     with monkeypatch.context() as patch:
-        patch.setattr(world.slots, "move_run", die)
+        patch.setattr(world.run_sets, "move_run", die)
         with pytest.raises(RuntimeError, match="killed"):
             transitions.transition_run(world, run, State.FAILED, by="test", message="m")
     for _ in range(30):

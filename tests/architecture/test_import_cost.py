@@ -76,8 +76,11 @@ def cold(emulated: Stage, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def others(names: list[str]) -> set[str]:
-    """Return which packages of others are among modules; a stub is none."""
-    tops = {name.partition(".")[0] for name in names}
+    """Return which packages of others are among modules; a stub is none.
+
+    botocore loads `awscrt` where it is there: an operator has it, a function does not.
+    """
+    tops = {name.partition(".")[0] for name in names} - {"awscrt"}
     ours = {"app", "chalicelib", "__main__", "sitecustomize"}
     return {
         name

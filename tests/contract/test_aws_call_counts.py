@@ -189,7 +189,7 @@ def test_a_delivery_about_a_branch_of_ours_reads_all_its_runs_at_once(
     made(stage, {"type": "webhook", "config": {"path": "p"}})
     url, branch = "https://github.com/acme/web", "optio/task-0f0f0f0f"
     before = [str(uuid.uuid4()) for _ in range(30)]
-    wiring.get_world().slots.hold_runs(branch_key(url, branch), before)
+    wiring.get_world().run_sets.hold_runs(branch_key(url, branch), before)
     payload = {"ref": f"refs/heads/{branch}", "repository": {"html_url": url}}
 
     with counted(monkeypatch) as calls:

@@ -211,8 +211,8 @@ def test_the_last_slot_goes_to_one_of_two(world: ports.World):
 
     assert refused.value.lost == {(ports.Part.COUNTER, "repo")}
     assert world.runs.get(second.id).state is State.QUEUED
-    assert world.slots.held_runs("repo") == {first.id}
-    assert world.slots.held_runs("stage") == {first.id}
+    assert world.run_sets.held_runs("repo") == {first.id}
+    assert world.run_sets.held_runs("stage") == {first.id}
 
 
 def test_a_slot_taken_twice_for_one_run_is_one_slot(world: ports.World):
@@ -221,7 +221,7 @@ def test_a_slot_taken_twice_for_one_run_is_one_slot(world: ports.World):
     with pytest.raises(ports.WriteConflict) as refused:
         world.slots.take_slots(working(was), was, {"repo": 2})
     assert refused.value.parts == {ports.Part.RUN}
-    assert world.slots.held_runs("repo") == {was.id}
+    assert world.run_sets.held_runs("repo") == {was.id}
 
 
 def test_a_slot_is_freed_by_the_move_that_wins(world: ports.World):
@@ -232,13 +232,13 @@ def test_a_slot_is_freed_by_the_move_that_wins(world: ports.World):
 
     stale, after_stale = replace(held, version=99), replace(over, version=100)
     with pytest.raises(ports.WriteConflict):
-        world.slots.move_run(after_stale, stale, leaves=["repo"], enters=["active"])
-    assert world.slots.held_runs("repo") == {was.id}
-    assert world.slots.held_runs("active") == frozenset()
+        world.run_sets.move_run(after_stale, stale, leaves=["repo"], enters=["active"])
+    assert world.run_sets.held_runs("repo") == {was.id}
+    assert world.run_sets.held_runs("active") == frozenset()
 
-    world.slots.move_run(over, held, leaves=["repo"], enters=["active"])
-    assert world.slots.held_runs("repo") == frozenset()
-    assert world.slots.held_runs("active") == {was.id}
+    world.run_sets.move_run(over, held, leaves=["repo"], enters=["active"])
+    assert world.run_sets.held_runs("repo") == frozenset()
+    assert world.run_sets.held_runs("active") == {was.id}
 
 
 def test_one_url_is_one_repo_changed_only_as_it_was_read(world: ports.World):
@@ -291,7 +291,7 @@ def test_a_decision_that_relies_on_the_active_runs_falls_when_they_changed(world
     assert refused.value.parts == {ports.Part.ACTIVE_RUNS}
     world.firings.commit_decision(Decision(firing=firing(), run=two, active=frozenset({one.id})))
     world.firings.commit_decision(Decision(firing=firing(), run=three))
-    assert world.slots.held_runs("active#d") == {one.id, two.id, three.id}
+    assert world.run_sets.held_runs("active#d") == {one.id, two.id, three.id}
 
 
 def test_a_delivery_only_checks_its_trigger_and_falls_when_that_changed(world: ports.World):
@@ -369,7 +369,7 @@ def test_what_a_firing_is_decided_from_is_read_together(world: ports.World):
     minding = ScheduleSettings(cron="* * * * *", overlap=Overlap.SKIP)
     was = trigger(owner, schedule=minding, next_fire_at=NOON, due_at=NOON)
     world.blueprints.add(owner, [was], None)
-    world.slots.hold_runs(owner.active_key, ["a-run"])
+    world.run_sets.hold_runs(owner.active_key, ["a-run"])
 
     bases = world.triggers.read_contexts([(was.id, owner.id), (new_id(), new_id())])
 
@@ -384,36 +384,38 @@ def test_what_a_firing_is_decided_from_is_read_together(world: ports.World):
 
 def test_a_lost_slot_is_dropped_only_while_its_run_stands_where_it_was_read(world: ports.World):
     was = stored(world, run())
-    world.slots.hold_runs("repo", [was.id, "gone"])
+    world.run_sets.hold_runs("repo", [was.id, "gone"])
     held = working(was)
     world.runs.put(held, was)
 
     with pytest.raises(ports.WriteConflict):
-        world.slots.drop_runs("repo", {was.id: was.version, "gone": None})
-    assert world.slots.held_runs("repo") == {was.id, "gone"}
+        world.run_sets.drop_runs("repo", {was.id: was.version, "gone": None})
+    assert world.run_sets.held_runs("repo") == {was.id, "gone"}
     with pytest.raises(ports.WriteConflict):
-        world.slots.drop_runs("repo", {was.id: None})
+        world.run_sets.drop_runs("repo", {was.id: None})
 
-    world.slots.drop_runs("repo", {was.id: held.version, "gone": None})
-    assert world.slots.held_runs("repo") == frozenset()
+    world.run_sets.drop_runs("repo", {was.id: held.version, "gone": None})
+    assert world.run_sets.held_runs("repo") == frozenset()
 
 
 def test_queues_wait_for_the_stage_by_their_most_urgent_rank(world: ports.World):
     for key, rank in (("repo#a", "0100#1"), ("repo#b", "0001#9"), ("repo#c", "0100#0")):
-        world.slots.await_stage(key, rank)
-    assert world.slots.awaiting_stage(10) == ["repo#b", "repo#c", "repo#a"]
-    assert world.slots.awaiting_stage(2) == ["repo#b", "repo#c"]
+        world.waiting_queues.await_stage(key, rank)
+    assert world.waiting_queues.awaiting_stage(10) == ["repo#b", "repo#c", "repo#a"]
+    assert world.waiting_queues.awaiting_stage(2) == ["repo#b", "repo#c"]
 
-    world.slots.await_stage("repo#a", "0000#5")
-    world.slots.await_stage("repo#b", "0200#0")  # less urgent than what waits there already
-    assert world.slots.awaiting_stage(10) == ["repo#a", "repo#b", "repo#c"]
+    world.waiting_queues.await_stage("repo#a", "0000#5")
+    world.waiting_queues.await_stage(
+        "repo#b", "0200#0"
+    )  # less urgent than what waits there already
+    assert world.waiting_queues.awaiting_stage(10) == ["repo#a", "repo#b", "repo#c"]
 
-    world.slots.leave_stage("repo#a")
-    world.slots.leave_stage("repo#a")
-    world.slots.leave_stage("repo#never")
-    assert world.slots.awaiting_stage(10) == ["repo#b", "repo#c"]
-    world.slots.await_stage("repo#a", "0100#1")
-    assert world.slots.awaiting_stage(10) == ["repo#b", "repo#c", "repo#a"]
+    world.waiting_queues.leave_stage("repo#a")
+    world.waiting_queues.leave_stage("repo#a")
+    world.waiting_queues.leave_stage("repo#never")
+    assert world.waiting_queues.awaiting_stage(10) == ["repo#b", "repo#c"]
+    world.waiting_queues.await_stage("repo#a", "0100#1")
+    assert world.waiting_queues.awaiting_stage(10) == ["repo#b", "repo#c", "repo#a"]
 
 
 def test_the_first_rank_of_a_queue_is_that_of_its_most_urgent_run(world: ports.World):
@@ -432,7 +434,9 @@ UNCHANGED = {
     ),
     "a run": lambda w, o, t, r: w.runs.put(r, r),
     "a run that takes a slot": lambda w, o, t, r: w.slots.take_slots(r, r, {"stage": 1}),
-    "a run that leaves a set": lambda w, o, t, r: w.slots.move_run(r, r, leaves=["s"], enters=[]),
+    "a run that leaves a set": lambda w, o, t, r: w.run_sets.move_run(
+        r, r, leaves=["s"], enters=[]
+    ),
 }
 """Writes that keep the version that they are based on."""
 

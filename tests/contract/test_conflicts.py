@@ -50,12 +50,12 @@ def test_a_write_waits_for_the_transaction_that_writes_its_item(busy: Busy):
 
 
 def test_a_counter_waits_in_the_same_way(busy: Busy):
-    slots = wiring.get_world().slots
+    run_sets = wiring.get_world().run_sets
     busy("UpdateItem", 2)
 
-    slots.hold_runs("stage", ["a"], NOON + timedelta(hours=1))
+    run_sets.hold_runs("stage", ["a"], NOON + timedelta(hours=1))
 
-    assert slots.held_runs("stage") == {"a"}
+    assert run_sets.held_runs("stage") == {"a"}
 
 
 def test_a_removal_waits_in_the_same_way(busy: Busy):
@@ -73,4 +73,4 @@ def test_a_conflict_without_end_is_told(busy: Busy, monkeypatch: pytest.MonkeyPa
     busy("UpdateItem", 1000)
 
     with pytest.raises(PynamoDBException, match="Transaction is ongoing"):
-        wiring.get_world().slots.hold_runs("stage", ["a"])
+        wiring.get_world().run_sets.hold_runs("stage", ["a"])

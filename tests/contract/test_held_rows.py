@@ -127,7 +127,7 @@ def test_a_write_of_one_row_waits_for_a_transaction_and_is_waited_for_by_none(he
     held.world.firings.commit_decision(decision(of=was))
     held.seconds = 0.050
     moved = partial(
-        held.world.slots.move_run, with_changes(was, at=NOON), was, leaves=[], enters=["set"]
+        held.world.run_sets.move_run, with_changes(was, at=NOON), was, leaves=[], enters=["set"]
     )
     late = partial(held.world.runs.put, with_changes(was, at=NOON), was)
     caller = held.during(moved, late)
@@ -136,7 +136,7 @@ def test_a_write_of_one_row_waits_for_a_transaction_and_is_waited_for_by_none(he
     held.seconds = LONG
     now = held.world.runs.get(was.id)
     again = partial(
-        held.world.slots.move_run, with_changes(now, at=NOON), now, leaves=[], enters=["set"]
+        held.world.run_sets.move_run, with_changes(now, at=NOON), now, leaves=[], enters=["set"]
     )
     caller = held.during(again, partial(held.world.runs.put, with_changes(now, at=NOON), now))
     assert "ransaction is ongoing" in str(caller.error)

@@ -15,7 +15,7 @@ from chalicelib.domain.runs import run, state
 from chalicelib.domain.tickets import provider
 from chalicelib.domain.triggers import trigger
 from chalicelib.storage.dynamo import codec
-from chalicelib.storage.runs import from_record, to_record
+from chalicelib.storage.runs.runs import from_record, to_record
 from tests.conftest import NOON
 
 ID = "3f0d4a52-2c06-4f0c-9d55-1e1b8e3f0a11"

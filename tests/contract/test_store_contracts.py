@@ -186,11 +186,11 @@ def test_ticket_triggers_of_a_source_are_listed_by_id(world: ports.World):
 
 def test_a_bounded_number_of_runs_leaves_a_set_at_once(world: ports.World):
     ids = [f"r{number:03}" for number in range(ports.MAX_DROPPED_RUNS + 3)]
-    world.slots.hold_runs("repo", ids)
+    world.run_sets.hold_runs("repo", ids)
 
-    world.slots.drop_runs("repo", dict.fromkeys(ids))
+    world.run_sets.drop_runs("repo", dict.fromkeys(ids))
 
-    assert world.slots.held_runs("repo") == set(ids[-3:])
+    assert world.run_sets.held_runs("repo") == set(ids[-3:])
 
 
 def test_runs_wait_by_priority_and_age(world: ports.World):

@@ -665,6 +665,11 @@ class MemorySlots:
             )
         self._tables.commit(writes)
 
+
+class MemoryRunSets:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
     def move_run(
         self, new: Run, was: Run, *, leaves: Collection[str], enters: Collection[str]
     ) -> None:
@@ -696,24 +701,29 @@ class MemorySlots:
         )
         self._tables.commit([*writes, let_go])
 
-    def await_stage(self, queue_key: str, rank: str) -> None:
-        row = self._tables.get("stage_queue", queue_key)
-        if row is None or row > rank:
-            write = Write(Part.COUNTER, "stage_queue", queue_key, anything, put(rank))
-            self._tables.write(write)
-
-    def awaiting_stage(self, limit: int) -> list[str]:
-        ranks = self._tables.rows["stage_queue"]
-        return sorted(ranks, key=lambda key: (ranks[key], key))[:limit]
-
-    def leave_stage(self, queue_key: str) -> None:
-        self._tables.write(Write(Part.COUNTER, "stage_queue", queue_key, anything, drop))
-
     def _set(self, counter: str, change: Callable[[frozenset[str]], frozenset[str]]) -> None:
         def changed(row: Any) -> frozenset[str]:
             return change(row or frozenset())
 
         self._tables.write(Write(Part.COUNTER, "slots", counter, anything, changed))
+
+
+class MemoryWaitingQueues:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def await_stage(self, queue_key: str, rank: str) -> None:
+        row = self._tables.get("waiting_queues", queue_key)
+        if row is None or row > rank:
+            write = Write(Part.COUNTER, "waiting_queues", queue_key, anything, put(rank))
+            self._tables.write(write)
+
+    def awaiting_stage(self, limit: int) -> list[str]:
+        ranks = self._tables.rows["waiting_queues"]
+        return sorted(ranks, key=lambda key: (ranks[key], key))[:limit]
+
+    def leave_stage(self, queue_key: str) -> None:
+        self._tables.write(Write(Part.COUNTER, "waiting_queues", queue_key, anything, drop))
 
 
 class MemoryRepos:
@@ -930,6 +940,8 @@ class MemoryWorld:
         self.firings: Any = MemoryFirings(self.tables)
         self.runs: Any = MemoryRuns(self.tables)
         self.slots: Any = MemorySlots(self.tables)
+        self.run_sets: Any = MemoryRunSets(self.tables)
+        self.waiting_queues: Any = MemoryWaitingQueues(self.tables)
         self.repos: Any = MemoryRepos(self.tables)
         self.providers: Any = MemoryProviders(self.tables)
         self.trackers: Any = RealTrackers()

@@ -25,7 +25,7 @@ from chalicelib.storage.records import (
     SlotRecord,
     TriggerRecord,
 )
-from chalicelib.storage.runs import from_record
+from chalicelib.storage.runs.runs import from_record
 from tests.simulation.memory import FixedPolicy, MemoryLogs, NoMetrics
 from tests.simulation.simulator import Faulty, LossyQueue, Simulator
 from tests.support.item_locks import TRANSACTION, ItemLocks

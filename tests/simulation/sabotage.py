@@ -31,6 +31,7 @@ from tests.simulation import memory, outside
 from tests.simulation.memory import (
     MemoryFirings,
     MemoryRuns,
+    MemoryRunSets,
     MemorySlots,
     MemoryTriggers,
     Write,
@@ -157,25 +158,27 @@ def no_run_condition() -> Any:
     def put(self: MemoryRuns, new: Any, was: Any) -> None:
         self._tables.commit([Write(Part.RUN, "runs", new.id, anything, memory.put(new))])
 
-    def move(self: MemorySlots, new: Any, was: Any, **counters: Any) -> None:
+    def move(self: MemoryRunSets, new: Any, was: Any, **counters: Any) -> None:
         row = self._tables.get("runs", new.id)
         real(self, new, replace(was, version=row.version), **counters)
 
-    real = MemorySlots.move_run
-    loose = _both(patch.object(MemoryRuns, "put", put), patch.object(MemorySlots, "move_run", move))
+    real = MemoryRunSets.move_run
+    loose = _both(
+        patch.object(MemoryRuns, "put", put), patch.object(MemoryRunSets, "move_run", move)
+    )
     return _both(loose, any_version())
 
 
 @breaks("a slot is freed in a second call, after the move")
 def slots_apart() -> Any:
-    def move(self: MemorySlots, new: Any, was: Any, *, leaves: Any, enters: Any) -> None:
+    def move(self: MemoryRunSets, new: Any, was: Any, *, leaves: Any, enters: Any) -> None:
         real(self, new, was, leaves=[], enters=enters)
         SIMULATOR[0].before_call()
         for counter in leaves:
             self._set(counter, memory.without_id(new.id))
 
-    real = MemorySlots.move_run
-    return patch.object(MemorySlots, "move_run", move)
+    real = MemoryRunSets.move_run
+    return patch.object(MemoryRunSets, "move_run", move)
 
 
 @breaks("a slot is taken without looking whether one is free")
@@ -402,11 +405,11 @@ def uncounted() -> Any:
 
 @breaks("a run that ends stays among the active ones", seen_as="and counted in")
 def stays_active() -> Any:
-    def move(self: MemorySlots, new: Any, was: Any, *, leaves: Any, enters: Any) -> None:
+    def move(self: MemoryRunSets, new: Any, was: Any, *, leaves: Any, enters: Any) -> None:
         real(self, new, was, leaves=set(leaves) - {was.overlap_key}, enters=enters)
 
-    real = MemorySlots.move_run
-    return patch.object(MemorySlots, "move_run", move)
+    real = MemoryRunSets.move_run
+    return patch.object(MemoryRunSets, "move_run", move)
 
 
 @breaks("the title of a run grows with each move", seen_as="characters")

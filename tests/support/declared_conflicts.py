@@ -10,8 +10,8 @@ from chalicelib.ports import World, WriteConflict
 from chalicelib.ports.conflicts import declared_parts
 
 STORES = """
-    blueprints deliveries firings keys prompt_templates providers repos runs slots triggers
-    webhook_endpoints
+    blueprints deliveries firings keys prompt_templates providers repos run_sets runs slots
+    waiting_queues triggers webhook_endpoints
 """
 
 

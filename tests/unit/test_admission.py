@@ -144,7 +144,7 @@ def test_thousands_that_wait_for_a_full_repo_are_not_read(monkeypatch: pytest.Mo
     waiting = [asked(world, 1) for _ in range(2000)]
     admission.admit_queue(world, waiting[0].queue_id)
     other = asked(world, 2)
-    world.slots.await_stage(waiting[0].queue_id, waiting[0].queue_sort_key)
+    world.waiting_queues.await_stage(waiting[0].queue_id, waiting[0].queue_sort_key)
     read: list[str] = []
     real = MemoryRuns.get_many
 
@@ -169,7 +169,7 @@ def test_thousands_of_queues_that_wait_for_the_stage_go_by_rank_in_bounded_passe
     rng = random.Random(7)
     waiting = [asked(world, number, rng.choice((1, 50, 100))) for number in range(100, 4100)]
     for run in waiting:
-        world.slots.await_stage(run.queue_id, run.queue_sort_key)
+        world.waiting_queues.await_stage(run.queue_id, run.queue_sort_key)
     asked_for: list[str] = []
     real = MemoryRuns.iter_waiting
     by_key = {run.queue_id: run for run in waiting}
@@ -198,13 +198,13 @@ def test_queues_that_wait_for_something_else_leave_so_that_others_are_seen():
         run = asked(world, repo, priority=1)
         later = replace(run, not_before=world.now() + timedelta(days=1))  # type: ignore[operator]
         world.tables.rows["runs"][run.id] = later
-        world.slots.await_stage(run.queue_id, run.queue_sort_key)
+        world.waiting_queues.await_stage(run.queue_id, run.queue_sort_key)
         blocked.append(run)
     free = asked(world, 100)
-    world.slots.await_stage(free.queue_id, free.queue_sort_key)
+    world.waiting_queues.await_stage(free.queue_id, free.queue_sort_key)
     admission.admit_queue(world, blocked[0].queue_id)
     assert world.runs.get(free.id).state is State.PROVISIONING
-    assert world.slots.awaiting_stage(100) == []
+    assert world.waiting_queues.awaiting_stage(100) == []
 
 
 def test_more_queues_than_one_message_may_look_at_are_gone_on_with_by_the_next():
@@ -214,9 +214,9 @@ def test_more_queues_than_one_message_may_look_at_are_gone_on_with_by_the_next()
         run = asked(world, repo, priority=1)
         later = replace(run, not_before=world.now() + timedelta(days=1))  # type: ignore[operator]
         world.tables.rows["runs"][run.id] = later
-        world.slots.await_stage(run.queue_id, run.queue_sort_key)
+        world.waiting_queues.await_stage(run.queue_id, run.queue_sort_key)
     free = asked(world, 1000)
-    world.slots.await_stage(free.queue_id, free.queue_sort_key)
+    world.waiting_queues.await_stage(free.queue_id, free.queue_sort_key)
     world.steps_queue.sent.clear()
     admission.admit_queue(world, "repo#https://git.example.com/acme/r0")
     assert len(world.steps_queue.sent) == 1
@@ -231,7 +231,7 @@ def test_a_tick_wakes_the_first_queue_only_where_a_slot_is_free():
         admission.admit_queue(world, asked(world, number).queue_id)
     waits = asked(world, 100)
     admission.admit_queue(world, waits.queue_id)
-    assert world.slots.awaiting_stage(10) == [waits.queue_id]
+    assert world.waiting_queues.awaiting_stage(10) == [waits.queue_id]
     world.steps_queue.sent.clear()
     admission.wake_waiting_queue(world)
     assert world.steps_queue.sent == []

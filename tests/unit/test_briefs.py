@@ -59,7 +59,7 @@ def waiting(stage: Stage) -> Run:
 
 def test_a_run_that_waits_for_a_year_still_has_its_brief(stage: Stage):
     run = waiting(stage)
-    stage.world.slots.hold_runs("stage", ["a", "b", "c", "d"])
+    stage.world.run_sets.hold_runs("stage", ["a", "b", "c", "d"])
     for other in "abcd":
         row = replace(run, id=other, state=State.RUNNING)
         stage.world.tables.rows["runs"][other] = row
@@ -99,7 +99,7 @@ def test_a_run_whose_brief_is_gone_fails_and_frees_its_slot(stage: Stage):
     failed = stage.world.runs.get(run.id)
     assert (failed.state, failed.error_class) == (State.FAILED, "brief_gone")
     assert "start a new one" in failed.error_message
-    assert not stage.world.slots.held_runs("stage")
+    assert not stage.world.run_sets.held_runs("stage")
 
 
 def test_a_run_that_waits_for_a_person_is_not_sent_by_every_tick(stage: Stage):

@@ -278,7 +278,7 @@ def test_an_admission_in_an_outage_ends_up_among_no_dead_letters(
     stage: Stage, error: Exception, dead: bool
 ):
     record = {"messageId": "1", "body": '{"step": "admit", "key": "repo#x"}', "receiptHandle": "r"}
-    with away(stage.world.slots, "held_runs", error):
+    with away(stage.world.run_sets, "held_runs", error):
         failed = run_steps.advance({"Records": [record]}, None)["batchItemFailures"]
     assert bool(failed) is dead
 
@@ -311,7 +311,7 @@ def crowded(stage: Stage, working: int, ended: int = 0) -> Blueprint:
         other = replace(failed(number), state=state)
         stage.world.tables.rows["runs"][other.id] = other
         held.append(other.id)
-    stage.world.slots.hold_runs(minding.active_key, held)
+    stage.world.run_sets.hold_runs(minding.active_key, held)
     stored = replace(stage.world.blueprints.get("d"), tracks_active=True)
     stage.world.tables.rows["blueprints"]["d"] = stored
     return stored
@@ -323,7 +323,7 @@ def test_a_definition_whose_row_of_active_runs_is_full_starts_no_more(stage: Sta
         Conflict, match="1,000 tasks of this blueprint are already queued or running"
     ):
         run_actions.start_run(stage.world, blueprint, {})
-    assert len(stage.world.slots.held_runs(blueprint.active_key)) == limits.MAX_ACTIVE_RUNS
+    assert len(stage.world.run_sets.held_runs(blueprint.active_key)) == limits.MAX_ACTIVE_RUNS
 
 
 @pytest.mark.parametrize(

@@ -313,7 +313,7 @@ def test_refusals_of_the_forge_and_a_fault_of_ours_fail_no_followed_run(forge: S
 def test_events_look_once_in_ten_seconds_and_never_while_the_forge_rests(forge: ScriptedForge):
     story = Story(forge).opened()
     key = branch_key(URL, BRANCH)
-    assert ID in story.world.slots.held_runs(key)
+    assert ID in story.world.run_sets.held_runs(key)
     forge.facts = replace(forge.facts, runs="pending")
     story.look_after()
     payload = {
@@ -516,9 +516,9 @@ def test_an_update_counts_a_pull_request_that_was_reopened_and_not_one_that_clos
     story = Story(ScriptedForge())
     run = transitions.update_run(story.world, story.run, blueprint_id="d", pr_state="closed")
     run = transitions.update_run(story.world, run, pr_state="open")
-    assert story.world.slots.held_runs("open_prs#d") == {ID}
+    assert story.world.run_sets.held_runs("open_prs#d") == {ID}
     transitions.update_run(story.world, run, pr_state="closed")
-    assert story.world.slots.held_runs("open_prs#d") == set()
+    assert story.world.run_sets.held_runs("open_prs#d") == set()
 
 
 def test_a_resumed_agent_that_changes_nothing_hands_its_pull_request_to_a_person(

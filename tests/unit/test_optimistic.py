@@ -137,7 +137,7 @@ def before_next_write(store: Any, what: Callable[[], object]) -> None:
 def test_the_cost_of_a_job_is_kept_if_its_run_is_cancelled_at_its_end():
     stage = Stage()
     run = stage.started()
-    before_next_write(stage.world.slots, lambda: runs.cancel_run(stage.world, run.id))
+    before_next_write(stage.world.run_sets, lambda: runs.cancel_run(stage.world, run.id))
     report = AttemptReport(outcome="failed", error_class="crash", cost_usd=1.5)
     with pytest.raises(Superseded, match=r"^attempt 1 of task .* is over$"):
         reports.report_attempt(stage.world, run.id, run.attempt, report)

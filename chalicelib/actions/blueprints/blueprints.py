@@ -238,7 +238,7 @@ def _count_active(world: World, blueprint: Blueprint, trigger: Trigger) -> None:
     runs, _ = world.runs.list_of_blueprint(blueprint.id, None, 100)
     active = [run.id for run in runs if not run.is_final]
     if active:
-        world.slots.hold_runs(blueprint.active_key, active)
+        world.run_sets.hold_runs(blueprint.active_key, active)
 
 
 def remove_trigger(world: World, old: Trigger) -> None:

@@ -64,7 +64,7 @@ def apply_open_prs(world: World, blueprint: Blueprint, decision: Decision) -> De
 
 def _open_runs(world: World, key: CounterKey) -> list[Run]:
     open_runs = []
-    for run_id in sorted(world.slots.held_runs(key)):
+    for run_id in sorted(world.run_sets.held_runs(key)):
         try:
             open_runs.append(world.runs.get(run_id))
         except NotFound:
@@ -100,12 +100,12 @@ def is_loop(world: World, blueprint: Blueprint, payload: object) -> bool:
     caused = loop_detection.run_ids_in_texts(payload)[:MAX_OPEN_RUNS_READ]
     labelled = loop_detection.labelled_ticket(payload)
     if labelled:
-        caused += sorted(world.slots.held_runs(label_key(*labelled)))
+        caused += sorted(world.run_sets.held_runs(label_key(*labelled)))
     blueprint_repo = None if blueprint.leaves_repo_open else blueprint.repo_url
     repo_url = blueprint_repo or _repo_of(payload)
     if repo_url:
         for name in loop_detection.run_branches(payload)[:MAX_OPEN_RUNS_READ]:
-            caused += sorted(world.slots.held_runs(branch_key(repo_url, name)))
+            caused += sorted(world.run_sets.held_runs(branch_key(repo_url, name)))
     runs = world.runs.get_many(list(dict.fromkeys(caused)))
     return any(run.blueprint_id == blueprint.id for run in runs)
 
@@ -128,7 +128,7 @@ def overlap_reason(world: World, basis: BlueprintContext, run: Run) -> str | Non
     if isinstance(basis, FiringContext) and basis.trigger.overlap_policy is not Overlap.ALLOW:
         held = basis.active
     else:
-        held = world.slots.held_runs(run.overlap_key)
+        held = world.run_sets.held_runs(run.overlap_key)
     if len(held) < limits.MAX_ACTIVE_RUNS:
         return None
     working = sum(other.state in ACTIVE_STATES for other in world.runs.get_many(sorted(held)))

@@ -160,7 +160,7 @@ def _open_pr_verdicts(world: World, blueprint: Blueprint) -> list[PolicyVerdict]
 def _overlap_verdicts(world: World, blueprint: Blueprint) -> list[PolicyVerdict]:
     if not blueprint.tracks_active:
         return []
-    held = world.slots.held_runs(blueprint.active_key)
+    held = world.run_sets.held_runs(blueprint.active_key)
     active = sum(is_active(world, run_id) for run_id in held)
     verdicts = []
     for trigger in world.triggers.list_of_blueprint(blueprint):

@@ -126,7 +126,7 @@ def _hold_branch(world: World, run: Run, repo: Repo | None) -> None:
     if run.repo_url:
         until = world.now() + world.policy.retention
         branch = replace(run, branch_prefix=_choose_prefix(run, repo)).push_branch
-        world.slots.hold_runs(branch_key(run.repo_url, branch), [run.id], until)
+        world.run_sets.hold_runs(branch_key(run.repo_url, branch), [run.id], until)
 
 
 def _make_job(world: World, run: Run, started: Run, brief: Brief, repo: Repo | None) -> Job:

@@ -82,7 +82,7 @@ def _look_at_pull_requests(world: World, payload: Payload) -> list[RunId]:
     return [
         run_id
         for name in loop_detection.run_branches(payload)[:MAX_BRANCHES]
-        for run_id in sorted(world.slots.held_runs(branch_key(repo_url, name)))
+        for run_id in sorted(world.run_sets.held_runs(branch_key(repo_url, name)))
         if _look_now(world, run_id)
     ]
 

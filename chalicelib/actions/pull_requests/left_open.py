@@ -44,7 +44,7 @@ def note_open(world: World, run_id: RunId, facts: Facts) -> None:
 def _is_followed(world: World, run: Run) -> bool:
     """Return whether another run tracks the pull request of this run's branch."""
     key = run.branch_key
-    others = world.runs.get_many(sorted(world.slots.held_runs(key) - {run.id}))
+    others = world.runs.get_many(sorted(world.run_sets.held_runs(key) - {run.id}))
     return any(other.has_open_pr for other in others)
 
 

@@ -52,7 +52,7 @@ def publish_run(world: World, run: Run) -> None:
         _handle_refusal(world, run, error)
         return
     until = world.now() + world.policy.retention
-    world.slots.hold_runs(run.branch_key, [run.id], until)
+    world.run_sets.hold_runs(run.branch_key, [run.id], until)
     _take_over(world, run)
     try:
         _record_opened(world, run, facts, tidying)
@@ -170,7 +170,7 @@ def _take_over(world: World, run: Run) -> None:
     Otherwise a branch with many runs would exceed the size of a row.
     """
     key = run.branch_key
-    before = sorted(world.slots.held_runs(key) - {run.id})
+    before = sorted(world.run_sets.held_runs(key) - {run.id})
     over: dict[RunId, int | None] = dict.fromkeys(before)
     for old in world.runs.get_many(before):
         if old.state in (State.PR_OPENED, State.NEEDS_ATTENTION):
@@ -187,7 +187,7 @@ def _take_over(world: World, run: Run) -> None:
             del over[old.id]
     with suppress(WriteConflict):  # one of them was changed concurrently: the next run forgets it
         if over:
-            world.slots.drop_runs(key, over)
+            world.run_sets.drop_runs(key, over)
 
 
 def _record_opened(world: World, run: Run, facts: Facts, tidying: Tidying) -> None:

@@ -37,12 +37,12 @@ def admit_queue(world: World, queue_key: QueueKey, due: Run | None = None) -> No
         return  # Before any queue is read: there may be hundreds, and each waiting run asks again.
     seen: set[QueueKey] = set()
     for _ in range(MAX_PASSES):
-        waiting = world.slots.awaiting_stage(MAX_QUEUES_PER_PASS)
+        waiting = world.waiting_queues.awaiting_stage(MAX_QUEUES_PER_PASS)
         keys = {*waiting, queue_key} - seen
         if not keys or _admit_pass(world, queue_key, keys, due):
             return
         for key in sorted(keys & set(waiting)):
-            world.slots.leave_stage(key)
+            world.waiting_queues.leave_stage(key)
         if len(waiting) < MAX_QUEUES_PER_PASS:
             return
         seen |= keys
@@ -54,7 +54,7 @@ def wake_waiting_queue(world: World) -> None:
 
     Freeing a slot already requests one; this recovers lost messages.
     """
-    first = world.slots.awaiting_stage(1)
+    first = world.waiting_queues.awaiting_stage(1)
     if first and not is_stage_full(world):
         due_messages.enqueue_admissions(world, first)
 
@@ -190,7 +190,7 @@ def _drop_lost(world: World, counter: CounterKey) -> bool:
 
     A run that moves concurrently prevents it.
     """
-    held = sorted(world.slots.held_runs(counter))
+    held = sorted(world.run_sets.held_runs(counter))
     runs_by_id = {run.id: run for run in world.runs.get_many(held)}
     lost = {
         run_id: runs_by_id[run_id].version if run_id in runs_by_id else None
@@ -200,7 +200,7 @@ def _drop_lost(world: World, counter: CounterKey) -> bool:
     if not lost:
         return False
     try:
-        world.slots.drop_runs(counter, lost)
+        world.run_sets.drop_runs(counter, lost)
     except WriteConflict:
         return False
     return True
@@ -208,26 +208,26 @@ def _drop_lost(world: World, counter: CounterKey) -> bool:
 
 def _wait_for_stage(world: World, queue_key: QueueKey, due: Run | None) -> bool:
     """Return whether the stage is full, with no lost slots; if so, record the waiting queue."""
-    if len(world.slots.held_runs(STAGE_COUNTER)) < world.policy.max_concurrent or _drop_lost(
+    if len(world.run_sets.held_runs(STAGE_COUNTER)) < world.policy.max_concurrent or _drop_lost(
         world, STAGE_COUNTER
     ):
         return False
     rank = due.queue_sort_key if due else world.runs.first_sort_key(queue_key)
     if rank:
-        world.slots.await_stage(queue_key, rank)
+        world.waiting_queues.await_stage(queue_key, rank)
     return is_stage_full(world)
 
 
 def _note_waiting(world: World, keys: Collection[QueueKey]) -> bool:
     """Record the rank at which these queues wait for the stage; return whether it is still full."""
     for key in sorted(keys):
-        world.slots.leave_stage(key)  # the rank of an admitted run is outdated
+        world.waiting_queues.leave_stage(key)  # the rank of an admitted run is outdated
         rank = world.runs.first_sort_key(key)
         if rank:
-            world.slots.await_stage(key, rank)
+            world.waiting_queues.await_stage(key, rank)
     return is_stage_full(world)
 
 
 def is_stage_full(world: World) -> bool:
     """Return whether all slots of the stage are taken."""
-    return len(world.slots.held_runs(STAGE_COUNTER)) >= world.policy.max_concurrent
+    return len(world.run_sets.held_runs(STAGE_COUNTER)) >= world.policy.max_concurrent

@@ -69,14 +69,16 @@ def read_page(
     position = _parse_cursor(cursor, run)
     if position.attempt == 0:
         return LogExcerpt(lines=[], following="0.0", before=None)
-    found = _search_lines(
+    line_search = _search_lines(
         world, LogStream.of_attempt(run, position.attempt), position, limit, line_filter
     )
     return LogExcerpt(
-        lines=found.lines,
-        following=_following_cursor(position, found, _last_attempt(world, run, position, found)),
-        before=_preceding_cursor(position, found.first),
-        complete=_is_complete(world, run, position, found),
+        lines=line_search.lines,
+        following=_following_cursor(
+            position, line_search, _last_attempt(world, run, position, line_search)
+        ),
+        before=_preceding_cursor(position, line_search.first),
+        complete=_is_complete(world, run, position, line_search),
     )
 
 
@@ -127,7 +129,7 @@ def _read_settled(
     return list(settled[::-1]), len(settled) < len(lines)
 
 
-def _last_attempt(world: World, run: Run, position: _LogPosition, found: _FoundLines) -> int:
+def _last_attempt(world: World, run: Run, position: _LogPosition, line_search: _FoundLines) -> int:
     """Return the last attempt that a reader may go on to.
 
     A reader stays while the log of its attempt may still show lines late.
@@ -135,24 +137,24 @@ def _last_attempt(world: World, run: Run, position: _LogPosition, found: _FoundL
     following = position.attempt + 1
     began = [attempt.started_at for attempt in run.attempts if attempt.number == following]
     is_early = bool(began) and world.now() - began[0] < LATE_LINES_PATIENCE
-    return position.attempt if found.awaits_late or is_early else run.attempt
+    return position.attempt if line_search.awaits_late or is_early else run.attempt
 
 
-def _is_complete(world: World, run: Run, position: _LogPosition, found: _FoundLines) -> bool:
+def _is_complete(world: World, run: Run, position: _LogPosition, line_search: _FoundLines) -> bool:
     """Return whether nothing follows the lines: the runner's last one is among those read."""
-    if position.attempt < run.attempt or found.awaits_late or run.is_running_on_runner:
+    if position.attempt < run.attempt or line_search.awaits_late or run.is_running_on_runner:
         return False
     attempt = run.attempts[-1] if run.attempts else None
-    last = found.last or position.seq or 0
+    last = line_search.last or position.seq or 0
     if attempt and attempt.lines and last >= attempt.lines:
         return True
-    is_end = position.seq is None or (found.last is None and not position.back)
+    is_end = position.seq is None or (line_search.last is None and not position.back)
     ended_at = (attempt and attempt.ended_at) or run.completed_at or run.updated_at
     return is_end and world.now() - ended_at >= LATE_LINES_PATIENCE
 
 
-def _following_cursor(position: _LogPosition, found: _FoundLines, attempts: int) -> str:
-    last = found.last
+def _following_cursor(position: _LogPosition, line_search: _FoundLines, attempts: int) -> str:
+    last = line_search.last
     if last is None and not position.back and position.attempt < attempts:
         return f"{position.attempt + 1}.0"
     if last is None and position.seq not in (None, END_OF_ATTEMPT):

@@ -143,7 +143,7 @@ def _store_run(
         world.runs.put(new, was)
         return
     try:
-        world.slots.move_run(new, was, leaves=leaves, enters=enters)
+        world.run_sets.move_run(new, was, leaves=leaves, enters=enters)
     except WriteConflict as taken:
         raise Superseded(f"task {was.id!r} was modified concurrently") from taken
 

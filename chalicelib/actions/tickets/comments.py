@@ -80,7 +80,7 @@ def _hold_label(world: World, run: Run, provider: TicketProvider, ticket: Ticket
     label = provider.config.get("doneLabel")
     if label:
         key = label_key(f"{ticket.source}:{ticket.external_id}", label)
-        world.slots.hold_runs(key, [run.id], world.now() + world.policy.retention)
+        world.run_sets.hold_runs(key, [run.id], world.now() + world.policy.retention)
 
 
 def _open_tracker(world: World, run: Run) -> tuple[Tracker, TicketProvider, TicketOrigin] | None:

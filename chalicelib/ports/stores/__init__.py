@@ -25,7 +25,7 @@ from chalicelib.ports.stores.configuration import Providers, Repos, Secrets
 from chalicelib.ports.stores.firings import Firings
 from chalicelib.ports.stores.markers import Markers
 from chalicelib.ports.stores.notifications import Deliveries, WebhookEndpoints
-from chalicelib.ports.stores.runs import MAX_DROPPED_RUNS, Runs, Slots
+from chalicelib.ports.stores.runs import MAX_DROPPED_RUNS, Runs, RunSets, Slots, WaitingQueues
 
 __all__ = [
     "MAX_DROPPED_RUNS",
@@ -39,9 +39,11 @@ __all__ = [
     "PromptTemplates",
     "Providers",
     "Repos",
+    "RunSets",
     "Runs",
     "Secrets",
     "Slots",
     "Triggers",
+    "WaitingQueues",
     "WebhookEndpoints",
 ]

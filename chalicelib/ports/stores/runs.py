@@ -84,10 +84,9 @@ class Runs(Protocol):
 
 
 class Slots(Protocol):
-    """Counters of the runs that hold slots, other run sets, and the queues waiting for the stage.
+    """Counters of the runs that hold slots: each is the set of their ids, under a `CounterKey`.
 
-    A counter is a set of run ids under a key, such as those of `Run.slot_ids`. Runs that do not
-    exist, or no longer belong to a set, may be in it.
+    A `RunSets` reads them, and frees the slots of runs that are gone.
     """
 
     @may_lose(Part.RUN, Part.COUNTER)
@@ -97,6 +96,13 @@ class Slots(Protocol):
         Loses a run that is gone or no longer at the version of `was`, and each counter that is
         full.
         """
+
+
+class RunSets(Protocol):
+    """Sets of run ids under a `CounterKey`: slots, active runs, open pull requests.
+
+    Runs that do not exist, or no longer belong to a set, may be in it.
+    """
 
     @may_lose(Part.RUN)
     def move_run(
@@ -124,6 +130,10 @@ class Slots(Protocol):
 
         Only the first `MAX_DROPPED_RUNS` of them are removed. Loses the runs at another version.
         """
+
+
+class WaitingQueues(Protocol):
+    """The queues of runs that wait for a slot of the stage, by the rank of their first run."""
 
     def await_stage(self, queue_key: QueueKey, rank: str) -> None:
         """Record that a queue waits for a slot of the stage, by its smallest rank so far.
