@@ -1,9 +1,10 @@
 PYTHON ?= python3
 PY := .venv/bin/python
+OPERATOR = PYTHONPATH=build/operator $(PY)
 export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 # Without byte code each of the hundreds of programs that tests start compiles its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
-PINNED = dev emulator tools
+PINNED = dev emulator tools operator
 AGENT_PACKAGES = $(wildcard chalicelib/runner/build_image/packages/*)
 
 .PHONY: help setup pins audit dev demo redeploy package deploy admin-key destroy dead-letters check fix test test-all test-unit test-contract test-slow test-acceptance test-architecture test-simulation simulate sabotage bench bench-lateness bench-pages test-agents test-e2e test-fuzz fuzz-hooks rights test-browser screenshots docs clean
@@ -32,6 +33,10 @@ setup: .venv/.installed ## Make the virtual environment
 	.venv-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $@
 
+build/operator/.installed: requirements/operator.txt .venv/.installed
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target build/operator -r requirements/operator.txt
+	@touch $@
+
 pins: .venv-tools/.installed ## Pin all packages with hashes: requirements/*.in, and the agents' programs of builds
 	set -e; pin() { .venv-tools/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$2 $$1; }; \
@@ -55,17 +60,17 @@ redeploy: setup ## Bring changed sources to the running `make dev`
 package: setup ## Build the deployable package in build/package
 	STAGE=dev AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.package
 
-deploy: setup ## Deploy STAGE to AWS: show the changes, ask (YES=1 does not), print the first key
-	@STAGE=$(STAGE) $(PY) -m infra.release deploy
+deploy: setup build/operator/.installed ## Deploy STAGE to AWS: show the changes, ask (YES=1 does not), print the first key
+	@STAGE=$(STAGE) $(OPERATOR) -m infra.release deploy
 
-admin-key: setup ## Print another admin key of STAGE, if the last one is lost
-	@STAGE=$(STAGE) $(PY) -m infra.release key
+admin-key: setup build/operator/.installed ## Print another admin key of STAGE, if the last one is lost
+	@STAGE=$(STAGE) $(OPERATOR) -m infra.release key
 
-destroy: setup ## Remove STAGE from AWS; its data stay, unless DATA=delete
-	@STAGE=$(STAGE) DATA=$(DATA) $(PY) -m infra.release destroy
+destroy: setup build/operator/.installed ## Remove STAGE from AWS; its data stay, unless DATA=delete
+	@STAGE=$(STAGE) DATA=$(DATA) $(OPERATOR) -m infra.release destroy
 
-dead-letters: setup ## Show the dead letters of STAGE (BACK=1 sends them back)
-	@STAGE=$(STAGE) $(PY) -m infra.release.dead_letters $(if $(BACK),back)
+dead-letters: setup build/operator/.installed ## Show the dead letters of STAGE (BACK=1 sends them back)
+	@STAGE=$(STAGE) $(OPERATOR) -m infra.release.dead_letters $(if $(BACK),back)
 
 check: setup ## Format, lint, types, layers, spelling, prose
 	.venv/bin/ruff format --check .

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from chalicelib.domain.blueprints.blueprint import Blueprint
 from chalicelib.domain.ids import BlueprintId, FiringId
+from chalicelib.domain.versions import as_next_version
 from chalicelib.ports import Part
 from chalicelib.storage.dynamo.transactions import Transaction
 from chalicelib.storage.records import SlotRecord
@@ -58,6 +59,9 @@ def move_gates(transaction: Transaction, new: Blueprint) -> None:
 def shut_gates(transaction: Transaction, old: Blueprint) -> None:
     """Add the shutting of all gates of a blueprint that is removed, until DynamoDB deletes them."""
     until = int(time.time()) + KEPT_SECONDS
-    shut = [SlotRecord.version.set(old.version + 1), SlotRecord.expires_at.set(until)]
+    shut = [
+        SlotRecord.version.set(as_next_version(old, old).version),
+        SlotRecord.expires_at.set(until),
+    ]
     for key in gate_keys(old.id):
         transaction.add_update(Part.BLUEPRINT, SlotRecord(id=key), shut)

@@ -29,6 +29,7 @@ UNUSED = (
     "cffi",  # makes what ships made; `_cffi_backend` is what that runs on
     "pycparser",  # cffi's
     "dateutil/zoneinfo/*.tar.gz",  # zones: `tzdata` has newer ones
+    "botocore/cacert.pem",  # certificates: botocore takes those of `certifi`
     "botocore/data/*/*/examples-1.json",  # for its documentation
     "*/tests",
     "*/benchmarks",

@@ -58,10 +58,8 @@ def test_a_deploy_makes_the_key_before_the_functions_that_read_it_and_only_once(
         real(target, changes)
 
     monkeypatch.setattr(release, "carry_out", carry_out)
-    release.upgrade(target, QUEUE, {})
-    release.upgrade(
-        target, {"Resources": {**QUEUE["Resources"], "B": QUEUE["Resources"]["Queue"]}}, {}
-    )
+    release.upgrade(target, QUEUE)
+    release.upgrade(target, {"Resources": {**QUEUE["Resources"], "B": QUEUE["Resources"]["Queue"]}})
     assert len(seen) == 2
     assert seen[0] == seen[1]
     assert len(seen[0]) >= 64
@@ -72,7 +70,7 @@ def test_a_deploy_makes_the_key_before_the_functions_that_read_it_and_only_once(
 def test_a_deploy_that_is_declined_makes_no_key(target: Target, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("YES")
     with pytest.raises(SystemExit):
-        release.upgrade(target, QUEUE, {})
+        release.upgrade(target, QUEUE)
     assert not data_key.has_data_key(target)
 
 

@@ -44,9 +44,10 @@ AGENT_PLACES = {
     "AGENTS in chalicelib/integrations/agents/__init__.py": PROGRAMS,
     "AGENT_SECRET_NAMES in chalicelib/domain/access/secret.py": AGENT_SECRET_NAMES,
     "AGENT_LABELS in chalicelib/web/pages/filters.py": filters.AGENT_LABELS,
-    "the select of chalicelib/web/templates/macros.html": quoted(
-        WEB / "templates" / "macros.html", "'claude-code'"
-    ),
+    "the select of chalicelib/web/templates/inputs.html": {
+        *quoted(WEB / "templates" / "inputs.html", "'claude-code'|'copilot'"),
+        *quoted(WEB / "templates" / "fields.html", r"\('command', "),
+    },
     "the first table of docs/guides/agents.md": told("guides/agents.md", "| type | program |"),
 }
 SENDER_PLACES = {

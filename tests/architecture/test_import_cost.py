@@ -48,7 +48,7 @@ ANSWERED = IMPORTED | {
 DECIDING = {
     *("firing.inbound_webhooks", "firing.inbound_verification", "firing.payload_params"),
     *("firing.fire", "firing.firing", "firing.policies"),
-    *("due_messages", "notifications.announce", "optimistic", "telemetry"),
+    *("due_messages", "notifications.announce", "telemetry"),
 }
 """The actions that a delivery goes through."""
 HEAVY = ("schemas.", "mapping.", "openapi.")
@@ -76,11 +76,8 @@ def cold(emulated: Stage, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def others(names: list[str]) -> set[str]:
-    """Return which packages of others are among modules; a stub is none.
-
-    botocore loads `awscrt` where it is there: an operator has it, a function does not.
-    """
-    tops = {name.partition(".")[0] for name in names} - {"awscrt"}
+    """Return which packages of others are among modules; a stub is none."""
+    tops = {name.partition(".")[0] for name in names}
     ours = {"app", "chalicelib", "__main__", "sitecustomize"}
     return {
         name

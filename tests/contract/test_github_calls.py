@@ -239,7 +239,14 @@ def test_a_redirect_in_a_circle_ends():
 
 
 def listed(number: int) -> bytes:
-    issue = {"number": number, "title": "t", "html_url": "u", "state": "open", "labels": []}
+    issue = {
+        "id": number,
+        "number": number,
+        "title": "t",
+        "html_url": "u",
+        "state": "open",
+        "labels": [],
+    }
     return json.dumps([{**issue, "updated_at": "2026-05-04T12:00:00Z"}]).encode()
 
 
