@@ -148,6 +148,9 @@ def _compiled(raw: Path, out: Path, folder: Path) -> None:
         compileall.compile_dir(
             str(folder), quiet=2, stripdir=str(folder), invalidation_mode=unchecked, workers=0
         )
+    # A build starts the runner with the Python of its image, which does not read this byte code.
+    for cache in sorted((folder / "chalicelib" / "runner").rglob("__pycache__")):
+        shutil.rmtree(cache)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(str(path.relative_to(folder)), EPOCH)
