@@ -209,18 +209,10 @@ class Simulator:
         made.tables.lag, made.tables.is_stale = self._lag, self._is_stale
         made.tables.before_commit = self._conflict
         made.tables.while_held = self.hold
-        for name in (
-            "blueprints",
-            "triggers",
-            "firings",
-            "runs",
-            "slots",
-            "run_sets",
-            "waiting_queues",
-            "repos",
-            "markers",
-        ):
+        for name in ("blueprints", "triggers", "firings", "runs", "slots", "repos", "markers"):
             setattr(made, name, Faulty(getattr(made, name), self, name))
+        for name in ("run_sets", "waiting_queues"):  # their rows are in the table of slots
+            setattr(made, name, Faulty(getattr(made, name), self, "slots"))
         made.fire_queue = Faulty(LossyQueue(self, "fire"), self, "fire queue")
         made.steps_queue = Faulty(LossyQueue(self, "steps"), self, "steps queue")
         made.remote_queue = Faulty(LossyQueue(self, "remote"), self, "remote queue")

@@ -94,7 +94,7 @@ class Throttling:
 
 
 TARGETS = (
-    *("blueprints", "triggers", "firings", "runs", "slots", "run_sets", "waiting_queues"),
+    *("blueprints", "triggers", "firings", "runs", "slots"),
     *("due index", "fire queue", "steps queue", "remote queue"),
 )
 
