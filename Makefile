@@ -85,7 +85,7 @@ fix: setup ## Format, and fix lint faults where possible
 	.venv/bin/ruff format .
 
 test: setup .venv-emulator/.installed ## Run the tests that have to pass before a change lands
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not agents and not slow" -rs
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not agents and not slow" -rs
 
 test-all: test test-slow test-browser ## Run all tests except those with the real agents
 

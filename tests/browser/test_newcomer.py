@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from infra.dev.demo import example
 from tests.browser.conftest import accessible
 from tests.e2e.conftest import System
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = 'cat "$OPTIO_PROMPT_FILE"; for i in 1 2 3; do echo "line $i"; sleep 1; done; echo x >> new'
 

@@ -150,7 +150,7 @@ def deliver(stage: Stage, sqs: Any, kind: str, function: str) -> None:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
 
 
-QUICK = {("conflicts", "writes"), ("KMS", "all")}
+QUICK = {("KMS", "all")}
 """The outages of `make test`; the others are in `make test-slow`."""
 OUTAGES = [
     pytest.param(
