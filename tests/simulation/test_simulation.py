@@ -36,20 +36,20 @@ LIKELY_SEEDS = {
     "a run that replaces others starts before they are cancelled": 3,
     "a ticket whose firing fails is passed over": 10,
     "an edit moves one gate of its blueprint": 26,
-    "an edit of a trigger is no condition of what it fires": 35,
+    "an edit of a trigger is no condition of what it fires": 5,
     "an overdue row is sent once an hour": 2,
     "errors of a tracker that pass are counted against it": 23,
     "failures that pass are counted like any other": 0,
     "nobody looks after a run that no runner asked for": 16,
     "nobody looks after a run whose runner fell silent": 0,
-    "the definition's version is not a condition of a firing": 15,
+    "the definition's version is not a condition of a firing": 26,
     "the report of an attempt that is over is believed": 11,
     "the run is written after its record, in a second call": 0,
     "the tick does not look at runs, so that a lost message is lost": 0,
     "the title of a run grows with each move": 0,
     "the trigger moves on before its occurrence is written": 0,
     "what an outage swallowed leaves no record": 0,
-    "what an overlap policy relied on is not a condition of the firing": 0,
+    "what an overlap policy relied on is not a condition of the firing": 5,
 }
 """Seeds of short storms that notice a sabotage, tried before all others."""
 
