@@ -116,6 +116,10 @@ class Message:
     receives: int
 
 
+OF_SLOTS = ("slots", "run_sets", "waiting_queues")
+"""Stores whose rows are in one table, so that they are throttled together."""
+
+
 class Faulty:
     """A store behind a network: each call may fail, last, or be the last of its process."""
 
@@ -209,10 +213,8 @@ class Simulator:
         made.tables.lag, made.tables.is_stale = self._lag, self._is_stale
         made.tables.before_commit = self._conflict
         made.tables.while_held = self.hold
-        for name in ("blueprints", "triggers", "firings", "runs", "slots", "repos", "markers"):
+        for name in (*OF_SLOTS, "blueprints", "triggers", "firings", "runs", "repos", "markers"):
             setattr(made, name, Faulty(getattr(made, name), self, name))
-        for name in ("run_sets", "waiting_queues"):  # their rows are in the table of slots
-            setattr(made, name, Faulty(getattr(made, name), self, "slots"))
         made.fire_queue = Faulty(LossyQueue(self, "fire"), self, "fire queue")
         made.steps_queue = Faulty(LossyQueue(self, "steps"), self, "steps queue")
         made.remote_queue = Faulty(LossyQueue(self, "remote"), self, "remote queue")
@@ -280,7 +282,8 @@ class Simulator:
         now = self.throttling
         if not now or not self.processes or not self.weather.throttles:
             return False
-        return now.meets(name, method, self.clock) and self.outages.random() < now.share
+        target = "slots" if name in OF_SLOTS else name
+        return now.meets(target, method, self.clock) and self.outages.random() < now.share
 
     def _mind(self) -> None:
         if self.processes and self.processes[-1]["dead"]:
