@@ -108,7 +108,7 @@ def test_a_webhook_shows_its_secret_once_and_its_curl_line_works(page: Any):
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Try it with curl").click()
     command = page.locator("details[open] pre").inner_text()
-    command = command.replace("the secret you kept", "a-secret-of-24-characters")
+    command = command.replace("the secret you saved", "a-secret-of-24-characters")
     taken = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert "firingId" in taken.stdout
     page.locator(".ledger a", has_text="webhook").wait_for(timeout=20_000)
