@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import threading
 from datetime import timedelta
 from functools import cache
 
 import pytest
 
+from chalicelib.storage.dynamo.parallel import MAX_PARALLEL_READS, run_parallel
 from infra.package import resources
 from tests.conftest import Stage
 from tests.support import policies, rights
@@ -49,6 +51,8 @@ def test_a_right_that_a_thread_lacks_is_seen(stage: Stage, monkeypatch: pytest.M
     few = policies.granted("api_handler") - {("dynamodb:Query", "RunsTable/index/newest")}
     monkeypatch.setattr(rights, "_granted", lambda function: frozenset(few))
     assert stage.call("GET", "/api/tasks")[0] == 500
+    # All threads meet here, so the reads that were still under way have ended.
+    run_parallel([threading.Barrier(MAX_PARALLEL_READS).wait] * MAX_PARALLEL_READS)
     assert rights.denied == {("api_handler", "dynamodb:Query", "RunsTable/index/newest")}
     rights.denied.clear()
 

@@ -66,6 +66,6 @@ def test_a_conflict_that_is_not_declared_is_seen():
         def move_run(self) -> None:
             raise WriteConflict([LostRow(Part.RUN, "r"), LostRow(Part.COUNTER, "stage")])
 
-    assert declared_parts(stores.Slots, "move_run") == {Part.RUN}
+    assert declared_parts(stores.RunSets, "move_run") == {Part.RUN}
     with pytest.raises(UndeclaredConflict, match="move_run lost"):
-        DeclaredStore(Lossy(), "slots").move_run()
+        DeclaredStore(Lossy(), "run_sets").move_run()

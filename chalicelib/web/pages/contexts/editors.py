@@ -12,7 +12,7 @@ TemplateChoice = tuple[str, str]
 """The id and the name of a prompt template."""
 
 
-ROTATION_HINT = (
+ROTATION_HELP = (
     "Save the new secret here first, then give it to the sender, then reject the previous ones "
     "here. At most three secrets are accepted."
 )
@@ -22,8 +22,8 @@ ROTATION_HINT = (
 class SavedSecrets:
     """The hints of a webhook's form; without a saved secret there is none to rotate."""
 
-    secret_hint: str
-    rotation_hint: str
+    secret_help: str
+    rotation_help: str
 
 
 def describe_saved_secrets(count: int) -> SavedSecrets:
@@ -32,7 +32,7 @@ def describe_saved_secrets(count: int) -> SavedSecrets:
         return SavedSecrets("No secret is saved yet.", "")
     now_accepted = f"{count} secrets are accepted now. " if count > 1 else ""
     return SavedSecrets(
-        "Leave this empty to keep the saved secret.", f"{now_accepted}{ROTATION_HINT}"
+        "Leave this empty to keep the saved secret.", f"{now_accepted}{ROTATION_HELP}"
     )
 
 

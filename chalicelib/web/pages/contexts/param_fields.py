@@ -21,7 +21,7 @@ class ParamField:
     choices: list[str] | None
     text: str
     fault: str
-    hint: str
+    help_text: str
 
 
 def list_param_fields(schema: Mapping[str, Any] | None, form: FormState) -> list[ParamField]:
@@ -52,5 +52,5 @@ def _param_field(
         choices=choices,
         text=form.texts.get(key, ""),
         fault=form.faults.get(key, ""),
-        hint=str(kind.get("description") or ""),
+        help_text=str(kind.get("description") or ""),
     )

@@ -150,15 +150,15 @@ def draw_run_page(
 ) -> RunListPage:
     """Return the variables of the page around the list."""
 
-    def link_with(**changes: str) -> str:
-        query = {**filters, **changes}
+    def link_with(name: str, text: str) -> str:
+        query = {**filters, name: text}
         return urls.link_to("tasks", **{name: query[name] for name in LINK_QUERY})
 
     repo = filters["repo"]
-    tabs = [FilterLink(url=link_with(state=""), label="All", is_current=not filters["state"])]
+    tabs = [FilterLink(url=link_with("state", ""), label="All", is_current=not filters["state"])]
     tabs += [
         FilterLink(
-            url=link_with(state=state.value),
+            url=link_with("state", state.value),
             label=state_label(state),
             is_current=filters["state"] == state.value,
         )
@@ -168,10 +168,10 @@ def draw_run_page(
         listing=listing,
         filters=filters,
         tabs=tabs,
-        repo_filter=FilterLink(url=link_with(repo=""), label=repo_name(repo) or repo)
+        repo_filter=FilterLink(url=link_with("repo", ""), label=repo_name(repo) or repo)
         if repo
         else None,
-        blueprint_filter=FilterLink(url=link_with(definition=""), label="one blueprint")
+        blueprint_filter=FilterLink(url=link_with("definition", ""), label="one blueprint")
         if filters["definition"]
         else None,
         notice=notice,
