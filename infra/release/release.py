@@ -180,7 +180,7 @@ def _tell(target: Target) -> None:
     print(f"\n  {target.outputs()['EndpointURL'].rstrip('/')}")
     if not target.has_keys():
         print(f"  first admin key, shown this once: {target.make_admin_key()}")
-    print("  next: `optio login`, `optio doctor`")
+    print("  next: `.venv/bin/optio login`, `.venv/bin/optio doctor`")
 
 
 def key(target: Target) -> None:
@@ -197,7 +197,7 @@ def _confirm(question: str, expected: str) -> None:
     if not sys.stdin.isatty():
         raise SystemExit("no terminal to ask on: set YES=1")
     try:
-        answer = input(f"{question} [{expected}] ").strip()
+        answer = input(f"{question} Type {expected} to go on: ").strip()
     except EOFError:
         answer = ""
     if answer != expected:
@@ -207,9 +207,9 @@ def _confirm(question: str, expected: str) -> None:
 def destroy(target: Target) -> None:
     """Remove a stage; its data stay, unless DATA=delete."""
     data = os.environ.get("DATA") == "delete"
-    fate = "its data are DELETED, too" if data else "tables, blobs and keys stay"
-    print(f"the stack {target.stack} is removed; {fate}")
-    _confirm("Write the name of the stage to go on:", target.stack.removeprefix("optio-"))
+    fate = "its data are DELETED, too" if data else "tables, blobs, logs, secrets and keys stay"
+    print(f"the stack {target.stack} will be removed; {fate}")
+    _confirm("Remove it?", target.stack.removeprefix("optio-"))
     if target.status():
         remove(target)
     if data:
