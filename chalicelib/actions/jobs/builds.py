@@ -27,7 +27,7 @@ from chalicelib.domain.runs.build import (
     parse_claim_token,
 )
 from chalicelib.domain.runs.retry import retry_backoff
-from chalicelib.domain.runs.run import Run
+from chalicelib.domain.runs.run import WATCHDOG_SOURCE, Run
 from chalicelib.domain.runs.state import State
 from chalicelib.ports import World
 from chalicelib.ports.services import BuildCapacityExceeded, BuildRefused
@@ -106,7 +106,8 @@ def _wait_for_build_capacity(world: World, run: Run, build_request: BuildRequest
     """Let a run wait for build capacity: that may take hours, but a waiting build costs nothing.
 
     After some minutes it waits in its queue, as its slots would stop a stage whose account may run
-    no builds at all. The next try is a new launch, because a claim token expires.
+    no builds at all. Repeated waits share one history entry, as they do for a runner. The next try
+    is a new launch, because a claim token expires.
     """
     now = world.now()
     since = build_request.refused_since or now
@@ -122,7 +123,7 @@ def _wait_for_build_capacity(world: World, run: Run, build_request: BuildRequest
     transitions.requeue_run(
         world,
         run,
-        by="launch",
+        by=WATCHDOG_SOURCE,
         message=reason,
         backoff=min(MAX_CAPACITY_BACKOFF, (now - since) / 4),
         launch=refused,
