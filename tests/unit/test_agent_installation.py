@@ -107,6 +107,18 @@ def test_an_old_node_of_the_image_is_not_what_the_program_runs_with(
 
 
 @needs_npm
+def test_a_machine_without_a_node_of_ours_is_a_reason(
+    registry: NpmRegistry, tools: AgentTools, tmp: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(agent_installation, "_node_version", lambda: 0)
+    registry.add_package("other", {"bin/node": NODE})
+    shutil.rmtree(tmp / "packages" / "node")
+    registry.write_lock(tmp / "packages" / "node", "other")
+    install_agent(tools, "codex")
+    assert tools.unusable["codex"].endswith("Node.js 22 is not available for this machine")
+
+
+@needs_npm
 def test_a_package_with_other_bytes_than_the_pinned_ones_is_not_installed(
     registry: NpmRegistry, tools: AgentTools
 ):

@@ -69,7 +69,9 @@ def _install_program(tools: AgentTools, agent_type: str, name: str, until: float
     directory = tools.make_directory()
     if _node_version() < MIN_NODE_VERSION:
         modules = _install_locked(directory, "node", until)
-        (node,) = modules.glob("node-linux-*/bin/node")
+        node = next(modules.glob("node-linux-*/bin/node"), None)
+        if node is None:
+            raise InstallError(f"Node.js {MIN_NODE_VERSION} is not available for this machine")
         (directory / "bin" / "node").symlink_to(node)
     program = _install_locked(directory, agent_type, until) / ".bin" / name
     if not program.exists():
