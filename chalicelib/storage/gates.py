@@ -22,7 +22,7 @@ from chalicelib.storage.records import SlotRecord
 GATES = 8
 """The gates of a blueprint. Each is two more write units for an edit."""
 KEPT_SECONDS = 24 * 3600
-"""How long the gates of a removed blueprint stay, which is longer than any firing lasts."""
+"""The lifetime of the gates of a removed blueprint: longer than any firing lasts."""
 
 
 def gate_key(blueprint_id: BlueprintId, firing_id: FiringId) -> str:

@@ -32,7 +32,7 @@ from infra.package.encryption import refused_in_clear
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 BUCKET_NAME_SECONDS, BUCKET_WAIT_SECONDS = 3600.0, 10.0
-"""How long S3 may keep the name of a deleted bucket, and the time between two attempts."""
+"""The time for which S3 may keep the name of a deleted bucket, and between two attempts."""
 PROPOSED = "REVIEW_IN_PROGRESS"
 """The status of a stack whose first change set was made and not carried out: it holds nothing."""
 
@@ -90,23 +90,22 @@ class Target:
 
     def status(self) -> str | None:
         """Return what CloudFormation calls the state of the stack, if there is one."""
-        try:
-            answer = self.client("cloudformation").describe_stacks(StackName=self.stack)
-        except ClientError as error:
-            if "does not exist" not in str(error):
-                raise
-            return None
-        return str(answer["Stacks"][0]["StackStatus"])
+        stack = self._describe_stack()
+        return str(stack["StackStatus"]) if stack else None
 
     def stack_id(self) -> str | None:
         """Return the ARN of the stack, which names it also after its deletion."""
+        stack = self._describe_stack()
+        return str(stack["StackId"]) if stack else None
+
+    def _describe_stack(self) -> Any:
         try:
             answer = self.client("cloudformation").describe_stacks(StackName=self.stack)
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
             return None
-        return str(answer["Stacks"][0]["StackId"])
+        return answer["Stacks"][0]
 
     def deployed_package(self) -> str | None:
         """Return the digest of the package that the stage was deployed from."""
